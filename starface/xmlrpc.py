@@ -52,8 +52,10 @@ def read_call(
     max_elements: int = CALL_ELEMENTS,
 ) -> tuple[str, list[Value]]:
     """Read a method call: the method's name and its parameters."""
-    method, *rest = _read(body, "methodCall", max_bytes, max_depth, max_elements)
-    return method, rest[0] if rest else []
+    told = _read(body, "methodCall", max_bytes, max_depth, max_elements)
+    if not told:
+        raise Unreadable("no method name")
+    return told[0], told[1] if len(told) > 1 else []
 
 
 def read_response(
