@@ -1,0 +1,1 @@
+"""The contract: what travels between the processes, where and how."""

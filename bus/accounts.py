@@ -1,0 +1,171 @@
+"""The broker's accounts and what each may read and write: Mosquitto's two files.
+
+A user reads everything about himself and writes only his own switch and dial requests; each
+process has just its rights. The same names are the MQTT client ids.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bus.process import private_file
+from bus.topics import ANY_USER, Topics, level
+
+ITERATIONS = 20_000  # of PBKDF2 over a random 24-byte password
+CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
+PROCESS_ACCOUNTS = ("gateway", "sessions", "caller", "dial", "journal", "panel", *CLI_ACCOUNTS)
+
+
+@dataclass(frozen=True)
+class Rights:
+    """The topics an account may read and write."""
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+
+
+@dataclass
+class Accounts:
+    """Passwords by account, users' and processes' alike."""
+
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    def add(self, account: str) -> str:
+        """Return the account's password, making one if it is new."""
+        return self.passwords.setdefault(account, secrets.token_urlsafe(24))
+
+    def remove(self, account: str) -> None:
+        """Forget an account."""
+        self.passwords.pop(account, None)
+
+    def write(self, path: Path) -> None:
+        """Write the file the processes read their passwords from."""
+        replace(path, json.dumps(self.passwords, indent=2) + "\n")
+
+    def password_file(self) -> str:
+        """Return Mosquitto's password file."""
+        return "".join(
+            f"{name}:{_hashed(name, password)}\n" for name, password in self.passwords.items()
+        )
+
+
+def user_account(login: str) -> str:
+    """Return the broker account of a user: the login as a level of a topic."""
+    return level(login)
+
+
+def acl_file(topics: Topics, accounts: Iterable[str]) -> str:
+    """Return Mosquitto's access rules for these accounts."""
+    lines = ["# Written by starface2mqtt; changes are lost.", ""]
+    for account in accounts:
+        rights = process_rights(topics, account)
+        if rights is None:
+            rights = _user_rights(topics, account)
+        lines.append(f"user {account}")
+        lines += [f"topic read {topic}" for topic in rights.read]
+        lines += [f"topic write {topic}" for topic in rights.write]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def process_rights(topics: Topics, account: str) -> Rights | None:
+    """Return the rights of a process's account, such as `caller` or `caller-2`, else None."""
+    kind = account.partition("-")[0]
+    if kind not in _PROCESSES:
+        return None
+    rights = _PROCESSES[kind](topics)
+    own = (topics.process(account), topics.process_detail(account))
+    return Rights(read=(*rights.read, topics.process(account)), write=(*rights.write, *own))
+
+
+def _user_rights(topics: Topics, account: str) -> Rights:
+    of_user = f"{topics.base}/users/{account}"
+    return Rights(read=(f"{of_user}/#", topics.info()), write=(f"{of_user}/set", f"{of_user}/dial"))
+
+
+def _gateway(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.replay(ANY_USER),),
+        write=(
+            topics.calls(ANY_USER),
+            topics.heads(ANY_USER),
+            topics.session(ANY_USER),
+            topics.info(),
+        ),
+    )
+
+
+def _sessions(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.switch(ANY_USER), topics.session(ANY_USER), topics.calls(ANY_USER),
+              topics.heads(ANY_USER), topics.processes()),
+        write=(topics.state(ANY_USER), topics.replay(ANY_USER)),
+    )  # fmt: skip
+
+
+def _caller(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.dial_result(ANY_USER),
+              topics.state(ANY_USER)),
+        write=(topics.caller(ANY_USER), topics.replay(ANY_USER)),
+    )  # fmt: skip
+
+
+def _dial(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.dial(ANY_USER), topics.calls(ANY_USER), topics.heads(ANY_USER),
+              topics.state(ANY_USER)),
+        write=(topics.dial_result(ANY_USER), f"{topics.dial_result(ANY_USER)}/#",
+               topics.replies(ANY_USER), topics.replay(ANY_USER)),
+    )  # fmt: skip
+
+
+def _journal(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.caller(ANY_USER)),
+        write=(topics.records(ANY_USER), topics.replay(ANY_USER)),
+    )
+
+
+def _person(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.everything_of(ANY_USER), topics.processes(), topics.info()),
+        write=(topics.switch(ANY_USER), topics.dial(ANY_USER)),
+    )
+
+
+_PROCESSES = {
+    "gateway": _gateway,
+    "sessions": _sessions,
+    "caller": _caller,
+    "dial": _dial,
+    "journal": _journal,
+    "panel": _person,
+    "cli": _person,
+}
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a private file as a whole: the old content or the new, never half."""
+    fresh = path.with_name(f".{path.name}.new")
+    private_file(fresh).write_text(text)
+    fresh.replace(path)
+
+
+def write_broker_files(folder: Path, topics: Topics, passwords: Mapping[str, str]) -> None:
+    """Write Mosquitto's password and access files into a folder."""
+    accounts = Accounts(dict(passwords))
+    replace(folder / "passwords", accounts.password_file())
+    replace(folder / "acl", acl_file(topics, accounts.passwords))
+
+
+def _hashed(name: str, password: str) -> str:
+    # The salt follows from the account and password, so that the file only changes when they do.
+    salt = hashlib.sha256(f"{name} {password}".encode()).digest()[:12]
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
+    told = [base64.b64encode(part).decode() for part in (salt, digest)]
+    return f"$7${ITERATIONS}${told[0]}${told[1]}"

@@ -1,0 +1,445 @@
+"""The one connection of a process to the broker; no other module imports paho.
+
+paho's client lives in one thread of ours: its callbacks only put what arrived into the inbox, and
+the main thread works through it. So a handler may be slow, may publish and may use SQLite. Each
+connection gets a new client: paho's own queue would send again, after a reconnect, what the
+caller has already been told was not delivered.
+"""
+
+import logging
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from bus.birth import Birth
+from bus.events import CONTENT_TYPE, Message
+from bus.inbox import Arrived, BrokerUnavailable, Handler, Inbox, M, Rhythm
+from bus.settings import BrokerSettings
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 5.0  # seconds a broker may take to acknowledge
+IN_FLIGHT = 20  # Mosquitto's Receive Maximum, which paho does not read
+NO_SUBSCRIBERS = 0x10
+_REFUSED = 0x80
+_SESSION_TAKEN = 0x8E
+_LONGEST_WAIT = 30.0  # seconds between two attempts to connect
+_SHORT_LIFE = 5.0  # seconds; older brokers do not say that a session was taken,
+_DUEL = 3  # so this many short lives in a row mean it
+
+
+class PublishRefused(Exception):
+    """The broker took the message and threw it away; `code` is its reason code."""
+
+    def __init__(self, topic: str, code: int) -> None:
+        super().__init__(f"the broker refused to pass on {topic} (reason 0x{code:02x})")
+        self.code = code
+
+
+class NetworkDead(Exception):
+    """The thread that talks to the broker has ended, so the process must too."""
+
+
+class SessionTaken(Exception):
+    """Another process connected with the same broker account."""
+
+
+class Delivery:
+    """A message on its way to the broker."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self._code: int | None = None
+        self._done = threading.Event()
+
+    def settle(self, code: int | None) -> None:
+        """Note the broker's reason code; None says that the connection broke before it came."""
+        self._code = code
+        self._done.set()
+
+    def wait(self, timeout: float = TIMEOUT) -> int:
+        """Return the reason code (0x10: nobody subscribes); raise when it is not delivered."""
+        if not self._done.wait(timeout) or self._code is None:
+            raise BrokerUnavailable(f"the broker did not confirm a message on {self.topic}")
+        if self._code >= _REFUSED:
+            raise PublishRefused(self.topic, self._code)
+        return self._code
+
+
+class Options(TypedDict, total=False):
+    """What can be said about a message besides topic and payload."""
+
+    retain: bool
+    expiry: int | None  # seconds
+    content_type: str | None
+    correlation: bytes | None
+    response_topic: str | None
+
+
+class Connection:
+    """A broker connection that comes back by itself; use it in a `with` block.
+
+    `lasting`: the broker keeps our subscriptions and messages while we are away.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        account: str,
+        *,
+        birth: Birth | None = None,
+        lasting: bool = True,
+        put_aside: Callable[[Arrived, str], None] | None = None,
+    ) -> None:
+        self.topics = settings.topics()
+        self.stopping = threading.Event()
+        self._settings = settings
+        self._account, self._password = settings.credentials(account)
+        self._birth = birth
+        self._lasting = lasting
+        self._inbox = Inbox(put_aside)
+        self._deliveries: dict[int, Delivery] = {}
+        self._early: dict[int, int] = {}  # confirmed before `send` could note the delivery
+        self._births: set[int] = set()
+        self._lock = threading.Lock()
+        self._client: mqtt.Client | None = None
+        self._connected = threading.Event()
+        self._taken = False
+        self._was_connected = False
+        self._why = "not connected to the broker yet"
+        self._on_connected: list[Callable[[], None]] = []
+        self._network = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
+        if birth is not None:
+            self._inbox.handlers[self.topics.process(birth.name)] = self._hear_own_will
+
+    def __enter__(self) -> Self:
+        self._network.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._connected.is_set():
+            self._say_goodbye()
+        self.stopping.set()
+        client = self._client
+        if client is not None:
+            client.disconnect()
+        self._network.join(TIMEOUT)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there and the network thread alive."""
+        return self._connected.is_set() and self._network.is_alive()
+
+    @property
+    def why(self) -> str:
+        """Why there is no connection, in one sentence with the fix."""
+        return self._why
+
+    def wait_connected(self, timeout: float = TIMEOUT) -> None:
+        """Return once connected; raise BrokerUnavailable with the reason and the fix."""
+        if not self._connected.wait(timeout):
+            raise BrokerUnavailable(self._why)
+
+    def on_connected(self, work: Callable[[], None]) -> None:
+        """Have work done in the main thread after each connect."""
+        self._on_connected.append(work)
+
+    def subscribe(self, topic_filter: str, handle: Handler) -> None:
+        """Hand each message of a topic to `handle` in the main thread, now and after reconnects."""
+        self._inbox.handlers[topic_filter] = handle
+        client = self._client
+        if client is not None and self._connected.is_set():
+            self._subscribe_at(client, topic_filter)
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Hear no more of a topic."""
+        self._inbox.handlers.pop(topic_filter, None)
+        client = self._client
+        if client is not None and self._connected.is_set():
+            client.unsubscribe(topic_filter)
+
+    def consume(
+        self, topic_filter: str, kind: type[M], handle: Callable[[M, Arrived], None]
+    ) -> None:
+        """Hand each live message to `handle` as a model; what is retained or unreadable never."""
+        self.subscribe(topic_filter, self._inbox.reader(kind, handle))
+
+    def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Delivery:
+        """Start to publish; raise BrokerUnavailable, and keep nothing, when not connected."""
+        client = self._client
+        if client is None or not self._connected.is_set():
+            raise BrokerUnavailable(self._why)
+        delivery = Delivery(topic)
+        # No lock of ours may be held around publish(): paho calls us back holding its own.
+        info = client.publish(
+            topic, payload, qos=1, retain=options.get("retain", False),
+            properties=_publish_properties(options) if self._five else None,
+        )  # fmt: skip
+        if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            raise BrokerUnavailable(f"the message could not be sent: {mqtt.error_string(info.rc)}")
+        with self._lock:
+            if client is not self._client:
+                delivery.settle(None)
+            elif info.mid in self._early:
+                delivery.settle(self._early.pop(info.mid))
+            else:
+                self._deliveries[info.mid] = delivery
+        return delivery
+
+    def publish(self, topic: str, message: Message, *, retain: bool = False) -> int:
+        """Publish and wait for the broker; raise BrokerUnavailable or PublishRefused."""
+        return self.publish_raw(
+            topic, message.encoded(), retain=retain, expiry=message.expiry(),
+            content_type=CONTENT_TYPE,
+        )  # fmt: skip
+
+    def publish_raw(self, topic: str, payload: bytes, **options: Unpack[Options]) -> int:
+        """Publish bytes and wait for the broker; raise BrokerUnavailable or PublishRefused."""
+        return self.send(topic, payload, **options).wait()
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Have work done in the main thread; may be called from any thread."""
+        self._inbox.post(work)
+
+    def stop(self) -> None:
+        """End `run`; what is in hand is finished first."""
+        self.stopping.set()
+        self._inbox.post(None)
+
+    def run(self, tick: Callable[[], float] | None = None) -> None:
+        """Work through what arrives until `stop`.
+
+        `tick` returns the seconds until it wants to be called again. Raises NetworkDead and
+        SessionTaken, upon which a process must end.
+        """
+        rhythm = Rhythm(tick)
+        while not self.stopping.is_set():
+            self.work(rhythm.beat())
+
+    def work(self, timeout: float) -> bool:
+        """Handle one thing that arrived; False if nothing did. Raises as `run`."""
+        if self._taken:
+            raise SessionTaken(
+                f"another process is connected as {self._account!r}; each process needs a broker "
+                f"account of its own (starface2mqtt broker account NAME)"
+            )
+        if not self._network.is_alive() and not self.stopping.is_set():
+            raise NetworkDead("the thread that talks to the broker has ended")
+        return self._inbox.work(timeout)
+
+    @property
+    def _five(self) -> bool:
+        return self._settings.version == "5"
+
+    def _subscribe_at(self, client: mqtt.Client, topic_filter: str) -> None:
+        if self._five:
+            client.subscribe(topic_filter, options=SubscribeOptions(qos=1))
+        else:
+            client.subscribe(topic_filter, qos=1)
+
+    def _hear_own_will(self, arrived: Arrived) -> None:
+        """Correct the will of an earlier connection that the broker sent after our birth."""
+        if arrived.payload == b"offline" and self._birth is not None and self.connected:
+            for topic, payload in self._birth.announcement(self.topics):
+                self.publish_raw(topic, payload, retain=True)
+
+    def _say_goodbye(self) -> None:
+        if self._birth is None:
+            return
+        self._inbox.handlers.pop(self.topics.process(self._birth.name), None)
+        try:
+            for topic, payload in self._birth.farewell(self.topics):
+                self.publish_raw(topic, payload, retain=True)
+        except (BrokerUnavailable, PublishRefused) as error:
+            log.warning("could not say goodbye reason=%s", error)
+
+    # -- the network thread ---------------------------------------------------------------
+
+    def _keep_connected(self) -> None:
+        pause, short_lives = 1.0, 0
+        while not self.stopping.is_set() and not self._taken:
+            started = time.monotonic()
+            self._was_connected = False
+            self._live_once()
+            self._lost()
+            lived = time.monotonic() - started
+            short_lives = short_lives + 1 if self._was_connected and lived < _SHORT_LIFE else 0
+            self._taken = self._taken or short_lives >= _DUEL
+            if lived > _LONGEST_WAIT:
+                pause = 1.0
+            if not self.stopping.is_set() and not self._taken:
+                log.warning("not connected to the broker reason=%s", self._why)
+                self.stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                pause = min(_LONGEST_WAIT, pause * 1.6)
+
+    def _live_once(self) -> None:
+        settings = self._settings
+        client = self._new_client()
+        try:
+            self._client = client
+            client.connect(
+                settings.host, settings.port, keepalive=settings.keep_alive,
+                **_connect_options(settings, lasting=self._lasting),
+            )  # fmt: skip
+            client.loop_forever(retry_first_connection=False)
+        except OSError as error:
+            self._why = (
+                f"no broker at {settings.host}:{settings.port} ({error.strerror or error}); "
+                f"is Mosquitto running, and are [broker] host and port right?"
+            )
+        except Exception as error:  # a new client is better than a deaf process
+            self._why = f"the MQTT client failed: {type(error).__name__}"
+            log.exception("mqtt client failed")
+
+    def _new_client(self) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._account,
+            clean_session=None if self._five else not self._lasting,
+            protocol=mqtt.MQTTv5 if self._five else mqtt.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.username_pw_set(self._account, self._password)
+        client.max_inflight_messages_set(IN_FLIGHT)
+        client.max_queued_messages_set(200)
+        client.connect_timeout = TIMEOUT
+        if self._settings.tls:
+            client.tls_set_context(ssl.create_default_context(cafile=self._settings.ca_file))
+        if self._birth is not None:
+            client.will_set(
+                self.topics.process(self._birth.name), b"offline", qos=1, retain=True,
+                properties=_start_id(self._birth) if self._five else None,
+            )  # fmt: skip
+        client.on_connect = self._connect_answered
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message_came
+        client.on_publish = self._publish_answered
+        client.on_subscribe = self._subscribe_answered
+        return client
+
+    def _connect_answered(
+        self, client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
+    ) -> None:
+        if reason.is_failure:
+            self._why = (
+                f"the broker refused account {self._account!r} ({reason}); compare "
+                f"{self._settings.accounts_file} with the broker's password file"
+            )
+            client.disconnect()
+            return
+        for topic_filter in list(self._inbox.handlers):
+            self._subscribe_at(client, topic_filter)
+        self._why = "connected"
+        self._was_connected = True
+        self._connected.set()
+        log.info("connected to the broker account=%s", self._account)
+        if self._birth is not None:
+            for topic, payload in self._birth.announcement(self.topics):
+                self._births.add(client.publish(topic, payload, qos=1, retain=True).mid)
+        for work in self._on_connected:
+            self.post(work)
+
+    def _disconnected(
+        self, _client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
+    ) -> None:
+        if self._connected.is_set():
+            self._why = f"the connection to the broker ended ({reason})"
+        if reason.value == _SESSION_TAKEN:
+            self._taken = True
+        self._lost()
+
+    def _lost(self) -> None:
+        self._connected.clear()
+        with self._lock:
+            pending, self._deliveries = self._deliveries, {}
+            self._early.clear()
+            self._births.clear()
+            self._client = None
+        for delivery in pending.values():
+            delivery.settle(None)
+
+    def _message_came(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        told = message.properties
+        mid = message.mid if message.qos else 0
+
+        def acknowledge() -> bool:
+            here = client is self._client
+            if here and mid:
+                client.ack(mid, 1)
+            return here
+
+        self._inbox.put(
+            Arrived(
+                topic=message.topic,
+                payload=bytes(message.payload),
+                retained=message.retain,
+                response_topic=getattr(told, "ResponseTopic", None),
+                correlation=getattr(told, "CorrelationData", None),
+                at=time.monotonic(),
+                acknowledge=acknowledge,
+            )
+        )
+
+    def _publish_answered(
+        self, _client: mqtt.Client, _data: Any, mid: int, reason: ReasonCode, _more: Any
+    ) -> None:
+        with self._lock:
+            delivery = self._deliveries.pop(mid, None)
+            if delivery is None and mid not in self._births:
+                self._early[mid] = reason.value
+            self._births.discard(mid)
+        if delivery is not None:
+            delivery.settle(reason.value)
+
+    def _subscribe_answered(
+        self, _client: mqtt.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _more: Any
+    ) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                log.error("subscription refused account=%s reason=%s", self._account, reason)
+
+
+def _connect_options(settings: BrokerSettings, *, lasting: bool) -> dict[str, Any]:
+    if settings.version != "5":
+        return {}
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    if lasting:
+        properties.SessionExpiryInterval = settings.session_expiry
+    return {"clean_start": not lasting, "properties": properties}
+
+
+def _start_id(birth: Birth) -> Properties:
+    properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+    properties.UserProperty = ("start_id", birth.start_id)
+    return properties
+
+
+def _publish_properties(options: Options) -> Properties | None:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if expiry := options.get("expiry"):
+        properties.MessageExpiryInterval = expiry
+    if content_type := options.get("content_type"):
+        properties.ContentType = content_type
+        properties.PayloadFormatIndicator = 1
+    if correlation := options.get("correlation"):
+        properties.CorrelationData = correlation
+    if response_topic := options.get("response_topic"):
+        properties.ResponseTopic = response_topic
+    return properties

@@ -1,0 +1,337 @@
+"""What travels on the bus: CloudEvents 1.0 in structured JSON.
+
+A message is written by one process and read by another, perhaps by an older release of it.
+So fields are added, never renamed, and a reader ignores what it does not know.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID, uuid4
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+CONTENT_TYPE = "application/cloudevents+json"
+CONTRACT = "1.0"
+
+UserName = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f+#]+$")
+]
+CallId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+Text = Annotated[str, StringConstraints(max_length=256)]
+
+CallStateName = Literal[
+    "incoming", "ringing", "dialing", "ringback", "connected", "held", "ended", "other"
+]
+Direction = Literal["in", "out", "internal", "unknown"]
+PartyKind = Literal["external", "internal", "withheld", "unknown"]
+
+_UNANSWERED: frozenset[CallStateName] = frozenset(
+    {"incoming", "ringing", "dialing", "ringback", "other"}
+)
+UNANSWERED_EXPIRY = 60  # seconds
+ANSWERED_EXPIRY = 86_400  # seconds
+
+
+def now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
+class Part(BaseModel):
+    """A piece of a message: read leniently, never changed, never echoed in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Message(Part):
+    """The attributes of CloudEvents that every message carries."""
+
+    EXPIRY: ClassVar[int | None] = None  # seconds a broker should keep it
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str = Field(default_factory=lambda: str(uuid4()), min_length=1, max_length=128)
+    source: str = Field(default="starface2mqtt", max_length=256)
+    type: str = Field(max_length=128)
+    time: AwareDatetime = Field(default_factory=now)
+    subject: str | None = Field(default=None, max_length=128)
+    datacontenttype: Literal["application/json"] = "application/json"
+
+    def expiry(self) -> int | None:
+        """Return the seconds after which the message is worth nothing, None if it keeps."""
+        return self.EXPIRY
+
+    def encoded(self) -> bytes:
+        """Return the payload; attributes that are not set are left out."""
+        absent = {name for name in ("subject", "seq") if getattr(self, name, "") is None}
+        return self.model_dump_json(exclude=absent).encode()
+
+
+class Party(Part):
+    """One end of a call; `number` is always what the PBX sent."""
+
+    number: Text = ""
+    e164: str | None = Field(default=None, max_length=16)
+    name: Text = ""
+    kind: PartyKind = "unknown"
+
+
+class CallData(Part):
+    """What is known about a call at one moment, for one user."""
+
+    user: UserName
+    call_id: CallId
+    state: CallStateName
+    pbx_state: Text = ""
+    direction: Direction = "unknown"
+    caller: Party = Party()
+    called: Party = Party()
+    group: Text | None = None
+    pbx_time: Text | None = None
+    received_at: AwareDatetime
+    replayed: bool = False
+    previous_call_id: CallId | None = None
+
+
+class CallEvent(Message):
+    """One notification of the PBX about one call of one user."""
+
+    seq: int | None = Field(default=None, ge=1)
+    data: CallData
+
+    def expiry(self) -> int:
+        """Return 60 s while nobody talks, a day otherwise."""
+        return UNANSWERED_EXPIRY if self.data.state in _UNANSWERED else ANSWERED_EXPIRY
+
+
+def call_event_type(state: CallStateName) -> str:
+    """Return the CloudEvents type of a call event."""
+    return f"starface.call.{state}.v1"
+
+
+class Sentence(Part):
+    """One sentence for a person, in the languages an office reads."""
+
+    de: str = Field(max_length=500)
+    en: str = Field(max_length=500)
+
+
+class Reference(Part):
+    """A contact, dossier or matter as others may show it."""
+
+    kind: Literal["contact", "dossier", "matter"]
+    id: Text
+    title: Text = ""
+    company: Text | None = None
+    reference: Text | None = None
+
+
+class TraceStep(Part):
+    """One step between a notification and an action."""
+
+    step: Text
+    code: Text
+    at: AwareDatetime
+    de: str = Field(default="", max_length=500)
+    en: str = Field(default="", max_length=500)
+
+
+class Outcome(Part):
+    """What one executor made of an action."""
+
+    executor: Text
+    state: Literal["done", "failed", "queued", "skipped"]
+    reason: Text | None = None
+
+
+class CallerData(Part):
+    """Who is calling, what was opened or why not."""
+
+    user: UserName
+    call_id: CallId
+    event_id: Text
+    trigger: Text
+    caller: Party
+    called: Party = Party()
+    direction: Direction = "unknown"
+    group: Text | None = None
+    quality: Literal["exact", "switchboard", "suffix", "several", "none"] = "none"
+    remembered: bool = False
+    contact: Reference | None = None
+    employer: Reference | None = None
+    candidates: tuple[Reference, ...] = ()
+    action: Literal["matter-or-dossier", "dossier", "business-card", "none"] = "none"
+    opens: Literal["matter", "dossier", "card", "new-contact", "nothing"] = "nothing"
+    opened: Reference | None = None
+    offered: tuple[Reference, ...] = ()
+    url: str | None = Field(default=None, max_length=2048)
+    reason: Text = ""
+    sentence: Sentence | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    trace: tuple[TraceStep, ...] = ()
+
+
+class CallerEvent(Message):
+    """The caller consumer's answer to a call event."""
+
+    EXPIRY: ClassVar[int | None] = 60
+    type: str = "starface.caller.v1"
+    data: CallerData
+
+
+Link = Literal["login", "subscription", "keep-alive", "callback", "broker", "pbx", "settings"]
+
+
+class UserStateData(Part):
+    """The look of a user's telephone icon and, when it fails, what to do."""
+
+    user: UserName
+    state: Literal["active", "inactive", "failing"]
+    since: AwareDatetime
+    link: Link | None = None
+    code: Text | None = None
+    sentence: Sentence | None = None
+
+
+class UserState(Message):
+    """Retained: whether the interface of a user works."""
+
+    type: str = "starface.user.state.v1"
+    data: UserStateData
+
+
+class DialRequestData(Part):
+    """A number a user wants to be connected with."""
+
+    user: UserName | None = None
+    number: Text
+    phone: Text | None = None
+    request_id: UUID
+
+
+class DialRequest(Message):
+    """A wish to dial; whose it is says the topic, never the payload."""
+
+    EXPIRY: ClassVar[int | None] = 15
+    type: str = "starface.dial.request.v1"
+    time: AwareDatetime
+    data: DialRequestData
+
+
+DialState = Literal[
+    "accepted", "refused", "own-phone-ringing", "remote-ringing", "connected",
+    "not-reached", "own-phone-not-lifted", "ended", "unknown",
+]  # fmt: skip
+
+
+class DialResultData(Part):
+    """One stage of a dial request; `final` when nothing more follows."""
+
+    user: UserName
+    request_id: UUID
+    call_id: CallId | None = None
+    state: DialState
+    code: Text | None = None
+    sentence: Sentence
+    final: bool = False
+
+
+class DialResult(Message):
+    """What became of a dial request, stage by stage."""
+
+    EXPIRY: ClassVar[int | None] = 60
+    type: str = "starface.dial.result.v1"
+    data: DialResultData
+
+
+class HeadData(Part):
+    """The newest number of a user at one gateway, and the oldest it can still repeat."""
+
+    user: UserName
+    gateway: Text
+    seq: int = Field(ge=0)
+    oldest: int = Field(ge=1)
+
+
+class Head(Message):
+    """Retained: how far a gateway has numbered the events of a user."""
+
+    type: str = "starface.head.v1"
+    data: HeadData
+
+
+class ReplayRequestData(Part):
+    """From which number on a consumer wants a user's events again."""
+
+    user: UserName
+    gateway: Text | None = None
+    after: int = Field(ge=0)
+
+
+class ReplayRequest(Message):
+    """A consumer that has seen a gap asks for what it lacks."""
+
+    EXPIRY: ClassVar[int | None] = 30
+    type: str = "starface.replay.request.v1"
+    data: ReplayRequestData
+
+
+class SessionResetData(Part):
+    """Whose session at the PBX has ended."""
+
+    user: UserName
+
+
+class SessionReset(Message):
+    """The PBX said it will send nothing more."""
+
+    EXPIRY: ClassVar[int | None] = 60
+    type: str = "starface.session.reset.v1"
+    data: SessionResetData
+
+
+class ProcessDetailData(Part):
+    """Which start of a process is meant by its `online`."""
+
+    name: Text
+    start_id: Text
+    state: Literal["online", "offline"]
+    since: AwareDatetime
+    version: Text
+
+
+class ProcessDetail(Message):
+    """Retained: detail of a process."""
+
+    type: str = "starface.process.v1"
+    data: ProcessDetailData
+
+
+class InfoData(Part):
+    """What another program needs to know before it subscribes."""
+
+    version: Text
+    contract: Text = CONTRACT
+    base: Text
+    schemas: dict[str, Any] = {}
+    documentation: Text = ""
+
+
+class Info(Message):
+    """Retained: version of the software and of the contract."""
+
+    type: str = "starface.info.v1"
+    data: InfoData
+
+
+MESSAGES: dict[str, type[Message]] = {
+    "CallEvent": CallEvent,
+    "CallerEvent": CallerEvent,
+    "UserState": UserState,
+    "DialRequest": DialRequest,
+    "DialResult": DialResult,
+    "Head": Head,
+    "ReplayRequest": ReplayRequest,
+    "SessionReset": SessionReset,
+    "ProcessDetail": ProcessDetail,
+    "Info": Info,
+}

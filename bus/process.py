@@ -1,0 +1,88 @@
+"""What every process does at its start and end: log, listen to signals, keep its files private."""
+
+import json
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+_SECRETS = re.compile(
+    r"(?P<name>de\.vertico\.starface\.(?:auth|jwt)=)[^&\s\"']+"
+    r"|(?P<path>/starface/[\w-]+/)[\w-]+/[\w-]+"
+    r"|\b[0-9a-fA-F]{128}\b"
+)
+_HANDLES = re.compile(r"\s(?P<key>[a-z_]+)=(?P<value>.*?)(?=\s[a-z_]+=|$)")
+
+
+def configure_logging(level: str = "INFO", form: Literal["text", "json"] = "text") -> None:
+    """Write the log to standard error, one line a fact, without secrets."""
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(JsonLines() if form == "json" else TextLines())
+    logging.basicConfig(level=level, handlers=[lines], force=True)
+    for noisy in ("httpx", "httpcore", "waitress.queue"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def without_secrets(text: str) -> str:
+    """Return a line with tokens and callback paths made unreadable."""
+    return _SECRETS.sub(lambda hit: (hit["name"] or hit["path"] or "") + "…", text)
+
+
+class TextLines(logging.Formatter):
+    """A line for a person."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)-20s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return without_secrets(super().format(record))
+
+
+class JsonLines(logging.Formatter):
+    """A line for a machine: what happened, and its handles as members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        message = without_secrets(record.getMessage())
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _HANDLES.sub("", message),
+            **{hit["key"]: hit["value"] for hit in _HANDLES.finditer(message)},
+        }
+        if record.exc_info:
+            line["trace"] = without_secrets(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGTERM and SIGINT; what is in hand is finished by the caller."""
+
+    def asked(number: int, _frame: object) -> None:
+        logging.getLogger(__name__).info("stopping signal=%s", signal.Signals(number).name)
+        stop()
+
+    signal.signal(signal.SIGTERM, asked)
+    signal.signal(signal.SIGINT, asked)
+
+
+def private_folder(path: Path) -> Path:
+    """Return a folder only the owner can look into, making it if need be."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def private_file(path: Path) -> Path:
+    """Return a file only the owner can read, making it empty if need be."""
+    private_folder(path.parent)
+    path.touch(mode=0o600, exist_ok=True)
+    if path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
+        path.chmod(0o600)
+    return path

@@ -1,0 +1,79 @@
+"""Settings every process shares: the broker, and how a section of the file is read."""
+
+import json
+import stat
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from bus.topics import Topics
+
+
+class Section(BaseModel):
+    """A table of the configuration file: a misspelt key is an error, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _is_base(value: str) -> str:
+    return Topics(value).base
+
+
+class SettingsRefused(Exception):
+    """The configuration cannot be used; the message names file, key and fix."""
+
+
+class BrokerSettings(Section):
+    """How a process finds the broker."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=1883, ge=1, le=65535)
+    version: Literal["5", "3.1.1"] = "5"
+    base: Annotated[str, AfterValidator(_is_base)] = "starface"
+    tls: bool = False
+    ca_file: Path | None = None  # None: the system's certificates
+    keep_alive: int = Field(default=10, ge=5, le=600)  # seconds; notices a dead line
+    session_expiry: int = Field(default=604_800, ge=0)  # seconds a server process may be away
+    accounts_file: Path = Path("secrets/broker-accounts.json")
+    account: str | None = None  # only for a process that has no accounts file
+    password: SecretStr | None = None
+
+    def topics(self) -> Topics:
+        """Return the names of the topics of this installation."""
+        return Topics(self.base)
+
+    def credentials(self, account: str) -> tuple[str, str]:
+        """Return name and password of a process's broker account; raise SettingsRefused."""
+        if self.account and self.password:
+            return self.account, self.password.get_secret_value()
+        accounts = read_accounts(self.accounts_file)
+        if account not in accounts:
+            raise SettingsRefused(
+                f"{self.accounts_file}: no broker account {account!r}; "
+                f"make it with: starface2mqtt broker account {account}"
+            )
+        return account, accounts[account]
+
+
+def read_accounts(path: Path) -> dict[str, str]:
+    """Return the passwords by broker account; raise SettingsRefused."""
+    try:
+        private(path)
+        accounts = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise SettingsRefused(
+            f"{path}: there is no file of broker accounts; make it with: starface2mqtt init"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SettingsRefused(f"{path}: the broker accounts cannot be read: {error}") from error
+    return {str(name): str(password) for name, password in accounts.items()}
+
+
+def private(path: Path) -> None:
+    """Raise SettingsRefused when others may read a file that holds secrets."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise SettingsRefused(
+            f"{path}: others may read it (mode {mode:04o}); mend it with: chmod 600 {path}"
+        )

@@ -1,0 +1,125 @@
+"""The names of the topics. No other module writes a slash."""
+
+import re
+from urllib.parse import quote, unquote
+
+_LEVEL = re.compile(r"[a-z0-9_.%@A-Z-]+")
+_BASE = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+ANY_USER = "+"
+
+
+def level(login: str) -> str:
+    """Return a login as one level of a topic; it is also the user's broker account."""
+    return quote(login, safe="@").replace("~", "%7E")
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Tell whether a topic falls under a filter with `+` and `#`."""
+    wanted, told = topic_filter.split("/"), topic.split("/")
+    for place, part in enumerate(wanted):
+        if part == "#":
+            return True
+        if place >= len(told) or part not in ("+", told[place]):
+            return False
+    return len(wanted) == len(told)
+
+
+class Topics:
+    """The topics below one base, such as `starface` or `starface/zurich`."""
+
+    def __init__(self, base: str = "starface") -> None:
+        if not _BASE.fullmatch(base):
+            raise ValueError(
+                f"topic base {base!r}: letters, digits, '.', '_', '-', with single slashes between"
+            )
+        self.base = base
+
+    def calls(self, user: str) -> str:
+        """Return the topic on which the calls of one user are told."""
+        return self._of(user, "calls")
+
+    def caller(self, user: str) -> str:
+        """Return the topic that says who is calling and what was done."""
+        return self._of(user, "caller")
+
+    def records(self, user: str) -> str:
+        """Return the topic of finished calls."""
+        return self._of(user, "records")
+
+    def state(self, user: str) -> str:
+        """Return the retained topic of a user's telephone icon."""
+        return self._of(user, "state")
+
+    def switch(self, user: str) -> str:
+        """Return the topic that takes `on` and `off`."""
+        return self._of(user, "set")
+
+    def dial(self, user: str) -> str:
+        """Return the topic of dial requests."""
+        return self._of(user, "dial")
+
+    def dial_result(self, user: str) -> str:
+        """Return the topic that says what became of a dial request."""
+        return self._of(user, "dial/result")
+
+    def replies(self, user: str) -> str:
+        """Return the filter of further topics a dial request may name for its answer."""
+        return self._of(user, "replies/#")
+
+    def head(self, user: str, gateway: str) -> str:
+        """Return the retained topic of a gateway's newest number for a user."""
+        return self._of(user, f"head/{gateway}")
+
+    def heads(self, user: str) -> str:
+        """Return the filter of all gateways' newest numbers for a user."""
+        return self._of(user, "head/+")
+
+    def replay(self, user: str) -> str:
+        """Return the topic on which a consumer asks for events it has not seen."""
+        return self._of(user, "replay")
+
+    def session(self, user: str) -> str:
+        """Return the topic on which the gateway passes on the PBX's `reset`."""
+        return self._of(user, "session")
+
+    def process(self, name: str) -> str:
+        """Return the retained topic of a process's `online` or `offline`."""
+        return f"{self.base}/processes/{name}"
+
+    def process_detail(self, name: str) -> str:
+        """Return the retained topic of a process's JSON detail."""
+        return f"{self.base}/processes/{name}/detail"
+
+    def processes(self) -> str:
+        """Return the filter of all processes and their details."""
+        return f"{self.base}/processes/#"
+
+    def info(self) -> str:
+        """Return the retained topic that describes this installation."""
+        return f"{self.base}/info"
+
+    def everything_of(self, user: str) -> str:
+        """Return the filter of everything about one user."""
+        return self._of(user, "#")
+
+    def user_of(self, topic: str) -> str:
+        """Return the login a topic belongs to; raise ValueError when it names none."""
+        prefix = f"{self.base}/users/"
+        if not topic.startswith(prefix):
+            raise ValueError("the topic names no user")
+        found = topic[len(prefix) :].split("/", 1)[0]
+        if not _LEVEL.fullmatch(found):
+            raise ValueError("the topic names no user")
+        return unquote(found)
+
+    def may_answer_on(self, user: str, topic: str) -> bool:
+        """Tell whether a dial request of this user may ask for its answer on this topic."""
+        if any(character in topic for character in "+#\x00"):
+            return False
+        result = self.dial_result(user)
+        reply = self.replies(user).removesuffix("#")
+        return topic == result or topic.startswith((f"{result}/", reply))
+
+    def _of(self, user: str, rest: str) -> str:
+        name = user if user == ANY_USER else level(user)
+        return f"{self.base}/users/{name}/{rest}"

@@ -1,0 +1,152 @@
+"""The whole configuration: one TOML file, every value overridable by environment."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from bus.inbox import why
+from bus.numbers import NumberProfile
+from bus.settings import BrokerSettings, SettingsRefused
+from consumers.caller_settings import CallerSettings
+from consumers.dial_settings import DialSettings
+from gateway.settings import GatewaySettings
+from starface.settings import StarfaceSettings
+
+FILE = "starface2mqtt.toml"
+_PLACES = (Path(FILE), Path("/etc/starface2mqtt") / FILE)
+
+
+class SiteSettings(NumberProfile):
+    """What holds for the whole office: its numbers, its files, its log."""
+
+    data_folder: Path = Path("data")
+    secrets_folder: Path = Path("secrets")
+    language: Literal["de", "en", "fr", "it"] = "de"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+    @property
+    def numbers(self) -> NumberProfile:
+        """How numbers are read here."""
+        return NumberProfile(**self.model_dump(include=set(NumberProfile.model_fields)))
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STARFACE2MQTT_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    site: SiteSettings = SiteSettings()
+    starface: StarfaceSettings = StarfaceSettings()
+    broker: BrokerSettings = BrokerSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    caller: CallerSettings = CallerSettings()
+    dial: DialSettings = DialSettings()
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @property
+    def database(self) -> Path:
+        """The file of users and directory."""
+        return self.site.data_folder / "starface2mqtt.db"
+
+    def site_key(self) -> bytes:
+        """Return the key that signs callback paths; raise SettingsRefused."""
+        path = self.site.secrets_folder / "site.key"
+        try:
+            key = path.read_bytes()
+        except FileNotFoundError as error:
+            raise SettingsRefused(
+                f"{path}: there is no site key; make it with: starface2mqtt init"
+            ) from error
+        if len(key) < 32:
+            raise SettingsRefused(f"{path}: a site key has 32 bytes or more")
+        return key
+
+
+def find(config: Path | None = None) -> Path:
+    """Return the configuration file that counts; raise SettingsRefused."""
+    named = config or (Path(told) if (told := os.environ.get("STARFACE2MQTT_CONFIG")) else None)
+    if named is not None:
+        if not named.is_file():
+            raise SettingsRefused(f"{named}: there is no such configuration file")
+        return named
+    for place in _PLACES:
+        if place.is_file():
+            return place
+    raise SettingsRefused(
+        f"there is no {FILE} here nor in /etc/starface2mqtt; make one with: starface2mqtt init"
+    )
+
+
+def read(config: Path | None = None) -> Settings:
+    """Return the configuration; raise SettingsRefused with file, key and what is allowed."""
+    path = find(config)
+    try:
+        settings = _from_file(path)()
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused(f"{path}: this is not TOML: {error}") from error
+    except ValidationError as error:
+        raise SettingsRefused(f"{path}: {_faults(error)}") from error
+    except OSError as error:
+        raise SettingsRefused(f"{path}: {error.strerror}") from error
+    return _anchored(settings, path.resolve().parent)
+
+
+def _from_file(path: Path) -> type[Settings]:
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    return FromFile
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with relative paths read from the folder of the file."""
+    site = settings.site.model_copy(
+        update={
+            "data_folder": folder / settings.site.data_folder,
+            "secrets_folder": folder / settings.site.secrets_folder,
+        }
+    )
+    broker = settings.broker.model_copy(
+        update={"accounts_file": folder / settings.broker.accounts_file}
+    )
+    return settings.model_copy(update={"site": site, "broker": broker, "folder": folder})
+
+
+def _faults(error: ValidationError) -> str:
+    unknown = [fault for fault in error.errors() if fault["type"] == "extra_forbidden"]
+    return "; ".join([*(_unknown(fault["loc"]) for fault in unknown)] or [why(error)])
+
+
+def _unknown(place: tuple[int | str, ...]) -> str:
+    *sections, key = place
+    model: Any = Settings
+    for section in sections:
+        model = model.model_fields[section].annotation
+    known = ", ".join(sorted(name for name in model.model_fields if name != "folder"))
+    where = f"[{'.'.join(str(section) for section in sections)}] " if sections else ""
+    return f"{where}{key}: there is no such key; known are {known}"

@@ -1,0 +1,1 @@
+"""In from the PBX: its notifications become events."""

@@ -1,0 +1,1 @@
+"""The PBX from our side."""

@@ -1,0 +1,80 @@
+"""The path at which the PBX calls us back: it says whose call it is, and proves it.
+
+Notifications are unsigned, so the path is the proof (`starface-protocol` 5.1 leaves nothing
+else): `/starface/{who}/{session}/{mac}`. Any gateway can check it with the site's key alone.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+PREFIX = "/starface"
+_RANDOM, _TOKEN_MARK, _MAC = 12, 9, 16  # bytes
+_LONGEST = 127  # characters; nothing is known of longer paths at the PBX
+_NO_TOKEN = bytes(_TOKEN_MARK)
+
+
+class PathRefused(Exception):
+    """The path was not made by this site."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a genuine path says: the user, the login it was made for, and a mark of its token."""
+
+    user: str
+    session: str
+    token_mark: bytes
+
+    def fits(self, token: str, key: bytes) -> bool:
+        """Tell whether this token opened the session; any fits a session opened without."""
+        if self.token_mark == _NO_TOKEN:
+            return True
+        return hmac.compare_digest(self.token_mark, _mark(token, key))
+
+
+def callback_path(user: str, key: bytes, token: str | None = None) -> str:
+    """Return a new path for one login; raise ValueError when the login is too long for it."""
+    mark = _mark(token, key) if token else _NO_TOKEN
+    who = _text(user.encode())
+    session = _text(secrets.token_bytes(_RANDOM) + mark)
+    path = f"{PREFIX}/{who}/{session}/{_text(_mac(who, session, key))}"
+    if len(path) > _LONGEST:
+        raise ValueError("the login is too long for a callback path: at most 48 bytes")
+    return path
+
+
+def read_path(who: str, session: str, mac: str, key: bytes) -> Proof:
+    """Check the three parts of a path; raise PathRefused, in constant time for the proof."""
+    try:
+        given = _bytes(mac)
+        told = _bytes(session)
+        user = _bytes(who).decode()
+    except ValueError as error:
+        raise PathRefused from error
+    if not hmac.compare_digest(given, _mac(who, session, key)):
+        raise PathRefused
+    if len(told) != _RANDOM + _TOKEN_MARK:
+        raise PathRefused
+    return Proof(user, session, told[_RANDOM:])
+
+
+def _mac(who: str, session: str, key: bytes) -> bytes:
+    told = f"callback {who} {session}".encode()
+    return hmac.new(key, told, hashlib.sha256).digest()[:_MAC]
+
+
+def _mark(token: str, key: bytes) -> bytes:
+    return hmac.new(key, b"token " + token.encode(), hashlib.sha256).digest()[:_TOKEN_MARK]
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    if not text.isascii() or "=" in text:
+        raise ValueError("not base64url")
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,48 @@
+"""Tokens at rest: sealed with a key that lies apart from the database."""
+
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
+
+from bus.settings import SettingsRefused, private
+
+
+class SealBroken(Exception):
+    """The sealed text was made with another key, or changed."""
+
+
+class Seal:
+    """Seals and opens secrets with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._fernet = Fernet(key)
+
+    def close(self, secret: SecretStr) -> str:
+        """Return the secret, sealed."""
+        return self._fernet.encrypt(secret.get_secret_value().encode()).decode()
+
+    def open(self, sealed: str) -> SecretStr:
+        """Return what was sealed; raise SealBroken."""
+        try:
+            return SecretStr(self._fernet.decrypt(sealed.encode()).decode())
+        except InvalidToken as error:
+            raise SealBroken("a token cannot be opened with this site's seal key") from error
+
+
+def new_key() -> bytes:
+    """Return a fresh key."""
+    return Fernet.generate_key()
+
+
+def read_seal(path: Path) -> Seal:
+    """Return the seal of a key file; raise SettingsRefused."""
+    try:
+        private(path)
+        return Seal(path.read_bytes().strip())
+    except FileNotFoundError as error:
+        raise SettingsRefused(
+            f"{path}: there is no seal key; make it with: starface2mqtt init"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SettingsRefused(f"{path}: this is no seal key: {error}") from error

@@ -1,0 +1,183 @@
+"""The users of the PBX: who they are, what they chose, and their sealed tokens."""
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import sqlite_utils
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from bus.events import UserName
+from bus.process import private_file
+from bus.settings import SettingsRefused, private
+from starface.seal import Seal
+from starface.token import Credential
+
+Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
+Trigger = Literal["ringing", "connected", "ended", "outgoing"]
+Internal = Literal["ignore", "notify", "pop"]
+
+RESERVED = ("gateway", "sessions", "caller", "dial", "journal", "panel", "cli", "desktop", "admin")
+_LONGEST = 48  # bytes of a login; more does not fit into a callback path
+_COLUMNS: dict[str, Any] = {
+    "login": str,
+    "name": str,
+    "extension": str,
+    "phone": str,
+    "autostart": int,
+    "wanted": int,
+    "action": str,
+    "triggers": str,
+    "internal": str,
+    "preferences": str,
+    "token_kind": str,
+    "token_sealed": str,
+    "changed_at": str,
+}
+
+
+class UserUnknown(Exception):
+    """There is no user with this login."""
+
+
+class User(BaseModel):
+    """A person whose telephone it is; `wanted` is the last click on the icon, None before any."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    login: UserName
+    name: str = Field(default="", max_length=256)
+    extension: str = Field(default="", max_length=32)
+    phone: str = Field(default="", max_length=128)  # phone id at the PBX; empty: the primary one
+    autostart: bool = True
+    wanted: bool | None = None
+    action: Action = "matter-or-dossier"
+    triggers: tuple[Trigger, ...] = ("ringing",)
+    internal: Internal = "ignore"
+    preferences: dict[str, Any] = {}
+
+    @field_validator("login")
+    @classmethod
+    def _fits(cls, login: str) -> str:
+        if login in RESERVED or login.startswith(tuple(f"{name}-" for name in RESERVED)):
+            raise ValueError("this login is the name of a broker account of starface2mqtt")
+        if len(login.encode()) > _LONGEST:
+            raise ValueError(f"a login may have {_LONGEST} bytes at most")
+        return login
+
+    @property
+    def on(self) -> bool:
+        """Whether the interface is to run: the last choice, before any the autostart."""
+        return self.autostart if self.wanted is None else self.wanted
+
+
+class Users:
+    """The users in the site's database; use it in a `with` block, from one thread."""
+
+    def __init__(self, path: Path, seal: Seal | None = None) -> None:
+        if path.exists():
+            private(path)
+        self._seal = seal
+        self._db = sqlite_utils.Database(
+            sqlite3.connect(private_file(path), timeout=5, isolation_level=None)
+        )
+        self._db.conn.execute("PRAGMA journal_mode = WAL")
+        if "users" not in self._db.table_names():
+            self._db["users"].create(_COLUMNS, pk="login", if_not_exists=True)  # type: ignore[union-attr]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.conn.close()
+
+    def find(self, login: str) -> User | None:
+        """Return the user with this login, None if there is none."""
+        rows = list(self._db.query("SELECT * FROM users WHERE login = ?", [login]))
+        return _user(rows[0]) if rows else None
+
+    def get(self, login: str) -> User:
+        """Return the user with this login; raise UserUnknown."""
+        user = self.find(login)
+        if user is None:
+            raise UserUnknown(
+                f"there is no user {login!r}; add one with: starface2mqtt user add {login}"
+            )
+        return user
+
+    def all(self) -> list[User]:
+        """Return every user, in the order of their logins."""
+        return [_user(row) for row in self._db.query("SELECT * FROM users ORDER BY login")]
+
+    def add(self, user: User, credential: Credential | None = None) -> None:
+        """Keep a user by login; without a credential the old one stays."""
+        row: dict[str, Any] = {
+            "login": user.login,
+            "name": user.name,
+            "extension": user.extension,
+            "phone": user.phone,
+            "autostart": int(user.autostart),
+            "wanted": None if user.wanted is None else int(user.wanted),
+            "action": user.action,
+            "triggers": ",".join(user.triggers),
+            "internal": user.internal,
+            "preferences": json.dumps(user.preferences),
+            "changed_at": datetime.now(UTC).isoformat(),
+        }
+        if credential is not None:
+            row |= self._sealed(credential)
+        names = ", ".join(row)
+        changes = ", ".join(f"{name} = excluded.{name}" for name in row if name != "login")
+        self._db.conn.execute(
+            f"INSERT INTO users ({names}) VALUES ({', '.join('?' * len(row))}) "  # noqa: S608
+            f"ON CONFLICT (login) DO UPDATE SET {changes}",
+            list(row.values()),
+        )
+
+    def change(self, login: str, **changes: Any) -> User:
+        """Change some fields of a user; raise UserUnknown or ValidationError."""
+        user = User.model_validate(self.get(login).model_dump() | changes)
+        self.add(user)
+        return user
+
+    def remove(self, login: str) -> None:
+        """Forget a user and the token; raise UserUnknown."""
+        self.get(login)
+        self._db.conn.execute("DELETE FROM users WHERE login = ?", [login])
+
+    def credential(self, login: str) -> Credential | None:
+        """Return what a user logs in with, None if it is not known; raise SealBroken."""
+        rows = list(
+            self._db.query("SELECT token_kind, token_sealed FROM users WHERE login = ?", [login])
+        )
+        if not rows or not rows[0]["token_sealed"] or self._seal is None:
+            return None
+        return Credential(
+            kind=rows[0]["token_kind"], secret=self._seal.open(rows[0]["token_sealed"])
+        )
+
+    def keep_credential(self, login: str, credential: Credential) -> None:
+        """Replace what a user logs in with, such as a refreshed OAuth token."""
+        row = self._sealed(credential)
+        self._db.conn.execute(
+            "UPDATE users SET token_kind = ?, token_sealed = ? WHERE login = ?",
+            [row["token_kind"], row["token_sealed"], login],
+        )
+
+    def _sealed(self, credential: Credential) -> dict[str, str]:
+        if self._seal is None:
+            raise SettingsRefused("without the seal key no token can be kept")
+        return {"token_kind": credential.kind, "token_sealed": self._seal.close(credential.secret)}
+
+
+def _user(row: dict[str, Any]) -> User:
+    return User.model_validate(
+        {
+            **{key: value for key, value in row.items() if not key.startswith("token_")},
+            "wanted": None if row["wanted"] is None else bool(row["wanted"]),
+            "triggers": tuple(part for part in row["triggers"].split(",") if part),
+            "preferences": json.loads(row["preferences"] or "{}"),
+        }
+    )

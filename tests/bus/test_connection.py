@@ -1,0 +1,233 @@
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from bus.birth import Birth
+from bus.connection import Connection, PublishRefused, SessionTaken
+from bus.events import DialRequest, DialRequestData, now
+from bus.inbox import Arrived, BrokerUnavailable
+from bus.settings import BrokerSettings, SettingsRefused
+from cli.mosquitto import Mosquitto, free_port
+
+Connect = Callable[..., Connection]
+
+
+def _request() -> DialRequest:
+    return DialRequest(
+        time=now(),
+        data=DialRequestData(number="+41", request_id="7f3c8a52-4b0c-4dd1-9a55-000000000001"),  # type: ignore[arg-type]
+    )
+
+
+def _work_until(connection: Connection, condition: Callable[[], object]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        connection.work(0.02)
+    raise AssertionError("waited in vain")
+
+
+def test_a_message_reaches_its_handler_as_a_model(connect: Connect) -> None:
+    dial, person = connect("dial"), connect("0011")
+    heard: list[DialRequest] = []
+    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: heard)
+    assert heard[0].data.number == "+41"
+
+
+def test_what_waited_at_the_broker_is_delivered_after_a_restart(
+    broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    with Connection(broker_settings, "dial") as dial:
+        dial.wait_connected()
+        dial.subscribe("starface/users/+/dial", lambda _: None)
+        connect("0011").publish("starface/users/0011/dial", _request())
+        dial.work(2.0)
+    person = connect("0012")
+    for _ in range(10):
+        person.publish("starface/users/0012/dial", _request())
+
+    heard: list[Arrived] = []
+    with Connection(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", heard.append)
+        dial.wait_connected()
+        _work_until(dial, lambda: len(heard) == 10)
+
+
+def test_an_unhandled_message_comes_again(
+    broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    with Connection(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", lambda _: None)
+        dial.wait_connected()
+        connect("0011").publish("starface/users/0011/dial", _request())
+
+    heard: list[Arrived] = []
+    with Connection(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", heard.append)
+        dial.wait_connected()
+        _work_until(dial, lambda: heard)
+
+
+def test_a_publish_the_broker_forbids_is_refused(connect: Connect) -> None:
+    with pytest.raises(PublishRefused) as refused:
+        connect("0011").publish("starface/users/0012/dial", _request())
+
+    assert refused.value.code == 0x87
+
+
+def test_a_message_nobody_subscribes_to_is_told_apart(connect: Connect) -> None:
+    assert connect("0011").publish("starface/users/0011/dial", _request()) == 0x10
+
+
+def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
+    aside: list[tuple[str, str]] = []
+    heard: list[Arrived] = []
+
+    def fail_once(arrived: Arrived) -> None:
+        heard.append(arrived)
+        if len(heard) <= 3:
+            raise ZeroDivisionError
+
+    dial = connect("dial", put_aside=lambda arrived, why: aside.append((arrived.topic, why)))
+    dial.subscribe("starface/users/+/dial", fail_once)
+    person = connect("0011")
+    person.publish("starface/users/0011/dial", _request())
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: len(heard) == 4)
+    assert aside == [("starface/users/0011/dial", "the handler failed")]
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"\xff\xfe", b'{"data": 1}', b"x" * 65_000])
+def test_poison_is_put_aside_and_the_next_message_handled(connect: Connect, payload: bytes) -> None:
+    aside: list[str] = []
+    heard: list[DialRequest] = []
+    dial = connect("dial", put_aside=lambda arrived, why: aside.append(why))
+    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+    person = connect("0011")
+
+    person.publish_raw("starface/users/0011/dial", payload)
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: heard)
+    assert len(aside) == 1
+
+
+def test_subscriptions_survive_a_broker_that_forgot_everything(
+    broker: Mosquitto, connect: Connect
+) -> None:
+    heard: list[Arrived] = []
+    dial, person = connect("dial"), connect("0011")
+    dial.subscribe("starface/users/+/dial", heard.append)
+
+    broker.kill()
+    (broker.folder / "mosquitto.db").unlink(missing_ok=True)
+    broker.start()
+    _work_until(dial, lambda: dial.connected and person.connected)
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: heard)
+
+
+def test_nothing_is_kept_for_later_while_the_broker_is_away(
+    broker: Mosquitto, connect: Connect
+) -> None:
+    heard: list[Arrived] = []
+    dial, person = connect("dial"), connect("0011")
+    dial.subscribe("starface/users/+/dial", heard.append)
+    broker.stop()
+    _work_until(dial, lambda: not person.connected)
+
+    with pytest.raises(BrokerUnavailable):
+        person.publish("starface/users/0011/dial", _request())
+
+    broker.start()
+    _work_until(dial, lambda: dial.connected and person.connected)
+    person.publish_raw("starface/users/0011/dial", b"last")
+    _work_until(dial, lambda: heard)
+    assert [arrived.payload for arrived in heard] == [b"last"]
+
+
+def test_a_broker_that_is_not_there_is_named_with_the_fix(tmp_path: object) -> None:
+    settings = BrokerSettings(port=free_port(), account="dial", password="x")  # type: ignore[arg-type]
+    with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+        dial.wait_connected(2)
+
+    assert f"127.0.0.1:{settings.port}" in str(refused.value)
+    assert "is Mosquitto running" in str(refused.value)
+
+
+def test_a_wrong_password_is_named_with_the_fix(broker: Mosquitto) -> None:
+    settings = BrokerSettings(port=broker.port, account="dial", password="wrong")  # type: ignore[arg-type]
+    with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+        dial.wait_connected(2)
+
+    assert "refused account 'dial'" in str(refused.value)
+    assert "wrong" not in str(refused.value)
+
+
+def test_an_account_that_is_not_in_the_file_is_refused(broker_settings: BrokerSettings) -> None:
+    with pytest.raises(SettingsRefused, match="no broker account 'nobody'"):
+        Connection(broker_settings, "nobody")
+
+
+def test_a_second_process_with_the_same_account_ends_the_first(connect: Connect) -> None:
+    first = connect("dial")
+    connect("dial")
+
+    with pytest.raises(SessionTaken):
+        _work_until(first, lambda: False)
+
+
+def test_a_process_is_online_while_it_lives_and_offline_after(
+    broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    told: list[bytes] = []
+    watch = connect("cli-1")
+    watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
+    with Connection(broker_settings, "dial", birth=Birth("dial")) as dial:
+        dial.wait_connected()
+        _work_until(watch, lambda: told == [b"online"])
+
+    _work_until(watch, lambda: told == [b"online", b"offline"])
+
+
+def test_a_late_will_is_corrected(broker_settings: BrokerSettings, connect: Connect) -> None:
+    told: list[bytes] = []
+    watch = connect("cli-1")
+    with Connection(broker_settings, "dial", birth=Birth("dial")) as dial:
+        dial.wait_connected()
+        watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
+        dial.publish_raw("starface/processes/dial", b"offline", retain=True)
+        _work_until(watch, lambda: told[-1:] == [b"offline"])
+
+        _work_until(dial, lambda: watch.work(0.01) and told[-1:] == [b"online"])
+
+
+def test_a_message_to_nobody_leaves_no_trace_of_its_payload(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    dial = connect("dial")
+    dial.consume("starface/users/+/dial", DialRequest, lambda *_: None)
+    connect("0011").publish_raw("starface/users/0011/dial", b'{"data": "+41441234567"}')
+
+    dial.work(2.0)
+
+    assert "1234567" not in caplog.text
+
+
+def test_version_3_carries_the_same_payloads(broker_settings: BrokerSettings) -> None:
+    settings = broker_settings.model_copy(update={"version": "3.1.1"})
+    heard: list[DialRequest] = []
+    with Connection(settings, "dial") as dial, Connection(settings, "0011") as person:
+        dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+        dial.wait_connected()
+        person.wait_connected()
+        person.publish("starface/users/0011/dial", _request())
+        _work_until(dial, lambda: heard)

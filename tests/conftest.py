@@ -1,0 +1,57 @@
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bus.accounts import PROCESS_ACCOUNTS, Accounts, user_account, write_broker_files
+from bus.connection import Connection
+from bus.settings import BrokerSettings
+from cli.mosquitto import Mosquitto, free_port
+
+ROOT = Path(__file__).parent.parent
+USERS = ("0011", "0012", "0013")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real Mosquitto from the project's mosquitto.conf, with every account it needs."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    accounts = Accounts()
+    for account in (*PROCESS_ACCOUNTS, "gateway-2", *map(user_account, USERS)):
+        accounts.add(account)
+    accounts.write(folder / "accounts.json")
+    settings = BrokerSettings()
+    write_broker_files(folder, settings.topics(), accounts.passwords)
+    with Mosquitto(ROOT / "mosquitto.conf", folder, free_port()) as mosquitto:
+        yield mosquitto
+
+
+@pytest.fixture
+def broker_settings(broker: Mosquitto) -> BrokerSettings:
+    return BrokerSettings(port=broker.port, accounts_file=broker.folder / "accounts.json")
+
+
+@pytest.fixture
+def connect(broker_settings: BrokerSettings) -> Iterator[Callable[..., Connection]]:
+    """Make connected connections by account; they are closed after the test."""
+    opened: list[Connection] = []
+
+    def connected(account: str, **options: object) -> Connection:
+        connection = Connection(broker_settings, account, **options)  # type: ignore[arg-type]
+        opened.append(connection.__enter__())
+        connection.wait_connected()
+        return connection
+
+    yield connected
+    for connection in opened:
+        connection.__exit__(None, None, None)
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 10.0) -> None:
+    """Return once the condition holds; fail when it does not in time."""
+    limit = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.01)
