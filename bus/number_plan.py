@@ -1,0 +1,123 @@
+"""What a country's numbering plan says, asked of the library so that no table is kept here."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, ValidationResult
+
+_LONGEST = 15  # digits of a number with its country code, ITU E.164
+_EVERYWHERE = frozenset({"112", "911"})
+_NORTH_AMERICA = 1
+_ITALY = 39
+
+
+class Plan(NamedTuple):
+    """The few facts of a country that reading and dialling need."""
+
+    region: str
+    code: int
+    trunk: str  # digit dialled before a national number, "" where there is none
+    trunk_needed: bool  # False where national numbers are written without it
+    international_prefix: str
+    zero_belongs: bool  # Italy: the zero in front is part of the number
+
+
+@lru_cache(maxsize=256)
+def plan(region: str) -> Plan:
+    """Return the facts of a country; its code must be a supported one."""
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None:
+        raise ValueError(f"no country {region!r}")
+    trunk = re.sub(r"\D", "", metadata.national_prefix or "")
+    code = phonenumbers.country_code_for_region(region)
+    return Plan(
+        region=region,
+        code=code,
+        trunk=trunk,
+        trunk_needed=bool(trunk) and _written_with(trunk, region),
+        international_prefix=_international_prefix(metadata),
+        zero_belongs=code == _ITALY,
+    )
+
+
+def is_country(region: str) -> bool:
+    """Tell whether the library knows the country."""
+    return region in phonenumbers.SUPPORTED_REGIONS
+
+
+def number_after_plus(digits: str) -> PhoneNumber | None:
+    """Read digits that begin with a country code; None if they cannot be a number at all."""
+    try:
+        number = phonenumbers.parse(f"+{digits}", None)
+    except NumberParseException:
+        return None
+    return number if len(e164(number)) <= _LONGEST + 1 else None
+
+
+def e164(number: PhoneNumber) -> str:
+    """Return a number the way everybody in the world may write it."""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def is_valid(number: PhoneNumber) -> bool:
+    """Tell whether the tables know a range that holds this number."""
+    return phonenumbers.is_valid_number(number)
+
+
+def is_possible(number: PhoneNumber) -> bool:
+    """Tell whether the length fits, for ranges younger than the tables."""
+    reason = phonenumbers.is_possible_number_with_reason(number)
+    return bool(reason == ValidationResult.IS_POSSIBLE)
+
+
+@lru_cache(maxsize=4096)
+def is_emergency(digits: str, region: str) -> bool:
+    """Tell whether these digits call for help in this country, or in any."""
+    return digits in _EVERYWHERE or _fits(digits, region, "emergency")
+
+
+@lru_cache(maxsize=4096)
+def is_service(digits: str, region: str) -> bool:
+    """Tell whether these digits are a short number that a telephone may call.
+
+    Numbers for text messages only are no such numbers, nor are those of one carrier: the tables
+    give them as wide ranges (in Switzerland 200 to 99999) which would swallow every extension.
+    """
+    if plan(region).code == _NORTH_AMERICA and re.fullmatch(r"[2-9]11", digits):
+        return True
+    if not _fits(digits, region, "short_code") or _fits(digits, region, "sms_services"):
+        return False
+    if _fits(digits, region, "carrier_specific"):
+        return _fits(digits, region, "toll_free")
+    priced = ("toll_free", "standard_rate", "premium_rate")
+    return digits.startswith("1") or any(_fits(digits, region, kind) for kind in priced)
+
+
+def is_premium_service(digits: str, region: str) -> bool:
+    """Tell whether a short number costs more than a call: directory enquiries and the like."""
+    return digits.startswith("118") or _fits(digits, region, "premium_rate")
+
+
+def _fits(digits: str, region: str, kind: str) -> bool:
+    metadata = PhoneMetadata.short_metadata_for_region(region)
+    pattern = getattr(getattr(metadata, kind, None), "national_number_pattern", None)
+    return bool(pattern and re.fullmatch(pattern, digits))
+
+
+def _written_with(trunk: str, region: str) -> bool:
+    example = phonenumbers.example_number(region)
+    if example is None:
+        return False
+    national = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.NATIONAL)
+    significant = phonenumbers.national_significant_number(example)
+    return re.sub(r"\D", "", national) == trunk + significant
+
+
+def _international_prefix(metadata: PhoneMetadata) -> str:
+    for written in (metadata.preferred_international_prefix, metadata.international_prefix):
+        digits = re.sub(r"[~ ]", "", written or "")
+        if digits.isdigit():
+            return digits
+    return "00"

@@ -1,0 +1,106 @@
+"""What was made of a number, step by step, in words a person can follow."""
+
+from typing import Literal, NamedTuple
+
+Language = Literal["de", "en"]
+
+
+class Step(NamedTuple):
+    """One thing that was found or done, by its stable code."""
+
+    code: str
+    values: dict[str, str]
+
+    def sentence(self, language: Language = "en") -> str:
+        """Say the step in German or English."""
+        german, english = _SENTENCES[self.code]
+        return (german if language == "de" else english).format_map(self.values)
+
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "received": ("Erhalten: «{text}».", "Received: '{text}'."),
+    "uri": (
+        "Das ist ein Verweis mit {scheme}:, darin steht «{text}».",
+        "This is a {scheme}: link; inside it says '{text}'.",
+    ),
+    "context": (
+        "Der Verweis sagt, dass die Nummer hinter +{context} steht.",
+        "The link says that the number stands behind +{context}.",
+    ),
+    "foreign-domain": (
+        "Die Adresse liegt bei {domain}, nicht an der eigenen Telefonanlage: nicht wählbar.",
+        "The address is at {domain}, not at the own telephone system: not to be dialled.",
+    ),
+    "country": (
+        "Der Kontakt ist in {country}: seine Nummer wird gelesen, wie man sie dort schreibt.",
+        "The contact is in {country}: its number is read as people there write it.",
+    ),
+    "country-unknown": (
+        "«{country}» ist kein Land; gelesen wird nach den Angaben des Standorts.",
+        "'{country}' is no country; the site's own settings are used.",
+    ),
+    "spelled": ("Ohne Schreibweise bleibt {digits}.", "Without its spelling, {digits} is left."),
+    "extension-dropped": (
+        "Die Nebenstelle {extension} zählt für den Vergleich nicht.",
+        "The extension {extension} does not count for the comparison.",
+    ),
+    "direct-dial": (
+        "Die Durchwahl {digits} gehört in Deutschland und Österreich zur Nummer.",
+        "The direct-dial digits {digits} belong to the number in Germany and Austria.",
+    ),
+    "vanity": (
+        "Die Buchstaben stehen für die Tasten: {digits}.",
+        "The letters stand for the keys: {digits}.",
+    ),
+    "withheld": (
+        "Das heisst: keine Nummer, sie ist unterdrückt oder nicht verfügbar.",
+        "This means: no number, it is withheld or unavailable.",
+    ),
+    "emergency": (
+        "{digits} ist eine Notrufnummer ({country}).",
+        "{digits} is an emergency number ({country}).",
+    ),
+    "service": (
+        "{digits} ist eine kurze Dienstnummer ({country}).",
+        "{digits} is a short service number ({country}).",
+    ),
+    "extension": (
+        "{digits} ist höchstens {most} Ziffern lang: eine Nebenstelle der eigenen Telefonanlage.",
+        "{digits} has at most {most} digits: an extension of the own telephone system.",
+    ),
+    "own-extension": (
+        "{digits} steht in den Einstellungen als eigene Nebenstelle.",
+        "{digits} is named in the settings as an extension of the own telephone system.",
+    ),
+    "no-area-code": (
+        "Eine Ortsnummer ohne Vorwahl lässt sich nicht lesen: keine Ortsvorwahl ist eingestellt.",
+        "A local number cannot be read without an area code, and none is configured.",
+    ),
+    "valid": (
+        "{reading}: {e164} ist eine gültige Nummer. Das zählt.",
+        "{reading}: {e164} is a valid number. That counts.",
+    ),
+    "possible": (
+        "{reading}: {e164} hat eine mögliche Länge, steht aber in keiner Tabelle.",
+        "{reading}: {e164} has a possible length, but no table knows it.",
+    ),
+    "impossible": (
+        "{reading}: +{digits} kann keine Nummer sein.",
+        "{reading}: +{digits} cannot be a number.",
+    ),
+    "unsure": (
+        "{reading}: {e164} wäre geraten und zählt nicht.",
+        "{reading}: {e164} would be a guess and does not count.",
+    ),
+    "short-behind-outside-line": (
+        "Hinter der Amtsholung steht {digits}, eine kurze Nummer ({country}).",
+        "Behind the outside line stands {digits}, a short number ({country}).",
+    ),
+    "first-possible": (
+        "Keine Lesart ist gültig, also zählt die erste mögliche: {e164}.",
+        "No reading is valid, so the first possible one counts: {e164}.",
+    ),
+    "no-number": ("Das ist keine Nummer: {reason}.", "This is no number: {reason}."),
+    "result": ("Ergebnis: {kind}.", "Result: {kind}."),
+    "result-e164": ("Ergebnis: {kind}, {e164}.", "Result: {kind}, {e164}."),
+}
