@@ -1,0 +1,23 @@
+"""A stand-in PBX that speaks the real protocol."""
+
+from starface.simulator.people import (
+    DEFAULT_USERS,
+    SimulatedContact,
+    SimulatedGroup,
+    SimulatedUser,
+    many_users,
+)
+from starface.simulator.stand_in import Simulator
+from starface.simulator.switches import NumberHabits, Switches, UserHabits
+
+__all__ = [
+    "DEFAULT_USERS",
+    "NumberHabits",
+    "SimulatedContact",
+    "SimulatedGroup",
+    "SimulatedUser",
+    "Simulator",
+    "Switches",
+    "UserHabits",
+    "many_users",
+]

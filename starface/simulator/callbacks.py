@@ -1,0 +1,155 @@
+"""Tells the sessions: one notification after the other for each, several sessions at once."""
+
+import http.client
+import logging
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starface.simulator import wording
+from starface.simulator.sessions import Session
+from starface.simulator.switches import Switches
+from starface.xmlrpc import Writable
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 32
+_LOGGED = 100_000
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One attempt to tell a session something, and what came of it."""
+
+    at: datetime
+    user: str
+    call_id: str
+    state: str
+    method: str
+    status: int | None
+    error: str
+    attempt: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for the log at the control door."""
+        return asdict(self) | {"at": self.at.isoformat(timespec="milliseconds")}
+
+
+@dataclass(frozen=True)
+class _Letter:
+    method: str
+    call_id: str
+    state: str
+    body: bytes
+
+
+class Callbacks:
+    """A queue for each session, worked off by a few threads."""
+
+    def __init__(
+        self, switches: Switches, failed: Callable[[Session], None], reachable: Callable[[], bool]
+    ) -> None:
+        self.log: deque[Delivery] = deque(maxlen=_LOGGED)
+        self._switches = switches
+        self._failed = failed
+        self._reachable = reachable
+        self._waiting: dict[Session, deque[_Letter]] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="callbacks")
+
+    def __enter__(self) -> "Callbacks":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
+    def send(
+        self, session: Session, method: str, params: list[Writable], call_id: str, state: str
+    ) -> None:
+        """Put a notification into the session's queue."""
+        if session.callback is None or self._stopping.is_set():
+            return
+        letter = _Letter(method, call_id, state, wording.body(method, params, self._switches))
+        with self._lock:
+            idle = session not in self._waiting
+            queue = self._waiting.setdefault(session, deque())
+            queue.extend([letter] * self._switches.repeat)
+        if idle:
+            self._workers.submit(self._work_off, session)
+
+    def idle(self) -> bool:
+        """Tell whether nothing waits to be told."""
+        with self._lock:
+            return not self._waiting
+
+    def _work_off(self, session: Session) -> None:
+        while not self._stopping.is_set():
+            with self._lock:
+                queue = self._waiting[session]
+                if not queue:
+                    del self._waiting[session]
+                    return
+                letter = queue.popleft()
+            if not self._deliver(session, letter) and self._switches.on_failure == "drop":
+                self._failed(session)
+
+    def _deliver(self, session: Session, letter: _Letter) -> bool:
+        for attempt in range(1, self._switches.retries + 2):
+            if attempt > 1 and self._stopping.wait(self._switches.retry_after):
+                break
+            if self._attempt(session, letter, attempt):
+                return True
+        return False
+
+    def _attempt(self, session: Session, letter: _Letter, attempt: int) -> bool:
+        status, error = None, ""
+        began = time.monotonic()
+        if session.deaf or self._switches.half_open:
+            error = "withheld: half open"
+        elif not self._reachable():
+            error = "withheld: outage"
+        else:
+            try:
+                status = self._post(session, letter.body)
+            except (OSError, http.client.HTTPException, ValueError) as failure:
+                error = type(failure).__name__
+        took = round(time.monotonic() - began, 4)
+        told = (session.login, letter.call_id, letter.state, letter.method)
+        self.log.append(Delivery(datetime.now(UTC), *told, status, error, attempt, took))
+        if error:
+            log.debug("not told call=%s reason=%s", letter.call_id, error)
+        return status is not None and 200 <= status < 300
+
+    def _post(self, session: Session, body: bytes) -> int:
+        assert session.callback is not None  # noqa: S101  (asked in send)
+        where = (session.callback.host, session.callback.port)
+        limit = self._switches.callback_seconds
+        connection: http.client.HTTPConnection
+        if session.callback.scheme == "https":
+            connection = http.client.HTTPSConnection(*where, timeout=limit, context=self._tls())
+        else:
+            connection = http.client.HTTPConnection(*where, timeout=limit)
+        headers = {"Content-Type": self._switches.callback_content_type, "Connection": "close"}
+        try:
+            connection.request("POST", wording.target(session, self._switches), body, headers)
+            answer = connection.getresponse()
+            answer.read(64 * 1024)
+            return answer.status
+        finally:
+            connection.close()
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if not self._switches.verify_callback_tls:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context

@@ -1,0 +1,89 @@
+"""What a call of the stand-in PBX consists of, and what its participants are told."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+WAITING = frozenset({"INCOMING", "RINGING"})
+
+
+class NoSuchCall(Exception):
+    """There is no running call with this id."""
+
+
+class NoSuchUser(Exception):
+    """There is no user with this login."""
+
+
+@dataclass(frozen=True)
+class Party:
+    """One end of a call."""
+
+    number: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one participant is told about one call."""
+
+    login: str
+    call_id: str
+    state: str
+    caller: Party
+    called: Party
+    group: str
+    at: datetime
+    new_id: str = ""
+    rejected: bool = False
+    """Part of a call that was refused before the phone rang."""
+
+
+@dataclass
+class Leg:
+    """The part of one user in a call."""
+
+    login: str
+    outgoing: bool
+    caller: Party
+    called: Party
+    started: datetime
+    state: str = ""
+    connected: datetime | None = None
+    rejected: bool = False
+
+
+@dataclass
+class Call:
+    """One call with the users who take part."""
+
+    id: str
+    caller: Party
+    called: Party
+    started: datetime
+    group: str = ""
+    legs: dict[str, Leg] = field(default_factory=dict)
+    answered: bool = False
+    scripted: bool = False
+    """A scenario decides what happens, not the habits of the people."""
+
+    @property
+    def placed_by(self) -> str | None:
+        """The user who dials, if it is one of ours."""
+        return next((leg.login for leg in self.legs.values() if leg.outgoing), None)
+
+
+@dataclass(frozen=True)
+class PlacedCall:
+    """One request to place a call, also when it was refused."""
+
+    call_id: str
+    login: str
+    number: str
+    phone: str
+    asked_id: str
+    at: datetime
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the PBX began to place it."""
+        return self.call_id != ""

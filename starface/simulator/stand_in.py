@@ -1,0 +1,254 @@
+"""The stand-in PBX put together, and the interface by which tests and the control door drive it."""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from starface.simulator.accounts import Accounts
+from starface.simulator.callbacks import Callbacks, Delivery
+from starface.simulator.calls import Party, PlacedCall, Told
+from starface.simulator.control import create_control
+from starface.simulator.door import Door
+from starface.simulator.habits import Habits
+from starface.simulator.methods import Methods
+from starface.simulator.pbx import Pbx
+from starface.simulator.people import (
+    DEFAULT_CONTACTS,
+    DEFAULT_GROUPS,
+    DEFAULT_USERS,
+    SimulatedContact,
+    SimulatedGroup,
+    SimulatedUser,
+)
+from starface.simulator.scenarios import Run, begin
+from starface.simulator.server import XmlRpc, create_app
+from starface.simulator.sessions import Session, Sessions
+from starface.simulator.switches import Switches
+from starface.simulator.telling import Telling
+from starface.simulator.timetable import Timetable
+from starface.simulator.trouble import Trouble
+
+_PBX_THREADS = 32
+_CONTROL_THREADS = 4
+
+
+class Simulator:
+    """A stand-in PBX with its people; a `with` block is its life."""
+
+    def __init__(
+        self,
+        users: Iterable[SimulatedUser] = DEFAULT_USERS,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        control_port: int = 0,
+        *,
+        groups: Iterable[SimulatedGroup] = DEFAULT_GROUPS,
+        contacts: Iterable[SimulatedContact] = DEFAULT_CONTACTS,
+        switches: Switches | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._switches = switches or Switches()
+        self._stopping = threading.Event()
+        self._timetable = Timetable()
+        self.pbx = Pbx(users, groups, self._listen, lambda: datetime.now(UTC))
+        self.accounts = Accounts(self.pbx.users.values(), self._switches, clock)
+        self._sessions = Sessions(self._switches, clock)
+        self._callbacks = Callbacks(self._switches, self._drop, lambda: self._door.open)
+        self._telling = Telling(self._sessions, self._callbacks, self._switches, self._at_once)
+        self._habits = Habits(self.pbx, self._switches, self.later)
+        methods = Methods(self.pbx, self._sessions, self._switches, clock)
+        trouble = Trouble(self._switches, self._stopping)
+        self._xml_rpc = XmlRpc(self.pbx, self.accounts, methods, trouble, self._switches)
+        app = create_app(self._xml_rpc)
+        self._host = host
+        self._door = Door(app, host, port, _PBX_THREADS)
+        self._control = Door(create_control(self), host, control_port, _CONTROL_THREADS)
+        self._life = ExitStack()
+
+    def __enter__(self) -> "Simulator":
+        with ExitStack() as opening:
+            opening.enter_context(self._timetable)
+            opening.enter_context(self._callbacks)
+            opening.enter_context(self._door)
+            opening.enter_context(self._control)
+            opening.callback(self._stopping.set)
+            self._life = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._life.close()
+
+    # ---- looking
+
+    @property
+    def port(self) -> int:
+        """The port of the PBX."""
+        return self._door.port
+
+    @property
+    def url(self) -> str:
+        """The address of the PBX."""
+        return f"http://{self._host}:{self._door.port}"
+
+    @property
+    def control_url(self) -> str:
+        """The address of the control door."""
+        return f"http://{self._host}:{self._control.port}"
+
+    @property
+    def switches(self) -> Switches:
+        """The switches; assign to their fields, or a whole set."""
+        return self._switches
+
+    @switches.setter
+    def switches(self, new: Switches) -> None:
+        for name in Switches.model_fields:
+            setattr(self._switches, name, getattr(new, name))
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The living sessions."""
+        with self.pbx.lock:
+            return list(self._sessions)
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each method was called, by its full name."""
+        with self.pbx.lock:
+            return self._xml_rpc.requests.copy()
+
+    @property
+    def placements(self) -> Counter[str]:
+        """How often a call was to be placed, by the call id that was given."""
+        with self.pbx.lock:
+            return self._xml_rpc.placements.copy()
+
+    @property
+    def placed(self) -> list[PlacedCall]:
+        """The requests to place a call, refused ones too."""
+        with self.pbx.lock:
+            return list(self.pbx.placed)
+
+    @property
+    def notifications(self) -> deque[Delivery]:
+        """Every attempt to tell somebody, and what came of it."""
+        return self._callbacks.log.copy()
+
+    def idle(self) -> bool:
+        """Tell whether every notification has been delivered or given up."""
+        return self._callbacks.idle()
+
+    # ---- driving
+
+    def ring(
+        self,
+        login: str,
+        caller_number: str = "",
+        caller_name: str = "",
+        answered_after: float | None = None,
+        ended_after: float | None = None,
+        call_id: str = "",
+    ) -> str:
+        """Ring a user from outside; return the call's id at once. The end counts from the start."""
+        with self.pbx.lock:
+            call = self.pbx.ring(login, Party(caller_number, caller_name), call_id)
+        if answered_after is not None:
+            self.later(answered_after, lambda: self._if_there(self.answer, call.id))
+        if ended_after is not None:
+            self.later(ended_after, lambda: self._if_there(self.hang_up, call.id))
+        return call.id
+
+    def answer(self, call_id: str, login: str | None = None) -> None:
+        """Somebody answers; a user who placed the call and whose own phone rings lifts it."""
+        with self.pbx.lock:
+            self.pbx.lift_or_answer(call_id, login)
+
+    def hang_up(self, call_id: str, login: str | None = None) -> None:
+        """End the call, or let this user leave it."""
+        with self.pbx.lock:
+            self.pbx.hang_up(call_id, login)
+
+    def place(self, login: str, number: str, phone: str = "", call_id: str = "") -> str:
+        """Place a call as the user would by his own client; "" when refused."""
+        with self.pbx.lock:
+            return self.pbx.place(login, number, phone, call_id)
+
+    def run(self, name: str, **told: Any) -> Run:
+        """Begin a scenario; its first step is done when this returns."""
+        return begin(name, self.pbx, self.later, told)
+
+    def restart(self, down_for: float = 0.0) -> None:
+        """Lose sessions, access tokens and running calls without a word, as a crash does."""
+        with self.pbx.lock:
+            self._timetable.clear()
+            self.pbx.forget()
+            self._sessions.clear()
+            self.accounts.forget_tokens()
+        if down_for > 0:
+            self.outage(on=True)
+            self._timetable.after(down_for, lambda: self.outage(on=False))
+
+    def outage(self, on: bool, kind: Literal["refuse", "silent"] = "refuse") -> None:
+        """Take the PBX off the network, or bring it back; telephones go on."""
+        if on and kind == "silent":
+            self._door.fall_silent()
+        else:
+            self._door.stop()
+        if not on:
+            self._door.start()
+
+    def deafen(self, login: str | None = None) -> None:
+        """Make sessions half open: they look well and are told nothing until the next login."""
+        for session in self.sessions:
+            if login in {None, session.login}:
+                session.deaf = True
+
+    def reset(self, login: str | None = None) -> None:
+        """Tell sessions that nothing more will come, and end them."""
+        with self.pbx.lock:
+            for session in list(self._sessions):
+                if login in {None, session.login}:
+                    self._telling.reset(session)
+                    self._sessions.end(session)
+
+    def expire(self, login: str | None = None) -> None:
+        """End sessions without a word."""
+        with self.pbx.lock:
+            for session in list(self._sessions):
+                if login in {None, session.login}:
+                    self._sessions.end(session)
+
+    def set_password(self, login: str, password: str) -> None:
+        """Change a user's password; his sessions end."""
+        with self.pbx.lock:
+            self.accounts.set_password(login, password)
+        self.expire(login)
+
+    def later(self, seconds: float, job: Callable[[], None]) -> None:
+        """Let people do something later, at the speed that is set."""
+        self._at_once(seconds / self._switches.speed, job)
+
+    # ---- inside
+
+    def _at_once(self, seconds: float, job: Callable[[], None]) -> None:
+        def locked() -> None:
+            with self.pbx.lock:
+                job()
+
+        self._timetable.after(seconds, locked)
+
+    def _listen(self, told: Told) -> None:
+        self._telling.tell(told)
+        self._habits.follow(told)
+
+    def _drop(self, session: Session) -> None:
+        with self.pbx.lock:
+            self._sessions.end(session)
+
+    def _if_there(self, act: Callable[[str], None], call_id: str) -> None:
+        if call_id in self.pbx.calls:
+            act(call_id)

@@ -1,0 +1,133 @@
+"""Every habit in which one PBX may differ from another, as a switch.
+
+Each default is the best inference of what a real one does; each other position is something a
+client has to cope with, because nobody knows.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Version = Literal["v20", "v22", "v30"]
+Refusal = Literal["fault", "401", "403", "redirect", "html", "false"]
+
+
+class NumberHabits(BaseModel):
+    """What happens at one number that is called."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, hide_input_in_errors=True)
+
+    far_end: Literal["answers", "busy", "never"] = "answers"
+    answer_after: float | None = Field(None, ge=0)  # seconds
+    talk_for: float | None = Field(None, ge=0)  # seconds
+
+
+class UserHabits(BaseModel):
+    """What one user does when his phone rings."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, hide_input_in_errors=True)
+
+    lifts: bool = True
+    lift_after: float | None = Field(None, ge=0)  # seconds; None: as for everybody
+    answer_after: float | None = Field(None, ge=0)  # seconds; None: only by hand
+
+
+class Switches(BaseModel):
+    """All switches; they may be set while the stand-in runs."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, hide_input_in_errors=True)
+
+    # People: how long they take. All these delays are divided by speed.
+    speed: float = Field(1.0, gt=0)
+    lift_after: float | None = Field(2.0, ge=0)  # seconds; own phone of a placed call; None: never
+    far_end: Literal["answers", "busy", "never"] = "answers"
+    answer_after: float = Field(3.0, ge=0)  # seconds
+    talk_for: float | None = Field(None, ge=0)  # seconds; None: until somebody hangs up
+    ring_limit: float = Field(30.0, gt=0)  # seconds; then a placed call is given up
+    users: dict[str, UserHabits] = {}
+    numbers: dict[str, NumberHabits] = {}
+
+    # Notifications: what is told, and how it is spelt.
+    first_event: Literal["incomplete", "complete", "empty", "none"] = "incomplete"
+    details_late: bool = False  # numbers and names only in a repeated RINGING
+    order: Literal["sent", "swapped"] = "sent"
+    repeat: int = Field(1, ge=1, le=20)  # times each notification is sent
+    drop_states: frozenset[str] = frozenset()
+    drop_every: int = Field(0, ge=0)  # each n-th notification is lost; 0: none
+    lower_case: bool = False
+    group_member: Literal["auto", "groupID", "groupId", "none"] = "auto"
+    number_format: Literal["00", "+", "national", "withheld"] = "00"
+    country: str = "41"  # whose numbers are national
+    timestamp: Literal["local", "utc", "string", "none"] = "local"
+    time_zone: str = "Europe/Zurich"
+    bare_values: bool = False  # strings without <string>
+    extra_members: bool = False  # members that nobody knows
+    v22_special_states: Literal["none", "connected", "same"] = "none"
+    id_change_told: bool = True
+    unknown_id_change: Literal["hang_up", "nothing"] = "hang_up"  # where it is not told
+    rejected_told: bool = True  # a call refused by do-not-disturb shows as INCOMING, HANGUP
+
+    # Callbacks: how they are delivered.
+    callback_seconds: float = Field(5.0, gt=0)
+    callback_auth: Literal["colon", "percent", "none"] = "colon"
+    callback_auth_under_jwt: Literal["jwt", "none"] = "jwt"
+    callback_user: Literal["dots", "underscores", "none"] = "dots"
+    callback_content_type: str = "text/xml"
+    retries: int = Field(0, ge=0, le=20)
+    retry_after: float = Field(1.0, ge=0)  # seconds
+    on_failure: Literal["keep", "drop"] = "keep"  # the session whose callback failed
+    half_open: bool = False  # sessions look well, but nothing is told
+    verify_callback_tls: bool = False
+
+    # Sessions and logins.
+    session_seconds: float = Field(60.0, gt=0)
+    second_login: Literal["replaces", "keeps_first", "adds"] = "replaces"
+    logout_ends_others: bool = True
+    login_clears_subscriptions: bool = True
+    versions: frozenset[Version] = frozenset({"v20", "v22", "v30"})
+    tokens: frozenset[Literal["sha512", "md5", "ad", "jwt"]] = frozenset(
+        {"sha512", "md5", "ad", "jwt"}
+    )
+    wrong_token: Refusal = "fault"  # noqa: S105  (no token, but the answer to one)
+    wrong_jwt: Refusal = "redirect"
+    not_allowed: Literal["fault", "false"] = "fault"
+    lock_out_after: int = Field(10, ge=0)  # wrong tokens in a row; 0: never
+    lock_out_seconds: float = Field(300.0, ge=0)
+    jwt_seconds: int = Field(300, ge=1)
+    refresh_seconds: int = Field(21_600, ge=1)
+    client_secret: str = "simulator-secret"  # noqa: S105  (of rest-client-headless, printed at start)
+    server_version: str = "9.0.1.4"
+    first_page: Literal[0, 1] = 0  # of the address book
+    rest_token_seconds: int = Field(14_400, ge=1)
+
+    # Trouble in answering requests.
+    trouble: Literal[
+        "none",
+        "fault",
+        "slow",
+        "drop_before",
+        "drop_after",
+        "html",
+        "status_502",
+        "half",
+        "huge",
+        "gzip_bomb",
+        "redirect",
+        "latin1",
+        "drip",
+    ] = "none"
+    trouble_methods: frozenset[str] = frozenset()  # last parts of the names; empty: all
+    trouble_times: int | None = Field(None, ge=0)  # requests that meet it; None: all
+    fault_code: int = 0
+    fault_text: str = "UcpCommunicationException"
+    slow_seconds: float = Field(4.0, ge=0, le=120)
+
+    def of_user(self, login: str) -> UserHabits:
+        """Return what this user does."""
+        return self.users.get(login) or UserHabits(lift_after=self.lift_after)
+
+    def of_number(self, number: str) -> NumberHabits:
+        """Return what happens at this number."""
+        return self.numbers.get(number) or NumberHabits(
+            far_end=self.far_end, answer_after=self.answer_after, talk_for=self.talk_for
+        )
