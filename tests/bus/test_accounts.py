@@ -1,0 +1,101 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bus.accounts import PROCESS_ACCOUNTS, Accounts, acl_file, process_rights, write_broker_files
+from bus.connection import Connection, PublishRefused
+from bus.topics import Topics
+from tests.conftest import wait_until
+
+Connect = Callable[..., Connection]
+
+
+def test_an_account_keeps_its_password() -> None:
+    accounts = Accounts()
+
+    assert accounts.add("gateway") == accounts.add("gateway")
+    assert accounts.add("gateway") != accounts.add("dial")
+
+
+def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    accounts = Accounts()
+    accounts.add("0011")
+
+    write_broker_files(tmp_path, Topics(), accounts.passwords)
+    accounts.write(tmp_path / "accounts.json")
+
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert accounts.passwords["0011"] not in (tmp_path / "passwords").read_text()
+
+
+def test_the_password_file_changes_only_with_the_passwords() -> None:
+    accounts = Accounts()
+    accounts.add("0011")
+
+    assert accounts.password_file() == accounts.password_file()
+
+
+@pytest.mark.parametrize("account", PROCESS_ACCOUNTS)
+def test_no_process_may_write_everything(account: str) -> None:
+    rights = process_rights(Topics(), account)
+
+    assert rights is not None
+    assert not any(topic in ("#", "starface/#") for topic in (*rights.read, *rights.write))
+
+
+def test_a_users_rules_name_only_his_own_topics() -> None:
+    rules = acl_file(Topics(), ["0011"]).split("user 0011\n")[1].split()
+
+    assert "starface/users/0011/dial" in rules
+    assert not any("0012" in word or "+" in word for word in rules)
+
+
+def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:
+    heard: list[str] = []
+    gateway, person = connect("gateway"), connect("0011")
+    for topic_filter in ("#", "starface/#", "starface/users/+/calls", "starface/users/0012/calls"):
+        person.subscribe(topic_filter, lambda arrived: heard.append(arrived.topic))
+
+    gateway.publish_raw("starface/users/0012/calls", b"x")
+    gateway.publish_raw("starface/users/0011/calls", b"x")
+
+    wait_until(lambda: person.work(0.05) and "starface/users/0011/calls" in heard)
+    assert set(heard) == {"starface/users/0011/calls"}
+
+
+@pytest.mark.parametrize(
+    ("account", "topic"),
+    [
+        ("0011", "starface/users/0012/dial"),
+        ("0011", "starface/users/0012/set"),
+        ("0011", "starface/users/0011/calls"),
+        ("0011", "starface/users/0011/dial/result"),
+        ("0011", "starface/users/0011/state"),
+        ("0011", "starface/processes/gateway"),
+        ("caller", "starface/users/0011/dial"),
+        ("dial", "starface/users/0011/dial"),
+        ("dial", "starface/users/0011/calls"),
+        ("sessions", "starface/users/0011/calls"),
+        ("gateway", "starface/users/0011/dial"),
+        ("journal", "starface/users/0011/set"),
+    ],
+)
+def test_nobody_writes_what_is_not_his(connect: Connect, account: str, topic: str) -> None:
+    with pytest.raises(PublishRefused) as refused:
+        connect(account).publish_raw(topic, b"x")
+
+    assert refused.value.code == 0x87
+
+
+def test_a_stolen_client_id_steals_nothing(connect: Connect) -> None:
+    heard: list[bytes] = []
+    victim, gateway = connect("0012"), connect("gateway")
+    victim.subscribe("starface/users/0012/calls", lambda arrived: heard.append(arrived.payload))
+    thief = connect("0011", lasting=True)
+    thief._client._client_id = b"0012"  # type: ignore[union-attr]
+
+    gateway.publish_raw("starface/users/0012/calls", b"mine")
+
+    wait_until(lambda: victim.work(0.05) and heard)
+    assert heard == [b"mine"]

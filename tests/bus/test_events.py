@@ -1,0 +1,70 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from bus.events import CallData, CallEvent, CallStateName, DialRequest, call_event_type, now
+
+
+def _event(state: CallStateName = "ringing", **more: object) -> CallEvent:
+    return CallEvent(
+        type=call_event_type(state),
+        data=CallData(user="0011", call_id="c-1", state=state, received_at=now()),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_an_event_is_a_cloud_event_in_structured_json() -> None:
+    told = json.loads(_event(subject="c-1", seq=7).encoded())
+
+    assert told["specversion"] == "1.0"
+    assert told["type"] == "starface.call.ringing.v1"
+    assert (told["subject"], told["seq"]) == ("c-1", 7)
+    assert {"id", "source", "time"} <= told.keys()
+
+
+def test_attributes_that_are_not_set_are_left_out() -> None:
+    assert {"subject", "seq"} & json.loads(_event().encoded()).keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"),
+    [("ringing", 60), ("dialing", 60), ("connected", 86_400), ("ended", 86_400)],
+)
+def test_a_ringing_event_is_worth_nothing_after_a_minute(
+    state: CallStateName, seconds: int
+) -> None:
+    assert _event(state).expiry() == seconds
+
+
+def test_a_reader_ignores_what_it_does_not_know() -> None:
+    told = json.loads(_event().encoded())
+    told["later"] = told["data"]["later"] = {"a": 1}
+
+    assert CallEvent.model_validate_json(json.dumps(told)).data.call_id == "c-1"
+
+
+def test_an_event_read_is_the_event_written() -> None:
+    event = _event(seq=3)
+
+    assert CallEvent.model_validate_json(event.encoded()) == event
+
+
+@pytest.mark.parametrize("user", ["", "+", "a#", "a\x00b", "x" * 65])
+def test_a_user_who_is_a_wildcard_is_refused(user: str) -> None:
+    with pytest.raises(ValidationError):
+        CallData(user=user, call_id="c", state="ringing", received_at=now())
+
+
+def test_an_error_does_not_echo_the_value() -> None:
+    with pytest.raises(ValidationError) as refused:
+        DialRequest.model_validate_json('{"time": "x", "data": {"number": 1, "secret": "+4144"}}')
+
+    assert "+4144" not in str(refused.value)
+
+
+def test_a_dial_request_without_a_time_is_refused() -> None:
+    request = {"number": "1", "request_id": "7f3c8a52-4b0c-4dd1-9a55-000000000001"}
+
+    with pytest.raises(ValidationError, match="time"):
+        DialRequest.model_validate({"data": request})

@@ -1,0 +1,50 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT: dict[str, set[str]] = {
+    "bus": set(),
+    "starface": {"bus"},
+    "gateway": {"bus", "starface"},
+    "consumers": {"bus", "starface"},
+    "panel": {"bus", "starface"},
+    "cli": {"bus", "starface", "gateway", "consumers", "panel"},
+}
+MODULES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    ours = {name.split(".")[0] for name in _imports(path)} & MAY_IMPORT.keys()
+
+    assert ours <= MAY_IMPORT[package] | {package}
+
+
+def test_only_the_connection_imports_paho() -> None:
+    users = [path for path in MODULES if any(name.startswith("paho") for name in _imports(path))]
+
+    assert users == [ROOT / "bus" / "connection.py"]
+
+
+def test_every_module_says_in_its_first_sentence_why_it_exists() -> None:
+    silent = [path for path in MODULES if not ast.get_docstring(ast.parse(path.read_text()))]
+
+    assert silent == []
+
+
+@pytest.mark.parametrize("word", ["utils", "helpers", "common", "base", "core", "const", "types"])
+def test_no_module_has_a_name_that_says_nothing(word: str) -> None:
+    assert [path for path in MODULES if path.stem == word] == []
