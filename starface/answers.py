@@ -1,0 +1,121 @@
+"""What an answer of the PBX means: a value, or one of the failures a caller can act on.
+
+Nobody has written down what the PBX answers to a wrong token: a fault, 401, 403, a redirect or a
+login page have all been seen (docs/starface.md). All of them are read as refused credentials.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from starface.failures import (
+    AnswerUnreadable,
+    LoginRefused,
+    NotConnected,
+    PbxFailure,
+    RequestForbidden,
+)
+from starface.transport import Answer
+from starface.xmlrpc import Faulted, Unreadable, Value, read_response
+
+REFUSED = (
+    "STARFACE does not accept the login ID and its password; check both at STARFACE's web page, "
+    "and the login method (auth in [starface]), then give the password again."
+)
+FORBIDDEN = (
+    "STARFACE does not allow this user to do that; an administrator of STARFACE can give the right."
+)
+NOT_CONNECTED = "STARFACE does not know this session any more; log in again."
+
+
+class MethodUnknown(AnswerUnreadable):
+    """The PBX says it has no such method."""
+
+
+def value(answer: Answer, *, logging_in: bool = False, by_jwt: bool = False) -> Value:
+    """Return the value of an answer; raise the failure it stands for."""
+    if answer.status == 401 or (answer.status == 403 and logging_in):
+        raise LoginRefused(REFUSED)
+    if answer.status == 403:
+        raise RequestForbidden(FORBIDDEN)
+    if 300 <= answer.status < 400:
+        raise _redirected(answer)
+    if _is_html(answer) or (answer.status != 200 and b"<methodResponse" not in answer.body):
+        raise _no_document(answer, by_jwt)
+    try:
+        return read_response(answer.body)
+    except Unreadable as fault:
+        raise unreadable(fault) from None
+    except Faulted as fault:
+        raise _faulted(fault, logging_in) from None
+
+
+def unreadable(fault: Unreadable) -> AnswerUnreadable:
+    """Name what is wrong with an answer, which `Unreadable` never repeats."""
+    return AnswerUnreadable(
+        f"STARFACE's answer is not understood: {fault}; check host and api in [starface]."
+    )
+
+
+def _redirected(answer: Answer) -> PbxFailure:
+    target = urlsplit(answer.location)
+    if target.scheme == "https" and target.path.rstrip("/") == "/xml-rpc":
+        return AnswerUnreadable(
+            'STARFACE wants to be asked over TLS; set scheme = "https" in [starface].'
+        )
+    return LoginRefused(REFUSED)
+
+
+def _is_html(answer: Answer) -> bool:
+    start = answer.body[:512].lstrip().lower()
+    return "html" in answer.content_type or start.startswith((b"<!doctype html", b"<html"))
+
+
+def _no_document(answer: Answer, by_jwt: bool) -> PbxFailure:
+    page = answer.body[:65_536].lower()
+    if answer.status == 200 and (by_jwt or b"password" in page or b"login" in page):
+        return LoginRefused(REFUSED)
+    if answer.status == 404:
+        return AnswerUnreadable(
+            "What answers has no STARFACE interface (HTTP status 404); check host in [starface]."
+        )
+    return AnswerUnreadable(
+        f"STARFACE, or a proxy before it, answers no XML-RPC (HTTP status {answer.status}); "
+        "it may be starting. If this stays, check host, port and scheme in [starface]."
+    )
+
+
+# The PBX's fault codes are unknown; its exceptions' names are known, the other words are likely.
+_NOT_CONNECTED = re.compile(r"not.?connected|not.?logged.?in|no.?session|session.*(expired|unkn)")
+_NO_METHOD = re.compile(
+    r"no.?such.?method|method.*not.?(found|known|supp|avail)|unknown.?method|(no|unknown).?handler"
+)
+_FORBIDDEN = re.compile(r"illegal.?access|not.?allowed|not.?permitted|permission|forbidden|denied")
+_CREDENTIALS = re.compile(r"authenti|credential|password|token|login.?(failed|refused|invalid)")
+_TROUBLE = re.compile(
+    r"communication|internal|unavailable|starting|time.?out|temporar|busy|overload|database"
+    r"|null.?pointer|sql"
+)
+
+
+def _faulted(fault: Faulted, logging_in: bool) -> PbxFailure:
+    told = fault.text.lower()
+    shown = _shown(fault)
+    text = fault.text[:500]
+    if _NO_METHOD.search(told):
+        return MethodUnknown(
+            f"STARFACE does not have this request ({shown}); check api in [starface].",
+            pbx_text=text,
+        )
+    if _NOT_CONNECTED.search(told):
+        return NotConnected(f"{NOT_CONNECTED} ({shown})", pbx_text=text)
+    if _FORBIDDEN.search(told):
+        return RequestForbidden(f"{FORBIDDEN} ({shown})", pbx_text=text)
+    if _CREDENTIALS.search(told) or (logging_in and not _TROUBLE.search(told)):
+        return LoginRefused(f"{REFUSED} ({shown})", pbx_text=text)
+    return AnswerUnreadable(f"STARFACE reports an error ({shown}).", pbx_text=text)
+
+
+def _shown(fault: Faulted) -> str:
+    """Return the part of a fault that names nobody: its code and the names of exceptions in it."""
+    names = re.findall(r"\b[A-Z][A-Za-z]{2,60}(?:Exception|Error|Fault)\b", fault.text)
+    return ", ".join([f"fault {fault.code}", *dict.fromkeys(names[:3])])

@@ -1,0 +1,45 @@
+"""What can go wrong with the PBX, named for what a caller can do about it.
+
+Each is a sentence for a person that says what to do. None carries a URL, a token, a number or a
+name; what the PBX itself said stands in `pbx_text` and is for a terminal, not for a log.
+"""
+
+
+class PbxFailure(Exception):
+    """The PBX did not do what was asked."""
+
+    def __init__(self, sentence: str, *, pbx_text: str = "") -> None:
+        super().__init__(sentence)
+        self.pbx_text = pbx_text
+
+
+class LoginRefused(PbxFailure):
+    """The PBX does not accept login ID and password; never try again with the same."""
+
+
+class RequestForbidden(PbxFailure):
+    """The user lacks the right at the PBX."""
+
+
+class NotConnected(PbxFailure):
+    """The PBX does not know our session; log in again."""
+
+
+class PbxUnreachable(PbxFailure):
+    """Nothing was sent; it may be tried again."""
+
+
+class OutcomeUnknown(PbxFailure):
+    """The request was sent, perhaps, and nobody knows what became of it."""
+
+
+class CallRefused(PbxFailure):
+    """The PBX answered, and places no call."""
+
+
+class AnswerUnreadable(PbxFailure):
+    """The PBX answered something that is not understood."""
+
+
+class UnsupportedByApi(PbxFailure):
+    """The chosen version of the interface does not have it."""

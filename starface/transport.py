@@ -1,0 +1,213 @@
+"""One request to the PBX, sent once: a repeated one would dial twice.
+
+`xmlrpc.client` repeats a request when the connection ends early, waits for ever, unpacks gzip
+without limit and shows the URL, which holds the token, in its exceptions. Here a request has one
+connection, a limit for each thing and three ends: answered, surely not sent, or unknown.
+"""
+
+import http.client
+import io
+import logging
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from starface.failures import AnswerUnreadable, OutcomeUnknown, PbxUnreachable
+from starface.settings import StarfaceSettings
+from starface.tls import tls_context, why_not_secured
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+ANSWER_BYTES = 1024 * 1024
+_HEAD_BYTES = 64 * 1024
+_RESOLVED_FOR = 60.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP, whatever it is."""
+
+    status: int
+    content_type: str
+    location: str
+    body: bytes
+
+
+class Transport:
+    """The way to one PBX, shared by all users of a process: addresses, TLS context and session."""
+
+    def __init__(self, settings: StarfaceSettings) -> None:
+        self._settings = settings
+        self._context = tls_context(settings)
+        self._session: ssl.SSLSession | None = None
+        self._addresses: list[_Address] = []
+        self._resolved_until = 0.0
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        port = "" if settings.port is None else f":{settings.port}"
+        self._head = (
+            f"Host: {host}{port}\r\nContent-Type: text/xml; charset=UTF-8\r\nAccept: text/xml\r\n"
+            "Accept-Encoding: identity\r\nUser-Agent: starface2mqtt\r\nConnection: close\r\n"
+        )
+
+    def post(self, query: str, body: bytes) -> Answer:
+        """Send one XML-RPC document and read the answer.
+
+        Raises PbxUnreachable when surely nothing was sent, OutcomeUnknown when it may have been,
+        AnswerUnreadable when the answer is beyond the limits.
+        """
+        request = (
+            f"POST /xml-rpc?{query} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n"
+        )
+        with self._connected() as way:
+            deadline = time.monotonic() + self._settings.read_timeout
+            try:
+                way.settimeout(self._settings.read_timeout)
+                way.sendall(request.encode("ascii") + body)
+                answer = _answer(way, deadline)
+            except TimeoutError:
+                raise OutcomeUnknown(
+                    "STARFACE did not answer in time; whether it did what was asked is not known."
+                ) from None
+            except (OSError, http.client.IncompleteRead, http.client.RemoteDisconnected):
+                raise OutcomeUnknown(
+                    "The connection to STARFACE was cut before it answered; "
+                    "whether it did what was asked is not known."
+                ) from None
+            except http.client.HTTPException:
+                raise AnswerUnreadable(
+                    "What answers is not a web server; check host and port of STARFACE."
+                ) from None
+            if isinstance(way, ssl.SSLSocket):
+                self._session = way.session
+        return answer
+
+    def _connected(self) -> socket.socket:
+        deadline = time.monotonic() + self._settings.connect_timeout
+        way = self._dialled(deadline)
+        if self._context is None:
+            return way
+        try:
+            way.settimeout(max(deadline - time.monotonic(), 0.01))
+            return self._context.wrap_socket(
+                way, server_hostname=self._settings.host, session=self._session
+            )
+        except OSError as fault:
+            way.close()
+            raise PbxUnreachable(why_not_secured(fault)) from None
+
+    def _dialled(self, deadline: float) -> socket.socket:
+        addresses = self._resolved(deadline)
+        for position, (family, kind, protocol, address) in enumerate(addresses):
+            left = max(deadline - time.monotonic(), 0.01) / (len(addresses) - position)
+            way = socket.socket(family, kind, protocol)
+            try:
+                way.settimeout(left)
+                way.connect(address)
+                way.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as fault:
+                way.close()
+                log.debug("not connected reason=%s", type(fault).__name__)
+            else:
+                return way
+        self._resolved_until = 0.0
+        raise PbxUnreachable(
+            "STARFACE does not answer at its address; check that it runs, "
+            "host, port and scheme in [starface], and the firewall between."
+        )
+
+    def _resolved(self, deadline: float) -> "list[_Address]":
+        if time.monotonic() < self._resolved_until:
+            return self._addresses
+        found: list[_Address] = []
+        asking = threading.Thread(target=self._resolve, args=(found,), daemon=True)
+        asking.start()
+        asking.join(max(deadline - time.monotonic(), 0.01))
+        if not found:
+            raise PbxUnreachable(
+                "The name of STARFACE is not known to the name server; check host in [starface]."
+            )
+        self._addresses, self._resolved_until = found, time.monotonic() + _RESOLVED_FOR
+        return found
+
+    def _resolve(self, found: "list[_Address]") -> None:
+        try:
+            answers = socket.getaddrinfo(
+                self._settings.host, self._settings.pbx_port, type=socket.SOCK_STREAM
+            )
+        except (OSError, UnicodeError):
+            return  # found stays empty, which says it
+        found.extend(
+            (family, kind, protocol, address) for family, kind, protocol, _, address in answers
+        )
+
+
+_Address = tuple[int, int, int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+
+
+class _Limited(io.RawIOBase):
+    """What is read from a socket until a deadline and up to a size; dripping prolongs nothing."""
+
+    def __init__(self, way: socket.socket, deadline: float, limit: int) -> None:
+        self._way = way
+        self._deadline = deadline
+        self._left = limit
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._way.settimeout(left)
+        count = self._way.recv_into(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise _too_large()
+        return count
+
+
+class _Readable:
+    """As much of a socket as http.client wants of it."""
+
+    def __init__(self, stream: io.RawIOBase) -> None:
+        self._stream = stream
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(self._stream, 16 * 1024)
+
+
+def _answer(way: socket.socket, deadline: float) -> Answer:
+    stream = _Limited(way, deadline, ANSWER_BYTES + _HEAD_BYTES)
+    with http.client.HTTPResponse(cast(socket.socket, _Readable(stream)), method="POST") as told:
+        told.begin()
+        if told.getheader("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+            raise AnswerUnreadable(
+                "STARFACE, or a proxy before it, sends compressed answers nobody asked for; "
+                "switch that off."
+            )
+        if (told.length or 0) > ANSWER_BYTES:
+            raise _too_large()
+        body = told.read(ANSWER_BYTES + 1)
+        if len(body) > ANSWER_BYTES:
+            raise _too_large()
+        if told.length:  # read() of a size gives less without a word
+            raise http.client.IncompleteRead(b"", told.length)
+        return Answer(
+            status=told.status,
+            content_type=told.getheader("Content-Type", "").lower(),
+            location=told.getheader("Location", ""),
+            body=body,
+        )
+
+
+def _too_large() -> AnswerUnreadable:
+    return AnswerUnreadable(
+        "STARFACE's answer is larger than 1 MiB and was not read; check that host is the STARFACE."
+    )
