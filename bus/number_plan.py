@@ -87,6 +87,8 @@ def is_service(digits: str, region: str) -> bool:
     """
     if plan(region).code == _NORTH_AMERICA and re.fullmatch(r"[2-9]11", digits):
         return True
+    if plan(region).code != _NORTH_AMERICA and re.fullmatch(r"118[0-9]{2,3}", digits):
+        return True  # directory enquiries; Austria's are missing in the tables
     if not _fits(digits, region, "short_code") or _fits(digits, region, "sms_services"):
         return False
     if _fits(digits, region, "carrier_specific"):

@@ -20,6 +20,7 @@ Kind = Literal["external", "internal", "withheld", "unknown"]
 
 _DIRECT_DIAL = (43, 49)  # country codes where direct-dial digits belong to the number
 _LONGEST_LOCAL = 10  # digits; with more, the digits in front are a country code
+_LONGEST_LOCAL_BEHIND_LINE = 8  # with more, its zero is the one of a national number
 _OWN_CODE_FROM, _FOREIGN_CODE_FROM = 10, 11  # digits, when the plus is missing
 _BY_KEYS = (
     PhoneNumberType.TOLL_FREE,
@@ -211,7 +212,8 @@ def _behind_outside_line(text: Spelled, profile: NumberProfile) -> Iterator[_Can
         return
     inside = profile.model_copy(update={"outside_line": ""})
     for one in _candidates(rest, inside, at_home=True):
-        yield one._replace(reading="outside-line")
+        if one.reading != "local" or len(rest.digits) <= _LONGEST_LOCAL_BEHIND_LINE:
+            yield one._replace(reading="outside-line")
 
 
 def _is_two(text: Spelled, profile: NumberProfile) -> bool:
