@@ -1,0 +1,122 @@
+"""Whose a number is, and what is open for them: the records of the directory.
+
+A record is written by one process and read by another, so fields are added, never renamed.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+Text = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Link = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True)]
+Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")]
+ContactKind = Literal["person", "company"]
+Quality = Literal["exact", "switchboard", "suffix", "several", "none"]
+
+
+class Record(BaseModel):
+    """What the models here have in common: frozen, tolerant of unknown members."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class ContactNumber(Record):
+    """One number of a contact as its source writes it, and what it means.
+
+    `e164` is empty for an internal or service number; `stem` is the part before the extension and
+    given only where there is evidence that the number is a switchboard.
+    """
+
+    raw: Text
+    e164: str = ""
+    label: Text = ""
+    stem: str = ""
+
+
+class Contact(Record):
+    """A person or a company; `id` is ours and stable, `key` is the source's own."""
+
+    id: int
+    source: str
+    key: Key
+    kind: ContactKind = "person"
+    name: Text
+    company: Text = ""
+    country: str = ""
+    email: Text = ""
+    url: Link = ""
+    active: bool = True
+
+
+class Matter(Record):
+    """One case within a dossier."""
+
+    id: int
+    dossier_id: int
+    key: Key
+    reference: Text = ""
+    title: Text = ""
+    url: Link = ""
+    open: bool = True
+    last_used: date | None = None
+
+
+class Dossier(Record):
+    """What is kept for one contact, with its matters."""
+
+    id: int
+    contact_id: int
+    key: Key
+    reference: Text = ""
+    title: Text = ""
+    url: Link = ""
+    active: bool = True
+    matters: tuple[Matter, ...] = ()
+
+
+class Use(Record):
+    """When one user last used a matter or a dossier; `at` is unknown where a source tells days."""
+
+    record: Literal["matter", "dossier"]
+    record_id: int
+    on: date
+    at: datetime | None = None
+
+
+class Match(Record):
+    """Who a number belongs to and how sure that is.
+
+    `contact` is set only where it is certain enough to act on; `candidates` are offered otherwise,
+    and stay beside a remembered choice so that it can be changed.
+    """
+
+    quality: Quality = "none"
+    remembered: bool = False
+    contact: Contact | None = None
+    employer: Contact | None = None
+    candidates: tuple[Contact, ...] = ()
+
+
+class Source(Record):
+    """Where contacts come from; the higher priority decides."""
+
+    name: Key
+    priority: int = 0
+    active: bool = True
+    imported_at: datetime | None = None
+    contacts: int = 0
+    numbers: int = 0
+    dossiers: int = 0
+    matters: int = 0
+
+
+class Choice(Record):
+    """Which contact a user means by a number that several have."""
+
+    e164: str
+    contact: Contact
+    chosen_at: datetime
