@@ -1,0 +1,225 @@
+"""What the directory reads from its tables: whose a number is and what is kept for them."""
+
+# ruff: noqa: S608  (the parts of a query stand in this module, values are parameters)
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from bus.numbers import same_subscriber_keys
+from consumers.contacts import Choice, Contact, ContactNumber, Dossier, Matter, Source, Use
+from consumers.matching import SHORTEST_SUFFIX, Found
+
+_CONTACT = """
+    c.id, s.name, c.key, c.kind, c.name, c.company, c.country, c.email, c.url,
+    c.active AND s.active"""
+_FOUND = f"""
+    SELECT DISTINCT {_CONTACT}, s.priority, %s FROM contact_numbers n
+    JOIN contacts c ON c.id = n.contact_id JOIN sources s ON s.id = c.source_id
+    WHERE c.active AND s.active AND %s ORDER BY s.priority DESC, c.id LIMIT 200"""
+_ONE = f"SELECT {_CONTACT} FROM contacts c JOIN sources s ON s.id = c.source_id"
+
+
+class Shelves:
+    """The tables of one connection, for the ladder and for people."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def exact(self, e164: str) -> list[Found]:
+        """Give who has the number, in whatever spelling of the same subscriber."""
+        keys = same_keys(e164)
+        stems = sorted({*keys, *(key.removesuffix("0") for key in keys)})
+        by_number = self._found("''", f"n.e164 IN ({_marks(keys)})", keys)
+        by_stem = self._found("''", f"n.stem IN ({_marks(stems)}) AND n.stem <> ''", stems)
+        return list(dict.fromkeys([*by_number, *by_stem]))
+
+    def switchboards(self, stems: Sequence[str]) -> list[Found]:
+        """Give who has a switchboard with one of the stems."""
+        return self._found("n.stem", f"n.stem IN ({_marks(stems)}) AND n.stem <> ''", stems)
+
+    def ending(self, digits: str) -> list[Found]:
+        """Give who has a number with these last digits."""
+        where = "substr(n.e164, -7) = ? AND n.e164 <> '' AND substr(n.e164, ?) = ?"
+        return self._found("''", where, [digits[-SHORTEST_SUFFIX:], -len(digits), digits])
+
+    def employer(self, contact: Contact) -> Contact | None:
+        """Give the active company a person works for, by its key or by its only bearer's name."""
+        if contact.kind == "company":
+            return None
+        rows = self._rows(
+            f"{_ONE} JOIN contacts p ON p.id = ? AND p.source_id = c.source_id"
+            " WHERE c.key = p.employer_key AND c.active AND c.id <> p.id",
+            [contact.id],
+        ) or self._rows(
+            f"{_ONE} WHERE s.name = ? AND c.kind = 'company' AND c.name = ? AND c.active LIMIT 2",
+            [contact.source, contact.company],
+        )
+        return _contact(rows[0]) if len(rows) == 1 else None
+
+    def chosen(self, user: str, e164: str) -> int | None:
+        """Give the id of the contact this user means by the number."""
+        keys = same_keys(e164)
+        rows = self._rows(
+            f"SELECT contact_id FROM choices WHERE user = ? AND e164 IN ({_marks(keys)})"
+            " ORDER BY chosen_at DESC, contact_id LIMIT 1",
+            [user, *keys],
+        )
+        return int(rows[0][0]) if rows else None
+
+    def contact(self, contact_id: int) -> Contact | None:
+        """Give one contact, also an inactive one."""
+        rows = self._rows(f"{_ONE} WHERE c.id = ?", [contact_id])
+        return _contact(rows[0]) if rows else None
+
+    def contact_of(self, source: str, key: str) -> Contact | None:
+        """Give one contact by its source's own key."""
+        rows = self._rows(f"{_ONE} WHERE s.name = ? AND c.key = ?", [source, key])
+        return _contact(rows[0]) if rows else None
+
+    def contacts(self, source: str | None = None) -> Iterator[Contact]:
+        """Give all contacts of a source or of all, without holding them in memory."""
+        where, values = ("WHERE s.name = ?", [source]) if source else ("", [])
+        for row in self._database.execute(f"{_ONE} {where} ORDER BY s.name, c.id", values):
+            yield _contact(row)
+
+    def search(self, text: str, limit: int = 50) -> list[Contact]:
+        """Give contacts whose name, company, reference or number as written holds the text."""
+        like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        rows = self._rows(
+            f"{_ONE} WHERE c.name LIKE ?1 ESCAPE '\\' OR c.company LIKE ?1 ESCAPE '\\'"
+            " OR c.email LIKE ?1 ESCAPE '\\' OR c.key = ?2 OR EXISTS (SELECT 1 FROM dossiers d"
+            " WHERE d.source_id = c.source_id AND d.contact_key = c.key"
+            " AND (d.reference LIKE ?1 ESCAPE '\\' OR d.title LIKE ?1 ESCAPE '\\'))"
+            " ORDER BY c.name, s.priority DESC, c.id LIMIT ?3",
+            [like, text, limit],
+        )
+        return [_contact(row) for row in rows]
+
+    def numbers(self, contact_id: int) -> tuple[ContactNumber, ...]:
+        """Give the numbers of a contact."""
+        rows = self._rows(
+            "SELECT raw, e164, label, stem FROM contact_numbers WHERE contact_id = ? ORDER BY id",
+            [contact_id],
+        )
+        return tuple(ContactNumber(raw=r[0], e164=r[1], label=r[2], stem=r[3]) for r in rows)
+
+    def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
+        """Give the dossiers of a contact with all their matters."""
+        rows = self._rows(
+            "SELECT d.id, d.key, d.reference, d.title, d.url, d.active FROM contacts c"
+            " JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
+            " WHERE c.id = ? ORDER BY d.reference, d.id",
+            [contact_id],
+        )
+        return tuple(
+            Dossier(
+                id=row[0],
+                contact_id=contact_id,
+                key=row[1],
+                reference=row[2],
+                title=row[3],
+                url=row[4],
+                active=bool(row[5]),
+                matters=self._matters(row[0]),
+            )
+            for row in rows
+        )
+
+    def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
+        """Give when a user last used the dossiers and matters of a contact."""
+        rows = self._rows(
+            "SELECT 'dossier', u.dossier_id, u.used_on, u.used_at FROM contacts c"
+            " JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
+            " JOIN dossier_uses u ON u.dossier_id = d.id AND u.user = ?1 WHERE c.id = ?2"
+            " UNION ALL SELECT 'matter', u.matter_id, u.used_on, u.used_at FROM contacts c"
+            " JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
+            " JOIN matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
+            " JOIN matter_uses u ON u.matter_id = m.id AND u.user = ?1 WHERE c.id = ?2",
+            [user, contact_id],
+        )
+        return tuple(Use(record=r[0], record_id=r[1], on=r[2], at=r[3]) for r in rows)
+
+    def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
+        """Give the entries whose numbers begin most alike, to explain why none was found."""
+        query = (
+            f"SELECT {_CONTACT}, n.e164 FROM contact_numbers n"
+            " JOIN contacts c ON c.id = n.contact_id JOIN sources s ON s.id = c.source_id"
+            " WHERE c.active AND s.active AND n.e164 <> '' AND n.e164 %s ? ORDER BY n.e164 %s, c.id"
+            " LIMIT ?"
+        )
+        before = self._rows(query % ("<", "DESC"), [e164, limit])
+        after = self._rows(query % (">=", "ASC"), [e164, limit])
+        rows = sorted([*before, *after], key=lambda row: (-_alike(row[10], e164), row[10], row[0]))
+        alike = [row for row in rows if _alike(row[10], e164) >= SHORTEST_SUFFIX]
+        return [(row[10], _contact(row)) for row in alike[:limit]]
+
+    def choices(self, user: str) -> list[Choice]:
+        """Give what a user has chosen, for each number."""
+        rows = self._rows(
+            f"SELECT {_CONTACT}, h.e164, h.chosen_at FROM choices h"
+            " JOIN contacts c ON c.id = h.contact_id JOIN sources s ON s.id = c.source_id"
+            " WHERE h.user = ? ORDER BY h.e164",
+            [user],
+        )
+        return [Choice(e164=r[10], contact=_contact(r), chosen_at=r[11]) for r in rows]
+
+    def sources(self) -> list[Source]:
+        """Give the sources in the order in which they decide."""
+        rows = self._rows(
+            "SELECT name, priority, active, imported_at,"
+            " (SELECT count(*) FROM contacts WHERE source_id = s.id),"
+            " (SELECT count(*) FROM contact_numbers n JOIN contacts c ON c.id = n.contact_id"
+            "  WHERE c.source_id = s.id),"
+            " (SELECT count(*) FROM dossiers WHERE source_id = s.id),"
+            " (SELECT count(*) FROM matters WHERE source_id = s.id)"
+            " FROM sources s ORDER BY priority DESC, name",
+            [],
+        )
+        names = ("name", "priority", "active", "imported_at")
+        counts = ("contacts", "numbers", "dossiers", "matters")
+        return [Source(**dict(zip((*names, *counts), row, strict=True))) for row in rows]
+
+    def _matters(self, dossier_id: int) -> tuple[Matter, ...]:
+        rows = self._rows(
+            "SELECT m.id, m.key, m.reference, m.title, m.url, m.open, m.last_used FROM dossiers d"
+            " JOIN matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
+            " WHERE d.id = ? ORDER BY m.reference, m.id",
+            [dossier_id],
+        )
+        names = ("id", "key", "reference", "title", "url", "open", "last_used")
+        return tuple(
+            Matter(dossier_id=dossier_id, **dict(zip(names, row, strict=True))) for row in rows
+        )
+
+    def _found(self, stem: str, where: str, values: Sequence[Any]) -> list[Found]:
+        rows = self._rows(_FOUND % (stem, where), values)
+        return [Found(_contact(row), row[10], row[11]) for row in rows]
+
+    def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return self._database.execute(sql, values).fetchall()
+
+
+def same_keys(e164: str) -> list[str]:
+    """Give the spellings of one subscriber in a fixed order."""
+    return sorted({e164, *same_subscriber_keys(e164)})
+
+
+def _contact(row: Sequence[Any] | sqlite3.Row) -> Contact:
+    names = ("id", "source", "key", "kind", "name", "company", "country", "email", "url", "active")
+    return Contact.model_construct(**dict(zip(names, (*row[:9], bool(row[9])), strict=True)))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _alike(one: str, other: str) -> int:
+    for length, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return length
+    return min(len(one), len(other))

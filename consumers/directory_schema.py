@@ -1,0 +1,187 @@
+"""The tables of the directory, and the way from each older version of them to the newest."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+PATIENCE = 10.0  # seconds to wait for another writer
+
+_FIRST = """
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    priority INTEGER NOT NULL DEFAULT 0,
+    active INTEGER NOT NULL DEFAULT 1,
+    imported_at TEXT
+);
+CREATE TABLE contacts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source_id INTEGER NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    company TEXT NOT NULL,
+    employer_key TEXT NOT NULL,
+    country TEXT NOT NULL,
+    email TEXT NOT NULL,
+    url TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    UNIQUE (source_id, key)
+);
+CREATE INDEX contacts_companies ON contacts (source_id, name) WHERE kind = 'company';
+CREATE TABLE contact_numbers (
+    id INTEGER PRIMARY KEY,
+    contact_id INTEGER NOT NULL REFERENCES contacts(id) ON DELETE CASCADE,
+    raw TEXT NOT NULL,
+    e164 TEXT NOT NULL,
+    label TEXT NOT NULL,
+    stem TEXT NOT NULL
+);
+CREATE INDEX contact_numbers_contact ON contact_numbers (contact_id);
+CREATE INDEX contact_numbers_e164 ON contact_numbers (e164) WHERE e164 <> '';
+CREATE INDEX contact_numbers_stem ON contact_numbers (stem) WHERE stem <> '';
+CREATE INDEX contact_numbers_suffix ON contact_numbers (substr(e164, -7)) WHERE e164 <> '';
+CREATE TABLE dossiers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source_id INTEGER NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    contact_key TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    title TEXT NOT NULL,
+    url TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    UNIQUE (source_id, key)
+);
+CREATE INDEX dossiers_contact ON dossiers (source_id, contact_key);
+CREATE TABLE matters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source_id INTEGER NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    dossier_key TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    title TEXT NOT NULL,
+    url TEXT NOT NULL,
+    open INTEGER NOT NULL,
+    last_used TEXT,
+    UNIQUE (source_id, key)
+);
+CREATE INDEX matters_dossier ON matters (source_id, dossier_key);
+CREATE TABLE choices (
+    user TEXT NOT NULL,
+    e164 TEXT NOT NULL,
+    contact_id INTEGER NOT NULL REFERENCES contacts(id) ON DELETE CASCADE,
+    chosen_at TEXT NOT NULL,
+    PRIMARY KEY (user, e164)
+) WITHOUT ROWID;
+CREATE INDEX choices_contact ON choices (contact_id);
+CREATE TABLE matter_uses (
+    user TEXT NOT NULL,
+    matter_id INTEGER NOT NULL REFERENCES matters(id) ON DELETE CASCADE,
+    used_on TEXT NOT NULL,
+    used_at TEXT,
+    PRIMARY KEY (matter_id, user)
+) WITHOUT ROWID;
+CREATE TABLE dossier_uses (
+    user TEXT NOT NULL,
+    dossier_id INTEGER NOT NULL REFERENCES dossiers(id) ON DELETE CASCADE,
+    used_on TEXT NOT NULL,
+    used_at TEXT,
+    PRIMARY KEY (dossier_id, user)
+) WITHOUT ROWID;
+"""
+
+# One script for each version; a released one is never changed, a further one is added.
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+
+
+class DirectoryRefused(Exception):
+    """The file cannot be used as a directory; the sentence says what to do."""
+
+
+def opened(path: Path) -> Database:
+    """Open the directory's file, make it if missing, and bring its tables up to date."""
+    _guard(path)
+    try:
+        database = connected(path)
+        database.enable_wal()
+        _migrate(database)
+    except sqlite3.DatabaseError as error:
+        raise DirectoryRefused(f"{path} cannot be used as a directory: {error}") from error
+    return database
+
+
+def connected(path: Path) -> Database:
+    """Connect to a directory's file that is up to date."""
+    connection = sqlite3.connect(
+        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    database = Database(connection, execute_plugins=False)
+    database.execute("PRAGMA foreign_keys = ON")
+    database.execute("PRAGMA temp_store = FILE")
+    return database
+
+
+@contextmanager
+def writing(database: Database) -> Iterator[None]:
+    """Write all of the block or nothing of it."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.conn.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def trying(database: Database) -> Iterator[None]:
+    """Do the block as if to write it, and then nothing of it."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
+
+
+def _guard(path: Path) -> None:
+    """Make the file readable by its owner alone, or refuse one that others may read."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        raise DirectoryRefused(f"{path} cannot be opened: {error.strerror}") from error
+    if os.name == "posix" and mode & 0o077:
+        raise DirectoryRefused(f"{path} may be read by others (mode {mode:03o}): chmod 600 it")
+
+
+def _migrate(database: Database) -> None:
+    if _version(database) == len(MIGRATIONS):
+        return
+    with writing(database):
+        database.execute("CREATE TABLE IF NOT EXISTS directory_version (version INTEGER NOT NULL)")
+        version = _version(database)
+        if version > len(MIGRATIONS):
+            raise DirectoryRefused(
+                f"the directory was written by a newer release (version {version}, this one knows "
+                f"{len(MIGRATIONS)}): update starface2mqtt or restore the older file"
+            )
+        for script in MIGRATIONS[version:]:
+            for statement in script.split(";\n"):
+                database.execute(statement)
+        database.execute("DELETE FROM directory_version")
+        database.execute("INSERT INTO directory_version VALUES (?)", [len(MIGRATIONS)])
+
+
+def _version(database: Database) -> int:
+    if not database["directory_version"].exists():
+        return 0
+    row = database.execute("SELECT max(version) FROM directory_version").fetchone()
+    return int(row[0] or 0)
