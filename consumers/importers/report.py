@@ -1,0 +1,50 @@
+"""What an import has read and what it refused, with the place and the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_KEPT = 1000  # refusals held in memory; all of them are counted
+
+
+class SourceUnreadable(Exception):
+    """A source cannot be read, so nothing of it is imported."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something of a source that was not taken: a whole row, or one number of it."""
+
+    where: str
+    reason: str
+    row: bool = True
+
+
+@dataclass
+class Report:
+    """Counts what an import reads; `told` hears of each refusal as it happens."""
+
+    told: Callable[[Refusal], None] | None = None
+    rows: int = 0
+    refused_rows: int = 0
+    refused_numbers: int = 0
+    done: int = 0  # of total, in whatever the source can count: bytes, pages, rows
+    total: int | None = None
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def refuse_row(self, where: str, reason: str) -> None:
+        """Note that a row is not taken."""
+        self.refused_rows += 1
+        self._note(Refusal(where, reason))
+
+    def refuse_number(self, where: str, text: str, reason: str) -> None:
+        """Note that a number of a row is not taken; the rest of the row is."""
+        self.refused_numbers += 1
+        self._note(Refusal(where, f"{text!r}: {reason}", row=False))
+
+    def _note(self, refusal: Refusal) -> None:
+        if len(self.refusals) < _KEPT:
+            self.refusals.append(refusal)
+        if self.told:
+            self.told(refusal)

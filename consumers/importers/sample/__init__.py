@@ -1,0 +1,25 @@
+"""A small law office to try everything out with; nobody in it exists."""
+
+from pathlib import Path
+
+from bus.numbers import NumberProfile
+from consumers.changes import Changes
+from consumers.importers.csv_file import csv_records
+from consumers.importers.mapping import Mapping, read_mapping
+from consumers.importers.report import Report
+
+CONTACTS = Path(__file__).with_name("contacts.csv")
+MAPPING = Path(__file__).with_name("mapping.toml")
+SOURCE = "sample"
+
+
+def default_mapping() -> Mapping:
+    """Give the mapping for files with the headings of our own export."""
+    return read_mapping(MAPPING)
+
+
+def sample(profile: NumberProfile, report: Report | None = None) -> Changes:
+    """Give the contacts, dossiers and matters of the sample office."""
+    mapping = default_mapping()
+    records = csv_records(CONTACTS, mapping, profile, report or Report())
+    return Changes(SOURCE, records, complete=mapping.kinds)
