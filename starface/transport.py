@@ -157,6 +157,7 @@ class _Limited(io.RawIOBase):
         self._way = way
         self._deadline = deadline
         self._left = limit
+        self.ended = False
 
     def readable(self) -> bool:
         return True
@@ -167,6 +168,7 @@ class _Limited(io.RawIOBase):
             raise TimeoutError
         self._way.settimeout(left)
         count = self._way.recv_into(buffer)
+        self.ended = count == 0
         self._left -= count
         if self._left < 0:
             raise _too_large()
@@ -187,6 +189,8 @@ def _answer(way: socket.socket, deadline: float) -> Answer:
     stream = _Limited(way, deadline, ANSWER_BYTES + _HEAD_BYTES)
     with http.client.HTTPResponse(cast(socket.socket, _Readable(stream)), method="POST") as told:
         told.begin()
+        if stream.ended:  # http.client takes a head that is cut for a whole one
+            raise ConnectionAbortedError
         if told.getheader("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
             raise AnswerUnreadable(
                 "STARFACE, or a proxy before it, sends compressed answers nobody asked for; "

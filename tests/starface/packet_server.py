@@ -89,17 +89,18 @@ class Server:
                 way = self._context.wrap_socket(way, server_side=True)
             with way:
                 raw = received(way)
-                if raw:
+                if b" HTTP/1.1\r\n" in raw:
                     self.requests.append(Request(raw))
+                if raw:
                     self._script(way, raw)
         except OSError:
             way.close()  # the client has gone, as some tests want
 
 
 def received(way: socket.socket) -> bytes:
-    """Read one request with its body."""
+    """Read one request with its body; or a first piece of what is no HTTP."""
     raw = b""
-    while b"\r\n\r\n" not in raw:
+    while b"\r\n\r\n" not in raw and not raw.startswith(b"\x16\x03"):
         if not (more := way.recv(65_536)):
             return raw
         raw += more
