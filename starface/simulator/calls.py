@@ -14,6 +14,10 @@ class NoSuchUser(Exception):
     """There is no user with this login."""
 
 
+class NoSuchGroup(Exception):
+    """There is no group with this id."""
+
+
 @dataclass(frozen=True)
 class Party:
     """One end of a call."""

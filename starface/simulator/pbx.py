@@ -15,6 +15,7 @@ from starface.simulator.calls import (
     Call,
     Leg,
     NoSuchCall,
+    NoSuchGroup,
     NoSuchUser,
     Party,
     PlacedCall,
@@ -81,6 +82,8 @@ class Pbx:
 
     def ring_group(self, group_id: str, caller: Party, call_id: str = "") -> Call:
         """Let a call from outside come in for a group; every member's phone rings."""
+        if group_id not in self.groups:
+            raise NoSuchGroup(group_id)
         group = self.groups[group_id]
         called = Party(group.number, group.name)
         return self._incoming(self.members(group_id), caller, called, group_id, call_id)

@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from starface.simulator.accounts import Accounts
+from starface.simulator.address_book import AddressBook
 from starface.simulator.callbacks import Callbacks, Delivery
-from starface.simulator.calls import Party, PlacedCall, Told
+from starface.simulator.calls import Call, Party, PlacedCall, Told
 from starface.simulator.control import create_control
 from starface.simulator.door import Door
 from starface.simulator.habits import Habits
+from starface.simulator.load import Load
 from starface.simulator.methods import Methods
+from starface.simulator.oauth import add_oauth
 from starface.simulator.pbx import Pbx
 from starface.simulator.people import (
     DEFAULT_CONTACTS,
@@ -24,6 +27,7 @@ from starface.simulator.people import (
     SimulatedGroup,
     SimulatedUser,
 )
+from starface.simulator.rest import Logins, add_rest
 from starface.simulator.scenarios import Run, begin
 from starface.simulator.server import XmlRpc, create_app
 from starface.simulator.sessions import Session, Sessions
@@ -63,7 +67,11 @@ class Simulator:
         methods = Methods(self.pbx, self._sessions, self._switches, clock)
         trouble = Trouble(self._switches, self._stopping)
         self._xml_rpc = XmlRpc(self.pbx, self.accounts, methods, trouble, self._switches)
+        self._rest = Logins(self.accounts, self._switches, clock)
         app = create_app(self._xml_rpc)
+        add_oauth(app, self.accounts, self._switches)
+        book = AddressBook(contacts, self._switches)
+        add_rest(app, self.pbx, book, self._switches, self._rest)
         self._host = host
         self._door = Door(app, host, port, _PBX_THREADS)
         self._control = Door(create_control(self), host, control_port, _CONTROL_THREADS)
@@ -108,6 +116,10 @@ class Simulator:
     def switches(self, new: Switches) -> None:
         for name in Switches.model_fields:
             setattr(self._switches, name, getattr(new, name))
+
+    def set(self, **values: Any) -> None:
+        """Set switches by name, all or none; `users.0011.lifts` reaches into a table."""
+        self.switches = self._switches.changed(values)
 
     @property
     def sessions(self) -> list[Session]:
@@ -156,11 +168,21 @@ class Simulator:
         """Ring a user from outside; return the call's id at once. The end counts from the start."""
         with self.pbx.lock:
             call = self.pbx.ring(login, Party(caller_number, caller_name), call_id)
-        if answered_after is not None:
-            self.later(answered_after, lambda: self._if_there(self.answer, call.id))
-        if ended_after is not None:
-            self.later(ended_after, lambda: self._if_there(self.hang_up, call.id))
-        return call.id
+        return self._go_on(call, answered_after, ended_after)
+
+    def ring_group(
+        self,
+        group: str,
+        caller_number: str = "",
+        caller_name: str = "",
+        answered_after: float | None = None,
+        ended_after: float | None = None,
+        call_id: str = "",
+    ) -> str:
+        """Ring every member of a group; the first of them answers, if anybody does."""
+        with self.pbx.lock:
+            call = self.pbx.ring_group(group, Party(caller_number, caller_name), call_id)
+        return self._go_on(call, answered_after, ended_after)
 
     def answer(self, call_id: str, login: str | None = None) -> None:
         """Somebody answers; a user who placed the call and whose own phone rings lifts it."""
@@ -184,10 +206,10 @@ class Simulator:
     def restart(self, down_for: float = 0.0) -> None:
         """Lose sessions, access tokens and running calls without a word, as a crash does."""
         with self.pbx.lock:
-            self._timetable.clear()
             self.pbx.forget()
             self._sessions.clear()
             self.accounts.forget_tokens()
+            self._rest.forget()
         if down_for > 0:
             self.outage(on=True)
             self._timetable.after(down_for, lambda: self.outage(on=False))
@@ -228,6 +250,20 @@ class Simulator:
             self.accounts.set_password(login, password)
         self.expire(login)
 
+    def load(
+        self,
+        users: int,
+        rate: float,
+        seconds: float,
+        answered_after: float = 0.5,
+        ended_after: float = 2.0,
+    ) -> int:
+        """Let calls come in for the first so many users; return how many there will be."""
+        logins = list(self.pbx.users)[:users]
+        load = Load(self, logins, self._at_once, answered_after, ended_after)
+        with self.pbx.lock:
+            return load.begin(rate, seconds)
+
     def later(self, seconds: float, job: Callable[[], None]) -> None:
         """Let people do something later, at the speed that is set."""
         self._at_once(seconds / self._switches.speed, job)
@@ -245,10 +281,17 @@ class Simulator:
         self._telling.tell(told)
         self._habits.follow(told)
 
+    def _go_on(self, call: Call, answered_after: float | None, ended_after: float | None) -> str:
+        if answered_after is not None:
+            self.later(answered_after, lambda: self._if_there(call, self.pbx.answer))
+        if ended_after is not None:
+            self.later(ended_after, lambda: self._if_there(call, self.pbx.hang_up))
+        return call.id
+
     def _drop(self, session: Session) -> None:
         with self.pbx.lock:
             self._sessions.end(session)
 
-    def _if_there(self, act: Callable[[str], None], call_id: str) -> None:
-        if call_id in self.pbx.calls:
-            act(call_id)
+    def _if_there(self, call: Call, act: Callable[[str], None]) -> None:
+        if self.pbx.calls.get(call.id) is call:
+            act(call.id)

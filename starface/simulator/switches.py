@@ -4,9 +4,10 @@ Each default is the best inference of what a real one does; each other position 
 client has to cope with, because nobody knows.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Version = Literal["v20", "v22", "v30"]
 Refusal = Literal["fault", "401", "403", "redirect", "html", "false"]
@@ -98,6 +99,7 @@ class Switches(BaseModel):
     client_secret: str = "simulator-secret"  # noqa: S105  (of rest-client-headless, printed at start)
     server_version: str = "9.0.1.4"
     first_page: Literal[0, 1] = 0  # of the address book
+    page_below_first: Literal["first", "empty"] = "first"
     rest_token_seconds: int = Field(14_400, ge=1)
 
     # Trouble in answering requests.
@@ -121,6 +123,25 @@ class Switches(BaseModel):
     fault_code: int = 0
     fault_text: str = "UcpCommunicationException"
     slow_seconds: float = Field(4.0, ge=0, le=120)
+
+    @field_validator("drop_states", "versions", "tokens", "trouble_methods", mode="before")
+    @classmethod
+    def _listed(cls, told: object) -> object:
+        """Take `RINGING,HANGUP` for a list, as it comes from a command line."""
+        if isinstance(told, str):
+            return [each for each in told.split(",") if each]
+        return told
+
+    def changed(self, values: Mapping[str, Any]) -> "Switches":
+        """Return these switches with some set otherwise; raise ValidationError."""
+        told = self.model_dump()
+        for name, value in values.items():
+            table, *rest = name.split(".")
+            if len(rest) == 2 and table in {"users", "numbers"}:
+                told[table].setdefault(rest[0], {})[rest[1]] = value
+            else:
+                told[name] = value
+        return Switches.model_validate(told)
 
     def of_user(self, login: str) -> UserHabits:
         """Return what this user does."""

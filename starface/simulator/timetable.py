@@ -38,11 +38,6 @@ class Timetable:
             heapq.heappush(self._jobs, (time.monotonic() + seconds, next(self._count), job))
             self._changed.notify()
 
-    def clear(self) -> None:
-        """Forget everything that was to happen."""
-        with self._changed:
-            self._jobs.clear()
-
     def _run(self) -> None:
         while (job := self._next()) is not None:
             try:
