@@ -27,8 +27,12 @@ FORBIDDEN = (
 NOT_CONNECTED = "STARFACE does not know this session any more; log in again."
 
 
-class MethodUnknown(AnswerUnreadable):
-    """The PBX says it has no such method."""
+class NotDone(AnswerUnreadable):
+    """The PBX says that it did not do it, for a reason we do not know."""
+
+
+class MethodUnknown(NotDone):
+    """The PBX says that it has no such method."""
 
 
 def value(answer: Answer, *, logging_in: bool = False, by_jwt: bool = False) -> Value:
@@ -59,9 +63,7 @@ def unreadable(fault: Unreadable) -> AnswerUnreadable:
 def _redirected(answer: Answer) -> PbxFailure:
     target = urlsplit(answer.location)
     if target.scheme == "https" and target.path.rstrip("/") == "/xml-rpc":
-        return AnswerUnreadable(
-            'STARFACE wants to be asked over TLS; set scheme = "https" in [starface].'
-        )
+        return NotDone('STARFACE wants to be asked over TLS; set scheme = "https" in [starface].')
     return LoginRefused(REFUSED)
 
 
@@ -75,10 +77,11 @@ def _no_document(answer: Answer, by_jwt: bool) -> PbxFailure:
     if answer.status == 200 and (by_jwt or b"password" in page or b"login" in page):
         return LoginRefused(REFUSED)
     if answer.status == 404:
-        return AnswerUnreadable(
+        return NotDone(
             "What answers has no STARFACE interface (HTTP status 404); check host in [starface]."
         )
-    return AnswerUnreadable(
+    kind = NotDone if 400 <= answer.status < 500 else AnswerUnreadable
+    return kind(
         f"STARFACE, or a proxy before it, answers no XML-RPC (HTTP status {answer.status}); "
         "it may be starting. If this stays, check host, port and scheme in [starface]."
     )
@@ -112,7 +115,7 @@ def _faulted(fault: Faulted, logging_in: bool) -> PbxFailure:
         return RequestForbidden(f"{FORBIDDEN} ({shown})", pbx_text=text)
     if _CREDENTIALS.search(told) or (logging_in and not _TROUBLE.search(told)):
         return LoginRefused(f"{REFUSED} ({shown})", pbx_text=text)
-    return AnswerUnreadable(f"STARFACE reports an error ({shown}).", pbx_text=text)
+    return NotDone(f"STARFACE reports an error ({shown}).", pbx_text=text)
 
 
 def _shown(fault: Faulted) -> str:

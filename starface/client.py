@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from starface import methods, wire
-from starface.answers import MethodUnknown
+from starface.answers import MethodUnknown, NotDone
 from starface.asking import Asker, Callback
 from starface.failures import (
     AnswerUnreadable,
@@ -116,10 +116,14 @@ class StarfaceClient:
             )
 
     def keep_alive(self) -> bool:
-        """Tell the PBX that we are there; False: it does not know us, log in again."""
+        """Tell the PBX that we are there; False: it does not know us, log in again.
+
+        A refused token is a False, too: the login after it tells whether the password is wrong or
+        the PBX was only starting.
+        """
         try:
             return self._pbx.ask("connection.keepAlive", read=wire.truth)
-        except NotConnected:
+        except (NotConnected, LoginRefused):
             return False
 
     def logout(self) -> None:
@@ -160,9 +164,9 @@ class StarfaceClient:
             )
         except MethodUnknown:
             raise
-        except AnswerUnreadable as failure:
-            if failure.pbx_text:  # a fault: the PBX understood, and failed
-                raise CallRefused(str(failure), pbx_text=failure.pbx_text) from None
+        except NotDone as failure:
+            raise CallRefused(str(failure), pbx_text=failure.pbx_text) from None
+        except AnswerUnreadable:
             raise OutcomeUnknown(
                 "STARFACE's answer is not understood, so it is not known whether it places "
                 "the call; look at the phone before dialling again."

@@ -1,0 +1,208 @@
+"""The PBX's REST interface: names, extensions and the address book; no calls."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from starface.failures import AnswerUnreadable, LoginRefused, PbxFailure, RequestForbidden
+from starface.oauth import AccessTokens
+from starface.rest_models import (
+    Account,
+    Block,
+    Contact,
+    ContactPage,
+    RestUser,
+    Tag,
+    contact_page,
+    full_contact,
+)
+from starface.settings import StarfaceSettings
+from starface.token import rest_secret
+from starface.web import Reply, Web
+from starface.wire import Told
+
+_PAGE = 100  # contacts in one answer
+_PAGES = 10_000
+_VERSION = {"X-Version": "2"}
+
+T = TypeVar("T", bound=Told)
+R = TypeVar("R")
+
+
+class RestClient:
+    """The REST interface for one user, logged in."""
+
+    def __init__(self, settings: StarfaceSettings, proof: Callable[[], Mapping[str, str]]) -> None:
+        self._web = Web(settings)
+        self._proof = proof
+
+    def users(self, search: str = "") -> list[RestUser]:
+        """Return the users; needs an administrator's right."""
+        return self._list("/rest/users", RestUser, {"searchTerm": search} if search else None)
+
+    def me(self) -> RestUser:
+        """Return the user who is logged in."""
+        return _model(RestUser, self._get("/rest/users/me"))
+
+    def accounts(self) -> list[Account]:
+        """Return users and groups with their extensions."""
+        return self._list("/rest/accounts", Account)
+
+    def contacts(self, search: str = "", tag_ids: tuple[str, ...] = ()) -> Iterator[Contact]:
+        """Yield the contacts of the address book, each once.
+
+        Whether pages are counted from 0 or from 1 is not documented. Where it is from 1, page 0 is
+        refused, or empty, or the same as page 1.
+        """
+        seen: set[str] = set()
+        zero = self._first_page(0, search, tag_ids)
+        yield from _fresh(zero, seen)
+        if zero.contacts and zero.pages == 1:
+            return
+        one = (
+            self._first_page(1, search, tag_ids)
+            if zero.contacts
+            else self._page(1, search, tag_ids)
+        )
+        counts_from_1 = all(contact.id in seen for contact in one.contacts)
+        yield from _fresh(one, seen)
+        pages = _PAGES if one.pages is None else one.pages
+        for number in range(2, pages + (counts_from_1 or not zero.contacts)):
+            fresh = list(_fresh(self._page(number, search, tag_ids), seen))
+            if not fresh and one.pages is None:
+                return
+            yield from fresh
+
+    def contact(self, contact_id: str) -> Contact:
+        """Return one contact in full."""
+        return _read(full_contact, self._get(f"/rest/contacts/{quote(contact_id, safe='')}"))
+
+    def contact_scheme(self, language: str = "de") -> list[Block]:
+        """Return the fields of this site's address book."""
+        told = self._get("/rest/contacts/scheme", {"lang": language})
+        blocks = told.get("blocks") if isinstance(told, dict) else told
+        return [_model(Block, block) for block in _items(blocks)]
+
+    def tags(self) -> list[Tag]:
+        """Return the folders of the address book."""
+        return self._list("/rest/contacts/tags", Tag)
+
+    def server_version(self) -> str:
+        """Return the version of the PBX."""
+        told = self._get("/rest/server/version")
+        if isinstance(told, dict):
+            told = next((told[key] for key in ("version", "serverVersion") if key in told), None)
+        if not isinstance(told, str):
+            raise _unreadable("version")
+        return told
+
+    def logout(self) -> None:
+        """End the login; with OAuth there is nothing to end."""
+        headers = self._headers()
+        if "authToken" in headers:
+            self._web.ask("DELETE", "/rest/login", headers=headers)
+
+    def _first_page(self, number: int, search: str, tag_ids: tuple[str, ...]) -> ContactPage:
+        try:
+            return self._page(number, search, tag_ids)
+        except AnswerUnreadable:
+            return ContactPage([], None)  # no such page
+
+    def _page(self, number: int, search: str, tag_ids: tuple[str, ...]) -> ContactPage:
+        params = {"page": str(number), "pagesize": str(_PAGE)}
+        if search:
+            params["searchTerms"] = search
+        if tag_ids:
+            params["tags"] = ",".join(tag_ids)
+        return _read(contact_page, self._get("/rest/contacts", params))
+
+    def _list(self, path: str, kind: type[T], params: Mapping[str, str] | None = None) -> list[T]:
+        return [_model(kind, item) for item in _items(self._get(path, params))]
+
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        return _told(self._web.ask("GET", path, headers=self._headers(), params=params))
+
+    def _headers(self) -> Mapping[str, str]:
+        return {**_VERSION, **self._proof()}
+
+
+def by_password(settings: StarfaceSettings, login: str, password: str) -> RestClient:
+    """Log in with a password (up to version 9); the password is not kept."""
+    web = Web(settings)
+    offered = _told(web.ask("GET", "/rest/login", headers=_VERSION))
+    nonce = offered.get("nonce") if isinstance(offered, dict) else None
+    if not isinstance(nonce, str):
+        raise _unreadable("nonce")
+    directory = offered.get("loginType") == "ActiveDirectory"
+    offered["secret"] = rest_secret(login, nonce, password, directory=directory)
+    reply = web.ask("POST", "/rest/login", headers=_VERSION, body=offered)
+    if reply.status in (400, 401, 403):
+        raise LoginRefused(
+            "STARFACE's REST interface does not accept the login ID and its password; check both."
+        )
+    told = _told(reply)
+    token = (told.get("token") or told.get("authToken")) if isinstance(told, dict) else None
+    if not isinstance(token, str):
+        raise _unreadable("token")
+    return RestClient(settings, lambda: {"authToken": token})
+
+
+def by_tokens(settings: StarfaceSettings, tokens: AccessTokens) -> RestClient:
+    """Use the access tokens of version 10."""
+    return RestClient(settings, lambda: {"Authorization": f"Bearer {tokens.current()}"})
+
+
+def _fresh(page: ContactPage, seen: set[str]) -> Iterator[Contact]:
+    for contact in page.contacts:
+        if not contact.id or contact.id not in seen:
+            seen.add(contact.id)
+            yield contact
+
+
+def _told(reply: Reply) -> Any:
+    if reply.status != 200 or reply.json is None:
+        raise _failure(reply.status)
+    return reply.json
+
+
+def _failure(status: int) -> PbxFailure:
+    if status == 401 or 300 <= status < 400:
+        return LoginRefused(
+            "STARFACE's REST interface does not accept the login any more; log in again."
+        )
+    if status == 403:
+        return RequestForbidden(
+            "STARFACE does not allow this user to read that by REST; an administrator can give "
+            "the right."
+        )
+    if status == 404:
+        return AnswerUnreadable(
+            "STARFACE has no such thing in its REST interface, which came with version 6.4.2.12."
+        )
+    return AnswerUnreadable(
+        f"STARFACE's REST interface answers nothing that is understood (HTTP status {status})."
+    )
+
+
+def _unreadable(what: str) -> AnswerUnreadable:
+    return AnswerUnreadable(f"STARFACE's REST interface answers without a readable {what}.")
+
+
+def _items(told: Any) -> list[Any]:
+    if not isinstance(told, list):
+        raise _unreadable("list")
+    return told
+
+
+def _model(kind: type[T], told: Any) -> T:
+    return _read(kind.model_validate, told)
+
+
+def _read(read: Callable[[Any], R], told: Any) -> R:
+    try:
+        return read(told)
+    except ValidationError as fault:
+        steps = fault.errors(include_input=False)[0]["loc"]
+        raise _unreadable(".".join(str(step) for step in steps) or "answer") from None

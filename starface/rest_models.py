@@ -1,0 +1,143 @@
+"""The PBX's words in its REST interface: users, accounts, contacts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import AliasChoices, Field
+
+from starface.wire import Text, Told
+
+
+class RestUser(Told):
+    """A user as the PBX's administration knows it."""
+
+    id: Text = ""
+    login: Text = ""
+    first_name: Text = ""
+    family_name: Text = ""
+    email: Text = ""
+    language: Text = ""
+
+
+class Account(Told):
+    """A user or group with its extension."""
+
+    id: Text = Field(default="", validation_alias=AliasChoices("accountId", "id"))
+    first_name: Text = ""
+    last_name: Text = ""
+    extension: Text = Field(default="", validation_alias="primaryInternalPhoneNumber")
+    type: Text = ""  # USER GROUP REMOTE_USER REMOTE_GROUP
+
+
+class Tag(Told):
+    """A folder of the address book."""
+
+    id: Text = ""
+    name: Text = ""
+    alias: Text = ""
+    owner: Text = ""
+
+
+class Attribute(Told):
+    """One field of the address book; its name differs from site to site, its display key not."""
+
+    display_key: Text = ""  # SURNAME, COMPANY, OFFICE_PHONE_NUMBER ...
+    name: Text = ""
+    value: Text = ""
+
+
+class Block(Told):
+    """A group of fields of the address book."""
+
+    name: Text = ""
+    attributes: tuple[Attribute, ...] = ()
+
+
+class Contact(Told):
+    """A contact of the address book, from a list or in full."""
+
+    id: Text = ""
+    tags: tuple[Tag, ...] = ()
+    fields: tuple[Attribute, ...] = ()
+
+    def first(self, *display_keys: str) -> str:
+        """Return the first filled field of these keys, in their order; empty if there is none."""
+        for key in display_keys:
+            for field in self.fields:
+                if field.display_key == key and field.value:
+                    return field.value
+        return ""
+
+    @property
+    def numbers(self) -> list[Attribute]:
+        """The filled fields that hold telephone or fax numbers."""
+        return [field for field in self.fields if field.value and _is_number(field.display_key)]
+
+
+class _FullContact(Told):
+    id: Text = ""
+    tags: tuple[Tag, ...] = ()
+    blocks: tuple[Block, ...] = ()
+
+
+class _Summary(Told):
+    id: Text = ""
+    summary_values: tuple[Text, ...] = ()
+    phone_number_values: tuple[Text, ...] = ()
+
+
+class _Metadata(Told):
+    total_pages: int | None = None
+
+
+class _List(Told):
+    contacts: tuple[_Summary, ...] = ()
+    metadata: _Metadata = _Metadata()
+    summary_block_schema: Block = Block()
+    phone_numbers_block_schema: Block = Block()
+
+
+def full_contact(told: Mapping[str, Any]) -> Contact:
+    """Read a contact with all its blocks; raise ValidationError."""
+    full = _FullContact.model_validate(told)
+    fields = tuple(field for block in full.blocks for field in block.attributes)
+    return Contact(id=full.id, tags=full.tags, fields=fields)
+
+
+@dataclass(frozen=True)
+class ContactPage:
+    """A page of the address book, and the number of all pages if the PBX tells it."""
+
+    contacts: list[Contact]
+    pages: int | None
+
+
+def contact_page(told: Mapping[str, Any]) -> ContactPage:
+    """Read a page of the list; raise ValidationError.
+
+    The values of a contact stand in the order of the list's two schemas.
+    """
+    page = _List.model_validate(told)
+    contacts = [
+        Contact(
+            id=summary.id,
+            fields=(
+                *_filled(page.summary_block_schema.attributes, summary.summary_values),
+                *_filled(page.phone_numbers_block_schema.attributes, summary.phone_number_values),
+            ),
+        )
+        for summary in page.contacts
+    ]
+    return ContactPage(contacts, page.metadata.total_pages)
+
+
+def _filled(schema: Sequence[Attribute], values: Sequence[str]) -> list[Attribute]:
+    return [
+        field.model_copy(update={"value": value})
+        for field, value in zip(schema, values, strict=False)
+    ]
+
+
+def _is_number(display_key: str) -> bool:
+    return display_key.endswith(("PHONE_NUMBER", "FAX_NUMBER"))
