@@ -53,7 +53,8 @@ def number_after_plus(digits: str) -> PhoneNumber | None:
         number = phonenumbers.parse(f"+{digits}", None)
     except NumberParseException:
         return None
-    return number if len(e164(number)) <= _LONGEST + 1 else None
+    fits = len(digits) <= _LONGEST or len(e164(number)) <= _LONGEST + 1
+    return number if fits else None
 
 
 def e164(number: PhoneNumber) -> str:

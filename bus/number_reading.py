@@ -129,8 +129,8 @@ def _verdict(one: _Candidate, number: PhoneNumber | None, vanity: bool) -> str:
     if number is None:
         return "impossible"
     if number_plan.is_valid(number):
-        by_keys = phonenumbers.number_type(number) in _BY_KEYS
-        return "valid" if by_keys or not vanity else "unsure"
+        sure = not vanity or phonenumbers.number_type(number) in _BY_KEYS
+        return "valid" if sure else "unsure"
     if not number_plan.is_possible(number):
         return "impossible"
     return "possible" if one.sure and not vanity else "unsure"

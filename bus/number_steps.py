@@ -13,10 +13,40 @@ class Step(NamedTuple):
 
     def sentence(self, language: Language = "en") -> str:
         """Say the step in German or English."""
-        german, english = _SENTENCES[self.code]
-        return (german if language == "de" else english).format_map(self.values)
+        at = 0 if language == "de" else 1
+        words = {
+            name: _WORDS[value][at] if name in _IN_WORDS else value
+            for name, value in self.values.items()
+        }
+        return _SENTENCES[self.code][at].format_map(words)
 
 
+_IN_WORDS = ("reading", "kind", "reason")  # values that are codes
+_WORDS: dict[str, tuple[str, str]] = {
+    "international": ("Als internationale Nummer", "As an international number"),
+    "national": ("Als nationale Nummer", "As a national number"),
+    "local": ("Als Ortsnummer mit der Vorwahl des Standorts", "As a local number of the site"),
+    "country-code": ("Als Landesvorwahl ohne Plus", "As a country code without its plus"),
+    "outside-line": ("Ohne die Amtsholung", "Without the outside line"),
+    "external": ("eine externe Nummer", "an external number"),
+    "internal": ("eine interne Nummer", "an internal number"),
+    "withheld": ("unterdrückt", "withheld"),
+    "unknown": ("unbekannt", "unknown"),
+    "too-long": ("der Text ist viel zu lang", "the text is far too long"),
+    "text": ("darin steht anderer Text", "there is other text in it"),
+    "control-character": ("darin steht ein Steuerzeichen", "there is a control character in it"),
+    "feature-code": ("ein Code mit * oder #", "a code with * or #"),
+    "date": ("ein Datum", "a date"),
+    "two-numbers": ("darin stehen zwei Nummern", "there are two numbers in it"),
+    "no-area-code": (
+        "eine Ortsnummer lässt sich ohne eingestellte Ortsvorwahl (area_code) nicht lesen",
+        "a local number cannot be read while no area_code is configured",
+    ),
+    "impossible": (
+        "die Ziffern passen in keinen Nummernplan",
+        "the digits fit no numbering plan",
+    ),
+}
 _SENTENCES: dict[str, tuple[str, str]] = {
     "received": ("Erhalten: «{text}».", "Received: '{text}'."),
     "uri": (
@@ -71,10 +101,6 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "own-extension": (
         "{digits} steht in den Einstellungen als eigene Nebenstelle.",
         "{digits} is named in the settings as an extension of the own telephone system.",
-    ),
-    "no-area-code": (
-        "Eine Ortsnummer ohne Vorwahl lässt sich nicht lesen: keine Ortsvorwahl ist eingestellt.",
-        "A local number cannot be read without an area code, and none is configured.",
     ),
     "valid": (
         "{reading}: {e164} ist eine gültige Nummer. Das zählt.",

@@ -31,7 +31,11 @@ _RELATIVES = {
     **dict.fromkeys("＊﹡∗", "*"),
     **dict.fromkeys("＃﹟", "#"),
 }
-_URI = re.compile(r"(?P<scheme>tel|callto|sips?):(?://)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_URI = (
+    re.compile(  # with a blank behind the colon it is a label, and labels are the importers' work
+        r"(?P<scheme>tel|callto|sips?):(?! )(?://)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+    )
+)
 _EXTENSION = re.compile(
     r"(?P<main>.*[0-9)])[ ,]*(?:;ext=|ext(?:ension|n)?[.:]?|x[.:]?) *(?P<extension>[0-9]{1,8})",
     re.IGNORECASE,
@@ -174,7 +178,7 @@ def _sign(one: str) -> str | None:
 def _says_withheld(signs: str) -> bool:
     if "+" not in signs and signs.strip("-./() '") in ("", "0"):
         return True
-    return says_withheld(signs)
+    return any(one.isalpha() for one in signs) and says_withheld(signs)
 
 
 def _without_endings(signs: str) -> Spelled:
