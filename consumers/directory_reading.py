@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlite_utils import Database
@@ -14,6 +15,7 @@ from bus.numbers import same_subscriber_keys
 from consumers.contacts import Choice, Contact, ContactNumber, Dossier, Matter, Source, Use
 from consumers.matching import SHORTEST_SUFFIX, Found
 
+# `e164 <> ''` and `stem <> ''` are said so that the partial indexes are used.
 _CONTACT = """
     c.id, s.name, c.key, c.kind, c.name, c.company, c.country, c.email, c.url,
     c.active AND s.active"""
@@ -34,7 +36,7 @@ class Shelves:
         """Give who has the number, in whatever spelling of the same subscriber."""
         keys = same_keys(e164)
         stems = sorted({*keys, *(key.removesuffix("0") for key in keys)})
-        by_number = self._found("''", f"n.e164 IN ({_marks(keys)})", keys)
+        by_number = self._found("''", f"n.e164 IN ({_marks(keys)}) AND n.e164 <> ''", keys)
         by_stem = self._found("''", f"n.stem IN ({_marks(stems)}) AND n.stem <> ''", stems)
         return list(dict.fromkeys([*by_number, *by_stem]))
 
@@ -204,9 +206,10 @@ class Shelves:
         return self._database.execute(sql, values).fetchall()
 
 
-def same_keys(e164: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def same_keys(e164: str) -> tuple[str, ...]:
     """Give the spellings of one subscriber in a fixed order."""
-    return sorted({e164, *same_subscriber_keys(e164)})
+    return tuple(sorted({e164, *same_subscriber_keys(e164)}))
 
 
 def _contact(row: Sequence[Any] | sqlite3.Row) -> Contact:

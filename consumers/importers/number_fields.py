@@ -42,6 +42,7 @@ _STRONG = re.compile(
     r"[\r\n;|]+|(?<=[\s\d])(?:oder|or|und|and|ou|et|bzw\.?|resp\.?|o|e)(?=\s)", re.I
 )
 _WEAK = re.compile(r"[,/]|\s[-–—]\s")
+_PLAIN = re.compile(r"\s*\+?[\d\s().']*-?[\d\s]*")  # most fields: nothing to split
 _WHOLE = re.compile(r"\s*(\+|\(?0)")  # what may begin a number that is complete by itself
 
 
@@ -100,6 +101,8 @@ def label_meaning(label: str) -> str:
 
 def _pieces(text: str, read: Callable[[str], Number]) -> list[tuple[str, str]]:
     """Give label and text of each number of a field."""
+    if _PLAIN.fullmatch(text):
+        return [("", text)]
     return [
         (trailing or word, piece)
         for part in _STRONG.split(text)
