@@ -137,4 +137,8 @@ def _wrong(
 ) -> None:
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "the request"
+    if first["type"] == "extra_forbidden":
+        raise falcon.HTTPBadRequest(
+            description=f"there is no {field}; `simulate set` lists the switches"
+        )
     raise falcon.HTTPBadRequest(description=f"{field}: {first['msg']}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
-from waitress.server import TcpWSGIServer, create_server
+from waitress.server import BaseWSGIServer, create_server
 from waitress.task import WSGITask
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -21,19 +21,19 @@ _CHANNEL = "starface.simulator.channel"
 _STEP = 0.5  # seconds
 
 
-class _Task(WSGITask):  # type: ignore[misc]
+class _Task(WSGITask):
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[_CHANNEL] = self.channel
         return environ
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]
+class _Channel(HTTPChannel):
     task_class = _Task
 
 
 def break_connection(environ: dict[str, Any]) -> None:
-    """Reset the connection of a request; whatever is answered then reaches nobody."""
+    """Break the connection of a request; whatever is answered then reaches nobody."""
     its: socket.socket = environ[_CHANNEL].socket
     its.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     its.shutdown(socket.SHUT_RDWR)
@@ -46,7 +46,7 @@ class Door:
         self._app = app
         self._host = host
         self._threads = threads
-        self._server: TcpWSGIServer | None = None
+        self._sockets: dict[int, Any] = {}
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._silent = threading.Event()
@@ -55,7 +55,7 @@ class Door:
     @property
     def open(self) -> bool:
         """Whether the port answers."""
-        return self._server is not None and not self._silent.is_set()
+        return self._thread is not None and not self._silent.is_set()
 
     def __enter__(self) -> "Door":
         self.start()
@@ -66,13 +66,13 @@ class Door:
 
     def start(self) -> None:
         """Listen; raise OSError when the port is taken."""
-        if self._server is not None:
+        if self._thread is not None:
             return
         self._closing.clear()
         self._silent.clear()
-        self._server = create_server(
+        create_server(
             self._app,
-            map={},
+            map=self._sockets,
             host=self._host,
             port=self.port,
             threads=self._threads,
@@ -82,30 +82,36 @@ class Door:
             clear_untrusted_proxy_headers=True,
             log_socket_errors=False,
         )
-        self._server.channel_class = _Channel
-        self.port = self._server.socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._run, args=(self._server,), daemon=True)
+        for server in self._servers():
+            server.channel_class = _Channel
+            self.port = int(server.effective_port)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Close the port and every connection."""
-        if self._server is None or self._thread is None:
+        if self._thread is None:
             return
         self._closing.set()
-        self._server.pull_trigger()
+        server = self._servers()[0]
+        server.pull_trigger()
         self._thread.join()
-        self._server.task_dispatcher.shutdown(timeout=1)
-        for each in list(self._server._map.values()):
+        server.task_dispatcher.shutdown(timeout=1)
+        for each in list(self._sockets.values()):
             each.close()
-        self._server = self._thread = None
+        self._sockets.clear()
+        self._thread = None
 
     def fall_silent(self) -> None:
         """Accept connections and answer nobody, as a PBX that hangs."""
         self._silent.set()
 
-    def _run(self, server: TcpWSGIServer) -> None:
+    def _servers(self) -> list[BaseWSGIServer]:
+        return [each for each in self._sockets.values() if isinstance(each, BaseWSGIServer)]
+
+    def _run(self) -> None:
         while not self._closing.is_set():
             if self._silent.is_set():
                 self._closing.wait(_STEP)
             else:
-                wasyncore.loop(timeout=_STEP, use_poll=True, map=server._map, count=1)
+                wasyncore.loop(timeout=_STEP, use_poll=True, map=self._sockets, count=1)

@@ -65,6 +65,7 @@ class Switches(BaseModel):
     extra_members: bool = False  # members that nobody knows
     v22_special_states: Literal["none", "connected", "same"] = "none"
     id_change_told: bool = True
+    id_change: Literal["oldId/newId", "oldCallId/newCallId", "pair"] = "oldId/newId"
     unknown_id_change: Literal["hang_up", "nothing"] = "hang_up"  # where it is not told
     rejected_told: bool = True  # a call refused by do-not-disturb shows as INCOMING, HANGUP
 

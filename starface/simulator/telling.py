@@ -67,9 +67,9 @@ class Telling:
 
     def _tell_new_id(self, session: Session, service: str, told: Told) -> None:
         if wording.CALL_SERVICES[service] == "v30" and self._switches.id_change_told:
-            members = wording.id_change(told)
-            letter = _Letter(session, f"{service}.callChangesIdEvent", [members], told.call_id, "")
-            self._pass_on(letter)
+            params = wording.id_change(told, self._switches)
+            method = f"{service}.callChangesIdEvent"
+            self._pass_on(_Letter(session, method, params, told.call_id, ""))
         elif self._switches.unknown_id_change == "hang_up":
             self._tell_state(session, service, replace(told, state="HANGUP", new_id=""))
 

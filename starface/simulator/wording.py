@@ -44,9 +44,12 @@ def call_state(told: Told, version: str, switches: Switches) -> dict[str, Writab
     return members
 
 
-def id_change(told: Told) -> dict[str, Writable]:
-    """Return the struct that tells a call's new id."""
-    return {"oldId": told.call_id, "newId": told.new_id}
+def id_change(told: Told, switches: Switches) -> list[Writable]:
+    """Return the parameters that tell a call's new id; their form is nowhere documented."""
+    if switches.id_change == "pair":
+        return [told.call_id, told.new_id]
+    old, new = switches.id_change.split("/")
+    return [{old: told.call_id, new: told.new_id}]
 
 
 def body(method: str, params: list[Writable], switches: Switches) -> bytes:
