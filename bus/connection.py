@@ -293,6 +293,10 @@ class Connection:
         client = self._new_client()
         try:
             self._client = client
+            self._why = (
+                f"{settings.host}:{settings.port} does not answer as an MQTT {settings.version} "
+                f"broker, or refuses account {self._account!r} without a word"
+            )
             client.connect(
                 settings.host, settings.port, keepalive=settings.keep_alive,
                 **_connect_options(settings, lasting=self._lasting),

@@ -48,13 +48,16 @@ def is_country(region: str) -> bool:
 
 
 def number_after_plus(digits: str) -> PhoneNumber | None:
-    """Read digits that begin with a country code; None if they cannot be a number at all."""
-    try:
-        number = phonenumbers.parse(f"+{digits}", None)
-    except NumberParseException:
-        return None
-    fits = len(digits) <= _LONGEST or len(e164(number)) <= _LONGEST + 1
-    return number if fits else None
+    """Read digits that begin with a country code; None if they cannot be a number at all.
+
+    The library drops one trunk zero by itself; a number that would lose another one when read
+    again is none.
+    """
+    number = _parsed(digits)
+    if number is None or (written := e164(number)) == f"+{digits}":
+        return number if len(digits) <= _LONGEST else None
+    again = _parsed(written.removeprefix("+"))
+    return number if again == number and len(written) <= _LONGEST + 1 else None
 
 
 def e164(number: PhoneNumber) -> str:
@@ -101,6 +104,13 @@ def is_service(digits: str, region: str) -> bool:
 def is_premium_service(digits: str, region: str) -> bool:
     """Tell whether a short number costs more than a call: directory enquiries and the like."""
     return digits.startswith("118") or _fits(digits, region, "premium_rate")
+
+
+def _parsed(digits: str) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(f"+{digits}", None)
+    except NumberParseException:
+        return None
 
 
 def _fits(digits: str, region: str, kind: str) -> bool:

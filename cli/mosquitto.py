@@ -12,11 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cli.context import CommandFailed
+
 PATIENCE = 10.0  # seconds until a broker must answer
 _PROGRAMS = ("mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 
 
-class BrokerNotStarted(Exception):
+class BrokerNotStarted(CommandFailed):
     """The broker did not come up; the message holds what it said."""
 
 

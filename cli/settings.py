@@ -57,7 +57,12 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     caller: CallerSettings = CallerSettings()
     dial: DialSettings = DialSettings()
-    folder: Path = Field(default=Path(), exclude=True)
+    file: Path = Field(default=Path(FILE), exclude=True)  # where all this was read from
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the configuration file; relative paths are read from it."""
+        return self.file.parent
 
     @property
     def database(self) -> Path:
@@ -104,7 +109,7 @@ def read(config: Path | None = None) -> Settings:
         raise SettingsRefused(f"{path}: {_faults(error)}") from error
     except OSError as error:
         raise SettingsRefused(f"{path}: {error.strerror}") from error
-    return _anchored(settings, path.resolve().parent)
+    return _anchored(settings, path.resolve())
 
 
 def _from_file(path: Path) -> type[Settings]:
@@ -123,8 +128,9 @@ def _from_file(path: Path) -> type[Settings]:
     return FromFile
 
 
-def _anchored(settings: Settings, folder: Path) -> Settings:
+def _anchored(settings: Settings, file: Path) -> Settings:
     """Return the settings with relative paths read from the folder of the file."""
+    folder = file.parent
     site = settings.site.model_copy(
         update={
             "data_folder": folder / settings.site.data_folder,
@@ -134,7 +140,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     broker = settings.broker.model_copy(
         update={"accounts_file": folder / settings.broker.accounts_file}
     )
-    return settings.model_copy(update={"site": site, "broker": broker, "folder": folder})
+    return settings.model_copy(update={"site": site, "broker": broker, "file": file})
 
 
 def _faults(error: ValidationError) -> str:
@@ -147,6 +153,6 @@ def _unknown(place: tuple[int | str, ...]) -> str:
     model: Any = Settings
     for section in sections:
         model = model.model_fields[section].annotation
-    known = ", ".join(sorted(name for name in model.model_fields if name != "folder"))
+    known = ", ".join(sorted(name for name in model.model_fields if name != "file"))
     where = f"[{'.'.join(str(section) for section in sections)}] " if sections else ""
     return f"{where}{key}: there is no such key; known are {known}"

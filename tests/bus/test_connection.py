@@ -16,7 +16,7 @@ Connect = Callable[..., Connection]
 def _request() -> DialRequest:
     return DialRequest(
         time=now(),
-        data=DialRequestData(number="+41", request_id="7f3c8a52-4b0c-4dd1-9a55-000000000001"),  # type: ignore[arg-type]
+        data=DialRequestData(number="+41", request_id="7f3c8a52-4b0c-4dd1-9a55-000000000001"),
     )
 
 
@@ -154,7 +154,7 @@ def test_nothing_is_kept_for_later_while_the_broker_is_away(
 
 
 def test_a_broker_that_is_not_there_is_named_with_the_fix(tmp_path: object) -> None:
-    settings = BrokerSettings(port=free_port(), account="dial", password="x")  # type: ignore[arg-type]
+    settings = BrokerSettings(port=free_port(), account="dial", password="x")
     with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
         dial.wait_connected(2)
 
@@ -163,7 +163,7 @@ def test_a_broker_that_is_not_there_is_named_with_the_fix(tmp_path: object) -> N
 
 
 def test_a_wrong_password_is_named_with_the_fix(broker: Mosquitto) -> None:
-    settings = BrokerSettings(port=broker.port, account="dial", password="wrong")  # type: ignore[arg-type]
+    settings = BrokerSettings(port=broker.port, account="dial", password="wrong")
     with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
         dial.wait_connected(2)
 

@@ -10,7 +10,7 @@ def _event(state: CallStateName = "ringing", **more: object) -> CallEvent:
     return CallEvent(
         type=call_event_type(state),
         data=CallData(user="0011", call_id="c-1", state=state, received_at=now()),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

@@ -1,0 +1,44 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both install what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TESTED := gateway bus consumers starface panel cli tests
+
+.PHONY: demo test test-long check install mosquitto lock clean
+
+demo: $(STAMP)
+	@deploy/mosquitto optional
+	@$(BIN)/starface2mqtt demo $(if $(ONCE),--once)
+
+test: $(STAMP)
+	@deploy/mosquitto required
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(TESTED)
+	$(BIN)/pytest -n 4 -m "not long"
+
+test-long: $(STAMP)
+	@deploy/mosquitto required
+	$(BIN)/pytest -m long --timeout 3600
+
+# What one runs before a commit.
+check: $(STAMP)
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy $(TESTED)
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.lock
+	@deploy/virtual-environment $(PYTHON) $(VENV)
+	@touch $(STAMP)
+
+# Versions with hashes; commit the result together with pyproject.toml.
+lock: $(STAMP)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url \
+		--no-emit-find-links --no-annotate --all-extras --python-version 3.11 \
+		pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,88 @@
+"""The command `starface2mqtt`."""
+
+import logging
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from bus.connection import NetworkDead, SessionTaken
+from bus.inbox import BrokerUnavailable, why
+from bus.settings import SettingsRefused
+from cli import broker, processes, site, users, watching
+from cli.context import CommandFailed
+from starface.failures import PbxFailure
+from starface.users import UserUnknown
+
+FAILURES = (
+    SettingsRefused,
+    BrokerUnavailable,
+    CommandFailed,
+    PbxFailure,
+    UserUnknown,
+    NetworkDead,
+    SessionTaken,
+)
+
+app = typer.Typer(
+    help="Call events of a STARFACE telephone system on MQTT, and calls placed through it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("starface2mqtt"))
+        raise typer.Exit
+
+
+@app.callback()
+def _everything(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Configuration file; default ./starface2mqtt.toml, then /etc."),
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    context.obj = {"config": config}
+
+
+SET_UP, RUN, WATCH = "Set up", "Run", "Look and act"
+app.command(rich_help_panel=SET_UP)(site.init)
+app.add_typer(users.app, name="user", rich_help_panel=SET_UP)
+app.add_typer(broker.app, name="broker", rich_help_panel=SET_UP)
+app.command(rich_help_panel=RUN)(processes.up)
+app.command(rich_help_panel=RUN)(processes.gateway)
+app.command(rich_help_panel=RUN)(processes.sessions)
+app.command(rich_help_panel=RUN)(processes.caller)
+app.command(rich_help_panel=RUN)(processes.dial)
+app.command(rich_help_panel=RUN)(processes.demo)
+app.command(rich_help_panel=WATCH)(watching.watch)
+app.command(rich_help_panel=WATCH)(watching.status)
+app.command(rich_help_panel=WATCH)(watching.on)
+app.command(rich_help_panel=WATCH)(watching.off)
+
+
+def main() -> None:
+    """Run a command; a failure a person can mend is one line and exit code 1."""
+    logging.getLogger().addHandler(logging.NullHandler())  # only processes write a log
+    try:
+        app()
+    except FAILURES as error:
+        sys.exit(f"starface2mqtt: {error}")
+    except ValidationError as error:
+        sys.exit(f"starface2mqtt: {why(error)}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

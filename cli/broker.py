@@ -1,0 +1,34 @@
+"""`starface2mqtt broker ...`: Mosquitto's accounts."""
+
+from typing import Annotated
+
+import typer
+
+from cli.context import settings_of
+
+app = typer.Typer(help="The broker's accounts and files.", no_args_is_help=True)
+
+
+@app.command()
+def account(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Such as gateway-2 or caller-2.")],
+) -> None:
+    """Make a broker account for a further process, or print one that exists."""
+    from bus.accounts import process_rights
+    from cli.site_files import add_accounts
+
+    settings = settings_of(context)
+    if process_rights(settings.broker.topics(), name) is None:
+        raise typer.BadParameter(f"{name!r} is no process; accounts of users come by `user add`")
+    typer.echo(f"{name}\t{add_accounts(settings, (name,))[name]}")
+
+
+@app.command()
+def files(context: typer.Context) -> None:
+    """Write Mosquitto's password and access files again."""
+    from cli.site_files import add_accounts, broker_folder
+
+    settings = settings_of(context)
+    add_accounts(settings, ())
+    typer.echo(str(broker_folder(settings)))

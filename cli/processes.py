@@ -1,0 +1,96 @@
+"""The commands that run a process; each blocks until it is told to stop."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.context import settings_of
+
+Users = Annotated[list[str] | None, typer.Argument(help="Logins whose calls to follow.")]
+
+
+def gateway(context: typer.Context) -> None:
+    """Receive the PBX's notifications on 8080 and 8081 and publish them as events."""
+    from gateway.process import run
+
+    settings = settings_of(context, log=True)
+    run(
+        settings.gateway, settings.broker, settings.site.numbers, settings.site_key(),
+        settings.site.data_folder,
+    )  # fmt: skip
+
+
+def sessions(context: typer.Context) -> None:
+    """Keep each user who is on logged in at the PBX."""
+    from cli.site_files import seal
+    from consumers.sessions import run
+
+    settings = settings_of(context, log=True)
+    run(
+        settings.starface, settings.broker, settings.site_key(), settings.database,
+        seal(settings), settings.site.data_folder,
+    )  # fmt: skip
+
+
+def caller(
+    context: typer.Context,
+    logins: Users = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Follow every user.")] = False,
+    account: Annotated[str, typer.Option(help="Broker account of this process.")] = "caller",
+) -> None:
+    """Find out who is calling and open what the user chose."""
+    from consumers.caller import run
+
+    if bool(logins) == everybody:
+        raise typer.BadParameter("name the logins to follow, or say --all")
+    settings = settings_of(context, log=True)
+    run(
+        None if everybody else logins, settings.caller, settings.broker, settings.site.numbers,
+        settings.database, settings.site.data_folder, account,
+    )  # fmt: skip
+
+
+def dial(
+    context: typer.Context,
+    account: Annotated[str, typer.Option(help="Broker account of this process.")] = "dial",
+) -> None:
+    """Have the PBX place the calls that users ask for."""
+    from cli.site_files import seal
+    from consumers.dial import run
+
+    settings = settings_of(context, log=True)
+    run(
+        settings.dial, settings.starface, settings.broker, settings.site.numbers,
+        settings.database, seal(settings), settings.site_key(), settings.site.data_folder, account,
+    )  # fmt: skip
+
+
+def up(
+    context: typer.Context,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run only this process; may be repeated.")
+    ] = None,
+) -> None:
+    """Run all server processes and start again what dies."""
+    from cli.up import PROGRAMS, up
+
+    settings = settings_of(context)
+    unknown = set(only or ()) - set(PROGRAMS)
+    if unknown:
+        raise typer.BadParameter(
+            f"there is no process {', '.join(sorted(unknown))}; known are {', '.join(PROGRAMS)}"
+        )
+    up(settings, only or PROGRAMS)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the last step.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the demo's files go; emptied first.")] = Path(
+        ".demo"
+    ),
+) -> None:
+    """Show an incoming call that opens a file and a click that dials, with a stand-in STARFACE."""
+    from cli.demo import run
+
+    run(folder.resolve(), once=once)

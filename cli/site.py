@@ -1,0 +1,50 @@
+"""`starface2mqtt init`: the files of a new site."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.settings import FILE
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the site's files go.")] = Path(),
+    pbx: Annotated[str, typer.Option(help="Name or address of the STARFACE.")] = "",
+    country: Annotated[str, typer.Option(help="The office's country, as in CH.")] = "CH",
+    area_code: Annotated[str, typer.Option(help="Area code without the leading zero.")] = "",
+    external_address: Annotated[
+        str, typer.Option(help="The office's address as a cloud PBX sees it.")
+    ] = "",
+) -> None:
+    """Write configuration, secrets and the broker's files for a new site."""
+    from cli.site_files import make_site
+
+    site: dict[str, Any] = {"country": country}
+    if area_code:
+        site["area_code"] = area_code
+    starface: dict[str, Any] = {"host": pbx} if pbx else {}
+    if external_address:
+        starface |= {"location": "cloud", "external_address": external_address}
+    settings = make_site(folder.resolve(), {"site": site, "starface": starface})
+    typer.echo(_next_steps(settings.folder, cloud=bool(external_address)))
+
+
+def _next_steps(folder: Path, *, cloud: bool) -> str:
+    forward = (
+        "2. On the firewall, forward ports 8080 and 8081 (TCP) from the PBX to this machine."
+        if cloud
+        else "2. Let the PBX reach ports 8080 and 8081 (TCP) of this machine."
+    )
+    return f"""\
+{folder / FILE}    the configuration, commented
+{folder / "secrets"}    keys and broker passwords; keep them private and backed up
+{folder / "mosquitto"}    the broker's password and access files
+
+Next:
+1. Broker: install -d /etc/mosquitto/starface2mqtt, copy {folder / "mosquitto"}/* there
+   (owner mosquitto), copy mosquitto.conf over /etc/mosquitto/mosquitto.conf, restart it.
+{forward}
+   Then open http://<address of this machine>:8080/ from the PBX's network: a page must appear.
+3. starface2mqtt user add LOGIN --extension 11   (asks for the password)
+4. starface2mqtt up"""

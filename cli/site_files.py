@@ -1,0 +1,86 @@
+"""The files of one site: made once by `init`, kept in step with the users afterwards."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from bus.accounts import PROCESS_ACCOUNTS, Accounts, replace, user_account, write_broker_files
+from bus.process import private_folder
+from bus.settings import SettingsRefused, read_accounts
+from cli.settings import FILE, Settings, read
+from cli.shipped import shipped
+from starface.seal import Seal, new_key, read_seal
+
+
+def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
+    """Write configuration, secrets and broker files into a folder; raise SettingsRefused."""
+    config = folder / FILE
+    if config.exists():
+        raise SettingsRefused(f"{config} is there already; nothing was changed")
+    private_folder(folder)
+    kept = private_folder(folder / "secrets")
+    _write_new(kept / "site.key", secrets.token_urlsafe(48))
+    _write_new(kept / "seal.key", new_key().decode())
+    replace(config, _configuration(values))
+    settings = read(config)
+    private_folder(settings.site.data_folder)
+    add_accounts(settings, PROCESS_ACCOUNTS)
+    return settings
+
+
+def add_accounts(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
+    """Give broker accounts to processes and users; return all passwords by account."""
+    path = settings.broker.accounts_file
+    accounts = Accounts(read_accounts(path) if path.exists() else {})
+    for name in names:
+        accounts.add(name)
+    _write(settings, accounts)
+    return accounts.passwords
+
+
+def add_user_account(settings: Settings, login: str) -> str:
+    """Give a user a broker account; return its password."""
+    account = user_account(login)
+    return add_accounts(settings, (account,))[account]
+
+
+def remove_user_account(settings: Settings, login: str) -> None:
+    """Take a user's broker account away."""
+    accounts = Accounts(read_accounts(settings.broker.accounts_file))
+    accounts.remove(user_account(login))
+    _write(settings, accounts)
+
+
+def seal(settings: Settings) -> Seal:
+    """Return the site's seal; raise SettingsRefused."""
+    return read_seal(settings.site.secrets_folder / "seal.key")
+
+
+def broker_folder(settings: Settings) -> Path:
+    """Return where Mosquitto's password and access files are written."""
+    return settings.folder / "mosquitto"
+
+
+def _write(settings: Settings, accounts: Accounts) -> None:
+    private_folder(settings.broker.accounts_file.parent)
+    accounts.write(settings.broker.accounts_file)
+    folder = private_folder(broker_folder(settings))
+    write_broker_files(folder, settings.broker.topics(), accounts.passwords)
+
+
+def _configuration(values: dict[str, dict[str, Any]]) -> str:
+    document = tomlkit.parse(shipped("starface2mqtt.example.toml").read_text())
+    for section, settings in values.items():
+        if not settings:
+            continue
+        table = document.setdefault(section, tomlkit.table())
+        for key, value in settings.items():
+            table[key] = value
+    return tomlkit.dumps(document)
+
+
+def _write_new(path: Path, text: str) -> None:
+    if not path.exists():
+        replace(path, text + "\n")

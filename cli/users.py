@@ -1,0 +1,141 @@
+"""`starface2mqtt user ...`: whose telephones take part."""
+
+from typing import Annotated
+
+import typer
+
+from cli.context import CommandFailed, settings_of
+from starface.failures import PbxUnreachable
+from starface.settings import StarfaceSettings
+from starface.token import Credential
+from starface.users import Action, User, Users
+
+app = typer.Typer(help="The users: add, change, list, remove.", no_args_is_help=True)
+
+Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    login: Login,
+    password: Annotated[
+        str,
+        typer.Option(
+            prompt=True, hide_input=True, envvar="STARFACE_PASSWORD",
+            help="The STARFACE password; only a token derived from it is kept.",
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="The user's name.")] = "",
+    extension: Annotated[str, typer.Option(help="The extension; the login if left out.")] = "",
+    action: Annotated[str, typer.Option(help="What opens on a call: matter-or-dossier, "
+                                        "dossier, business-card, none.")] = "matter-or-dossier",
+    autostart: Annotated[bool, typer.Option(help="On from the start.")] = True,
+    check: Annotated[bool, typer.Option(help="Try the password at the PBX first.")] = True,
+) -> None:  # fmt: skip
+    """Add a user, or replace one: the next call counts."""
+    from bus.settings import SettingsRefused
+    from cli.site_files import add_user_account, broker_folder, seal
+
+    settings = settings_of(context)
+    extension = extension or login
+    if extension != login and not settings.starface.extension_may_differ:
+        raise SettingsRefused(
+            f"user name {login!r} and extension {extension!r} must be exactly the same; if they "
+            f"differ at this site, set extension_may_differ = true in [starface]"
+        )
+    user = User.model_validate(
+        {"login": login, "name": name, "extension": extension, "action": action,
+         "autostart": autostart}
+    )  # fmt: skip
+    credential = _credential(settings.starface, login, password, check=check)
+    with Users(settings.database, seal(settings)) as users:
+        users.add(user, credential)
+    broker_password = add_user_account(settings, login)
+    typer.echo(f"{login} is added. Its broker account is {login!r}, password {broker_password}")
+    typer.echo(f"Copy {broker_folder(settings)}/* to the broker and reload it "
+               f"(systemctl reload mosquitto).")  # fmt: skip
+
+
+@app.command("list")
+def list_users(context: typer.Context) -> None:
+    """List the users and what they chose."""
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        for user in users.all():
+            look = "on" if user.on else "off"
+            typer.echo(f"{user.login}\t{look}\t{user.extension}\t{user.action}\t{user.name}")
+
+
+@app.command("set")
+def change(
+    context: typer.Context,
+    login: Login,
+    name: Annotated[str | None, typer.Option()] = None,
+    phone: Annotated[str | None, typer.Option(help="Phone id for dialling, as SIP/11.")] = None,
+    action: Annotated[Action | None, typer.Option()] = None,
+    trigger: Annotated[
+        list[str] | None, typer.Option(help="ringing, connected, ended, outgoing; repeatable.")
+    ] = None,
+    internal: Annotated[str | None, typer.Option(help="ignore, notify or pop.")] = None,
+    autostart: Annotated[bool | None, typer.Option()] = None,
+) -> None:
+    """Change what a user chose; it holds for the next call."""
+    changes = {
+        "name": name, "phone": phone, "action": action, "internal": internal,
+        "autostart": autostart, "triggers": tuple(trigger) if trigger else None,
+    }  # fmt: skip
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        users.change(login, **{key: value for key, value in changes.items() if value is not None})
+    typer.echo(f"{login} is changed.")
+
+
+@app.command()
+def remove(context: typer.Context, login: Login) -> None:
+    """Forget a user, the token and the broker account."""
+    from cli.site_files import remove_user_account
+
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        users.remove(login)
+    remove_user_account(settings, login)
+    typer.echo(f"{login} is removed.")
+
+
+@app.command()
+def link(context: typer.Context, login: Login) -> None:
+    """Print the address for the PBX's desktop app or a module to request on a call."""
+    from starface.callback import callback_path
+    from starface.settings import callback_host
+
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        users.get(login)
+    path = callback_path(login, settings.site_key())
+    host = f"{callback_host(settings.starface)}:{settings.starface.callback_port}"
+    typer.echo(
+        f"{settings.starface.callback_scheme}://{host}{path}/call"
+        f"?event=ringing&number=$(calleridCanonical)"
+    )
+
+
+def _credential(
+    settings: StarfaceSettings, login: str, password: str, *, check: bool
+) -> Credential:
+    """Return what the user logs in with; without the PBX's word only where it can be computed."""
+    from starface.proof import prove
+    from starface.token import derive
+
+    if check and settings.host:
+        try:
+            return prove(settings, login, password)
+        except PbxUnreachable as failure:
+            if settings.auth in ("auto", "oauth"):
+                raise
+            typer.echo(f"Not checked: {failure}", err=True)
+    if settings.auth in ("auto", "oauth"):
+        raise CommandFailed(
+            f'with auth = "{settings.auth}" the PBX must be reachable; set host in [starface]'
+        )
+    return derive(settings.auth, login, password)
