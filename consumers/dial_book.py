@@ -1,0 +1,391 @@
+"""Every dial request on disk, so that a click is one call whatever is killed when.
+
+A request is claimed here before the PBX is asked, in one transaction with all limits. Several
+dial processes of one machine share the file: the one that claims places the call. What is told
+about a request is written together with its stage and marked when the broker has it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bus.process import private_file
+from consumers.dial_settings import DialSettings
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (
+    serial INTEGER PRIMARY KEY, user TEXT NOT NULL, request_id TEXT NOT NULL,
+    counts INTEGER NOT NULL, message TEXT NOT NULL, number TEXT NOT NULL, shown TEXT NOT NULL,
+    phone TEXT NOT NULL, door TEXT NOT NULL, at REAL NOT NULL, abroad INTEGER NOT NULL,
+    claimed REAL, owner TEXT NOT NULL, stage TEXT NOT NULL, code TEXT, call_id TEXT,
+    final INTEGER NOT NULL, ask_at REAL, reply TEXT, correlation BLOB,
+    repeats INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX IF NOT EXISTS requests_id ON requests (user, request_id) WHERE counts;
+CREATE INDEX IF NOT EXISTS requests_claimed ON requests (claimed, user) WHERE claimed;
+CREATE INDEX IF NOT EXISTS requests_open ON requests (user) WHERE NOT final;
+CREATE INDEX IF NOT EXISTS requests_at ON requests (at);
+CREATE TABLE IF NOT EXISTS results (
+    serial INTEGER PRIMARY KEY, request INTEGER NOT NULL, owner TEXT NOT NULL,
+    payload BLOB NOT NULL, at REAL NOT NULL, told INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS results_request ON results (request);
+CREATE INDEX IF NOT EXISTS results_untold ON results (serial) WHERE NOT told;
+"""
+_ROW = "serial, user, request_id, stage, code, call_id, final, claimed, owner, reply, correlation"
+_RANK = {
+    "claimed": 0, "unknown": 1, "accepted": 2, "own-phone-ringing": 3,
+    "remote-ringing": 4, "connected": 5,
+}  # fmt: skip
+_FINAL = 9
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came, its number made comparable but not readable."""
+
+    user: str
+    request_id: str
+    message: str
+    number: str  # keyed hash
+    shown: str
+    door: str
+    at: float
+    phone: str = ""
+    abroad: bool = False
+    reply: str | None = None
+    correlation: bytes | None = None
+
+
+class Entry(NamedTuple):
+    """A request as it stands."""
+
+    serial: int
+    user: str
+    request_id: str
+    stage: str
+    code: str | None
+    call_id: str | None
+    final: bool
+    claimed: float | None
+    owner: str
+    reply: str | None
+    correlation: bytes | None
+
+
+class Repeated(NamedTuple):
+    """A request that was there before; nothing is done for it again."""
+
+    entry: Entry
+    same_message: bool
+
+
+class Barred(NamedTuple):
+    """A request that a limit or an earlier one stands against."""
+
+    entry: Entry
+    reason: str  # duplicate-id double-click busy minute hour site foreign
+
+
+class Result(NamedTuple):
+    """Something that is still to be told about a request."""
+
+    serial: int
+    payload: bytes
+    at: float
+    entry: Entry
+
+
+class Book:
+    """The requests in one file; for one thread."""
+
+    def __init__(self, path: Path, owner: str) -> None:
+        self._owner = owner
+        self._db = sqlite3.connect(private_file(path), isolation_level=None, timeout=5)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")  # a claim must outlive a power cut
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # ---- taking in
+
+    def find(self, user: str, request_id: str) -> Entry | None:
+        """Return the request with this id, None if it is new."""
+        return self._entry("user = ? AND request_id = ? AND counts", (user, request_id))
+
+    def repeat(self, asked: Asked) -> Repeated | Barred | None:
+        """Note a request whose id is known; None if it is new."""
+        with self.transaction():
+            return self._repeated(asked)
+
+    def refuse(self, asked: Asked) -> Entry | Repeated | Barred:
+        """Note a request that is refused whatever the limits say."""
+        with self.transaction():
+            return self._repeated(asked) or self._added(asked, "claimed")
+
+    def claim(self, asked: Asked, limits: DialSettings) -> Entry | Repeated | Barred:
+        """Claim the call of a request; only who gets an Entry may place it."""
+        with self.transaction():
+            known = self._repeated(asked)
+            if known is not None:
+                return known
+            reason = self._barred_by(asked, limits)
+            if reason is not None:
+                return Barred(self._added(asked, "claimed"), reason)
+            return self._added(asked, "claimed", claimed=asked.at)
+
+    def _repeated(self, asked: Asked) -> Repeated | Barred | None:
+        found = self._one(
+            f"SELECT number, message, {_ROW} FROM requests "  # noqa: S608
+            "WHERE user = ? AND request_id = ? AND counts",
+            (asked.user, asked.request_id),
+        )
+        if found is None:
+            return None
+        number, message, *row = found
+        if number != asked.number:
+            return Barred(self._added(asked, "claimed", counts=False), "duplicate-id")
+        entry = _entry(row)
+        self._db.execute(
+            "UPDATE requests SET repeats = repeats + 1, reply = coalesce(?, reply), "
+            "correlation = coalesce(?, correlation) WHERE serial = ?",
+            (asked.reply, asked.correlation, entry.serial),
+        )
+        again = entry._replace(
+            reply=asked.reply or entry.reply, correlation=asked.correlation or entry.correlation
+        )
+        return Repeated(again, message == asked.message)
+
+    def _barred_by(self, asked: Asked, limits: DialSettings) -> str | None:
+        """Return the first limit that stands against a call; a time to come counts as now."""
+        now, user = asked.at, asked.user
+        double = self._count(
+            "number = ? AND user = ? AND claimed > ?",
+            (asked.number, user, now - limits.double_click),
+        )
+        if double:
+            return "double-click"
+        if self._count("user = ? AND NOT final AND stage != 'unknown'", (user,)):
+            self._db.execute(
+                "UPDATE requests SET ask_at = min(ask_at, ?) "
+                "WHERE user = ? AND claimed AND NOT final AND stage NOT IN ('claimed', 'unknown')",
+                (now, user),
+            )
+            return "busy"
+        of_user = "user = ? AND claimed > ?"
+        if self._count(of_user, (user, now - 60)) >= limits.per_minute:
+            return "minute"
+        if self._count(of_user, (user, now - 3600)) >= limits.per_hour:
+            return "hour"
+        if self._count("claimed > ?", (now - 3600,)) >= limits.site_per_hour:
+            return "site"
+        if asked.abroad:
+            abroad = self._count(f"{of_user} AND abroad", (user, now - 86_400))
+            return "foreign" if abroad >= limits.foreign_per_day else None
+        return None
+
+    def _count(self, where: str, values: tuple[Any, ...]) -> int:
+        """Count claimed calls."""
+        found = self._one(
+            f"SELECT count(*) FROM requests WHERE claimed IS NOT NULL AND {where}",  # noqa: S608
+            values,
+        )
+        return int(found[0]) if found else 0
+
+    def _added(
+        self, asked: Asked, stage: str, *, claimed: float | None = None, counts: bool = True
+    ) -> Entry:
+        row = {
+            "user": asked.user, "request_id": asked.request_id, "counts": counts,
+            "message": asked.message, "number": asked.number, "shown": asked.shown,
+            "phone": asked.phone, "door": asked.door, "at": asked.at, "abroad": asked.abroad,
+            "claimed": claimed, "owner": self._owner, "stage": stage, "final": False,
+            "call_id": asked.request_id, "ask_at": None, "reply": asked.reply,
+            "correlation": asked.correlation,
+        }  # fmt: skip
+        told = self._db.execute(
+            f"INSERT INTO requests ({', '.join(row)}) "  # noqa: S608
+            f"VALUES ({', '.join('?' * len(row))}) RETURNING {_ROW}",
+            list(row.values()),
+        )
+        return _entry(told.fetchone())
+
+    # ---- going on
+
+    def advance(
+        self,
+        serial: int,
+        stage: str,
+        payload: bytes,
+        now: float,
+        *,
+        code: str | None = None,
+        final: bool = False,
+        ask_at: float | None = None,
+    ) -> bool:
+        """Move a request forward and note what is to be told; False if it is there already."""
+        with self.transaction():
+            entry = self._entry("serial = ?", (serial,))
+            rank = _FINAL if final else _RANK[stage]
+            if entry is None or entry.final or rank <= _RANK[entry.stage]:
+                return False
+            self._db.execute(
+                "UPDATE requests SET stage = ?, code = coalesce(?, code), final = ?, ask_at = ? "
+                "WHERE serial = ?",
+                (stage, code, final, None if final else ask_at, serial),
+            )
+            self._db.execute(
+                "INSERT INTO results (request, owner, payload, at) VALUES (?, ?, ?, ?)",
+                (serial, self._owner, payload, now),
+            )
+            return True
+
+    def follow(self, serial: int, call_id: str) -> None:
+        """Note under which id the PBX tells of the call from now on."""
+        self._db.execute("UPDATE requests SET call_id = ? WHERE serial = ?", (call_id, serial))
+
+    def unclaim(self, serial: int) -> None:
+        """Take back a claim of which surely nothing reached the PBX; it counts no more."""
+        self._db.execute("UPDATE requests SET claimed = NULL WHERE serial = ?", (serial,))
+
+    def of_call(self, user: str, *call_ids: str | None) -> Entry | None:
+        """Return the user's open request whose call has one of these ids."""
+        for call_id in call_ids:
+            found = call_id and self._entry(
+                "user = ? AND call_id = ? AND claimed IS NOT NULL AND NOT final", (user, call_id)
+            )
+            if found:
+                return found
+        return None
+
+    def get(self, serial: int) -> Entry:
+        """Return a request as it stands now."""
+        entry = self._entry("serial = ?", (serial,))
+        if entry is None:
+            raise KeyError(serial)
+        return entry
+
+    def unanswered(self, user: str) -> bool:
+        """Tell whether the PBX is being asked to place a call for this user right now."""
+        return (
+            self._entry("user = ? AND NOT final AND stage IN ('claimed', 'unknown')", (user,))
+            is not None
+        )
+
+    # ---- asking again
+
+    def orphans(self, now: float, patience: float) -> list[Entry]:
+        """Return claims without a result: our own of an earlier start, others' that are old."""
+        return self._entries(
+            "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND ask_at IS NULL "
+            "AND claimed <= ?",
+            (now - patience,),
+        )
+
+    def own_orphans(self) -> list[Entry]:
+        """Return the claims without a result that a process of our name left behind."""
+        return self._entries(
+            "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND owner = ?",
+            (self._owner,),
+        )
+
+    def due(self, now: float) -> list[Entry]:
+        """Return the requests about whose calls the PBX is to be asked now."""
+        return self._entries("NOT final AND ask_at IS NOT NULL AND ask_at <= ?", (now,))
+
+    def lease(self, serial: int, now: float, until: float) -> bool:
+        """Take the asking for a request; False if another process has it."""
+        taken = self._db.execute(
+            "UPDATE requests SET ask_at = ? "
+            "WHERE serial = ? AND NOT final AND coalesce(ask_at, 0) <= ?",
+            (until, serial, now),
+        )
+        return taken.rowcount == 1
+
+    def ask_later(self, serial: int, at: float) -> None:
+        """Set when the PBX is to be asked about a call."""
+        self._db.execute(
+            "UPDATE requests SET ask_at = ? WHERE serial = ? AND NOT final", (at, serial)
+        )
+
+    # ---- telling
+
+    def untold(self, others_before: float) -> list[Result]:
+        """Return what the broker does not have yet, oldest first; others' only when it is old."""
+        rows = self._db.execute(
+            f"SELECT results.serial, payload, results.at, {_prefixed('requests')} "  # noqa: S608
+            "FROM results JOIN requests ON requests.serial = results.request "
+            "WHERE NOT told AND (results.owner = ? OR results.at <= ?) ORDER BY results.serial",
+            (self._owner, others_before),
+        )
+        return [Result(row[0], row[1], row[2], _entry(row[3:])) for row in rows]
+
+    def told(self, result: int) -> None:
+        """Note that the broker has a result, or that it is too old for anybody."""
+        self._db.execute("UPDATE results SET told = 1 WHERE serial = ?", (result,))
+
+    def last_result(self, serial: int) -> bytes | None:
+        """Return what was told last about a request."""
+        found = self._one(
+            "SELECT payload FROM results WHERE request = ? ORDER BY serial DESC LIMIT 1", (serial,)
+        )
+        return found[0] if found else None
+
+    # ---- looking back
+
+    def audit(self, user: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """Return who asked for what and what became of it, newest first."""
+        rows = self._db.execute(
+            "SELECT at, user, door, shown, phone, request_id, call_id, stage, code, final, repeats "
+            "FROM requests WHERE ?1 IS NULL OR user = ?1 ORDER BY serial DESC LIMIT ?2",
+            (user, limit),
+        )
+        names = [column[0] for column in rows.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def forget_before(self, at: float) -> None:
+        """Delete what is older than the audit is kept."""
+        with self.transaction():
+            self._db.execute(
+                "DELETE FROM results WHERE request IN (SELECT serial FROM requests WHERE at < ?)",
+                (at,),
+            )
+            self._db.execute("DELETE FROM requests WHERE at < ?", (at,))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do several things as one; inside another transaction it is part of that."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _entry(self, where: str, values: tuple[Any, ...]) -> Entry | None:
+        found = self._one(f"SELECT {_ROW} FROM requests WHERE {where}", values)  # noqa: S608
+        return _entry(found) if found else None
+
+    def _entries(self, where: str, values: tuple[Any, ...]) -> list[Entry]:
+        rows = self._db.execute(f"SELECT {_ROW} FROM requests WHERE {where}", values)  # noqa: S608
+        return [_entry(row) for row in rows]
+
+    def _one(self, query: str, values: tuple[Any, ...]) -> Any:
+        return self._db.execute(query, values).fetchone()
+
+
+def _entry(row: Any) -> Entry:
+    entry = Entry(*row)
+    return entry._replace(final=bool(entry.final))
+
+
+def _prefixed(table: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in _ROW.split(", "))
