@@ -1,0 +1,464 @@
+import os
+import sqlite3
+import threading
+from datetime import UTC, date, datetime
+
+import pytest
+
+from consumers.changes import (
+    KINDS,
+    Changes,
+    ContactRecord,
+    DossierRecord,
+    MatterRecord,
+    Removal,
+    Tally,
+    UseRecord,
+)
+from consumers.contacts import ContactNumber
+from consumers.directory import (
+    Directory,
+    DirectoryRefused,
+    DirectoryUnavailable,
+    ImportRefused,
+)
+from consumers.directory_schema import MIGRATIONS
+
+ANNA = "+41441234567"
+ALL = frozenset(KINDS)
+
+
+def contact(key, *numbers, **fields):
+    told = tuple(ContactNumber(raw=one, e164=one) for one in numbers)
+    return ContactRecord(key=key, name=fields.pop("name", key.title()), numbers=told, **fields)
+
+
+def put(directory, *records, source="crm", complete=ALL, **options):
+    return directory.apply(Changes(source, records, 10, complete), **options)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "starface2mqtt.db"
+
+
+@pytest.fixture
+def directory(path):
+    with Directory(path) as directory:
+        yield directory
+
+
+@pytest.fixture
+def office(directory):
+    put(
+        directory,
+        contact("anna", ANNA),
+        DossierRecord(key="d1", contact_key="anna", title="Meier"),
+        MatterRecord(key="m1", dossier_key="d1", reference="1"),
+        MatterRecord(key="m2", dossier_key="d1", reference="2"),
+    )
+    return directory
+
+
+def anna(directory):
+    return directory.find(ANNA, user="u").contact
+
+
+# the file
+
+
+def test_only_its_owner_may_read_the_file(path, directory):
+    put(directory, contact("anna", ANNA))
+
+    for file in path.parent.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_a_file_that_others_may_read_is_refused(path):
+    path.touch()
+    path.chmod(0o644)
+
+    with pytest.raises(DirectoryRefused, match="chmod 600"):
+        Directory(path)
+
+
+def test_a_file_of_a_newer_release_is_refused_and_left_alone(path):
+    Directory(path)
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE directory_version SET version = 99")
+
+    with pytest.raises(DirectoryRefused, match="newer release"):
+        Directory(path)
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT version FROM directory_version").fetchall() == [(99,)]
+
+
+def test_a_file_that_is_no_database_is_refused(path):
+    path.write_bytes(b"key;name;number\n" * 500)
+    path.chmod(0o600)
+
+    with pytest.raises(DirectoryRefused, match="cannot be used as a directory"):
+        Directory(path)
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    with pytest.raises(DirectoryRefused, match="No such file"):
+        Directory(tmp_path / "nowhere" / "directory.db")
+
+
+def test_tables_of_others_in_the_same_file_stay_as_they_are(path):
+    path.touch(mode=0o600)
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE users (login TEXT)")
+        other.execute("INSERT INTO users VALUES ('0011')")
+        other.execute("PRAGMA user_version = 7")
+
+    put(Directory(path), contact("anna", ANNA))
+
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT login FROM users").fetchall() == [("0011",)]
+        assert other.execute("PRAGMA user_version").fetchone() == (7,)
+
+
+def test_the_file_is_opened_by_several_at_once(path):
+    failed = []
+
+    def open_it():
+        try:
+            with Directory(path) as directory:
+                directory.sources()
+        except (DirectoryRefused, DirectoryUnavailable) as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
+    with sqlite3.connect(path) as other:
+        rows = other.execute("SELECT version FROM directory_version").fetchall()
+    assert rows == [(len(MIGRATIONS),)]
+
+
+def test_a_directory_that_cannot_be_read_says_so(path, directory):
+    with sqlite3.connect(path) as other:
+        other.execute("DROP TABLE contact_numbers")
+
+    with pytest.raises(DirectoryUnavailable):
+        directory.find(ANNA, user="u")
+
+
+def test_one_directory_is_asked_by_several_threads(office):
+    found = []
+
+    def ask():
+        found.extend(office.find(ANNA, user="u").quality for _ in range(100))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == ["exact"] * 400
+
+
+def test_a_process_forked_off_asks_over_a_connection_of_its_own(office):
+    told, tells = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(tells, office.find(ANNA, user="u").quality.encode())
+        os._exit(0)
+    os.close(tells)
+    with os.fdopen(told) as answer:
+        assert answer.read() == "exact"
+    os.waitpid(child, 0)
+    assert office.find(ANNA, user="u").quality == "exact"
+
+
+# changes
+
+
+def test_a_change_by_another_process_counts_at_the_next_call(path, directory):
+    assert anna(directory) is None
+    with Directory(path) as other:
+        put(other, contact("anna", ANNA))
+        assert anna(directory).name == "Anna"
+        put(other, contact("anna", ANNA, name="Anna Meier"))
+        assert anna(directory).name == "Anna Meier"
+        put(other, contact("anna", "+41441234568"))
+        assert anna(directory) is None
+
+
+def test_the_same_import_again_changes_nothing(office):
+    before = anna(office).id
+    applied = put(
+        office,
+        contact("anna", ANNA),
+        DossierRecord(key="d1", contact_key="anna", title="Meier"),
+        MatterRecord(key="m1", dossier_key="d1", reference="1"),
+        MatterRecord(key="m2", dossier_key="d1", reference="2"),
+    )
+
+    assert (applied.contacts, applied.dossiers, applied.matters) == (
+        Tally(kept=1),
+        Tally(kept=1),
+        Tally(kept=2),
+    )
+    assert anna(office).id == before
+
+
+def test_an_import_tells_what_it_added_changed_and_removed(directory):
+    put(directory, *[contact(key, ANNA) for key in "abcd"])
+
+    applied = put(
+        directory,
+        contact("a", ANNA),
+        contact("b", "+41441234568"),
+        contact("c", ANNA),
+        contact("e"),
+    )
+
+    assert applied.contacts == Tally(added=1, changed=1, removed=1, kept=2)
+
+
+def test_a_contact_that_changes_keeps_its_id(office):
+    before = anna(office).id
+    put(office, contact("anna", ANNA, name="Anna Huber"), complete=frozenset())
+
+    assert (anna(office).id, anna(office).name) == (before, "Anna Huber")
+
+
+def test_what_a_source_no_longer_has_disappears(office):
+    put(office, contact("beat", ANNA), force=True)
+
+    assert anna(office).name == "Beat"
+    assert [source.dossiers for source in office.sources()] == [0]
+
+
+def test_an_import_leaves_other_sources_alone(office):
+    put(office, contact("beat", "+41441234568"), source="phone book")
+
+    assert anna(office).name == "Anna"
+    assert [one.contacts for one in office.sources()] == [1, 1]
+
+
+def test_an_import_of_dossiers_alone_leaves_the_contacts(office):
+    put(
+        office,
+        DossierRecord(key="d1", contact_key="anna", title="Meier II"),
+        complete=frozenset({"dossier"}),
+    )
+
+    [dossier] = office.dossiers(anna(office).id)
+    assert (dossier.title, len(dossier.matters)) == ("Meier II", 2)
+
+
+def test_a_contact_told_in_several_rows_has_the_numbers_of_all(directory):
+    applied = put(directory, contact("anna", ANNA), contact("anna", "+41795550101"))
+
+    assert [one.e164 for one in directory.numbers(anna(directory).id)] == [ANNA, "+41795550101"]
+    assert applied.conflicts == ()
+
+
+def test_a_key_with_two_meanings_is_told(directory):
+    applied = put(directory, contact("anna", ANNA), contact("anna", ANNA, name="Beat"))
+
+    assert applied.conflicts == ("contact anna came twice and differs; the first counts",)
+    assert anna(directory).name == "Anna"
+
+
+def test_only_named_records_are_removed_by_a_push(office):
+    put(office, contact("beat", "+41441234568"), complete=frozenset())
+    put(office, Removal(record="matter", key="m1"), complete=frozenset())
+
+    [dossier] = office.dossiers(anna(office).id)
+    assert [one.key for one in dossier.matters] == ["m2"]
+
+    put(office, Removal(record="contact", key="anna"), complete=frozenset())
+
+    assert anna(office) is None
+    assert [(one.contacts, one.dossiers, one.matters) for one in office.sources()] == [(1, 0, 0)]
+
+
+# the safety stop
+
+
+def test_an_import_that_would_remove_more_than_half_is_refused(directory):
+    put(directory, *[contact(key) for key in "abcde"])
+
+    with pytest.raises(ImportRefused, match="3 of 5 contacts of crm would be removed"):
+        put(directory, contact("a"), contact("b"), contact("f", ANNA))
+    assert anna(directory) is None
+    assert directory.sources()[0].contacts == 5
+
+
+def test_half_may_be_removed(directory):
+    put(directory, *[contact(key) for key in "abcd"])
+
+    assert put(directory, contact("a"), contact("b")).contacts == Tally(removed=2, kept=2)
+
+
+def test_more_than_half_is_removed_when_it_is_meant(directory):
+    put(directory, *[contact(key) for key in "abcd"])
+
+    assert put(directory, contact("a"), force=True).contacts == Tally(removed=3, kept=1)
+
+
+def test_a_source_that_gives_nothing_empties_nothing(office):
+    with pytest.raises(ImportRefused):
+        put(office)
+
+    assert anna(office).name == "Anna"
+
+
+def test_a_dry_run_tells_what_would_come_and_changes_nothing(office):
+    applied = put(office, contact("beat", ANNA), source="new", dry_run=True)
+
+    assert applied.contacts == Tally(added=1)
+    assert anna(office).name == "Anna"
+    assert [one.name for one in office.sources()] == ["crm"]
+
+
+def test_an_import_that_breaks_off_changes_nothing(office):
+    def breaking_off():
+        yield contact("beat", "+41441234568")
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        office.apply(Changes("crm", breaking_off(), 10, ALL))
+
+    assert [one.contacts for one in office.sources()] == [1]
+
+
+def test_nobody_waits_for_a_slow_source(office):
+    def slow():
+        yield contact("anna", ANNA)
+        yield contact("beat", "+41441234568")
+        assert anna(office).name == "Anna"
+        office.used("u", matter_id=1, at=datetime(2026, 11, 1, tzinfo=UTC))
+        assert office.set_source("other", priority=3) is None
+
+    office.apply(Changes("crm", slow(), 10, frozenset({"contact"})))
+
+    assert {one.name for one in office.sources()} == {"crm", "other"}
+
+
+# employers
+
+
+def test_a_person_works_for_the_company_with_the_key(directory):
+    put(directory, contact("anna", ANNA, employer_key="f"), contact("f", kind="company"))
+
+    assert directory.find(ANNA, user="u").employer.key == "f"
+
+
+def test_a_person_works_for_the_only_company_of_that_name(directory):
+    company = contact("f", kind="company", name="Muster AG")
+    put(directory, contact("anna", ANNA, company="Muster AG"), company)
+    assert directory.find(ANNA, user="u").employer.key == "f"
+
+    twin = contact("g", kind="company", name="Muster AG")
+    put(directory, contact("anna", ANNA, company="Muster AG"), company, twin)
+    assert directory.find(ANNA, user="u").employer is None
+
+
+def test_an_inactive_employer_does_not_exist(directory):
+    company = contact("f", kind="company", active=False)
+    put(directory, contact("anna", ANNA, employer_key="f"), company)
+
+    assert directory.find(ANNA, user="u").employer is None
+
+
+# uses
+
+
+def last(directory, user="u"):
+    return [(one.record, one.record_id, one.on) for one in directory.uses(user, anna(directory).id)]
+
+
+def test_what_a_user_worked_on_is_remembered_for_that_user(office):
+    [dossier] = office.dossiers(anna(office).id)
+    office.used("u", matter_id=dossier.matters[1].id, at=datetime(2026, 11, 20, 12, tzinfo=UTC))
+    office.used("u", dossier_id=dossier.id, at=datetime(2026, 11, 21, 12, tzinfo=UTC))
+
+    assert last(office) == [
+        ("dossier", dossier.id, date(2026, 11, 21)),
+        ("matter", dossier.matters[1].id, date(2026, 11, 20)),
+    ]
+    assert last(office, user="v") == []
+
+
+def test_an_older_use_does_not_hide_a_newer_one(office):
+    office.used("u", matter_id=1, at=datetime(2026, 11, 20, 12, tzinfo=UTC))
+    office.used("u", matter_id=1, at=datetime(2026, 11, 19, 12, tzinfo=UTC))
+
+    assert last(office) == [("matter", 1, date(2026, 11, 20))]
+
+
+def test_using_what_does_not_exist_is_nothing(office):
+    office.used("u", matter_id=4711, at=datetime(2026, 11, 20, 12, tzinfo=UTC))
+
+    assert last(office) == []
+
+
+def test_a_source_may_know_who_used_what(office):
+    def told(on):
+        use = UseRecord(record="matter", key="m2", user="u", on=on)
+        put(office, use, complete=frozenset())
+
+    told(date(2026, 11, 20))
+    told(date(2026, 11, 10))
+
+    assert last(office) == [("matter", 2, date(2026, 11, 20))]
+
+
+def test_a_use_outlives_an_import_and_goes_with_its_matter(office):
+    office.used("u", matter_id=1, at=datetime(2026, 11, 20, 12, tzinfo=UTC))
+    put(office, MatterRecord(key="m1", dossier_key="d1", title="renamed"), complete=frozenset())
+    assert len(last(office)) == 1
+
+    put(office, Removal(record="matter", key="m1"), complete=frozenset())
+    put(office, MatterRecord(key="m1", dossier_key="d1"), complete=frozenset())
+    assert last(office) == []
+
+
+# for people
+
+
+def test_contacts_are_searched_by_name_company_and_reference(office):
+    put(office, contact("beat", company="Muster 100% AG"), complete=frozenset())
+
+    found = {
+        text: [one.name for one in office.search(text)] for text in ("ann", "00%", "meier", "x%")
+    }
+
+    assert found == {"ann": ["Anna"], "00%": ["Beat"], "meier": ["Anna"], "x%": []}
+
+
+def test_the_nearest_entries_explain_why_there_is_no_match(office):
+    put(
+        office, contact("beat", "+41441234599"), contact("far", "+4930901820"), complete=frozenset()
+    )
+
+    near = [(number, one.name) for number, one in office.nearest("+41441234568")]
+
+    assert near == [(ANNA, "Anna"), ("+41441234599", "Beat")]
+
+
+def test_a_number_is_erased_from_all_choices(office):
+    put(office, contact("beat", ANNA), complete=frozenset())
+    [first, _] = office.find(ANNA, user="u").candidates
+    for user in "uv":
+        office.remember_choice(user, ANNA, first.id)
+
+    assert office.forget_number(ANNA) == 2
+    assert office.find(ANNA, user="u").quality == "several"
+
+
+def test_a_source_is_removed_with_all_it_has(office):
+    assert office.remove_source("crm") is True
+    assert office.remove_source("crm") is False
+    assert (anna(office), list(office.contacts())) == (None, [])
