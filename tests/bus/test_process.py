@@ -1,0 +1,48 @@
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from bus.process import JsonLines, TextLines, private_file, without_secrets
+
+PATH = "/starface/MDAxMQ/qrqTZqzteVwR15B300a-0nRW1W2K/N7EcT6KczF9zR9-8ZUq0PA"
+TOKEN = "2c1a012f" * 16
+
+
+def _record(text: str, *values: object) -> logging.LogRecord:
+    return logging.LogRecord("gateway.app", logging.INFO, "", 0, text, values, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"refused path={PATH}",
+        f"url http://x/?de.vertico.starface.auth=0011:{TOKEN}&x=1",
+        "url http://x/?de.vertico.starface.jwt=abc.def",
+        f"token {TOKEN}",
+    ],
+)
+def test_a_log_line_holds_no_secret(text: str) -> None:
+    told = TextLines().format(_record(text)) + JsonLines().format(_record(text))
+
+    assert not any(secret in told for secret in (TOKEN, "N7EcT6KczF9", "qrqTZq", "abc.def"))
+
+
+def test_what_is_no_secret_is_left_alone() -> None:
+    text = "published topic=starface/users/0011/calls event=6744aa0c-0000-4000-8000-000000000000"
+
+    assert without_secrets(text) == text
+
+
+def test_a_line_for_a_machine_holds_its_handles_as_members() -> None:
+    told = json.loads(JsonLines().format(_record("refused source=%s reason=%s", "1.2.3.4", "a b")))
+
+    assert (told["message"], told["source"], told["reason"]) == ("refused", "1.2.3.4", "a b")
+
+
+def test_a_private_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = private_file(tmp_path / "new" / "file")
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from bus.settings import SettingsRefused
+from cli.settings import Settings, read
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "starface2mqtt.toml"
+    path.write_text(text)
+    return path
+
+
+def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
+    assert read(_file(tmp_path, "")).broker.base == "starface"
+
+
+def test_relative_paths_are_read_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    settings = read(_file(tmp_path, ""))
+
+    assert settings.database == tmp_path / "data" / "starface2mqtt.db"
+    assert settings.broker.accounts_file == tmp_path / "secrets" / "broker-accounts.json"
+
+
+def test_the_environment_overrides_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARFACE2MQTT_BROKER__PORT", "1999")
+
+    assert read(_file(tmp_path, "[broker]\nport = 1883\n")).broker.port == 1999
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[broker]\nhots = 1\n", "[broker] hots: there is no such key; known are account,"),
+        ("[brokre]\n", "brokre: there is no such key; known are broker,"),
+        ("[broker]\nport = 70000\n", "broker.port: Input should be less than or equal to 65535"),
+        ("[site]\ncountry = 'XX'\n", "site.country"),
+        ("[broker]\nversion = '4'\n", "broker.version: Input should be '5' or '3.1.1'"),
+        ("[broker\n", "this is not TOML"),
+        ("[starface]\nlocation = 'cloud'\n", "external_address"),
+    ],
+)
+def test_a_mistake_is_named_with_file_key_and_what_is_allowed(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    path = _file(tmp_path, text)
+
+    with pytest.raises(SettingsRefused) as refused:
+        read(path)
+
+    assert str(refused.value).startswith(str(path))
+    assert named in str(refused.value)
+
+
+def test_a_secret_with_a_mistake_is_not_echoed(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        read(_file(tmp_path, "[broker]\npassword = ['s3cret']\n"))
+
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="no such configuration file"):
+        read(tmp_path / "nowhere.toml")
+
+
+def test_a_site_without_its_key_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="starface2mqtt init"):
+        read(_file(tmp_path, "")).site_key()
+
+
+def test_every_setting_stands_in_the_commented_example() -> None:
+    example = (Path(__file__).parents[2] / "starface2mqtt.example.toml").read_text()
+    lines = {line.lstrip("# ").split(" = ")[0] for line in example.splitlines() if " = " in line}
+    missing = [
+        f"[{section}] {key}"
+        for section, field in Settings.model_fields.items()
+        if section != "file"
+        for key in getattr(field.annotation, "model_fields", {})
+        if key not in lines and f"[{section}.{key}]" not in example
+    ]
+
+    assert missing == []
+
+
+def test_the_commented_example_is_a_valid_configuration(tmp_path: Path) -> None:
+    example = (Path(__file__).parents[2] / "starface2mqtt.example.toml").read_text()
+
+    assert read(_file(tmp_path, example)).site.country == "CH"
