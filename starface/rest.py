@@ -31,6 +31,10 @@ T = TypeVar("T", bound=Told)
 R = TypeVar("R")
 
 
+class _NoSuchPage(AnswerUnreadable):
+    pass
+
+
 class RestClient:
     """The REST interface for one user, logged in."""
 
@@ -57,20 +61,22 @@ class RestClient:
         refused, or empty, or the same as page 1.
         """
         seen: set[str] = set()
-        zero = self._first_page(0, search, tag_ids)
-        yield from _fresh(zero, seen)
-        if zero.contacts and zero.pages == 1:
+        zero = self._page_or_none(0, search, tag_ids)
+        if zero:
+            yield from _fresh(zero, seen)
+            if zero.pages == 0 or (zero.contacts and zero.pages == 1):
+                return
+        may_be_all = zero is not None and (zero.pages is None or not zero.contacts)
+        one = (self._page_or_none if may_be_all else self._page)(1, search, tag_ids)
+        if one is None:
             return
-        one = (
-            self._first_page(1, search, tag_ids)
-            if zero.contacts
-            else self._page(1, search, tag_ids)
-        )
-        counts_from_1 = all(contact.id in seen for contact in one.contacts)
+        counts_from_1 = not seen or all(contact.id in seen for contact in one.contacts)
         yield from _fresh(one, seen)
         pages = _PAGES if one.pages is None else one.pages
-        for number in range(2, pages + (counts_from_1 or not zero.contacts)):
-            fresh = list(_fresh(self._page(number, search, tag_ids), seen))
+        ask = self._page_or_none if one.pages is None else self._page
+        for number in range(2, pages + counts_from_1):
+            page = ask(number, search, tag_ids)
+            fresh = list(_fresh(page, seen)) if page else []
             if not fresh and one.pages is None:
                 return
             yield from fresh
@@ -104,11 +110,13 @@ class RestClient:
         if "authToken" in headers:
             self._web.ask("DELETE", "/rest/login", headers=headers)
 
-    def _first_page(self, number: int, search: str, tag_ids: tuple[str, ...]) -> ContactPage:
+    def _page_or_none(
+        self, number: int, search: str, tag_ids: tuple[str, ...]
+    ) -> ContactPage | None:
         try:
             return self._page(number, search, tag_ids)
-        except AnswerUnreadable:
-            return ContactPage([], None)  # no such page
+        except _NoSuchPage:
+            return None
 
     def _page(self, number: int, search: str, tag_ids: tuple[str, ...]) -> ContactPage:
         params = {"page": str(number), "pagesize": str(_PAGE)}
@@ -116,7 +124,10 @@ class RestClient:
             params["searchTerms"] = search
         if tag_ids:
             params["tags"] = ",".join(tag_ids)
-        return _read(contact_page, self._get("/rest/contacts", params))
+        reply = self._web.ask("GET", "/rest/contacts", headers=self._headers(), params=params)
+        if reply.status in (400, 404) or (reply.status == 500 and number == 0):
+            raise _NoSuchPage("STARFACE refuses a page of its address book.")
+        return _read(contact_page, _told(reply))
 
     def _list(self, path: str, kind: type[T], params: Mapping[str, str] | None = None) -> list[T]:
         return [_model(kind, item) for item in _items(self._get(path, params))]

@@ -1,6 +1,7 @@
 """A packet-level stand-in for the PBX that says exactly the bytes a test gives it."""
 
 import contextlib
+import json
 import socket
 import ssl
 import threading
@@ -125,3 +126,19 @@ def settings_for(server: Server, **changes: object) -> StarfaceSettings:
         "read_timeout": 1.0,
     }
     return StarfaceSettings.model_validate(plain | changes)
+
+
+def json_answer(told: object, status: str = "200 OK", *headers: str) -> bytes:
+    """Return an HTTP answer that is JSON."""
+    return http(json.dumps(told).encode(), status, "application/json", *headers)
+
+
+def by_path(answers: dict[str, bytes | Callable[[Request], bytes]]) -> Script:
+    """Answer each "VERB /path" its own way, and 404 otherwise."""
+
+    def script(way: socket.socket, raw: bytes) -> None:
+        request = Request(raw)
+        answer = answers.get(f"{request.verb} {request.path}", json_answer({}, "404 Not Found"))
+        way.sendall(answer if isinstance(answer, bytes) else answer(request))
+
+    return script
