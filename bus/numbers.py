@@ -34,6 +34,11 @@ DialForm = Literal["national", "e164", "international"]
 
 _DIRECT_DIAL = (43, 49)  # country codes where a stem and its -0 are one subscriber
 _ITALY = 39
+_PERHAPS_WITHOUT_TRUNK = (
+    PhoneNumberType.TOLL_FREE,
+    PhoneNumberType.SHARED_COST,
+    PhoneNumberType.UAN,
+)
 
 
 class Number(BaseModel):
@@ -176,10 +181,10 @@ def _national(number: phonenumbers.PhoneNumber, own: number_plan.Plan) -> str:
     significant = phonenumbers.national_significant_number(number)
     if own.code == 1:
         return f"1{significant}"
-    if own.trunk_needed and phonenumbers.is_valid_number(number):
+    if own.trunk_needed and phonenumbers.number_type(number) in _PERHAPS_WITHOUT_TRUNK:
         shown = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
         if "".join(one for one in shown if one.isdigit()) == significant:
-            return significant  # a range that is dialled without the zero
+            return significant  # such as 1300 in Australia
     return (own.trunk if own.trunk_needed else "") + significant
 
 

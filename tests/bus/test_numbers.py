@@ -63,6 +63,11 @@ def test_the_table_holds_some_hundred_spellings_of_eight_countries():
     }  # fmt: skip
 
 
+def test_a_second_zero_before_the_area_code_makes_it_no_number():
+    assert read_number("+49 00 30 123456", ZURICH).kind == "unknown"
+    assert read_number("+49 0 30 123456", ZURICH).e164 == "+4930123456"
+
+
 # the order of the readings
 
 
@@ -413,6 +418,17 @@ def test_a_country_nobody_knows_leaves_the_site_to_decide():
 )
 def test_a_number_takes_the_form_the_pbx_expects(text, site, form, dialled):
     assert dial_form(read_number(text, site), site, form) == dialled
+
+
+def test_a_range_dialled_without_the_zero_gets_none():
+    sydney = NumberProfile(country="AU", area_code="2")
+
+    assert dial_form(read_number("+61 1300 975 707", sydney), sydney) == "1300975707"
+    assert dial_form(read_number("+61 2 9876 5432", sydney), sydney) == "0298765432"
+
+
+def test_a_short_german_number_keeps_its_zero():
+    assert dial_form(read_number("+49 3845 97", BERLIN), BERLIN) == "0384597"
 
 
 @pytest.mark.parametrize("text", ["", "anonym", "**62", "Zentrale"])
