@@ -1,9 +1,63 @@
 """The section [gateway] of the configuration."""
 
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, IPvAnyAddress, StringConstraints, model_validator
+
 from bus.settings import Section
+
+Network = IPv4Network | IPv6Network
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Return host and port of `0.0.0.0:8080` or `[::]:8080`; raise ValueError."""
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("an address and a port, such as '0.0.0.0:8080' or '[::]:8080'")
+    return host, int(port)
+
+
+def _is_address(listen: str) -> str:
+    address(listen)
+    return listen
+
+
+def _is_address_or_off(listen: str) -> str:
+    return listen and _is_address(listen)
+
+
+Address = Annotated[str, AfterValidator(_is_address)]
 
 
 class GatewaySettings(Section):
     """Where the gateway listens and what it believes."""
 
-    listen: tuple[str, ...] = ("0.0.0.0:8080", "0.0.0.0:8081")
+    listen: tuple[Address, ...] = ("0.0.0.0:8080", "0.0.0.0:8081")
+    account: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")] = "gateway"
+
+    # TLS on the listeners of this port, once there is a certificate.
+    tls_port: int = Field(default=8081, ge=1, le=65535)
+    certificate: Path | None = None  # PEM with the chain; read again when it is renewed
+    private_key: Path | None = None
+
+    sources: tuple[Network, ...] = ()  # who may send notifications; empty: anybody with the path
+    trusted_proxy: IPvAnyAddress | None = None  # whose X-Forwarded-For is believed
+    rate: int = Field(default=100, ge=1)  # notifications per second and login at the PBX
+    burst: int = Field(default=1_000, ge=1)  # notifications at once
+
+    processes: int = Field(default=1, ge=1, le=16)
+    threads: int = Field(default=8, ge=1, le=64)  # of each process
+    keep_hours: float = Field(default=24, gt=0, le=168)  # how long events can be asked for again
+    log_megabytes: int = Field(default=512, ge=1)  # greatest size of the event log
+
+    # /healthz, /readyz and /metrics, for this machine only; "" switches it off.
+    operations: Annotated[str, AfterValidator(_is_address_or_off)] = "127.0.0.1:9080"
+
+    @model_validator(mode="after")
+    def _a_key_for_the_certificate(self) -> Self:
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("certificate and private_key belong together")
+        return self

@@ -1,0 +1,201 @@
+"""The HTTP side: callbacks of the PBX, its second dialect, the reachability page, nothing else."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import falcon
+from pydantic import ValidationError
+
+from bus.inbox import why
+from bus.numbers import NumberProfile
+from gateway import parties
+from gateway.calls import Told
+from gateway.doorkeeper import Doorkeeper
+from gateway.eventlog import EventLog
+from gateway.logfile import LogUnavailable
+from gateway.notifications import (
+    Check,
+    Notification,
+    NotificationRefused,
+    Reset,
+    Unneeded,
+    read_notification,
+    read_url,
+)
+from gateway.reachability import Reachability
+from gateway.refusals import Refused
+from gateway.tally import CHECKS, HITS, NOTIFICATIONS
+from starface.xmlrpc import CALL_BYTES, Unreadable, read_call, write_response
+
+log = logging.getLogger(__name__)
+
+_TRUE = write_response(True)
+_XML = "text/xml; charset=utf-8"
+_RETRY = 2  # seconds
+CALLBACK = "/starface/{who}/{session}/{mac}"
+
+
+class Calls:
+    """Notifications on their way into the event log."""
+
+    def __init__(self, events: EventLog, profile: NumberProfile) -> None:
+        self._events = events
+        self._profile = profile
+
+    def take(self, note: Notification) -> str:
+        """Return the event's id once it is on disk; raise LogUnavailable."""
+        profile = self._profile
+        return self._events.append(
+            Told(note, parties.caller(note, profile), parties.called(note, profile), time.time())
+        )
+
+    def take_reset(self, user: str) -> None:
+        """Note that a user's session at the PBX ended; raise LogUnavailable."""
+        self._events.append_reset(user)
+
+
+class Callback:
+    """Calls told by XML-RPC."""
+
+    def __init__(self, door: Doorkeeper, calls: Calls, events: EventLog) -> None:
+        self._door = door
+        self._calls = calls
+        self._events = events
+
+    def on_post(
+        self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
+    ) -> None:
+        """Take one notification; 200 means that it is on disk."""
+        user = self._door.user(req, who, session, mac)
+        self._door.check_xml(req)
+        method, params = read_call(_body(req))
+        told = read_notification(user, method, params)
+        if isinstance(told, Notification):
+            event = self._calls.take(told)
+            log.debug("took a notification event=%s", event)
+            self._events.tally.count(NOTIFICATIONS)
+        elif isinstance(told, Reset):
+            self._calls.take_reset(user)
+            log.info("the PBX ended a session")
+        elif isinstance(told, Check):
+            self._events.tally.count(CHECKS)
+            resp.set_header("X-Starface2mqtt", self._events.gateway)
+        elif isinstance(told, Unneeded):
+            self._events.tally.count("unneeded")
+        resp.content_type = _XML
+        resp.data = _TRUE
+
+
+class UrlCall:
+    """Calls told by a URL, as the PBX's desktop app and modules request it."""
+
+    def __init__(self, door: Doorkeeper, calls: Calls, events: EventLog) -> None:
+        self._door = door
+        self._calls = calls
+        self._events = events
+
+    def on_get(
+        self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
+    ) -> None:
+        """Take one call state told by the query."""
+        user = self._door.user(req, who, session, mac)
+        self._take(user, self._door.single(req.params), resp)
+
+    def on_post(
+        self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
+    ) -> None:
+        """Take one call state told by query or form."""
+        user = self._door.user(req, who, session, mac)
+        form = self._door.form(req, _body(req))
+        self._take(user, {**self._door.single(req.params), **form}, resp)
+
+    def _take(self, user: str, told: dict[str, str], resp: falcon.Response) -> None:
+        if told.get("user", user) != user:
+            raise Refused(403, "the user is another than the path's")
+        self._calls.take(read_url(user, told))
+        self._events.tally.count(NOTIFICATIONS)
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = "ok\n"
+
+
+class Hits:
+    """Middleware: every request is counted, with what became of it."""
+
+    def __init__(self, events: EventLog) -> None:
+        self._events = events
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Count before anything else, so that the page shows its own request too."""
+        self._events.tally.count(HITS)
+
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
+    ) -> None:
+        """Count the outcome."""
+        self._events.tally.count(f"requests:{resp.status_code}")
+        resp.set_header("Cache-Control", "no-store")
+
+
+def create_app(
+    events: EventLog, door: Doorkeeper, profile: NumberProfile
+) -> "falcon.App[falcon.Request, falcon.Response]":
+    """Return the WSGI application of the notification ports."""
+    app = falcon.App(middleware=[Hits(events)])
+    app.req_options.strip_url_path_trailing_slash = True
+    app.resp_options.media_handlers = falcon.media.Handlers({})
+    calls = Calls(events, profile)
+    app.add_route("/", Reachability(events, door.sources))
+    app.add_route(CALLBACK, Callback(door, calls, events))
+    app.add_route(f"{CALLBACK}/call", UrlCall(door, calls, events))
+    faults: dict[type[Exception], Callable[[Any], Refused]] = {
+        Refused: lambda error: error,
+        Unreadable: lambda error: Refused(400, f"XML-RPC: {error}"),
+        NotificationRefused: lambda error: Refused(400, str(error)),
+        ValidationError: lambda error: Refused(400, why(error)),
+        falcon.HTTPError: lambda error: Refused(error.status_code, error.title or error.status),
+        LogUnavailable: _not_now,
+        Exception: _failed,
+    }
+    for kind, fault in faults.items():
+        app.add_error_handler(kind, _answer(door, fault))
+    return app
+
+
+def _answer(door: Doorkeeper, fault: Callable[[Any], Refused]) -> Callable[..., None]:
+    def answer(req: falcon.Request, resp: falcon.Response, error: Exception, _: object) -> None:
+        refused = fault(error)
+        source = door.source(req)
+        log.warning("refused status=%s source=%s reason=%s", refused.status, source, refused.line)
+        if isinstance(error, falcon.HTTPError):
+            resp.set_headers(error.headers or {})
+        resp.status = refused.status
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = f"{refused.line}\n"
+        if refused.retry_after is not None:
+            resp.set_header("Retry-After", str(refused.retry_after))
+
+    return answer
+
+
+def _not_now(error: LogUnavailable) -> Refused:
+    log.error("not on disk reason=%s", error)
+    return Refused(503, "the event log cannot take it now", retry_after=_RETRY)
+
+
+def _failed(error: Exception) -> Refused:
+    # The text of an exception may hold a number or a name, so only its kind and place are logged.
+    trace, places = error.__traceback__, []
+    while trace is not None:
+        places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    log.error("failed kind=%s at=%s", type(error).__name__, " ".join(places[-3:]))
+    return Refused(500, "the gateway failed; its log says where")
+
+
+def _body(req: falcon.Request) -> bytes:
+    body = req.bounded_stream.read(CALL_BYTES + 1)
+    if len(body) > CALL_BYTES:
+        raise Refused(413, f"larger than {CALL_BYTES} bytes")
+    return bytes(body)

@@ -1,0 +1,64 @@
+"""How any gateway process wakes the one that publishes, without either looking at a clock.
+
+A named pipe beside the event log: a byte in it means that there is something new in the log.
+"""
+
+import contextlib
+import os
+import select
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+NAME = "events.bell"
+
+
+class Bell:
+    """The pipe as those see it who ring."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        _make(self._path)
+        # Opened for both, so that ringing works before anybody listens.
+        self._pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
+
+    def ring(self) -> None:
+        """Wake the listener; a full pipe means that it is awake already."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._pipe, b"!")
+
+    def close(self) -> None:
+        """Ring no more."""
+        os.close(self._pipe)
+
+
+class Listener:
+    """The pipe as the one sees it who publishes: a thread that calls `heard`."""
+
+    def __init__(self, folder: Path, heard: Callable[[], None]) -> None:
+        path = folder / NAME
+        _make(path)
+        self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self._heard = heard
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="bell", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._stopping.set()
+        self._thread.join(2)
+        os.close(self._pipe)
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            readable, _, _ = select.select([self._pipe], [], [], 0.5)
+            if readable:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._pipe, 65_536)
+                self._heard()
+
+
+def _make(path: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(path, 0o600)

@@ -1,0 +1,208 @@
+"""The event log: what is in it has been told to the PBX as safe, and is never lost.
+
+Requests that come together share one write to disk: whoever gets the lock first commits for all
+that are waiting, the others find their work done. Numbers are given in the same transaction.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
+from gateway.calls import Told, place
+from gateway.logfile import LogUnavailable, identity, open_log, writing
+from gateway.tally import HITS, LAST, NOTIFICATIONS, Tally, note_last, write_down, written
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.9  # seconds a request waits for the disk; the PBX never waits longer than one
+_MEASURE = 1.0  # seconds between two looks at the size
+
+
+@dataclass(eq=False)
+class _Entry:
+    told: Told | str  # a call state, or the user whose session was reset
+    event_id: str | None = None
+    failed: LogUnavailable | None = None
+    withdrawn: bool = False
+
+
+class EventLog:
+    """The end of the event log that is written by requests; safe for many threads."""
+
+    def __init__(
+        self,
+        folder: Path,
+        account: str,
+        tally: Tally,
+        committed: Callable[[], None],
+        *,
+        greatest: int,
+    ) -> None:
+        self.tally = tally
+        self._db = open_log(folder, durable=True)
+        self._reading = open_log(folder, durable=False)
+        self._reading_lock = threading.Lock()
+        self.gateway: Final = f"{account}-{identity(self._db)}"
+        self.source: Final = f"gateway/{self.gateway}"
+        self._committed = committed
+        self._greatest = greatest  # bytes
+        self._waiting: deque[_Entry] = deque()
+        self._lock = threading.Lock()
+        self._measured = 0.0
+        self._full = False
+
+    def append(self, told: Told) -> str:
+        """Return the id of the event once it is on disk; raise LogUnavailable if it is not."""
+        return self._wait_for(_Entry(told))
+
+    def append_reset(self, user: str) -> None:
+        """Note that the PBX ended a session; raise LogUnavailable."""
+        self._wait_for(_Entry(user))
+
+    def totals(self) -> tuple[int, int, float | None]:
+        """Return all HTTP requests, all notifications and when the last one came."""
+        try:
+            with self._reading_lock:
+                counts = written(self._reading)
+        except sqlite3.Error as error:
+            raise LogUnavailable(f"the event log could not be read: {error}") from error
+        hits = counts.get(HITS, 0) + self.tally.get(HITS)
+        notified = counts.get(NOTIFICATIONS, 0) + self.tally.get(NOTIFICATIONS)
+        last = counts.get(LAST)
+        return hits, notified, last / 1000 if last else None
+
+    def write_counts(self) -> None:
+        """Write down what was counted, in quiet times too; raise LogUnavailable."""
+        with self._lock:
+            self._write_counts()
+
+    def close(self) -> None:
+        """Write down the last counts and close the file."""
+        with self._lock:
+            try:
+                self._write_counts()
+            except LogUnavailable as error:
+                log.warning("counts lost reason=%s", error)
+            self._db.close()
+            self._reading.close()
+
+    def _wait_for(self, entry: _Entry) -> str:
+        self._waiting.append(entry)
+        if not self._lock.acquire(timeout=PATIENCE):
+            entry.withdrawn = True
+            raise LogUnavailable(f"the event log was busy for {PATIENCE} s")
+        try:
+            if entry.event_id is None and entry.failed is None:
+                self._commit_all()
+        finally:
+            self._lock.release()
+        if entry.event_id is None:
+            raise entry.failed or LogUnavailable("the event was not written")
+        return entry.event_id
+
+    def _commit_all(self) -> None:
+        entries: list[_Entry] = []
+        counts = self.tally.take()
+        try:
+            with writing(self._db):
+                while self._waiting:
+                    entries.append(self._waiting.popleft())
+                self._refuse_when_full()
+                done = [(one, self._write(one.told)) for one in entries if not one.withdrawn]
+                write_down(self._db, counts)
+                note_last(self._db, time.time())
+        except LogUnavailable as error:
+            self._fail([*entries, *self._drained()], error, counts)
+        except Exception as error:
+            self._fail(entries, LogUnavailable(f"not written: {type(error).__name__}"), counts)
+            raise
+        else:
+            for entry, event_id in done:
+                entry.event_id = event_id
+            self._committed()
+
+    def _fail(self, entries: list[_Entry], error: LogUnavailable, counts: Counter[str]) -> None:
+        self.tally.add(counts)
+        for entry in entries:
+            entry.failed = error
+
+    def _drained(self) -> list[_Entry]:
+        """Take what nobody would write: those who wait for the lock learn of the failure."""
+        drained = list(self._waiting)
+        self._waiting.clear()
+        return drained
+
+    def _write(self, told: Told | str) -> str:
+        if isinstance(told, str):
+            reset = SessionReset(source=self.source, data=SessionResetData(user=told))
+            self._db.execute(
+                "INSERT INTO resets (user, payload) VALUES (?, ?)", (told, reset.encoded())
+            )
+            return reset.id
+        event = self._event(told)
+        self._db.execute(
+            "INSERT INTO events (user, seq, at, lasts, payload) VALUES (?, ?, ?, ?, ?)",
+            (event.data.user, event.seq, told.at, event.expiry(), event.encoded()),
+        )
+        return event.id
+
+    def _event(self, told: Told) -> CallEvent:
+        note = told.notification
+        placed = place(self._db, told)
+        (seq,) = self._db.execute(
+            "INSERT INTO numbers VALUES (?, 1) ON CONFLICT DO UPDATE SET seq = seq + 1"
+            " RETURNING seq",
+            (note.user,),
+        ).fetchone()
+        received_at = datetime.fromtimestamp(told.at, UTC)
+        return CallEvent(
+            source=self.source,
+            type=call_event_type(note.state),
+            time=received_at,
+            subject=placed.call_id,
+            seq=seq,
+            data=CallData(
+                user=note.user,
+                call_id=placed.call_id,
+                state=note.state,
+                pbx_state=note.pbx_state,
+                direction=placed.direction,
+                caller=told.caller,
+                called=told.called,
+                group=note.group,
+                pbx_time=note.pbx_time,
+                received_at=received_at,
+                replayed=note.replayed,
+                previous_call_id=placed.previous_call_id,
+            ),
+        )
+
+    def _write_counts(self) -> None:
+        counts = self.tally.take()
+        if not counts:
+            return
+        try:
+            with writing(self._db):
+                write_down(self._db, counts)
+        except LogUnavailable:
+            self.tally.add(counts)
+            raise
+
+    def _refuse_when_full(self) -> None:
+        """Raise LogUnavailable when the log has reached its greatest size."""
+        if time.monotonic() - self._measured >= _MEASURE:
+            self._measured = time.monotonic()
+            (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+            (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
+            (size,) = self._db.execute("PRAGMA page_size").fetchone()
+            self._full = (pages - free) * size > self._greatest
+        if self._full:
+            raise LogUnavailable("the event log has reached its greatest size (log_megabytes)")

@@ -1,0 +1,112 @@
+"""The file of the event log: what is in it, and how it is opened.
+
+Several processes of one machine share it. Whoever writes begins with BEGIN IMMEDIATE, because a
+transaction that reads first and then writes fails at once when another was faster.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bus.process import private_file
+
+NAME = "events.db"
+BUSY = 0.8  # seconds a writer waits for another; the PBX never waits longer than one
+_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS numbers (user TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    user TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at REAL NOT NULL,
+    lasts INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS event_numbers ON events (user, seq);
+CREATE TABLE IF NOT EXISTS held (
+    place INTEGER PRIMARY KEY,
+    user TEXT NOT NULL,
+    reason INTEGER NOT NULL,
+    since REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS resets (
+    place INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, payload BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS calls (
+    user TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    told_by TEXT NOT NULL,
+    number TEXT NOT NULL,
+    open INTEGER NOT NULL,
+    changed REAL NOT NULL,
+    became TEXT,
+    PRIMARY KEY (user, call_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS calls_by_url ON calls (user, number) WHERE told_by = 'url';
+CREATE INDEX IF NOT EXISTS recent_calls ON calls (user, changed);
+CREATE INDEX IF NOT EXISTS old_calls ON calls (changed);
+"""
+
+
+class LogUnavailable(Exception):
+    """The event log cannot take an event now: disk full, locked too long, or broken."""
+
+
+def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
+    """Return a connection to the event log, made if need be; raise LogUnavailable.
+
+    `durable`: what is committed survives a power cut. Whoever may repeat his work does without.
+    """
+    path = private_file(folder / NAME)
+    db = sqlite3.connect(path, isolation_level=None, timeout=BUSY, check_same_thread=False)
+    try:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only in a new file
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        db.execute("PRAGMA journal_size_limit = 16777216")
+        _make(db)
+    except sqlite3.Error as error:
+        db.close()
+        raise LogUnavailable(f"{path}: the event log cannot be opened: {error}") from error
+    return db
+
+
+@contextmanager
+def writing(db: sqlite3.Connection) -> Iterator[None]:
+    """Commit what is done in the block as a whole, or nothing of it; raise LogUnavailable."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as error:
+        raise LogUnavailable(f"the event log could not be written: {error}") from error
+
+
+def identity(db: sqlite3.Connection) -> str:
+    """Return the eight characters by which this log is told from any other."""
+    (found,) = db.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
+    return str(found)
+
+
+def _make(db: sqlite3.Connection) -> None:
+    if db.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA.split(";"):
+        db.execute(statement)
+    db.execute("INSERT OR IGNORE INTO facts VALUES ('identity', ?)", (secrets.token_hex(4),))
+    db.execute("INSERT OR IGNORE INTO counters VALUES ('upto', 0)")
+    db.execute(f"PRAGMA user_version = {_VERSION}")
+    db.execute("COMMIT")

@@ -1,0 +1,215 @@
+"""From the event log to the broker: one publisher per log, in each user's order.
+
+It runs in the thread that works through the connection's inbox. What the broker takes is settled
+by its reason code, what it does not take stays in the log and is tried again.
+"""
+
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from bus.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Delivery, PublishRefused
+from bus.events import CONTENT_TYPE, UNANSWERED_EXPIRY
+from bus.inbox import BrokerUnavailable
+from gateway.heads import Heads
+from gateway.lanes import Lanes
+from gateway.logfile import LogUnavailable
+from gateway.outbox import Outbox, Row
+from gateway.replays import Replays
+from gateway.tally import Tally
+
+log = logging.getLogger(__name__)
+
+_SLICE = 200  # events before the inbox has its turn
+_NOTE = 0.2  # seconds between two notes of how far we are; a crash repeats no more than that
+_PATIENCE = 1.0  # seconds until the log is looked at without the bell
+
+
+@dataclass
+class _Flight:
+    row: Row
+    delivery: Delivery
+
+
+class Publisher:
+    """Empties the outbox."""
+
+    def __init__(
+        self, connection: Connection, outbox: Outbox, gateway: str, tally: Tally, keep: float
+    ) -> None:
+        self._connection = connection
+        self._outbox = outbox
+        self._tally = tally
+        self._keep = keep
+        self._lanes = Lanes()
+        self._flights: deque[_Flight] = deque()
+        self._heads = Heads(connection, outbox, gateway)
+        self._replays = Replays(connection, outbox, gateway, self._asked)
+        self._noted = 0
+        self._noted_at = 0.0
+        self._more = True
+        self._posted = False
+        self._lanes.start(outbox.upto(), outbox.held(), time.monotonic())
+        connection.on_connected(self._connected)
+
+    def wake(self) -> None:
+        """Look into the log soon; may be called from any thread."""
+        self._more = True
+        if not self._posted:
+            self._posted = True
+            self._connection.post(self._pump)
+
+    def tick(self) -> float:
+        """Do what is due; return the seconds until something may be due again."""
+        now = time.monotonic()
+        self._lanes.wake(now)
+        self._more = True
+        self._pump()
+        self._note(now)
+        if not self._connection.connected:
+            return _PATIENCE
+        self._tell_resets()
+        return min(_PATIENCE, self._heads.tell(now), self._replays.go_on(now))
+
+    def finish(self, timeout: float) -> None:
+        """Send what is still in the log, as far as it can be done in this time."""
+        limit = time.monotonic() + timeout
+        self._more = True
+        while self._connection.connected and time.monotonic() < limit and self._slice():
+            pass
+        self._heads.tell(float("inf"))
+        self._note(float("inf"))
+
+    @property
+    def refused(self) -> int:
+        """How many users have events which the broker does not take."""
+        return len(self._lanes.refused())
+
+    def _connected(self) -> None:
+        self._heads.announce_all()
+        self._lanes.wake(time.monotonic())
+        self.wake()
+
+    def _asked(self, user: str) -> None:
+        """Try again what was refused: a consumer of this user is there."""
+        self._lanes.wake(time.monotonic(), user)
+        self.wake()
+
+    def _pump(self) -> None:
+        self._posted = False
+        if self._slice():
+            self.wake()
+
+    def _slice(self) -> bool:
+        """Send some events; tell whether there may be more."""
+        settled = 0
+        try:
+            while settled < _SLICE:
+                self._fill()
+                if not self._flights:
+                    return False
+                self._land(self._flights.popleft())
+                settled += 1
+        except (BrokerUnavailable, LogUnavailable) as error:
+            log.warning("publishing interrupted reason=%s", error)
+            while self._flights:
+                self._lanes.return_unsent(self._flights.popleft().row)
+            return False
+        finally:
+            self._note(time.monotonic())
+        return True
+
+    def _fill(self) -> None:
+        """Have as many events under way as the broker allows."""
+        while len(self._flights) < IN_FLIGHT and self._connection.connected:
+            row = self._lanes.next()
+            if row is not None:
+                self._take_off(row)
+            elif not self._read():
+                return
+
+    def _read(self) -> bool:
+        if not self._more or self._lanes.waiting > _SLICE:
+            return False
+        self._more = False
+        rows = self._outbox.after(self._lanes.read, _SLICE)
+        now = time.monotonic()
+        for row in rows:
+            self._lanes.add(row, now)
+        self._more = self._more or len(rows) == _SLICE
+        self._hold_behind_refused()
+        return bool(rows)
+
+    def _hold_behind_refused(self) -> None:
+        for user in self._lanes.refused():
+            for row in self._lanes.hold_back(user):
+                self._outbox.hold(row, NO_SUBSCRIBERS, time.time())
+
+    def _take_off(self, row: Row) -> None:
+        age = max(0.0, time.time() - row.at)
+        if age > (UNANSWERED_EXPIRY if row.lasts == UNANSWERED_EXPIRY else self._keep):
+            self._settle(row, "expired")
+            return
+        payload = row.payload or self._outbox.payload(row.place)
+        if payload is None:
+            self._settle(row, "expired")
+            return
+        try:
+            delivery = self._connection.send(
+                self._connection.topics.calls(row.user), payload,
+                expiry=max(1, int(row.lasts - age)), content_type=CONTENT_TYPE,
+            )  # fmt: skip
+        except BrokerUnavailable:
+            self._lanes.return_unsent(row)
+            raise
+        self._flights.append(_Flight(row, delivery))
+
+    def _land(self, flight: _Flight) -> None:
+        row = flight.row
+        try:
+            code = flight.delivery.wait()
+        except PublishRefused as error:
+            code = error.code
+        except BrokerUnavailable:
+            self._lanes.return_unsent(row)
+            raise
+        if code == 0:
+            self._tally.observe("publish", max(0.0, time.time() - row.at))
+            self._settle(row, "accepted")
+        else:
+            self._refuse(row, code)
+
+    def _settle(self, row: Row, outcome: str) -> None:
+        self._tally.count(f"events:{outcome}")
+        if self._lanes.settle(row, time.monotonic()):
+            self._outbox.release(row.place)
+        self._heads.changed(row.user, row.seq)
+
+    def _refuse(self, row: Row, code: int) -> None:
+        self._tally.count(f"refused:0x{code:02x}")
+        level = logging.INFO if code == NO_SUBSCRIBERS else logging.ERROR
+        log.log(level, "the broker did not take an event place=%s code=0x%02x", row.place, code)
+        for held in self._lanes.refuse(row, time.monotonic()):
+            self._outbox.hold(held, code, time.time())
+
+    def _note(self, now: float) -> None:
+        if self._lanes.upto == self._noted or now - self._noted_at < _NOTE:
+            return
+        try:
+            self._outbox.settle(self._lanes.upto)
+        except LogUnavailable as error:
+            log.warning("progress not noted reason=%s", error)
+            return
+        self._noted, self._noted_at = self._lanes.upto, now
+
+    def _tell_resets(self) -> None:
+        try:
+            for place, user, payload in self._outbox.resets():
+                topic = self._connection.topics.session(user)
+                self._connection.publish_raw(
+                    topic, payload, expiry=UNANSWERED_EXPIRY, content_type=CONTENT_TYPE
+                )
+                self._outbox.forget_reset(place)
+        except (BrokerUnavailable, PublishRefused, LogUnavailable) as error:
+            log.warning("a session's end could not be told reason=%s", error)

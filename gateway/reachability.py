@@ -1,0 +1,134 @@
+"""The page that shows that the gateway can be reached: open it from the network of the PBX."""
+
+import html
+import json
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+import falcon
+
+from gateway.logfile import LogUnavailable
+from gateway.reachability_words import LANGUAGES, WORDS
+from gateway.sources import Sources
+
+_PAGE = """<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1.05rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 12vh auto 0;
+        padding: 0 1.5rem; }}
+h1 {{ font-size: 1.5rem; margin: 0 0 .5rem; }}
+h1::before {{ content: ""; display: inline-block; width: .8rem; height: .8rem;
+              margin-right: .6rem; border-radius: 50%; background: #1a7f37; }}
+dl {{ display: grid; grid-template-columns: auto 1fr; gap: .35rem 1.5rem; margin: 1.5rem 0; }}
+dt {{ opacity: .75; }}
+dd {{ margin: 0; font-variant-numeric: tabular-nums; font-weight: 600; }}
+nav a {{ margin-right: 1rem; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{sentence}</p>
+<dl>
+<dt>{hits_label}</dt><dd id="hits">{hits}</dd>
+<dt>{last_label}</dt><dd>{last}</dd>
+<dt>{address_label}</dt><dd>{address}</dd>
+</dl>
+<p>{advice}</p>
+</main>
+<nav>{others}</nav>
+</body>
+</html>
+"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+
+
+class Totals(Protocol):
+    """Whoever knows what came in so far."""
+
+    def totals(self) -> tuple[int, int, float | None]:
+        """Return HTTP requests, notifications, and the time of the last one."""
+
+
+class Reachability:
+    """The page at `/`, for a person or as JSON."""
+
+    def __init__(self, totals: Totals, sources: Sources) -> None:
+        self._totals = totals
+        self._sources = sources
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Tell that it works, how often it was asked, and from where this time."""
+        hits, notifications, last = self._counted()
+        source = self._sources.of(req.remote_addr, req.get_header("X-Forwarded-For"))
+        resp.vary = ["Accept", "Accept-Language"]
+        if req.client_prefers(["text/html", "application/json"]) == "application/json":
+            told = {
+                "status": "ok",
+                "hits": hits,
+                "notifications": notifications,
+                "last_notification": _at(last).isoformat() if last else None,
+                "your_address": str(source) if source else None,
+            }
+            resp.content_type = falcon.MEDIA_JSON
+            resp.text = json.dumps(told) + "\n"
+            return
+        language = _language(req)
+        words = WORDS[language]
+        resp.content_type = falcon.MEDIA_HTML
+        resp.set_header("Content-Language", language)
+        resp.set_header("Content-Security-Policy", _POLICY)
+        resp.set_header("X-Content-Type-Options", "nosniff")
+        resp.text = _PAGE.format(
+            language=language,
+            hits=hits,
+            last=html.escape(words.ago(time.time() - last) if last else words.never),
+            address=html.escape(str(source or "?")),
+            others=" ".join(_link(code) for code in LANGUAGES if code != language),
+            title=words.title,
+            sentence=words.sentence,
+            hits_label=words.hits,
+            last_label=words.last,
+            address_label=words.address,
+            advice=words.advice,
+        )
+
+    on_head = on_get
+
+    def _counted(self) -> tuple[int, int, float | None]:
+        try:
+            return self._totals.totals()
+        except LogUnavailable:
+            return 0, 0, None
+
+
+def _language(req: falcon.Request) -> str:
+    asked = req.params.get("lang")
+    if isinstance(asked, str) and asked in WORDS:
+        return asked
+    wanted = []
+    for place, part in enumerate((req.get_header("Accept-Language") or "").split(",")[:20]):
+        code, _, quality = part.strip().partition(";q=")
+        code = code.partition("-")[0].lower()
+        try:
+            weight = float(quality or 1)
+        except ValueError:
+            continue
+        if code in WORDS and weight > 0:
+            wanted.append((-weight, place, code))
+    return min(wanted)[2] if wanted else "en"
+
+
+def _link(code: str) -> str:
+    return f'<a href="?lang={code}" hreflang="{code}">{LANGUAGES[code]}</a>'
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

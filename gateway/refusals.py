@@ -1,0 +1,11 @@
+"""What is refused, with the status and the one line that names the fault."""
+
+
+class Refused(Exception):
+    """A request that is not accepted; the line names the fault and repeats nothing of it."""
+
+    def __init__(self, status: int, line: str, *, retry_after: int | None = None) -> None:
+        super().__init__(line)
+        self.status = status
+        self.line = line
+        self.retry_after = retry_after

@@ -1,0 +1,74 @@
+"""What is counted: kept in memory for a moment, then written down with the next event.
+
+The counts are in the event log's file, so they outlive the process and all gateway processes of
+a machine count together.
+"""
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Mapping
+
+HITS = "hits"
+NOTIFICATIONS = "notifications"
+CHECKS = "checks"
+LAST = "last_notification"  # not a count: milliseconds since the epoch
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+
+
+class Tally:
+    """Counts that are not written down yet; safe for many threads."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def count(self, *names: str) -> None:
+        """Count one of each."""
+        with self._lock:
+            self._counts.update(names)
+
+    def add(self, counts: Mapping[str, int]) -> None:
+        """Add counts, such as those that could not be written down."""
+        with self._lock:
+            self._counts.update(counts)
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Count a duration in its bucket."""
+        bucket = next((limit for limit in BUCKETS if seconds <= limit), "more")
+        with self._lock:
+            self._counts[f"{name}:{bucket}"] += 1
+            self._counts[f"{name}:microseconds"] += int(seconds * 1_000_000)
+
+    def take(self) -> Counter[str]:
+        """Return what was counted and begin anew."""
+        with self._lock:
+            taken, self._counts = self._counts, Counter()
+        return taken
+
+    def get(self, name: str) -> int:
+        """Return a count that is not written down yet."""
+        with self._lock:
+            return self._counts[name]
+
+
+def write_down(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
+    """Add counts to those in the file; runs in a transaction."""
+    db.executemany(
+        "INSERT INTO counters VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET value = value + excluded.value",
+        counts.items(),
+    )
+
+
+def note_last(db: sqlite3.Connection, at: float) -> None:
+    """Note when the last notification came; runs in a transaction."""
+    db.execute(
+        "INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        (LAST, int(at * 1000)),
+    )
+
+
+def written(db: sqlite3.Connection) -> dict[str, int]:
+    """Return all counts in the file."""
+    return {str(name): int(value) for name, value in db.execute("SELECT * FROM counters")}
