@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -25,8 +26,15 @@ class AccessTokens:
     The refresh token may change with each renewal; `credential` is the one to store.
     """
 
-    def __init__(self, settings: StarfaceSettings, credential: Credential) -> None:
+    def __init__(
+        self,
+        settings: StarfaceSettings,
+        credential: Credential,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
+        self._clock = clock
         self._credential = credential
         self._access = ""
         self._good_until = 0.0
@@ -38,7 +46,7 @@ class AccessTokens:
 
     def current(self) -> str:
         """Return an access token that is good for a while; renew it if need be."""
-        if time.monotonic() >= self._good_until:
+        if self._clock() >= self._good_until:
             self.renew()
         return self._access
 
@@ -54,7 +62,7 @@ class AccessTokens:
         self._access = access
         life = told.get("expires_in")
         seconds = float(life) if isinstance(life, int | float) and life > 0 else _USUAL_LIFE
-        self._good_until = time.monotonic() + seconds - min(_EARLY, seconds / 3)
+        self._good_until = self._clock() + seconds - min(_EARLY, seconds / 3)
         if isinstance(refresh, str) and refresh:
             self._credential = Credential("oauth", SecretStr(refresh))
         log.debug("access token renewed life=%d", seconds)
