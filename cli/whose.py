@@ -1,0 +1,23 @@
+"""Whose telephone a command means when nobody says it."""
+
+from urllib.parse import unquote
+
+from cli.context import CommandFailed
+from cli.settings import Settings
+from starface.users import Users
+
+
+def login_meant(settings: Settings, told: str | None) -> str:
+    """Return the login told, else that of the broker account or the only user's; or fail."""
+    if told:
+        return told
+    if settings.broker.account:
+        return unquote(settings.broker.account)
+    with Users(settings.database) as users:
+        logins = [user.login for user in users.all()]
+    if len(logins) == 1:
+        return logins[0]
+    if not logins:
+        raise CommandFailed("there is no user yet; add one with: starface2mqtt user add LOGIN")
+    known = ", ".join(logins[:10])
+    raise CommandFailed(f"say whose telephone is meant: --as LOGIN ({known})")
