@@ -1,0 +1,126 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from pydantic import ValidationError
+from typer.testing import CliRunner, Result
+
+from bus.settings import SettingsRefused
+from cli.context import CommandFailed
+from cli.number import number
+
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(number)
+
+Run = Callable[..., Result]
+
+
+@app.callback()
+def _config(context: typer.Context, config: Annotated[Path | None, typer.Option()] = None) -> None:
+    context.obj = {"config": config}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    path = tmp_path / "starface2mqtt.toml"
+    path.write_text(
+        '[site]\ncountry = "CH"\narea_code = "44"\noutside_line = "0"\nlanguage = "de"\n'
+        '[dial]\n[dial.policy]\ndenied_prefixes = ["+4181"]\n'
+    )
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    empty = tmp_path / "elsewhere"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    monkeypatch.delenv("STARFACE2MQTT_CONFIG", raising=False)
+
+    def run(*words: str, config: Path | None = None) -> Result:
+        named = ["--config", str(config)] if config else []
+        return CliRunner().invoke(app, [*named, "number", *words], catch_exceptions=True)
+
+    return run
+
+
+def test_a_number_is_explained_step_by_step_in_the_language_of_the_site(run, site):
+    result = run("0041 (0)44 520 67 89", config=site)
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "Erhalten: «0041 (0)44 520 67 89».",
+        "Ohne Schreibweise bleibt 00410445206789.",
+        "Als internationale Nummer: +41445206789 ist eine gültige Nummer. Das zählt.",
+        "Ergebnis: eine externe Nummer, +41445206789.",
+        "Gewählt würde: 00445206789",
+    ]
+
+
+def test_the_language_can_be_chosen(run, site):
+    result = run("520 67 89", "--lang", "en", config=site)
+
+    assert "As a local number of the site: +41445206789 is a valid number." in result.stdout
+    assert "Would be dialled: 00445206789" in result.stdout
+
+
+def test_the_policy_of_the_site_is_told(run, site):
+    result = run("081 250 12 34", "--lang", "en", config=site)
+
+    assert "Not dialled (denied_prefix): Numbers that begin with +4181 are barred" in result.stdout
+
+
+def test_machines_get_json(run, site):
+    told = json.loads(run("0900 123 456", "--json", config=site).stdout)
+
+    assert (told["kind"], told["e164"], told["reading"]) == (
+        "external",
+        "+41900123456",
+        "national",
+    )
+    assert [step["code"] for step in told["steps"]] == [
+        "received",
+        "spelled",
+        "valid",
+        "result-e164",
+    ]
+    assert (told["dial"]["allowed"], told["dial"]["code"]) == (False, "premium")
+
+
+def test_the_country_of_a_contact_reads_its_number(run, site):
+    told = json.loads(run("030 123456", "--country", "DE", "--json", config=site).stdout)
+
+    assert told["e164"] == "+4930123456"
+    assert told["same_subscriber"] == ["+49301234560"]
+    assert told["dial"] == {"allowed": True, "dialled": "0004930123456"}
+
+
+def test_without_a_configuration_switzerland_or_the_named_country_counts(run):
+    assert "+41445206789" in run("044 520 67 89").stdout
+    assert "+4930123456" in run("030 123456", "--country", "DE").stdout
+
+
+def test_what_is_no_number_says_why(run):
+    result = run("044 520 67 89 / 079 123 45 67", "--lang", "en")
+
+    assert result.exit_code == 0
+    assert "This is no number: there are two numbers in it." in result.stdout
+    assert "Not dialled (not_a_number)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "failure"),
+    [
+        (["1", "--lang", "fr"], CommandFailed),
+        (["1", "--country", "XX"], ValidationError),
+    ],
+)
+def test_a_wrong_option_is_a_failure_of_one_line(run, words, failure):
+    assert isinstance(run(*words).exception, failure)
+
+
+def test_a_configuration_that_is_named_must_exist(run, tmp_path):
+    assert isinstance(run("1", config=tmp_path / "none.toml").exception, SettingsRefused)
