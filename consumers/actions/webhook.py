@@ -1,0 +1,185 @@
+"""Tells a program elsewhere by HTTP, signed, from a queue on disk that outlives this process.
+
+The receiver checks `Starface2mqtt-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA256 with the shared
+secret over `<seconds>.<body>`, and refuses an old `t`. The id of the event tells repeats.
+"""
+
+import hashlib
+import hmac
+import logging
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bus.events import CONTENT_TYPE
+from bus.process import private_file
+from consumers.caller_settings import WebhookSettings
+
+if TYPE_CHECKING:
+    import httpx
+
+log = logging.getLogger(__name__)
+
+SIGNATURE = "Starface2mqtt-Signature"
+_LONGEST_PAUSE = 60.0  # seconds between two attempts
+_WORTH_ANOTHER = frozenset({408, 425, 429})  # beside the 5xx
+_CAPACITY = 10_000  # messages waiting, of all webhooks
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS webhooks (id INTEGER PRIMARY KEY, name TEXT NOT NULL,
+    event_id TEXT NOT NULL, user TEXT NOT NULL, call_id TEXT NOT NULL, body BLOB NOT NULL,
+    created REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (name, event_id));
+"""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of one message; `state` as in the outcomes of an event."""
+
+    name: str
+    user: str
+    call_id: str
+    done: bool
+    reason: str
+
+
+def signature(secret: str, body: bytes, at: int) -> str:
+    """Return the value of the signature's header."""
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+class Webhooks:
+    """All configured webhooks, their queue on disk and the thread that empties it."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: tuple[WebhookSettings, ...],
+        tell: Callable[[Sent], None],
+        *,
+        clock: Callable[[], float] = time.time,
+        pause: float = 1.0,  # seconds before the first repetition
+    ) -> None:
+        self._settings: Mapping[str, WebhookSettings] = {one.name: one for one in settings}
+        self._tell = tell
+        self._clock = clock
+        self._pause = pause
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(
+            private_file(path), isolation_level=None, timeout=5, check_same_thread=False
+        )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.executescript(_SCHEMA)
+        self._thread = threading.Thread(target=self._send_all, name="webhooks", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send, first what an earlier process left."""
+        if self._settings:
+            self._thread.start()
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Send no more; what waits stays on disk."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        if not self._thread.is_alive():
+            with self._lock:
+                self._db.close()
+
+    def add(self, name: str, event_id: str, user: str, call_id: str, body: bytes) -> None:
+        """Put a message into the queue; one that is there is not doubled."""
+        now = self._clock()
+        with self._lock:
+            self._db.execute(
+                "INSERT OR IGNORE INTO webhooks (name, event_id, user, call_id, body, created, due)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (name, event_id, user, call_id, body, now, now),
+            )
+            self._db.execute(
+                "DELETE FROM webhooks WHERE id <= (SELECT max(id) FROM webhooks) - ?", (_CAPACITY,)
+            )
+        self._wake.set()
+
+    def waiting(self) -> int:
+        """Return how many messages are still to be sent."""
+        with self._lock:
+            return int(self._db.execute("SELECT count(*) FROM webhooks").fetchone()[0])
+
+    def _send_all(self) -> None:
+        import httpx  # costs memory, so only where there is a webhook
+
+        with httpx.Client(follow_redirects=False, trust_env=False) as client:
+            while not self._stopping.is_set():
+                self._wake.clear()
+                pause = self._send_due(client)
+                self._wake.wait(pause)
+
+    def _send_due(self, client: "httpx.Client") -> float:
+        """Send what is due; return the seconds until something else may be."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT id, name, event_id, user, call_id, body, created, attempts FROM webhooks"
+                " WHERE due <= ? ORDER BY due, id LIMIT 20",
+                (self._clock(),),
+            ).fetchall()
+        for row in rows:
+            if self._stopping.is_set():
+                return 0.0
+            self._send_one(client, row)
+        with self._lock:
+            [next_due] = self._db.execute("SELECT min(due) FROM webhooks").fetchone()
+        return 60.0 if next_due is None else max(0.01, min(60.0, next_due - self._clock()))
+
+    def _send_one(self, client: "httpx.Client", row: tuple[Any, ...]) -> None:
+        number, name, event_id, user, call_id, body, created, attempts = row
+        settings = self._settings.get(name)
+        if settings is None:  # the configuration no longer has it
+            self._drop(number)
+            return
+        reason, final, done = self._attempt(client, settings, body)
+        log.info("webhook name=%s event=%s answer=%s attempt=%s", name, event_id, reason, attempts)
+        now = self._clock()
+        if not final and now - created < settings.give_up_after:
+            pause = min(_LONGEST_PAUSE, self._pause * 2**attempts) * random.uniform(0.5, 1.0)  # noqa: S311
+            with self._lock:
+                self._db.execute(
+                    "UPDATE webhooks SET attempts = attempts + 1, due = ? WHERE id = ?",
+                    (now + pause, number),
+                )
+            return
+        self._drop(number)
+        if not done:
+            log.error("webhook given up name=%s event=%s reason=%s", name, event_id, reason)
+        self._tell(Sent(name, user, call_id, done, reason))
+
+    def _attempt(
+        self, client: "httpx.Client", settings: WebhookSettings, body: bytes
+    ) -> tuple[str, bool, bool]:
+        """Return what came of it, whether that is final, and whether it is done."""
+        import httpx
+
+        stamp = signature(settings.secret.get_secret_value(), body, int(self._clock()))
+        headers = {"Content-Type": CONTENT_TYPE, SIGNATURE: stamp, "User-Agent": "starface2mqtt"}
+        try:
+            with client.stream(
+                "POST", settings.url, content=body, headers=headers, timeout=settings.timeout
+            ) as answer:
+                status = answer.status_code
+        except httpx.HTTPError as error:
+            return type(error).__name__, False, False
+        if 200 <= status < 300:
+            return f"status-{status}", True, True
+        return f"status-{status}", status < 500 and status not in _WORTH_ANOTHER, False
+
+    def _drop(self, number: int) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM webhooks WHERE id = ?", (number,))

@@ -1,0 +1,269 @@
+"""The answer to a call: who it is, what opens, under which address, and how that came about."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from bus.events import CallerData, Reference, TraceStep
+from consumers.caller_sentences import sentence
+from consumers.caller_settings import CallerSettings
+from consumers.calls import Call, Trigger
+from consumers.contacts import Contact, Dossier, Match, Matter, Use
+from consumers.directory import DirectoryUnavailable
+from consumers.opening import Opening, choose, label
+from consumers.rules import Circumstances, Verdict, judge
+from consumers.url_templates import AddressRefused, ValueMissing, allowed, fill
+from starface.users import User
+
+log = logging.getLogger(__name__)
+
+_OFFERED = 20  # references in an event at most, so that it stays small
+
+
+class WhoIsCalling(Protocol):
+    """What is asked of the directory."""
+
+    def find(self, e164: str, *, user: str) -> Match:
+        """Find whose a number is, and which contact this user means by it."""
+
+    def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
+        """Give the dossiers of a contact with their matters."""
+
+    def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
+        """Give when a user last used what is kept for a contact."""
+
+    def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
+        """Give the entries whose numbers begin most alike."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is told about a call; `used` is what the user works on if it opens."""
+
+    data: CallerData
+    used: Matter | Dossier | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def opens(self) -> bool:
+        """Whether something is to open."""
+        return self.data.opens != "nothing"
+
+
+@dataclass
+class Steps:
+    """The steps of a story while it is being made."""
+
+    now: datetime
+    told: list[TraceStep] = field(default_factory=list)
+
+    def add(self, step: str, code: str, **values: object) -> None:
+        """Add one step with its sentence in both languages."""
+        said = sentence(f"{step}.{code}", values)
+        self.told.append(TraceStep(step=step, code=code, at=self.now, de=said.de, en=said.en))
+
+
+class Answering:
+    """Answers for calls out of the directory and the site's settings."""
+
+    def __init__(self, directory: WhoIsCalling, settings: CallerSettings) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._templates = settings.templates()
+        self._hosts = settings.allowed_hosts()
+
+    def answer(self, user: User, call: Call, trigger: Trigger, told: Circumstances) -> Answer:
+        """Say who it is and what opens; nothing opens on a guess."""
+        verdict = judge(user, call, trigger, self._settings, told)
+        steps = Steps(told.now)
+        try:
+            match = self._match(user, verdict, steps)
+            opening = self._opening(user, match, verdict, told.now)
+        except DirectoryUnavailable as error:
+            log.error("directory unavailable call=%s reason=%s", call.call_id, error)
+            match, opening = Match(), None
+        steps.add(
+            "rule", "user" if verdict.rule == "user" else "site",
+            rule=verdict.rule, action=verdict.action, trigger=trigger,
+        )  # fmt: skip
+        return self._told(user, call, trigger, verdict, match, opening, steps)
+
+    def _match(self, user: User, verdict: Verdict, steps: Steps) -> Match:
+        e164 = verdict.party.e164
+        if not verdict.look_up or e164 is None:
+            return Match()
+        match = self._directory.find(e164, user=user.login)
+        names = ", ".join(label(one) for one in match.candidates[:5])
+        steps.add(
+            "matched", match.quality, e164=e164, candidates=names,
+            contact=label(match.contact) if match.contact else "",
+        )  # fmt: skip
+        if match.remembered and match.contact:
+            steps.add("matched", "remembered", contact=label(match.contact))
+        if match.quality == "none" and (nearest := self._directory.nearest(e164)):
+            like = "; ".join(f"{number} {label(contact)}" for number, contact in nearest)
+            steps.add("matched", "nearest", nearest=like)
+        return match
+
+    def _opening(
+        self, user: User, match: Match, verdict: Verdict, now: datetime
+    ) -> Opening | Literal["internal"] | None:
+        if verdict.refusal is not None:
+            return None
+        if verdict.internal and match.contact is None and match.quality == "none":
+            return "internal"
+        contact = match.contact
+        return choose(
+            verdict.action,
+            match,
+            self._directory.dossiers(contact.id) if contact else (),
+            self._directory.uses(user.login, contact.id) if contact else (),
+            now.date(),
+            new_contact=bool(self._settings.new_contact),
+        )
+
+    def _told(
+        self,
+        user: User,
+        call: Call,
+        trigger: Trigger,
+        verdict: Verdict,
+        match: Match,
+        opening: Opening | Literal["internal"] | None,
+        steps: Steps,
+    ) -> Answer:
+        chosen = _Chosen.of(verdict, opening)
+        record = opening.record if isinstance(opening, Opening) else None
+        values = values_of(user, call, trigger, verdict, record, match.contact)
+        url, reason, missing = self._address(chosen, record, values)
+        kind = chosen.kind if reason == chosen.reason else "nothing"
+        code = "internal-call" if kind == "card" and opening == "internal" else reason
+        told = {
+            "user": user.name or user.login, "trigger": trigger, "value": missing,
+            "opened": label(record) if record else "", "age": _age(call, steps.now),
+        }  # fmt: skip
+        steps.add("action", code, **told)
+        if kind != "nothing" and url is None:
+            steps.add("action", "no-address")
+        offered = opening.alternatives if isinstance(opening, Opening) else ()
+        data = CallerData(
+            user=user.login,
+            call_id=call.call_id,
+            event_id=call.event_id,
+            trigger=trigger,
+            caller=call.caller,
+            called=call.called,
+            direction=call.direction,
+            group=call.group,
+            quality=match.quality,
+            remembered=match.remembered,
+            contact=reference(match.contact),
+            employer=reference(match.employer),
+            candidates=tuple(_references(match.candidates)),
+            action=verdict.action,
+            opens=kind,
+            opened=reference(record) if kind != "nothing" else None,
+            offered=tuple(_references([one for one in offered if not isinstance(one, Contact)])),
+            url=url,
+            reason=reason,
+            sentence=sentence(f"action.{code}", told),
+            trace=tuple(steps.told),
+        )
+        used = record if kind != "nothing" and isinstance(record, Matter | Dossier) else None
+        return Answer(data, used, {**values, "opens": kind, "url": url or ""})
+
+    def _address(
+        self, chosen: "_Chosen", record: Matter | Dossier | Contact | None, values: dict[str, str]
+    ) -> tuple[str | None, str, str]:
+        """Return the address, the reason that counts, and the value that is missing."""
+        if chosen.kind == "nothing":
+            return None, chosen.reason, ""
+        template = self._templates[chosen.template]
+        own = record.url if record is not None else ""
+        if not template and not own:
+            return None, chosen.without_address, ""
+        try:
+            address = fill(template, values | {"opens": chosen.kind}) if template else own
+            return (
+                allowed(address, self._settings.schemes, self._hosts), chosen.reason, "",
+            )  # fmt: skip
+        except ValueMissing as missing:
+            return None, "url-incomplete", missing.name
+        except AddressRefused:
+            return None, "url-refused", ""
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is to open, by which template, and why."""
+
+    kind: Literal["matter", "dossier", "card", "new-contact", "nothing"]
+    reason: str
+    template: str = ""
+    without_address: str = ""
+
+    @classmethod
+    def of(cls, verdict: Verdict, opening: Opening | Literal["internal"] | None) -> "_Chosen":
+        if opening == "internal":
+            return cls("card", "internal-call", "internal", "internal-without-page")
+        if opening is None:
+            return cls("nothing", verdict.refusal or "directory-unavailable")
+        return cls(opening.kind, opening.reason, opening.kind, opening.reason)
+
+
+def values_of(
+    user: User,
+    call: Call,
+    trigger: Trigger,
+    verdict: Verdict,
+    record: Matter | Dossier | Contact | None,
+    contact: Contact | None,
+) -> dict[str, str]:
+    """Return what the placeholders of addresses and commands stand for."""
+    party = verdict.party
+    shown = party.kind != "withheld"
+    return {
+        "id": record.key if record else "",
+        "reference": "" if record is None or isinstance(record, Contact) else record.reference,
+        "title": label(record) if record else "",
+        "name": contact.name if contact else party.name if shown else "",
+        "company": contact.company if contact else "",
+        "number": party.number if shown else "",
+        "e164": (party.e164 or "") if shown else "",
+        "called": call.called.e164 or call.called.number,
+        "group": call.group or "",
+        "user": user.login,
+        "call_id": call.call_id,
+        "direction": call.direction,
+        "trigger": trigger,
+        "action": verdict.action,
+        "source": contact.source if contact else "",
+    }
+
+
+def reference(record: Matter | Dossier | Contact | None) -> Reference | None:
+    """Return how others may show a record; the id is the directory's own."""
+    if record is None:
+        return None
+    if isinstance(record, Contact):
+        return Reference(
+            kind="contact", id=str(record.id), title=record.name[:256],
+            company=record.company[:256] or None,
+        )  # fmt: skip
+    return Reference(
+        kind="matter" if isinstance(record, Matter) else "dossier", id=str(record.id),
+        title=(record.title or record.key)[:256], reference=record.reference[:256] or None,
+    )  # fmt: skip
+
+
+def _references(records: "tuple[object, ...] | list[Matter | Dossier]") -> list[Reference]:
+    found = [
+        reference(one) for one in records[:_OFFERED] if isinstance(one, Contact | Matter | Dossier)
+    ]
+    return [one for one in found if one is not None]
+
+
+def _age(call: Call, now: datetime) -> int:
+    return int((now - call.received_at).total_seconds()) if call.received_at else 0

@@ -1,0 +1,115 @@
+"""The caller process: call events of some users in, answers and actions out."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from datetime import datetime
+from pathlib import Path
+
+from bus.birth import Birth
+from bus.connection import Connection, PublishRefused
+from bus.delivery import CallEvents, Progress
+from bus.events import CallerEvent, DialResult
+from bus.numbers import NumberProfile, read_number
+from bus.process import private_folder, stop_on_signals
+from bus.settings import BrokerSettings
+from bus.topics import ANY_USER
+from consumers.actions.dispatch import Executors, Finished
+from consumers.answering import Answering
+from consumers.caller_consumer import CallerConsumer, Doors
+from consumers.caller_settings import CallerSettings
+from consumers.caller_store import CallerStore
+from consumers.contacts import Dossier, Matter
+from consumers.directory import Directory, DirectoryUnavailable
+from consumers.trace import Traces, path_of
+from starface.users import Users
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    users: Sequence[str] | None,
+    caller: CallerSettings,
+    broker: BrokerSettings,
+    profile: NumberProfile,
+    database: Path,
+    data_folder: Path,
+    account: str = "caller",
+) -> None:
+    """Answer the calls of these users, or of all, until told to stop."""
+    private_folder(data_folder)
+    file = data_folder / f"{account}.db"
+    settings = _with_numbers(caller, profile)
+    with ExitStack() as stack:
+        people = stack.enter_context(Users(database))
+        directory = stack.enter_context(Directory(database, suffix_digits=settings.suffix_digits))
+        habits = stack.enter_context(Directory(database))  # writes wait without holding up a look
+        store = stack.enter_context(closing(CallerStore(file)))
+        traces = stack.enter_context(closing(Traces(path_of(data_folder, account))))
+        progress = stack.enter_context(closing(Progress(file)))
+        connection = Connection(broker, account, birth=Birth(account), put_aside=store.set_aside)
+
+        def finished(told: Finished) -> None:
+            connection.post(lambda: consumer.finished(told))
+
+        executors = Executors(settings, file, finished)
+        doors = Doors(people.find, _sender(connection), _user_of(habits, executors))
+        consumer = CallerConsumer(
+            settings, Answering(directory, settings), store, traces, executors, doors
+        )
+        events = CallEvents(connection, progress, consumer.handle)
+        events.follow(users) if users is not None else events.follow_all()
+        for user in users if users is not None else (ANY_USER,):
+            results = connection.topics.dial_result(user)
+            connection.consume(results, DialResult, consumer.note_dialling)
+        stop_on_signals(connection.stop)
+        with connection:
+            executors.start()
+            connection.run(consumer.tick)
+            executors.stop()
+
+
+def _sender(connection: Connection) -> Callable[[CallerEvent], None]:
+    def send(event: CallerEvent) -> None:
+        try:
+            connection.publish(connection.topics.caller(event.data.user), event)
+        except PublishRefused as error:  # a fault of the site's access rules, not of this call
+            log.error("answer refused event=%s reason=%s", event.id, error)
+
+    return send
+
+
+def _user_of(
+    habits: Directory, executors: Executors
+) -> Callable[[str, Matter | Dossier, datetime], None]:
+    """Note in the background what a user works on: an import may hold the file for long."""
+
+    def used(user: str, record: Matter | Dossier, at: datetime) -> None:
+        matter = record.id if isinstance(record, Matter) else None
+        dossier = record.id if isinstance(record, Dossier) else None
+
+        def note() -> None:
+            try:
+                habits.used(user, at=at, matter_id=matter, dossier_id=dossier)
+            except DirectoryUnavailable as error:
+                log.warning("use not noted user=%s reason=%s", user, error)
+
+        executors.do(note)
+
+    return used
+
+
+def _with_numbers(settings: CallerSettings, profile: NumberProfile) -> CallerSettings:
+    """Return the settings with the called lines of rules as the events write them."""
+    rules = tuple(
+        rule.model_copy(
+            update={
+                "called": tuple(
+                    told for one in rule.called
+                    for told in (one, read_number(one, profile).e164) if told
+                )
+            }
+        )
+        for rule in settings.rules
+    )  # fmt: skip
+    return settings.model_copy(update={"rules": rules})

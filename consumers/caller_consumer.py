@@ -1,0 +1,348 @@
+"""What the caller process does about each call event: tell who it is, and open the file once.
+
+An action is claimed on disk, done, and noted as done; so it happens once for each call and
+trigger, whatever comes twice, late or in another order, and whenever a process dies.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from bus.events import CallData, CallerData, CallerEvent, CallEvent, DialResult, Outcome, TraceStep
+from bus.inbox import Arrived, BrokerUnavailable
+from consumers.actions.dispatch import Finished
+from consumers.answering import Answer, Answering, Steps
+from consumers.caller_events import already_opened, answered, closed, failed
+from consumers.caller_settings import CallerSettings
+from consumers.caller_store import CallerStore, Claim
+from consumers.calls import FINISHED_FOR, Call, Calls, Trigger
+from consumers.contacts import Dossier, Matter
+from consumers.recent import Recent
+from consumers.rules import Circumstances, Wishes
+from consumers.trace import Subject, Traces
+from starface.users import User
+
+log = logging.getLogger(__name__)
+
+_IDLE = 0.5  # seconds between two looks at the clock
+_SOON = 0.05
+_SETTLE = 0.5  # seconds for events that waited at the broker, before a claim is taken up again
+_ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
+_CLEAN_EVERY = 3600.0  # seconds
+_UNSENT = 1_000  # answers kept while the broker is away
+_ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
+
+
+class Actions(Protocol):
+    """What is asked of the executors beside MQTT."""
+
+    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
+        """Return what `hand_over` is going to begin."""
+
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str]) -> bool:
+        """Begin every executor's work; True if a command is under way."""
+
+
+Key = tuple[str, str, Trigger]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An action put off; `again` if an earlier process had begun it."""
+
+    due: float
+    event: CallEvent
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What the consumer reaches the outside by."""
+
+    find_user: Callable[[str], User | None]
+    send: Callable[[CallerEvent], None]  # raises BrokerUnavailable
+    used: Callable[[str, Matter | Dossier, datetime], None]
+    clock: Callable[[], float] = time.time
+
+
+class CallerConsumer:
+    """Answers every call event of its users, and opens what is to open."""
+
+    def __init__(
+        self,
+        settings: CallerSettings,
+        answering: Answering,
+        store: CallerStore,
+        traces: Traces,
+        actions: Actions,
+        doors: Doors,
+    ) -> None:
+        self._settings = settings
+        self._answering = answering
+        self._store = store
+        self._traces = traces
+        self._actions = actions
+        self._doors = doors
+        self._calls = Calls()
+        self._handled: Recent[str, None] = Recent()
+        self._told: Recent[Key, object] = Recent()
+        self._dialled: Recent[tuple[str, str], None] = Recent()
+        self._pops: dict[str, deque[float]] = {}
+        self._waiting: dict[Key, Waiting] = {}
+        self._unsent: deque[CallerEvent] = deque(maxlen=_UNSENT)
+        self._cleaned = 0.0
+        self._take_up_again()
+
+    def handle(self, event: CallEvent) -> None:
+        """Learn from one event and do what it calls for."""
+        data = event.data
+        user = self._doors.find_user(data.user)
+        if self._handled.holds(event.id):
+            log.debug("repeated event=%s", event.id)
+            return
+        if user is None:
+            log.warning("nobody here has this login event=%s user=%s", event.id, data.user)
+        else:
+            self._take(user, event)
+        self._handled.keep(event.id, None)
+
+    def note_dialling(self, result: DialResult, _arrived: Arrived) -> None:
+        """Remember a call the user placed by a click: its first ringing is the own telephone."""
+        self._dialled.keep((result.data.user, str(result.data.request_id)), None)
+        if result.data.call_id is not None:
+            self._dialled.keep((result.data.user, result.data.call_id), None)
+
+    def finished(self, told: Finished) -> None:
+        """Note what became of an executor's work."""
+        steps = self._steps()
+        state = "done" if told.done else "failed"
+        steps.add("executor", state, executor=told.executor, detail=f" ({told.reason})")
+        self._traces.add(Subject(told.user, told.call_id), steps.told, self._doors.clock())
+        if not told.done:
+            self._tell_failure(told, steps)
+        if told.last and told.trigger:
+            self._store.done(told.user, told.call_id, told.trigger)
+
+    def tick(self) -> float:
+        """Do what waited for its time; return the seconds until the next look."""
+        self._send_unsent()
+        moment = self._doors.clock()
+        for key, waiting in list(self._waiting.items()):
+            if waiting.due <= moment:
+                del self._waiting[key]
+                self._resume(key, waiting)
+        if moment - self._cleaned > _CLEAN_EVERY:
+            self._cleaned = moment
+            self._store.forget_before(moment)
+            self._traces.forget_before(moment - self._settings.trace_days * 86_400)
+        return _SOON if self._waiting else _IDLE
+
+    def _take(self, user: User, event: CallEvent) -> None:
+        data, moment = event.data, self._doors.clock()
+        advance = self._calls.take(data, event.id, moment)
+        call = advance.call
+        if call.call_id != data.call_id:
+            self._store.rename(data.user, data.call_id, call.call_id, moment)
+        self._traces.add(_subject(call), self._received(user, data), moment)
+        for lost in advance.lost:
+            self._close(lost, "answered-elsewhere")
+        if advance.ended:
+            self._store.end(call.user, call.call_id, moment)
+            self._close(call, "answered-elsewhere" if call.elsewhere else "ended")
+        for trigger in _wanted(user, advance.due):
+            if not self._to_wait(user, call, trigger, event):
+                self._answer(user, call, trigger, event)
+
+    def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
+        """Put an action off for the delay that was asked for; details may come meanwhile."""
+        key = (call.user, call.call_id, trigger)
+        wished = Wishes.of(user).delay
+        delay = self._settings.delay if wished is None else wished
+        if trigger != "ringing" or not delay or trigger not in user.triggers:
+            return key in self._waiting
+        if key not in self._waiting and not self._told.holds(key):
+            self._waiting[key] = Waiting(self._doors.clock() + delay, event)
+            steps = self._steps()
+            steps.add("rule", "delay", seconds=f"{delay:g}")
+            self._traces.add(_subject(call), steps.told, self._doors.clock())
+        return key in self._waiting
+
+    def _resume(self, key: Key, waiting: Waiting) -> None:
+        """Do now what was put off, as things are by now."""
+        login, call_id, trigger = key
+        user, call = self._doors.find_user(login), self._calls.find(login, call_id)
+        if call is None and waiting.again:
+            data = waiting.event.data
+            call = self._calls.take(data, waiting.event.id, self._doors.clock()).call
+        if user is not None and call is not None:
+            self._answer(user, call, trigger, waiting.event, again=waiting.again)
+        if waiting.again and key not in self._waiting and not self._has_opened(key):
+            self._store.done(login, call_id, trigger)
+
+    def _has_opened(self, key: Key) -> bool:
+        call = self._calls.find(key[0], key[1])
+        return call is not None and key[2] in call.opened
+
+    def _answer(
+        self, user: User, call: Call, trigger: Trigger, event: CallEvent, *, again: bool = False
+    ) -> None:
+        answer = self._answering.answer(user, call, trigger, self._circumstances(user, call))
+        if answer.data.reason == "directory-unavailable":
+            key = (call.user, call.call_id, trigger)
+            self._waiting[key] = Waiting(self._doors.clock() + _ASK_AGAIN, event, again)
+        opens = answer.opens and (again or self._claim(call, trigger, event))
+        if answer.opens and not opens:
+            answer = already_opened(answer)
+        if self._repeats(call, trigger, answer) and not again:
+            return
+        self._perform(call, trigger, answer)
+
+    def _claim(self, call: Call, trigger: Trigger, event: CallEvent) -> bool:
+        return self._store.claim(
+            Claim(call.user, call.call_id, trigger, self._doors.clock(), event.model_dump_json())
+        )
+
+    def _perform(self, call: Call, trigger: Trigger, answer: Answer) -> None:
+        """Tell the answer and have it acted upon; the bus comes first, it is the fastest."""
+        planned = self._actions.planned(answer.data)
+        outcomes = (Outcome(executor="mqtt", state="done"), *planned)
+        event = answered(answer.data, outcomes)
+        if answer.opens:
+            self._calls.opened(call, trigger)
+            self._pops.setdefault(call.user, deque(maxlen=600)).append(self._doors.clock())
+        self._send(event)
+        under_way = self._actions.hand_over(event, answer.values)
+        if answer.opens and not under_way:
+            self._store.done(call.user, call.call_id, trigger)
+        if answer.used is not None:
+            self._doors.used(call.user, answer.used, self._now())
+        self._remember(call, answer, outcomes)
+        log.info(
+            "answered event=%s user=%s quality=%s opens=%s reason=%s", answer.data.event_id,
+            call.user, answer.data.quality, answer.data.opens, answer.data.reason,
+        )  # fmt: skip
+
+    def _remember(self, call: Call, answer: Answer, outcomes: tuple[Outcome, ...]) -> None:
+        steps = self._steps()
+        steps.told.extend(answer.data.trace)
+        for outcome in outcomes:
+            steps.add("executor", outcome.state, executor=outcome.executor, detail="")
+        self._traces.add(
+            _subject(call), steps.told, self._doors.clock(),
+            opens=answer.data.opens, reason=answer.data.reason,
+        )  # fmt: skip
+
+    def _repeats(self, call: Call, trigger: Trigger, answer: Answer) -> bool:
+        """Tell whether the same was told before, so that a repeat stays silent."""
+        data = answer.data
+        told = (
+            data.reason, data.opens, data.caller, data.called, data.contact, data.url,
+            data.candidates,
+        )  # fmt: skip
+        key = (call.user, call.call_id, trigger)
+        if self._told.value(key) == told:
+            return True
+        self._told.keep(key, told)
+        return False
+
+    def _close(self, call: Call, reason: str) -> None:
+        """Tell that cards of this call are to close."""
+        for trigger in _ALWAYS:
+            self._waiting.pop((call.user, call.call_id, trigger), None)
+        steps = self._steps()
+        steps.add("closed", reason)
+        self._traces.add(_subject(call), steps.told, self._doors.clock())
+        self._send(closed(call, reason, tuple(steps.told)))
+
+    def _tell_failure(self, told: Finished, steps: Steps) -> None:
+        call = self._calls.find(told.user, told.call_id)
+        if call is None:
+            return
+        self._send(failed(call, told, tuple(steps.told)))
+
+    def _circumstances(self, user: User, call: Call) -> Circumstances:
+        moment = self._doors.clock()
+        pops = self._pops.get(user.login, deque())
+        while pops and moment - pops[0] > 60:
+            pops.popleft()
+        own = self._dialled.holds((call.user, call.call_id)) or (
+            bool(user.extension) and call.caller.number == user.extension
+        )
+        return Circumstances(self._now(), own, len(pops))
+
+    def _received(self, user: User, data: CallData) -> list[TraceStep]:
+        steps = self._steps()
+        party = data.called if data.direction == "out" else data.caller
+        steps.add(
+            "received", data.state, number=data.caller.number or "–", state=data.pbx_state,
+            called=data.called.number or user.name or user.login,
+        )  # fmt: skip
+        if data.replayed:
+            steps.add("received", "replayed")
+        if data.previous_call_id is not None:
+            steps.add("received", "renamed")
+        if data.state in ("ringing", "dialing", "connected"):
+            steps.add("normalised", party.kind, number=party.number or "–", e164=party.e164 or "–")
+        return steps.told
+
+    def _send(self, event: CallerEvent) -> None:
+        try:
+            self._doors.send(event)
+        except BrokerUnavailable as error:
+            log.warning("kept an answer event=%s reason=%s", event.id, error)
+            self._unsent.append(event)
+
+    def _send_unsent(self) -> None:
+        while self._unsent:
+            event = self._unsent[0]
+            if self._doors.clock() - event.time.timestamp() < self._settings.max_age:
+                try:
+                    self._doors.send(event)
+                except BrokerUnavailable:
+                    return
+            self._unsent.popleft()
+
+    def _take_up_again(self) -> None:
+        """Go on where an earlier process stopped: what it began and what it knew to be over."""
+        moment = self._doors.clock()
+        for user, call_id, root in self._store.renamed():
+            self._calls.follow(user, call_id, root)
+        self._calls.restore(self._store.ended_since(moment - FINISHED_FOR), moment)
+        for claim in self._store.open_claims():
+            if claim.event and moment - claim.at <= self._settings.max_age:
+                event = CallEvent.model_validate_json(claim.event)
+                log.info("taking up an action again event=%s user=%s", event.id, claim.user)
+                trigger: Trigger = claim.trigger
+                self._waiting[claim.user, claim.call_id, trigger] = Waiting(
+                    moment + _SETTLE, event, again=True
+                )
+            else:
+                self._give_up(claim, moment)
+
+    def _give_up(self, claim: Claim, moment: float) -> None:
+        steps = self._steps()
+        steps.add("action", "interrupted")
+        subject = Subject(claim.user, claim.call_id)
+        self._traces.add(subject, steps.told, moment, reason="interrupted")
+        self._store.done(claim.user, claim.call_id, claim.trigger)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._doors.clock(), UTC).astimezone()
+
+    def _steps(self) -> Steps:
+        return Steps(self._now())
+
+
+def _wanted(user: User, due: tuple[Trigger, ...]) -> list[Trigger]:
+    """Leave out what nobody asked for, and the ringing where the answering opens as well."""
+    wanted = [one for one in due if one in _ALWAYS or one in user.triggers]
+    return [one for one in wanted if one != "ringing" or "connected" not in wanted]
+
+
+def _subject(call: Call) -> Subject:
+    party = call.other_party
+    return Subject(call.user, call.call_id, party.number, party.e164 or "", party.name)

@@ -1,0 +1,153 @@
+"""What a caller process must not forget: which actions it claimed, and which calls are over.
+
+An action is claimed on disk before it is done and noted as done after. A claim without its done
+means the process died between: the action is repeated while the call is young, else only told.
+"""
+
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bus.inbox import Arrived
+from bus.process import private_file
+from consumers.calls import Trigger
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS claims (user TEXT, call_id TEXT, trigger TEXT, state TEXT NOT NULL,
+    at REAL NOT NULL, event TEXT, PRIMARY KEY (user, call_id, trigger)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS claims_open ON claims (at) WHERE state <> 'done';
+CREATE INDEX IF NOT EXISTS claims_at ON claims (at);
+CREATE TABLE IF NOT EXISTS over (user TEXT, call_id TEXT, at REAL NOT NULL,
+    PRIMARY KEY (user, call_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ids (user TEXT, call_id TEXT, root TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (user, call_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS aside (id INTEGER PRIMARY KEY, at REAL NOT NULL, topic TEXT NOT NULL,
+    reason TEXT NOT NULL, payload BLOB NOT NULL);
+"""
+_CLAIMS_KEPT = 172_800.0  # seconds; twice as long as a gateway can repeat an event
+_OVER_KEPT = 86_400.0  # seconds
+_ASIDE_KEPT = 1_000  # messages
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An action that was begun; `event` is the call event it was begun for."""
+
+    user: str
+    call_id: str
+    trigger: Trigger
+    at: float
+    event: str
+
+
+class CallerStore:
+    """Claims and ends of calls in one SQLite file; may be used from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = _opened(path, "FULL")
+        self._db.executescript(_SCHEMA)
+        # What a power cut may take back: a pop would be repeated within its 30 seconds, at most.
+        self._hasty = _opened(path, "NORMAL")
+
+    def claim(self, claim: Claim) -> bool:
+        """Take an action for oneself; False if it was taken before."""
+        return self._write(
+            "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, 'open', ?, ?)",
+            (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
+        )
+
+    def done(self, user: str, call_id: str, trigger: str) -> None:
+        """Note that an action is done; its event is no longer needed."""
+        self._write_hastily(
+            "UPDATE claims SET state = 'done', event = NULL"
+            " WHERE user = ? AND call_id = ? AND trigger = ?",
+            (user, call_id, trigger),
+        )
+
+    def claimed(self, user: str, call_id: str, trigger: str) -> bool:
+        """Tell whether an action has been taken before."""
+        return bool(
+            self._read(
+                "SELECT 1 FROM claims WHERE user = ? AND call_id = ? AND trigger = ?",
+                (user, call_id, trigger),
+            )
+        )
+
+    def open_claims(self) -> list[Claim]:
+        """Return the actions that were begun and never noted as done."""
+        rows = self._read(
+            "SELECT user, call_id, trigger, at, event FROM claims WHERE state <> 'done'"
+            " ORDER BY at",
+            (),
+        )
+        return [Claim(row[0], row[1], row[2], row[3], row[4] or "") for row in rows]
+
+    def end(self, user: str, call_id: str, at: float) -> None:
+        """Note that a call is over."""
+        self._write_hastily("INSERT OR REPLACE INTO over VALUES (?, ?, ?)", (user, call_id, at))
+
+    def ended_since(self, moment: float) -> list[tuple[str, str]]:
+        """Return user and id of the calls that are over, oldest first."""
+        return [
+            (row[0], row[1])
+            for row in self._read(
+                "SELECT user, call_id FROM over WHERE at >= ? ORDER BY at", (moment,)
+            )
+        ]
+
+    def rename(self, user: str, call_id: str, root: str, at: float) -> None:
+        """Note that a call goes on under another id."""
+        self._write_hastily(
+            "INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?)", (user, call_id, root, at)
+        )
+
+    def renamed(self) -> list[tuple[str, str, str]]:
+        """Return user, later and first id of the calls that changed it."""
+        rows = self._read("SELECT user, call_id, root FROM ids ORDER BY at", ())
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def set_aside(self, arrived: Arrived, reason: str) -> None:
+        """Keep a message that could not be handled, for support; the newest thousand."""
+        self._write(
+            "INSERT INTO aside (at, topic, reason, payload) VALUES (?, ?, ?, ?)",
+            (time.time(), arrived.topic, reason[:500], arrived.payload[:65_536]),
+        )
+        self._write("DELETE FROM aside WHERE id <= (SELECT max(id) FROM aside) - ?", (_ASIDE_KEPT,))
+
+    def forget_before(self, now: float) -> None:
+        """Drop what no event can refer to any more."""
+        self._write("DELETE FROM claims WHERE at < ?", (now - _CLAIMS_KEPT,))
+        self._write("DELETE FROM over WHERE at < ?", (now - _OVER_KEPT,))
+        self._write("DELETE FROM ids WHERE at < ?", (now - _OVER_KEPT,))
+        self._write("DELETE FROM aside WHERE at < ?", (now - 14 * 86_400,))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+            self._hasty.close()
+
+    def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def _write(self, sql: str, values: tuple[object, ...]) -> bool:
+        with self._lock:
+            return self._db.execute(sql, values).rowcount > 0
+
+    def _write_hastily(self, sql: str, values: tuple[object, ...]) -> None:
+        with self._lock:
+            self._hasty.execute(sql, values)
+
+
+def _opened(path: Path, synchronous: str) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        private_file(path), isolation_level=None, timeout=5, check_same_thread=False
+    )
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA synchronous = {synchronous}")
+    return db

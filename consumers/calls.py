@@ -1,0 +1,229 @@
+"""What is known about each call, for each user: states only advance, and ended is final.
+
+Pure. Events may come twice, late, out of order or with details that were missing before; what
+came of them is asked of this module, so that a call is acted upon once and never after its end.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import IntEnum
+from typing import Literal
+
+from bus.events import CallData, CallStateName, Direction, Party
+
+Trigger = Literal["ringing", "connected", "ended", "outgoing"]
+
+FINISHED_FOR = 600.0  # seconds an ended call stays known, so that a late event cannot reopen it
+LONGEST_CALL = 43_200.0  # seconds after which a call is forgotten whose end never came
+CAPACITY = 50_000  # calls known at once
+
+
+class Stage(IntEnum):
+    """How far a call has come."""
+
+    SEEN = 0
+    INCOMING = 1
+    RINGING = 2
+    CONNECTED = 3
+    ENDED = 4
+
+
+_STAGES: dict[CallStateName, Stage] = {
+    "incoming": Stage.INCOMING,
+    "ringing": Stage.RINGING,
+    "dialing": Stage.RINGING,
+    "ringback": Stage.RINGING,
+    "connected": Stage.CONNECTED,
+    "held": Stage.CONNECTED,
+    "ended": Stage.ENDED,
+    "other": Stage.SEEN,
+}
+_NOBODY = Party()
+_OUTWARD: frozenset[CallStateName] = frozenset({"dialing", "ringback"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of one user, under the first id it had."""
+
+    user: str
+    call_id: str
+    stage: Stage = Stage.SEEN
+    direction: Direction = "unknown"
+    outward: bool = False
+    caller: Party = _NOBODY
+    called: Party = _NOBODY
+    group: str | None = None
+    event_id: str = ""
+    received_at: datetime | None = None
+    replayed: bool = False
+    answered: frozenset[Trigger] = frozenset()  # triggers that were dealt with
+    opened: frozenset[Trigger] = frozenset()  # triggers for which something opened
+    elsewhere: bool = False  # a colleague has it
+    talked: bool = False  # the user had it
+    seen_at: float = 0.0
+
+    @property
+    def other_party(self) -> Party:
+        """Whoever is not the user."""
+        return self.called if self.outward else self.caller
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing may open for it any more."""
+        return self.stage == Stage.ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What one event changed: what is now due, and whose cards are to close."""
+
+    call: Call
+    due: tuple[Trigger, ...] = ()
+    ended: bool = False
+    lost: tuple[Call, ...] = field(default=())  # calls of colleagues who did not answer it
+
+
+class Calls:
+    """All calls a process knows, by user and id."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._calls: OrderedDict[tuple[str, str], Call] = OrderedDict()
+        self._over: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._roots: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._users: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def root(self, user: str, call_id: str) -> str:
+        """Return the first id of a call."""
+        return self._roots.get((user, call_id), call_id)
+
+    def find(self, user: str, call_id: str) -> Call | None:
+        """Return a call by any of its ids, None if it is not known."""
+        return self._calls.get((user, self.root(user, call_id)))
+
+    def follow(self, user: str, call_id: str, root: str) -> None:
+        """Note that a call goes on under another id."""
+        if call_id != root and (user, call_id) not in self._calls:
+            self._roots[user, call_id] = root
+            while len(self._roots) > self._capacity:
+                self._roots.popitem(last=False)
+
+    def restore(self, over: Iterable[tuple[str, str]], now: float) -> None:
+        """Take in calls that had ended before this process started."""
+        for user, call_id in over:
+            self._keep(Call(user=user, call_id=call_id, stage=Stage.ENDED, seen_at=now))
+
+    def take(self, data: CallData, event_id: str, now: float) -> Advance:
+        """Learn from one event."""
+        if data.previous_call_id is not None:
+            self.follow(data.user, data.call_id, self.root(data.user, data.previous_call_id))
+        self._forget_old(now)
+        call_id = self.root(data.user, data.call_id)
+        before = self._calls.get((data.user, call_id)) or Call(data.user, call_id)
+        call = _learned(before, data, event_id, now)
+        due = _due(before, call)
+        call = replace(call, answered=call.answered.union(due))
+        self._keep(call)
+        lost = self._lost_by_colleagues(call, now) if _answers(before, call) else ()
+        return Advance(call, due, ended=call.over and not before.over, lost=lost)
+
+    def opened(self, call: Call, trigger: Trigger) -> None:
+        """Note that something opened, so that further details only inform."""
+        known = self._calls.get((call.user, call.call_id))
+        if known is not None:
+            self._calls[call.user, call.call_id] = replace(
+                known, opened=known.opened.union([trigger])
+            )
+
+    def _lost_by_colleagues(self, answered: Call, now: float) -> tuple[Call, ...]:
+        lost = []
+        for user in self._users.get(answered.call_id, set()) - {answered.user}:
+            call = self._calls[user, answered.call_id]
+            if call.stage < Stage.CONNECTED and not call.outward and not call.elsewhere:
+                lost.append(replace(call, elsewhere=True, seen_at=now))
+                self._calls[user, call.call_id] = lost[-1]
+        return tuple(sorted(lost, key=lambda call: call.user))
+
+    def _keep(self, call: Call) -> None:
+        key = (call.user, call.call_id)
+        self._calls[key] = call
+        self._calls.move_to_end(key)
+        if call.over:
+            self._over.setdefault(key, call.seen_at)
+        self._users.setdefault(call.call_id, set()).add(call.user)
+        while len(self._calls) > self._capacity:
+            self._drop(next(iter(self._calls)))
+
+    def _forget_old(self, now: float) -> None:
+        while self._over and now - next(iter(self._over.values())) >= FINISHED_FOR:
+            self._drop(next(iter(self._over)))
+        while self._calls and now - next(iter(self._calls.values())).seen_at >= LONGEST_CALL:
+            self._drop(next(iter(self._calls)))
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        del self._calls[key]
+        self._over.pop(key, None)
+        users = self._users[key[1]]
+        users.discard(key[0])
+        if not users:
+            del self._users[key[1]]
+
+
+def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
+    """Merge an event into what is known; an ended call learns nothing that could reopen it."""
+    stage = max(call.stage, _STAGES[data.state])
+    return replace(
+        call,
+        stage=stage,
+        direction=call.direction if data.direction == "unknown" else data.direction,
+        outward=call.outward or data.direction == "out" or data.state in _OUTWARD,
+        caller=_better(call.caller, data.caller),
+        called=_better(call.called, data.called),
+        group=data.group or call.group,
+        event_id=event_id,
+        received_at=data.received_at,
+        replayed=data.replayed,
+        elsewhere=call.elsewhere and stage != Stage.CONNECTED,
+        talked=call.talked or stage == Stage.CONNECTED,
+        seen_at=now,
+    )
+
+
+def _better(known: Party, told: Party) -> Party:
+    """Keep what is known where an event says less; a name may come later than its number."""
+    if not told.number and not told.e164 and told.kind in ("unknown", "withheld") and known.number:
+        return known
+    if told == _NOBODY:
+        return known
+    same = (told.number, told.e164) == (known.number, known.e164)
+    return told.model_copy(update={"name": known.name}) if same and not told.name else told
+
+
+def _answers(before: Call, call: Call) -> bool:
+    return before.stage < Stage.CONNECTED and call.stage == Stage.CONNECTED and not call.outward
+
+
+def _due(before: Call, call: Call) -> tuple[Trigger, ...]:
+    """Say which triggers an event calls for: new ones, and earlier ones it tells more about."""
+    if before.over:
+        return ()
+    if call.over:
+        return ("ended",)
+    reached = _reached(call)
+    if before.other_party != call.other_party:
+        return reached
+    return tuple(trigger for trigger in reached if trigger not in before.answered)
+
+
+def _reached(call: Call) -> tuple[Trigger, ...]:
+    if call.stage < Stage.RINGING:
+        return ()
+    if call.outward:
+        return ("outgoing",)
+    return ("ringing", "connected") if call.stage == Stage.CONNECTED else ("ringing",)

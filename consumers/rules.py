@@ -1,0 +1,193 @@
+"""Whether a call may open something for a user, and if not, why.
+
+Pure. Every "no" has a stable code; `why` turns it into a sentence.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from bus.events import Party
+from consumers.caller_settings import CallerSettings, RuleSettings
+from consumers.calls import Call, Stage, Trigger
+from consumers.hours import Hours, HoursRefused, read_hours
+from starface.users import Action, User
+
+log = logging.getLogger(__name__)
+
+Refusal = Literal[
+    "interface-off", "own-dialling", "answered-elsewhere", "ended", "too-old", "not-answered-here",
+    "opens-later", "not-chosen", "do-not-disturb", "quiet-hours", "too-many", "already-opened",
+    "internal-ignored", "internal-notified", "withheld", "no-number",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What else counts when a rule is applied."""
+
+    now: datetime  # local time with its zone
+    own_dialling: bool = False
+    pops_in_last_minute: int = 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done: look somebody up, open, or neither and why."""
+
+    party: Party
+    action: Action
+    rule: str  # name of the rule that decided, or "user"
+    refusal: Refusal | None = None
+    look_up: bool = False
+    internal: bool = False
+
+
+def judge(
+    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Circumstances
+) -> Verdict:
+    """Decide about one trigger of one call."""
+    rule = _rule(user, call, settings, told.now)
+    action = rule.action if rule is not None and rule.action is not None else user.action
+    name = rule.name if rule is not None else "user"
+    party = call.other_party
+    if not user.on:
+        return Verdict(party, action, name, "interface-off")
+    if told.own_dialling and not call.outward:
+        return Verdict(party, action, name, "own-dialling")
+    internal = call.direction == "internal" or party.kind == "internal"
+    refusal = _party_refusal(user, party, internal=internal)
+    return Verdict(
+        party,
+        action,
+        name,
+        refusal or _moment_refusal(user, call, trigger, settings, told),
+        look_up=refusal is None and party.e164 is not None,
+        internal=internal,
+    )
+
+
+def _party_refusal(user: User, party: Party, *, internal: bool) -> Refusal | None:
+    if internal:
+        refusals: dict[str, Refusal] = {
+            "ignore": "internal-ignored",
+            "notify": "internal-notified",
+        }
+        return refusals.get(user.internal)
+    if party.kind == "withheld":
+        return "withheld"
+    return None if party.e164 else "no-number"
+
+
+def _moment_refusal(
+    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Circumstances
+) -> Refusal | None:
+    if call.elsewhere:
+        return "answered-elsewhere"
+    if call.over and trigger != "ended":
+        return "ended"
+    if _too_old(call, settings, told.now):
+        return "too-old"
+    if trigger == "ended" and call.group and not call.talked:
+        return "not-answered-here"
+    if not _chosen(user, call, trigger):
+        later = trigger == "ringing" and {"connected", "ended"} & set(user.triggers)
+        return "opens-later" if later else "not-chosen"
+    wishes = Wishes.of(user)
+    if wishes.undisturbed(told.now):
+        return "do-not-disturb"
+    if any(hours.hold(told.now) for hours in wishes.hours_or(settings.quiet_hours)):
+        return "quiet-hours"
+    if trigger in call.opened:
+        return "already-opened"
+    if told.pops_in_last_minute >= settings.pops_per_minute:
+        return "too-many"
+    return None
+
+
+def _chosen(user: User, call: Call, trigger: Trigger) -> bool:
+    """Tell whether the user wants it; who missed the ringing gets it when the call is there."""
+    if trigger == "ringing" and call.stage == Stage.CONNECTED and "connected" in user.triggers:
+        return False
+    return trigger in user.triggers
+
+
+def _too_old(call: Call, settings: CallerSettings, now: datetime) -> bool:
+    if call.replayed and call.stage >= Stage.CONNECTED:
+        return True
+    if call.received_at is None:
+        return False
+    age = (now - call.received_at).total_seconds()
+    return age > settings.max_age + settings.clock_tolerance
+
+
+def _rule(user: User, call: Call, settings: CallerSettings, now: datetime) -> RuleSettings | None:
+    return next((rule for rule in settings.rules if _fits(rule, user, call, now)), None)
+
+
+def _fits(rule: RuleSettings, user: User, call: Call, now: datetime) -> bool:
+    called = {call.called.number, call.called.e164 or ""} - {""}
+    return (
+        (not rule.users or user.login in rule.users)
+        and (not rule.groups or call.group in rule.groups)
+        and (not rule.called or not called.isdisjoint(rule.called))
+        and (rule.hours is None or read_hours(rule.hours).hold(now))
+    )
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user prefers beyond action and trigger."""
+
+    do_not_disturb: bool | datetime = False
+    quiet_hours: tuple[Hours, ...] | None = None  # None: the office's
+    delay: float | None = None  # seconds; None: the office's
+
+    @classmethod
+    def of(cls, user: User) -> "Wishes":
+        """Read a user's preferences; what cannot be read counts as not said."""
+        told = user.preferences
+        return cls(
+            _disturbance(told.get("do_not_disturb")),
+            _quiet(told.get("quiet_hours")),
+            _seconds(told.get("delay")),
+        )
+
+    def undisturbed(self, now: datetime) -> bool:
+        """Tell whether the user wants to be left alone."""
+        if isinstance(self.do_not_disturb, datetime):
+            return now < self.do_not_disturb
+        return self.do_not_disturb
+
+    def hours_or(self, office: tuple[str, ...]) -> tuple[Hours, ...]:
+        """Return the user's quiet hours, or the office's."""
+        if self.quiet_hours is not None:
+            return self.quiet_hours
+        return tuple(read_hours(hours) for hours in office)
+
+
+def _disturbance(told: Any) -> bool | datetime:
+    if isinstance(told, str):
+        try:
+            return datetime.fromisoformat(told).astimezone()
+        except ValueError:
+            return told.strip().lower() in ("on", "true", "yes")
+    return bool(told)
+
+
+def _quiet(told: Any) -> tuple[Hours, ...] | None:
+    if told is None:
+        return None
+    spans = [told] if isinstance(told, str) else told if isinstance(told, list) else []
+    try:
+        return tuple(read_hours(str(span)) for span in spans)
+    except HoursRefused:
+        log.warning("quiet hours of a user cannot be read, the office's count")
+        return None
+
+
+def _seconds(told: Any) -> float | None:
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        return None
+    return min(max(float(told), 0.0), 20.0)

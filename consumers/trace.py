@@ -1,0 +1,169 @@
+"""The story of each call: what came in, what was made of it, and why something opened or not."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bus.events import TraceStep
+from bus.process import private_file
+
+_PREFIX = "traces-"
+_MOST_STEPS = 200  # of one call
+_STEPS = TypeAdapter(tuple[TraceStep, ...])
+_COLUMNS = "user, call_id, started, changed, number, e164, name, opens, reason, steps"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS stories (user TEXT, call_id TEXT, started REAL NOT NULL,
+    changed REAL NOT NULL, number TEXT NOT NULL, e164 TEXT NOT NULL, name TEXT NOT NULL,
+    opens TEXT NOT NULL, reason TEXT NOT NULL, steps TEXT NOT NULL,
+    PRIMARY KEY (user, call_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS stories_changed ON stories (changed);
+CREATE INDEX IF NOT EXISTS stories_user ON stories (user, changed);
+CREATE INDEX IF NOT EXISTS stories_call ON stories (call_id);
+CREATE INDEX IF NOT EXISTS stories_e164 ON stories (e164);
+"""
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that is known of one call of one user."""
+
+    user: str
+    call_id: str
+    started: datetime
+    changed: datetime
+    number: str
+    e164: str
+    name: str
+    opens: str
+    reason: str
+    steps: tuple[TraceStep, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose call a step belongs to, and the number and name it is found by."""
+
+    user: str
+    call_id: str
+    number: str = ""
+    e164: str = ""
+    name: str = ""
+
+
+def path_of(data_folder: Path, account: str) -> Path:
+    """Return the file of one process's stories."""
+    return data_folder / f"{_PREFIX}{account}.db"
+
+
+class Traces:
+    """The stories of one process in one SQLite file; may be used from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(
+            private_file(path), isolation_level=None, timeout=5, check_same_thread=False
+        )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA secure_delete = ON")
+        self._db.executescript(_SCHEMA)
+
+    def add(
+        self,
+        subject: Subject,
+        steps: Iterable[TraceStep],
+        now: float,
+        *,
+        opens: str = "",
+        reason: str = "",
+    ) -> None:
+        """Go on with a story, or begin it; an empty value keeps what is known."""
+        fresh = [step.model_dump(mode="json") for step in steps]
+        key = (subject.user, subject.call_id)
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            row = self._db.execute(
+                "SELECT started, number, e164, name, opens, reason, steps FROM stories"
+                " WHERE user = ? AND call_id = ?",
+                key,
+            ).fetchone() or (now, "", "", "", "nothing", "", "[]")
+            told = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
+            self._db.execute(
+                "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *key, row[0], now, subject.number or row[1], subject.e164 or row[2],
+                    subject.name or row[3], opens or row[4], reason or row[5],
+                    json.dumps(told, ensure_ascii=False),
+                ),
+            )  # fmt: skip
+            self._db.execute("COMMIT")
+
+    def forget_before(self, moment: float) -> int:
+        """Drop stories that are older than the office keeps them."""
+        with self._lock:
+            return self._db.execute("DELETE FROM stories WHERE changed < ?", (moment,)).rowcount
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+
+def find(
+    data_folder: Path, *, user: str | None = None, call_id: str | None = None, last: int = 1
+) -> list[Story]:
+    """Return stories of all processes, the newest first: of a call, of a user, or the last."""
+    clauses, values = ["1"], []
+    for column, value in (("user", user), ("call_id", call_id)):
+        if value is not None:
+            clauses.append(f"{column} = ?")
+            values.append(value)
+    rows: list[tuple[Any, ...]] = []
+    for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
+        rows += _read(path, " AND ".join(clauses), values, last)
+    rows.sort(key=lambda row: row[3], reverse=True)
+    return [_story(row) for row in rows[:last]]
+
+
+def erase(data_folder: Path, e164: str) -> int:
+    """Erase every story about a number, from the write-ahead logs too."""
+    erased = 0
+    for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
+        db = sqlite3.connect(path, isolation_level=None, timeout=5)
+        try:
+            db.execute("PRAGMA secure_delete = ON")
+            erased += db.execute(
+                "DELETE FROM stories WHERE e164 = ? OR number = ?", (e164, e164)
+            ).rowcount
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            db.close()
+    return erased
+
+
+def _read(path: Path, where: str, values: list[str], last: int) -> list[tuple[Any, ...]]:
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
+    try:
+        return db.execute(
+            f"SELECT {_COLUMNS} FROM stories WHERE {where} ORDER BY changed DESC LIMIT ?",  # noqa: S608
+            [*values, last],
+        ).fetchall()
+    finally:
+        db.close()
+
+
+def _story(row: tuple[Any, ...]) -> Story:
+    started, changed = (datetime.fromtimestamp(row[place], UTC) for place in (2, 3))
+    return Story(
+        row[0], row[1], started, changed, row[4], row[5], row[6], row[7], row[8],
+        _STEPS.validate_json(row[9]),
+    )  # fmt: skip
