@@ -46,6 +46,7 @@ class _Candidate(NamedTuple):
     digits: str  # behind the plus
     sure: bool = True  # False: only as a valid number
     short: str = ""
+    how: tuple[Step, ...] = ()  # what was done to the digits
 
 
 def read(text: Spelled, profile: NumberProfile, at_home: bool, tell: Trail) -> Read:
@@ -113,6 +114,8 @@ def _best(
         number = number_plan.number_after_plus(one.digits)
         if only and (number is None or number.country_code not in only):
             continue
+        for step in one.how:
+            tell(step)
         verdict = _verdict(one, number, text.vanity)
         e164 = number_plan.e164(number) if number else ""
         tell(Step(verdict, {"reading": one.reading, "e164": e164, "digits": one.digits}))
@@ -152,18 +155,20 @@ def _international(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate
     prefixes = [""] if text.plus else list(dict.fromkeys((profile.international_prefix, "00")))
     for prefix in prefixes:
         if text.digits.startswith(prefix) and len(text.digits) > len(prefix):
-            for digits in _without_trunk_zero(text, len(prefix)):
-                yield _Candidate("international", digits)
+            plus = (Step("prefix", {"prefix": prefix}),) if prefix else ()
+            for digits, zero in _without_trunk_zero(text, len(prefix)):
+                yield _Candidate("international", digits, how=plus + zero)
 
 
-def _without_trunk_zero(text: Spelled, skip: int) -> Iterator[str]:
+def _without_trunk_zero(text: Spelled, skip: int) -> Iterator[tuple[str, tuple[Step, ...]]]:
     """Give the digits behind the prefix, those without a bracketed (0) first; in Italy last."""
     code = text.head[skip:]
     whole = text.digits[skip:]
     if not text.bare or not code.isdigit() or int(code) not in COUNTRY_CODE_TO_REGION_CODE:
-        yield whole
+        yield whole, ()
         return
-    ways = [text.bare[skip:], whole]
+    dropped = Step("trunk-zero", {"code": code})
+    ways: list[tuple[str, tuple[Step, ...]]] = [(text.bare[skip:], (dropped,)), (whole, ())]
     yield from reversed(ways) if code == "39" else ways
 
 
@@ -177,7 +182,8 @@ def _national(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
     elif digits.startswith(own.trunk):
         rest = digits.removeprefix(own.trunk)
         if not rest.startswith("0"):
-            yield _Candidate("national", f"{own.code}{rest}")
+            step = Step("trunk", {"trunk": own.trunk, "code": str(own.code)})
+            yield _Candidate("national", f"{own.code}{rest}", how=(step,))
 
 
 def _local(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
@@ -186,17 +192,19 @@ def _local(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
     if not profile.area_code or looks_whole or not 3 <= len(digits) <= _LONGEST_LOCAL:
         return
     if not digits.startswith("0"):
-        yield _Candidate("local", f"{own.code}{profile.area_code}{digits}")
+        whole = f"{own.code}{profile.area_code}{digits}"
+        values = {"code": str(own.code), "area_code": profile.area_code}
+        yield _Candidate("local", whole, how=(Step("area-code", values),))
 
 
 def _without_plus(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]:
     skip = 1 if text.digits.startswith("0") else 0  # one zero of a lost 00
     own = str(number_plan.plan(profile.country).code)
-    for digits in _without_trunk_zero(text, skip):
+    for digits, zero in _without_trunk_zero(text, skip):
         if digits.startswith(own) and len(digits) >= _OWN_CODE_FROM:
-            yield _Candidate("country-code", digits)
+            yield _Candidate("country-code", digits, how=zero)
         elif not digits.startswith("0") and len(digits) >= _FOREIGN_CODE_FROM:
-            yield _Candidate("country-code", digits, sure=False)
+            yield _Candidate("country-code", digits, sure=False, how=zero)
 
 
 def _behind_outside_line(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]:
@@ -213,7 +221,8 @@ def _behind_outside_line(text: Spelled, profile: NumberProfile) -> Iterator[_Can
     inside = profile.model_copy(update={"outside_line": ""})
     for one in _candidates(rest, inside, at_home=True):
         if one.reading != "local" or len(rest.digits) <= _LONGEST_LOCAL_BEHIND_LINE:
-            yield one._replace(reading="outside-line")
+            step = Step("outside-line", {"line": line})
+            yield one._replace(reading="outside-line", how=(step, *one.how))
 
 
 def _is_two(text: Spelled, profile: NumberProfile) -> bool:

@@ -102,6 +102,26 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{digits} steht in den Einstellungen als eigene Nebenstelle.",
         "{digits} is named in the settings as an extension of the own telephone system.",
     ),
+    "prefix": (
+        "{prefix} vorn steht für das Plus, dahinter folgt die Landesvorwahl.",
+        "{prefix} in front stands for the plus; a country code follows.",
+    ),
+    "trunk-zero": (
+        "Die (0) hinter der Landesvorwahl +{code} gilt nur im Land selbst und fällt weg.",
+        "The (0) behind the country code +{code} is only for calls within the country: dropped.",
+    ),
+    "trunk": (
+        "{trunk} vorn steht im eigenen Land anstelle der Landesvorwahl +{code}.",
+        "{trunk} in front stands for the own country code +{code}.",
+    ),
+    "area-code": (
+        "Davor kommen die Landesvorwahl +{code} und die Ortsvorwahl {area_code} des Standorts.",
+        "The country code +{code} and the area code {area_code} of the site go in front.",
+    ),
+    "outside-line": (
+        "{line} vorn könnte die Amtsholung sein und wird weggelassen.",
+        "{line} in front could be the outside line and is left out.",
+    ),
     "valid": (
         "{reading}: {e164} ist eine gültige Nummer. Das zählt.",
         "{reading}: {e164} is a valid number. That counts.",

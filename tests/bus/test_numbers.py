@@ -487,6 +487,7 @@ def test_the_explanation_says_which_readings_failed_and_which_one_counted():
     assert codes == [
         ("received", None),
         ("spelled", None),
+        ("area-code", None),
         ("valid", "local"),
         ("result-e164", None),
     ]

@@ -54,6 +54,8 @@ def test_a_number_is_explained_step_by_step_in_the_language_of_the_site(run, sit
     assert result.stdout.splitlines() == [
         "Erhalten: «0041 (0)44 520 67 89».",
         "Ohne Schreibweise bleibt 00410445206789.",
+        "00 vorn steht für das Plus, dahinter folgt die Landesvorwahl.",
+        "Die (0) hinter der Landesvorwahl +41 gilt nur im Land selbst und fällt weg.",
         "Als internationale Nummer: +41445206789 ist eine gültige Nummer. Das zählt.",
         "Ergebnis: eine externe Nummer, +41445206789.",
         "Gewählt würde: 00445206789",
@@ -84,6 +86,7 @@ def test_machines_get_json(run, site):
     assert [step["code"] for step in told["steps"]] == [
         "received",
         "spelled",
+        "trunk",
         "valid",
         "result-e164",
     ]
