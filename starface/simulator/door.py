@@ -21,14 +21,14 @@ _CHANNEL = "starface.simulator.channel"
 _STEP = 0.5  # seconds
 
 
-class _Task(WSGITask):
+class _Task(WSGITask):  # type: ignore[misc]
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[_CHANNEL] = self.channel
         return environ
 
 
-class _Channel(HTTPChannel):
+class _Channel(HTTPChannel):  # type: ignore[misc]
     task_class = _Task
 
 
@@ -84,7 +84,7 @@ class Door:
         )
         for server in self._servers():
             server.channel_class = _Channel
-            self.port = int(server.effective_port)
+            self.port = int(server.getsockname()[1])
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 

@@ -7,7 +7,7 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -36,7 +36,7 @@ class Heard:
 
     @property
     def state(self) -> str:
-        return str(self.params[0]["state"])
+        return str(self.params[0].get("state", self.method.rpartition(".")[2]))
 
     @property
     def call(self) -> dict[str, Any]:
@@ -51,6 +51,11 @@ class Receiver:
     port: int = 0
     status: int = 200
     heard: list[Heard] = field(default_factory=list)
+    answers: threading.Event = field(default_factory=threading.Event)
+    """Cleared: notifications are taken, and not answered."""
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     @property
     def states(self) -> list[str]:
@@ -74,13 +79,17 @@ def listening() -> Iterator[Receiver]:
             query = parse_qs(url.query)
             told = (url.path, query, url.query, body, str(method), params)
             receiver.heard.append(Heard(*told))
+            receiver.answers.wait(5)
             self.send_response(receiver.status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None: ...  # the simulator may have hung up
+
+    with Server(("127.0.0.1", 0), Answer) as server:
         receiver.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -130,6 +139,26 @@ class PlainClient:
         assert self.call(f"ucp.{version}.requests.connection.login") is True
         service = f"ucp.{version}.events.call"
         assert self.call(f"ucp.{version}.requests.service.subscribeEvents", service) is True
+
+
+class Scene(NamedTuple):
+    simulator: Simulator
+    heard: Receiver
+    anna: PlainClient
+
+    def states(self, count: int) -> list[str]:
+        """Wait for so many notifications; return the states told, in order."""
+        return [each.state for each in self.heard.wait_for(count)]
+
+
+@contextmanager
+def anna_listens(version: str = "v22", **switches: Any) -> Iterator[Scene]:
+    """Let 0011 be logged in and subscribed at a simulator with these switches."""
+    with listening() as receiver, Simulator() as simulator:
+        simulator.set(**({"speed": 100} | switches))
+        with PlainClient(simulator, receiver) as anna:
+            anna.log_in(version)
+            yield Scene(simulator, receiver, anna)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 5) -> None:

@@ -1,0 +1,233 @@
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from starface.simulator.switches import Switches
+from starface.simulator.wording import number_as_told
+from tests.starface.simulator_fixtures import PREFIX, TOKEN_0011, anna_listens, wait_until
+
+
+@pytest.mark.parametrize(
+    ("number_format", "swiss", "german"),
+    [
+        ("00", "0041441234567", "00493023125123"),
+        ("+", "+41441234567", "+493023125123"),
+        ("national", "0441234567", "00493023125123"),
+        ("withheld", "", ""),
+    ],
+)
+def test_external_numbers_are_told_in_the_format_that_is_set(
+    number_format: str, swiss: str, german: str
+) -> None:
+    switches = Switches.model_validate({"number_format": number_format})
+
+    assert number_as_told("+41441234567", switches) == swiss
+    assert number_as_told("+493023125123", switches) == german
+    assert number_as_told("12", switches) == "12"
+    assert number_as_told("anonymous", switches) == "anonymous"
+
+
+def test_an_italian_number_keeps_its_zero() -> None:
+    switches = Switches(number_format="national", country="39")
+
+    assert number_as_told("+390612345678", switches) == "0612345678"
+
+
+@pytest.mark.parametrize(
+    ("switches", "states"),
+    [
+        ({"first_event": "none"}, ["RINGING", "HANGUP"]),
+        ({"first_event": "empty"}, ["", "RINGING", "HANGUP"]),
+        ({"repeat": 2}, ["INCOMING", "INCOMING", "RINGING", "RINGING", "HANGUP", "HANGUP"]),
+        ({"order": "swapped"}, ["RINGING", "INCOMING", "HANGUP"]),
+        ({"drop_states": "RINGING"}, ["INCOMING", "HANGUP"]),
+        ({"drop_every": 2}, ["INCOMING", "HANGUP"]),
+        ({"lower_case": True}, ["incoming", "ringing", "hangup"]),
+        ({"details_late": True}, ["INCOMING", "RINGING", "RINGING", "HANGUP"]),
+    ],
+)
+def test_the_line_has_the_habits_that_are_set(switches: dict[str, Any], states: list[str]) -> None:
+    with anna_listens(**switches) as scene:
+        scene.simulator.hang_up(scene.simulator.ring("0011", "+41441234567"))
+
+        assert scene.states(len(states)) == states
+
+
+def test_a_rejected_call_may_not_be_told_at_all() -> None:
+    with anna_listens(rejected_told=False) as scene:
+        scene.simulator.run("incoming-rejected", user="0011")
+        scene.simulator.ring("0011")
+
+        assert scene.states(2) == ["INCOMING", "RINGING"]
+
+
+def test_the_first_event_may_be_complete() -> None:
+    with anna_listens(first_event="complete") as scene:
+        scene.simulator.ring("0011", "+41441234567")
+
+        assert scene.heard.wait_for(1)[0].call["callerNumber"] == "0041441234567"
+
+
+def test_details_may_come_late() -> None:
+    with anna_listens(details_late=True) as scene:
+        scene.simulator.ring("0011", "+41441234567")
+
+        told = [each.call["callerNumber"] for each in scene.heard.wait_for(3)]
+        assert told == ["", "", "0041441234567"]
+
+
+@pytest.mark.parametrize(
+    ("version", "switch", "spelling"),
+    [
+        ("v22", "auto", "groupID"),
+        ("v30", "auto", "groupId"),
+        ("v22", "groupId", "groupId"),
+        ("v30", "groupID", "groupID"),
+    ],
+)
+def test_the_group_is_spelt_as_set(version: str, switch: str, spelling: str) -> None:
+    with anna_listens(version, group_member=switch) as scene:
+        scene.simulator.ring_group("7")
+
+        assert scene.heard.wait_for(1)[0].call[spelling] == "7"
+
+
+@pytest.mark.parametrize(
+    ("switch", "form"),
+    [
+        ("local", r"<timestamp:dateTime.iso8601>\d{8}T\d\d:\d\d:\d\d"),
+        ("utc", r"<timestamp:dateTime.iso8601>\d{8}T\d\d:\d\d:\d\d"),
+        ("string", r"<timestamp:string>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
+    ],
+)
+def test_the_time_is_told_as_set(switch: str, form: str) -> None:
+    with anna_listens(timestamp=switch, time_zone="Asia/Tokyo") as scene:
+        scene.simulator.ring("0011")
+
+        body = scene.heard.wait_for(1)[0].body.decode()
+        member = re.sub(r"<name>(\w+)</name><value><([\w.]+)>", r"<\1:\2>", body)
+        assert re.search(form, member)
+        digits = re.sub(r"\D", "", str(scene.heard.heard[0].call["timestamp"]))[:14]
+        told = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        hours = round((told - datetime.now(UTC)).total_seconds() / 3600)
+        assert hours == (9 if switch == "local" else 0)
+
+
+def test_values_may_be_bare() -> None:
+    with anna_listens(bare_values=True) as scene:
+        scene.simulator.ring("0011", "+41441234567", "Jörg & Söhne")
+
+        ringing = scene.heard.wait_for(2)[1]
+        assert b"<string>" not in ringing.body
+        assert ringing.call["callerName"] == "Jörg & Söhne"
+
+
+def test_there_may_be_members_nobody_knows() -> None:
+    with anna_listens(extra_members=True) as scene:
+        scene.simulator.ring("0011")
+
+        assert scene.heard.wait_for(1)[0].call["accountId"] == 4711
+
+
+@pytest.mark.parametrize(
+    ("switch", "states"),
+    [("connected", ["CONNECTED", "CONNECTED"]), ("same", ["CONNECTED", "PARKED"])],
+)
+def test_v22_hears_of_a_held_call_by_switch(switch: str, states: list[str]) -> None:
+    with anna_listens(v22_special_states=switch) as scene:
+        call_id = scene.simulator.ring("0011")
+        scene.simulator.answer(call_id)
+        scene.simulator.pbx.hold(call_id, "0011")
+
+        assert scene.states(4)[2:] == states
+
+
+@pytest.mark.parametrize(
+    ("switches", "query"),
+    [
+        ({}, f"{PREFIX}user=0011&{PREFIX}auth={TOKEN_0011}"),
+        (
+            {"callback_auth": "percent"},
+            f"{PREFIX}user=0011&{PREFIX}auth={TOKEN_0011.replace(':', '%3A')}",
+        ),
+        (
+            {"callback_user": "underscores", "callback_auth": "none"},
+            "de_vertico_starface_user=0011",
+        ),
+        ({"callback_user": "none", "callback_auth": "none"}, ""),
+    ],
+)
+def test_the_query_of_a_callback_is_written_as_set(switches: dict[str, Any], query: str) -> None:
+    with anna_listens(**switches) as scene:
+        scene.simulator.ring("0011")
+
+        assert scene.heard.wait_for(1)[0].raw_query == query
+
+
+def test_every_attempt_to_tell_is_on_record() -> None:
+    with anna_listens() as scene:
+        scene.heard.status = 503
+        scene.simulator.ring("0011")
+
+        wait_until(lambda: len(scene.simulator.notifications) == 2)
+        told = [(each.state, each.status, each.user) for each in scene.simulator.notifications]
+        assert told == [("INCOMING", 503, "0011"), ("RINGING", 503, "0011")]
+
+
+def test_a_failed_callback_is_repeated_as_often_as_set() -> None:
+    with anna_listens(retries=2, retry_after=0, drop_states="RINGING") as scene:
+        scene.heard.status = 500
+        scene.simulator.ring("0011")
+
+        wait_until(lambda: len(scene.simulator.notifications) == 3)
+        assert [each.attempt for each in scene.simulator.notifications] == [1, 2, 3]
+        assert len(scene.simulator.sessions) == 1
+
+
+def test_a_failed_callback_may_end_the_session() -> None:
+    with anna_listens(on_failure="drop") as scene:
+        scene.heard.status = 404
+        scene.simulator.ring("0011")
+
+        wait_until(lambda: scene.simulator.sessions == [])
+        assert scene.anna.v22("connection.keepAlive") is False
+
+
+def test_a_receiver_that_never_answers_costs_the_time_that_is_set() -> None:
+    with anna_listens(callback_seconds=0.1, drop_states="RINGING") as scene:
+        scene.heard.answers.clear()
+        scene.simulator.ring("0011")
+
+        wait_until(lambda: len(scene.simulator.notifications) == 1)
+        [attempt] = scene.simulator.notifications
+        scene.heard.answers.set()
+        assert attempt.error == "TimeoutError"
+        assert 0.1 <= attempt.seconds < 1
+
+
+def test_a_session_is_told_one_thing_after_the_other() -> None:
+    with anna_listens() as scene:
+        scene.heard.answers.clear()
+        scene.simulator.ring("0011")
+        wait_until(lambda: len(scene.heard.heard) == 1)
+
+        assert scene.heard.states == ["INCOMING"]
+        assert not scene.simulator.idle()
+        scene.heard.answers.set()
+        assert scene.states(2) == ["INCOMING", "RINGING"]
+
+
+def test_a_half_open_session_looks_well_and_hears_nothing() -> None:
+    with anna_listens() as scene:
+        scene.simulator.deafen("0011")
+        call_id = scene.simulator.ring("0011")
+        wait_until(scene.simulator.idle)
+
+        assert scene.heard.heard == []
+        assert scene.anna.v22("connection.keepAlive") is True
+        assert scene.anna.v22("call.getCallIds") == [call_id]
+        scene.anna.log_in()
+        scene.simulator.hang_up(call_id)
+        assert scene.states(1) == ["HANGUP"]
