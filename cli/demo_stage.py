@@ -92,10 +92,9 @@ class Stage:
         self.close()
 
     def close(self) -> None:
-        """End everything, the processes before the broker."""
+        """End everything, the processes before the PBX and the broker."""
         for process in reversed(self._processes):
             process.terminate()
-        for process in self._processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_PATIENCE)
             if process.poll() is None:
@@ -182,5 +181,10 @@ def demo_values(ports: Ports) -> dict[str, dict[str, Any]]:
             "listen": [f"127.0.0.1:{ports.gateway}", f"127.0.0.1:{ports.gateway_tls}"],
             "operations": f"127.0.0.1:{ports.operations}",
         },
-        "panel": {"listen": f"127.0.0.1:{ports.panel}"},
+        "caller": {
+            "matter": "https://cases.example/matters/{id}",
+            "dossier": "https://cases.example/dossiers/{id}",
+            "card": "https://cases.example/contacts/{id}",
+            "new_contact": "https://cases.example/contacts/new?number={e164}",
+        },
     }

@@ -1,0 +1,63 @@
+"""What a newcomer sees: the demo, as a process, on ports of its own."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.journeys.ports import free_range
+
+STEPS = (
+    "the stand-in STARFACE answers",
+    "process gateway is online",
+    "process sessions is online",
+    "process caller is online",
+    "process dial is online",
+    "Anna Beispiel (0011) is logged in",
+    "Bernd Muster (0012) is logged in",
+    "rings at Anna Beispiel",
+    "opens the matter",
+    "Anna Beispiel answers",
+    "the call ends",
+    "rings at Bernd Muster",
+    "nothing opens on a guess",
+    "the caller gives up",
+    "STARFACE takes the call",
+    "own phone rings",
+    "she lifts",
+    "they talk",
+    "the call is over",
+)
+
+
+def _demo(folder: Path, ports: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "demo", "--once", "--folder", str(folder / "demo")],
+        env=os.environ | {"DEMO_PORTS": str(ports)},
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+
+
+def test_the_demo_shows_every_step_and_ends(tmp_path: Path) -> None:
+    shown = _demo(tmp_path, free_range(7))
+
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    lines = [line for line in shown.stdout.splitlines() if re.match(r"  ok +\d+ ms  ", line)]
+    assert len(lines) == len(STEPS)
+    assert [step for step, line in zip(STEPS, lines, strict=True) if step not in line] == []
+    assert "\x1b" not in shown.stdout
+
+
+def test_a_taken_port_is_named_with_its_process_and_the_way_out(tmp_path: Path) -> None:
+    ports = free_range(7)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports))
+        taken.listen()
+
+        shown = _demo(tmp_path, ports)
+
+    assert shown.returncode == 1
+    assert f"port {ports} (gateway) is taken by process {os.getpid()}" in shown.stderr
+    assert "DEMO_PORTS=" in shown.stderr
