@@ -182,6 +182,8 @@ def _says_withheld(signs: str) -> bool:
 
 
 def _without_endings(signs: str) -> Spelled:
+    if not re.search(r"[A-Za-z]", signs):
+        return _only_number(signs)
     if ending := _DIRECT_DIAL.fullmatch(signs):
         stem = re.sub(r"[-/ ] ?0 *$", "", ending["main"])
         main = _only_number(ending["main"])
