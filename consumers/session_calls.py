@@ -84,6 +84,12 @@ class HeardCalls:
         )
 
 
+def is_news(told: CallState, gap: Gap) -> bool:
+    """Tell whether a running call has a state that we have not heard."""
+    heard = gap.running.get(told.id)
+    return bool(told.state) and (heard is None or heard.pbx_state.strip().upper() != told.state)
+
+
 def running_struct(told: CallState) -> Struct:
     """Return a running call as the PBX would have told it."""
     return {
@@ -102,17 +108,18 @@ def ended_structs(
     gap: Gap, still: Collection[str], entries: Iterable[CallListEntry]
 ) -> list[Struct]:
     """Return the calls that ended while we heard nothing, oldest first."""
-    listed = [entry for entry in entries if _is_news(entry, gap, still)]
+    listed = [entry for entry in entries if _is_missed(entry, gap, still)]
     told = {entry.id for entry in listed}
     unlisted = [
         call
         for call_id, call in gap.running.items()
         if call_id not in told and call_id not in still
     ]
-    return [*map(_hung_up, unlisted), *map(_listed, listed)]
+    past = [struct for entry in listed for struct in _listed(entry)]
+    return [*map(_hung_up, unlisted), *past]
 
 
-def _is_news(entry: CallListEntry, gap: Gap, still: Collection[str]) -> bool:
+def _is_missed(entry: CallListEntry, gap: Gap, still: Collection[str]) -> bool:
     if entry.id:
         return entry.id not in gap.ended and entry.id not in still
     started = entry.started_at
@@ -131,13 +138,11 @@ def _hung_up(call: CallData) -> Struct:
     }
 
 
-def _listed(entry: CallListEntry) -> Struct:
+def _listed(entry: CallListEntry) -> list[Struct]:
+    """Return the end of a past call, and before it that it was answered, if it was."""
     inbound = entry.direction.upper() == "INBOUND"
-    ended = entry.started_at and entry.started_at + timedelta(seconds=max(0, entry.duration))
-    return {
+    parties: Struct = {
         "id": entry.id or _made_id(entry),
-        "state": "HANGUP",
-        **({"timestamp": wire.utc(ended)} if ended else {}),
         "callerNumber": entry.caller_number,
         "callerName": entry.call_description if inbound else "",
         "calledNumber": entry.called_number,
@@ -145,9 +150,14 @@ def _listed(entry: CallListEntry) -> Struct:
         "groupId": entry.group,
         "direction": entry.direction,
         "result": entry.result,
-        "duration": entry.duration,
-        **({"startTime": wire.utc(entry.started_at)} if entry.started_at else {}),
     }
+    started = entry.started_at
+    ended = started and started + timedelta(seconds=max(0, entry.duration))
+    states = [("CONNECTED", started)] if entry.result.upper() == "ANSWERED" else []
+    return [
+        {**parties, "state": state, **({"timestamp": wire.utc(at)} if at else {})}
+        for state, at in (*states, ("HANGUP", ended))
+    ]
 
 
 def _made_id(entry: CallListEntry) -> str:

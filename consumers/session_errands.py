@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from consumers.session_callback import RESYNC, Gateway, NotTaken, Proof, locally, prove
-from consumers.session_calls import MARGIN, Gap, ended_structs, running_struct
+from consumers.session_calls import MARGIN, Gap, ended_structs, is_news, running_struct
 from consumers.session_faults import Phase, code_of
 from starface.callback import callback_path
 from starface.client import (
@@ -193,7 +193,7 @@ class Errands:
             ids = pbx.call_ids()
             states = [state for each in ids if (state := pbx.call_state(each)) is not None]
             structs = ended_structs(gap, ids, self._entries(pbx, gap))
-            structs += [running_struct(state) for state in states if state.state]
+            structs += [running_struct(state) for state in states if is_news(state, gap)]
             for struct in structs:
                 self._gateway.post(way, RESYNC, [struct])
         except PbxFailure as failure:

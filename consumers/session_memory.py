@@ -1,6 +1,8 @@
 """What the sessions process must know after a restart, and what others changed meanwhile."""
 
 import sqlite3
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,32 +10,46 @@ from bus.process import private_file
 
 
 class WellSince:
-    """Until when each user was surely well: what happened later may have been missed."""
+    """Until when each user was surely well: what happened later may have been missed.
 
-    def __init__(self, path: Path) -> None:
+    While the process runs the monotonic clock counts, so that a changed clock hides no call.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._db = sqlite3.connect(private_file(path), timeout=5, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # an older moment only asks for more
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS well (user TEXT PRIMARY KEY, at REAL) WITHOUT ROWID"
         )
-        self._at: dict[str, float] = dict(self._db.execute("SELECT user, at FROM well").fetchall())
+        self._clock = clock
+        self._wall = wall
+        self._at: dict[str, float] = {
+            user: clock() - max(0.0, wall() - at)
+            for user, at in self._db.execute("SELECT user, at FROM well").fetchall()
+        }
         self._changed: set[str] = set()
 
     def get(self, user: str) -> datetime | None:
         """Return the last moment at which all was well."""
         at = self._at.get(user)
-        return None if at is None else datetime.fromtimestamp(at, UTC)
+        return None if at is None else datetime.fromtimestamp(self._wall_at(at), UTC)
 
-    def note(self, user: str, at: float) -> None:
-        """Note that all is well, in seconds since 1970."""
-        self._at[user] = at
+    def note(self, user: str, age: float = 0.0) -> None:
+        """Note that all was well this many seconds ago."""
+        self._at[user] = self._clock() - age
         self._changed.add(user)
 
     def forget(self, user: str) -> None:
         """Forget a user: what happens now is nobody's business."""
-        self._at.pop(user, None)
-        self._changed.add(user)
+        if self._at.pop(user, None) is not None:
+            self._changed.add(user)
 
     def save(self) -> None:
         """Write what has changed."""
@@ -44,7 +60,8 @@ class WellSince:
         for user in changed:
             if user in self._at:
                 self._db.execute(
-                    "INSERT OR REPLACE INTO well VALUES (?, ?)", (user, self._at[user])
+                    "INSERT OR REPLACE INTO well VALUES (?, ?)",
+                    (user, self._wall_at(self._at[user])),
                 )
             else:
                 self._db.execute("DELETE FROM well WHERE user = ?", (user,))
@@ -54,6 +71,9 @@ class WellSince:
         """Write and close the file."""
         self.save()
         self._db.close()
+
+    def _wall_at(self, at: float) -> float:
+        return self._wall() - (self._clock() - at)
 
 
 class Roster:
