@@ -111,6 +111,10 @@ def test_the_first_valid_reading_goes_before_an_earlier_possible_one():
     assert (number.e164, number.reading) == ("+49301234567", "outside-line")
 
 
+def test_an_international_reading_goes_before_the_outside_line():
+    assert read_number("0 043 123 45 67", ZURICH_LINE).e164 == "+431234567"
+
+
 def test_a_number_that_no_table_knows_is_read_by_its_possible_length():
     number = read_number("+41 74 123 45 67", ZURICH)
 
