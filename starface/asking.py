@@ -86,7 +86,7 @@ class Asker:
         logging_in: bool = False,
     ) -> Any:
         """Ask by the name of family and method, and read the answer with `read`."""
-        value = self._answered(methods.method(self.api, name), params, logging_in)
+        value = self._answered(name, params, logging_in)
         if read is None:
             return value
         try:
@@ -94,26 +94,27 @@ class Asker:
         except Unreadable as fault:
             raise answers.unreadable(fault) from None
 
-    def _answered(self, method: str, params: Sequence[Writable], logging_in: bool) -> Value:
+    def _answered(self, name: str, params: Sequence[Writable], logging_in: bool) -> Value:
+        method = methods.method(self.api, name)
         try:
             body = write_call(method, params)
         except ValueError:
             raise CallRefused("A number or name holds characters that cannot be sent.") from None
         try:
-            return self._sent(method, body, logging_in)
+            return self._sent(name, body, logging_in)
         except LoginRefused:
             if self._access is None:
                 raise
         # A refused access token is a plain no: nothing was done, so it may be asked again.
         self._access.renew()
-        return self._sent(method, body, logging_in)
+        return self._sent(name, body, logging_in)
 
-    def _sent(self, method: str, body: bytes, logging_in: bool) -> Value:
+    def _sent(self, name: str, body: bytes, logging_in: bool) -> Value:
         query = self._proof() + self._callback
         started = time.monotonic()
-        answer = self._transport.post(query, body)
+        answer = self._transport.post(query, body, harmless=methods.harmless(name))
         spent = (time.monotonic() - started) * 1000
-        log.debug("answered method=%s status=%d ms=%d", method, answer.status, spent)
+        log.debug("answered request=%s status=%d ms=%d", name, answer.status, spent)
         return answers.value(answer, logging_in=logging_in, by_jwt=self._access is not None)
 
     def _proof(self) -> str:

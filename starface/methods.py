@@ -48,6 +48,12 @@ def method(api: Api, name: str) -> str:
     return f"ucp.{api}.requests.{name}"
 
 
+def harmless(name: str) -> bool:
+    """Tell whether a request may be lost without anybody missing it."""
+    asked = name.partition(".")[2]
+    return asked.startswith("get") or asked in {"keepAlive", "login", "subscribeEvents"}
+
+
 def candidates(server_version: str | None) -> tuple[Api, ...]:
     """Return the versions to try at a PBX, the likeliest first; None: its version is not known."""
     major = (server_version or "").partition(".")[0]

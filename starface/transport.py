@@ -2,14 +2,15 @@
 
 `xmlrpc.client` repeats a request when the connection ends early, waits for ever, unpacks gzip
 without limit and shows the URL, which holds the token, in its exceptions. Here a request has one
-connection, a limit for each thing and three ends: answered, surely not sent, or unknown.
+connection at a time, a limit for each thing and three ends: answered, surely not sent, or unknown.
 """
 
+import contextlib
 import http.client
 import io
 import logging
+import select
 import socket
-import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 ANSWER_BYTES = 1024 * 1024
 _HEAD_BYTES = 64 * 1024
 _RESOLVED_FOR = 60.0  # seconds
+_KEPT_FOR = 5.0  # seconds; web servers close idle connections after 15 or more
+_NOT_KEPT_FOR = 60.0  # seconds, after the PBX has closed one it had not said it would
 
 log = logging.getLogger(__name__)
 
@@ -40,52 +43,90 @@ class Answer:
 
 
 class Transport:
-    """The way to one PBX, shared by all users of a process: addresses, TLS context and session."""
+    """The way to one PBX, shared by all users of a process: addresses and TLS context."""
 
     def __init__(self, settings: StarfaceSettings) -> None:
         self._settings = settings
         self._context = tls_context(settings)
-        self._session: ssl.SSLSession | None = None
+        self._open: list[tuple[socket.socket, float]] = []
+        self._keep_from = 0.0
         self._addresses: list[_Address] = []
         self._resolved_until = 0.0
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         port = "" if settings.port is None else f":{settings.port}"
         self._head = (
             f"Host: {host}{port}\r\nContent-Type: text/xml; charset=UTF-8\r\nAccept: text/xml\r\n"
-            "Accept-Encoding: identity\r\nUser-Agent: starface2mqtt\r\nConnection: close\r\n"
+            "Accept-Encoding: identity\r\nUser-Agent: starface2mqtt\r\n"
         )
 
-    def post(self, query: str, body: bytes) -> Answer:
+    def post(self, query: str, body: bytes, *, harmless: bool = False) -> Answer:
         """Send one XML-RPC document and read the answer.
+
+        A harmless request, one that may come twice, may use a connection of the one before it,
+        because a handshake costs more than all the rest; if that one turns out to be closed it
+        gets its own. Others get their own at once, and are never sent again.
 
         Raises PbxUnreachable when surely nothing was sent, OutcomeUnknown when it may have been,
         AnswerUnreadable when the answer is beyond the limits.
         """
         request = (
-            f"POST /xml-rpc?{query} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n"
+            f"POST /xml-rpc?{query} HTTP/1.1\r\n{self._head}"
+            f"Connection: {'keep-alive' if harmless else 'close'}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
         )
-        with self._connected() as way:
-            deadline = time.monotonic() + self._settings.read_timeout
-            try:
-                way.settimeout(self._settings.read_timeout)
-                way.sendall(request.encode("ascii") + body)
-                answer = _answer(way, deadline)
-            except TimeoutError:
-                raise OutcomeUnknown(
-                    "STARFACE did not answer in time; whether it did what was asked is not known."
-                ) from None
-            except (OSError, http.client.IncompleteRead, http.client.RemoteDisconnected):
-                raise OutcomeUnknown(
-                    "The connection to STARFACE was cut before it answered; "
-                    "whether it did what was asked is not known."
-                ) from None
-            except http.client.HTTPException:
-                raise AnswerUnreadable(
-                    "What answers is not a web server; check host and port of STARFACE."
-                ) from None
-            if isinstance(way, ssl.SSLSocket):
-                self._session = way.session
+        told = request.encode("ascii") + body
+        if harmless and (way := self._idle()):
+            with contextlib.suppress(_ClosedMeanwhile):
+                return self._exchange(way, told, kept=True, keep=True)
+        return self._exchange(self._connected(), told, kept=False, keep=harmless)
+
+    def close(self) -> None:
+        """Close the connections that were kept."""
+        while self._open:
+            self._open.pop()[0].close()
+
+    def _exchange(self, way: socket.socket, told: bytes, *, kept: bool, keep: bool) -> Answer:
+        stream = _Limited(way, self._settings.read_timeout, ANSWER_BYTES + _HEAD_BYTES)
+        stays = False
+        try:
+            way.sendall(told)
+            answer, stays = _answer(stream)
+        except TimeoutError:
+            raise OutcomeUnknown(
+                "STARFACE did not answer in time; whether it did what was asked is not known."
+            ) from None
+        except (OSError, http.client.IncompleteRead, http.client.RemoteDisconnected):
+            if kept and not stream.begun:
+                self._keep_from = time.monotonic() + _NOT_KEPT_FOR
+                raise _ClosedMeanwhile from None
+            raise OutcomeUnknown(
+                "The connection to STARFACE was cut before it answered; "
+                "whether it did what was asked is not known."
+            ) from None
+        except http.client.HTTPException:
+            raise AnswerUnreadable(
+                "What answers is not a web server; check host and port of STARFACE."
+            ) from None
+        finally:
+            if keep and stays and time.monotonic() >= self._keep_from:
+                self._open.append((way, time.monotonic()))
+            else:
+                way.close()
         return answer
+
+    def _idle(self) -> socket.socket | None:
+        """Return a connection that was kept and on which nothing has happened since."""
+        while self._open:
+            way, since = self._open.pop()
+            poll = select.poll()
+            poll.register(way, select.POLLIN)
+            is_young = time.monotonic() - since < _KEPT_FOR
+            if is_young and not poll.poll(0):
+                return way
+            if is_young:  # this PBX does not keep connections, or is going down
+                self._keep_from = time.monotonic() + _NOT_KEPT_FOR
+            way.close()
+        return None
 
     def _connected(self) -> socket.socket:
         deadline = time.monotonic() + self._settings.connect_timeout
@@ -94,9 +135,7 @@ class Transport:
             return way
         try:
             way.settimeout(max(deadline - time.monotonic(), 0.01))
-            return self._context.wrap_socket(
-                way, server_hostname=self._settings.host, session=self._session
-            )
+            return self._context.wrap_socket(way, server_hostname=self._settings.host)
         except OSError as fault:
             way.close()
             raise PbxUnreachable(why_not_secured(fault)) from None
@@ -150,14 +189,20 @@ class Transport:
 _Address = tuple[int, int, int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 
+class _ClosedMeanwhile(Exception):
+    """A connection that was kept has been closed by the PBX before it said a word."""
+
+
 class _Limited(io.RawIOBase):
     """What is read from a socket until a deadline and up to a size; dripping prolongs nothing."""
 
-    def __init__(self, way: socket.socket, deadline: float, limit: int) -> None:
+    def __init__(self, way: socket.socket, seconds: float, limit: int) -> None:
         self._way = way
-        self._deadline = deadline
+        self._deadline = time.monotonic() + seconds
         self._left = limit
+        self.begun = False
         self.ended = False
+        way.settimeout(seconds)
 
     def readable(self) -> bool:
         return True
@@ -168,6 +213,7 @@ class _Limited(io.RawIOBase):
             raise TimeoutError
         self._way.settimeout(left)
         count = self._way.recv_into(buffer)
+        self.begun = self.begun or count > 0
         self.ended = count == 0
         self._left -= count
         if self._left < 0:
@@ -178,15 +224,14 @@ class _Limited(io.RawIOBase):
 class _Readable:
     """As much of a socket as http.client wants of it."""
 
-    def __init__(self, stream: io.RawIOBase) -> None:
+    def __init__(self, stream: _Limited) -> None:
         self._stream = stream
 
     def makefile(self, _: str) -> io.BufferedReader:
         return io.BufferedReader(self._stream, 16 * 1024)
 
 
-def _answer(way: socket.socket, deadline: float) -> Answer:
-    stream = _Limited(way, deadline, ANSWER_BYTES + _HEAD_BYTES)
+def _answer(stream: _Limited) -> tuple[Answer, bool]:
     with http.client.HTTPResponse(cast(socket.socket, _Readable(stream)), method="POST") as told:
         told.begin()
         if stream.ended:  # http.client takes a head that is cut for a whole one
@@ -203,12 +248,13 @@ def _answer(way: socket.socket, deadline: float) -> Answer:
             raise _too_large()
         if told.length:  # read() of a size gives less without a word
             raise http.client.IncompleteRead(b"", told.length)
-        return Answer(
+        answer = Answer(
             status=told.status,
             content_type=told.getheader("Content-Type", "").lower(),
             location=told.getheader("Location", ""),
             body=body,
         )
+        return answer, not told.will_close
 
 
 def _too_large() -> AnswerUnreadable:

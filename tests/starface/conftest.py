@@ -14,7 +14,9 @@ def serve() -> Iterator[Callable[..., Server]]:
     """Start servers on free ports; the answer is a script, bytes, or bytes one after the other."""
     servers: list[Server] = []
 
-    def start(*answers: bytes | Script, context: ssl.SSLContext | None = None) -> Server:
+    def start(
+        *answers: bytes | Script, context: ssl.SSLContext | None = None, keeps: bool = False
+    ) -> Server:
         left = list(answers)
 
         def script(way: socket.socket, raw: bytes) -> None:
@@ -24,7 +26,7 @@ def serve() -> Iterator[Callable[..., Server]]:
             else:
                 answer(way, raw)
 
-        server = Server(script, context)
+        server = Server(script, context, keeps=keeps)
         servers.append(server)
         return server
 

@@ -51,9 +51,13 @@ def value(value: Writable) -> bytes:
 
 
 class Server:
-    """Takes connections, reads one request of each and does what its script says."""
+    """Takes connections, reads one request of each, or more, and does what its script says."""
 
-    def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, script: Script, context: ssl.SSLContext | None = None, *, keeps: bool = False
+    ) -> None:
+        self.connections = 0
+        self._keeps = keeps
         self.requests: list[Request] = []
         self.finished = threading.Event()
         self._script = script
@@ -89,11 +93,13 @@ class Server:
             if self._context:
                 way = self._context.wrap_socket(way, server_side=True)
             with way:
-                raw = received(way)
-                if b" HTTP/1.1\r\n" in raw:
-                    self.requests.append(Request(raw))
-                if raw:
+                self.connections += 1
+                while raw := received(way):
+                    if b" HTTP/1.1\r\n" in raw:
+                        self.requests.append(Request(raw))
                     self._script(way, raw)
+                    if not self._keeps:
+                        break
         except OSError:
             way.close()  # the client has gone, as some tests want
 

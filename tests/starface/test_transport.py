@@ -284,6 +284,54 @@ def test_a_redirect_is_not_followed(serve: Serve) -> None:
     assert other.requests == []
 
 
+# ---- connections
+
+
+def test_harmless_requests_share_a_connection(serve: Serve) -> None:
+    server = serve(value("x"), keeps=True)
+    transport = Transport(settings_for(server))
+
+    for _ in range(3):
+        transport.post(QUERY, BODY, harmless=True)
+    transport.close()
+
+    assert len(server.requests) == 3
+    assert server.connections == 1
+
+
+def test_a_request_that_must_not_be_lost_has_its_own_connection(serve: Serve) -> None:
+    server = serve(value("x"), keeps=True)
+    transport = Transport(settings_for(server))
+
+    transport.post(QUERY, BODY, harmless=True)
+    transport.post(QUERY, BODY)
+    transport.close()
+
+    assert server.connections == 2
+    assert [request.headers["connection"] for request in server.requests] == ["keep-alive", "close"]
+
+
+@pytest.mark.parametrize("how", ["closed", "announced"])
+def test_a_connection_that_is_no_good_any_more_is_not_used(serve: Serve, how: str) -> None:
+    body = value("x").partition(b"\r\n\r\n")[2]
+
+    def script(way: socket.socket, _: bytes) -> None:
+        if how == "announced":
+            way.sendall(http(body, "200 OK", "text/xml", "Connection: close"))
+        else:
+            way.sendall(value("x"))
+            way.shutdown(socket.SHUT_RDWR)
+
+    server = serve(script, keeps=True)
+    transport = Transport(settings_for(server))
+
+    for _ in range(20):
+        assert read_response(transport.post(QUERY, BODY, harmless=True).body) == "x"
+    transport.close()
+
+    assert len(server.requests) in (20, 21)  # one may have been on its way when it closed
+
+
 # ---- TLS
 
 
@@ -375,25 +423,6 @@ def test_an_unverified_certificate_is_said_loudly(
         for record in caplog.records
         if record.levelno == logging.WARNING and "NOT verified" in record.getMessage()
     ]
-
-
-def test_a_second_connection_resumes_the_tls_session(
-    serve: Serve, certificate: Certificate
-) -> None:
-    reused: list[object] = []
-
-    def note(way: socket.socket, _: bytes) -> None:
-        reused.append(way.session_reused if isinstance(way, ssl.SSLSocket) else None)
-        way.sendall(value("x"))
-
-    transport = Transport(
-        settings_for(serve(note, context=certificate.context), scheme="https", verify="off")
-    )
-
-    for _ in range(2):
-        transport.post(QUERY, BODY)
-
-    assert reused == [False, True]
 
 
 def test_a_tls_handshake_that_never_ends_means_that_nothing_was_sent(serve: Serve) -> None:
