@@ -1,0 +1,221 @@
+"""A whole site for the sessions' journeys: PBX, gateway, sessions, and somebody who listens."""
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cryptography.fernet import Fernet
+
+from bus.connection import Connection
+from bus.events import CallData, CallEvent, UserState, UserStateData
+from bus.inbox import Arrived
+from bus.settings import BrokerSettings
+from bus.topics import ANY_USER
+from consumers.session_callback import HttpGateway
+from consumers.session_errands import Errands, Pbx
+from consumers.session_memory import Roster, WellSince
+from consumers.sessions import Sessions
+from starface.client import Callback, StarfaceClient
+from starface.seal import Seal
+from starface.settings import StarfaceSettings, callback_host
+from starface.simulator import SimulatedUser, Simulator
+from starface.token import Credential, derive
+from starface.users import User, Users
+from tests.conftest import ROOT
+from tests.gateway.running import KEY
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from bus.process import configure_logging
+from bus.settings import BrokerSettings
+from consumers.sessions import run
+from starface.seal import Seal
+from starface.settings import StarfaceSettings
+configure_logging("DEBUG")
+folder = Path(sys.argv[3])
+run(StarfaceSettings.model_validate_json(sys.argv[1]),
+    BrokerSettings.model_validate_json(sys.argv[2]),
+    b"k" * 32, folder / "site.db", Seal(sys.argv[4].encode()), folder)
+"""
+
+
+class Listener:
+    """Hears the calls and the states of everybody."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.calls: list[CallEvent] = []
+        self.states: dict[str, list[UserStateData]] = {}
+        topics = connection.topics
+        connection.consume(topics.calls(ANY_USER), CallEvent, lambda e, _: self.calls.append(e))
+        connection.subscribe(topics.state(ANY_USER), self._take_state)
+        self._topics = topics
+        self._connection = connection
+        self._thread = threading.Thread(target=connection.run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.stop()
+        self._thread.join(5)
+
+    def _take_state(self, arrived: Arrived) -> None:
+        user = self._topics.user_of(arrived.topic)
+        told = self.states.setdefault(user, [])
+        if arrived.payload:
+            told.append(UserState.model_validate_json(arrived.payload).data)
+        else:
+            self.states.pop(user)
+
+    def state(self, user: str) -> str | None:
+        told = self.states.get(user)
+        return told[-1].state if told else None
+
+    def code(self, user: str) -> str | None:
+        told = self.states.get(user)
+        return told[-1].code if told else None
+
+    def codes(self, user: str) -> list[str | None]:
+        return [each.code for each in self.states.get(user, [])]
+
+    def heard(self, user: str, call_id: str) -> list[CallData]:
+        return [
+            event.data
+            for event in list(self.calls)
+            if event.data.user == user and event.data.call_id == call_id
+        ]
+
+
+class Office:
+    """The files of one site: its users, its seal, its settings."""
+
+    def __init__(
+        self, folder: Path, people: Sequence[SimulatedUser], pbx_port: int, gateway_port: int,
+        **settings: object,
+    ) -> None:  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.seal_key = Fernet.generate_key()
+        self.settings = StarfaceSettings.model_validate(
+            {
+                "host": "127.0.0.1", "port": pbx_port, "scheme": "http", "keep_alive": 0.5,
+                "callback_port": gateway_port, "extension_may_differ": True, "read_timeout": 1.0,
+            } | settings
+        )  # fmt: skip
+        with self.users() as users:
+            for person in people:
+                credential = derive("sha512", person.login, person.password)
+                users.add(User(login=person.login, extension=person.extension), credential)
+
+    def users(self) -> Users:
+        return Users(self.folder / "site.db", Seal(self.seal_key))
+
+
+class SessionsProcess:
+    """The sessions as the process they are."""
+
+    def __init__(self, office: Office, broker: BrokerSettings) -> None:
+        self.log = office.folder / "sessions.log"
+        self._arguments = [
+            office.settings.model_dump_json(),
+            broker.model_dump_json(),
+            str(office.folder),
+            office.seal_key.decode(),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self.stop()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *self._arguments], cwd=ROOT, stderr=log, stdout=log
+            )
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(5)
+        self._process = None
+        return code
+
+
+class SessionsThread:
+    """The sessions in a thread of the test, so that many sites fit into one."""
+
+    def __init__(self, office: Office, broker: BrokerSettings, account: str) -> None:
+        self._office = office
+        self._broker = broker
+        self._account = account
+        self._connection: Connection | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._connection is not None
+        self._connection.stop()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        office = self._office
+        errands = Errands(
+            office.settings, KEY, opener(office.settings), HttpGateway(), callback_host
+        )
+        well, roster = WellSince(office.folder / "sessions.db"), None
+        with office.users() as users, Connection(self._broker, self._account) as connection:
+            roster = Roster(office.folder / "site.db")
+            self._connection = connection
+            self._ready.set()
+            dice = random.Random(self._account)
+            Sessions(connection, users, roster, well, errands, office.settings, dice=dice).run()
+        roster.close()
+        well.close()
+
+
+def opener(settings: StarfaceSettings) -> Callable[[str, Credential, Callback | None], Pbx]:
+    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> Pbx:
+        return StarfaceClient(settings, login, credential, callback)
+
+    return open_pbx
+
+
+def subscribed(pbx: Simulator, login: str) -> bool:
+    """Tell whether the PBX tells calls of this user to us."""
+    return any(
+        session.login == login and session.services and not session.deaf for session in pbx.sessions
+    )
