@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from bus.connection import NetworkDead, SessionTaken
 from bus.inbox import BrokerUnavailable, why
 from bus.settings import SettingsRefused
-from cli import broker, processes, simulate, site, users, watching
+from cli import broker, number, processes, simulate, site, users, watching
 from cli.context import CommandFailed
 from starface.failures import PbxFailure
 from starface.users import UserUnknown
@@ -68,6 +68,7 @@ app.command(rich_help_panel=RUN)(processes.demo)
 app.add_typer(simulate.app, name="simulate", rich_help_panel=RUN)
 app.command(rich_help_panel=WATCH)(watching.watch)
 app.command(rich_help_panel=WATCH)(watching.status)
+app.command(rich_help_panel=WATCH)(number.number)
 app.command(rich_help_panel=WATCH)(watching.on)
 app.command(rich_help_panel=WATCH)(watching.off)
 

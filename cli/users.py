@@ -131,9 +131,10 @@ def _credential(
         try:
             return prove(settings, login, password)
         except PbxUnreachable as failure:
+            said = f"{settings.host}:{settings.pbx_port}: {failure}"
             if settings.auth in ("auto", "oauth"):
-                raise
-            typer.echo(f"Not checked: {failure}", err=True)
+                raise CommandFailed(said) from failure
+            typer.echo(f"Not checked. {said}", err=True)
     if settings.auth in ("auto", "oauth"):
         raise CommandFailed(
             f'with auth = "{settings.auth}" the PBX must be reachable; set host in [starface]'

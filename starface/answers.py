@@ -21,6 +21,11 @@ REFUSED = (
     "STARFACE does not accept the login ID and its password; check both at STARFACE's web page, "
     "and the login method (auth in [starface]), then give the password again."
 )
+REFUSED_OR_FORBIDDEN = (
+    "STARFACE refuses the login: the password is wrong, or the user may not use the interface. "
+    "Give the password again; if that does not help, an administrator of STARFACE can give "
+    "the right."
+)
 FORBIDDEN = (
     "STARFACE does not allow this user to do that; an administrator of STARFACE can give the right."
 )
@@ -111,6 +116,8 @@ def _faulted(fault: Faulted, logging_in: bool) -> PbxFailure:
         )
     if _NOT_CONNECTED.search(told):
         return NotConnected(f"{NOT_CONNECTED} ({shown})", pbx_text=text)
+    if logging_in and _FORBIDDEN.search(told):  # a wrong password may be told in the same words
+        return LoginRefused(f"{REFUSED_OR_FORBIDDEN} ({shown})", pbx_text=text)
     if _FORBIDDEN.search(told):
         return RequestForbidden(f"{FORBIDDEN} ({shown})", pbx_text=text)
     if _CREDENTIALS.search(told) or (logging_in and not _TROUBLE.search(told)):

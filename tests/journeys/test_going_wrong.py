@@ -102,7 +102,7 @@ def test_a_wrong_pbx_address_is_named(office: Office) -> None:
         STARFACE2MQTT_STARFACE__AUTH="auto",
     )  # fmt: skip
 
-    assert "127.0.0.1" in line
+    assert "127.0.0.1:1: STARFACE does not answer" in line
 
 
 def test_a_wrong_pbx_password_is_named_and_nobody_added(office: Office) -> None:

@@ -555,7 +555,7 @@ TO_LOGIN = "Location: https://pbx/auth/login"
         (fault("Wrong token"), LoginRefused),
         (fault("AuthenticationException"), LoginRefused),
         (fault(""), LoginRefused),
-        (fault("UciIllegalAccessException: not allowed"), RequestForbidden),
+        (fault("UciIllegalAccessException: not allowed"), LoginRefused),
         (fault("UcpCommunicationException"), AnswerUnreadable),
         (fault("Internal error"), AnswerUnreadable),
         (http(b"<html>Bad Gateway</html>", "502 Bad Gateway", "text/html"), AnswerUnreadable),
