@@ -1,5 +1,6 @@
 """Tells the sessions: one notification after the other for each, several sessions at once."""
 
+import functools
 import http.client
 import logging
 import ssl
@@ -135,7 +136,8 @@ class Callbacks:
         limit = self._switches.callback_seconds
         connection: http.client.HTTPConnection
         if session.callback.scheme == "https":
-            connection = http.client.HTTPSConnection(*where, timeout=limit, context=self._tls())
+            context = _tls(verify=self._switches.verify_callback_tls)
+            connection = http.client.HTTPSConnection(*where, timeout=limit, context=context)
         else:
             connection = http.client.HTTPConnection(*where, timeout=limit)
         headers = {"Content-Type": self._switches.callback_content_type, "Connection": "close"}
@@ -147,9 +149,11 @@ class Callbacks:
         finally:
             connection.close()
 
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if not self._switches.verify_callback_tls:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+
+@functools.cache
+def _tls(*, verify: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context() if verify else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,6 +1,7 @@
 """A plain client and a plain receiver: the simulator is tried without any code of ours between."""
 
 import http.server
+import ssl
 import threading
 import time
 import xmlrpc.client
@@ -14,6 +15,7 @@ import httpx
 
 from starface.simulator import Simulator
 
+TLS = ssl.create_default_context()  # made once: httpx makes one for each client otherwise
 PREFIX = "de.vertico.starface."
 TOKEN_0011 = (  # a published vector (P 2.2), not computed by the code under test
     "0011:2c1a012f448fa5514b26734aa2a94f3f03fd18dd92386ac59628878249be33a7"
@@ -105,7 +107,7 @@ class PlainClient:
         self, simulator: Simulator, receiver: Receiver | None = None, path: str = "/x", **query: str
     ) -> None:
         self._simulator = simulator
-        self._http = httpx.Client(timeout=5)
+        self._http = httpx.Client(timeout=5, verify=TLS)
         self.query = {f"{PREFIX}auth": TOKEN_0011} | query
         if receiver is not None:
             self.query |= {

@@ -1,4 +1,5 @@
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_hanging_up_ends_a_call_for_the_user() -> None:
         ({"numbers.0441.talk_for": 2}, ["PROCEEDING", "RINGBACK", "CONNECTED", "HANGUP"]),
     ],
 )
-def test_people_have_the_habits_that_are_set(switches: dict[str, object], told: list[str]) -> None:
+def test_people_have_the_habits_that_are_set(switches: dict[str, Any], told: list[str]) -> None:
     with anna_listens(**switches) as scene:
         scene.anna.v22(PLACE, "0441", "", "")
 

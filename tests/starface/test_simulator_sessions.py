@@ -10,6 +10,7 @@ from tests.starface.simulator_fixtures import (
     AD_0011,
     MD5_0011,
     PREFIX,
+    TLS,
     TOKEN_0011,
     PlainClient,
     anna_listens,
@@ -233,8 +234,8 @@ def test_a_restart_forgets_sessions_and_calls_without_a_word() -> None:
 def access_token(simulator: Simulator, **form: str) -> dict[str, Any]:
     told = {"client_id": "rest-client-headless", "client_secret": "simulator-secret"} | form
     url = f"{simulator.url}/.well-known/openid-configuration"
-    found = httpx.get(url, follow_redirects=True).json()
-    answer: dict[str, Any] = httpx.post(found["token_endpoint"], data=told).json()
+    found = httpx.get(url, follow_redirects=True, verify=TLS).json()
+    answer: dict[str, Any] = httpx.post(found["token_endpoint"], data=told, verify=TLS).json()
     return answer
 
 
