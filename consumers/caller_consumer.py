@@ -8,7 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -93,7 +93,7 @@ class CallerConsumer:
         self._dialled: Recent[tuple[str, str], None] = Recent()
         self._pops: dict[str, deque[float]] = {}
         self._waiting: dict[Key, Waiting] = {}
-        self._unsent: deque[CallerEvent] = deque(maxlen=_UNSENT)
+        self._unsent: deque[tuple[float, CallerEvent]] = deque(maxlen=_UNSENT)
         self._cleaned = 0.0
         self._take_up_again()
 
@@ -147,7 +147,8 @@ class CallerConsumer:
         call = advance.call
         if call.call_id != data.call_id:
             self._store.rename(data.user, data.call_id, call.call_id, moment)
-        self._traces.add(_subject(call), self._received(user, data), moment)
+        subject = replace(_subject(call), also=data.call_id)
+        self._traces.add(subject, self._received(user, data), moment)
         for lost in advance.lost:
             self._close(lost, "answered-elsewhere")
         if advance.ended:
@@ -251,8 +252,9 @@ class CallerConsumer:
 
     def _close(self, call: Call, reason: str) -> None:
         """Tell that cards of this call are to close."""
-        for trigger in _ALWAYS:
-            self._waiting.pop((call.user, call.call_id, trigger), None)
+        for key in [one for one in self._waiting if one[:2] == (call.user, call.call_id)]:
+            if self._waiting.pop(key).again:
+                self._store.done(*key)
         steps = self._steps()
         steps.add("closed", reason)
         self._traces.add(_subject(call), steps.told, self._doors.clock())
@@ -294,12 +296,12 @@ class CallerConsumer:
             self._doors.send(event)
         except BrokerUnavailable as error:
             log.warning("kept an answer event=%s reason=%s", event.id, error)
-            self._unsent.append(event)
+            self._unsent.append((self._doors.clock(), event))
 
     def _send_unsent(self) -> None:
         while self._unsent:
-            event = self._unsent[0]
-            if self._doors.clock() - event.time.timestamp() < self._settings.max_age:
+            since, event = self._unsent[0]
+            if self._doors.clock() - since < self._settings.max_age:
                 try:
                     self._doors.send(event)
                 except BrokerUnavailable:

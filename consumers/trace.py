@@ -21,11 +21,10 @@ _COLUMNS = "user, call_id, started, changed, number, e164, name, opens, reason, 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stories (user TEXT, call_id TEXT, started REAL NOT NULL,
     changed REAL NOT NULL, number TEXT NOT NULL, e164 TEXT NOT NULL, name TEXT NOT NULL,
-    opens TEXT NOT NULL, reason TEXT NOT NULL, steps TEXT NOT NULL,
-    PRIMARY KEY (user, call_id)) WITHOUT ROWID;
+    opens TEXT NOT NULL, reason TEXT NOT NULL, steps TEXT NOT NULL, ids TEXT NOT NULL,
+    PRIMARY KEY (user, call_id));
 CREATE INDEX IF NOT EXISTS stories_changed ON stories (changed);
 CREATE INDEX IF NOT EXISTS stories_user ON stories (user, changed);
-CREATE INDEX IF NOT EXISTS stories_call ON stories (call_id);
 CREATE INDEX IF NOT EXISTS stories_e164 ON stories (e164);
 """
 
@@ -55,6 +54,7 @@ class Subject:
     number: str = ""
     e164: str = ""
     name: str = ""
+    also: str = ""  # a later id of the same call
 
 
 def path_of(data_folder: Path, account: str) -> Path:
@@ -90,17 +90,18 @@ class Traces:
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             row = self._db.execute(
-                "SELECT started, number, e164, name, opens, reason, steps FROM stories"
+                "SELECT started, number, e164, name, opens, reason, steps, ids FROM stories"
                 " WHERE user = ? AND call_id = ?",
                 key,
-            ).fetchone() or (now, "", "", "", "nothing", "", "[]")
+            ).fetchone() or (now, "", "", "", "nothing", "", "[]", "[]")
             told = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
+            ids = {*json.loads(row[7]), subject.also, subject.call_id} - {""}
             self._db.execute(
-                "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *key, row[0], now, subject.number or row[1], subject.e164 or row[2],
                     subject.name or row[3], opens or row[4], reason or row[5],
-                    json.dumps(told, ensure_ascii=False),
+                    json.dumps(told, ensure_ascii=False), json.dumps(sorted(ids)),
                 ),
             )  # fmt: skip
             self._db.execute("COMMIT")
@@ -121,10 +122,12 @@ def find(
 ) -> list[Story]:
     """Return stories of all processes, the newest first: of a call, of a user, or the last."""
     clauses, values = ["1"], []
-    for column, value in (("user", user), ("call_id", call_id)):
-        if value is not None:
-            clauses.append(f"{column} = ?")
-            values.append(value)
+    if user is not None:
+        clauses.append("user = ?")
+        values.append(user)
+    if call_id is not None:
+        clauses.append("instr(ids, ?)")
+        values.append(json.dumps(call_id))
     rows: list[tuple[Any, ...]] = []
     for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
         rows += _read(path, " AND ".join(clauses), values, last)

@@ -56,7 +56,10 @@ def check(template: str, schemes: Iterable[str]) -> None:
     places(template)
     if _PLACE.match(template) or not _SCHEME.match(template):
         raise TemplateRefused("the scheme must be written out, such as https://")
-    split = urlsplit(_PLACE.sub("0", template))
+    try:
+        split = urlsplit(_PLACE.sub("0", template))
+    except ValueError:
+        raise TemplateRefused("this is no address") from None
     literal = _SCHEME.match(template)
     if literal is None or literal[1].lower() != split.scheme:
         raise TemplateRefused("the scheme must be written out, such as https://")
@@ -77,7 +80,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
         told = values.get(place[1], "").strip()
         if not told and not place[2]:
             raise ValueMissing(place[1])
-        return quote(told, safe="")
+        return quote(told, safe="", errors="replace")
 
     address = _PLACE.sub(value, template)
     if len(address) > LONGEST:

@@ -1,0 +1,535 @@
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from bus.events import (
+    CallData,
+    CallerData,
+    CallerEvent,
+    CallEvent,
+    DialResult,
+    DialResultData,
+    Outcome,
+    Party,
+    Sentence,
+    call_event_type,
+)
+from bus.inbox import Arrived, BrokerUnavailable
+from consumers.actions.dispatch import Finished
+from consumers.answering import Answering
+from consumers.caller_consumer import CallerConsumer, Doors
+from consumers.caller_settings import CallerSettings
+from consumers.caller_store import CallerStore
+from consumers.contacts import Contact, Dossier, Match, Matter, Use
+from consumers.directory import DirectoryUnavailable
+from consumers.trace import Traces, find
+from starface.users import User
+
+ADA = Party(number="0441234567", e164="+41441234567", kind="external")
+GRACE = Party(number="0449999999", e164="+41449999999", kind="external")
+_CONTACT = Contact(id=7, source="test", key="c/7", name="Ada Lovelace")
+_MATTER = Matter(id=70, dossier_id=17, key="m 70", reference="2026-1", title="Will")
+_DOSSIER = Dossier(id=17, contact_id=7, key="d-17", title="Lovelace", matters=(_MATTER,))
+
+
+class Shelf:
+    """A directory with one contact."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, Match] = {
+            "+41441234567": Match(quality="exact", contact=_CONTACT),
+            "+41445555555": Match(
+                quality="several", candidates=(_CONTACT, _CONTACT.model_copy(update={"id": 8}))
+            ),
+        }
+        self.kept: tuple[Dossier, ...] = (_DOSSIER,)
+        self.broken = False
+
+    def find(self, e164: str, *, user: str) -> Match:
+        if self.broken:
+            raise DirectoryUnavailable("locked")
+        return self.numbers.get(e164, Match())
+
+    def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
+        return self.kept
+
+    def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
+        return ()
+
+    def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
+        return [("+41441234567", _CONTACT)]
+
+
+class Programs:
+    """Executors that only count."""
+
+    def __init__(self) -> None:
+        self.begun: list[CallerEvent] = []
+        self.under_way = False
+        self.crash = False
+
+    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
+        return (Outcome(executor="command", state="queued"),) if data.opens != "nothing" else ()
+
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str]) -> bool:
+        if self.crash:
+            raise KeyboardInterrupt
+        if event.data.opens != "nothing":
+            self.begun.append(event)
+        return self.under_way and event.data.opens != "nothing"
+
+
+@dataclass
+class Desk:
+    """A consumer on files of its own, with everything around it in hand."""
+
+    folder: Path
+    settings: CallerSettings = CallerSettings(matter="https://files.example/m/{id}")  # noqa: RUF009
+    users: dict[str, User] = field(
+        default_factory=lambda: {
+            login: User(login=login, extension=login[2:]) for login in ("0011", "0012", "0013")
+        }
+    )
+    shelf: Shelf = field(default_factory=Shelf)
+    programs: Programs = field(default_factory=Programs)
+    sent: list[CallerData] = field(default_factory=list)
+    events: list[CallerEvent] = field(default_factory=list)
+    used: list[tuple[str, int]] = field(default_factory=list)
+    moment: float = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+    broker_gone: bool = False
+    crash: bool = False
+
+    def __post_init__(self) -> None:
+        self._files: list[CallerStore | Traces] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start a process on the same files, as after a crash."""
+        self.store, traces = (
+            CallerStore(self.folder / "caller.db"),
+            Traces(self.folder / "traces-caller.db"),
+        )
+        self._files += [self.store, traces]
+        self.consumer = CallerConsumer(
+            self.settings,
+            Answering(self.shelf, self.settings),
+            self.store,
+            traces,
+            self.programs,
+            Doors(self.users.get, self._send, self._use, lambda: self.moment),
+        )
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def _send(self, event: CallerEvent) -> None:
+        if self.crash:
+            raise KeyboardInterrupt
+        if self.broker_gone:
+            raise BrokerUnavailable("gone")
+        self.events.append(event)
+        self.sent.append(event.data)
+
+    def _use(self, user: str, record: Matter | Dossier, at: datetime) -> None:
+        self.used.append((user, record.id))
+
+    def event(self, state: Any = "ringing", age: float = 0.0, **more: Any) -> CallEvent:
+        data = {
+            "user": "0011", "call_id": "c-1", "state": state, "direction": "in", "caller": ADA,
+            "received_at": datetime.fromtimestamp(self.moment, UTC) - timedelta(seconds=age),
+            **more,
+        }  # fmt: skip
+        return CallEvent(type=call_event_type(state), data=CallData.model_validate(data))
+
+    def tell(self, state: Any = "ringing", **more: Any) -> CallEvent:
+        event = self.event(state, **more)
+        self.consumer.handle(event)
+        return event
+
+    def opened(self) -> list[CallerData]:
+        return [one for one in self.sent if one.opens != "nothing"]
+
+    def pass_time(self, seconds: float) -> None:
+        self.moment += seconds
+        self.consumer.tick()
+
+
+@pytest.fixture
+def new_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    made: list[Desk] = []
+
+    def new(**options: Any) -> Desk:
+        made.append(Desk(tmp_path, **options))
+        return made[-1]
+
+    yield new
+    for desk in made:
+        desk.close()
+
+
+@pytest.fixture
+def desk(new_desk: Callable[..., Desk]) -> Desk:
+    return new_desk()
+
+
+def test_a_known_caller_opens_the_only_open_matter(desk: Desk) -> None:
+    desk.tell()
+
+    [answer] = desk.sent
+    assert answer.opens == "matter"
+    assert answer.url == "https://files.example/m/m%2070"
+    assert answer.reason == "only-open-matter"
+    assert answer.opened is not None
+    assert (answer.opened.id, answer.opened.reference) == ("70", "2026-1")
+    assert [one.executor for one in answer.outcomes] == ["mqtt", "command"]
+    assert desk.used == [("0011", 70)]
+
+
+def test_the_story_of_an_answer_leads_from_the_number_to_the_matter(desk: Desk) -> None:
+    desk.tell()
+
+    [story] = find(desk.folder)
+    assert [f"{step.step}.{step.code}" for step in story.steps] == [
+        "received.ringing", "normalised.external", "matched.exact", "rule.user",
+        "action.only-open-matter", "executor.done", "executor.queued",
+    ]  # fmt: skip
+    assert "Ada Lovelace" in story.steps[2].de
+
+
+def test_an_event_that_comes_again_is_answered_once(desk: Desk) -> None:
+    event = desk.tell()
+    desk.consumer.handle(event)
+    desk.tell()
+
+    assert len(desk.sent) == 1
+
+
+def test_several_contacts_are_offered_and_nothing_opens(desk: Desk) -> None:
+    desk.tell(caller=Party(number="x", e164="+41445555555", kind="external"))
+
+    [answer] = desk.sent
+    assert answer.opens == "nothing"
+    assert answer.reason == "several-contacts"
+    assert [one.id for one in answer.candidates] == ["7", "8"]
+
+
+def test_an_unknown_caller_is_told_with_the_nearest_entries(desk: Desk) -> None:
+    desk.tell(caller=GRACE)
+
+    [answer] = desk.sent
+    assert answer.reason == "unknown-caller"
+    [story] = find(desk.folder)
+    nearest = next(step for step in story.steps if step.code == "nearest")
+    assert "+41441234567 Ada Lovelace" in nearest.en
+
+
+def test_an_unknown_caller_opens_the_page_for_new_contacts(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(
+        settings=CallerSettings(new_contact="https://files.example/new?n={e164}&name={name?}")
+    )
+    desk.tell(caller=GRACE)
+
+    [answer] = desk.sent
+    assert answer.opens == "new-contact"
+    assert answer.url == "https://files.example/new?n=%2B41449999999&name="
+
+
+def test_a_withheld_number_opens_no_page_for_new_contacts(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(settings=CallerSettings(new_contact="https://files.example/new"))
+    desk.tell(caller=Party(number="", kind="withheld"))
+
+    [answer] = desk.sent
+    assert (answer.opens, answer.reason, answer.url) == ("nothing", "withheld", None)
+
+
+def test_details_in_a_second_event_make_a_match_of_an_unknown(desk: Desk) -> None:
+    desk.tell(caller=Party())
+    desk.tell()
+
+    assert [one.reason for one in desk.sent] == ["no-number", "only-open-matter"]
+
+
+def test_a_name_left_over_from_a_caller_is_not_shown_for_the_next(desk: Desk) -> None:
+    desk.tell()
+    desk.tell(call_id="c-2", caller=GRACE)
+
+    assert desk.sent[-1].contact is None
+
+
+def test_other_details_after_the_opening_inform_and_open_nothing(desk: Desk) -> None:
+    desk.tell()
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.tell("connected", caller=GRACE)
+
+    assert [one.reason for one in desk.sent] == ["only-open-matter", "already-opened"]
+    assert len(desk.programs.begun) == 1
+
+
+def test_an_old_event_is_told_as_too_old_and_opens_nothing(desk: Desk) -> None:
+    desk.tell(age=60)
+
+    [answer] = desk.sent
+    assert answer.reason == "too-old"
+    assert answer.contact is not None
+
+
+def test_when_a_colleague_answers_the_cards_of_the_others_close(desk: Desk) -> None:
+    for user in ("0011", "0012", "0013"):
+        desk.tell(user=user, group="Sales")
+    desk.sent.clear()
+
+    desk.tell("connected", user="0012", group="Sales")
+
+    closed = [(one.user, one.trigger, one.reason) for one in desk.sent]
+    assert closed == [
+        ("0011", "closed", "answered-elsewhere"),
+        ("0013", "closed", "answered-elsewhere"),
+    ]
+
+
+def test_a_card_closes_when_the_call_ends(desk: Desk) -> None:
+    desk.tell()
+    desk.tell("ended")
+
+    assert (desk.sent[-1].trigger, desk.sent[-1].reason) == ("closed", "ended")
+
+
+def test_a_call_on_the_own_telephone_after_a_click_opens_nothing(desk: Desk) -> None:
+    desk.consumer.note_dialling(_dialled("0011", "c-1"), Arrived("", b""))
+    desk.tell()
+
+    [answer] = desk.sent
+    assert (answer.opens, answer.reason) == ("nothing", "own-dialling")
+
+
+def test_the_same_id_dialled_by_a_colleague_is_an_ordinary_call(desk: Desk) -> None:
+    desk.consumer.note_dialling(_dialled("0012", "c-1"), Arrived("", b""))
+    desk.tell()
+
+    assert desk.opened()
+
+
+def test_a_call_from_the_own_extension_opens_nothing(desk: Desk) -> None:
+    desk.tell(caller=Party(number="11", e164="+41441234567", kind="external"))
+
+    assert desk.sent[0].reason == "own-dialling"
+
+
+def test_a_delay_spares_a_call_that_is_blocked_at_once(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=1.0))
+    desk.tell()
+    desk.pass_time(0.5)
+    desk.tell("ended")
+    desk.pass_time(5)
+
+    assert desk.opened() == []
+
+
+def test_a_delayed_action_uses_the_details_that_came_meanwhile(
+    new_desk: Callable[..., Desk],
+) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=1.0))
+    desk.tell(caller=Party())
+    desk.tell()
+    assert desk.sent == []
+    desk.pass_time(1.1)
+
+    [answer] = desk.sent
+    assert answer.opens == "matter"
+
+
+def test_a_delayed_action_does_not_open_what_a_colleague_answered(
+    new_desk: Callable[..., Desk],
+) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=1.0))
+    desk.tell(group="Sales")
+    desk.tell(user="0012", state="connected", group="Sales")
+    desk.pass_time(2)
+
+    assert [one.user for one in desk.opened()] == ["0012"]
+
+
+def test_too_many_calls_in_a_minute_open_nothing_more(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", pops_per_minute=3))
+    for number in range(5):
+        desk.tell(call_id=f"c-{number}")
+    desk.pass_time(61)
+    desk.tell(call_id="later")
+
+    assert [one.reason == "too-many" for one in desk.sent] == [
+        False, False, False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_directory_that_cannot_be_read_is_asked_again(desk: Desk) -> None:
+    desk.shelf.broken = True
+    desk.tell()
+    desk.shelf.broken = False
+    desk.pass_time(3)
+
+    assert [one.reason for one in desk.sent] == ["directory-unavailable", "only-open-matter"]
+
+
+def test_an_answer_waits_for_the_broker_and_the_others_do_not(desk: Desk) -> None:
+    desk.broker_gone = True
+    desk.tell()
+    assert len(desk.programs.begun) == 1
+    desk.broker_gone = False
+    desk.pass_time(0)
+
+    assert desk.opened()
+
+
+def test_an_answer_that_waited_too_long_is_not_sent(desk: Desk) -> None:
+    desk.broker_gone = True
+    desk.tell()
+    desk.broker_gone = False
+    desk.pass_time(31)
+
+    assert desk.sent == []
+
+
+def test_an_executor_that_failed_is_told(desk: Desk) -> None:
+    desk.programs.under_way = True
+    desk.tell()
+    desk.consumer.finished(Finished("command", "0011", "c-1", "ringing", False, "exit-1", True))
+
+    assert desk.sent[-1].reason == "executor-failed"
+    assert desk.sent[-1].outcomes[0].reason == "exit-1"
+    [story] = find(desk.folder)
+    assert "exit-1" in story.steps[-1].en
+    assert desk.store.open_claims() == []
+
+
+@pytest.mark.parametrize("place", ["bus", "executor"])
+def test_an_action_cut_off_by_a_crash_is_done_while_the_call_is_young(
+    desk: Desk, place: str
+) -> None:
+    desk.crash, desk.programs.crash = place == "bus", place == "executor"
+    with pytest.raises(KeyboardInterrupt):
+        desk.tell()
+    desk.crash = desk.programs.crash = False
+    before = [one.id for one in desk.events]
+
+    desk.start()
+    desk.pass_time(1)
+
+    assert len(desk.programs.begun) == 1
+    assert desk.opened()[-1].url == "https://files.example/m/m%2070"
+    assert before in ([], [desk.events[-1].id])
+    assert desk.store.open_claims() == []
+
+
+def test_an_action_cut_off_by_a_crash_is_only_told_when_the_call_is_old(desk: Desk) -> None:
+    desk.crash = True
+    with pytest.raises(KeyboardInterrupt):
+        desk.tell()
+    desk.crash = False
+    desk.moment += 31
+
+    desk.start()
+    desk.pass_time(1)
+
+    assert desk.sent == []
+    assert find(desk.folder)[0].reason == "interrupted"
+    assert desk.store.open_claims() == []
+
+
+def test_an_action_taken_up_again_does_not_open_a_call_that_ended_meanwhile(desk: Desk) -> None:
+    desk.crash = True
+    with pytest.raises(KeyboardInterrupt):
+        desk.tell()
+    desk.crash = False
+
+    desk.start()
+    desk.tell("ended")
+    desk.pass_time(1)
+
+    assert desk.opened() == []
+    assert desk.store.open_claims() == []
+
+
+def test_an_action_that_was_done_is_not_done_again_after_a_restart(desk: Desk) -> None:
+    event = desk.tell()
+    desk.start()
+    desk.consumer.handle(event)
+    desk.pass_time(1)
+
+    assert len(desk.programs.begun) == 1
+
+
+def test_an_ended_call_stays_ended_after_a_restart(desk: Desk) -> None:
+    desk.tell("ended")
+    desk.start()
+    desk.tell()
+
+    assert desk.opened() == []
+
+
+def test_a_changed_id_is_known_after_a_restart(desk: Desk) -> None:
+    desk.tell()
+    desk.tell("connected", call_id="c-2", previous_call_id="c-1")
+    desk.start()
+    desk.tell(call_id="c-2")
+
+    assert len(desk.opened()) == 1
+    assert find(desk.folder, call_id="c-2")[0].call_id == "c-1"
+
+
+def test_nobody_here_is_told_nothing(desk: Desk) -> None:
+    desk.tell(user="nobody")
+
+    assert desk.sent == []
+
+
+def test_events_in_disorder_open_each_call_once_and_none_after_its_end(
+    desk: Desk,
+) -> None:
+    """T48: 300 calls, each event one to three times, shuffled, details arriving late."""
+    dice = random.Random(48)
+    calls: dict[str, list[CallEvent]] = {}
+    for number in range(300):
+        way = ["incoming", "ringing", "connected", "ended"]
+        told = [
+            desk.event(
+                state, call_id=f"c-{number}", user=dice.choice(["0011", "0012"]),
+                caller=dice.choice([ADA, ADA, Party()]),
+            )
+            for state in way
+        ]  # fmt: skip
+        calls[f"c-{number}"] = [event for event in told for _ in range(dice.randint(1, 3))]
+        dice.shuffle(calls[f"c-{number}"])
+
+    ended: set[tuple[str, str]] = set()
+    for number, (call_id, events) in enumerate(calls.items()):
+        desk.moment += 10 if number % 5 == 0 else 0
+        for event in events:
+            before = len(desk.opened()) if (event.data.user, call_id) in ended else None
+            fresh = event.data.model_copy(
+                update={"received_at": datetime.fromtimestamp(desk.moment, UTC)}
+            )
+            desk.sent = desk.sent[-20:] if before is None else desk.sent
+            desk.consumer.handle(event.model_copy(update={"data": fresh}))
+            assert before is None or len(desk.opened()) == before
+            if event.data.state == "ended":
+                ended.add((event.data.user, call_id))
+
+    begun = [(one.data.user, one.data.call_id, one.data.trigger) for one in desk.programs.begun]
+    assert len(begun) > 100
+    assert len(begun) == len(set(begun))
+
+
+def _dialled(user: str, call_id: str) -> DialResult:
+    return DialResult(
+        data=DialResultData(
+            user=user, request_id=uuid4(), call_id=call_id, state="accepted",
+            sentence=Sentence(de="", en=""),
+        )
+    )  # fmt: skip

@@ -1,0 +1,226 @@
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bus.events import CallData, Party, now
+from consumers.calls import FINISHED_FOR, Advance, Calls, Stage
+
+AT = now()
+ADA = Party(number="0441234567", e164="+41441234567", kind="external")
+
+
+def _data(state: Any, **more: Any) -> CallData:
+    return CallData.model_validate(
+        {"user": "0011", "call_id": "c-1", "state": state, "direction": "in", "caller": ADA,
+         "received_at": AT, **more}
+    )  # fmt: skip
+
+
+def _take(calls: Calls, state: Any, at: float = 0.0, **more: Any) -> Advance:
+    return calls.take(_data(state, **more), f"e-{state}", at)
+
+
+def test_a_ringing_call_is_due_once() -> None:
+    calls = Calls()
+
+    assert _take(calls, "ringing").due == ("ringing",)
+    assert _take(calls, "ringing").due == ()
+
+
+def test_a_call_that_is_only_announced_is_not_due() -> None:
+    assert _take(Calls(), "incoming").due == ()
+
+
+def test_a_call_whose_ringing_was_never_told_is_due_when_answered() -> None:
+    assert _take(Calls(), "connected").due == ("ringing", "connected")
+
+
+def test_a_ringing_after_the_answer_is_not_due_again() -> None:
+    calls = Calls()
+    _take(calls, "connected")
+
+    assert _take(calls, "ringing").due == ()
+    assert _take(calls, "ringing").call.stage == Stage.CONNECTED
+
+
+def test_nothing_reopens_an_ended_call() -> None:
+    calls = Calls()
+    assert _take(calls, "ended").due == ("ended",)
+
+    for state in ("incoming", "ringing", "connected", "ended", "held", "other"):
+        advance = _take(calls, state, caller=Party(number="1", e164="+411"))
+        assert advance.due == ()
+        assert advance.call.over
+
+
+def test_details_that_come_later_make_a_call_due_again() -> None:
+    calls = Calls()
+    _take(calls, "ringing", caller=Party())
+
+    advance = _take(calls, "ringing")
+
+    assert advance.due == ("ringing",)
+    assert advance.call.caller == ADA
+
+
+def test_an_event_without_details_takes_none_away() -> None:
+    calls = Calls()
+    _take(calls, "ringing")
+
+    assert _take(calls, "connected", caller=Party()).call.caller == ADA
+    assert _take(calls, "held", caller=Party(kind="withheld")).call.caller == ADA
+
+
+def test_a_name_is_not_lost_by_an_event_without_it() -> None:
+    calls = Calls()
+    _take(calls, "ringing", caller=ADA.model_copy(update={"name": "Ada"}))
+
+    assert _take(calls, "connected").call.caller.name == "Ada"
+
+
+def test_the_other_party_of_an_outgoing_call_is_the_called_one() -> None:
+    advance = _take(Calls(), "dialing", direction="out", called=ADA, caller=Party(number="11"))
+
+    assert advance.due == ("outgoing",)
+    assert advance.call.other_party == ADA
+
+
+def test_an_internal_call_that_is_dialled_is_outgoing() -> None:
+    assert _take(Calls(), "dialing", direction="internal").due == ("outgoing",)
+    assert _take(Calls(), "ringing", direction="internal").due == ("ringing",)
+
+
+def test_a_call_goes_on_under_another_id() -> None:
+    calls = Calls()
+    _take(calls, "ringing")
+
+    advance = _take(calls, "connected", call_id="c-2", previous_call_id="c-1")
+
+    assert advance.call.call_id == "c-1"
+    assert advance.due == ("connected",)
+    assert _take(calls, "ended", call_id="c-2").ended
+    assert _take(calls, "ringing", call_id="c-1").due == ()
+
+
+def test_a_chain_of_ids_leads_to_the_first() -> None:
+    calls = Calls()
+    for before, after in (("c-1", "c-2"), ("c-2", "c-3")):
+        _take(calls, "ringing", call_id=after, previous_call_id=before)
+
+    assert calls.root("0011", "c-3") == "c-1"
+    assert calls.root("0012", "c-3") == "c-3"
+
+
+def test_colleagues_lose_a_call_that_one_of_them_answers() -> None:
+    calls = Calls()
+    for user in ("0011", "0012", "0013"):
+        _take(calls, "ringing", user=user, group="Sales")
+
+    advance = _take(calls, "connected", user="0012", group="Sales")
+
+    assert [call.user for call in advance.lost] == ["0011", "0013"]
+    assert all(call.elsewhere for call in advance.lost)
+
+
+def test_whoever_dials_does_not_lose_the_call_when_it_is_answered() -> None:
+    calls = Calls()
+    _take(calls, "dialing", user="0011", direction="internal")
+    _take(calls, "ringing", user="0012", direction="internal")
+
+    assert _take(calls, "connected", user="0012", direction="internal").lost == ()
+
+
+def test_a_call_taken_over_from_a_colleague_is_the_users_again() -> None:
+    calls = Calls()
+    _take(calls, "ringing", user="0011")
+    _take(calls, "connected", user="0012")
+
+    advance = _take(calls, "connected", user="0011")
+
+    assert not advance.call.elsewhere
+    assert advance.due == ("connected",)
+
+
+def test_an_ended_call_is_forgotten_after_a_while_and_a_running_one_is_not() -> None:
+    calls = Calls()
+    _take(calls, "ringing", call_id="running")
+    _take(calls, "ended")
+
+    _take(calls, "ringing", at=FINISHED_FOR, call_id="other")
+
+    assert calls.find("0011", "c-1") is None
+    assert calls.find("0011", "running") is not None
+
+
+def test_what_is_known_is_bounded() -> None:
+    calls = Calls(capacity=10)
+    for number in range(50):
+        _take(calls, "ringing", call_id=f"c-{number}")
+
+    assert len(calls) == 10
+
+
+def test_what_had_ended_before_a_restart_stays_ended() -> None:
+    calls = Calls()
+    calls.restore([("0011", "c-1")], 0.0)
+
+    assert _take(calls, "ringing").due == ()
+
+
+WAY = ("incoming", "ringing", "connected", "held", "connected", "ended")
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=400, deadline=None)
+def test_doubled_shuffled_and_late_events_open_a_call_once_and_never_after_its_end(
+    seed: int,
+) -> None:
+    """T48: each event one to three times, in any order, details in any of them."""
+    dice = random.Random(seed)
+    calls, opened, ended = Calls(), [], False
+    events = [state for state in WAY for _ in range(dice.randint(0, 3))]
+    dice.shuffle(events)
+    renamed = dice.random() < 0.3
+    for place, state in enumerate(events):
+        later = renamed and place > len(events) // 2
+        advance = _take(
+            calls, state, caller=dice.choice([ADA, Party()]),
+            **_renamed(later),
+        )  # fmt: skip
+        for trigger in advance.due:
+            assert not ended or trigger == "ended"
+            known = calls.find("0011", "c-1")
+            assert known is not None
+            if known.caller == ADA and trigger not in known.opened:
+                opened.append(trigger)
+                calls.opened(known, trigger)
+        ended = ended or state == "ended"
+
+    assert len(opened) == len(set(opened))
+    final = calls.find("0011", "c-1")
+    reached = {"ended": Stage.ENDED, "connected": Stage.CONNECTED, "held": Stage.CONNECTED}
+    if final is not None and events:
+        wanted = max(
+            reached.get(one, Stage.RINGING if one == "ringing" else Stage.INCOMING)
+            for one in events
+        )
+        assert final.stage == wanted
+
+
+@pytest.mark.parametrize("state", ["incoming", "ringing", "connected", "held", "other", "ended"])
+def test_the_same_event_twice_changes_nothing(state: str) -> None:
+    calls = Calls()
+    first = _take(calls, state).call
+
+    again = _take(calls, state)
+
+    assert again.call == first
+    assert again.due == ()
+    assert not again.ended
+
+
+def _renamed(later: bool) -> dict[str, Any]:
+    return {"call_id": "c-2", "previous_call_id": "c-1"} if later else {}
