@@ -41,8 +41,8 @@ def csv_records(
         report.total = path.stat().st_size
         with path.open("rb") as raw, TextIOWrapper(raw, encoding, newline="") as file:
             for line, row in _rows(file, mapping, path, report):
-                yield from rows.records(row, f"line {line}")
                 report.done = raw.tell()
+                yield from rows.records(row, f"line {line}")
     except OSError as error:
         raise SourceUnreadable(f"{path}: {error.strerror}") from error
     except LookupError as error:

@@ -42,7 +42,7 @@ _STRONG = re.compile(
     r"[\r\n;|]+|(?<=[\s\d])(?:oder|or|und|and|ou|et|bzw\.?|resp\.?|o|e)(?=\s)", re.I
 )
 _WEAK = re.compile(r"[,/]|\s[-–—]\s")
-_PLAIN = re.compile(r"\s*\+?[\d\s().']*-?[\d\s]*")  # most fields: nothing to split
+_PLAIN = re.compile(r"\+?[\d ().'\u00a0\u202f]*-?[\d ]*")  # most fields: nothing to split
 _WHOLE = re.compile(r"\s*(\+|\(?0)")  # what may begin a number that is complete by itself
 
 

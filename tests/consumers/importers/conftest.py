@@ -1,0 +1,21 @@
+import pytest
+
+from bus.numbers import NumberProfile
+from consumers.directory import Directory
+from consumers.importers.report import Report
+
+
+@pytest.fixture
+def swiss():
+    return NumberProfile(country="CH", area_code="44")
+
+
+@pytest.fixture
+def report():
+    return Report()
+
+
+@pytest.fixture
+def directory(tmp_path):
+    with Directory(tmp_path / "directory.db") as directory:
+        yield directory

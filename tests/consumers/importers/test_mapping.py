@@ -1,0 +1,47 @@
+import pytest
+
+from consumers.importers.mapping import Flag, filled, read_mapping
+from consumers.importers.report import SourceUnreadable
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("name", "Anna"),
+        ("{name}", "Anna"),
+        ("{name} {family}", "Anna Meier"),
+        ("{title} {name} {family}", "Anna Meier"),
+        ("{family}, {title}", "Meier"),
+        ("nothing", ""),
+        ("", ""),
+    ],
+)
+def test_a_value_is_a_column_or_a_text_with_columns(template, expected):
+    assert filled(template, {"name": " Anna ", "family": "Meier", "title": ""}) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [("Ja", True), ("YES", True), ("nein", False), ("", False)]
+)
+def test_a_flag_is_what_the_column_says(said, expected):
+    assert Flag(column="a").read({"a": said}) is expected
+
+
+def test_an_empty_flag_is_what_the_mapping_says():
+    assert Flag(column="a", otherwise=True).read({}) is True
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[contact]\nnmae = 'x'", "contact.nmae"),
+        ("[contact\n", "mapping.toml"),
+        ("[matter]\ntitle = 'x'", "matter.key"),
+    ],
+)
+def test_a_fault_in_a_mapping_is_named(tmp_path, text, reason):
+    file = tmp_path / "mapping.toml"
+    file.write_text(text)
+
+    with pytest.raises(SourceUnreadable, match=reason):
+        read_mapping(file)
