@@ -1,0 +1,196 @@
+import base64
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from consumers.importers.carddav import CardDavServer, carddav_records
+from consumers.importers.report import SourceUnreadable
+
+CARDS = {
+    f"/dav/anna/book/{n}.vcf": f"BEGIN:VCARD\nVERSION:3.0\nUID:{n}\nFN:Contact & Co {n}\n"
+    f"TEL:044 123 {n // 100:02d} {n % 100:02d}\nEND:VCARD\n"
+    for n in range(250)
+}
+PRINCIPAL = "<d:current-user-principal><d:href>/dav/anna/</d:href></d:current-user-principal>"
+HOME = "<c:addressbook-home-set><d:href>/dav/anna/home/</d:href></c:addressbook-home-set>"
+BOOK = "<d:resourcetype><d:collection/><c:addressbook/></d:resourcetype>"
+FOLDER = "<d:resourcetype><d:collection/></d:resourcetype>"
+
+
+def multistatus(*resources):
+    told = "".join(
+        f"<d:response><d:href>{href}</d:href><d:propstat><d:prop>{props}</d:prop>"
+        "<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
+        for href, props in resources
+    )
+    return (
+        '<?xml version="1.0"?><d:multistatus xmlns:d="DAV:" '
+        f'xmlns:c="urn:ietf:params:xml:ns:carddav">{told}</d:multistatus>'
+    )
+
+
+class AddressBooks(BaseHTTPRequestHandler):
+    """A small CardDAV server with one book."""
+
+    protocol_version = "HTTP/1.1"
+    password = "anna:secret"
+    asked: ClassVar = []
+    broken: ClassVar = {}
+
+    def do_PROPFIND(self):
+        self._answer(self._propfind)
+
+    def do_REPORT(self):
+        self._answer(self._report)
+
+    def log_message(self, *_):
+        pass
+
+    def _propfind(self, body):
+        if self.path == "/.well-known/carddav":
+            return self._redirected("/dav/")
+        if self.path == "/dav/anna/book/" and self.headers["Depth"] == "1":
+            cards = [(href, "<d:getetag>1</d:getetag><d:resourcetype/>") for href in CARDS]
+            return multistatus(("/dav/anna/book/", BOOK), *cards)
+        told = {
+            "/": FOLDER,
+            "/dav/": PRINCIPAL,
+            "/dav/anna/": HOME,
+            "/dav/anna/book/": BOOK,
+        }
+        if self.path == "/dav/anna/home/":
+            return multistatus(("/dav/anna/home/", FOLDER), ("/dav/anna/book/", BOOK))
+        return multistatus((self.path, told[self.path]))
+
+    def _report(self, body):
+        hrefs = re.findall("<d:href>(.*?)</d:href>", body)
+        self.asked.append(len(hrefs))
+        return multistatus(
+            *[
+                (href, f"<c:address-data>{CARDS[href].replace('&', '&amp;')}</c:address-data>")
+                for href in hrefs
+            ]
+        )
+
+    def _answer(self, answer):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        wanted = "Basic " + base64.b64encode(self.password.encode()).decode()
+        if self.headers["Authorization"] != wanted:
+            return self._send(401, "")
+        status, told = self.broken.get((self.command, self.path), (None, None))
+        if status is None:
+            told = answer(body)
+            status = 207
+        if told is not None:
+            self._send(status, told)
+        return None
+
+    def _redirected(self, where):
+        self.send_response(301)
+        self.send_header("Location", where)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _send(self, status, told):
+        octets = told.encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(octets)))
+        self.end_headers()
+        self.wfile.write(octets)
+
+
+@pytest.fixture
+def handler():
+    return type("Books", (AddressBooks,), {"asked": [], "broken": {}})
+
+
+@pytest.fixture
+def address(handler):
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def read(address, swiss, report):
+    def read(path="/dav/anna/book/", **options):
+        server = CardDavServer(
+            url=address + path,
+            **{"user": "anna", "password": "secret", "allow_plain": True} | options,
+        )
+        return list(carddav_records(server, swiss, report))
+
+    return read
+
+
+def test_all_cards_of_an_address_book_are_read_in_parts(read, handler):
+    contacts = read()
+
+    assert sorted(int(one.key) for one in contacts) == list(range(250))
+    assert contacts[7].name == "Contact & Co 7"
+    assert contacts[7].numbers[0].e164 == "+41441230007"
+    assert handler.asked == [100, 100, 50]
+
+
+@pytest.mark.parametrize("path", ["/", "/dav/"])
+def test_the_address_books_of_a_server_are_found(read, path):
+    assert len(read(path)) == 250
+
+
+def test_a_wrong_password_is_told_and_not_repeated(read):
+    with pytest.raises(SourceUnreadable, match="does not accept") as refused:
+        read(password="wr0ng")
+
+    assert "wr0ng" not in str(refused.value)
+
+
+def test_a_password_does_not_travel_in_plain_text(read):
+    with pytest.raises(SourceUnreadable, match="plain text"):
+        read(allow_plain=False)
+
+
+def test_another_server_never_gets_the_password(read, handler):
+    moved = PRINCIPAL.replace("/dav/anna/", "http://evil.example/")
+    handler.broken["PROPFIND", "/dav/"] = (207, multistatus(("/dav/", moved)))
+
+    with pytest.raises(SourceUnreadable, match="another server"):
+        read("/dav/")
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "reason"),
+    [
+        (207, "<not-closed>", "no XML"),
+        (207, '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "document type"),
+        (207, "<a>" * 100, "too deeply"),
+        (500, "", "500 to REPORT"),
+        (
+            207,
+            multistatus().replace(
+                "</d:multi",
+                "<d:response><d:href>/x</d:href><d:status>"
+                "HTTP/1.1 503 Busy</d:status></d:response></d:multi",
+            ),
+            "cannot be read",
+        ),
+    ],
+)
+def test_a_broken_answer_refuses_the_whole_import(read, handler, status, told, reason):
+    handler.broken["REPORT", "/dav/anna/book/"] = (status, told)
+
+    with pytest.raises(SourceUnreadable, match=reason):
+        read()
+
+
+def test_a_server_that_is_not_there_is_told(swiss, report, address):
+    server = CardDavServer(url="http://127.0.0.1:1/", allow_plain=True)
+
+    with pytest.raises(SourceUnreadable, match=r"127\.0\.0\.1"):
+        list(carddav_records(server, swiss, report))
