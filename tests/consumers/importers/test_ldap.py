@@ -1,0 +1,153 @@
+import socket
+import warnings
+
+import pytest
+
+from consumers.importers.ldap import DEFAULT, LdapServer, connected, ldap_records
+from consumers.importers.mapping import ContactColumns, Mapping, NumberColumn
+from consumers.importers.report import SourceUnreadable
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import ldap3
+
+SERVER = LdapServer(url="ldaps://dc.example", base="dc=example")
+PEOPLE = "ou=people,dc=example"
+ANNA = {
+    "objectClass": ["top", "person", "user"],
+    "cn": "meier",
+    "displayName": "Anna Meier",
+    "company": "Muster AG",
+    "co": "Schweiz",
+    "mail": "anna@example.ch",
+    "telephoneNumber": "044 123 45 67",
+    "otherTelephone": ["044 123 45 68", "044 123 45 69"],
+    "mobile": "079 555 01 01",
+    "facsimileTelephoneNumber": "044 123 45 60",
+    "userAccountControl": "512",
+    "entryUUID": "1234-anna",
+}
+
+
+@pytest.fixture
+def connection():
+    server = ldap3.Server("mocked", get_info=ldap3.NONE)
+    connection = ldap3.Connection(
+        server, "cn=reader", "secret", client_strategy=ldap3.MOCK_SYNC, raise_exceptions=True
+    )
+    connection.strategy.add_entry("cn=reader", {"userPassword": "secret", "sn": "reader"})
+    connection.bind()
+    return connection
+
+
+@pytest.fixture
+def read(connection, swiss, report):
+    def read(*entries, mapping=DEFAULT):
+        for number, entry in enumerate(entries):
+            connection.strategy.add_entry(f"cn={number},{PEOPLE}", entry)
+        return list(ldap_records(connection, SERVER, mapping, swiss, report))
+
+    return read
+
+
+def test_an_entry_of_active_directory_is_a_contact(read):
+    [contact] = read(ANNA)
+
+    assert (contact.name, contact.company, contact.country) == ("Anna Meier", "Muster AG", "CH")
+    assert (contact.kind, contact.email, contact.active) == ("person", "anna@example.ch", True)
+    assert contact.key == "1234-anna"
+    assert [(one.e164, one.label) for one in contact.numbers] == [
+        ("+41441234567", "work"),
+        ("+41441234568", "work"),
+        ("+41441234569", "work"),
+        ("+41795550101", "mobile"),
+        ("+41441234560", "fax"),
+    ]
+
+
+def test_a_disabled_account_is_inactive(read):
+    [contact] = read(ANNA | {"userAccountControl": "514"})
+
+    assert contact.active is False
+
+
+def test_an_entry_without_an_id_is_known_by_its_place(read):
+    [contact] = read({key: value for key, value in ANNA.items() if key != "entryUUID"})
+
+    assert contact.key == f"cn=0,{PEOPLE}"
+
+
+def test_a_name_comes_from_what_the_entry_has(read):
+    bare = {key: ANNA[key] for key in ("objectClass", "cn", "telephoneNumber")}
+
+    assert [one.name for one in read(bare)] == ["meier"]
+
+
+def test_an_organisation_is_a_company(read, connection):
+    connection.strategy.add_entry(
+        "o=Muster,dc=example", {"objectClass": ["organization"], "telephoneNumber": "0441234567"}
+    )
+    [contact] = read()
+
+    assert (contact.kind, contact.name) == ("company", "Muster")
+
+
+def test_entries_come_page_by_page(read):
+    many = [ANNA | {"entryUUID": str(number)} for number in range(1203)]
+
+    assert len({one.key for one in read(*many)}) == 1203
+
+
+def test_an_entry_without_a_telephone_is_not_asked_for(read):
+    assert read({"objectClass": ["person"], "cn": "printer"}) == []
+
+
+def test_the_attributes_may_be_others(read):
+    mapping = Mapping(
+        optional=True,
+        contact=ContactColumns(
+            key="employeeID",
+            name="{givenName} {sn}",
+            numbers=(NumberColumn(column="HOMEPHONE", label="home"),),
+        ),
+    )
+    other = {"givenName": "Beat", "sn": "Huber", "employeeID": "7", "homePhone": "044 123 45 67"}
+    [contact] = read(ANNA | other, mapping=mapping)
+
+    assert (contact.key, contact.name) == ("7", "Beat Huber")
+    assert [one.label for one in contact.numbers] == ["home"]
+
+
+def test_a_number_that_is_none_is_told_with_its_entry(read, report):
+    read(ANNA | {"mobile": "ask the office"})
+
+    [refusal] = report.refusals
+    assert refusal.where == f"cn=0,{PEOPLE}"
+
+
+def test_a_fault_of_the_server_refuses_the_import(read, connection):
+    connection.unbind()
+
+    with pytest.raises(SourceUnreadable, match=r"dc\.example"):
+        read(ANNA)
+
+
+def test_a_password_does_not_travel_in_plain_text():
+    server = SERVER.model_copy(
+        update={"url": "ldap://dc", "start_tls": False, "password": "s3cret"}
+    )
+
+    with pytest.raises(SourceUnreadable, match="plain text"):
+        connected(LdapServer.model_validate(server.model_dump()))
+
+
+def test_a_server_that_is_not_there_is_told_without_the_password():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"ldaps://127.0.0.1:{free.getsockname()[1]}"
+    server = LdapServer(url=url, base="dc=example", user="cn=reader", password="s3cret")
+
+    with pytest.raises(SourceUnreadable, match=r"127\.0\.0\.1") as refused:
+        connected(server)
+
+    assert "s3cret" not in str(refused.value)
