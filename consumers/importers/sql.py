@@ -1,0 +1,72 @@
+"""Contacts from any SQL database by a query; the mapping names the query's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from bus.numbers import NumberProfile
+from consumers.changes import Change
+from consumers.importers.mapping import Mapping
+from consumers.importers.report import Report, SourceUnreadable
+from consumers.importers.rows import Rows
+
+_BATCH = 1000  # rows held in memory
+
+
+def sql_records(
+    url: str, query: str, mapping: Mapping, profile: NumberProfile, report: Report
+) -> Iterator[Change]:
+    """Give the records of a query; nothing is ever committed to the database.
+
+    The address holds a password, so no error repeats it.
+    """
+    try:
+        from sqlalchemy import create_engine, text
+        from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+    except ImportError as error:
+        raise SourceUnreadable("SQL needs starface2mqtt[importers] to be installed") from error
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        told = "as in postgresql+psycopg://user:password@host/database"
+        raise SourceUnreadable(f"the address of the database is not understood, {told}") from error
+    rows = Rows(mapping, profile, report)
+    try:
+        with engine.connect().execution_options(yield_per=_BATCH) as connection:
+            result = connection.execute(text(query))
+            _check(list(result.keys()), mapping)
+            for number, row in enumerate(result.mappings(), 1):
+                values = {str(name): _text(value) for name, value in row.items()}
+                yield from rows.records(values, f"row {number}")
+    except SQLAlchemyError as error:
+        raise SourceUnreadable(f"the database says: {_reason(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _check(names: list[str], mapping: Mapping) -> None:
+    missing = sorted(mapping.columns() - set(names))
+    if missing and not mapping.optional:
+        raise SourceUnreadable(
+            f"the query gives no column {', '.join(missing)}; it gives {', '.join(names)}"
+        )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).decode("utf-8", errors="replace")
+    return str(value)
+
+
+def _reason(error: Exception) -> str:
+    """Give the driver's own words; SQLAlchemy's would repeat the query with its values."""
+    told = getattr(error, "orig", None) or error
+    return str(told).splitlines()[0][:300] if str(told) else type(told).__name__

@@ -1,0 +1,99 @@
+import sqlite3
+
+import pytest
+
+from consumers.changes import ContactRecord, DossierRecord, MatterRecord, UseRecord
+from consumers.importers.mapping import Mapping
+from consumers.importers.report import SourceUnreadable
+from consumers.importers.sql import sql_records
+
+QUERY = """
+    SELECT p.nr, p.name, p.aktiv, p.tel, m.nr AS akte, m.titel, m.offen, m.sb, m.zuletzt
+    FROM person p LEFT JOIN akte m ON m.person = p.nr ORDER BY p.nr"""
+MAPPING = Mapping.model_validate(
+    {
+        "contact": {"key": "nr", "name": "name", "active": {"column": "aktiv"}, "numbers": ["tel"]},
+        "dossier": {"key": "nr", "title": "name"},
+        "matter": {
+            "key": "akte",
+            "title": "titel",
+            "open": {"column": "offen"},
+            "used_by": "sb",
+            "used_on": "zuletzt",
+        },
+    }
+)
+
+
+@pytest.fixture
+def database(tmp_path):
+    path = tmp_path / "office.db"
+    with sqlite3.connect(path) as made:
+        made.executescript("""
+            CREATE TABLE person (nr INTEGER, name TEXT, aktiv BOOLEAN, tel TEXT);
+            CREATE TABLE akte (nr TEXT, person INTEGER, titel TEXT, offen INTEGER, sb TEXT,
+                               zuletzt TIMESTAMP);
+            INSERT INTO person VALUES (1, 'Anna Meier', 1, '044 123 45 67'),
+                                      (2, 'Beat Huber', 0, NULL);
+            INSERT INTO akte VALUES ('A1', 1, 'Scheidung', 1, 'anna', '2026-11-02');
+        """)
+    made.close()
+    return path
+
+
+@pytest.fixture
+def read(database, swiss, report):
+    def read(query=QUERY, mapping=MAPPING, url=None):
+        return list(sql_records(url or f"sqlite:///{database}", query, mapping, swiss, report))
+
+    return read
+
+
+def test_the_rows_of_a_query_are_records(read):
+    records = read()
+
+    contacts = [one for one in records if isinstance(one, ContactRecord)]
+    assert [(one.key, one.name, one.active) for one in contacts] == [
+        ("1", "Anna Meier", True),
+        ("2", "Beat Huber", False),
+    ]
+    assert [one.e164 for one in contacts[0].numbers] == ["+41441234567"]
+    assert [one.contact_key for one in records if isinstance(one, DossierRecord)] == ["1", "2"]
+    [matter] = [one for one in records if isinstance(one, MatterRecord)]
+    assert (matter.key, matter.dossier_key, matter.open) == ("A1", "1", True)
+    [use] = [one for one in records if isinstance(one, UseRecord)]
+    assert (use.user, use.on.isoformat(), use.at) == ("anna", "2026-11-02", None)
+
+
+def test_nothing_is_ever_written_to_the_database(read, database):
+    with pytest.raises(SourceUnreadable):
+        read("DELETE FROM person")
+
+    with sqlite3.connect(database) as other:
+        assert other.execute("SELECT count(*) FROM person").fetchone() == (2,)
+    other.close()
+
+
+def test_a_query_without_the_columns_is_refused_and_they_are_named(read):
+    with pytest.raises(SourceUnreadable, match=r"no column akte, .*it gives nr, name"):
+        read("SELECT nr, name FROM person")
+
+
+def test_what_the_database_says_is_told(read):
+    with pytest.raises(SourceUnreadable, match="no such table: nobody"):
+        read("SELECT * FROM nobody")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nosuchdialect://anna:s3cret@host/db",
+        "anna:s3cret",
+        "oracle+cx_oracle://anna:s3cret@127.0.0.1/db",
+    ],
+)
+def test_the_password_in_the_address_is_never_told(read, url):
+    with pytest.raises(SourceUnreadable) as refused:
+        read(url=url)
+
+    assert "s3cret" not in str(refused.value)
