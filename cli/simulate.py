@@ -150,6 +150,17 @@ def outage(
 
 
 @app.command()
+def do(
+    act: Annotated[str, typer.Argument(help="For example deafen, expire, reset, hold, password.")],
+    pairs: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE ...")] = None,
+    control: Control = CONTROL,
+) -> None:
+    """Do anything else that the control door offers."""
+    with _door(control) as door:
+        typer.echo(json.dumps(door.do(act, **pairs_of(pairs or []))))
+
+
+@app.command()
 def load(
     users: Annotated[int, typer.Option(min=1, max=10_000)] = 200,
     rate: Annotated[float, typer.Option(min=0.01, max=200, help="Calls a second.")] = 5,

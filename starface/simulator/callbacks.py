@@ -1,8 +1,10 @@
 """Tells the sessions: one notification after the other for each, several sessions at once."""
 
+import contextlib
 import functools
 import http.client
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -62,6 +64,7 @@ class Callbacks:
         self._failed = failed
         self._reachable = reachable
         self._waiting: dict[Session, deque[_Letter]] = {}
+        self._open: set[http.client.HTTPConnection] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="callbacks")
@@ -71,6 +74,10 @@ class Callbacks:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
+        for connection in list(self._open):
+            if connection.sock is not None:
+                with contextlib.suppress(OSError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
         self._workers.shutdown(wait=True, cancel_futures=True)
 
     def send(
@@ -114,8 +121,8 @@ class Callbacks:
     def _attempt(self, session: Session, letter: _Letter, attempt: int) -> bool:
         status, error = None, ""
         began = time.monotonic()
-        if session.deaf or self._switches.half_open:
-            error = "withheld: half open"
+        if session.silence or self._switches.half_open:
+            error = f"withheld: {session.silence or 'half open'}"
         elif not self._reachable():
             error = "withheld: outage"
         else:
@@ -141,12 +148,14 @@ class Callbacks:
         else:
             connection = http.client.HTTPConnection(*where, timeout=limit)
         headers = {"Content-Type": self._switches.callback_content_type, "Connection": "close"}
+        self._open.add(connection)
         try:
             connection.request("POST", wording.target(session, self._switches), body, headers)
             answer = connection.getresponse()
             answer.read(64 * 1024)
             return answer.status
         finally:
+            self._open.discard(connection)
             connection.close()
 
 

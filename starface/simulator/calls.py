@@ -40,6 +40,8 @@ class Told:
     new_id: str = ""
     rejected: bool = False
     """Part of a call that was refused before the phone rang."""
+    placed: bool = False
+    """The user is the one who calls."""
 
 
 @dataclass

@@ -307,7 +307,7 @@ class Pbx:
     def _tell(self, leg: Leg, call: Call, call_id: str, new_id: str = "") -> None:
         ends = (leg.caller, leg.called)
         told = (leg.login, call_id, leg.state, *ends, call.group, self._now())
-        self._listener(Told(*told, new_id=new_id, rejected=leg.rejected))
+        self._listener(Told(*told, new_id=new_id, rejected=leg.rejected, placed=leg.outgoing))
 
     def _at_number(self, number: str) -> str | None:
         return next((u.login for u in self.users.values() if u.extension == number), None)

@@ -27,8 +27,8 @@ class Session:
     under_jwt: bool
     last_seen: float
     services: set[str] = field(default_factory=set)
-    deaf: bool = False
-    """Half open: it looks well, but is told nothing."""
+    silence: str = ""
+    """Why it is told nothing: half open, though it looks well, or over."""
 
 
 class Sessions:
@@ -61,7 +61,7 @@ class Sessions:
             return
         old = same[0]
         old.last_seen, old.version, old.token = new.last_seen, new.version, new.token
-        old.under_jwt, old.deaf = new.under_jwt, False
+        old.under_jwt, old.silence = new.under_jwt, ""
         if habit != "keeps_first":
             old.callback = new.callback
         if self._switches.login_clears_subscriptions:
@@ -78,17 +78,12 @@ class Sessions:
 
     def log_out(self, session: Session) -> None:
         """End a session, and by the switch the user's others."""
-        if self._switches.logout_ends_others:
-            self._of.pop(session.login, None)
-        else:
-            self.end(session)
+        for each in self.of(session.login):
+            if each is session or self._switches.logout_ends_others:
+                self.end(each)
 
-    def end(self, session: Session) -> None:
-        """End one session."""
-        living = self.of(session.login)
-        if session in living:
-            living.remove(session)
-
-    def clear(self) -> None:
-        """End all."""
-        self._of.clear()
+    def end(self, session: Session, *, with_a_last_word: bool = False) -> None:
+        """End one session; what is still to be told is told to nobody, but for a last word."""
+        if not with_a_last_word:
+            session.silence = "session over"
+        self._of[session.login] = [each for each in self.of(session.login) if each is not session]

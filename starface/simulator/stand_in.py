@@ -207,7 +207,8 @@ class Simulator:
         """Lose sessions, access tokens and running calls without a word, as a crash does."""
         with self.pbx.lock:
             self.pbx.forget()
-            self._sessions.clear()
+            for session in list(self._sessions):
+                self._sessions.end(session)
             self.accounts.forget_tokens()
             self._rest.forget()
         if down_for > 0:
@@ -227,7 +228,7 @@ class Simulator:
         """Make sessions half open: they look well and are told nothing until the next login."""
         for session in self.sessions:
             if login in {None, session.login}:
-                session.deaf = True
+                session.silence = "half open"
 
     def reset(self, login: str | None = None) -> None:
         """Tell sessions that nothing more will come, and end them."""
@@ -235,7 +236,7 @@ class Simulator:
             for session in list(self._sessions):
                 if login in {None, session.login}:
                     self._telling.reset(session)
-                    self._sessions.end(session)
+                    self._sessions.end(session, with_a_last_word=True)
 
     def expire(self, login: str | None = None) -> None:
         """End sessions without a word."""

@@ -67,6 +67,7 @@ class Switches(BaseModel):
     id_change_told: bool = True
     id_change: Literal["oldId/newId", "oldCallId/newCallId", "pair"] = "oldId/newId"
     unknown_id_change: Literal["hang_up", "nothing"] = "hang_up"  # where it is not told
+    own_phone_told: Literal["no", "same_id", "other_id"] = "no"  # its ringing, as a call coming in
     rejected_told: bool = True  # a call refused by do-not-disturb shows as INCOMING, HANGUP
 
     # Callbacks: how they are delivered.

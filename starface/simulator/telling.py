@@ -37,12 +37,17 @@ class Telling:
         self._switches = switches
         self._later = later
         self._held: dict[tuple[Session, str], _Letter] = {}
+        self._own_ringing: set[str] = set()
         self._count = 0
 
     def tell(self, told: Told) -> None:
         """Tell every session of the user who wants to know."""
         if told.rejected and not self._switches.rejected_told:
             return
+        for each in [told, *self._own_phone(told)]:
+            self._tell(each)
+
+    def _tell(self, told: Told) -> None:
         for session in self._sessions.of(told.login):
             for service in sorted(session.services & wording.CALL_SERVICES.keys()):
                 if told.new_id:
@@ -55,6 +60,21 @@ class Telling:
         if wording.CONNECTION_SERVICE in session.services:
             method = f"{wording.CONNECTION_SERVICE}.reset"
             self._callbacks.send(session, method, [], "", "")
+
+    def _own_phone(self, told: Told) -> list[Told]:
+        """Tell the ringing of the own phone of a placed call as a call that comes in."""
+        habit = self._switches.own_phone_told
+        if habit == "no" or not told.placed:
+            return []
+        other = told.call_id if habit == "same_id" else f"{told.call_id[:34]}-0"
+        ringing = replace(told, call_id=other, caller=told.called, called=told.caller)
+        if told.state == "PROCEEDING":
+            self._own_ringing |= {other} if habit == "other_id" else set()
+            return [replace(ringing, state="INCOMING"), replace(ringing, state="RINGING")]
+        if other in self._own_ringing:
+            self._own_ringing.remove(other)
+            return [replace(ringing, state="HANGUP")]
+        return []
 
     def _tell_state(self, session: Session, service: str, told: Told) -> None:
         version = wording.CALL_SERVICES[service]

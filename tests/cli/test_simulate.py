@@ -99,6 +99,13 @@ def test_an_outage_and_a_restart_are_ordered() -> None:
         assert scene.simulator.sessions == []
 
 
+def test_any_act_of_the_door_can_be_done() -> None:
+    with anna_listens() as scene:
+        assert said(scene.simulator, "do", "deafen", "user=0011").exit_code == 0
+        assert scene.simulator.sessions[0].silence == "half open"
+        assert "there are: ring, answer" in said(scene.simulator, "do", "dance").stderr
+
+
 def test_a_load_tells_how_it_was_answered() -> None:
     with anna_listens() as scene:
         told = said(scene.simulator, "load", "--users", "1", "--rate", "5", "--seconds", "1")

@@ -98,7 +98,7 @@ def test_what_is_not_there_is_said(act: str, told: dict[str, str], sentence: str
 def test_sessions_are_ended_reset_and_deafened_at_the_door() -> None:
     with anna_listens() as scene:
         do(scene, "deafen", user="0011")
-        assert scene.simulator.sessions[0].deaf
+        assert scene.simulator.sessions[0].silence == "half open"
         do(scene, "expire", user="0012")
         assert len(scene.simulator.sessions) == 1
         do(scene, "expire", user="0011")

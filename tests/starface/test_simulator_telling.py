@@ -1,4 +1,5 @@
 import re
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -164,6 +165,52 @@ def test_the_query_of_a_callback_is_written_as_set(switches: dict[str, Any], que
         scene.simulator.ring("0011")
 
         assert scene.heard.wait_for(1)[0].raw_query == query
+
+
+@pytest.mark.parametrize(
+    ("switch", "told"),
+    [
+        ("same_id", ["PROCEEDING", "INCOMING", "RINGING", "RINGBACK"]),
+        ("other_id", ["PROCEEDING", "INCOMING", "RINGING", "RINGBACK", "HANGUP"]),
+    ],
+)
+def test_the_own_phone_of_a_placed_call_may_seem_to_be_called(switch: str, told: list[str]) -> None:
+    with anna_listens(own_phone_told=switch, far_end="never") as scene:
+        call_id = scene.anna.v22("call.placeCallWithPhone", "0441234567", "", "")
+
+        assert scene.states(len(told)) == told
+        ringing = scene.heard.heard[2].call
+        assert ringing["callerNumber"] == "0441234567"
+        assert (ringing["id"] == call_id) == (switch == "same_id")
+
+
+def test_nothing_is_told_after_a_logout() -> None:
+    with anna_listens() as scene:
+        scene.heard.answers.clear()
+        scene.simulator.ring("0011")
+        wait_until(lambda: len(scene.heard.heard) == 1)
+        scene.anna.v22("connection.logout")
+        scene.heard.answers.set()
+        wait_until(scene.simulator.idle)
+
+        assert scene.heard.states == ["INCOMING"]
+        assert [each.error for each in scene.simulator.notifications] == [
+            "",
+            "withheld: session over",
+        ]
+
+
+def test_a_stand_in_ends_though_a_receiver_never_answers() -> None:
+    began = time.monotonic()
+    with anna_listens(callback_seconds=60) as scene:
+        scene.heard.answers.clear()
+        scene.simulator.ring("0011")
+        wait_until(lambda: len(scene.heard.heard) == 1)
+        scene.simulator.__exit__()
+        took = time.monotonic() - began
+        scene.heard.answers.set()
+
+    assert took < 3
 
 
 def test_every_attempt_to_tell_is_on_record() -> None:

@@ -1,0 +1,108 @@
+"""Our own client against the stand-in: the two were written apart from the same dossier."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from starface.client import (
+    Callback,
+    CallRefused,
+    LoginRefused,
+    OutcomeUnknown,
+    PbxFailure,
+    StarfaceClient,
+)
+from starface.settings import StarfaceSettings
+from starface.simulator import Simulator
+from starface.token import derive
+from tests.starface.simulator_fixtures import Receiver, listening
+
+
+@contextmanager
+def anna(simulator: Simulator, receiver: Receiver, **changes: Any) -> Iterator[StarfaceClient]:
+    settings = StarfaceSettings.model_validate(
+        {"host": "127.0.0.1", "scheme": "http", "port": simulator.port} | changes
+    )
+    kind = changes.get("auth", "sha512")
+    callback = Callback("http", "127.0.0.1", receiver.port, "/x")
+    yield StarfaceClient(settings, "0011", derive(kind, "0011", "Geheim#2024"), callback)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with listening() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        simulator.switches.speed = 100
+        yield simulator
+
+
+@pytest.mark.parametrize("api", ["v20", "v22", "v30"])
+@pytest.mark.parametrize("auth", ["sha512", "md5", "ad"])
+def test_our_client_logs_in_hears_and_places_calls(
+    simulator: Simulator, receiver: Receiver, api: str, auth: str
+) -> None:
+    with anna(simulator, receiver, api=api, auth=auth) as client:
+        client.login()
+        client.subscribe_calls()
+        assert client.keep_alive()
+        own_id = str(uuid.uuid4())
+        assert client.place_call("0441234567", "", own_id) == own_id
+
+        states = [each.state for each in receiver.wait_for(3)]
+        assert states == ["OUTGOING" if api == "v30" else "PROCEEDING", "RINGBACK", "CONNECTED"]
+        client.logout()
+        assert not client.keep_alive()
+
+
+@pytest.mark.parametrize("how", ["fault", "401", "403", "redirect", "html", "false"])
+def test_our_client_knows_refused_credentials(
+    simulator: Simulator, receiver: Receiver, how: str
+) -> None:
+    simulator.set(wrong_token=how)
+    simulator.set_password("0011", "another")
+    with anna(simulator, receiver) as client, pytest.raises(PbxFailure) as failure:
+        client.login()
+    assert how == "fault" or isinstance(failure.value, LoginRefused)
+
+
+@pytest.mark.parametrize("trouble", ["drop_before", "drop_after"])
+def test_our_client_places_no_call_twice(
+    simulator: Simulator, receiver: Receiver, trouble: str
+) -> None:
+    with anna(simulator, receiver) as client:
+        client.login()
+        simulator.set(trouble=trouble, trouble_methods="placeCallWithPhone")
+        with pytest.raises(OutcomeUnknown):
+            client.place_call("0441234567", "", "own-id")
+    assert simulator.placements == {"own-id": 1}
+
+
+def test_our_client_knows_a_refused_call(simulator: Simulator, receiver: Receiver) -> None:
+    with anna(simulator, receiver) as client:
+        client.login()
+        with pytest.raises(CallRefused):
+            client.place_call("0441234567", "SIP/99", "own-id")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    ["fault", "html", "status_502", "half", "huge", "gzip_bomb", "redirect", "drop_before"],
+)
+def test_our_client_has_a_name_for_every_trouble(
+    simulator: Simulator, receiver: Receiver, trouble: str
+) -> None:
+    with anna(simulator, receiver) as client:
+        client.login()
+        simulator.set(trouble=trouble)
+        with pytest.raises(PbxFailure):
+            client.call_ids()
+        simulator.set(trouble="none")
+        assert client.call_ids() == []
