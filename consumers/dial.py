@@ -22,7 +22,8 @@ from bus.process import private_folder, stop_on_signals
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER, Topics
 from consumers import dial_words
-from consumers.dial_book import Asked, Barred, Book, Entry, Repeated
+from consumers.dial_book import Book
+from consumers.dial_claims import Asked, Barred, Entry, Repeated
 from consumers.dial_following import Errands, Following
 from consumers.dial_number import Understood, understand
 from consumers.dial_placing import Outcome, Placing, Wish
@@ -115,6 +116,7 @@ class DialConsumer:
             self._repeat(taken, asked)
         elif isinstance(taken, Entry) and isinstance(wanted, Wish):
             self._have_placed(taken, wanted)
+            self._warn_early(asked.at)
 
     def _asked(
         self, login: str, request: Request, understood: Understood, arrived: Arrived
@@ -173,6 +175,12 @@ class DialConsumer:
         if repeated.same_message and entry.owner != self._account and fresh:
             return
         self._telling.again(entry)
+
+    def _warn_early(self, now: float) -> None:
+        """Say it in the log once half of what the office may dial in an hour is used up."""
+        limit = self._settings.site_per_hour
+        if self._book.claims_since(now - 3600) * 2 == limit + limit % 2:
+            log.warning("half of the calls an hour are dialled limit=%s", limit)
 
     def _have_placed(self, entry: Entry, wish: Wish) -> None:
         self._errands.run(

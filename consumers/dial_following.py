@@ -8,7 +8,8 @@ from typing import Literal, Protocol, TypeVar
 
 from bus.events import CallEvent, CallStateName, DialState
 from consumers import dial_words
-from consumers.dial_book import Book, Entry
+from consumers.dial_book import Book
+from consumers.dial_claims import Entry
 from consumers.dial_placing import NotPlaced, Outcome, Placed
 from consumers.dial_stages import QUIET, ending, next_stage
 from consumers.dial_telling import Telling

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from typing import NamedTuple
 
 import phonenumbers
@@ -30,7 +31,7 @@ def understand(
     decision = decide(text, profile, settings.policy)
     if isinstance(decision, Refusal):
         key = _key(f"text {text}", site_key)
-        return Understood(decision, key, masked(text[:64], settings.mask), abroad=False)
+        return Understood(decision, key, masked(_signs(text), settings.mask), abroad=False)
     told = decision.number.e164 or decision.dialled
     return Understood(
         decision,
@@ -46,6 +47,11 @@ def masked(number: str, mask: Mask) -> str:
         return number
     hidden = len(number) if mask == "all" else min(_HIDDEN, len(number))
     return number[: len(number) - hidden] + "•" * hidden
+
+
+def _signs(text: str) -> str:
+    """Return what is left of a text without names and whatever disturbs a terminal."""
+    return re.sub(r"[^0-9+*#]", "", text[:250])[:32]
 
 
 def _key(told: str, site_key: bytes) -> str:

@@ -35,11 +35,15 @@ def read_request(payload: bytes) -> Request | None:
     return Request(
         request_id=told.data.request_id,
         message=told.id,
-        source=told.source[:64],
+        source=_shown(told.source[:64]),
         number=told.data.number,
-        phone=(told.data.phone or "")[:128],
+        phone=_shown(told.data.phone or "")[:128],
         time=told.time.timestamp(),
     )
+
+
+def _shown(text: str) -> str:
+    return "".join(sign for sign in text if sign.isprintable())
 
 
 def _faulty(payload: bytes, error: ValidationError) -> Request | None:

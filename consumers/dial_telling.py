@@ -10,7 +10,8 @@ from bus.connection import Options, PublishRefused
 from bus.events import CONTENT_TYPE, DialResult, DialResultData, now
 from bus.inbox import BrokerUnavailable
 from bus.topics import Topics
-from consumers.dial_book import Book, Entry, Result
+from consumers.dial_book import Book
+from consumers.dial_claims import Entry
 from consumers.dial_words import Answer
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,3 @@ class Telling:
             )
         except PublishRefused as error:
             log.error("result refused by the broker reason=%s", error)
-
-
-__all__ = ["Bus", "Result", "Telling"]

@@ -7,7 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from cli.dials import dials
-from consumers.dial_book import Asked, Book, Entry
+from consumers.dial_book import Book
+from consumers.dial_claims import Asked, Entry
 from consumers.dial_settings import DialSettings
 
 app = typer.Typer(pretty_exceptions_enable=False)

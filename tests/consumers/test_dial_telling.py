@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from tests.consumers.dial_desk import Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_what_the_broker_did_not_get_is_told_when_it_is_back(desk: Desk) -> None:
+    desk.bus.away = True
+    request = desk.dial()
+    desk.hear(request, "dialing")
+    assert desk.told() == []
+
+    desk.bus.away = False
+    desk.pass_time(1)
+
+    assert desk.told() == ["accepted", "own-phone-ringing"]
+
+
+def test_what_comes_too_late_for_anybody_is_not_told(desk: Desk) -> None:
+    desk.bus.away = True
+    desk.dial()
+    desk.clock.now += 61
+
+    desk.bus.away = False
+    desk.pass_time(1)
+
+    assert "accepted" not in desk.told()
+
+
+def test_what_a_killed_process_did_not_tell_another_does(desk: Desk) -> None:
+    other = desk.another()
+    desk.bus.away = True
+    desk.dial()
+    desk.bus.away = False
+
+    other.pass_time(5)
+
+    assert desk.told() == ["accepted"]
+
+
+def test_a_refused_response_topic_does_not_hold_up_the_rest(desk: Desk) -> None:
+    desk.bus.forbidden.add("starface/users/0011/replies/crm")
+    request = desk.dial(response_topic="starface/users/0011/replies/crm")
+
+    desk.hear(request, "dialing")
+
+    assert desk.told() == ["accepted", "own-phone-ringing"]
+
+
+def test_a_result_names_call_and_request(desk: Desk) -> None:
+    request = desk.dial()
+
+    result = desk.last()
+    assert (result.subject, result.data.request_id) == (str(request), request)
+    assert result.source == "dial/dial"
