@@ -1,7 +1,7 @@
 """What an answer of the PBX means: a value, or one of the failures a caller can act on.
 
 Nobody has written down what the PBX answers to a wrong token: a fault, 401, 403, a redirect or a
-login page have all been seen (docs/starface.md). All of them are read as refused credentials.
+login page have all been seen. All of them are read as refused credentials.
 """
 
 import re
@@ -69,7 +69,7 @@ def _redirected(answer: Answer) -> PbxFailure:
     target = urlsplit(answer.location)
     if target.scheme == "https" and target.path.rstrip("/") == "/xml-rpc":
         return NotDone('STARFACE wants to be asked over TLS; set scheme = "https" in [starface].')
-    return LoginRefused(REFUSED)
+    return LoginRefused(REFUSED, certain=False)
 
 
 def _is_html(answer: Answer) -> bool:
@@ -80,7 +80,7 @@ def _is_html(answer: Answer) -> bool:
 def _no_document(answer: Answer, by_jwt: bool) -> PbxFailure:
     page = answer.body[:65_536].lower()
     if answer.status == 200 and (by_jwt or b"password" in page or b"login" in page):
-        return LoginRefused(REFUSED)
+        return LoginRefused(REFUSED, certain=False)
     if answer.status == 404:
         return NotDone(
             "What answers has no STARFACE interface (HTTP status 404); check host in [starface]."

@@ -14,7 +14,15 @@ class PbxFailure(Exception):
 
 
 class LoginRefused(PbxFailure):
-    """The PBX does not accept login ID and password; never try again with the same."""
+    """The PBX does not accept login ID and password; never try again with the same.
+
+    It is not `certain` where a redirect or a login page came instead of an answer: that is how
+    version 10 refuses a token, and what a web server may show while the PBX behind it starts.
+    """
+
+    def __init__(self, sentence: str, *, pbx_text: str = "", certain: bool = True) -> None:
+        super().__init__(sentence, pbx_text=pbx_text)
+        self.certain = certain
 
 
 class RequestForbidden(PbxFailure):

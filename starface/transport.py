@@ -11,11 +11,11 @@ import io
 import logging
 import select
 import socket
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from starface.addresses import Addresses
 from starface.failures import AnswerUnreadable, OutcomeUnknown, PbxUnreachable
 from starface.settings import StarfaceSettings
 from starface.tls import tls_context, why_not_secured
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 ANSWER_BYTES = 1024 * 1024
 _HEAD_BYTES = 64 * 1024
-_RESOLVED_FOR = 60.0  # seconds
 _KEPT_FOR = 5.0  # seconds; web servers close idle connections after 15 or more
 _NOT_KEPT_FOR = 60.0  # seconds, after the PBX has closed one it had not said it would
 
@@ -46,12 +45,11 @@ class Transport:
     """The way to one PBX, shared by all users of a process: addresses and TLS context."""
 
     def __init__(self, settings: StarfaceSettings) -> None:
+        self._open: list[tuple[socket.socket, float]] = []
         self._settings = settings
         self._context = tls_context(settings)
-        self._open: list[tuple[socket.socket, float]] = []
         self._keep_from = 0.0
-        self._addresses: list[_Address] = []
-        self._resolved_until = 0.0
+        self._addresses = Addresses(settings.host, settings.pbx_port)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         port = "" if settings.port is None else f":{settings.port}"
         self._head = (
@@ -84,6 +82,10 @@ class Transport:
         """Close the connections that were kept."""
         while self._open:
             self._open.pop()[0].close()
+
+    def __del__(self) -> None:
+        """Close what was kept, as nobody else can any more."""
+        self.close()
 
     def _exchange(self, way: socket.socket, told: bytes, *, kept: bool, keep: bool) -> Answer:
         stream = _Limited(way, self._settings.read_timeout, ANSWER_BYTES + _HEAD_BYTES)
@@ -141,7 +143,7 @@ class Transport:
             raise PbxUnreachable(why_not_secured(fault)) from None
 
     def _dialled(self, deadline: float) -> socket.socket:
-        addresses = self._resolved(deadline)
+        addresses = self._addresses.found(deadline)
         for position, (family, kind, protocol, address) in enumerate(addresses):
             left = max(deadline - time.monotonic(), 0.01) / (len(addresses) - position)
             way = socket.socket(family, kind, protocol)
@@ -154,39 +156,11 @@ class Transport:
                 log.debug("not connected reason=%s", type(fault).__name__)
             else:
                 return way
-        self._resolved_until = 0.0
+        self._addresses.forget()
         raise PbxUnreachable(
             "STARFACE does not answer at its address; check that it runs, "
             "host, port and scheme in [starface], and the firewall between."
         )
-
-    def _resolved(self, deadline: float) -> "list[_Address]":
-        if time.monotonic() < self._resolved_until:
-            return self._addresses
-        found: list[_Address] = []
-        asking = threading.Thread(target=self._resolve, args=(found,), daemon=True)
-        asking.start()
-        asking.join(max(deadline - time.monotonic(), 0.01))
-        if not found:
-            raise PbxUnreachable(
-                "The name of STARFACE is not known to the name server; check host in [starface]."
-            )
-        self._addresses, self._resolved_until = found, time.monotonic() + _RESOLVED_FOR
-        return found
-
-    def _resolve(self, found: "list[_Address]") -> None:
-        try:
-            answers = socket.getaddrinfo(
-                self._settings.host, self._settings.pbx_port, type=socket.SOCK_STREAM
-            )
-        except (OSError, UnicodeError):
-            return  # found stays empty, which says it
-        found.extend(
-            (family, kind, protocol, address) for family, kind, protocol, _, address in answers
-        )
-
-
-_Address = tuple[int, int, int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 
 class _ClosedMeanwhile(Exception):

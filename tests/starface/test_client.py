@@ -588,6 +588,25 @@ def test_every_bad_answer_to_a_login_has_its_name(
 
 
 @pytest.mark.parametrize(
+    ("answer", "certain"),
+    [
+        (value(False), True),
+        (fault("AuthenticationException"), True),
+        (http(b"", "401 Unauthorized"), True),
+        (http(b"", "302 Found", "text/html", TO_LOGIN), False),
+        (http(LOGIN_PAGE, "200 OK", "text/html"), False),
+    ],
+)
+def test_a_page_in_place_of_an_answer_is_no_certain_refusal(
+    serve: Serve, answer: bytes, certain: bool
+) -> None:
+    with pytest.raises(LoginRefused) as raised:
+        client(serve(answer)).login()
+
+    assert raised.value.certain is certain
+
+
+@pytest.mark.parametrize(
     ("answer", "failure"),
     [
         (http(b"", "401 Unauthorized"), LoginRefused),
