@@ -7,25 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from bus.connection import NetworkDead, SessionTaken
-from bus.inbox import BrokerUnavailable, why
-from bus.settings import SettingsRefused
 from cli import broker, number, processes, simulate, site, users, watching
-from cli.context import CommandFailed
-from starface.failures import PbxFailure
-from starface.users import UserUnknown
-
-FAILURES = (
-    SettingsRefused,
-    BrokerUnavailable,
-    CommandFailed,
-    PbxFailure,
-    UserUnknown,
-    NetworkDead,
-    SessionTaken,
-)
 
 app = typer.Typer(
     help="Call events of a STARFACE telephone system on MQTT, and calls placed through it.",
@@ -78,12 +61,15 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())  # only processes write a log
     try:
         app()
-    except FAILURES as error:
-        sys.exit(f"starface2mqtt: {error}")
-    except ValidationError as error:
-        sys.exit(f"starface2mqtt: {why(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        from cli.failures import sentence
+
+        told = sentence(error)
+        if told is None:
+            raise
+        sys.exit(f"starface2mqtt: {told}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
 """What every command shares: which configuration file, and how a failure is said."""
 
-from pathlib import Path
+from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
-from cli.settings import Settings, read
+if TYPE_CHECKING:  # what costs time is loaded by the command that needs it
+    from pathlib import Path
+
+    import typer
+
+    from cli.settings import Settings
 
 
 class CommandFailed(Exception):
@@ -13,6 +18,8 @@ class CommandFailed(Exception):
 
 def settings_of(context: typer.Context, *, log: bool = False) -> Settings:
     """Return the configuration named on the command line; `log`: start to log as it says."""
+    from cli.settings import read
+
     config: Path | None = (context.find_root().obj or {}).get("config")
     settings = read(config)
     if log:

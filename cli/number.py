@@ -1,33 +1,8 @@
-"""`starface2mqtt number`: what is made of a telephone number, why, and what would be dialled."""
+"""`starface2mqtt number`: how a telephone number is understood."""
 
-import json
-import os
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import typer
-
-from bus.numbers import (
-    Language,
-    Number,
-    NumberProfile,
-    Step,
-    explain,
-    read_number,
-    same_subscriber_keys,
-)
-from bus.settings import SettingsRefused
-from cli import settings as configuration
-from cli.context import CommandFailed
-from consumers.dial_policy import Dialable, DialPolicy, decide
-from consumers.dial_refusals import Refusal
-
-
-class _Site(NamedTuple):
-    profile: NumberProfile
-    policy: DialPolicy
-    language: Language
-    country: str | None  # the contact's, told beside the site's
 
 
 def number(
@@ -40,63 +15,7 @@ def number(
     lang: Annotated[str | None, typer.Option(help="de or en.")] = None,
 ) -> None:
     """Explain step by step how a number is understood, and whether it would be dialled."""
-    site = _site((context.find_root().obj or {}).get("config"), country, lang)
-    found = read_number(text, site.profile, country=site.country)
-    steps = explain(text, site.profile, country=site.country)
-    abroad = bool(site.country and found.e164 and found.dialable)
-    decision = decide(found.e164 or text if abroad else text, site.profile, site.policy)
-    if as_json:
-        told = _as_json(found, steps, decision, site.language)
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
-        return
-    for step in steps:
-        typer.echo(step.sentence(site.language))
-    typer.echo(_dialling(decision, site.language))
+    from cli.number_report import report
 
-
-def _site(config: Path | None, country: str | None, lang: str | None) -> _Site:
-    """Return the configured site, or one in the country named where nothing is configured."""
-    if lang not in (None, "de", "en"):
-        raise CommandFailed("--lang: de or en")
-    try:
-        configuration.find(config)
-    except SettingsRefused:
-        if config is not None or os.environ.get("STARFACE2MQTT_CONFIG"):
-            raise
-        profile = NumberProfile(country=country or "CH")
-        return _Site(profile, DialPolicy(), "de" if lang == "de" else "en", None)
-    told = configuration.read(config)
-    language: Language = "de" if (lang or told.site.language) == "de" else "en"
-    return _Site(told.site.numbers, told.dial.policy, language, country)
-
-
-def _dialling(decision: Dialable | Refusal, language: Language) -> str:
-    if isinstance(decision, Dialable):
-        words = "Gewählt würde" if language == "de" else "Would be dialled"
-        return f"{words}: {decision.dialled}"
-    words = "Nicht gewählt" if language == "de" else "Not dialled"
-    return f"{words} ({decision.code}): {decision.sentence(language)}"
-
-
-def _as_json(
-    found: Number, steps: tuple[Step, ...], decision: Dialable | Refusal, language: Language
-) -> dict[str, Any]:
-    return {
-        **found.model_dump(),
-        "same_subscriber": list(same_subscriber_keys(found.e164)) if found.e164 else [],
-        "steps": [
-            {"code": step.code, "values": step.values, "sentence": step.sentence(language)}
-            for step in steps
-        ],
-        "dial": _decision(decision, language),
-    }
-
-
-def _decision(decision: Dialable | Refusal, language: Language) -> dict[str, Any]:
-    if isinstance(decision, Dialable):
-        return {"allowed": True, "dialled": decision.dialled}
-    return {
-        "allowed": False,
-        "code": decision.code,
-        "sentence": decision.sentence(language),
-    }
+    config = (context.find_root().obj or {}).get("config")
+    typer.echo(report(config, text, country, lang, as_json=as_json))

@@ -5,8 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.settings import FILE
-
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Where the site's files go.")] = Path(),
@@ -31,6 +29,8 @@ def init(
 
 
 def _next_steps(folder: Path, *, cloud: bool) -> str:
+    from cli.settings import FILE
+
     forward = (
         "2. On the firewall, forward ports 8080 and 8081 (TCP) from the PBX to this machine."
         if cloud

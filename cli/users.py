@@ -1,17 +1,19 @@
 """`starface2mqtt user ...`: whose telephones take part."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cli.context import CommandFailed, settings_of
-from starface.failures import PbxUnreachable
-from starface.settings import StarfaceSettings
-from starface.token import Credential
-from starface.users import Action, User, Users
+
+if TYPE_CHECKING:
+    from starface.settings import StarfaceSettings
+    from starface.token import Credential
 
 app = typer.Typer(help="The users: add, change, list, remove.", no_args_is_help=True)
 
+Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
+Internal = Literal["ignore", "notify", "pop"]
 Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
 
 
@@ -28,14 +30,16 @@ def add(
     ],
     name: Annotated[str, typer.Option(help="The user's name.")] = "",
     extension: Annotated[str, typer.Option(help="The extension; the login if left out.")] = "",
-    action: Annotated[str, typer.Option(help="What opens on a call: matter-or-dossier, "
-                                        "dossier, business-card, none.")] = "matter-or-dossier",
+    action: Annotated[
+        Action, typer.Option(help="What opens on a call.")
+    ] = "matter-or-dossier",
     autostart: Annotated[bool, typer.Option(help="On from the start.")] = True,
     check: Annotated[bool, typer.Option(help="Try the password at the PBX first.")] = True,
 ) -> None:  # fmt: skip
     """Add a user, or replace one: the next call counts."""
     from bus.settings import SettingsRefused
     from cli.site_files import add_user_account, broker_folder, seal
+    from starface.users import User, Users
 
     settings = settings_of(context)
     extension = extension or login
@@ -60,6 +64,8 @@ def add(
 @app.command("list")
 def list_users(context: typer.Context) -> None:
     """List the users and what they chose."""
+    from starface.users import Users
+
     settings = settings_of(context)
     with Users(settings.database) as users:
         for user in users.all():
@@ -77,10 +83,12 @@ def change(
     trigger: Annotated[
         list[str] | None, typer.Option(help="ringing, connected, ended, outgoing; repeatable.")
     ] = None,
-    internal: Annotated[str | None, typer.Option(help="ignore, notify or pop.")] = None,
+    internal: Annotated[Internal | None, typer.Option(help="What internal calls do.")] = None,
     autostart: Annotated[bool | None, typer.Option()] = None,
 ) -> None:
     """Change what a user chose; it holds for the next call."""
+    from starface.users import Users
+
     changes = {
         "name": name, "phone": phone, "action": action, "internal": internal,
         "autostart": autostart, "triggers": tuple(trigger) if trigger else None,
@@ -95,6 +103,7 @@ def change(
 def remove(context: typer.Context, login: Login) -> None:
     """Forget a user, the token and the broker account."""
     from cli.site_files import remove_user_account
+    from starface.users import Users
 
     settings = settings_of(context)
     with Users(settings.database) as users:
@@ -108,6 +117,7 @@ def link(context: typer.Context, login: Login) -> None:
     """Print the address for the PBX's desktop app or a module to request on a call."""
     from starface.callback import callback_path
     from starface.settings import callback_host
+    from starface.users import Users
 
     settings = settings_of(context)
     with Users(settings.database) as users:
@@ -121,9 +131,10 @@ def link(context: typer.Context, login: Login) -> None:
 
 
 def _credential(
-    settings: StarfaceSettings, login: str, password: str, *, check: bool
-) -> Credential:
+    settings: "StarfaceSettings", login: str, password: str, *, check: bool
+) -> "Credential":
     """Return what the user logs in with; without the PBX's word only where it can be computed."""
+    from starface.failures import PbxUnreachable
     from starface.proof import prove
     from starface.token import derive
 
@@ -135,7 +146,7 @@ def _credential(
             if settings.auth in ("auto", "oauth"):
                 raise CommandFailed(said) from failure
             typer.echo(f"Not checked. {said}", err=True)
-    if settings.auth in ("auto", "oauth"):
+    if settings.auth == "auto" or settings.auth == "oauth":
         raise CommandFailed(
             f'with auth = "{settings.auth}" the PBX must be reachable; set host in [starface]'
         )

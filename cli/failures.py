@@ -1,0 +1,30 @@
+"""What a command says when it cannot do its work: one line with the fault and the fix."""
+
+from pydantic import ValidationError
+
+from bus.connection import NetworkDead, PublishRefused, SessionTaken
+from bus.inbox import BrokerUnavailable, why
+from bus.settings import SettingsRefused
+from cli.context import CommandFailed
+from starface.failures import PbxFailure
+from starface.seal import SealBroken
+from starface.users import UserUnknown
+
+_TOLD = (
+    BrokerUnavailable,
+    CommandFailed,
+    NetworkDead,
+    PbxFailure,
+    PublishRefused,
+    SealBroken,
+    SessionTaken,
+    SettingsRefused,
+    UserUnknown,
+)
+
+
+def sentence(error: Exception) -> str | None:
+    """Return the line for a person, None for a fault in the program itself."""
+    if isinstance(error, ValidationError):
+        return why(error)
+    return str(error) if isinstance(error, _TOLD) else None

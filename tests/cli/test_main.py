@@ -1,0 +1,40 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *words], capture_output=True, text=True, timeout=50,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["init", "up", "gateway", "watch", "user", "simulate", "call"])
+def test_help_names_every_command(command: str) -> None:
+    assert f"  {command} " in _run("--help").stdout
+
+
+def test_the_shell_can_complete_commands() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli"],
+        env=os.environ | {"_CLI_COMPLETE": "complete_bash", "_PYTHON -M CLI_COMPLETE": "complete_bash",
+                          "COMP_WORDS": "starface2mqtt simu", "COMP_CWORD": "1"},
+        capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+
+    assert "simulate" in done.stdout
+
+
+def test_a_command_without_a_site_says_how_to_make_one(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "status"],
+        capture_output=True, text=True, timeout=50, check=False, cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "starface2mqtt init" in done.stderr
+    assert "Traceback" not in done.stderr
