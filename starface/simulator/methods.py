@@ -44,11 +44,13 @@ _COMMON = {
         "getPrimaryPhoneId",
         "setPrimaryPhoneId",
         "getAvailableDisplayNumbers",
+        "getCallWaitingIndication",
+        "setCallWaitingIndication",
     ],
     "userState": ["getUserState", "setDoNotDisturbSetting", "setChatPresenceMessage"],
-    "group": ["getGroupSettings", "setGroupSetting"],
-    "redirect": ["getRedirectSettings", "setRedirectSetting"],
-    "functionKey": ["getFunctionKeys", "getCallInfoForKey"],
+    "group": ["getGroupSettings", "setGroupSetting", "setGroupSettings"],
+    "redirect": ["getRedirectSettings", "setRedirectSetting", "setRedirectSettings"],
+    "functionKey": ["getFunctionKeys", "getCallInfoForKey", "getContactInfoForKey", "pressKey"],
 }
 _ONLY_V30 = {
     "call": ["hold", "forward", "conference", "callVoicemailBox"],

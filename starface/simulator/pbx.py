@@ -1,34 +1,20 @@
-"""The calls of the stand-in PBX: who takes part in which state. No network, no clock of its own.
-
-Whoever calls a method holds `lock`; whoever listens is told of each step and must not wait.
-"""
+"""What can happen at the stand-in PBX: calls come in, are placed, answered, held, handed over."""
 
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from starface.simulator.call_list import CallList, Entry
-from starface.simulator.calls import (
-    WAITING,
-    Call,
-    Leg,
-    NoSuchCall,
-    NoSuchGroup,
-    NoSuchUser,
-    Party,
-    PlacedCall,
-    Told,
-)
+from starface.simulator.calls import WAITING, Call, NoSuchGroup, Party, PlacedCall, Told
 from starface.simulator.people import SimulatedGroup, SimulatedUser
+from starface.simulator.switchboard import Switchboard
 
 _DIALLABLE = re.compile(r"\+?[0-9*#]{1,32}\Z")
 _CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
-class Pbx:
-    """Users, groups, running calls and the call list."""
+class Pbx(Switchboard):
+    """Everything that people and clients can do to a call."""
 
     def __init__(
         self,
@@ -37,44 +23,8 @@ class Pbx:
         listener: Callable[[Told], None],
         now: Callable[[], datetime],
     ) -> None:
-        self.lock = threading.RLock()
-        self.users = {user.login: user for user in users}
-        self.groups = {group.id: group for group in groups}
-        self.calls: dict[str, Call] = {}
+        super().__init__(users, groups, listener, now)
         self.placed: list[PlacedCall] = []
-        self.call_list = CallList()
-        self.do_not_disturb: set[str] = set()
-        self._listener = listener
-        self._now = now
-
-    # ---- finding
-
-    def user(self, login: str) -> SimulatedUser:
-        """Return the user; raise NoSuchUser."""
-        if login not in self.users:
-            raise NoSuchUser(login)
-        return self.users[login]
-
-    def call(self, call_id: str) -> Call:
-        """Return the running call; raise NoSuchCall."""
-        if call_id not in self.calls:
-            raise NoSuchCall(call_id)
-        return self.calls[call_id]
-
-    def calls_of(self, login: str) -> list[Call]:
-        """Return the running calls in which the user takes part."""
-        return [call for call in self.calls.values() if login in call.legs]
-
-    def members(self, group_id: str) -> list[str]:
-        """Return the logins of a group's members."""
-        return [user.login for user in self.users.values() if group_id in user.groups]
-
-    def party(self, login: str) -> Party:
-        """Return a user as one end of a call."""
-        user = self.user(login)
-        return Party(user.extension, user.name)
-
-    # ---- what happens
 
     def ring(self, login: str, caller: Party, call_id: str = "") -> Call:
         """Let a call from outside come in for one user."""
@@ -100,15 +50,15 @@ class Pbx:
         login = call.placed_by
         if login is None or call.legs[login].state != "PROCEEDING":
             return
-        self._step(call, login, "RINGBACK")
-        target = self._at_number(call.called.number)
+        self.step(call, login, "RINGBACK")
+        target = self.at_number(call.called.number)
         if target is not None and target != login:
-            self._let_ring(call, target, call.caller, self.party(target))
-        elif group := self._group_at(call.called.number):
+            self.let_ring(call, target, call.caller, self.party(target))
+        elif group := self.group_at(call.called.number):
             call.group = group
             for member in self.members(group):
                 if member != login:
-                    self._let_ring(call, member, call.caller, call.called)
+                    self.let_ring(call, member, call.caller, call.called)
 
     def answer(self, call_id: str, login: str | None = None) -> None:
         """Somebody answers: this user, or the only or first one who can; else the far end."""
@@ -118,14 +68,14 @@ class Pbx:
             waiting = []
         if waiting:
             answering = login or waiting[0]
-            self._step(call, answering, "CONNECTED")
+            self.step(call, answering, "CONNECTED")
             for other in waiting:
                 if other != answering:
-                    self._leave(call, other)
+                    self.leave(call, other)
         call.answered = True
         for leg in list(call.legs.values()):
             if leg.state in {"RINGBACK", "CONSULT"}:
-                self._step(call, leg.login, "CONNECTED")
+                self.step(call, leg.login, "CONNECTED")
 
     def lift_or_answer(self, call_id: str, login: str | None = None) -> None:
         """Lift the own phone if it is that which rings, answer otherwise."""
@@ -141,30 +91,30 @@ class Pbx:
         others = [leg for leg in call.legs.values() if leg.login != login]
         own = call.legs.get(login or "")
         if own and not own.outgoing and others and all(leg.state in WAITING for leg in others):
-            self._leave(call, own.login)
+            self.leave(call, own.login)
             return
         for leg in list(call.legs.values()):
-            self._leave(call, leg.login)
+            self.leave(call, leg.login)
         self.calls.pop(call.id, None)
 
     def hold(self, call_id: str, login: str) -> None:
         """Park the call."""
-        self._step(self.call(call_id), login, "PARKED")
+        self.step(self.call(call_id), login, "PARKED")
 
     def resume(self, call_id: str, login: str) -> None:
         """Take the parked call again."""
-        self._step(self.call(call_id), login, "CONNECTED")
+        self.step(self.call(call_id), login, "CONNECTED")
 
     def confer(self, call_id: str, login: str) -> None:
         """Put the user's part of the call into a conference."""
-        self._step(self.call(call_id), login, "CONFERENCE_ACTIVE")
+        self.step(self.call(call_id), login, "CONFERENCE_ACTIVE")
 
     def consult(self, login: str, other: str) -> Call:
         """Make a second call next to a held one, to a colleague."""
-        call = self._new_call(self.party(login), self.party(other))
-        self._join(call, login, outgoing=True)
-        self._step(call, login, "CONSULT")
-        self._let_ring(call, other, call.caller, call.called)
+        call = self.new_call(self.party(login), self.party(other))
+        self.join_call(call, login, outgoing=True)
+        self.step(call, login, "CONSULT")
+        self.let_ring(call, other, call.caller, call.called)
         return call
 
     def hand_over(self, call_id: str, giver: str, taker: str, *, ringing: bool) -> None:
@@ -172,23 +122,23 @@ class Pbx:
         call = self.call(call_id)
         caller = call.legs[giver].caller
         if ringing:
-            self._let_ring(call, taker, caller, self.party(taker))
+            self.let_ring(call, taker, caller, self.party(taker))
         else:
-            self._join(call, taker, caller=caller, called=self.party(taker))
-            self._step(call, taker, "CONNECTED")
-        self._leave(call, giver, end=False)
+            self.join_call(call, taker, caller=caller, called=self.party(taker))
+            self.step(call, taker, "CONNECTED")
+        self.leave(call, giver, end=False)
 
     def join(self, held_id: str, second_id: str, giver: str, taker: str) -> None:
         """Complete an attended transfer: the second call becomes part of the held one."""
         held, second = self.call(held_id), self.call(second_id)
         caller = held.legs[giver].caller
         leg = second.legs.pop(taker)
-        self._tell(leg, second, second_id, new_id=held_id)
+        self.tell(leg, second, second_id, new_id=held_id)
         leg.caller, leg.called = caller, self.party(taker)
         held.legs[taker] = leg
-        self._step(held, taker, "CONNECTED")
-        self._leave(second, giver)
-        self._leave(held, giver)
+        self.step(held, taker, "CONNECTED")
+        self.leave(second, giver)
+        self.leave(held, giver)
 
     def change_id(self, call_id: str) -> Call:
         """Give a running call a new id, as a transfer may."""
@@ -196,14 +146,14 @@ class Pbx:
         call.id = str(uuid.uuid4())
         self.calls[call.id] = call
         for leg in call.legs.values():
-            self._tell(leg, call, call_id, new_id=call.id)
+            self.tell(leg, call, call_id, new_id=call.id)
         return call
 
     def divert(self, call_id: str, login: str) -> None:
         """Let the user's voicemail take the call."""
         call = self.call(call_id)
-        self._step(call, login, "VOICEMAIL_LINKED")
-        self._leave(call, login)
+        self.step(call, login, "VOICEMAIL_LINKED")
+        self.leave(call, login)
 
     def forget(self) -> None:
         """Lose all running calls without a word, as a crash does; the call list stays."""
@@ -214,17 +164,15 @@ class Pbx:
         """End a call of which nobody is told."""
         call = self.calls.pop(call_id)
         for leg in call.legs.values():
-            self._note(call, leg)
-
-    # ---- steps
+            self.note(call, leg)
 
     def _incoming(
         self, logins: list[str], caller: Party, called: Party, group: str, call_id: str
     ) -> Call:
-        call = self._new_call(caller, called, call_id)
+        call = self.new_call(caller, called, call_id)
         call.group = group
         for login in logins:
-            self._let_ring(call, login, caller, called)
+            self.let_ring(call, login, caller, called)
         return call
 
     def _begin(self, login: str, number: str, phone: str, call_id: str) -> str:
@@ -237,80 +185,11 @@ class Pbx:
         if dialling or not known_phone or known_id or not _DIALLABLE.match(number):
             return ""
         called = Party(number)
-        if (target := self._at_number(number)) is not None:
+        if (target := self.at_number(number)) is not None:
             called = self.party(target)
-        elif group := self._group_at(number):
+        elif group := self.group_at(number):
             called = Party(number, self.groups[group].name)
-        call = self._new_call(self.party(login), called, call_id)
-        self._join(call, login, outgoing=True)
-        self._step(call, login, "PROCEEDING")
+        call = self.new_call(self.party(login), called, call_id)
+        self.join_call(call, login, outgoing=True)
+        self.step(call, login, "PROCEEDING")
         return call.id
-
-    def _new_call(self, caller: Party, called: Party, call_id: str = "") -> Call:
-        call = Call(call_id or str(uuid.uuid4()), caller, called, self._now())
-        self.calls[call.id] = call
-        return call
-
-    def _join(
-        self,
-        call: Call,
-        login: str,
-        *,
-        outgoing: bool = False,
-        caller: Party | None = None,
-        called: Party | None = None,
-    ) -> None:
-        ends = (caller or call.caller, called or call.called)
-        call.legs[login] = Leg(login, outgoing, *ends, self._now())
-
-    def _let_ring(self, call: Call, login: str, caller: Party, called: Party) -> None:
-        self._join(call, login, caller=caller, called=called)
-        call.legs[login].rejected = login in self.do_not_disturb
-        self._step(call, login, "INCOMING")
-        if call.legs[login].rejected:
-            self._leave(call, login)
-        else:
-            self._step(call, login, "RINGING")
-
-    def _step(self, call: Call, login: str, state: str) -> None:
-        leg = call.legs[login]
-        leg.state = state
-        if state == "CONNECTED":
-            call.answered = True
-            leg.connected = leg.connected or self._now()
-        self._tell(leg, call, call.id)
-
-    def _leave(self, call: Call, login: str, *, end: bool = True) -> None:
-        leg = call.legs.pop(login)
-        leg.state = "HANGUP"
-        self._note(call, leg)
-        self._tell(leg, call, call.id)
-        if end and not call.legs:
-            self.calls.pop(call.id, None)
-
-    def _note(self, call: Call, leg: Leg) -> None:
-        self.call_list.add(
-            Entry(
-                call_id=call.id,
-                login=leg.login,
-                direction="OUTBOUND" if leg.outgoing else "INBOUND",
-                answered=leg.connected is not None or (bool(call.group) and call.answered),
-                caller=leg.caller.number,
-                called=leg.called.number,
-                name=leg.called.name if leg.outgoing else leg.caller.name,
-                group=call.group,
-                started=leg.started,
-                seconds=(self._now() - leg.started).total_seconds(),
-            )
-        )
-
-    def _tell(self, leg: Leg, call: Call, call_id: str, new_id: str = "") -> None:
-        ends = (leg.caller, leg.called)
-        told = (leg.login, call_id, leg.state, *ends, call.group, self._now())
-        self._listener(Told(*told, new_id=new_id, rejected=leg.rejected, placed=leg.outgoing))
-
-    def _at_number(self, number: str) -> str | None:
-        return next((u.login for u in self.users.values() if u.extension == number), None)
-
-    def _group_at(self, number: str) -> str:
-        return next((g.id for g in self.groups.values() if g.number == number), "")

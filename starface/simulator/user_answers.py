@@ -7,6 +7,9 @@ from starface.simulator.pbx import Pbx
 from starface.simulator.sessions import Session
 from starface.xmlrpc import Value, Writable
 
+_FIXED_OF_GROUPS = frozenset({"name", "phoneNumbers"})
+_FIXED_OF_REDIRECTS = frozenset({"type"})
+
 
 class UserAnswers:
     """One function for each method; parameters come as they were sent."""
@@ -37,6 +40,17 @@ class UserAnswers:
     def get_available_display_numbers(self, who: Session, params: Sequence[Value]) -> Writable:
         """Name the numbers the user may show to those he calls."""
         return [{"id": who.login, "number": self._pbx.user(who.login).extension}]
+
+    def get_call_waiting_indication(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell whether a second call may ring."""
+        return who.login not in self._pbx.one_call_only
+
+    def set_call_waiting_indication(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Choose whether a second call may ring."""
+        quiet = self._pbx.one_call_only
+        change = quiet.discard if params[0] else quiet.add
+        change(who.login)
+        return True
 
     # ---- the user's state, groups, redirects, function keys
 
@@ -74,7 +88,11 @@ class UserAnswers:
 
     def set_group_setting(self, who: Session, params: Sequence[Value]) -> Writable:
         """Change a setting of a group; name and numbers are read-only."""
-        return self._set(who, params, {"name", "phoneNumbers"})
+        return self._set(who, params, _FIXED_OF_GROUPS)
+
+    def set_group_settings(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Change settings of several groups."""
+        return self._set_all(who, params, _FIXED_OF_GROUPS)
 
     def get_redirect_settings(self, who: Session, params: Sequence[Value]) -> Writable:
         """Tell the user's redirects."""
@@ -86,7 +104,11 @@ class UserAnswers:
 
     def set_redirect_setting(self, who: Session, params: Sequence[Value]) -> Writable:
         """Change a redirect."""
-        return self._set(who, params, {"type"})
+        return self._set(who, params, _FIXED_OF_REDIRECTS)
+
+    def set_redirect_settings(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Change several redirects."""
+        return self._set_all(who, params, _FIXED_OF_REDIRECTS)
 
     def get_function_keys(self, who: Session, params: Sequence[Value]) -> Writable:
         """Tell the user's keys: one lamp for each colleague."""
@@ -109,6 +131,17 @@ class UserAnswers:
             for call in self._pbx.calls_of(self._pbx.user(login).login)
         ]
 
+    def get_contact_info_for_key(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell who is behind a key."""
+        user = self._pbx.user(text(params[0]).removeprefix("blf-"))
+        return {"name": user.name, "phoneNumber": user.extension}
+
+    def press_key(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Call the colleague behind a key."""
+        user = self._pbx.user(text(params[0]).removeprefix("blf-"))
+        self._pbx.place(who.login, user.extension)
+        return True
+
     # ---- shared
 
     def _phones(self, who: Session) -> tuple[str, ...]:
@@ -122,13 +155,18 @@ class UserAnswers:
             return "AVAILABLE"
         return "RINGING" if states <= {"INCOMING", "RINGING"} else "ACTIVE"
 
-    def _set(self, who: Session, params: Sequence[Value], fixed: set[str]) -> bool:
+    def _set(self, who: Session, params: Sequence[Value], fixed: frozenset[str]) -> bool:
         if not isinstance(params[0], dict):
             raise TypeError
         changed = {name: value for name, value in params[0].items() if name not in fixed}
         kept = self._settings.setdefault((who.login, text(params[0]["id"])), {})
         kept.update(changed)
         return True
+
+    def _set_all(self, who: Session, params: Sequence[Value], fixed: frozenset[str]) -> bool:
+        if not isinstance(params[0], list):
+            raise TypeError
+        return all(self._set(who, [each], fixed) for each in params[0])
 
     def _kept(self, who: Session, told: dict[str, Writable]) -> dict[str, Writable]:
         changed = self._settings.get((who.login, str(told["id"])), {})

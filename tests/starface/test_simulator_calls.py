@@ -261,6 +261,16 @@ def test_a_user_is_rung_while_another_call_goes_on() -> None:
         assert scene.anna.v22("call.getCallIds") == [first, second]
 
 
+def test_a_second_call_is_rejected_without_call_waiting() -> None:
+    with anna_listens() as scene:
+        scene.simulator.ring("0011", "+41441234567")
+        assert scene.anna.v22("phone.setCallWaitingIndication", False) is True
+        scene.simulator.ring("0011", "+41441234568")
+
+        assert scene.states(4) == ["INCOMING", "RINGING", "INCOMING", "HANGUP"]
+        assert len(scene.simulator.pbx.calls) == 1
+
+
 def test_what_is_not_there_is_named() -> None:
     with Simulator() as simulator:
         with pytest.raises(NoSuchUser, match="0099"):

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,6 +61,49 @@ def test_our_client_logs_in_hears_and_places_calls(
         assert states == ["OUTGOING" if api == "v30" else "PROCEEDING", "RINGBACK", "CONNECTED"]
         client.logout()
         assert not client.keep_alive()
+
+
+def test_our_client_finds_what_a_user_has(simulator: Simulator, receiver: Receiver) -> None:
+    with anna(simulator, receiver, api="v30") as client:
+        client.login()
+        assert client.server_version() == "9.0.1.4"
+        assert client.phones() == [client.primary_phone()] == ["SIP/11"]
+        assert [(each.id, each.name) for each in client.groups()] == [("7", "Kanzlei")]
+        client.set_do_not_disturb(True)
+        assert client.user_state().chat_presence == "DO_NOT_DISTURB"
+        client.set_do_not_disturb(False)
+        assert client.user_state().telephony_state == "AVAILABLE"
+        bernd, clara = client.function_keys()
+        assert (bernd.name, clara.type) == ("Bernd Muster", "BUSY_LAMP_FIELD")
+        ringing = simulator.ring("0013")
+        assert [each["id"] for each in client.calls_of_key(clara.id)] == [ringing]
+        client.press_key(bernd.id)
+        assert [each.number for each in simulator.placed] == ["12"]
+        redirect, *_ = client.redirects()
+        client.set_redirect(redirect | {"active": True, "destination": "12"})
+        assert client.redirects()[0]["destination"] == "12"
+
+
+def test_our_client_steers_and_finds_calls(simulator: Simulator, receiver: Receiver) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    with anna(simulator, receiver, api="v30") as client:
+        client.login()
+        simulator.hang_up(simulator.ring("0011", "+41441234567"))
+        first, second = simulator.ring("0011"), simulator.ring("0011")
+        simulator.answer(first)
+        client.hold(first)
+        parked = client.call_state(first)
+        assert parked is not None
+        assert parked.state == "PARKED"
+        simulator.answer(second)
+        client.conference([first, second])
+        client.forward(second, "12")
+        assert client.call_ids() == [first]
+        assert client.hang_up(first)
+
+        missed, *_ = [each for each in client.call_list(began) if each.result == "MISSED"]
+        assert missed.caller_number == "0041441234567"
+        assert len(client.call_list(began)) == 3
 
 
 @pytest.mark.parametrize("how", ["fault", "401", "403", "redirect", "html", "false"])
