@@ -69,6 +69,7 @@ class UserSession:
         self._short_lives = 0
         self._deaf_at: float | None = None
         self._stays_deaf = False
+        self._renewed_at = -_DEAF_PAUSE
 
     @property
     def on(self) -> bool:
@@ -159,6 +160,13 @@ class UserSession:
             return self._beat(0.8)
         self._deaf_at = now
         self.code = "notifications-missing"
+        return self._log_in(0.0)
+
+    def renew(self, now: float) -> Step:
+        """Log in again, but not too often: the end of a call was not told, which may be chance."""
+        if now - self._renewed_at < _DEAF_PAUSE:
+            return Step("resync")
+        self._renewed_at = now
         return self._log_in(0.0)
 
     def heard(self) -> bool:

@@ -183,6 +183,8 @@ class Turns:
         person.owes, person.beats = not opened.resynced, 0
         person.sure_at = self._tools.clock()
         self._keep_credential(person)
+        if self._well.get(person.user.login) is None:
+            self._well.note(person.user.login)  # the calls from now on are our business
         self._note_well(person)
 
     def _failed(self, person: Person, failed: Failed) -> None:
@@ -235,7 +237,7 @@ class Turns:
             self.plan(person, person.session.half_open(now))
         elif missed.unended:
             person.owes = True
-            self.plan(person, Step("resync"))
+            self.plan(person, person.session.renew(now))
         elif missed.soon:
             self.plan(person, person.session.look_again(self._patience))
 
@@ -270,7 +272,7 @@ class Turns:
 
     def _settle_debt(self, person: Person) -> None:
         if person.owes and not self._site.callback.failing:
-            self.plan(person, Step("resync", _RESYNC_AGAIN))
+            self.plan(person, Step("resync"))
 
     def _note_well(self, person: Person) -> None:
         if not person.owes and not self._site.callback.failing:

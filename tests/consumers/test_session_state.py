@@ -205,3 +205,10 @@ def test_every_fault_says_in_both_languages_what_it_is(code: str) -> None:
 
     assert sentence.de != sentence.en
     assert min(len(sentence.de), len(sentence.en)) > 40
+
+
+def test_a_missed_end_renews_the_session_but_seldom(active: UserSession) -> None:
+    assert active.renew(50.0) == Step("login", 0.0)
+    active.logged_in(50.0)
+    assert active.renew(60.0) == Step("resync")
+    assert active.renew(120.0) == Step("login", 0.0)

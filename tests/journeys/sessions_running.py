@@ -217,5 +217,5 @@ def opener(settings: StarfaceSettings) -> Callable[[str, Credential, Callback | 
 def subscribed(pbx: Simulator, login: str) -> bool:
     """Tell whether the PBX tells calls of this user to us."""
     return any(
-        session.login == login and session.services and not session.deaf for session in pbx.sessions
+        session.login == login and session.services and not session.silence for session in pbx.sessions
     )

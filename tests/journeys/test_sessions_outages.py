@@ -1,0 +1,301 @@
+"""Scripted outages, each at a site of its own, all at the same time."""
+
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bus.accounts import Accounts, write_broker_files
+from bus.connection import Connection
+from bus.settings import BrokerSettings
+from cli.mosquitto import Mosquitto, free_port
+from starface.client import Callback, StarfaceClient
+from starface.simulator import SimulatedUser, Simulator
+from starface.simulator.switches import Switches
+from starface.token import derive
+from starface.users import User
+from tests.conftest import ROOT, wait_until
+from tests.gateway.running import GatewayProcess
+from tests.journeys.sessions_running import Listener, Office, SessionsThread, subscribed
+
+WITHIN = 15.0  # seconds after the PBX is back
+_AT_ONCE = 8  # sites
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One site in which something goes wrong."""
+
+    pbx: Simulator
+    office: Office
+    listener: Listener
+    gateway_port: int
+    people: tuple[SimulatedUser, SimulatedUser]
+
+    @property
+    def logins(self) -> tuple[str, str]:
+        return self.people[0].login, self.people[1].login
+
+
+Act = Callable[[Scene], None]
+
+
+@dataclass(frozen=True)
+class Outage:
+    """What goes wrong, how it ends, and what the PBX is like besides."""
+
+    name: str
+    begins: Act
+    ends: Act
+    switches: dict[str, object] = field(default_factory=dict)
+    calls_live_on: bool = True  # those that run when it begins
+    seen: bool = True  # the icons show it
+
+
+def _nothing(_: Scene) -> None:
+    """What has happened is over already."""
+
+
+def _trouble(kind: str, *methods: str, times: int | None = None, **more: object) -> Act:
+    def begin(scene: Scene) -> None:
+        told = {"trouble_methods": frozenset(methods), "trouble_times": times, **more}
+        for name, value in told.items():
+            setattr(scene.pbx.switches, name, value)
+        scene.pbx.switches.trouble = kind  # type: ignore[assignment]
+
+    return begin
+
+
+def _calm(scene: Scene) -> None:
+    scene.pbx.switches.trouble = "none"
+
+
+def _gone(scene: Scene) -> None:
+    scene.pbx.outage(on=True)
+
+
+def _silent(scene: Scene) -> None:
+    scene.pbx.outage(on=True, kind="silent")
+
+
+def _back(scene: Scene) -> None:
+    scene.pbx.outage(on=False)
+
+
+def _restart(scene: Scene) -> None:
+    scene.pbx.restart()
+
+
+def _crash(scene: Scene) -> None:
+    scene.pbx.restart()
+    scene.pbx.outage(on=True)
+
+
+def _expire(scene: Scene) -> None:
+    scene.pbx.expire()
+
+
+def _expire_one(scene: Scene) -> None:
+    scene.pbx.expire(scene.logins[0])
+
+
+def _reset(scene: Scene) -> None:
+    scene.pbx.reset()
+
+
+def _deafen(scene: Scene) -> None:
+    scene.pbx.deafen()
+
+
+def _change_passwords(scene: Scene) -> None:
+    for person in scene.people:
+        scene.pbx.set_password(person.login, "another")
+
+
+def _enter_passwords(scene: Scene) -> None:
+    with scene.office.users() as users:
+        for person in scene.people:
+            users.add(User(login=person.login), derive("sha512", person.login, "another"))
+
+
+def _other_program(scene: Scene, *, stays: bool) -> None:
+    """Another program logs the users in for itself, and out again or not."""
+    for person in scene.people:
+        credential = derive("sha512", person.login, person.password)
+        callback = Callback("http", "127.0.0.1", scene.gateway_port, "/nobody")
+        client = StarfaceClient(scene.office.settings, person.login, credential, callback)
+        client.login()
+        if not stays:
+            client.logout()
+
+
+def _drop_logins(scene: Scene) -> None:
+    _trouble("drop_after", "login")(scene)
+    scene.pbx.expire()
+
+
+def _forbid(scene: Scene) -> None:
+    scene.pbx.switches.trouble_methods = frozenset({"subscribeEvents"})
+    scene.pbx.switches.fault_text = "UcpNotConnectedException"
+    scene.pbx.switches.trouble = "fault"
+    scene.pbx.expire()
+
+
+OUTAGES = (
+    Outage("restart", _restart, _nothing, calls_live_on=False),
+    Outage("crash and away for a while", _crash, _back, calls_live_on=False),
+    Outage("refuses connections", _gone, _back),
+    Outage("accepts connections and says nothing", _silent, _back),
+    Outage("sessions expired", _expire, _nothing),
+    Outage("one session expired", _expire_one, _nothing),
+    Outage("sessions reset with a word", _reset, _nothing),
+    Outage("keepAlive faults", _trouble("fault", "keepAlive"), _calm),
+    Outage("everything faults", _trouble("fault"), _calm),
+    Outage("faults that say not connected",
+           _trouble("fault", "keepAlive", fault_text="UcpNotConnectedException"), _calm),
+    Outage("one fault", _trouble("fault", "keepAlive", times=2), _nothing),
+    Outage("slower than the limit", _trouble("slow", slow_seconds=2.0), _calm),
+    Outage("drops before acting", _trouble("drop_before"), _calm),
+    Outage("drops after acting", _trouble("drop_after"), _calm),
+    Outage("drops the login's answer", _drop_logins, _calm),
+    Outage("login page for everything", _trouble("html"), _calm),
+    Outage("login page for a moment", _trouble("html", times=2), _nothing, seen=False),
+    Outage("sent elsewhere", _trouble("redirect"), _calm),
+    Outage("bad gateway", _trouble("status_502"), _calm),
+    Outage("half an answer", _trouble("half"), _calm),
+    Outage("ten megabytes", _trouble("huge"), _calm),
+    Outage("compressed without end", _trouble("gzip_bomb"), _calm),
+    Outage("dripping", _trouble("drip", slow_seconds=2.0), _calm),
+    Outage("subscription fails", _forbid, _calm),
+    Outage("passwords changed", _change_passwords, _enter_passwords),
+    Outage("passwords changed where a login page says so", _change_passwords, _enter_passwords,
+           {"wrong_token": "html"}),
+    Outage("another program logged out", partial(_other_program, stays=False), _nothing),
+    Outage("another program took the session", partial(_other_program, stays=True), _nothing),
+    Outage("half open", _deafen, _nothing),
+    Outage("half open, drops failing callbacks", _deafen, _nothing, {"on_failure": "drop"}),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What all sites share."""
+
+    broker: BrokerSettings
+    gateway: GatewayProcess
+    listener: Listener
+    folder: Path
+
+
+def _account(number: int, api: str) -> str:
+    return f"sessions-{number}{api}"
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    accounts = Accounts()
+    for account in ("gateway", "panel"):
+        accounts.add(account)
+    for number in range(len(OUTAGES)):
+        for api in ("v22", "v30"):
+            accounts.add(_account(number, api))
+    accounts.write(folder / "accounts.json")
+    write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)
+    with ExitStack() as stack:
+        mosquitto = stack.enter_context(Mosquitto(ROOT / "mosquitto.conf", folder, free_port()))
+        broker = BrokerSettings(port=mosquitto.port, accounts_file=folder / "accounts.json")
+        gateway = stack.enter_context(
+            GatewayProcess(tmp_path / "gateway", broker, free_port(), rate=1000)
+        )
+        panel = stack.enter_context(Connection(broker, "panel"))
+        panel.wait_connected()
+        listener = stack.enter_context(Listener(panel))
+        yield Stage(broker, gateway, listener, tmp_path)
+
+
+def _act_out(stage: Stage, number: int, api: str) -> str:
+    """Let one outage happen; return what went wrong, nothing if all went well."""
+    outage = OUTAGES[number]
+    people = (
+        SimulatedUser(f"{api}-{number}-a", "Geheim#2024", "11", "Anna Beispiel"),
+        SimulatedUser(f"{api}-{number}-b", "Muster!12", "12", "Bernd Muster"),
+    )
+    switches = Switches.model_validate(
+        {"fault_text": "UcpCommunicationException", **outage.switches}
+    )
+    with Simulator(people, switches=switches) as pbx:
+        office = Office(
+            stage.folder / f"{number}-{api}", people, pbx.port, stage.gateway.port, api=api
+        )
+        scene = Scene(pbx, office, stage.listener, stage.gateway.port, people)
+        with SessionsThread(office, stage.broker, _account(number, api)):
+            try:
+                _play(scene, outage, api)
+            except AssertionError as failure:
+                codes = [stage.listener.codes(login)[-6:] for login in scene.logins]
+                place = traceback.extract_tb(failure.__traceback__)[1].line
+                return f"{outage.name} ({api}): {place} {codes}"
+    return ""
+
+
+def _play(scene: Scene, outage: Outage, api: str) -> None:
+    pbx, listener, (anna, bernd) = scene.pbx, scene.listener, scene.logins
+    wait_until(lambda: _well(scene), WITHIN)
+    begun_before = pbx.ring(anna, "+41441110001", answered_after=0.0)
+    wait_until(lambda: len(listener.heard(anna, begun_before)) >= 2)
+
+    outage.begins(scene)
+    missed = pbx.ring(bernd, "+41441110002")
+    pbx.hang_up(missed)
+    running = pbx.ring(bernd, "+41441110003")
+    if outage.calls_live_on:
+        pbx.hang_up(begun_before)
+    if outage.seen:
+        wait_until(lambda: _seen(scene), WITHIN)
+    outage.ends(scene)
+
+    wait_until(lambda: _well(scene), WITHIN)
+    after = pbx.ring(anna, "+41441110004")
+    wait_until(lambda: any(not call.replayed for call in listener.heard(anna, after)))
+    wait_until(lambda: listener.heard(bernd, running))
+    if outage.calls_live_on:
+        wait_until(lambda: _ended(listener, anna, begun_before))
+    if api == "v30":
+        wait_until(lambda: _ended(listener, bernd, missed))
+
+
+def _well(scene: Scene) -> bool:
+    return all(
+        scene.listener.state(login) == "active" and subscribed(scene.pbx, login)
+        for login in scene.logins
+    )
+
+
+def _seen(scene: Scene) -> bool:
+    return any(
+        told.state == "failing"
+        for login in scene.logins
+        for told in list(scene.listener.states[login])
+    )
+
+
+def _ended(listener: Listener, login: str, call_id: str) -> bool:
+    return any(call.state == "ended" for call in listener.heard(login, call_id))
+
+
+@pytest.mark.timeout(150)
+def test_after_every_outage_everybody_is_active_and_no_call_of_it_is_missing(stage: Stage) -> None:
+    scripts = [(number, api) for number in range(len(OUTAGES)) for api in ("v22", "v30")]
+    with ThreadPoolExecutor(_AT_ONCE) as stages:
+        found = stages.map(lambda script: _act_out(stage, *script), scripts)
+        failures = [failure for failure in found if failure]
+
+    assert len(OUTAGES) >= 24
+    assert not failures, "\n".join(failures)
