@@ -5,43 +5,41 @@ Here one pass of expat checks grammar, size, depth and every value, and whatever
 `Unreadable`. Its message names the fault and never repeats the input, so it may be logged.
 """
 
-import binascii
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NoReturn, TypeAlias
+from collections.abc import Callable
+from typing import Any, NoReturn
 from xml.parsers import expat
-from xml.sax.saxutils import escape
+
+from starface.xmlrpc_values import (
+    SCALARS,
+    SPACE,
+    DateTime,
+    Faulted,
+    Unreadable,
+    Value,
+    Writable,
+)
+from starface.xmlrpc_writing import write_call, write_fault, write_response
+
+__all__ = [
+    "CALL_BYTES",
+    "DateTime",
+    "Faulted",
+    "Unreadable",
+    "Value",
+    "Writable",
+    "read_call",
+    "read_response",
+    "write_call",
+    "write_fault",
+    "write_response",
+]
 
 CALL_BYTES = 64 * 1024
 RESPONSE_BYTES = 1024 * 1024
 DEPTH = 24
 CALL_ELEMENTS = 2_000
 RESPONSE_ELEMENTS = 60_000  # a call list of 1,000 entries has about 40,000
-
-Value: TypeAlias = "bool | int | float | str | bytes | list[Value] | dict[str, Value] | None"
-
-Writable: TypeAlias = "Value | datetime | Sequence[Writable] | Mapping[str, Writable]"
-
-
-class DateTime(str):
-    """A dateTime.iso8601 as it was sent: what its zone is, the reader decides."""
-
-    __slots__ = ()
-
-
-class Unreadable(Exception):
-    """The document is not an XML-RPC document, or is beyond the limits."""
-
-
-class Faulted(Exception):
-    """The document is a fault; its text is the other side's and stays out of `str()`."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(f"fault {code}")
-        self.code = code
-        self.text = text
 
 
 def read_call(
@@ -77,39 +75,7 @@ def read_response(
     return answer[0] if answer else None
 
 
-def write_call(method: str, params: Sequence[Writable] = ()) -> bytes:
-    """Write a method call; without parameters it has no params element."""
-    told = "".join(f"<param>{_written(value)}</param>" for value in params)
-    told = f"<params>{told}</params>" if params else ""
-    return _document(f"<methodCall><methodName>{_text(method)}</methodName>{told}</methodCall>")
-
-
-def write_response(value: Writable) -> bytes:
-    """Write a method response with its one value."""
-    return _document(
-        f"<methodResponse><params><param>{_written(value)}</param></params></methodResponse>"
-    )
-
-
-def write_fault(code: int, text: str) -> bytes:
-    """Write a fault."""
-    fault = _written({"faultCode": code, "faultString": text})
-    return _document(f"<methodResponse><fault>{fault}</fault></methodResponse>")
-
-
-# ---- reading
-
-_SPACE = " \t\r\n"
 _METHOD = re.compile(r"[A-Za-z0-9_.:/-]{1,128}\Z")
-_INT = re.compile(r"[+-]?[0-9]{1,19}\Z")
-_DOUBLE = re.compile(
-    r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?\Z"
-)
-_DATE_TIME = re.compile(
-    r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}T[0-9]{2}:?[0-9]{2}:?[0-9]{2}"
-    r"(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?(?:[0-9]{2})?)?\Z"
-)
-_BOOLEANS = {"1": True, "0": False, "true": True, "false": False}
 _ENCODINGS = {
     "utf-8",
     "utf8",
@@ -121,65 +87,6 @@ _ENCODINGS = {
     "windows-1252",
 }
 
-
-def _int(digits: int) -> Callable[[str], int]:
-    limit = 2 ** (digits - 1)
-
-    def read(text: str) -> int:
-        text = text.strip(_SPACE)
-        if not _INT.match(text) or not -limit <= (number := int(text)) < limit:
-            raise Unreadable("not an integer of its type")
-        return number
-
-    return read
-
-
-def _boolean(text: str) -> bool:
-    try:
-        return _BOOLEANS[text.strip(_SPACE).lower()]
-    except KeyError:
-        raise Unreadable("not a boolean") from None
-
-
-def _double(text: str) -> float:
-    text = text.strip(_SPACE)
-    if not _DOUBLE.match(text) or not math.isfinite(number := float(text)):
-        raise Unreadable("not a double")
-    return number
-
-
-def _date_time(text: str) -> DateTime:
-    text = text.strip(_SPACE)
-    if not _DATE_TIME.match(text):
-        raise Unreadable("not a dateTime")
-    return DateTime(text)
-
-
-def _base64(text: str) -> bytes:
-    try:
-        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
-    except ValueError:  # binascii.Error is one
-        raise Unreadable("not base64") from None
-
-
-def _nil(text: str) -> None:
-    if text.strip(_SPACE):
-        raise Unreadable("text in a nil")
-
-
-_SCALARS: dict[str, Callable[[str], Value]] = {
-    "string": str,
-    "int": _int(32),
-    "i4": _int(32),
-    "i8": _int(64),
-    "ex:i8": _int(64),
-    "boolean": _boolean,
-    "double": _double,
-    "dateTime.iso8601": _date_time,
-    "base64": _base64,
-    "nil": _nil,
-    "ex:nil": _nil,
-}
 # What may begin the content of an element that holds elements.
 _FIRST: dict[str, frozenset[str]] = {
     "methodCall": frozenset({"methodName"}),
@@ -187,7 +94,7 @@ _FIRST: dict[str, frozenset[str]] = {
     "params": frozenset({"param"}),
     "param": frozenset({"value"}),
     "fault": frozenset({"value"}),
-    "value": frozenset({*_SCALARS, "array", "struct"}),
+    "value": frozenset({*SCALARS, "array", "struct"}),
     "array": frozenset({"data"}),
     "data": frozenset({"value"}),
     "struct": frozenset({"member"}),
@@ -198,7 +105,7 @@ _NOTHING: frozenset[str] = frozenset()
 _NEXT: dict[str, frozenset[str]] = {
     "methodName": frozenset({"params"}),
     "name": frozenset({"value"}),
-    **dict.fromkeys((*_SCALARS, "array", "struct", "data", "params", "fault"), _NOTHING),
+    **dict.fromkeys((*SCALARS, "array", "struct", "data", "params", "fault"), _NOTHING),
 }
 
 
@@ -234,12 +141,12 @@ def _fault(items: list[Any]) -> Any:
 
 
 def _method(text: str) -> str:
-    if not _METHOD.match(text := text.strip(_SPACE)):
+    if not _METHOD.match(text := text.strip(SPACE)):
         raise Unreadable("not a method name")
     return text
 
 
-_LEAVES: dict[str, Callable[[str], Value]] = {**_SCALARS, "name": str, "methodName": _method}
+_LEAVES: dict[str, Callable[[str], Value]] = {**SCALARS, "name": str, "methodName": _method}
 _GATHERED: dict[str, Callable[[list[Any]], Any]] = {
     "methodCall": _all,
     "methodResponse": _one,
@@ -329,58 +236,3 @@ def _declared(_: str, encoding: str | None, __: int) -> None:
 
 def _doctype(*_: object) -> NoReturn:
     raise Unreadable("a DOCTYPE")
-
-
-# ---- writing
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def _document(content: str) -> bytes:
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{content}\n'.encode()
-
-
-def _text(text: str) -> str:
-    if _NOT_XML.search(text):
-        raise ValueError("a character that XML cannot hold")
-    return escape(text, {"\r": "&#13;"})
-
-
-def _written(value: Writable) -> str:
-    return f"<value>{_content(value)}</value>"
-
-
-def _content(value: Writable) -> str:
-    if value is None:
-        return "<nil/>"
-    if isinstance(value, bool):
-        return f"<boolean>{value:d}</boolean>"
-    if isinstance(value, int):
-        return _written_int(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("a double that is no number")
-        return f"<double>{value!r}</double>"
-    if isinstance(value, DateTime):
-        return f"<dateTime.iso8601>{_text(value)}</dateTime.iso8601>"
-    if isinstance(value, str):
-        return f"<string>{_text(value)}</string>"
-    if isinstance(value, datetime):
-        return f"<dateTime.iso8601>{value:%Y%m%dT%H:%M:%S}</dateTime.iso8601>"
-    if isinstance(value, bytes):
-        return f"<base64>{binascii.b2a_base64(value, newline=False).decode()}</base64>"
-    if isinstance(value, Mapping):
-        members = (
-            f"<member><name>{_text(name)}</name>{_written(item)}</member>"
-            for name, item in value.items()
-        )
-        return f"<struct>{''.join(members)}</struct>"
-    return f"<array><data>{''.join(map(_written, value))}</data></array>"
-
-
-def _written_int(value: int) -> str:
-    if -(2**31) <= value < 2**31:
-        return f"<int>{value}</int>"
-    if -(2**63) <= value < 2**63:
-        return f"<i8>{value}</i8>"
-    raise ValueError("an integer of more than 64 bits")
