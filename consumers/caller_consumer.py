@@ -8,22 +8,24 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from bus.events import CallData, CallerData, CallerEvent, CallEvent, DialResult, Outcome, TraceStep
-from bus.inbox import Arrived, BrokerUnavailable
+from bus.events import CallerData, CallerEvent, CallEvent, DialResult, Outcome
+from bus.inbox import Arrived
 from consumers.actions.dispatch import Finished
-from consumers.answering import Answer, Answering, Steps
+from consumers.answering import Answer, Answering
 from consumers.caller_events import already_opened, answered, closed, failed
+from consumers.caller_outbox import Outbox
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore, Claim
+from consumers.caller_stories import Stories
 from consumers.calls import FINISHED_FOR, Call, Calls, Trigger
 from consumers.contacts import Dossier, Matter
 from consumers.recent import Recent
 from consumers.rules import Circumstances, Wishes
-from consumers.trace import Subject, Traces
+from consumers.trace import Traces
 from starface.users import User
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,6 @@ _SOON = 0.05
 _SETTLE = 0.5  # seconds for events that waited at the broker, before a claim is taken up again
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
 _CLEAN_EVERY = 3600.0  # seconds
-_UNSENT = 1_000  # answers kept while the broker is away
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
 
 
@@ -84,7 +85,8 @@ class CallerConsumer:
         self._settings = settings
         self._answering = answering
         self._store = store
-        self._traces = traces
+        self._stories = Stories(traces, doors.clock)
+        self._outbox = Outbox(doors.send, settings.max_age, doors.clock)
         self._actions = actions
         self._doors = doors
         self._calls = Calls()
@@ -93,7 +95,6 @@ class CallerConsumer:
         self._dialled: Recent[tuple[str, str], None] = Recent()
         self._pops: dict[str, deque[float]] = {}
         self._waiting: dict[Key, Waiting] = {}
-        self._unsent: deque[tuple[float, CallerEvent]] = deque(maxlen=_UNSENT)
         self._cleaned = 0.0
         self._take_up_again()
 
@@ -107,7 +108,14 @@ class CallerConsumer:
         if user is None:
             log.warning("nobody here has this login event=%s user=%s", event.id, data.user)
         else:
-            self._take(user, event)
+            before = self._calls.find(data.user, data.call_id)
+            try:
+                self._take(user, event)
+            except Exception:
+                self._calls.put_back(data.user, data.call_id, before)
+                raise
+            finally:
+                self._stories.write()
         self._handled.keep(event.id, None)
 
     def note_dialling(self, result: DialResult, _arrived: Arrived) -> None:
@@ -118,18 +126,17 @@ class CallerConsumer:
 
     def finished(self, told: Finished) -> None:
         """Note what became of an executor's work."""
-        steps = self._steps()
-        state = "done" if told.done else "failed"
-        steps.add("executor", state, executor=told.executor, detail=f" ({told.reason})")
-        self._traces.add(Subject(told.user, told.call_id), steps.told, self._doors.clock())
-        if not told.done:
-            self._tell_failure(told, steps)
+        steps = self._stories.finished(told)
+        call = self._calls.find(told.user, told.call_id)
+        if not told.done and call is not None:
+            self._outbox.send(failed(call, told, steps))
         if told.last and told.trigger:
             self._store.done(told.user, told.call_id, told.trigger)
+        self._stories.write()
 
     def tick(self) -> float:
         """Do what waited for its time; return the seconds until the next look."""
-        self._send_unsent()
+        self._outbox.send_kept()
         moment = self._doors.clock()
         for key, waiting in list(self._waiting.items()):
             if waiting.due <= moment:
@@ -138,7 +145,8 @@ class CallerConsumer:
         if moment - self._cleaned > _CLEAN_EVERY:
             self._cleaned = moment
             self._store.forget_before(moment)
-            self._traces.forget_before(moment - self._settings.trace_days * 86_400)
+            self._stories.forget_before(moment - self._settings.trace_days * 86_400)
+        self._stories.write()
         return _SOON if self._waiting else _IDLE
 
     def _take(self, user: User, event: CallEvent) -> None:
@@ -147,8 +155,7 @@ class CallerConsumer:
         call = advance.call
         if call.call_id != data.call_id:
             self._store.rename(data.user, data.call_id, call.call_id, moment)
-        subject = replace(_subject(call), also=data.call_id)
-        self._traces.add(subject, self._received(user, data), moment)
+        self._stories.received(user, call, data)
         for lost in advance.lost:
             self._close(lost, "answered-elsewhere")
         if advance.ended:
@@ -167,9 +174,7 @@ class CallerConsumer:
             return key in self._waiting
         if key not in self._waiting and not self._told.holds(key):
             self._waiting[key] = Waiting(self._doors.clock() + delay, event)
-            steps = self._steps()
-            steps.add("rule", "delay", seconds=f"{delay:g}")
-            self._traces.add(_subject(call), steps.told, self._doors.clock())
+            self._stories.put_off(call, delay)
         return key in self._waiting
 
     def _resume(self, key: Key, waiting: Waiting) -> None:
@@ -215,26 +220,16 @@ class CallerConsumer:
         if answer.opens:
             self._calls.opened(call, trigger)
             self._pops.setdefault(call.user, deque(maxlen=600)).append(self._doors.clock())
-        self._send(event)
+        self._outbox.send(event)
         under_way = self._actions.hand_over(event, answer.values)
         if answer.opens and not under_way:
             self._store.done(call.user, call.call_id, trigger)
         if answer.used is not None:
             self._doors.used(call.user, answer.used, self._now())
-        self._remember(call, answer, outcomes)
+        self._stories.answered(call, answer, outcomes)
         log.info(
             "answered event=%s user=%s quality=%s opens=%s reason=%s", answer.data.event_id,
             call.user, answer.data.quality, answer.data.opens, answer.data.reason,
-        )  # fmt: skip
-
-    def _remember(self, call: Call, answer: Answer, outcomes: tuple[Outcome, ...]) -> None:
-        steps = self._steps()
-        steps.told.extend(answer.data.trace)
-        for outcome in outcomes:
-            steps.add("executor", outcome.state, executor=outcome.executor, detail="")
-        self._traces.add(
-            _subject(call), steps.told, self._doors.clock(),
-            opens=answer.data.opens, reason=answer.data.reason,
         )  # fmt: skip
 
     def _repeats(self, call: Call, trigger: Trigger, answer: Answer) -> bool:
@@ -255,16 +250,8 @@ class CallerConsumer:
         for key in [one for one in self._waiting if one[:2] == (call.user, call.call_id)]:
             if self._waiting.pop(key).again:
                 self._store.done(*key)
-        steps = self._steps()
-        steps.add("closed", reason)
-        self._traces.add(_subject(call), steps.told, self._doors.clock())
-        self._send(closed(call, reason, tuple(steps.told)))
-
-    def _tell_failure(self, told: Finished, steps: Steps) -> None:
-        call = self._calls.find(told.user, told.call_id)
-        if call is None:
-            return
-        self._send(failed(call, told, tuple(steps.told)))
+        steps = self._stories.closed(call, reason)
+        self._outbox.send(closed(call, reason, steps))
 
     def _circumstances(self, user: User, call: Call) -> Circumstances:
         moment = self._doors.clock()
@@ -275,38 +262,6 @@ class CallerConsumer:
             bool(user.extension) and call.caller.number == user.extension
         )
         return Circumstances(self._now(), own, len(pops))
-
-    def _received(self, user: User, data: CallData) -> list[TraceStep]:
-        steps = self._steps()
-        party = data.called if data.direction == "out" else data.caller
-        steps.add(
-            "received", data.state, number=data.caller.number or "–", state=data.pbx_state,
-            called=data.called.number or user.name or user.login,
-        )  # fmt: skip
-        if data.replayed:
-            steps.add("received", "replayed")
-        if data.previous_call_id is not None:
-            steps.add("received", "renamed")
-        if data.state in ("ringing", "dialing", "connected"):
-            steps.add("normalised", party.kind, number=party.number or "–", e164=party.e164 or "–")
-        return steps.told
-
-    def _send(self, event: CallerEvent) -> None:
-        try:
-            self._doors.send(event)
-        except BrokerUnavailable as error:
-            log.warning("kept an answer event=%s reason=%s", event.id, error)
-            self._unsent.append((self._doors.clock(), event))
-
-    def _send_unsent(self) -> None:
-        while self._unsent:
-            since, event = self._unsent[0]
-            if self._doors.clock() - since < self._settings.max_age:
-                try:
-                    self._doors.send(event)
-                except BrokerUnavailable:
-                    return
-            self._unsent.popleft()
 
     def _take_up_again(self) -> None:
         """Go on where an earlier process stopped: what it began and what it knew to be over."""
@@ -323,28 +278,15 @@ class CallerConsumer:
                     moment + _SETTLE, event, again=True
                 )
             else:
-                self._give_up(claim, moment)
-
-    def _give_up(self, claim: Claim, moment: float) -> None:
-        steps = self._steps()
-        steps.add("action", "interrupted")
-        subject = Subject(claim.user, claim.call_id)
-        self._traces.add(subject, steps.told, moment, reason="interrupted")
-        self._store.done(claim.user, claim.call_id, claim.trigger)
+                self._stories.interrupted(claim.user, claim.call_id)
+                self._store.done(claim.user, claim.call_id, claim.trigger)
+        self._stories.write()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._doors.clock(), UTC).astimezone()
-
-    def _steps(self) -> Steps:
-        return Steps(self._now())
 
 
 def _wanted(user: User, due: tuple[Trigger, ...]) -> list[Trigger]:
     """Leave out what nobody asked for, and the ringing where the answering opens as well."""
     wanted = [one for one in due if one in _ALWAYS or one in user.triggers]
     return [one for one in wanted if one != "ringing" or "connected" not in wanted]
-
-
-def _subject(call: Call) -> Subject:
-    party = call.other_party
-    return Subject(call.user, call.call_id, party.number, party.e164 or "", party.name)

@@ -141,6 +141,16 @@ class Calls:
                 known, opened=known.opened.union([trigger])
             )
 
+    def put_back(self, user: str, call_id: str, call: Call | None) -> None:
+        """Unlearn an event that could not be handled, so that it can come again."""
+        key = (user, self.root(user, call_id))
+        if call is not None:
+            self._calls[key] = call
+            if not call.over:
+                self._over.pop(key, None)
+        elif key in self._calls:
+            self._drop(key)
+
     def _lost_by_colleagues(self, answered: Call, now: float) -> tuple[Call, ...]:
         lost = []
         for user in self._users.get(answered.call_id, set()) - {answered.user}:

@@ -57,6 +57,17 @@ class Subject:
     also: str = ""  # a later id of the same call
 
 
+@dataclass(frozen=True)
+class Chapter:
+    """What is to be added to a story."""
+
+    subject: Subject
+    steps: tuple[TraceStep, ...]
+    at: float
+    opens: str = ""
+    reason: str = ""
+
+
 def path_of(data_folder: Path, account: str) -> Path:
     """Return the file of one process's stories."""
     return data_folder / f"{_PREFIX}{account}.db"
@@ -75,36 +86,15 @@ class Traces:
         self._db.execute("PRAGMA secure_delete = ON")
         self._db.executescript(_SCHEMA)
 
-    def add(
-        self,
-        subject: Subject,
-        steps: Iterable[TraceStep],
-        now: float,
-        *,
-        opens: str = "",
-        reason: str = "",
-    ) -> None:
-        """Go on with a story, or begin it; an empty value keeps what is known."""
-        fresh = [step.model_dump(mode="json") for step in steps]
-        key = (subject.user, subject.call_id)
+    def add(self, chapters: Iterable[Chapter]) -> None:
+        """Go on with stories, or begin them; an empty value keeps what is known."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
-            row = self._db.execute(
-                "SELECT started, number, e164, name, opens, reason, steps, ids FROM stories"
-                " WHERE user = ? AND call_id = ?",
-                key,
-            ).fetchone() or (now, "", "", "", "nothing", "", "[]", "[]")
-            told = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
-            ids = {*json.loads(row[7]), subject.also, subject.call_id} - {""}
-            self._db.execute(
-                "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *key, row[0], now, subject.number or row[1], subject.e164 or row[2],
-                    subject.name or row[3], opens or row[4], reason or row[5],
-                    json.dumps(told, ensure_ascii=False), json.dumps(sorted(ids)),
-                ),
-            )  # fmt: skip
-            self._db.execute("COMMIT")
+            try:
+                for chapter in chapters:
+                    self._add(chapter)
+            finally:
+                self._db.execute("COMMIT")
 
     def forget_before(self, moment: float) -> int:
         """Drop stories that are older than the office keeps them."""
@@ -115,6 +105,26 @@ class Traces:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+    def _add(self, chapter: Chapter) -> None:
+        subject = chapter.subject
+        row = self._db.execute(
+            "SELECT started, number, e164, name, opens, reason, steps, ids FROM stories"
+            " WHERE user = ? AND call_id = ?",
+            (subject.user, subject.call_id),
+        ).fetchone() or (chapter.at, "", "", "", "nothing", "", "[]", "[]")
+        fresh = [step.model_dump(mode="json") for step in chapter.steps]
+        told = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
+        ids = {*json.loads(row[7]), subject.also, subject.call_id} - {""}
+        self._db.execute(
+            "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                subject.user, subject.call_id, row[0], chapter.at, subject.number or row[1],
+                subject.e164 or row[2], subject.name or row[3], chapter.opens or row[4],
+                chapter.reason or row[5], json.dumps(told, ensure_ascii=False),
+                json.dumps(sorted(ids)),
+            ),
+        )  # fmt: skip
 
 
 def find(

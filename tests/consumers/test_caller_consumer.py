@@ -1,4 +1,5 @@
 import random
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,8 +51,11 @@ class Shelf:
         }
         self.kept: tuple[Dossier, ...] = (_DOSSIER,)
         self.broken = False
+        self.fault: Exception | None = None
 
     def find(self, e164: str, *, user: str) -> Match:
+        if self.fault is not None:
+            raise self.fault
         if self.broken:
             raise DirectoryUnavailable("locked")
         return self.numbers.get(e164, Match())
@@ -481,6 +485,18 @@ def test_a_changed_id_is_known_after_a_restart(desk: Desk) -> None:
 
     assert len(desk.opened()) == 1
     assert find(desk.folder, call_id="c-2")[0].call_id == "c-1"
+
+
+def test_an_event_that_could_not_be_handled_is_answered_when_it_comes_again(desk: Desk) -> None:
+    event = desk.event()
+    desk.shelf.fault = sqlite3.OperationalError("disk I/O error")
+    with pytest.raises(sqlite3.OperationalError):
+        desk.consumer.handle(event)
+    desk.shelf.fault = None
+
+    desk.consumer.handle(event)
+
+    assert desk.opened()
 
 
 def test_nobody_here_is_told_nothing(desk: Desk) -> None:

@@ -1,0 +1,101 @@
+"""What the caller process writes into the story of a call, gathered and written after the work.
+
+An answer must not wait for its story; so steps are gathered while an event is handled and written
+in one transaction at its end.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from bus.events import CallData, Outcome, TraceStep
+from consumers.actions.dispatch import Finished
+from consumers.answering import Answer, Steps
+from consumers.calls import Call
+from consumers.trace import Chapter, Subject, Traces
+from starface.users import User
+
+_TELLING = ("ringing", "dialing", "connected")  # states at which the number is explained
+
+
+class Stories:
+    """The stories of the calls in hand."""
+
+    def __init__(self, traces: Traces, clock: Callable[[], float]) -> None:
+        self._traces = traces
+        self._clock = clock
+        self._gathered: list[Chapter] = []
+
+    def write(self) -> None:
+        """Write what was gathered."""
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._traces.add(gathered)
+
+    def forget_before(self, moment: float) -> None:
+        """Drop stories that are older than the office keeps them."""
+        self._traces.forget_before(moment)
+
+    def received(self, user: User, call: Call, data: CallData) -> None:
+        """Tell what the PBX said."""
+        steps = self._steps()
+        party = data.called if data.direction == "out" else data.caller
+        steps.add(
+            "received", data.state, number=data.caller.number or "–", state=data.pbx_state,
+            called=data.called.number or user.name or user.login,
+        )  # fmt: skip
+        if data.replayed:
+            steps.add("received", "replayed")
+        if data.previous_call_id is not None:
+            steps.add("received", "renamed")
+        if data.state in _TELLING:
+            steps.add("normalised", party.kind, number=party.number or "–", e164=party.e164 or "–")
+        self._gather(_subject(call, also=data.call_id), steps)
+
+    def put_off(self, call: Call, seconds: float) -> None:
+        """Tell that an action waits."""
+        steps = self._steps()
+        steps.add("rule", "delay", seconds=f"{seconds:g}")
+        self._gather(_subject(call), steps)
+
+    def answered(self, call: Call, answer: Answer, outcomes: tuple[Outcome, ...]) -> None:
+        """Tell who it was, what opened, and who was asked to do it."""
+        steps = self._steps()
+        steps.told.extend(answer.data.trace)
+        for outcome in outcomes:
+            steps.add("executor", outcome.state, executor=outcome.executor, detail="")
+        data = answer.data
+        self._gather(_subject(call), steps, opens=data.opens, reason=data.reason)
+
+    def finished(self, told: Finished) -> tuple[TraceStep, ...]:
+        """Tell what became of an executor's work."""
+        steps = self._steps()
+        state = "done" if told.done else "failed"
+        steps.add("executor", state, executor=told.executor, detail=f" ({told.reason})")
+        return self._gather(Subject(told.user, told.call_id), steps)
+
+    def closed(self, call: Call, reason: str) -> tuple[TraceStep, ...]:
+        """Tell how the call left this user."""
+        steps = self._steps()
+        steps.add("closed", reason)
+        return self._gather(_subject(call), steps)
+
+    def interrupted(self, user: str, call_id: str) -> None:
+        """Tell that an action was begun and is too old to be done again."""
+        steps = self._steps()
+        steps.add("action", "interrupted")
+        self._gather(Subject(user, call_id), steps, reason="interrupted")
+
+    def _gather(
+        self, subject: Subject, steps: Steps, *, opens: str = "", reason: str = ""
+    ) -> tuple[TraceStep, ...]:
+        told = tuple(steps.told)
+        self._gathered.append(Chapter(subject, told, self._clock(), opens, reason))
+        return told
+
+    def _steps(self) -> Steps:
+        return Steps(datetime.fromtimestamp(self._clock(), UTC).astimezone())
+
+
+def _subject(call: Call, also: str = "") -> Subject:
+    party = call.other_party
+    return Subject(call.user, call.call_id, party.number, party.e164 or "", party.name, also)

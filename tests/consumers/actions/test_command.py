@@ -1,0 +1,100 @@
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bus.settings import SettingsRefused
+from consumers.actions.command import Command
+from consumers.actions.failure import ActionFailed
+from consumers.caller_settings import CommandSettings
+
+PWNED = Path("/tmp/starface-pwned")  # noqa: S108
+_WRITE_ARGV = "import json,sys; open(sys.argv[1],'w').write(json.dumps(sys.argv[2:]))"
+
+
+def _command(*arguments: str, timeout: float = 10.0) -> Command:
+    return Command(
+        CommandSettings(arguments=(sys.executable, "-S", "-I", *arguments), timeout=timeout)
+    )
+
+
+def test_a_name_is_one_argument_whatever_it_holds(tmp_path: Path, hostile_name: str) -> None:
+    """T42: no process but the configured one, and as many arguments as the template has."""
+    heard = tmp_path / "argv"
+    command = _command(
+        "-c", _WRITE_ARGV, str(heard), "{name?}", "--name={name?}", "[{name?}]", "end"
+    )
+
+    command.run({"name": hostile_name})
+
+    alone, option, within, end = json.loads(heard.read_text())
+    assert end == "end"
+    assert option.startswith("--name=")
+    assert within.startswith("[")
+    assert within.endswith("]")
+    assert not alone.startswith(("-", "@", "/"))
+    assert not any(sign in alone for sign in "\x00\n\r\x1b\u202e\u2028")
+    assert not PWNED.exists()
+
+
+def test_a_number_keeps_its_plus(tmp_path: Path) -> None:
+    heard = tmp_path / "argv"
+    _command("-c", _WRITE_ARGV, str(heard), "{e164}").run({"e164": "+41441234567"})
+
+    assert json.loads(heard.read_text()) == ["+41441234567"]
+
+
+def test_a_missing_value_starts_nothing(tmp_path: Path) -> None:
+    heard = tmp_path / "argv"
+    with pytest.raises(ActionFailed, match="no-id"):
+        _command("-c", _WRITE_ARGV, str(heard), "{id}").run({"id": " "})
+
+    assert not heard.exists()
+
+
+def test_a_program_that_fails_is_told_by_its_code() -> None:
+    with pytest.raises(ActionFailed, match="exit-3"):
+        _command("-c", "raise SystemExit(3)").run({})
+
+
+def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    script = (
+        "import subprocess,sys,time;"
+        "p=subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']);"
+        f"open({str(child)!r},'w').write(str(p.pid)); time.sleep(60)"
+    )
+    began = time.monotonic()
+    with pytest.raises(ActionFailed, match="timed-out"):
+        _command("-c", script, timeout=2.0).run({})
+
+    assert time.monotonic() - began < 10
+    limit = time.monotonic() + 5
+    while _alive(int(child.read_text())):
+        assert time.monotonic() < limit
+
+
+def test_a_program_does_not_inherit_our_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARFACE2MQTT_BROKER__PASSWORD", "planted")
+    heard = tmp_path / "environment"
+    _command("-c", f"import os; open({str(heard)!r},'w').write(str(dict(os.environ)))").run({})
+
+    assert "planted" not in heard.read_text()
+
+
+def test_a_program_that_is_not_there_is_named_at_the_start() -> None:
+    with pytest.raises(SettingsRefused, match="no program '/nowhere/open-file'"):
+        Command(CommandSettings(arguments=("/nowhere/open-file", "{id}")))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"

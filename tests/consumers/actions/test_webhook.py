@@ -1,0 +1,215 @@
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from consumers.actions.webhook import SIGNATURE, Sent, Webhooks, signature
+from consumers.caller_settings import WebhookSettings
+
+SECRET = "a secret of the site"
+
+
+class Application:
+    """The program elsewhere; it answers with the given codes, then with 204."""
+
+    def __init__(self, *codes: int, location: str = "") -> None:
+        self.codes = list(codes)
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        application = self
+
+        class Door(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                application.requests.append((self.path, dict(self.headers), body))
+                self.send_response(application.codes.pop(0) if application.codes else 204)
+                if location:
+                    self.send_header("Location", location)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/calls"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def application() -> Iterator[Callable[..., Application]]:
+    made: list[Application] = []
+
+    def new(*codes: int, location: str = "") -> Application:
+        made.append(Application(*codes, location=location))
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def webhooks(tmp_path: Path) -> Iterator[Callable[..., tuple[Webhooks, list[Sent]]]]:
+    made: list[Webhooks] = []
+
+    def new(url: str, give_up_after: int = 600) -> tuple[Webhooks, list[Sent]]:
+        told: list[Sent] = []
+        settings = WebhookSettings.model_validate(
+            {"url": url, "secret": SECRET, "give_up_after": give_up_after, "timeout": 1}
+        )
+        made.append(Webhooks(tmp_path / "caller.db", (settings,), told.append, pause=0.05))
+        made[-1].start()
+        return made[-1], told
+
+    yield new
+    for one in made:
+        one.stop()
+
+
+def _until(condition: Callable[[], object]) -> None:
+    limit = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        threading.Event().wait(0.01)
+
+
+def test_a_message_is_signed_over_time_and_body(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+) -> None:
+    app = application()
+    hooks, told = webhooks(app.url)
+    hooks.add("webhook", "e-1", "0011", "c-1", b'{"data": 1}')
+    _until(lambda: told)
+
+    [(path, headers, body)] = app.requests
+    stamp, digest = (part.partition("=")[2] for part in headers[SIGNATURE].split(","))
+    wanted = hmac.new(SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    assert path == "/calls"
+    assert hmac.compare_digest(digest, wanted)
+    assert abs(time.time() - int(stamp)) < 60
+    assert headers["Content-Type"] == "application/cloudevents+json"
+    assert told == [Sent("webhook", "0011", "c-1", True, "status-204")]
+
+
+def test_a_signature_is_what_the_documentation_shows() -> None:
+    assert signature("0123456789abcdef", b"{}", 1700000000) == (
+        "t=1700000000,v1=" + hmac.new(b"0123456789abcdef", b"1700000000.{}", "sha256").hexdigest()
+    )
+
+
+@pytest.mark.parametrize("codes", [(500,), (503, 500), (429,), (408,)])
+def test_a_receiver_in_trouble_is_asked_again(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    codes: tuple[int, ...],
+) -> None:
+    app = application(*codes)
+    hooks, told = webhooks(app.url)
+    hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: told)
+
+    assert len(app.requests) == len(codes) + 1
+    assert told[0].done
+
+
+@pytest.mark.parametrize("code", [400, 401, 404, 410])
+def test_a_refusal_is_final(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    code: int,
+) -> None:
+    app = application(code)
+    hooks, told = webhooks(app.url)
+    hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: told)
+
+    assert len(app.requests) == 1
+    assert told == [Sent("webhook", "0011", "c-1", False, f"status-{code}")]
+    assert hooks.waiting() == 0
+
+
+def test_a_redirect_is_not_followed(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+) -> None:
+    other = application()
+    app = application(302, location=other.url)
+    hooks, told = webhooks(app.url)
+    hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: told)
+
+    assert other.requests == []
+    assert told[0].reason == "status-302"
+
+
+def test_a_message_outlives_the_process_that_queued_it(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+) -> None:
+    app = application(503, 503, 503, 503, 503, 503)
+    hooks, _ = webhooks(app.url)
+    hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: app.requests)
+    hooks.stop()
+    app.codes.clear()
+
+    _, told = webhooks(app.url)
+    _until(lambda: told)
+
+    assert told[0].done
+
+
+def test_a_receiver_that_is_not_there_is_given_up_in_the_end(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+) -> None:
+    app = application()
+    app.close()
+    hooks, told = webhooks(app.url, give_up_after=0)
+    hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: told)
+
+    assert not told[0].done
+    assert told[0].reason == "ConnectError"
+
+
+def test_a_message_is_queued_once(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+) -> None:
+    app = application(500, 500)
+    hooks, told = webhooks(app.url)
+    for _ in range(5):
+        hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: told)
+
+    assert len(app.requests) <= 3
+
+
+def test_a_name_reaches_the_receiver_as_text_and_changes_no_header(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    hostile_names: tuple[str, ...],
+) -> None:
+    """T42: one request each, to the configured address, with the name inside the JSON only."""
+    app = application()
+    hooks, told = webhooks(app.url)
+    for number, name in enumerate(hostile_names):
+        hooks.add("webhook", f"e-{number}", "0011", "c-1", json.dumps({"name": name}).encode())
+    _until(lambda: len(told) == len(hostile_names))
+
+    assert {path for path, _, _ in app.requests} == {"/calls"}
+    assert not any("X-Header" in headers for _, headers, _ in app.requests)
+    names = [json.loads(body)["name"] for _, _, body in app.requests]
+    assert sorted(names) == sorted(hostile_names)
