@@ -24,6 +24,10 @@ class NoSuchContact(Exception):
     """There is no contact with this id."""
 
 
+class NoSuchPage(Exception):
+    """There is no page with this number."""
+
+
 class AddressBook:
     """The contacts and their tags."""
 
@@ -56,15 +60,20 @@ class AddressBook:
     def page(
         self, terms: str, tag: str, page: int | None, size: int, *, ascending: bool
     ) -> dict[str, Any]:
-        """Return one page; what a page number below the first means is a switch."""
+        """Return one page; what a page number below the first means is a switch.
+
+        Raises NoSuchPage.
+        """
         first = self._switches.first_page
         wanted = first if page is None else page
+        if wanted < first and self._switches.page_below_first == "error":
+            raise NoSuchPage
         if wanted < first and self._switches.page_below_first == "first":
             wanted = first
         fitting = [
             (number, each)
             for number, each in self._contacts.items()
-            if _fits(each, terms) and (not tag or tag in {self._tags[name] for name in each.tags})
+            if _fits(each, terms) and (not tag or self._tagged(each, set(tag.split(","))))
         ]
         fitting.sort(key=lambda item: (item[1].surname or item[1].company).lower())
         fitting = fitting if ascending else fitting[::-1]
@@ -82,6 +91,9 @@ class AddressBook:
             "summaryBlockSchema": _block("contact", None),
             "phoneNumbersBlockSchema": _block("telephone", None),
         }
+
+    def _tagged(self, contact: SimulatedContact, wanted: set[str]) -> bool:
+        return any(self._tags[name] in wanted for name in contact.tags)
 
 
 def _fits(contact: SimulatedContact, terms: str) -> bool:

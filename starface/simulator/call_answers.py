@@ -156,7 +156,7 @@ class CallAnswers:
             "direction": entry.direction,
             "result": entry.result,
             "callerNumber": wording.number_as_told(entry.caller, self._switches),
-            "calledNumber": wording.number_as_told(entry.called, self._switches),
+            "calledNumber": wording.number_as_told(entry.called, self._switches, called=True),
             "callDescription": entry.name,
             "startTime": entry.started.astimezone(UTC),
             "duration": round(entry.seconds),

@@ -1,5 +1,6 @@
 """The REST interface: configuration and address book, no calls."""
 
+import base64
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import falcon
 
 from starface.simulator.accounts import Accounts, WrongToken, rest_secret
-from starface.simulator.address_book import AddressBook, NoSuchContact
+from starface.simulator.address_book import AddressBook, NoSuchContact, NoSuchPage
 from starface.simulator.pbx import Pbx
 from starface.simulator.people import SimulatedUser
 from starface.simulator.switches import Switches
@@ -27,13 +28,13 @@ class Logins:
         """Give a nonce."""
         nonce = secrets.token_urlsafe(8)
         self._nonces.add(nonce)
-        resp.media = {"loginType": "Internal", "nonce": nonce, "secret": ""}
+        resp.media = {"loginType": self._switches.login_type, "nonce": nonce, "secret": ""}
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take the nonce with its secret for a token; each nonce once."""
         told = _object(req)
         nonce, secret = str(told.get("nonce", "")), str(told.get("secret", ""))
-        login = secret.partition(":")[0]
+        login = self._login_in(secret, nonce)
         known = nonce in self._nonces
         self._nonces.discard(nonce)
         if not known or not self._fits(login, nonce, secret):
@@ -65,11 +66,24 @@ class Logins:
         self._nonces.clear()
         self._tokens.clear()
 
+    @staticmethod
+    def _login_in(secret: str, nonce: str) -> str:
+        """Find the login in front of a hash, or in what Active Directory is to be asked."""
+        if ":" in secret:
+            return secret.partition(":")[0]
+        try:
+            return base64.b64decode(secret).decode().partition(nonce)[0]
+        except ValueError:
+            return ""
+
     def _fits(self, login: str, nonce: str, secret: str) -> bool:
         try:
-            return secret == rest_secret(login, self._accounts.password(login), nonce)
+            password = self._accounts.password(login)
         except KeyError:
             return False
+        if self._switches.login_type == "ActiveDirectory":
+            return secret == base64.b64encode(f"{login}{nonce}{password}".encode()).decode()
+        return secret == rest_secret(login, password, nonce)
 
 
 class Users:
@@ -127,13 +141,16 @@ class Contacts:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return one page of those that fit."""
         self._logins.login_of(req)
-        resp.media = self._book.page(
-            terms=req.get_param("searchTerms") or "",
-            tag=req.get_param("tags") or "",
-            page=req.get_param_as_int("page"),
-            size=req.get_param_as_int("pagesize") or 20,
-            ascending=(req.get_param("sortdirection") or "ASC") == "ASC",
-        )
+        try:
+            resp.media = self._book.page(
+                terms=req.get_param("searchTerms") or "",
+                tag=",".join(req.get_param_as_list("tags") or []),
+                page=req.get_param_as_int("page"),
+                size=req.get_param_as_int("pagesize", min_value=1) or 20,
+                ascending=(req.get_param("sortdirection") or "ASC") == "ASC",
+            )
+        except NoSuchPage:
+            raise falcon.HTTPBadRequest(title="no such page") from None
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, contact: str) -> None:
         """Return one contact with all its blocks."""

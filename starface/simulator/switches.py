@@ -101,7 +101,8 @@ class Switches(BaseModel):
     client_secret: str = "simulator-secret"  # noqa: S105  (of rest-client-headless, printed at start)
     server_version: str = "9.0.1.4"
     first_page: Literal[0, 1] = 0  # of the address book
-    page_below_first: Literal["first", "empty"] = "first"
+    page_below_first: Literal["first", "empty", "error"] = "first"
+    login_type: Literal["Internal", "ActiveDirectory"] = "Internal"  # of the REST login
     rest_token_seconds: int = Field(14_400, ge=1)
 
     # Trouble in answering requests.

@@ -35,7 +35,7 @@ def call_state(told: Told, version: str, switches: Switches) -> dict[str, Writab
     members |= {
         "callerNumber": number_as_told(caller.number, switches),
         "callerName": caller.name,
-        "calledNumber": number_as_told(called.number, switches),
+        "calledNumber": number_as_told(called.number, switches, called=True),
         "calledName": called.name,
     }
     members |= _group(told.group, version, switches)
@@ -76,14 +76,17 @@ def target(session: Session, switches: Switches) -> str:
     return f"{path}?{'&'.join(query)}" if query else path
 
 
-def number_as_told(number: str, switches: Switches) -> str:
-    """Return an external number in the configured format; others as they are."""
+def number_as_told(number: str, switches: Switches, *, called: bool = False) -> str:
+    """Return an external number in the configured format; others as they are.
+
+    Only who calls can withhold his number.
+    """
     if not number.startswith("+"):
         return number
     match switches.number_format:
-        case "withheld":
+        case "withheld" if not called:
             return ""
-        case "00":
+        case "00" | "withheld":
             return "00" + number[1:]
         case "national" if number.startswith(f"+{switches.country}"):
             kept_zero = "" if switches.country == "39" else "0"

@@ -16,17 +16,17 @@ from starface.client import (
     PbxFailure,
     StarfaceClient,
 )
+from starface.oauth import log_in
+from starface.rest import by_password, by_tokens
 from starface.settings import StarfaceSettings
-from starface.simulator import Simulator
+from starface.simulator import SimulatedContact, Simulator
 from starface.token import derive
 from tests.starface.simulator_fixtures import Receiver, listening
 
 
 @contextmanager
 def anna(simulator: Simulator, receiver: Receiver, **changes: Any) -> Iterator[StarfaceClient]:
-    settings = StarfaceSettings.model_validate(
-        {"host": "127.0.0.1", "scheme": "http", "port": simulator.port} | changes
-    )
+    settings = settings_of(simulator, **changes)
     kind = changes.get("auth", "sha512")
     callback = Callback("http", "127.0.0.1", receiver.port, "/x")
     yield StarfaceClient(settings, "0011", derive(kind, "0011", "Geheim#2024"), callback)
@@ -104,6 +104,43 @@ def test_our_client_steers_and_finds_calls(simulator: Simulator, receiver: Recei
         missed, *_ = [each for each in client.call_list(began) if each.result == "MISSED"]
         assert missed.caller_number == "0041441234567"
         assert len(client.call_list(began)) == 3
+
+
+def settings_of(simulator: Simulator, **changes: Any) -> StarfaceSettings:
+    told = {"host": "127.0.0.1", "scheme": "http", "port": simulator.port}
+    return StarfaceSettings.model_validate(told | changes)
+
+
+@pytest.mark.parametrize("login_type", ["Internal", "ActiveDirectory"])
+@pytest.mark.parametrize(
+    ("first", "below"), [(0, "empty"), (1, "first"), (1, "empty"), (1, "error")]
+)
+def test_our_client_reads_the_whole_address_book(login_type: str, first: int, below: str) -> None:
+    contacts = [SimulatedContact(surname=f"Name {number}") for number in range(250)]
+    with Simulator(contacts=contacts) as simulator:
+        simulator.set(login_type=login_type, first_page=first, page_below_first=below)
+        rest = by_password(settings_of(simulator), "0011", "Geheim#2024")
+
+        found = [contact.first("SURNAME") for contact in rest.contacts()]
+        assert sorted(found) == sorted(each.surname for each in contacts)
+        assert rest.me().login == "0011"
+        assert rest.server_version() == "9.0.1.4"
+        assert len(rest.accounts()) == 3
+
+
+def test_our_client_speaks_with_access_tokens(simulator: Simulator, receiver: Receiver) -> None:
+    settings = settings_of(
+        simulator, auth="oauth", api="v30", oauth_client_secret="simulator-secret"
+    )
+    tokens = log_in(settings, "0011", "Geheim#2024")
+    callback = Callback("http", "127.0.0.1", receiver.port, "/x")
+    client = StarfaceClient(settings, "0011", tokens.credential, callback)
+
+    client.login()
+    client.subscribe_calls()
+    simulator.ring("0011", "+41441234567")
+    assert receiver.wait_for(2)[1].state == "RINGING"
+    assert by_tokens(settings, log_in(settings, "0011", "Geheim#2024")).me().login == "0011"
 
 
 @pytest.mark.parametrize("how", ["fault", "401", "403", "redirect", "html", "false"])

@@ -30,6 +30,12 @@ def test_external_numbers_are_told_in_the_format_that_is_set(
     assert number_as_told("anonymous", switches) == "anonymous"
 
 
+def test_only_who_calls_can_withhold_his_number() -> None:
+    switches = Switches(number_format="withheld")
+
+    assert number_as_told("+41441234567", switches, called=True) == "0041441234567"
+
+
 def test_an_italian_number_keeps_its_zero() -> None:
     switches = Switches(number_format="national", country="39")
 
