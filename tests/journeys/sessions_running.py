@@ -5,18 +5,22 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from cryptography.fernet import Fernet
 
+from bus.accounts import Accounts, write_broker_files
 from bus.connection import Connection
 from bus.events import CallData, CallEvent, UserState, UserStateData
 from bus.inbox import Arrived
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
+from cli.mosquitto import Mosquitto, free_port
 from consumers.session_callback import HttpGateway
 from consumers.session_errands import Errands, Pbx
 from consumers.session_memory import Roster, WellSince
@@ -28,7 +32,7 @@ from starface.simulator import SimulatedUser, Simulator
 from starface.token import Credential, derive
 from starface.users import User, Users
 from tests.conftest import ROOT
-from tests.gateway.running import KEY
+from tests.gateway.running import KEY, GatewayProcess
 
 PROGRAM = """
 import sys
@@ -217,5 +221,36 @@ def opener(settings: StarfaceSettings) -> Callable[[str, Credential, Callback | 
 def subscribed(pbx: Simulator, login: str) -> bool:
     """Tell whether the PBX tells calls of this user to us."""
     return any(
-        session.login == login and session.services and not session.silence for session in pbx.sessions
+        session.login == login and session.services and not session.silence
+        for session in pbx.sessions
     )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A broker, a gateway, and somebody who listens; for one site or many."""
+
+    broker: BrokerSettings
+    gateway: GatewayProcess
+    listener: Listener
+
+
+@contextmanager
+def open_stage(folder: Path, accounts: Iterable[str]) -> Iterator[Stage]:
+    (folder / "broker").mkdir()
+    known = Accounts()
+    for account in ("gateway", "panel", *accounts):
+        known.add(account)
+    known.write(folder / "accounts.json")
+    write_broker_files(folder / "broker", BrokerSettings().topics(), known.passwords)
+    with ExitStack() as stack:
+        mosquitto = stack.enter_context(
+            Mosquitto(ROOT / "mosquitto.conf", folder / "broker", free_port())
+        )
+        broker = BrokerSettings(port=mosquitto.port, accounts_file=folder / "accounts.json")
+        gateway = stack.enter_context(
+            GatewayProcess(folder / "gateway", broker, free_port(), rate=1000)
+        )
+        panel = stack.enter_context(Connection(broker, "panel"))
+        panel.wait_connected()
+        yield Stage(broker, gateway, stack.enter_context(Listener(panel)))

@@ -3,25 +3,26 @@
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bus.accounts import Accounts, write_broker_files
-from bus.connection import Connection
-from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
 from starface.client import Callback, StarfaceClient
 from starface.simulator import SimulatedUser, Simulator
 from starface.simulator.switches import Switches
 from starface.token import derive
 from starface.users import User
-from tests.conftest import ROOT, wait_until
-from tests.gateway.running import GatewayProcess
-from tests.journeys.sessions_running import Listener, Office, SessionsThread, subscribed
+from tests.conftest import wait_until
+from tests.journeys.sessions_running import (
+    Listener,
+    Office,
+    SessionsThread,
+    Stage,
+    open_stage,
+    subscribed,
+)
 
 WITHIN = 15.0  # seconds after the PBX is back
 _AT_ONCE = 8  # sites
@@ -55,6 +56,7 @@ class Outage:
     switches: dict[str, object] = field(default_factory=dict)
     calls_live_on: bool = True  # those that run when it begins
     seen: bool = True  # the icons show it
+    apis: tuple[str, ...] = ("v30",)
 
 
 def _nothing(_: Scene) -> None:
@@ -146,16 +148,19 @@ def _forbid(scene: Scene) -> None:
     scene.pbx.expire()
 
 
+_BOTH = ("v22", "v30")
+_ALL = ("v20", *_BOTH)
+
 OUTAGES = (
-    Outage("restart", _restart, _nothing, calls_live_on=False),
+    Outage("restart", _restart, _nothing, calls_live_on=False, apis=_BOTH),
     Outage("crash and away for a while", _crash, _back, calls_live_on=False),
-    Outage("refuses connections", _gone, _back),
-    Outage("accepts connections and says nothing", _silent, _back),
-    Outage("sessions expired", _expire, _nothing),
+    Outage("refuses connections", _gone, _back, apis=_BOTH),
+    Outage("accepts connections and says nothing", _silent, _back, apis=_BOTH),
+    Outage("sessions expired", _expire, _nothing, apis=_ALL),
     Outage("one session expired", _expire_one, _nothing),
-    Outage("sessions reset with a word", _reset, _nothing),
+    Outage("sessions reset with a word", _reset, _nothing, apis=_ALL),
     Outage("keepAlive faults", _trouble("fault", "keepAlive"), _calm),
-    Outage("everything faults", _trouble("fault"), _calm),
+    Outage("everything faults", _trouble("fault"), _calm, apis=_BOTH),
     Outage("faults that say not connected",
            _trouble("fault", "keepAlive", fault_text="UcpNotConnectedException"), _calm),
     Outage("one fault", _trouble("fault", "keepAlive", times=2), _nothing),
@@ -172,55 +177,31 @@ OUTAGES = (
     Outage("compressed without end", _trouble("gzip_bomb"), _calm),
     Outage("dripping", _trouble("drip", slow_seconds=2.0), _calm),
     Outage("subscription fails", _forbid, _calm),
-    Outage("passwords changed", _change_passwords, _enter_passwords),
+    Outage("passwords changed", _change_passwords, _enter_passwords, apis=_BOTH),
     Outage("passwords changed where a login page says so", _change_passwords, _enter_passwords,
            {"wrong_token": "html"}),
     Outage("another program logged out", partial(_other_program, stays=False), _nothing),
-    Outage("another program took the session", partial(_other_program, stays=True), _nothing),
-    Outage("half open", _deafen, _nothing),
+    Outage("another program took the session", partial(_other_program, stays=True), _nothing,
+           apis=_BOTH),
+    Outage("half open", _deafen, _nothing, apis=_BOTH),
     Outage("half open, drops failing callbacks", _deafen, _nothing, {"on_failure": "drop"}),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What all sites share."""
-
-    broker: BrokerSettings
-    gateway: GatewayProcess
-    listener: Listener
-    folder: Path
 
 
 def _account(number: int, api: str) -> str:
     return f"sessions-{number}{api}"
 
 
+SCRIPTS = [(number, api) for number, outage in enumerate(OUTAGES) for api in outage.apis]
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    accounts = Accounts()
-    for account in ("gateway", "panel"):
-        accounts.add(account)
-    for number in range(len(OUTAGES)):
-        for api in ("v22", "v30"):
-            accounts.add(_account(number, api))
-    accounts.write(folder / "accounts.json")
-    write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)
-    with ExitStack() as stack:
-        mosquitto = stack.enter_context(Mosquitto(ROOT / "mosquitto.conf", folder, free_port()))
-        broker = BrokerSettings(port=mosquitto.port, accounts_file=folder / "accounts.json")
-        gateway = stack.enter_context(
-            GatewayProcess(tmp_path / "gateway", broker, free_port(), rate=1000)
-        )
-        panel = stack.enter_context(Connection(broker, "panel"))
-        panel.wait_connected()
-        listener = stack.enter_context(Listener(panel))
-        yield Stage(broker, gateway, listener, tmp_path)
+    with open_stage(tmp_path, [_account(*script) for script in SCRIPTS]) as opened:
+        yield opened
 
 
-def _act_out(stage: Stage, number: int, api: str) -> str:
+def _act_out(stage: Stage, folder: Path, number: int, api: str) -> str:
     """Let one outage happen; return what went wrong, nothing if all went well."""
     outage = OUTAGES[number]
     people = (
@@ -231,9 +212,7 @@ def _act_out(stage: Stage, number: int, api: str) -> str:
         {"fault_text": "UcpCommunicationException", **outage.switches}
     )
     with Simulator(people, switches=switches) as pbx:
-        office = Office(
-            stage.folder / f"{number}-{api}", people, pbx.port, stage.gateway.port, api=api
-        )
+        office = Office(folder / f"{number}-{api}", people, pbx.port, stage.gateway.port, api=api)
         scene = Scene(pbx, office, stage.listener, stage.gateway.port, people)
         with SessionsThread(office, stage.broker, _account(number, api)):
             try:
@@ -265,8 +244,7 @@ def _play(scene: Scene, outage: Outage, api: str) -> None:
     after = pbx.ring(anna, "+41441110004")
     wait_until(lambda: any(not call.replayed for call in listener.heard(anna, after)))
     wait_until(lambda: listener.heard(bernd, running))
-    if outage.calls_live_on:
-        wait_until(lambda: _ended(listener, anna, begun_before))
+    wait_until(lambda: _ended(listener, anna, begun_before))
     if api == "v30":
         wait_until(lambda: _ended(listener, bernd, missed))
 
@@ -291,10 +269,11 @@ def _ended(listener: Listener, login: str, call_id: str) -> bool:
 
 
 @pytest.mark.timeout(150)
-def test_after_every_outage_everybody_is_active_and_no_call_of_it_is_missing(stage: Stage) -> None:
-    scripts = [(number, api) for number in range(len(OUTAGES)) for api in ("v22", "v30")]
+def test_after_every_outage_everybody_is_active_and_no_call_of_it_is_missing(
+    stage: Stage, tmp_path: Path
+) -> None:
     with ThreadPoolExecutor(_AT_ONCE) as stages:
-        found = stages.map(lambda script: _act_out(stage, *script), scripts)
+        found = stages.map(lambda script: _act_out(stage, tmp_path, *script), SCRIPTS)
         failures = [failure for failure in found if failure]
 
     assert len(OUTAGES) >= 24
