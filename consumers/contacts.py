@@ -46,6 +46,7 @@ class Contact(Record):
     kind: ContactKind = "person"
     name: Text
     company: Text = ""
+    employer_key: Text = ""
     country: str = ""
     email: Text = ""
     url: Link = ""

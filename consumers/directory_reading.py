@@ -17,8 +17,13 @@ from consumers.matching import SHORTEST_SUFFIX, Found
 
 # `e164 <> ''` and `stem <> ''` are said so that the partial indexes are used.
 _CONTACT = """
-    c.id, s.name, c.key, c.kind, c.name, c.company, c.country, c.email, c.url,
+    c.id, s.name, c.key, c.kind, c.name, c.company, c.employer_key, c.country, c.email, c.url,
     c.active AND s.active"""
+_NAMES = (
+    *("id", "source", "key", "kind", "name", "company", "employer_key", "country", "email", "url"),
+    "active",
+)
+_NEXT = len(_NAMES)  # where the columns after a contact begin
 _FOUND = f"""
     SELECT DISTINCT {_CONTACT}, s.priority, %s FROM contact_numbers n
     JOIN contacts c ON c.id = n.contact_id JOIN sources s ON s.id = c.source_id
@@ -156,9 +161,9 @@ class Shelves:
         )
         before = self._rows(query % ("<", "DESC"), [e164, limit])
         after = self._rows(query % (">=", "ASC"), [e164, limit])
-        rows = sorted([*before, *after], key=lambda row: (-_alike(row[10], e164), row[10], row[0]))
-        alike = [row for row in rows if _alike(row[10], e164) >= SHORTEST_SUFFIX]
-        return [(row[10], _contact(row)) for row in alike[:limit]]
+        rows = sorted([*before, *after], key=lambda row: (-_alike(row[_NEXT], e164), row[_NEXT]))
+        alike = [row for row in rows if _alike(row[_NEXT], e164) >= SHORTEST_SUFFIX]
+        return [(row[_NEXT], _contact(row)) for row in alike[:limit]]
 
     def choices(self, user: str) -> list[Choice]:
         """Give what a user has chosen, for each number."""
@@ -168,7 +173,7 @@ class Shelves:
             " WHERE h.user = ? ORDER BY h.e164",
             [user],
         )
-        return [Choice(e164=r[10], contact=_contact(r), chosen_at=r[11]) for r in rows]
+        return [Choice(e164=r[_NEXT], contact=_contact(r), chosen_at=r[_NEXT + 1]) for r in rows]
 
     def sources(self) -> list[Source]:
         """Give the sources in the order in which they decide."""
@@ -200,7 +205,7 @@ class Shelves:
 
     def _found(self, stem: str, where: str, values: Sequence[Any]) -> list[Found]:
         rows = self._rows(_FOUND % (stem, where), values)
-        return [Found(_contact(row), row[10], row[11]) for row in rows]
+        return [Found(_contact(row), row[_NEXT], row[_NEXT + 1]) for row in rows]
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         return self._database.execute(sql, values).fetchall()
@@ -213,8 +218,9 @@ def same_keys(e164: str) -> tuple[str, ...]:
 
 
 def _contact(row: Sequence[Any] | sqlite3.Row) -> Contact:
-    names = ("id", "source", "key", "kind", "name", "company", "country", "email", "url", "active")
-    return Contact.model_construct(**dict(zip(names, (*row[:9], bool(row[9])), strict=True)))
+    told = dict(zip(_NAMES, row, strict=False))
+    told["active"] = bool(told["active"])
+    return Contact.model_construct(**told)
 
 
 def _marks(values: Sequence[object]) -> str:
