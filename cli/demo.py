@@ -19,7 +19,7 @@ class DemoFailed(CommandFailed):
     """Something the demo shows did not happen."""
 
 
-def run(folder: Path, *, once: bool) -> None:
+def run(folder: Path, *, once: bool, embedded: bool = False) -> None:
     """Show every step once; then, unless `once`, stay up until told to stop."""
     console = Console(highlight=False)
     try:
@@ -27,7 +27,7 @@ def run(folder: Path, *, once: bool) -> None:
     except ValueError as error:
         raise PortTaken(str(error)) from error
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    with Stage(folder, ports) as stage:
+    with Stage(folder, ports, embedded=embedded) as stage:
         console.print(f"starface2mqtt demo; broker: {stage.broker_name}")
         try:
             _show(console, stage)

@@ -58,8 +58,9 @@ class Ports:
 class Stage:
     """Everything running; use it in a `with` block."""
 
-    def __init__(self, folder: Path, ports: Ports) -> None:
+    def __init__(self, folder: Path, ports: Ports, *, embedded: bool = False) -> None:
         self.folder = folder
+        self._embedded = embedded
         self.ports = ports
         self.broker_name = ""
         self.settings: Settings
@@ -137,7 +138,7 @@ class Stage:
 
     def _start_broker(self) -> None:
         folder = broker_folder(self.settings)
-        if program() is not None:
+        if program() is not None and not self._embedded:
             broker = Mosquitto(shipped("mosquitto.conf"), folder, self.ports.broker)
             self._open.enter_context(broker)
             self.broker_name = "Mosquitto"

@@ -86,11 +86,14 @@ def up(
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the last step.")] = False,
-    folder: Annotated[Path, typer.Option(help="Where the demo's files go; emptied first.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Where its files go; emptied first.")] = Path(
         ".demo"
     ),
+    embedded: Annotated[
+        bool, typer.Option("--embedded-broker", help="Not Mosquitto, even if it is there.")
+    ] = False,
 ) -> None:
     """Show an incoming call that opens a file and a click that dials, with a stand-in STARFACE."""
     from cli.demo import run
 
-    run(folder.resolve(), once=once)
+    run(folder.resolve(), once=once, embedded=embedded)

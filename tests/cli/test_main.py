@@ -19,11 +19,14 @@ def test_help_names_every_command(command: str) -> None:
 
 
 def test_the_shell_can_complete_commands() -> None:
+    asked = {
+        "COMP_WORDS": "starface2mqtt simu",
+        "COMP_CWORD": "1",
+        "_STARFACE2MQTT_COMPLETE": "complete_bash",
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "cli"],
-        env=os.environ | {"_CLI_COMPLETE": "complete_bash", "_PYTHON -M CLI_COMPLETE": "complete_bash",
-                          "COMP_WORDS": "starface2mqtt simu", "COMP_CWORD": "1"},
-        capture_output=True, text=True, timeout=50, check=False,
+        [Path(sys.executable).with_name("starface2mqtt")],
+        env=os.environ | asked, capture_output=True, text=True, timeout=50, check=False,
     )  # fmt: skip
 
     assert "simulate" in done.stdout

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.journeys.ports import free_range
 
 STEPS = (
@@ -32,21 +34,27 @@ STEPS = (
 )
 
 
-def _demo(folder: Path, ports: int) -> subprocess.CompletedProcess[str]:
+def _demo(folder: Path, ports: int, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cli", "demo", "--once", "--folder", str(folder / "demo")],
+        [sys.executable, "-m", "cli", "demo", "--once", "--folder", str(folder / "demo"), *more],
         env=os.environ | {"DEMO_PORTS": str(ports)},
         capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
 
 
-def test_the_demo_shows_every_step_and_ends(tmp_path: Path) -> None:
-    shown = _demo(tmp_path, free_range(7))
+@pytest.mark.parametrize(
+    ("more", "broker"), [((), "Mosquitto"), (("--embedded-broker",), "iotcore")]
+)
+def test_the_demo_shows_every_step_and_ends(
+    tmp_path: Path, more: tuple[str, ...], broker: str
+) -> None:
+    shown = _demo(tmp_path, free_range(7), *more)
 
     assert shown.returncode == 0, shown.stdout + shown.stderr
     lines = [line for line in shown.stdout.splitlines() if re.match(r"  ok +\d+ ms  ", line)]
     assert len(lines) == len(STEPS)
     assert [step for step, line in zip(STEPS, lines, strict=True) if step not in line] == []
+    assert f"broker: {broker}" in shown.stdout
     assert "\x1b" not in shown.stdout
 
 

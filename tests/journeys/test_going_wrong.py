@@ -1,5 +1,6 @@
 """What a user sees when something is wrong, on the whole running system."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import httpx
+import psutil
 import pytest
 
 from bus.connection import Connection
@@ -222,10 +224,9 @@ def call_known(office: Office) -> None:
 
 
 def _children(supervisor: int) -> dict[str, int]:
-    import psutil
-
-    return {
-        " ".join(child.cmdline()[-2:]): child.pid
-        for child in psutil.Process(supervisor).children()
-        if child.status() != psutil.STATUS_ZOMBIE
-    }
+    found: dict[str, int] = {}
+    for child in psutil.Process(supervisor).children():
+        with contextlib.suppress(psutil.Error):  # it may end while we look
+            if child.status() != psutil.STATUS_ZOMBIE:
+                found[" ".join(child.cmdline()[-2:])] = child.pid
+    return found
