@@ -54,11 +54,10 @@ class Pace:
         self._free_at = 0.0
 
     def wait(self, now: float) -> float:
-        """Return 0 and take the turn, or the seconds until there is one."""
-        if now < self._free_at:
-            return self._free_at - now
-        self._free_at = max(self._free_at, now - self._gap) + self._gap
-        return 0.0
+        """Return the seconds until the turn that is hereby taken."""
+        turn = max(now, self._free_at)
+        self._free_at = turn + self._gap
+        return turn - now
 
     def spread(self, count: int) -> float:
         """Return the seconds over which this many are best spread, 1 at least."""
