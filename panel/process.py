@@ -1,0 +1,76 @@
+"""Runs the panel: the web server in the main thread, the bus beside it."""
+
+import functools
+import logging
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from bus.birth import Birth
+from bus.connection import Connection
+from bus.events import DialResult
+from bus.process import stop_on_signals
+from bus.settings import BrokerSettings
+from bus.topics import ANY_USER
+from panel.applications import Applications
+from panel.dialling import Dialling
+from panel.door import create_app
+from panel.settings import PanelSettings
+
+log = logging.getLogger(__name__)
+
+_LAST_ANSWERS = 3  # seconds for open requests when the process is told to end
+
+
+class Listening:
+    """Works through what the bus brings, in a thread of its own."""
+
+    def __init__(self, connection: Connection, server: uvicorn.Server) -> None:
+        self._connection = connection
+        self._server = server
+        self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
+        self.failure: BaseException | None = None
+
+    def __enter__(self) -> "Listening":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.stop()
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        try:
+            self._connection.run()
+        except Exception as error:  # noqa: BLE001  (raised again in the main thread)
+            self.failure = error
+            self._server.should_exit = True
+
+
+def run(
+    panel: PanelSettings, broker: BrokerSettings, data_folder: Path, account: str = "panel"
+) -> None:
+    """Answer requests until told to stop; raise what ended the connection to the broker."""
+    host, port = panel.address
+    with Connection(broker, account, birth=Birth(account), lasting=False) as connection:
+        dialling = Dialling(connection)
+        connection.consume(connection.topics.dial_result(ANY_USER), DialResult, dialling.hear)
+        app = create_app(dialling, Applications(data_folder / "applications.db"), panel)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, host=host, port=port, access_log=False, log_config=None, lifespan="off",
+                server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS, ws="none",
+            )
+        )  # fmt: skip
+        # uvicorn raises the signal again after its end; ours makes that an orderly one.
+        stop_on_signals(functools.partial(_stop, server))
+        with Listening(connection, server) as listening:
+            log.info("listening address=%s", panel.listen)
+            server.run()
+    if listening.failure is not None:
+        raise listening.failure
+
+
+def _stop(server: uvicorn.Server) -> None:
+    server.should_exit = True
