@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from cli import broker, number, processes, simulate, site, users, watching
+from cli import (
+    application,
+    broker,
+    call,
+    contacts,
+    dials,
+    number,
+    own_calls,
+    processes,
+    simulate,
+    site,
+    users,
+    watching,
+    why,
+)
 
 app = typer.Typer(
     help="Call events of a STARFACE telephone system on MQTT, and calls placed through it.",
@@ -41,16 +55,26 @@ def _everything(
 SET_UP, RUN, WATCH = "Set up", "Run", "Look and act"
 app.command(rich_help_panel=SET_UP)(site.init)
 app.add_typer(users.app, name="user", rich_help_panel=SET_UP)
+app.add_typer(contacts.app, name="contacts", rich_help_panel=SET_UP)
 app.add_typer(broker.app, name="broker", rich_help_panel=SET_UP)
+app.add_typer(application.app, name="application", rich_help_panel=SET_UP)
 app.command(rich_help_panel=RUN)(processes.up)
 app.command(rich_help_panel=RUN)(processes.gateway)
 app.command(rich_help_panel=RUN)(processes.sessions)
 app.command(rich_help_panel=RUN)(processes.caller)
 app.command(rich_help_panel=RUN)(processes.dial)
+app.command(rich_help_panel=RUN)(processes.panel)
 app.command(rich_help_panel=RUN)(processes.demo)
 app.add_typer(simulate.app, name="simulate", rich_help_panel=RUN)
 app.command(rich_help_panel=WATCH)(watching.watch)
 app.command(rich_help_panel=WATCH)(watching.status)
+app.command(rich_help_panel=WATCH)(why.why)
+app.command(rich_help_panel=WATCH)(call.call)
+app.command(rich_help_panel=WATCH)(own_calls.hangup)
+app.command(rich_help_panel=WATCH)(own_calls.hold)
+app.command(rich_help_panel=WATCH)(own_calls.forward)
+app.command(rich_help_panel=WATCH)(own_calls.phones)
+app.command(rich_help_panel=WATCH)(dials.dials)
 app.command(rich_help_panel=WATCH)(number.number)
 app.command(rich_help_panel=WATCH)(watching.on)
 app.command(rich_help_panel=WATCH)(watching.off)

@@ -188,4 +188,5 @@ def demo_values(ports: Ports) -> dict[str, dict[str, Any]]:
             "card": "https://cases.example/contacts/{id}",
             "new_contact": "https://cases.example/contacts/new?number={e164}",
         },
+        "panel": {"listen": f"127.0.0.1:{ports.panel}"},
     }

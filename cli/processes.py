@@ -66,6 +66,17 @@ def dial(
     )  # fmt: skip
 
 
+def panel(
+    context: typer.Context,
+    account: Annotated[str, typer.Option(help="Broker account of this process.")] = "panel",
+) -> None:
+    """Take dial requests by HTTP, from applications and from a page."""
+    from panel.process import run
+
+    settings = settings_of(context, log=True)
+    run(settings.panel, settings.broker, settings.site.data_folder, account)
+
+
 def up(
     context: typer.Context,
     only: Annotated[

@@ -19,6 +19,7 @@ from bus.settings import BrokerSettings, SettingsRefused
 from consumers.caller_settings import CallerSettings
 from consumers.dial_settings import DialSettings
 from gateway.settings import GatewaySettings
+from panel.settings import PanelSettings
 from starface.settings import StarfaceSettings
 
 FILE = "starface2mqtt.toml"
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     caller: CallerSettings = CallerSettings()
     dial: DialSettings = DialSettings()
+    panel: PanelSettings = PanelSettings()
     file: Path = Field(default=Path(FILE), exclude=True)  # where all this was read from
 
     @property
