@@ -169,12 +169,13 @@ def load(
 ) -> None:
     """Let many calls come in, and tell how they were answered."""
     with _door(control) as door:
+        before = door.see("figures")["sent"]
         calls = door.do("load", users=users, rate=rate, seconds=seconds)["calls"]
         typer.echo(f"{calls} calls in {seconds:g} s")
         limit = time.monotonic() + seconds + 30
         time.sleep(seconds)
         while True:
-            figures = door.see("figures")
+            figures = door.see(f"figures?since={before}")
             done = figures["idle"] and not figures["running_calls"]
             if done or time.monotonic() > limit:
                 break

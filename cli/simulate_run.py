@@ -20,6 +20,8 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the PBX.")] = 8070,
     control_port: Annotated[int, typer.Option(help="Port of the control door.")] = 8071,
+    certificate: Annotated[Path | None, typer.Option(help="Speak TLS with this one (PEM).")] = None,
+    key: Annotated[Path | None, typer.Option(help="Key of the certificate, if apart.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of a switch.")] = None,
 ) -> None:  # fmt: skip
     """Run a stand-in STARFACE until it is told to stop."""
@@ -36,6 +38,8 @@ def run(
             {"STARFACE": port, "control door": control_port},
             "Choose others with --port and --control-port.",
         )
+        if certificate is not None:
+            told["certificate"] = (certificate, key or certificate)
         simulator = Simulator(host=host, port=port, control_port=control_port, **told)
         simulator.set(**pairs(set_ or []))
         with simulator:

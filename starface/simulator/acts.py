@@ -185,6 +185,18 @@ class Password(Act):
         return {}
 
 
+class Allow(Act):
+    """Give or take the right to use the call interface."""
+
+    user: Text
+    on: bool
+
+    def do(self, simulator: "Simulator") -> dict[str, Any]:
+        """Give or take it."""
+        simulator.allow(self.user, self.on)
+        return {}
+
+
 class DoNotDisturb(Act):
     """Have calls to a user rejected, or no more."""
 
@@ -229,6 +241,7 @@ ACTS: dict[str, type[Act]] = {
     "reset": Reset,
     "expire": Expire,
     "password": Password,
+    "allow": Allow,
     "do-not-disturb": DoNotDisturb,
     "load": Load,
 }

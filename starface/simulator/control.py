@@ -64,7 +64,7 @@ class Views:
 
     def on_get_figures(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return how many were told, with which answers, and how fast."""
-        resp.media = figures(self._simulator)
+        resp.media = figures(self._simulator, req.get_param_as_int("since") or 0)
 
     def on_get_requests(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return how often each method was called, and each call placed."""

@@ -1,21 +1,21 @@
-"""The stand-in PBX put together, and the interface by which tests and the control door drive it."""
+"""The stand-in PBX put together, and its life from start to end."""
 
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any, Literal
+from pathlib import Path
+from typing import Self
 
 from starface.simulator.accounts import Accounts
 from starface.simulator.address_book import AddressBook
-from starface.simulator.callbacks import Callbacks, Delivery
-from starface.simulator.calls import Call, Party, PlacedCall, Told
+from starface.simulator.callbacks import Callbacks
+from starface.simulator.calls import Told
 from starface.simulator.control import create_control
+from starface.simulator.desk import Desk
 from starface.simulator.door import Door
 from starface.simulator.habits import Habits
-from starface.simulator.load import Load
 from starface.simulator.methods import Methods
 from starface.simulator.oauth import add_oauth
 from starface.simulator.pbx import Pbx
@@ -28,19 +28,19 @@ from starface.simulator.people import (
     SimulatedUser,
 )
 from starface.simulator.rest import Logins, add_rest
-from starface.simulator.scenarios import Run, begin
 from starface.simulator.server import XmlRpc, create_app
 from starface.simulator.sessions import Session, Sessions
 from starface.simulator.switches import Switches
 from starface.simulator.telling import Telling
 from starface.simulator.timetable import Timetable
+from starface.simulator.tls_door import TlsDoor
 from starface.simulator.trouble import Trouble
 
 _PBX_THREADS = 32
 _CONTROL_THREADS = 4
 
 
-class Simulator:
+class Simulator(Desk):
     """A stand-in PBX with its people; a `with` block is its life."""
 
     def __init__(
@@ -54,6 +54,7 @@ class Simulator:
         contacts: Iterable[SimulatedContact] = DEFAULT_CONTACTS,
         switches: Switches | None = None,
         clock: Callable[[], float] = time.monotonic,
+        certificate: tuple[Path, Path] | None = None,
     ) -> None:
         self._switches = switches or Switches()
         self._stopping = threading.Event()
@@ -73,11 +74,16 @@ class Simulator:
         book = AddressBook(contacts, self._switches)
         add_rest(app, self.pbx, book, self._switches, self._rest)
         self._host = host
-        self._door = Door(app, host, port, _PBX_THREADS)
+        self._scheme = "https" if certificate else "http"
+        self._door = (
+            TlsDoor(app, host, port, _PBX_THREADS, certificate)
+            if certificate
+            else Door(app, host, port, _PBX_THREADS)
+        )
         self._control = Door(create_control(self), host, control_port, _CONTROL_THREADS)
         self._life = ExitStack()
 
-    def __enter__(self) -> "Simulator":
+    def __enter__(self) -> Self:
         with ExitStack() as opening:
             opening.enter_context(self._timetable)
             opening.enter_context(self._callbacks)
@@ -90,209 +96,10 @@ class Simulator:
     def __exit__(self, *_: object) -> None:
         self._life.close()
 
-    # ---- looking
-
-    @property
-    def port(self) -> int:
-        """The port of the PBX."""
-        return self._door.port
-
-    @property
-    def url(self) -> str:
-        """The address of the PBX."""
-        return f"http://{self._host}:{self._door.port}"
-
-    @property
-    def control_url(self) -> str:
-        """The address of the control door."""
-        return f"http://{self._host}:{self._control.port}"
-
-    @property
-    def switches(self) -> Switches:
-        """The switches; assign to their fields, or a whole set."""
-        return self._switches
-
-    @switches.setter
-    def switches(self, new: Switches) -> None:
-        for name in Switches.model_fields:
-            setattr(self._switches, name, getattr(new, name))
-
-    def set(self, **values: Any) -> None:
-        """Set switches by name, all or none; `users.0011.lifts` reaches into a table."""
-        self.switches = self._switches.changed(values)
-
-    @property
-    def sessions(self) -> list[Session]:
-        """The living sessions."""
-        with self.pbx.lock:
-            return list(self._sessions)
-
-    @property
-    def requests(self) -> Counter[str]:
-        """How often each method was called, by its full name."""
-        with self.pbx.lock:
-            return self._xml_rpc.requests.copy()
-
-    @property
-    def placements(self) -> Counter[str]:
-        """How often a call was to be placed, by the call id that was given."""
-        with self.pbx.lock:
-            return self._xml_rpc.placements.copy()
-
-    @property
-    def placed(self) -> list[PlacedCall]:
-        """The requests to place a call, refused ones too."""
-        with self.pbx.lock:
-            return list(self.pbx.placed)
-
-    @property
-    def notifications(self) -> deque[Delivery]:
-        """Every attempt to tell somebody, and what came of it."""
-        return self._callbacks.log.copy()
-
-    def idle(self) -> bool:
-        """Tell whether every notification has been delivered or given up."""
-        return self._callbacks.idle()
-
-    # ---- driving
-
-    def ring(
-        self,
-        login: str,
-        caller_number: str = "",
-        caller_name: str = "",
-        answered_after: float | None = None,
-        ended_after: float | None = None,
-        call_id: str = "",
-    ) -> str:
-        """Ring a user from outside; return the call's id at once. The end counts from the start."""
-        with self.pbx.lock:
-            call = self.pbx.ring(login, Party(caller_number, caller_name), call_id)
-        return self._go_on(call, answered_after, ended_after)
-
-    def ring_group(
-        self,
-        group: str,
-        caller_number: str = "",
-        caller_name: str = "",
-        answered_after: float | None = None,
-        ended_after: float | None = None,
-        call_id: str = "",
-    ) -> str:
-        """Ring every member of a group; the first of them answers, if anybody does."""
-        with self.pbx.lock:
-            call = self.pbx.ring_group(group, Party(caller_number, caller_name), call_id)
-        return self._go_on(call, answered_after, ended_after)
-
-    def answer(self, call_id: str, login: str | None = None) -> None:
-        """Somebody answers; a user who placed the call and whose own phone rings lifts it."""
-        with self.pbx.lock:
-            self.pbx.lift_or_answer(call_id, login)
-
-    def hang_up(self, call_id: str, login: str | None = None) -> None:
-        """End the call, or let this user leave it."""
-        with self.pbx.lock:
-            self.pbx.hang_up(call_id, login)
-
-    def place(self, login: str, number: str, phone: str = "", call_id: str = "") -> str:
-        """Place a call as the user would by his own client; "" when refused."""
-        with self.pbx.lock:
-            return self.pbx.place(login, number, phone, call_id)
-
-    def run(self, name: str, **told: Any) -> Run:
-        """Begin a scenario; its first step is done when this returns."""
-        return begin(name, self.pbx, self.later, told)
-
-    def restart(self, down_for: float = 0.0) -> None:
-        """Lose sessions, access tokens and running calls without a word, as a crash does."""
-        with self.pbx.lock:
-            self.pbx.forget()
-            for session in list(self._sessions):
-                self._sessions.end(session)
-            self.accounts.forget_tokens()
-            self._rest.forget()
-        if down_for > 0:
-            self.outage(on=True)
-            self._timetable.after(down_for, lambda: self.outage(on=False))
-
-    def outage(self, on: bool, kind: Literal["refuse", "silent"] = "refuse") -> None:
-        """Take the PBX off the network, or bring it back; telephones go on."""
-        if on and kind == "silent":
-            self._door.fall_silent()
-        else:
-            self._door.stop()
-        if not on:
-            self._door.start()
-
-    def deafen(self, login: str | None = None) -> None:
-        """Make sessions half open: they look well and are told nothing until the next login."""
-        for session in self.sessions:
-            if login in {None, session.login}:
-                session.silence = "half open"
-
-    def reset(self, login: str | None = None) -> None:
-        """Tell sessions that nothing more will come, and end them."""
-        with self.pbx.lock:
-            for session in list(self._sessions):
-                if login in {None, session.login}:
-                    self._telling.reset(session)
-                    self._sessions.end(session, with_a_last_word=True)
-
-    def expire(self, login: str | None = None) -> None:
-        """End sessions without a word."""
-        with self.pbx.lock:
-            for session in list(self._sessions):
-                if login in {None, session.login}:
-                    self._sessions.end(session)
-
-    def set_password(self, login: str, password: str) -> None:
-        """Change a user's password; his sessions end."""
-        with self.pbx.lock:
-            self.accounts.set_password(login, password)
-        self.expire(login)
-
-    def load(
-        self,
-        users: int,
-        rate: float,
-        seconds: float,
-        answered_after: float = 0.5,
-        ended_after: float = 2.0,
-    ) -> int:
-        """Let calls come in for the first so many users; return how many there will be."""
-        logins = list(self.pbx.users)[:users]
-        load = Load(self, logins, self._at_once, answered_after, ended_after)
-        with self.pbx.lock:
-            return load.begin(rate, seconds)
-
-    def later(self, seconds: float, job: Callable[[], None]) -> None:
-        """Let people do something later, at the speed that is set."""
-        self._at_once(seconds / self._switches.speed, job)
-
-    # ---- inside
-
-    def _at_once(self, seconds: float, job: Callable[[], None]) -> None:
-        def locked() -> None:
-            with self.pbx.lock:
-                job()
-
-        self._timetable.after(seconds, locked)
-
     def _listen(self, told: Told) -> None:
         self._telling.tell(told)
         self._habits.follow(told)
 
-    def _go_on(self, call: Call, answered_after: float | None, ended_after: float | None) -> str:
-        if answered_after is not None:
-            self.later(answered_after, lambda: self._if_there(call, self.pbx.answer))
-        if ended_after is not None:
-            self.later(ended_after, lambda: self._if_there(call, self.pbx.hang_up))
-        return call.id
-
     def _drop(self, session: Session) -> None:
         with self.pbx.lock:
             self._sessions.end(session)
-
-    def _if_there(self, call: Call, act: Callable[[str], None]) -> None:
-        if self.pbx.calls.get(call.id) is call:
-            act(call.id)

@@ -69,9 +69,9 @@ def requests(simulator: "Simulator") -> dict[str, Any]:
     }
 
 
-def figures(simulator: "Simulator") -> dict[str, Any]:
-    """Return how many notifications were sent, with which answers, and how fast."""
-    log = simulator.notifications
+def figures(simulator: "Simulator", since: int = 0) -> dict[str, Any]:
+    """Return how many notifications were sent after the first so many, how answered, how fast."""
+    log = list(simulator.notifications)[since:]
     answers = Counter(str(each.status) if each.status else each.error for each in log)
     seconds = sorted(each.seconds for each in log if each.status)
     return {

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from cli.simulate import app
 from starface.simulator import Simulator
-from tests.starface.simulator_fixtures import anna_listens, listening
+from tests.starface.simulator_fixtures import anna_listens, listening, wait_until
 
 RECORDED = """{"at": "2026-01-01T00:00:00+00:00", "method": "POST", "path": "/starface/x",
 "query": {}, "headers": {"content-type": "text/xml"},
@@ -108,6 +108,8 @@ def test_any_act_of_the_door_can_be_done() -> None:
 
 def test_a_load_tells_how_it_was_answered() -> None:
     with anna_listens() as scene:
+        scene.simulator.ring("0011")
+        wait_until(scene.simulator.idle)
         told = said(scene.simulator, "load", "--users", "1", "--rate", "5", "--seconds", "1")
 
         assert "5 calls in 1 s" in told.output

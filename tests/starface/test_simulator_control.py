@@ -114,6 +114,15 @@ def test_sessions_are_ended_reset_and_deafened_at_the_door() -> None:
         assert scene.simulator.sessions == []
 
 
+def test_a_right_is_taken_and_given_at_the_door() -> None:
+    with anna_listens() as scene:
+        do(scene, "allow", user="0011", on=False)
+        assert scene.simulator.sessions == []
+        assert scene.simulator.pbx.user("0011").allowed is False
+        do(scene, "allow", user="0011", on=True)
+        scene.anna.log_in()
+
+
 def test_an_outage_begins_and_ends_at_the_door() -> None:
     with anna_listens() as scene:
         do(scene, "outage", on=True)
