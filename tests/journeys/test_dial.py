@@ -1,119 +1,24 @@
 import json
+import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from cryptography.fernet import Fernet
 
-from bus.connection import Connection
-from bus.events import (
-    CallData,
-    CallEvent,
-    CallStateName,
-    DialRequest,
-    DialRequestData,
-    DialResult,
-    call_event_type,
-    now,
-)
+from bus.accounts import Accounts, write_broker_files
+from bus.connection import Connection, PublishRefused
+from bus.events import CallStateName, DialRequest, DialRequestData, now
 from bus.settings import BrokerSettings
-from consumers.dial_settings import DialSettings
-from starface.client import StarfaceClient
-from starface.seal import Seal
-from starface.settings import StarfaceSettings
-from starface.simulator import DEFAULT_USERS, Simulator
-from starface.token import derive
-from starface.users import User, Users
+from cli.mosquitto import Mosquitto
+from starface.simulator import Simulator
 from tests.conftest import wait_until
+from tests.journeys.dial_office import NUMBER, Office, Person
 
-PROGRAM = """
-import json, sys
-from pathlib import Path
-from bus.numbers import NumberProfile
-from bus.settings import BrokerSettings
-from consumers import dial
-from consumers.dial_settings import DialSettings
-from starface.seal import Seal
-from starface.settings import StarfaceSettings
-from bus.process import configure_logging
-
-told = json.loads(sys.argv[1])
-configure_logging("INFO")
-folder = Path(told["folder"])
-dial.run(
-    DialSettings.model_validate(told["dial"]), StarfaceSettings.model_validate(told["starface"]),
-    BrokerSettings.model_validate(told["broker"]),
-    NumberProfile(country="CH", area_code="44", internal_digits=2),
-    folder / "users.db", Seal(told["seal"].encode()), b"k" * 32, folder, told["account"],
-)
-"""
-NUMBER = "+41 44 123 45 67"
-
-
-class Office:
-    """A stand-in PBX, a broker and dial processes; and the person who dials."""
-
-    def __init__(self, folder: Path, broker: BrokerSettings, simulator: Simulator) -> None:
-        self.simulator = simulator
-        self.starface = StarfaceSettings(host="127.0.0.1", port=simulator.port, scheme="http")
-        self._folder = folder
-        self._broker = broker
-        self._seal = Fernet.generate_key()
-        self.processes: list[subprocess.Popen[bytes]] = []
-        with Users(folder / "users.db", Seal(self._seal)) as users:
-            for user in DEFAULT_USERS:
-                credential = derive("sha512", user.login, user.password)
-                users.add(User(login=user.login, extension=user.extension), credential)
-                StarfaceClient(self.starface, user.login, credential).login()
-
-    def start(self, account: str = "dial", **dial: object) -> subprocess.Popen[bytes]:
-        told = {
-            "dial": DialSettings.model_validate(dial).model_dump(mode="json"),
-            "starface": self.starface.model_dump(mode="json"),
-            "broker": self._broker.model_dump(mode="json"),
-            "folder": str(self._folder), "seal": self._seal.decode(), "account": account,
-        }  # fmt: skip
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM, json.dumps(told)])
-        self.processes.append(process)
-        return process
-
-
-class Person:
-    """Somebody who dials with a plain MQTT client and writes down what he is told."""
-
-    def __init__(self, connection: Connection, login: str) -> None:
-        self._connection = connection
-        self._login = login
-        self._topics = connection.topics
-        self.results: list[DialResult] = []
-        self._stop = threading.Event()
-        connection.consume(
-            self._topics.dial_result(login), DialResult, lambda told, _: self.results.append(told)
-        )
-        self._listening = threading.Thread(target=self._listen)
-        self._listening.start()
-
-    def dial(self, number: str = NUMBER, request_id: UUID | None = None) -> UUID:
-        request_id = request_id or uuid4()
-        data = DialRequestData(number=number, request_id=request_id)
-        self._connection.publish(self._topics.dial(self._login), DialRequest(time=now(), data=data))
-        return request_id
-
-    def told(self, request_id: UUID) -> list[str]:
-        return [told.data.state for told in self.results if told.data.request_id == request_id]
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._listening.join()
-
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            self._connection.work(0.02)
+Connect = Callable[..., Connection]
 
 
 @pytest.fixture
@@ -127,54 +32,187 @@ def simulator() -> Iterator[Simulator]:
 def office(
     tmp_path: Path, broker_settings: BrokerSettings, simulator: Simulator
 ) -> Iterator[Office]:
-    office = Office(tmp_path, broker_settings, simulator)
-    yield office
-    for process in office.processes:
-        process.kill()
-        process.wait()
+    with Office(tmp_path, broker_settings, simulator) as office:
+        yield office
 
 
 @pytest.fixture
-def anna(connect: Callable[..., Connection]) -> Iterator[Person]:
-    person = Person(connect("0011"), "0011")
-    yield person
-    person.stop()
-
-
-def _event(call_id: UUID, state: CallStateName) -> CallEvent:
-    data = CallData(user="0011", call_id=str(call_id), state=state, received_at=now())
-    return CallEvent(type=call_event_type(state), data=data)
-
-
-def _wait_for(connect: Callable[..., Connection], account: str = "dial") -> None:
-    told: list[bytes] = []
-    watch = connect("cli-1", lasting=False)
-    watch.subscribe(watch.topics.process(account), lambda arrived: told.append(arrived.payload))
-    for _ in range(500):
-        if b"online" in told:
-            return
-        watch.work(0.02)
-    raise AssertionError("the dial process did not come up")
+def anna(connect: Connect) -> Iterator[Person]:
+    with Person(connect("0011"), "0011") as person:
+        yield person
 
 
 def test_a_request_becomes_one_call_and_is_told_to_its_end(
-    office: Office, anna: Person, connect: Callable[..., Connection]
+    office: Office, anna: Person, connect: Connect, simulator: Simulator
 ) -> None:
     process = office.start()
-    _wait_for(connect)
+    office.wait_online()
     gateway = connect("gateway")
 
     request = anna.dial()
     wait_until(lambda: anna.told(request) == ["accepted"])
     states: tuple[CallStateName, ...] = ("dialing", "ringback", "connected", "ended")
-    for state in states:
-        gateway.publish(gateway.topics.calls("0011"), _event(request, state))
+    office.tell(gateway, request, *states)
 
     wait_until(lambda: anna.results and anna.results[-1].data.final)
     assert anna.told(request) == [
         "accepted", "own-phone-ringing", "remote-ringing", "connected", "ended",
     ]  # fmt: skip
-    [placed] = office.simulator.placed
+    [placed] = simulator.placed
     assert (placed.login, placed.number, placed.call_id) == ("0011", "0441234567", str(request))
     process.send_signal(signal.SIGTERM)
     assert process.wait(5) == 0
+
+
+def test_killed_while_the_pbx_answers_the_call_is_not_placed_again(
+    office: Office, anna: Person, simulator: Simulator
+) -> None:
+    simulator.switches.trouble = "slow"
+    simulator.switches.trouble_methods = frozenset({"placeCallWithPhone"})
+    process = office.start()
+    office.wait_online()
+    request = anna.dial()
+    wait_until(lambda: simulator.placements[str(request)] == 1)
+
+    process.kill()
+    process.wait()
+    simulator.switches.trouble = "none"
+    office.start()
+
+    wait_until(lambda: anna.told(request)[:1] == ["accepted"])
+    assert simulator.placements == {str(request): 1}
+
+
+def test_two_dial_processes_place_one_call(
+    office: Office, anna: Person, connect: Connect, simulator: Simulator,
+    broker: Mosquitto, broker_settings: BrokerSettings,
+) -> None:  # fmt: skip
+    _add_account(broker, broker_settings, "dial-2")
+    for account in ("dial", "dial-2"):
+        office.start(account, per_minute=100, double_click=0)
+        office.wait_online(account)
+    gateway = connect("gateway")
+
+    for last in range(20):
+        anna.dial(f"044 123 45 {last:02}")
+        wait_until(lambda last=last: len(anna.results) == 2 * last + 1)  # type: ignore[misc]
+        simulator.hang_up(simulator.placed[-1].call_id)
+        office.tell(gateway, simulator.placed[-1].call_id, "ended")
+        wait_until(lambda last=last: len(anna.results) == 2 * last + 2)  # type: ignore[misc]
+
+    assert len(simulator.placed) == 20
+    assert set(simulator.placements.values()) == {1}
+    assert len(anna.results) == 40
+
+
+def test_requests_made_while_no_dial_process_ran_are_not_dialled_later(
+    office: Office, anna: Person, simulator: Simulator
+) -> None:
+    process = office.start(expiry=1)
+    office.wait_online()
+    process.send_signal(signal.SIGTERM)
+    process.wait(5)
+    request = anna.dial()
+    asked = now()
+    wait_until(lambda: (now() - asked).total_seconds() > 1.2)
+
+    office.start(expiry=1)
+
+    wait_until(lambda: anna.told(request) == ["refused"])
+    assert anna.results[-1].data.code == "expired"
+    assert simulator.placed == []
+
+
+def test_a_flood_is_held_to_the_unit(
+    office: Office, anna: Person, connect: Connect, simulator: Simulator
+) -> None:
+    office.start(double_click=0)
+    office.wait_online()
+    gateway = connect("gateway")
+    placed: list[str] = []
+
+    requests = []
+    for last in range(100):
+        requests.append(anna.dial(f"044 123 45 {last:02}"))
+        if len(simulator.placed) > len(placed):
+            placed = [call.call_id for call in simulator.placed]
+            simulator.hang_up(placed[-1])
+            office.tell(gateway, placed[-1], "ended")
+    wait_until(lambda: all(anna.told(request) for request in requests), 30)
+
+    refused = [told.data.code for told in anna.results if told.data.state == "refused"]
+    assert len(simulator.placed) <= 6
+    assert len(refused) + len(simulator.placed) == 100
+    assert set(refused) <= {"busy", "rate"}
+
+
+def test_nobody_dials_for_a_colleague(connect: Connect, office: Office) -> None:
+    request = DialRequest(time=now(), data=DialRequestData(number=NUMBER, request_id=uuid4()))
+
+    with pytest.raises(PublishRefused):
+        connect("0012").publish("starface/users/0011/dial", request)
+
+
+def test_the_pbx_without_a_session_says_that_the_interface_is_off(
+    office: Office, anna: Person, simulator: Simulator
+) -> None:
+    office.start()
+    office.wait_online()
+    simulator.expire()
+
+    request = anna.dial()
+
+    wait_until(lambda: anna.told(request) == ["refused"])
+    assert anna.results[-1].data.code == "inactive"
+    assert simulator.placed == []
+
+
+def test_results_told_while_the_broker_was_away_come_afterwards(
+    office: Office, anna: Person, broker: Mosquitto, simulator: Simulator
+) -> None:
+    simulator.switches.trouble = "slow"
+    simulator.switches.slow_seconds = 1
+    simulator.switches.trouble_methods = frozenset({"placeCallWithPhone"})
+    office.start()
+    office.wait_online()
+    request = anna.dial()
+    wait_until(lambda: simulator.placements[str(request)] == 1)
+
+    broker.stop()
+    wait_until(lambda: bool(simulator.placed))
+    broker.start()
+
+    wait_until(lambda: anna.told(request) == ["accepted"], 30)
+    assert simulator.placements == {str(request): 1}
+
+
+def test_ctrl_c_hangs_up_if_asked(
+    office: Office, tmp_path: Path, broker_settings: BrokerSettings,
+    simulator: Simulator,
+) -> None:  # fmt: skip
+    office.start()
+    office.wait_online()
+    config = office.configuration(tmp_path)
+    command = [sys.executable, "-m", "cli", "--config", str(config), "call", NUMBER]
+    calling = subprocess.Popen(
+        [*command, "--as", "0011", "--hang-up-on-interrupt", "--lang", "en"],
+        stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert calling.stdout is not None
+    assert "accepted" in calling.stdout.readline()
+    assert len(simulator.pbx.calls) == 1
+
+    calling.send_signal(signal.SIGINT)
+
+    told, _ = calling.communicate(timeout=10)
+    assert "Ended call" in told
+    assert calling.returncode == 130
+    assert simulator.pbx.calls == {}
+
+
+def _add_account(broker: Mosquitto, settings: BrokerSettings, account: str) -> None:
+    accounts = Accounts(json.loads(settings.accounts_file.read_text()))
+    accounts.add(account)
+    accounts.write(settings.accounts_file)
+    write_broker_files(broker.folder, settings.topics(), accounts.passwords)
+    broker.reload()

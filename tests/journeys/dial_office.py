@@ -1,0 +1,174 @@
+"""An office that dials: a stand-in PBX, dial processes as programs, and people at plain clients."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Self
+from uuid import UUID, uuid4
+
+from cryptography.fernet import Fernet
+
+from bus.connection import Connection
+from bus.events import (
+    CallData,
+    CallEvent,
+    CallStateName,
+    DialRequest,
+    DialRequestData,
+    DialResult,
+    call_event_type,
+    now,
+)
+from bus.process import private_file, private_folder
+from bus.settings import BrokerSettings
+from consumers.dial_settings import DialSettings
+from starface.client import StarfaceClient
+from starface.seal import Seal
+from starface.settings import StarfaceSettings
+from starface.simulator import DEFAULT_USERS, Simulator
+from starface.token import derive
+from starface.users import User, Users
+
+NUMBER = "+41 44 123 45 67"
+_PROGRAM = """
+import json, sys
+from pathlib import Path
+from bus.numbers import NumberProfile
+from bus.process import configure_logging
+from bus.settings import BrokerSettings
+from consumers import dial
+from consumers.dial_settings import DialSettings
+from starface.seal import Seal
+from starface.settings import StarfaceSettings
+
+told = json.loads(sys.argv[1])
+configure_logging("INFO")
+folder = Path(told["folder"])
+dial.run(
+    DialSettings.model_validate(told["dial"]), StarfaceSettings.model_validate(told["starface"]),
+    BrokerSettings.model_validate(told["broker"]),
+    NumberProfile(country="CH", area_code="44", internal_digits=2),
+    folder / "users.db", Seal(told["seal"].encode()), b"k" * 32, folder, told["account"],
+)
+"""
+
+
+class Office:
+    """A stand-in PBX at which everybody is logged in, and dial processes as they are started."""
+
+    def __init__(self, folder: Path, broker: BrokerSettings, simulator: Simulator) -> None:
+        self.starface = StarfaceSettings(host="127.0.0.1", port=simulator.port, scheme="http")
+        self._folder = folder
+        self._broker = broker
+        self._seal = Fernet.generate_key()
+        self.processes: list[subprocess.Popen[bytes]] = []
+        with Users(folder / "users.db", Seal(self._seal)) as users:
+            for user in DEFAULT_USERS:
+                credential = derive("sha512", user.login, user.password)
+                users.add(User(login=user.login, extension=user.extension), credential)
+        self.log_in()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def log_in(self) -> None:
+        """Do what the sessions process does."""
+        for user in DEFAULT_USERS:
+            credential = derive("sha512", user.login, user.password)
+            StarfaceClient(self.starface, user.login, credential).login()
+
+    def start(self, account: str = "dial", **dial: object) -> subprocess.Popen[bytes]:
+        """Start a dial process."""
+        told = {
+            "dial": DialSettings.model_validate(dial).model_dump(mode="json"),
+            "starface": self.starface.model_dump(mode="json"),
+            "broker": self._broker.model_dump(mode="json"),
+            "folder": str(self._folder),
+            "seal": self._seal.decode(),
+            "account": account,
+        }
+        process = subprocess.Popen([sys.executable, "-c", _PROGRAM, json.dumps(told)])
+        self.processes.append(process)
+        return process
+
+    def configuration(self, folder: Path) -> Path:
+        """Write what a command of this office reads, and return its configuration file."""
+        secrets = private_folder(folder / "secrets")
+        private_file(secrets / "seal.key").write_bytes(self._seal)
+        path = folder / "starface2mqtt.toml"
+        path.write_text(
+            f'[site]\ncountry = "CH"\narea_code = "44"\ninternal_digits = 2\n'
+            f'[starface]\nhost = "127.0.0.1"\nport = {self.starface.port}\nscheme = "http"\n'
+            f"[broker]\nport = {self._broker.port}\n"
+            f'accounts_file = "{self._broker.accounts_file}"\n'
+        )
+        data = private_folder(folder / "data")
+        shutil.copy2(folder / "users.db", data / "starface2mqtt.db")
+        return path
+
+    def wait_online(self, account: str = "dial") -> None:
+        """Return once a dial process is there."""
+        told: list[bytes] = []
+        with Connection(self._broker, "cli-1", lasting=False) as watch:
+            watch.subscribe(
+                watch.topics.process(account), lambda arrived: told.append(arrived.payload)
+            )
+            for _ in range(1000):
+                if told[-1:] == [b"online"]:
+                    return
+                watch.work(0.02)
+        raise AssertionError("the dial process did not come up")
+
+    def tell(self, gateway: Connection, call_id: object, *states: CallStateName) -> None:
+        """Tell of user 0011's call as the gateway does."""
+        for state in states:
+            data = CallData(user="0011", call_id=str(call_id), state=state, received_at=now())
+            event = CallEvent(type=call_event_type(state), data=data)
+            gateway.publish(gateway.topics.calls("0011"), event)
+
+
+class Person:
+    """Somebody who dials with a plain MQTT client and writes down what he is told."""
+
+    def __init__(self, connection: Connection, login: str) -> None:
+        self._connection = connection
+        self._login = login
+        self._topics = connection.topics
+        self.results: list[DialResult] = []
+        self._stop = threading.Event()
+        connection.consume(
+            self._topics.dial_result(login), DialResult, lambda told, _: self.results.append(told)
+        )
+        self._listening = threading.Thread(target=self._listen)
+
+    def __enter__(self) -> Self:
+        self._listening.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._listening.join()
+
+    def dial(self, number: str = NUMBER, request_id: UUID | None = None) -> UUID:
+        """Publish one dial request."""
+        request_id = request_id or uuid4()
+        data = DialRequestData(number=number, request_id=request_id)
+        request = DialRequest(time=now(), data=data)
+        self._connection.publish(self._topics.dial(self._login), request)
+        return request_id
+
+    def told(self, request_id: UUID) -> list[str]:
+        """Return the states of a request that came."""
+        return [told.data.state for told in self.results if told.data.request_id == request_id]
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            self._connection.work(0.02)
