@@ -185,11 +185,11 @@ class Directory:
     def _read(self, question: Callable[[Shelves], _T]) -> _T:
         with self._answering():
             database = self._current()
-            database.execute("BEGIN")
+            database.conn.execute("BEGIN")
             try:
                 return question(Shelves(database))
             finally:
-                database.execute("COMMIT")
+                database.conn.execute("COMMIT")
 
     def _write(self, sql: str, values: Sequence[object]) -> int:
         with self._answering(), writing(self._current()):

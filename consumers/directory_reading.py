@@ -56,13 +56,13 @@ class Shelves:
 
     def employer(self, contact: Contact) -> Contact | None:
         """Give the active company a person works for, by its key or by its only bearer's name."""
-        if contact.kind == "company":
+        if contact.kind == "company" or not (contact.employer_key or contact.company):
             return None
-        rows = self._rows(
-            f"{_ONE} JOIN contacts p ON p.id = ? AND p.source_id = c.source_id"
-            " WHERE c.key = p.employer_key AND c.active AND c.id <> p.id",
-            [contact.id],
-        ) or self._rows(
+        by_key = contact.employer_key and self._rows(
+            f"{_ONE} WHERE s.name = ? AND c.key = ? AND c.active AND c.id <> ?",
+            [contact.source, contact.employer_key, contact.id],
+        )
+        rows = by_key or self._rows(
             f"{_ONE} WHERE s.name = ? AND c.kind = 'company' AND c.name = ? AND c.active LIMIT 2",
             [contact.source, contact.company],
         )
@@ -208,7 +208,7 @@ class Shelves:
         return [Found(_contact(row), row[_NEXT], row[_NEXT + 1]) for row in rows]
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return self._database.execute(sql, values).fetchall()
+        return self._database.conn.execute(sql, values).fetchall()
 
 
 @lru_cache(maxsize=4096)
