@@ -155,7 +155,7 @@ def create_app(
         NotificationRefused: lambda error: Refused(400, str(error)),
         ValidationError: lambda error: Refused(400, why(error)),
         falcon.HTTPError: lambda error: Refused(error.status_code, error.title or error.status),
-        LogUnavailable: _not_now,
+        LogUnavailable: lambda error: _not_now(error, events),
         Exception: _failed,
     }
     for kind, fault in faults.items():
@@ -179,7 +179,8 @@ def _answer(door: Doorkeeper, fault: Callable[[Any], Refused]) -> Callable[..., 
     return answer
 
 
-def _not_now(error: LogUnavailable) -> Refused:
+def _not_now(error: LogUnavailable, events: EventLog) -> Refused:
+    events.tally.count("log_unavailable")
     log.error("not on disk reason=%s", error)
     return Refused(503, "the event log cannot take it now", retry_after=_RETRY)
 

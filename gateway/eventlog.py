@@ -17,7 +17,7 @@ from typing import Final
 
 from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
 from gateway.calls import Told, place
-from gateway.logfile import LogUnavailable, identity, open_log, writing
+from gateway.logfile import LogUnavailable, depth, identity, open_log, size, writing
 from gateway.tally import HITS, LAST, NOTIFICATIONS, Tally, note_last, write_down, written
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class EventLog:
         self._waiting: deque[_Entry] = deque()
         self._lock = threading.Lock()
         self._measured = 0.0
+        self._fault: str | None = None
         self._full = False
 
     def append(self, told: Told) -> str:
@@ -67,17 +68,31 @@ class EventLog:
         """Note that the PBX ended a session; raise LogUnavailable."""
         self._wait_for(_Entry(user))
 
+    @property
+    def fault(self) -> str | None:
+        """Why the last event could not be kept; None when it could."""
+        return self._fault
+
+    def counts(self) -> dict[str, int]:
+        """Return all that was counted; raise LogUnavailable."""
+        with self._reading_lock:
+            try:
+                counts = Counter(written(self._reading))
+            except sqlite3.Error as error:
+                raise LogUnavailable(f"the event log could not be read: {error}") from error
+        counts.update(self.tally.seen())
+        return counts
+
     def totals(self) -> tuple[int, int, float | None]:
         """Return all HTTP requests, all notifications and when the last one came."""
-        try:
-            with self._reading_lock:
-                counts = written(self._reading)
-        except sqlite3.Error as error:
-            raise LogUnavailable(f"the event log could not be read: {error}") from error
-        hits = counts.get(HITS, 0) + self.tally.get(HITS)
-        notified = counts.get(NOTIFICATIONS, 0) + self.tally.get(NOTIFICATIONS)
+        counts = self.counts()
         last = counts.get(LAST)
-        return hits, notified, last / 1000 if last else None
+        return counts.get(HITS, 0), counts.get(NOTIFICATIONS, 0), last / 1000 if last else None
+
+    def depth(self) -> tuple[int, float | None, int]:
+        """Return how many events wait, since when the oldest, and the bytes of the log."""
+        with self._reading_lock:
+            return (*depth(self._reading), size(self._reading))
 
     def write_counts(self) -> None:
         """Write down what was counted, in quiet times too; raise LogUnavailable."""
@@ -98,6 +113,7 @@ class EventLog:
         self._waiting.append(entry)
         if not self._lock.acquire(timeout=PATIENCE):
             entry.withdrawn = True
+            self._fault = "the event log is busy"
             raise LogUnavailable(f"the event log was busy for {PATIENCE} s")
         try:
             if entry.event_id is None and entry.failed is None:
@@ -127,9 +143,11 @@ class EventLog:
         else:
             for entry, event_id in done:
                 entry.event_id = event_id
+            self._fault = None
             self._committed()
 
     def _fail(self, entries: list[_Entry], error: LogUnavailable, counts: Counter[str]) -> None:
+        self._fault = str(error)
         self.tally.add(counts)
         for entry in entries:
             entry.failed = error
@@ -192,17 +210,16 @@ class EventLog:
         try:
             with writing(self._db):
                 write_down(self._db, counts)
-        except LogUnavailable:
+        except LogUnavailable as error:
             self.tally.add(counts)
+            self._fault = str(error)
             raise
+        self._fault = None
 
     def _refuse_when_full(self) -> None:
         """Raise LogUnavailable when the log has reached its greatest size."""
         if time.monotonic() - self._measured >= _MEASURE:
             self._measured = time.monotonic()
-            (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-            (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-            (size,) = self._db.execute("PRAGMA page_size").fetchone()
-            self._full = (pages - free) * size > self._greatest
+            self._full = size(self._db) > self._greatest
         if self._full:
             raise LogUnavailable("the event log has reached its greatest size (log_megabytes)")

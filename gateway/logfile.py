@@ -100,6 +100,23 @@ def identity(db: sqlite3.Connection) -> str:
     return str(found)
 
 
+def size(db: sqlite3.Connection) -> int:
+    """Return the bytes in use."""
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    (each,) = db.execute("PRAGMA page_size").fetchone()
+    return (int(pages) - int(free)) * int(each)
+
+
+def depth(db: sqlite3.Connection) -> tuple[int, float | None]:
+    """Return how many events wait for the broker, and when the oldest of them came."""
+    found = db.execute(
+        "SELECT count(*), min(at) FROM events WHERE place IN (SELECT place FROM held)"
+        " OR place > (SELECT value FROM counters WHERE name = 'upto')"
+    ).fetchone()
+    return int(found[0]), found[1]
+
+
 def _make(db: sqlite3.Connection) -> None:
     if db.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
         return

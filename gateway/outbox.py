@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.calls import forget_before
-from gateway.logfile import identity, open_log, writing
+from gateway.logfile import identity, open_log, size, writing
 
 _COLUMNS = "place, user, seq, at, lasts, payload"
 
@@ -130,20 +130,7 @@ class Outbox:
 
     def size(self) -> int:
         """Return the bytes in use."""
-        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-        (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        (size,) = self._db.execute("PRAGMA page_size").fetchone()
-        return (int(pages) - int(free)) * int(size)
-
-    def depth(self) -> tuple[int, float | None]:
-        """Return how many events wait for the broker, and when the oldest of them came."""
-        upto = self.upto()
-        found = self._db.execute(
-            "SELECT count(*), min(at) FROM events WHERE place > ? OR place IN"
-            " (SELECT place FROM held)",
-            (upto,),
-        ).fetchone()
-        return int(found[0]), found[1]
+        return size(self._db)
 
     def close(self) -> None:
         """Close the file."""

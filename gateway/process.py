@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bus.numbers import NumberProfile
@@ -15,9 +16,11 @@ from gateway.bell import Bell
 from gateway.doorkeeper import Doorkeeper
 from gateway.eventlog import EventLog
 from gateway.logfile import LogUnavailable
+from gateway.operations import Operations
 from gateway.rates import Rates
 from gateway.server import HttpServer, listening
 from gateway.settings import GatewaySettings, address
+from gateway.siblings import Siblings
 from gateway.sources import Sources
 from gateway.station import Duty, Station
 from gateway.tally import HITS, Tally
@@ -38,35 +41,46 @@ def run(
     """Take notifications and publish events until SIGTERM; raise SettingsRefused."""
     private_folder(data_folder)
     broker.credentials(gateway.account)
-    _run_one(gateway, broker, profile, site_key, data_folder)
+    sockets = _sockets(gateway.listen)
+    site = Site(gateway, broker, profile, site_key, data_folder)
+    if gateway.processes == 1:
+        _work(site, sockets)
+    else:
+        Siblings(gateway.processes, lambda: _work(site, sockets)).run()
+    for sock in sockets:
+        sock.close()
 
 
-def _run_one(
-    gateway: GatewaySettings,
-    broker: BrokerSettings,
-    profile: NumberProfile,
-    site_key: bytes,
-    folder: Path,
-) -> None:
-    tally = Tally()
+@dataclass(frozen=True)
+class Site:
+    """All that a gateway process is told."""
+
+    gateway: GatewaySettings
+    broker: BrokerSettings
+    profile: NumberProfile
+    key: bytes
+    folder: Path
+
+
+def _work(site: Site, sockets: list[socket.socket]) -> None:
+    """Be one gateway process, until SIGTERM."""
+    gateway, tally, bell = site.gateway, Tally(), Bell(site.folder)
     greatest = gateway.log_megabytes * 1024 * 1024
-    duty = Duty(folder, gateway.account, broker, gateway.keep_hours * 3600, greatest)
+    duty = Duty(site.folder, gateway.account, site.broker, gateway.keep_hours * 3600, greatest)
     station = Station(duty, tally)
-    bell = Bell(folder)
     try:
         events = EventLog(
-            folder, gateway.account, tally, _ringing(station, bell), greatest=greatest
+            site.folder, gateway.account, tally, _ringing(station, bell), greatest=greatest
         )
     except LogUnavailable as error:
         raise SettingsRefused(str(error)) from error
     sources = Sources(gateway.sources, gateway.trusted_proxy)
-    door = Doorkeeper(site_key, sources, Rates(gateway.rate, gateway.burst))
-    sockets = _sockets(gateway.listen, shared=gateway.processes > 1)
-    server = HttpServer(
-        create_app(events, door, profile), sockets, gateway.threads,
-        sources.may_connect, _counting(tally),
-    )  # fmt: skip
+    door = Doorkeeper(site.key, sources, Rates(gateway.rate, gateway.burst))
+    app = create_app(events, door, site.profile)
+    server = HttpServer(app, sockets, gateway.threads, sources.may_connect, _counting(tally))
     stop_on_signals(server.stop)
+    operations: list[Operations] = []
+    station.on_duty = lambda: operations.extend(_operations(gateway.operations, events, station))
     station.start()
     ended = threading.Event()
     counts = threading.Thread(target=_write_counts, args=(events, ended), daemon=True)
@@ -76,16 +90,29 @@ def _run_one(
     station.stop(_GOODBYE)
     ended.set()
     counts.join(1)
+    for one in operations:
+        one.stop()
     events.close()
+    bell.close()
     log.info("stopped")
 
 
-def _sockets(listen: Sequence[str], *, shared: bool) -> list[socket.socket]:
+def _operations(listen: str, events: EventLog, station: Station) -> list[Operations]:
+    if not listen:
+        return []
+    try:
+        return [Operations(listen, events, station)]
+    except OSError as error:
+        log.error("no operations endpoint on=%s reason=%s", listen, error.strerror or error)
+        return []
+
+
+def _sockets(listen: Sequence[str]) -> list[socket.socket]:
     opened: list[socket.socket] = []
     for one in listen:
         host, port = address(one)
         try:
-            opened.append(listening(host, port, shared=shared))
+            opened.append(listening(host, port))
         except OSError as error:
             for sock in opened:
                 sock.close()

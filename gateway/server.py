@@ -213,14 +213,12 @@ class HttpServer:
         return {fd: one for fd, one in self._channels.items() if not isinstance(one, Server)}
 
 
-def listening(host: str, port: int, *, shared: bool) -> socket.socket:
-    """Return a listening socket; `shared`: other processes of ours listen there too."""
+def listening(host: str, port: int) -> socket.socket:
+    """Return a listening socket; processes forked later share it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((host, port))

@@ -48,12 +48,15 @@ class Station:
     """A thread that publishes, or waits until it may."""
 
     def __init__(self, duty: Duty, tally: Tally) -> None:
+        self.on_duty: Callable[[], object] = (
+            bool  # called once, when this process begins to publish
+        )
         self._duty = duty
         self._tally = tally
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._publisher: Publisher | None = None
-        self._on_duty = threading.Event()
+        self._chosen = threading.Event()
         self._pruned = 0.0
         self._thread = threading.Thread(target=self._stand_by, name="publisher", daemon=True)
 
@@ -67,13 +70,8 @@ class Station:
         connection = self._connection
         if connection is not None:
             connection.stop()
-        if self._on_duty.is_set():
+        if self._chosen.is_set():
             self._thread.join(timeout)
-
-    @property
-    def on_duty(self) -> bool:
-        """Whether this process is the one that publishes."""
-        return self._on_duty.is_set()
 
     @property
     def broker(self) -> str | None:
@@ -100,7 +98,8 @@ class Station:
     def _stand_by(self) -> None:
         with private_file(self._duty.folder / LOCK).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._on_duty.set()
+            self._chosen.set()
+            self.on_duty()
             pause = 1.0
             while not self._stopping.is_set():
                 try:

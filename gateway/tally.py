@@ -46,10 +46,10 @@ class Tally:
             taken, self._counts = self._counts, Counter()
         return taken
 
-    def get(self, name: str) -> int:
-        """Return a count that is not written down yet."""
+    def seen(self) -> Counter[str]:
+        """Return what is not written down yet."""
         with self._lock:
-            return self._counts[name]
+            return self._counts.copy()
 
 
 def write_down(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:

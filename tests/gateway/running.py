@@ -25,7 +25,8 @@ from bus.settings import BrokerSettings
 from gateway.process import run
 from gateway.settings import GatewaySettings
 configure_logging("DEBUG")
-run(GatewaySettings.model_validate_json(sys.argv[1]), BrokerSettings.model_validate_json(sys.argv[2]),
+run(GatewaySettings.model_validate_json(sys.argv[1]),
+    BrokerSettings.model_validate_json(sys.argv[2]),
     NumberProfile(country="CH", area_code="44"), b"k" * 32, Path(sys.argv[3]))
 """
 
@@ -62,6 +63,11 @@ class GatewayProcess:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    def children(self) -> list[int]:
+        """Return the processes it has forked, in the order of their birth."""
+        told = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return sorted(int(child) for child in told.split())
 
     def start(self) -> None:
         with self.log.open("ab") as log:

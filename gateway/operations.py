@@ -1,0 +1,166 @@
+"""How the gateway is: for this machine's monitoring only, never on the notification ports."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable
+
+import falcon
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from gateway.eventlog import EventLog
+from gateway.server import HttpServer, listening
+from gateway.settings import address
+from gateway.station import Station
+from gateway.tally import BUCKETS, CHECKS, HITS, LAST, NOTIFICATIONS
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "starface2mqtt_gateway"
+
+
+class Condition:
+    """What the gateway depends on, and what is wrong with each."""
+
+    def __init__(self, events: EventLog, station: Station) -> None:
+        self._events = events
+        self._station = station
+
+    def faults(self) -> dict[str, str | None]:
+        """Return each dependency with its fault; None where there is none."""
+        refused = self._station.refused
+        return {
+            "event_log": self._events.fault,
+            "broker": self._station.broker,
+            "subscribers": f"{refused} users have events nobody takes" if refused else None,
+        }
+
+
+class Health:
+    """`/healthz`: the process answers."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer."""
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = "ok\n"
+
+
+class Readiness:
+    """`/readyz`: notifications can be kept and passed on; names what is missing."""
+
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer 503 while the event log or the broker is not there."""
+        faults = self._condition.faults()
+        ready = not (faults["event_log"] or faults["broker"])
+        resp.status = falcon.HTTP_OK if ready else falcon.HTTP_SERVICE_UNAVAILABLE
+        resp.content_type = falcon.MEDIA_JSON
+        told = {name: fault or "ok" for name, fault in faults.items()}
+        resp.text = json.dumps({"ready": ready, "dependencies": told}) + "\n"
+
+
+class Metrics:
+    """`/metrics` for Prometheus; no label names a user or a number."""
+
+    def __init__(self, events: EventLog, condition: Condition) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(Counted(events, condition))
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer with all counts."""
+        resp.content_type = CONTENT_TYPE_LATEST
+        resp.data = generate_latest(self._registry)
+
+
+class Counted(Collector):
+    """The counts of all gateway processes of this machine, from the event log."""
+
+    def __init__(self, events: EventLog, condition: Condition) -> None:
+        self._events = events
+        self._condition = condition
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metrics."""
+        counts = self._events.counts()
+        for name, count, text in (
+            ("http_hits", HITS, "HTTP requests on the notification ports."),
+            ("notifications", NOTIFICATIONS, "Notifications taken."),
+            ("callback_checks", CHECKS, "Our own checks of the callback address."),
+            ("unneeded_notifications", "unneeded", "Notifications that tell nothing about calls."),
+            ("log_unavailable", "log_unavailable", "Notifications refused for want of disk."),
+        ):
+            yield CounterMetricFamily(f"{_PREFIX}_{name}", text, value=counts.get(count, 0))
+        yield _labelled("http_requests", "HTTP requests by answer.", "status", "requests:", counts)
+        yield _labelled("events", "Events by what became of them.", "outcome", "events:", counts)
+        yield _labelled("refused_publishes", "Events refused.", "code", "refused:", counts)
+        yield _latency(counts)
+        yield from self._gauges(counts)
+
+    def _gauges(self, counts: dict[str, int]) -> Iterable[Metric]:
+        depth, oldest, size = self._events.depth()
+        faults = self._condition.faults()
+        for name, value, text in (
+            ("log_depth", depth, "Events not yet taken by the broker."),
+            ("log_oldest_seconds", time.time() - oldest if oldest else 0, "Age of the oldest."),
+            ("log_bytes", size, "Size of the event log."),
+            ("last_notification_timestamp_seconds", counts.get(LAST, 0) / 1000, "When it came."),
+            ("broker_connected", int(faults["broker"] is None), "1 while connected."),
+            ("log_writable", int(faults["event_log"] is None), "1 while events can be kept."),
+        ):
+            yield GaugeMetricFamily(f"{_PREFIX}_{name}", text, value=value)
+
+
+class Operations:
+    """The endpoint: a listener of its own, on loopback."""
+
+    def __init__(self, listen: str, events: EventLog, station: Station) -> None:
+        host, port = address(listen)
+        condition = Condition(events, station)
+        app = falcon.App()
+        app.add_route("/healthz", Health())
+        app.add_route("/readyz", Readiness(condition))
+        app.add_route("/metrics", Metrics(events, condition))
+        sock = listening(host, port)
+        self._server = HttpServer(app, [sock], 1, lambda _: True, lambda _: None)
+        self._thread = threading.Thread(target=self._server.run, name="operations", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the endpoint."""
+        self._server.stop()
+        self._thread.join(2)
+
+
+def _labelled(
+    name: str, text: str, label: str, prefix: str, counts: dict[str, int]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"{_PREFIX}_{name}", text, labels=[label])
+    for count, value in sorted(counts.items()):
+        if count.startswith(prefix):
+            family.add_metric([count.removeprefix(prefix)], value)
+    return family
+
+
+def _latency(counts: dict[str, int]) -> HistogramMetricFamily:
+    total, buckets = 0, []
+    for limit in BUCKETS:
+        total += counts.get(f"publish:{limit}", 0)
+        buckets.append((str(limit), total))
+    buckets.append(("+Inf", total + counts.get("publish:more", 0)))
+    return HistogramMetricFamily(
+        f"{_PREFIX}_publish_latency_seconds",
+        "From the PBX's request to the broker's acknowledgement.",
+        buckets=buckets,
+        sum_value=counts.get("publish:microseconds", 0) / 1_000_000,
+    )
