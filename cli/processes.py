@@ -77,6 +77,14 @@ def panel(
     run(settings.panel, settings.broker, settings.site.data_folder, account)
 
 
+def directory(context: typer.Context) -> None:
+    """Take changes of contacts by HTTP, from applications that know their own."""
+    from consumers.directory_door import run
+
+    settings = settings_of(context, log=True)
+    run(settings.directory, settings.site.numbers, settings.database)
+
+
 def up(
     context: typer.Context,
     only: Annotated[
@@ -92,7 +100,8 @@ def up(
         raise typer.BadParameter(
             f"there is no process {', '.join(sorted(unknown))}; known are {', '.join(PROGRAMS)}"
         )
-    up(settings, only or PROGRAMS)
+    wanted = only or [name for name in PROGRAMS if name != "directory" or settings.directory.listen]
+    up(settings, wanted)
 
 
 def demo(

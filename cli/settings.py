@@ -18,6 +18,7 @@ from bus.numbers import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused
 from consumers.caller_settings import CallerSettings
 from consumers.dial_settings import DialSettings
+from consumers.directory_settings import DirectorySettings
 from gateway.settings import GatewaySettings
 from panel.settings import PanelSettings
 from starface.settings import StarfaceSettings
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     gateway: GatewaySettings = GatewaySettings()
     caller: CallerSettings = CallerSettings()
+    directory: DirectorySettings = DirectorySettings()
     dial: DialSettings = DialSettings()
     panel: PanelSettings = PanelSettings()
     file: Path = Field(default=Path(FILE), exclude=True)  # where all this was read from
@@ -142,7 +144,12 @@ def _anchored(settings: Settings, file: Path) -> Settings:
     broker = settings.broker.model_copy(
         update={"accounts_file": folder / settings.broker.accounts_file}
     )
-    return settings.model_copy(update={"site": site, "broker": broker, "file": file})
+    directory = settings.directory.model_copy(
+        update={"token_file": folder / settings.directory.token_file}
+    )
+    return settings.model_copy(
+        update={"site": site, "broker": broker, "directory": directory, "file": file}
+    )
 
 
 def _faults(error: ValidationError) -> str:

@@ -23,6 +23,7 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
     kept = private_folder(folder / "secrets")
     _write_new(kept / "site.key", secrets.token_urlsafe(48))
     _write_new(kept / "seal.key", new_key().decode())
+    _write_new(kept / "directory.token", secrets.token_urlsafe(32))
     replace(config, _configuration(values))
     settings = read(config)
     private_folder(settings.site.data_folder)

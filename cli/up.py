@@ -9,7 +9,7 @@ from pathlib import Path
 from bus.process import private_folder
 from cli.settings import Settings
 
-PROGRAMS = ("gateway", "sessions", "caller", "dial", "panel")
+PROGRAMS = ("gateway", "sessions", "caller", "dial", "directory", "panel")
 _HEAD = """; Written by `starface2mqtt up`; changes are lost.
 [supervisord]
 nodaemon = true
