@@ -77,6 +77,13 @@ _CONNECTION = {
 }
 
 
+_VOID = frozenset(
+    {"logout", "subscribeEvents", "unsubscribeEvents", "setProvidedServices", "hangupCall"}
+    | {"hold", "forward", "conference", "pressKey", "setDoNotDisturbSetting"}
+)
+_NOTHING: dict[str, Writable] = {"true": True, "nil": None, "string": "1", "empty": ""}
+
+
 def _names() -> dict[str, str]:
     names = dict(_V20)
     for version in ("v22", "v30"):
@@ -103,6 +110,12 @@ class Methods:
 
     def call(self, method: str, params: Sequence[Value], asker: Asker) -> Writable:
         """Answer one method call; raise Refused."""
+        answer = self._answer(method, params, asker)
+        if answer is True and method.rpartition(".")[2] in _VOID:
+            return _NOTHING[self._switches.void]
+        return answer
+
+    def _answer(self, method: str, params: Sequence[Value], asker: Asker) -> Writable:
         version = _version(method)
         if version not in self._switches.versions:
             raise Refused(NO_SUCH_METHOD, f"no such method: {method}")

@@ -29,8 +29,9 @@ _HARMLESS = frozenset(
 )
 _VALUE = re.compile(
     r"(?:<name>\s*(?P<name>[^<]*?)\s*</name>\s*)?<value>\s*"
-    r"(?:<(?P<kind>string|int|i4|i8|base64)>)?(?P<text>[^<]+)"
+    r"(?:<(?P<kind>[\w.:-]+)>)?(?P<text>[^<]+)"
 )
+_HIDDEN = re.compile(r"(<!\[CDATA\[|<!--)(.*?)(\]\]>|-->)", re.DOTALL)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _NUMBER = re.compile(r"[+0-9*#][0-9*# ()/.-]*\Z")
 _PLACE = "de.vertico.starface.callback."
@@ -47,6 +48,7 @@ class Pseudonyms:
         """Return a document with harmless values only; its spelling stays as it is."""
         if "<method" not in document:
             return re.sub(r"\d", "0", re.sub(r"[^\W\d_]", "x", document))
+        document = _HIDDEN.sub(lambda found: found[1] + self.text(found[2]) + found[3], document)
         return _VALUE.sub(self._value, document)
 
     def query(self, told: Mapping[str, str]) -> dict[str, str]:
@@ -72,7 +74,8 @@ class Pseudonyms:
 
     def _value(self, found: re.Match[str]) -> str:
         name, told = found["name"], found["text"]
-        harmless = name in _HARMLESS or not told.strip()
+        plain = found["kind"] in {"boolean", "double", "dateTime.iso8601"}
+        harmless = plain or name in _HARMLESS or not told.strip()
         if harmless:
             return found[0]
         if found["kind"] == "base64":

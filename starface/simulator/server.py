@@ -5,6 +5,7 @@ from collections import Counter
 
 import falcon
 
+from starface.simulator import wording
 from starface.simulator.accounts import Accounts, WrongToken
 from starface.simulator.methods import Asker, Methods, Refused
 from starface.simulator.pbx import Pbx
@@ -52,7 +53,10 @@ class XmlRpc:
         trouble = self._trouble.met_by(method)
         if trouble not in BEFORE:
             self._answer(method, params, req, resp)
+            self._spell(resp)
         self._trouble.make(trouble, req, resp)
+        if self._switches.chunked and resp.data:
+            resp.stream, resp.data = iter([resp.data[:9], resp.data[9:]]), None
 
     def _answer(
         self, method: str, params: list[Value], req: falcon.Request, resp: falcon.Response
@@ -71,6 +75,10 @@ class XmlRpc:
             self._refuse(
                 self._switches.wrong_jwt if under_jwt else self._switches.wrong_token, resp
             )
+
+    def _spell(self, resp: falcon.Response) -> None:
+        if resp.data and str(resp.content_type).startswith("text/xml"):
+            resp.data = wording.spelt(resp.data, self._switches)
 
     def _asker(self, req: falcon.Request) -> Asker:
         user = req.get_param(f"{_PREFIX}user") or ""

@@ -61,7 +61,8 @@ class Switches(BaseModel):
     country: str = "41"  # whose numbers are national
     timestamp: Literal["local", "utc", "string", "none"] = "local"
     time_zone: str = "Europe/Zurich"
-    bare_values: bool = False  # strings without <string>
+    bare_values: bool = False  # strings without <string>, in answers too
+    layout: Literal["compact", "spread"] = "compact"  # each element on a line of its own
     extra_members: bool = False  # members that nobody knows
     v22_special_states: Literal["none", "connected", "same"] = "none"
     id_change_told: bool = True
@@ -104,6 +105,9 @@ class Switches(BaseModel):
     page_below_first: Literal["first", "empty", "error"] = "first"
     login_type: Literal["Internal", "ActiveDirectory"] = "Internal"  # of the REST login
     rest_token_seconds: int = Field(14_400, ge=1)
+
+    void: Literal["true", "nil", "string", "empty"] = "true"  # answer of what returns nothing
+    chunked: bool = False  # answers without a Content-Length
 
     # Trouble in answering requests.
     trouble: Literal[

@@ -18,6 +18,7 @@ CALL_SERVICES = {
 }
 CONNECTION_SERVICE = "ucp.v20.client.connection"
 _SPECIAL = frozenset({"PARKED", "CONSULT", "VOICEMAIL_LINKED"})
+_BETWEEN = re.compile(r"(<string></string>|<value></value>)|>(?=<)")
 _STRING = re.compile(r"<string>(.*?)</string>", re.DOTALL)
 
 
@@ -54,10 +55,17 @@ def id_change(told: Told, switches: Switches) -> list[Writable]:
 
 def body(method: str, params: list[Writable], switches: Switches) -> bytes:
     """Return the document of a notification."""
-    document = write_call(method, params)
+    return spelt(write_call(method, params), switches)
+
+
+def spelt(document: bytes, switches: Switches) -> bytes:
+    """Return a document in the spelling that is set."""
+    text = document.decode()
     if switches.bare_values:
-        return _STRING.sub(r"\1", document.decode()).encode()
-    return document
+        text = _STRING.sub(r"\1", text)
+    if switches.layout == "spread":
+        text = _BETWEEN.sub(lambda found: found[1] or ">\n  ", text)
+    return text.encode()
 
 
 def target(session: Session, switches: Switches) -> str:

@@ -143,6 +143,35 @@ def test_our_client_speaks_with_access_tokens(simulator: Simulator, receiver: Re
     assert by_tokens(settings, log_in(settings, "0011", "Geheim#2024")).me().login == "0011"
 
 
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"bare_values": True},
+        {"layout": "spread"},
+        {"chunked": True},
+        {"void": "nil"},
+        {"void": "string"},
+        {"void": "empty"},
+    ],
+)
+def test_our_client_reads_every_spelling(
+    simulator: Simulator, receiver: Receiver, switches: dict[str, Any]
+) -> None:
+    simulator.set(**switches)
+    with anna(simulator, receiver, api="v30") as client:
+        client.login()
+        client.subscribe_calls()
+        call_id = client.place_call("0441234567")
+        assert client.call_ids() == [call_id]
+        state = client.call_state(call_id)
+        assert state is not None
+        assert state.called_number == "0441234567"
+        assert state.called_name == ""
+        assert client.hang_up(call_id)
+        client.logout()
+        assert not client.keep_alive()
+
+
 @pytest.mark.parametrize("how", ["fault", "401", "403", "redirect", "html", "false"])
 def test_our_client_knows_refused_credentials(
     simulator: Simulator, receiver: Receiver, how: str

@@ -93,6 +93,17 @@ def test_markup_is_not_made_by_a_pseudonym() -> None:
     assert "&lt;" in told
 
 
+@pytest.mark.parametrize(
+    "told", ["<![CDATA[Anna Roth]]>", "<!-- Anna Roth -->x", "<ex:i8>00411234567</ex:i8>"]
+)
+def test_nothing_personal_hides_in_rare_markup(told: str) -> None:
+    body = f"<methodCall><params><param><value>{told}</value></param></params></methodCall>"
+
+    kept = Pseudonyms().body(body)
+    assert [each for each in ("Anna", "Roth", "1234567") if each in kept] == []
+    assert len(kept) == len(body)
+
+
 def test_what_is_no_xml_rpc_loses_its_text() -> None:
     assert Pseudonyms().body('{"caller": "Anna 0441"}') == '{"xxxxxx": "xxxx 0000"}'
 

@@ -131,6 +131,16 @@ def test_values_may_be_bare() -> None:
         assert ringing.call["callerName"] == "Jörg & Söhne"
 
 
+def test_elements_may_stand_on_lines_of_their_own() -> None:
+    with anna_listens(layout="spread") as scene:
+        scene.simulator.ring("0011", "+41441234567")
+
+        ringing = scene.heard.wait_for(2)[1]
+        assert b"<value>\n" in ringing.body
+        assert ringing.call["callerNumber"] == "0041441234567"
+        assert ringing.call["callerName"] == ""
+
+
 def test_there_may_be_members_nobody_knows() -> None:
     with anna_listens(extra_members=True) as scene:
         scene.simulator.ring("0011")
