@@ -180,7 +180,8 @@ class Turns:
         log.info("logged in user=%s", person.user.login)
         self._site.pbx.good()
         person.pbx, person.callback = opened.pbx, opened.callback
-        person.owes, person.beats = not opened.resynced, 0
+        person.owes = not opened.resynced
+        person.beats = self._tools.dice.randrange(self._looks())  # not everybody at once
         person.sure_at = self._tools.clock()
         self._keep_credential(person)
         if self._well.get(person.user.login) is None:
@@ -203,9 +204,8 @@ class Turns:
     # ---- keeping alive
 
     def _keep_alive(self, person: Person, pbx: Pbx) -> None:
-        every = 1 + len(self._people) // _LOOKS
         person.beats += 1
-        look = person.beats % every == 0 or person.heard.doubtful
+        look = person.beats % self._looks() == 0 or person.heard.doubtful
         errand = partial(self._tools.errands.keep_alive, pbx, look=look)
         self._begin(person, errand, self._kept_alive)
 
@@ -256,6 +256,10 @@ class Turns:
         self.plan(person, step if done else Step("keep-alive", _RESYNC_AGAIN))
 
     # ---- inside
+
+    def _looks(self) -> int:
+        """Return at which keepAlives one also asks for the running calls: at each n-th."""
+        return 1 + len(self._people) // _LOOKS
 
     def _begin(self, person: Person, errand: Callable[[], Any], then: Callable[..., None]) -> None:
         person.busy = True
