@@ -86,7 +86,7 @@ def phones(
 def telephone_of(settings: "Settings", login: str) -> "StarfaceClient":
     """Return a user's conversation with the PBX; raise CommandFailed or UserUnknown."""
     from cli.site_files import seal
-    from starface.client import StarfaceClient
+    from consumers.dial_telephones import Telephones
     from starface.users import Users
 
     with Users(settings.database, seal(settings)) as users:
@@ -97,7 +97,7 @@ def telephone_of(settings: "Settings", login: str) -> "StarfaceClient":
             f"no STARFACE password is known of {login}; give it with: "
             f"starface2mqtt user password {login}"
         )
-    return StarfaceClient(settings.starface, login, credential)
+    return Telephones(settings.starface)(login, credential)
 
 
 def own_call(telephone: "StarfaceClient", call_id: str | None) -> str:

@@ -30,9 +30,9 @@ from consumers.dial_placing import Outcome, Placing, Wish
 from consumers.dial_policy import Dialable
 from consumers.dial_request import Request, read_request
 from consumers.dial_settings import DialSettings
+from consumers.dial_telephones import Telephones
 from consumers.dial_telling import Telling
 from consumers.dial_words import Answer
-from starface.client import StarfaceClient
 from starface.seal import Seal
 from starface.settings import StarfaceSettings
 from starface.users import User, Users
@@ -224,7 +224,7 @@ def run(
     """Place calls until told to stop."""
     private_folder(data_folder)
     users = functools.partial(Users, database, seal)
-    placing = Placing(users, functools.partial(StarfaceClient, starface))
+    placing = Placing(users, Telephones(starface))
     with (
         Connection(broker, account, birth=Birth(account)) as connection,
         closing(Book(data_folder / "dial.db", account)) as book,

@@ -95,7 +95,10 @@ class Placing:
         credential = self._credential(wish.user)
         if credential is None:
             return NotPlaced("no_credential")
-        telephone = self._telephone(wish.user, credential)
+        try:
+            telephone = self._telephone(wish.user, credential)
+        except PbxFailure:
+            return NotPlaced("unreachable")
         outcome = self._placed(telephone, wish)
         self._keep(wish.user, credential, telephone)
         return outcome

@@ -81,9 +81,8 @@ def test_an_application_dials_and_asks_for_the_end(
 
 
 def test_a_refusal_comes_with_its_sentence(
-    door: httpx.Client, tmp_path: Path, broker_settings: BrokerSettings,
-    connect: Callable[..., Connection],
-) -> None:  # fmt: skip
+    door: httpx.Client, tmp_path: Path, broker_settings: BrokerSettings
+) -> None:
     with Simulator() as simulator, Office(tmp_path, broker_settings, simulator) as office:
         office.start()
         office.wait_online()
