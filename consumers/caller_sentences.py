@@ -267,7 +267,7 @@ _TRANSLATED = ("action", "trigger")
 def sentence(code: str, values: Mapping[str, object] | None = None) -> Sentence:
     """Return the sentence of a code in both languages; an unknown code says itself."""
     german, english = SENTENCES.get(code, (code, code))
-    told = _Values({key: _shown(value) for key, value in (values or {}).items()})
+    told = _Values({key: shown(value) for key, value in (values or {}).items()})
     return Sentence(
         de=german.format_map(_translated(told, 0))[:_LONGEST],
         en=english.format_map(_translated(told, 1))[:_LONGEST],
@@ -288,7 +288,7 @@ def _translated(values: _Values, language: int) -> _Values:
     return _Values({**values, **words})
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Cut a value to what fits a line, without signs that would disturb a terminal or a reader."""
     signs = "".join(one if one.isprintable() else " " for one in str(value)).strip()
     return signs if len(signs) <= _VALUE else signs[: _VALUE - 1] + "…"

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 
 from bus.settings import Section
 from consumers.hours import read_hours
-from consumers.url_templates import check, hosts_of, places
+from consumers.url_templates import FOR_PROGRAMS, check, hosts_of, places
 
 When = Literal["opening", "call"]
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -60,7 +60,7 @@ class CommandSettings(Section):
         if program.lower().endswith(_WINDOWS_SHELL):
             raise ValueError("arguments: no .bat or .cmd, they pass everything through a shell")
         for argument in rest:
-            places(argument)
+            places(argument, FOR_PROGRAMS)
         return self
 
 

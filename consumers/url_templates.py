@@ -15,6 +15,7 @@ PLACEHOLDERS = frozenset(
         "user", "call_id", "direction", "trigger", "action", "opens", "source",
     }
 )  # fmt: skip
+FOR_PROGRAMS = PLACEHOLDERS | {"url"}
 LONGEST = 2048  # characters of an address
 _PLACE = re.compile(r"\{([^{}?]*)(\??)\}")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,31}):", re.IGNORECASE)
@@ -39,13 +40,13 @@ class AddressRefused(Exception):
     """An address has a scheme or host that is not allowed, or is too long."""
 
 
-def places(template: str) -> tuple[str, ...]:
+def places(template: str, known: frozenset[str] = PLACEHOLDERS) -> tuple[str, ...]:
     """Return the names of the placeholders; raise TemplateRefused for an unknown one."""
     names = tuple(place[1] for place in _PLACE.finditer(template))
-    unknown = sorted(set(names) - PLACEHOLDERS)
+    unknown = sorted(set(names) - known)
     if unknown:
-        known = ", ".join(sorted(PLACEHOLDERS))
-        raise TemplateRefused(f"{{{unknown[0]}}} is no placeholder; known are {known}")
+        told = ", ".join(sorted(known))
+        raise TemplateRefused(f"{{{unknown[0]}}} is no placeholder; known are {told}")
     if "{" in _PLACE.sub("", template) or "}" in _PLACE.sub("", template):
         raise TemplateRefused("a brace without its partner")
     return names
@@ -68,7 +69,7 @@ def check(template: str, schemes: Iterable[str]) -> None:
         if not slashes or "{" in rest.partition("/")[0]:
             raise TemplateRefused("the host must be written out, without placeholders")
     try:
-        allowed(_PLACE.sub("0", template), schemes, [_host(template)])
+        allowed(_PLACE.sub("0", template), schemes, [host_of(template)])
     except AddressRefused as error:
         raise TemplateRefused(str(error)) from None
 
@@ -109,10 +110,11 @@ def allowed(address: str, schemes: Iterable[str], hosts: Iterable[str]) -> str:
 
 def hosts_of(templates: Iterable[str]) -> frozenset[str]:
     """Return the hosts the templates name."""
-    return frozenset(host for one in templates if one and (host := _host(one)))
+    return frozenset(host for one in templates if one and (host := host_of(one)))
 
 
-def _host(template: str) -> str:
+def host_of(template: str) -> str:
+    """Return the host an address names, or nothing."""
     try:
         return (urlsplit(_PLACE.sub("0", template)).hostname or "").lower()
     except ValueError:

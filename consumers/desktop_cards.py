@@ -1,0 +1,114 @@
+"""Notifications of the desktop: they never take the focus, one for each call, and not too many.
+
+The desktop's own service shows them (D-Bus, Windows, macOS), so its quiet hours and its rules for
+screen sharing count too. A thread of ours talks to it, in the order of the calls.
+"""
+
+import asyncio
+import html
+import logging
+import queue
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 5.0  # seconds a desktop may take to show or close something
+_END = 2.0  # seconds to take everything away at the end
+
+
+class Cards:
+    """The notifications that are shown at present; where there is no desktop, none."""
+
+    def __init__(self, seconds: int, most: int, make: Callable[[], Any] | None = None) -> None:
+        self._make = make or _notifier
+        self._seconds = seconds
+        self._most = most
+        self._shown: OrderedDict[str, str] = OrderedDict()
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._notifier: Any = None
+        self._thread = threading.Thread(target=self._work, name="cards", daemon=True)
+        self._thread.start()
+
+    def show(
+        self, key: str, title: str, lines: list[str], clicked: Callable[[], None] | None = None
+    ) -> None:
+        """Show a notification, in place of an earlier one with the same key."""
+        text = "\n".join(lines)
+        message = html.escape(text, quote=False) if sys.platform == "linux" else text
+        self._jobs.put(lambda: self._show(key, title, message, clicked))
+
+    def close(self, key: str) -> None:
+        """Take a notification away, if it is still there."""
+        self._jobs.put(lambda: self._close(key))
+
+    def close_all(self) -> None:
+        """Take all notifications away and show no more."""
+        self._jobs.put(self._close_all)
+        self._jobs.put(None)
+        self._thread.join(_END)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _show(self, key: str, title: str, message: str, clicked: Callable[[], None] | None) -> None:
+        self._close(key)
+        while len(self._shown) >= self._most:
+            self._close(next(iter(self._shown)))
+        found = self._ask(lambda: self._sent(title, message, clicked))
+        if isinstance(found, str):
+            self._shown[key] = found
+
+    def _close_all(self) -> None:
+        for key in list(self._shown):
+            self._close(key)
+
+    def _close(self, key: str) -> None:
+        identifier = self._shown.pop(key, None)
+        if identifier is not None:
+            self._ask(lambda: self._cleared(identifier))
+
+    async def _sent(self, title: str, message: str, clicked: Callable[[], None] | None) -> str:
+        found: str = await self._notifier.send(
+            title=title, message=message, on_clicked=clicked, timeout=self._seconds
+        )
+        return found
+
+    async def _cleared(self, identifier: str) -> None:
+        if identifier in await self._notifier.get_current_notifications():
+            await self._notifier.clear(identifier)
+
+    def _ask(self, question: Callable[[], Coroutine[Any, Any, Any]]) -> object:
+        """Ask the desktop; a workstation without notifications still opens files."""
+        try:
+            loop = self._running()
+            return asyncio.run_coroutine_threadsafe(question(), loop).result(_PATIENCE)
+        except Exception as error:  # noqa: BLE001  (each desktop fails with errors of its own)
+            log.warning("no notification reason=%s", type(error).__name__)
+            return None
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """Return the loop the library needs; clicks are told in it."""
+        if self._loop is None:
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="notifier", daemon=True).start()
+            made = asyncio.run_coroutine_threadsafe(_made(self._make), loop)
+            self._notifier, self._loop = made.result(_PATIENCE), loop
+        return self._loop
+
+
+async def _made(make: Callable[[], Any]) -> Any:
+    return make()
+
+
+def _notifier() -> Any:
+    from desktop_notifier import DesktopNotifier  # an extra: only workstations need it
+
+    return DesktopNotifier(app_name="starface2mqtt")

@@ -1,0 +1,167 @@
+"""Makes this program the one that opens tel: and callto: links, and starts it at the log-in.
+
+For the user alone, without administrator's rights: on Linux by desktop files, on Windows in the
+user's part of the registry, where Windows then asks the user to choose it.
+"""
+
+import configparser
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+SCHEMES = ("tel", "callto")
+_NAME = "starface2mqtt"
+_FILE = f"{_NAME}.desktop"
+_DEFAULTS = "Default Applications"
+_UNSAFE = '"`$\\'
+
+
+class RegistrationRefused(Exception):
+    """This system does not let a program register itself; the sentence says what to do."""
+
+
+def install(command: Sequence[str], home: Path, *, autostart: bool = False) -> list[str]:
+    """Register and return what was written, file by file or key by key."""
+    if sys.platform == "win32":
+        return _install_windows(command, autostart=autostart)
+    if sys.platform == "darwin":
+        raise RegistrationRefused(
+            "macOS takes handlers of links only from an application bundle; make one with"
+            " Automator that runs: starface2mqtt desktop open, then choose it in the settings of"
+            " FaceTime under: default for calls"
+        )
+    return _install_linux(command, home, autostart=autostart)
+
+
+def uninstall(home: Path) -> list[str]:
+    """Take back what `install` wrote, and return what was removed."""
+    if sys.platform == "win32":
+        return _uninstall_windows()
+    return _uninstall_linux(home)
+
+
+def _install_linux(command: Sequence[str], home: Path, *, autostart: bool) -> list[str]:
+    entry = _applications(home) / _FILE
+    types = "".join(f"x-scheme-handler/{scheme};" for scheme in SCHEMES)
+    _write(entry, _entry([*command, "open", "--"], f"MimeType={types}\nNoDisplay=true", " %u"))
+    _set_defaults(_configuration(home) / "mimeapps.list", _FILE)
+    written = [str(entry), str(_configuration(home) / "mimeapps.list")]
+    if autostart:
+        start = _configuration(home) / "autostart" / _FILE
+        _write(start, _entry([*command, "run"], "X-GNOME-Autostart-enabled=true"))
+        written.append(str(start))
+    return written
+
+
+def _uninstall_linux(home: Path) -> list[str]:
+    removed = []
+    for path in (_applications(home) / _FILE, _configuration(home) / "autostart" / _FILE):
+        if path.exists():
+            path.unlink()
+            removed.append(str(path))
+    _set_defaults(_configuration(home) / "mimeapps.list", None)
+    return removed
+
+
+def _entry(command: Sequence[str], more: str, argument: str = "") -> str:
+    line = " ".join(_quoted(part) for part in command) + argument
+    return f"[Desktop Entry]\nType=Application\nName={_NAME}\nExec={line}\n{more}\n"
+
+
+def _quoted(part: str) -> str:
+    """Quote one argument as desktop files want it."""
+    escaped = "".join(f"\\{sign}" if sign in _UNSAFE else sign for sign in part)
+    return '"' + escaped.replace("\\", "\\\\").replace("%", "%%") + '"'
+
+
+def _set_defaults(path: Path, entry: str | None) -> None:
+    """Name our desktop file for its schemes, or take it out; all else in the file stays."""
+    if entry is None and not path.exists():
+        return
+    told = configparser.RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
+    told.optionxform = str  # type: ignore[assignment, method-assign]
+    told.read(path, encoding="utf-8")
+    if not told.has_section(_DEFAULTS):
+        told.add_section(_DEFAULTS)
+    for scheme in SCHEMES:
+        key = f"x-scheme-handler/{scheme}"
+        if entry is not None:
+            told.set(_DEFAULTS, key, entry)
+        elif told.get(_DEFAULTS, key, fallback="") == _FILE:
+            told.remove_option(_DEFAULTS, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="utf-8") as file:
+        told.write(file, space_around_delimiters=False)
+    fresh.replace(path)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _applications(home: Path) -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "applications"
+
+
+def _configuration(home: Path) -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+
+
+if sys.platform == "win32":
+    import subprocess
+    import winreg
+
+    _CLASS = rf"Software\Classes\{_NAME}.link"
+    _OWN = rf"Software\{_NAME}"
+    _REGISTERED = r"Software\RegisteredApplications"
+    _RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
+
+    def _install_windows(command: Sequence[str], *, autostart: bool) -> list[str]:
+        opened = subprocess.list2cmdline([*command, "open", "--"]) + ' "%1"'
+        values = [
+            (_CLASS, "", "URL:tel"),
+            (_CLASS, "URL Protocol", ""),
+            (rf"{_CLASS}\shell\open\command", "", opened),
+            (rf"{_OWN}\Capabilities", "ApplicationName", _NAME),
+            (rf"{_OWN}\Capabilities", "ApplicationDescription", "STARFACE"),
+            (_REGISTERED, _NAME, rf"{_OWN}\Capabilities"),
+        ]
+        values += [
+            (rf"{_OWN}\Capabilities\URLAssociations", scheme, f"{_NAME}.link") for scheme in SCHEMES
+        ]
+        if autostart:
+            values.append((_RUN, _NAME, subprocess.list2cmdline([*command, "run"])))
+        for key, name, value in values:
+            with winreg.CreateKey(winreg.HKEY_CURRENT_USER, key) as handle:
+                winreg.SetValueEx(handle, name, 0, winreg.REG_SZ, value)
+        return [rf"HKCU\{key}" for key, _, _ in values]
+
+    def _uninstall_windows() -> list[str]:
+        removed = []
+        for key in (
+            rf"{_CLASS}\shell\open\command", rf"{_CLASS}\shell\open", rf"{_CLASS}\shell", _CLASS,
+            rf"{_OWN}\Capabilities\URLAssociations", rf"{_OWN}\Capabilities", _OWN,
+        ):  # fmt: skip
+            try:
+                winreg.DeleteKey(winreg.HKEY_CURRENT_USER, key)
+                removed.append(rf"HKCU\{key}")
+            except FileNotFoundError:
+                continue
+        for key in (_REGISTERED, _RUN):
+            with winreg.CreateKey(winreg.HKEY_CURRENT_USER, key) as handle:
+                try:
+                    winreg.DeleteValue(handle, _NAME)
+                except FileNotFoundError:
+                    continue
+        return removed
+
+else:
+
+    def _install_windows(command: Sequence[str], *, autostart: bool) -> list[str]:
+        raise RegistrationRefused("this is not Windows")
+
+    def _uninstall_windows() -> list[str]:
+        raise RegistrationRefused("this is not Windows")

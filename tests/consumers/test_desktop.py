@@ -1,0 +1,249 @@
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from bus.events import (
+    CallerData,
+    CallerEvent,
+    DialResult,
+    DialResultData,
+    Party,
+    Reference,
+    Sentence,
+    now,
+)
+from consumers.actions.failure import ActionFailed
+from consumers.desktop import DesktopConsumer
+from consumers.desktop_cards import Cards
+from consumers.desktop_opener import Opener
+from consumers.desktop_settings import DesktopSettings
+
+URL = "https://files.example/matters/m%2F1"
+ADA = Party(number="0441234567", e164="+41441234567", name="claimed", kind="external")
+
+
+class Notifier:
+    """A desktop's notification service."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, tuple[str, str]] = {}
+        self.history: list[tuple[str, str]] = []
+        self.click: dict[str, Callable[[], None] | None] = {}
+
+    async def send(
+        self, *, title: str, message: str, on_clicked: Callable[[], None] | None, timeout: int
+    ) -> str:
+        key = str(len(self.history))
+        self.history.append((title, message))
+        self.shown[key] = (title, message)
+        self.click[key] = on_clicked
+        return key
+
+    async def get_current_notifications(self) -> list[str]:
+        return list(self.shown)
+
+    async def clear(self, identifier: str) -> None:
+        del self.shown[identifier]
+
+
+class Desk:
+    def __init__(self, **settings: Any) -> None:
+        self.settings = DesktopSettings(**settings)
+        self.notifier = Notifier()
+        self.started: list[Sequence[str]] = []
+        self.fails = False
+        self.cards = Cards(20, self.settings.most_notifications, lambda: self.notifier)
+        self.consumer = DesktopConsumer(
+            self.settings, Opener(self.settings, self._start), self.cards, lambda job: job()
+        )
+
+    def _start(self, arguments: Sequence[str]) -> None:
+        if self.fails:
+            raise ActionFailed("exit-1")
+        self.started.append(arguments)
+
+    def tell(self, age: float = 0.0, **more: Any) -> CallerEvent:
+        told = {
+            "user": "0011", "call_id": "c-1", "event_id": str(uuid4()), "trigger": "ringing",
+            "caller": ADA, "quality": "exact", "action": "matter-or-dossier", "opens": "matter",
+            "contact": Reference(kind="contact", id="7", title="Ada Lovelace"),
+            "opened": Reference(kind="matter", id="70", title="Will", reference="2026-1"),
+            "url": URL, "reason": "only-open-matter", **more,
+        }  # fmt: skip
+        event = CallerEvent(
+            time=now() - timedelta(seconds=age), data=CallerData.model_validate(told)
+        )
+        self.consumer.handle(event)
+        return event
+
+    def settled(self) -> Notifier:
+        self.cards._jobs.put(None)
+        self.cards._thread.join(10)
+        return self.notifier
+
+
+NOTHING: dict[str, Any] = {"opens": "nothing", "opened": None, "url": None}
+
+
+def test_the_address_is_opened_once_as_one_argument() -> None:
+    desk = Desk()
+    event = desk.tell()
+    desk.consumer.handle(event)
+    desk.tell(event_id="again")
+
+    [arguments] = desk.started
+    assert list(arguments)[1:] == [URL]
+
+
+def test_a_notification_shows_who_calls_and_what_opens() -> None:
+    desk = Desk()
+    desk.tell()
+
+    assert desk.settled().history == [("Ada Lovelace", "+41441234567\n2026-1 Will")]
+
+
+@pytest.mark.parametrize(
+    ("told", "title", "line"),
+    [
+        ({"contact": None, **NOTHING, "reason": "unknown-caller"}, "claimed", "+41441234567"),
+        (
+            {"contact": None, "caller": Party(kind="withheld", number="x"), **NOTHING,
+             "reason": "withheld"}, "Unterdrückte Nummer", "",
+        ),
+        ({"quality": "switchboard"}, "Durchwahl von Ada Lovelace", "+41441234567\n2026-1 Will"),
+        (
+            {"contact": None, **NOTHING, "reason": "several-contacts", "group": "Sales",
+             "candidates": [Reference(kind="contact", id="1", title="A & B")]},
+            "claimed", "+41441234567\nSales\nMehrere kommen in Frage: A &amp; B",
+        ),
+    ],
+)  # fmt: skip
+def test_a_notification_says_what_is_known(told: dict[str, Any], title: str, line: str) -> None:
+    desk = Desk()
+    desk.tell(**told)
+
+    assert desk.settled().history == [(title, line)]
+    assert desk.started == [] or told["quality"] == "switchboard"
+
+
+@pytest.mark.parametrize(
+    "reason", ["internal-ignored", "do-not-disturb", "quiet-hours", "own-dialling", "too-old"]
+)
+def test_some_calls_show_nothing(reason: str) -> None:
+    desk = Desk()
+    desk.tell(**NOTHING, reason=reason)
+
+    assert desk.settled().history == []
+
+
+def test_an_old_answer_opens_and_shows_nothing() -> None:
+    desk = Desk()
+    desk.tell(age=40)
+
+    assert desk.started == []
+    assert desk.settled().history == []
+
+
+def test_a_notification_goes_when_the_call_is_over_or_answered_elsewhere() -> None:
+    desk = Desk()
+    desk.tell()
+    desk.tell(call_id="c-2")
+    desk.tell(trigger="closed", reason="answered-elsewhere", **NOTHING)
+
+    assert len(desk.settled().shown) == 1
+
+
+def test_a_call_has_one_notification_and_there_are_not_too_many() -> None:
+    desk = Desk(most_notifications=3)
+    for number in range(50):
+        desk.tell(call_id=f"c-{number}")
+        desk.tell(call_id=f"c-{number}", trigger="connected")
+
+    assert len(desk.settled().shown) == 3
+
+
+def test_a_click_opens_where_nothing_opens_by_itself() -> None:
+    desk = Desk(opens="click")
+    desk.tell()
+    assert desk.started == []
+
+    clicked = desk.settled().click["0"]
+    assert clicked is not None
+    clicked()
+
+    assert len(desk.started) == 1
+
+
+def test_a_hostile_name_is_text_in_a_notification() -> None:
+    desk = Desk()
+    desk.tell(contact=Reference(kind="contact", id="7", title="<b>\x1b[2J\u202egnp</b>"),
+              opened=Reference(kind="matter", id="7", title="<script>"))  # fmt: skip
+
+    [(title, message)] = desk.settled().history
+    assert "<script>" not in message
+    assert "\x1b" not in title
+    assert "\u202e" not in title
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "file:///etc/passwd", "http://files.example/", "https://a b/",
+     "https://evil.example/"],
+)  # fmt: skip
+def test_an_address_that_is_not_allowed_is_not_opened(url: str) -> None:
+    desk = Desk(hosts=("files.example",))
+    desk.tell(url=url)
+
+    assert desk.started == []
+
+
+def test_an_opener_that_fails_leaves_the_notification() -> None:
+    desk = Desk()
+    desk.fails = True
+    desk.tell()
+
+    assert len(desk.settled().history) == 1
+
+
+def test_a_desktop_without_notifications_still_opens() -> None:
+    desk = Desk()
+    desk.cards = Cards(20, 3, lambda: 1 / 0)
+    desk.consumer = DesktopConsumer(
+        desk.settings, Opener(desk.settings, desk._start), desk.cards, lambda job: job()
+    )
+    desk.tell()
+
+    assert len(desk.started) == 1
+
+
+def test_a_refused_dial_is_shown_and_an_accepted_one_is_not() -> None:
+    desk = Desk()
+    for state in ("accepted", "refused"):
+        desk.consumer.tell(
+            DialResult(
+                data=DialResultData.model_validate(
+                    {"user": "0011", "request_id": uuid4(), "state": state,
+                     "sentence": Sentence(de=f"de {state}", en="")}
+                )
+            )
+        )  # fmt: skip
+
+    assert desk.settled().history == [("starface2mqtt", "de refused")]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"opens": "program"},
+        {"program": ["/bin/true"]},
+        {"opens": "program", "program": ["{url}"]},
+        {"opens": "program", "program": ["open.cmd", "{url}"]},
+        {"opens": "program", "program": ["/bin/true", "{who}"]},
+    ],
+)
+def test_a_program_that_cannot_be_meant_is_refused(told: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"program|placeholder"):
+        DesktopSettings.model_validate(told)
