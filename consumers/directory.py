@@ -44,6 +44,7 @@ class Directory:
         self._lock = threading.RLock()
         self._database = directory_schema.opened(self._path)
         self._process = os.getpid()
+        self._inherited: Database | None = None
 
     def __enter__(self) -> Directory:
         return self
@@ -210,6 +211,7 @@ class Directory:
     def _current(self) -> Database:
         """Give the connection of this process; one made before a fork is not ours."""
         if self._process != os.getpid():
+            self._inherited = self._database  # closing it here would disturb its owner
             self._database = directory_schema.connected(self._path)
             self._process = os.getpid()
         return self._database

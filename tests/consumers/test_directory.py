@@ -4,6 +4,8 @@ import threading
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from consumers.changes import (
     KINDS,
@@ -281,6 +283,47 @@ def test_only_named_records_are_removed_by_a_push(office):
 
     assert anna(office) is None
     assert [(one.contacts, one.dossiers, one.matters) for one in office.sources()] == [(1, 0, 0)]
+
+
+keys = st.sampled_from("abc")
+told_contacts = st.builds(
+    contact,
+    keys,
+    st.sampled_from([ANNA, "+41441234568", "+4930901820"]),
+    name=st.sampled_from(["Anna", "Beat"]),
+    active=st.booleans(),
+)
+told_dossiers = st.builds(DossierRecord, key=keys, contact_key=keys, title=st.sampled_from("xy"))
+told_matters = st.builds(MatterRecord, key=keys, dossier_key=keys, open=st.booleans())
+snapshots = st.lists(told_contacts | told_dossiers | told_matters, max_size=8)
+
+
+def kept(directory):
+    """Tell all that a directory has, without our own ids."""
+    ids = {"id", "contact_id", "dossier_id"}
+    return {
+        one.key: (
+            one.model_dump(exclude=ids),
+            sorted(number.e164 for number in directory.numbers(one.id)),
+            [
+                (dossier.key, dossier.title, sorted((m.key, m.open) for m in dossier.matters))
+                for dossier in directory.dossiers(one.id)
+            ],
+        )
+        for one in directory.contacts()
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(first=snapshots, second=snapshots)
+def test_after_an_import_the_directory_is_what_the_source_says(tmp_path_factory, first, second):
+    folder = tmp_path_factory.mktemp("two")
+    with Directory(folder / "a.db") as grown, Directory(folder / "b.db") as fresh:
+        put(grown, *first, force=True)
+        put(grown, *second, force=True)
+        put(fresh, *second, force=True)
+
+        assert kept(grown) == kept(fresh)
 
 
 # the safety stop

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from consumers.changes import KINDS, Changes, ContactRecord, Tally, UseRecord
 from consumers.importers.csv_file import csv_records, delimiter_of, encoding_of
@@ -185,3 +187,20 @@ def test_text_that_is_utf_8_only_at_the_end_of_a_long_file_is_still_utf_8(tmp_pa
 
     file.write_text("a;b\n" * 100_000 + "Müller;1\n", encoding="cp1252")
     assert encoding_of(file) != "utf-8"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    octets=st.binary(max_size=200) | st.text(alphabet='ab;,"\r\n\0ü', max_size=80).map(str.encode)
+)
+def test_no_file_breaks_the_reader(tmp_path, swiss, report, octets):
+    file = tmp_path / "any.csv"
+    file.write_bytes(b"key;name;work\r\n" + octets)
+    told = ""
+    try:
+        records = list(csv_records(file, default_mapping(), swiss, report))
+    except SourceUnreadable as error:
+        records, told = [], str(error)
+
+    assert not told or str(file) in told
+    assert all(isinstance(one, ContactRecord) for one in records)

@@ -1,7 +1,13 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from consumers.importers.mapping import Flag, filled, read_mapping
+from consumers.importers.push import push
 from consumers.importers.report import SourceUnreadable
+
+GUIDE = Path(__file__).parents[3] / "docs" / "directory.md"
 
 
 @pytest.mark.parametrize(
@@ -45,3 +51,14 @@ def test_a_fault_in_a_mapping_is_named(tmp_path, text, reason):
 
     with pytest.raises(SourceUnreadable, match=reason):
         read_mapping(file)
+
+
+def test_the_examples_of_the_guide_are_right(tmp_path, swiss):
+    guide = GUIDE.read_text(encoding="utf-8")
+    [mapping] = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    [pushed] = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    file = tmp_path / "mapping.toml"
+    file.write_text(mapping, encoding="utf-8")
+
+    assert read_mapping(file).kinds == {"contact", "dossier", "matter"}
+    assert push(pushed, swiss).report.refusals == []

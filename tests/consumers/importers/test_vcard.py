@@ -1,6 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from consumers.importers.vcard import vcard_records
+from bus.numbers import NumberProfile
+from consumers.importers.report import Report
+from consumers.importers.vcard import contacts_of, vcard_records
 
 THREE = """BEGIN:VCARD
 VERSION:3.0
@@ -171,3 +175,17 @@ def test_all_cards_of_a_folder_are_read(tmp_path, swiss, report):
         (tmp_path / f"{name}.vcf").write_text(f"BEGIN:VCARD\nFN:{name}\nEND:VCARD\n")
 
     assert [one.name for one in vcard_records(tmp_path, swiss, report)] == ["a", "b"]
+
+
+lines = st.lists(
+    st.sampled_from(["BEGIN:VCARD", "END:VCARD", "FN:Anna", "AGENT:", "TEL:044 123 45 67"])
+    | st.builds("{}{}:{}".format, st.sampled_from(["N", "TEL", "a.TEL"]), st.text(), st.text())
+    | st.text(max_size=40),
+    max_size=20,
+)
+
+
+@given(lines)
+def test_no_lines_break_the_reader(lines):
+    for contact in contacts_of(lines, NumberProfile(country="CH"), Report()):
+        assert contact.name
