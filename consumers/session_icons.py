@@ -2,21 +2,48 @@
 
 import logging
 from datetime import datetime
+from typing import Protocol
 
-from bus.connection import Connection, Delivery, PublishRefused
+from bus.connection import PublishRefused
 from bus.events import CONTENT_TYPE, UserState, UserStateData, now
 from bus.inbox import BrokerUnavailable
+from bus.topics import Topics
 from consumers.session_state import Health
 
 log = logging.getLogger(__name__)
 
 _BATCH = 50  # messages on their way at a time
+_CONFIRMED_WITHIN = 1.0  # seconds; what takes longer is told again
+
+
+class Confirmed(Protocol):
+    """A message on its way."""
+
+    def wait(self, timeout: float) -> int:
+        """Return the broker's reason code; raise BrokerUnavailable or PublishRefused."""
+
+
+class Broker(Protocol):
+    """What of a connection the icons need."""
+
+    @property
+    def topics(self) -> Topics:
+        """The names of the topics."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+
+    def send(
+        self, topic: str, payload: bytes, *, retain: bool, content_type: str | None
+    ) -> Confirmed:
+        """Start to publish; raise BrokerUnavailable."""
 
 
 class Icons:
     """What is shown of each user, and what the broker does not know yet."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Broker) -> None:
         self._connection = connection
         self._shown: dict[str, tuple[Health, datetime]] = {}
         self._untold: dict[str, None] = {}
@@ -50,16 +77,16 @@ class Icons:
                 log.warning("states not told reason=%s", error)
                 return
 
-    def _send(self, user: str) -> Delivery:
+    def _send(self, user: str) -> Confirmed:
         shown = self._shown.get(user)
         payload = b"" if shown is None else self._message(user, *shown).encoded()
         kind = None if shown is None else CONTENT_TYPE
         topic = self._connection.topics.state(user)
         return self._connection.send(topic, payload, retain=True, content_type=kind)
 
-    def _confirm(self, user: str, delivery: Delivery) -> None:
+    def _confirm(self, user: str, delivery: Confirmed) -> None:
         try:
-            delivery.wait()
+            delivery.wait(_CONFIRMED_WITHIN)
         except PublishRefused as error:
             log.error("state refused user=%s reason=%s", user, error)
         self._untold.pop(user, None)

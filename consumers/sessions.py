@@ -220,13 +220,19 @@ class Sessions:
             self._turns.plan(person, person.session.switch_off())
             self._well.forget(user.login)
         elif person.session.on and credential not in (None, person.credential):
-            person.credential = credential
-            self._turns.plan(person, person.session.credential_changed())
+            self._new_credential(person, credential)
         else:
             self._turns.plan(person, person.session.switch_on())
         if self._site.pbx.away:
             self._turns.plan(person, person.session.pbx_away())
         self._turns.show(person)
+
+    def _new_credential(self, person: Person, credential: Credential | None) -> None:
+        refreshed = credential is not None and credential.kind == "oauth"
+        if refreshed and person.session.stage == "active":
+            return  # by another process, for itself; ours is good until the PBX says otherwise
+        person.credential = credential
+        self._turns.plan(person, person.session.credential_changed())
 
     def _credential(self, login: str) -> Credential | None:
         try:
