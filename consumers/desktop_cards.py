@@ -55,8 +55,11 @@ class Cards:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            self._looping.join(_END)
+            loop.close()
 
     def _show(self, key: str, title: str, message: str, clicked: Callable[[], None] | None) -> None:
         self._close(key)
@@ -98,9 +101,12 @@ class Cards:
         """Return the loop the library needs; clicks are told in it."""
         if self._loop is None:
             loop = asyncio.new_event_loop()
-            threading.Thread(target=loop.run_forever, name="notifier", daemon=True).start()
-            made = asyncio.run_coroutine_threadsafe(_made(self._make), loop)
-            self._notifier, self._loop = made.result(_PATIENCE), loop
+            self._looping = threading.Thread(target=loop.run_forever, name="notify", daemon=True)
+            self._looping.start()
+            self._loop = loop
+        if self._notifier is None:
+            made = asyncio.run_coroutine_threadsafe(_made(self._make), self._loop)
+            self._notifier = made.result(_PATIENCE)
         return self._loop
 
 

@@ -1,4 +1,5 @@
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -80,16 +81,34 @@ class Desk:
         return event
 
     def settled(self) -> Notifier:
-        self.cards._jobs.put(None)
-        self.cards._thread.join(10)
+        """Return what is shown once everything has been done."""
+        done = threading.Event()
+        self.cards._jobs.put(done.set)
+        assert done.wait(10)
         return self.notifier
+
+
+NewDesk = Callable[..., Desk]
+
+
+@pytest.fixture
+def new_desk() -> Iterator[NewDesk]:
+    made: list[Desk] = []
+
+    def new(**settings: Any) -> Desk:
+        made.append(Desk(**settings))
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.cards.close_all()
 
 
 NOTHING: dict[str, Any] = {"opens": "nothing", "opened": None, "url": None}
 
 
-def test_the_address_is_opened_once_as_one_argument() -> None:
-    desk = Desk()
+def test_the_address_is_opened_once_as_one_argument(new_desk: NewDesk) -> None:
+    desk = new_desk()
     event = desk.tell()
     desk.consumer.handle(event)
     desk.tell(event_id="again")
@@ -98,8 +117,8 @@ def test_the_address_is_opened_once_as_one_argument() -> None:
     assert list(arguments)[1:] == [URL]
 
 
-def test_a_notification_shows_who_calls_and_what_opens() -> None:
-    desk = Desk()
+def test_a_notification_shows_who_calls_and_what_opens(new_desk: NewDesk) -> None:
+    desk = new_desk()
     desk.tell()
 
     assert desk.settled().history == [("Ada Lovelace", "+41441234567\n2026-1 Will")]
@@ -121,8 +140,10 @@ def test_a_notification_shows_who_calls_and_what_opens() -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_notification_says_what_is_known(told: dict[str, Any], title: str, line: str) -> None:
-    desk = Desk()
+def test_a_notification_says_what_is_known(
+    new_desk: NewDesk, told: dict[str, Any], title: str, line: str
+) -> None:
+    desk = new_desk()
     desk.tell(**told)
 
     assert desk.settled().history == [(title, line)]
@@ -132,23 +153,23 @@ def test_a_notification_says_what_is_known(told: dict[str, Any], title: str, lin
 @pytest.mark.parametrize(
     "reason", ["internal-ignored", "do-not-disturb", "quiet-hours", "own-dialling", "too-old"]
 )
-def test_some_calls_show_nothing(reason: str) -> None:
-    desk = Desk()
+def test_some_calls_show_nothing(new_desk: NewDesk, reason: str) -> None:
+    desk = new_desk()
     desk.tell(**NOTHING, reason=reason)
 
     assert desk.settled().history == []
 
 
-def test_an_old_answer_opens_and_shows_nothing() -> None:
-    desk = Desk()
+def test_an_old_answer_opens_and_shows_nothing(new_desk: NewDesk) -> None:
+    desk = new_desk()
     desk.tell(age=40)
 
     assert desk.started == []
     assert desk.settled().history == []
 
 
-def test_a_notification_goes_when_the_call_is_over_or_answered_elsewhere() -> None:
-    desk = Desk()
+def test_a_notification_goes_when_the_call_is_over_or_answered_elsewhere(new_desk: NewDesk) -> None:
+    desk = new_desk()
     desk.tell()
     desk.tell(call_id="c-2")
     desk.tell(trigger="closed", reason="answered-elsewhere", **NOTHING)
@@ -156,8 +177,8 @@ def test_a_notification_goes_when_the_call_is_over_or_answered_elsewhere() -> No
     assert len(desk.settled().shown) == 1
 
 
-def test_a_call_has_one_notification_and_there_are_not_too_many() -> None:
-    desk = Desk(most_notifications=3)
+def test_a_call_has_one_notification_and_there_are_not_too_many(new_desk: NewDesk) -> None:
+    desk = new_desk(most_notifications=3)
     for number in range(50):
         desk.tell(call_id=f"c-{number}")
         desk.tell(call_id=f"c-{number}", trigger="connected")
@@ -165,8 +186,8 @@ def test_a_call_has_one_notification_and_there_are_not_too_many() -> None:
     assert len(desk.settled().shown) == 3
 
 
-def test_a_click_opens_where_nothing_opens_by_itself() -> None:
-    desk = Desk(opens="click")
+def test_a_click_opens_where_nothing_opens_by_itself(new_desk: NewDesk) -> None:
+    desk = new_desk(opens="click")
     desk.tell()
     assert desk.started == []
 
@@ -177,8 +198,8 @@ def test_a_click_opens_where_nothing_opens_by_itself() -> None:
     assert len(desk.started) == 1
 
 
-def test_a_hostile_name_is_text_in_a_notification() -> None:
-    desk = Desk()
+def test_a_hostile_name_is_text_in_a_notification(new_desk: NewDesk) -> None:
+    desk = new_desk()
     desk.tell(contact=Reference(kind="contact", id="7", title="<b>\x1b[2J\u202egnp</b>"),
               opened=Reference(kind="matter", id="7", title="<script>"))  # fmt: skip
 
@@ -193,23 +214,24 @@ def test_a_hostile_name_is_text_in_a_notification() -> None:
     ["javascript:alert(1)", "file:///etc/passwd", "http://files.example/", "https://a b/",
      "https://evil.example/"],
 )  # fmt: skip
-def test_an_address_that_is_not_allowed_is_not_opened(url: str) -> None:
-    desk = Desk(hosts=("files.example",))
+def test_an_address_that_is_not_allowed_is_not_opened(new_desk: NewDesk, url: str) -> None:
+    desk = new_desk(hosts=("files.example",))
     desk.tell(url=url)
 
     assert desk.started == []
 
 
-def test_an_opener_that_fails_leaves_the_notification() -> None:
-    desk = Desk()
+def test_an_opener_that_fails_leaves_the_notification(new_desk: NewDesk) -> None:
+    desk = new_desk()
     desk.fails = True
     desk.tell()
 
     assert len(desk.settled().history) == 1
 
 
-def test_a_desktop_without_notifications_still_opens() -> None:
-    desk = Desk()
+def test_a_desktop_without_notifications_still_opens(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.cards.close_all()
     desk.cards = Cards(20, 3, lambda: 1 / 0)
     desk.consumer = DesktopConsumer(
         desk.settings, Opener(desk.settings, desk._start), desk.cards, lambda job: job()
@@ -219,8 +241,8 @@ def test_a_desktop_without_notifications_still_opens() -> None:
     assert len(desk.started) == 1
 
 
-def test_a_refused_dial_is_shown_and_an_accepted_one_is_not() -> None:
-    desk = Desk()
+def test_a_refused_dial_is_shown_and_an_accepted_one_is_not(new_desk: NewDesk) -> None:
+    desk = new_desk()
     for state in ("accepted", "refused"):
         desk.consumer.tell(
             DialResult(
