@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
-from cli import contacts_import
+from cli import contacts_import, contacts_sources
+from cli.contacts_run import checked, opened
+from cli.contacts_sources import Json, line
 from cli.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
@@ -27,9 +29,11 @@ app = typer.Typer(
     help="The directory: find, import, add and export contacts.", no_args_is_help=True
 )
 app.add_typer(contacts_import.app, name="import")
+app.command()(contacts_sources.sources)
+app.command()(contacts_sources.source)
+app.command()(contacts_sources.choices)
 
 Id = Annotated[int, typer.Argument(help="The contact's id, as `find` shows it.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Anyway = Annotated[bool, typer.Option(help="Also where the next import undoes it.")]
 
 
@@ -44,11 +48,11 @@ def find(
     from bus.numbers import read_number
 
     number = read_number(text, settings_of(context).site.numbers)
-    with contacts_import.opened(context) as directory:
+    with opened(context) as directory:
         if number.e164 is None:
             found = directory.search(text)
             told: dict[str, Any] = {"contacts": [one.model_dump(mode="json") for one in found]}
-            lines = [_line(one) for one in found] or ["nobody"]
+            lines = [line(one) for one in found] or ["nobody"]
         else:
             match = directory.find(number.e164, user=user)
             near = [] if match.quality != "none" else directory.nearest(number.e164)
@@ -57,8 +61,8 @@ def find(
             remembered = ", remembered" if match.remembered else ""
             lines = [f"{number.e164}: {match.quality}{remembered}"]
             shown = match.candidates or ((match.contact,) if match.contact else ())
-            lines += [_line(one) for one in shown]
-            lines += [f"near: {e164} {_line(one)}" for e164, one in near]
+            lines += [line(one) for one in shown]
+            lines += [f"near: {e164} {line(one)}" for e164, one in near]
     typer.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else "\n".join(lines))
 
 
@@ -67,7 +71,7 @@ def show(context: typer.Context, contact_id: Id, as_json: Json = False) -> None:
     """Show all that is kept for a contact."""
     from consumers.importers.export import as_json as in_full
 
-    with contacts_import.opened(context) as directory:
+    with opened(context) as directory:
         contact = _get(directory, contact_id)
         told = in_full(directory, contact)
     if as_json:
@@ -112,12 +116,12 @@ def add(
         url=url,
         numbers=[NumberField(one) for one in number or ()],
     )
-    with contacts_import.opened(context) as directory:
+    with opened(context) as directory:
         known = any(one.name == OWN for one in directory.sources())
-        record = contacts_import.checked(draft, context)
+        record = checked(draft, context)
         directory.apply(_changes(OWN, record, None if known else _OWN_PRIORITY))
         added = directory.contact_of(OWN, key)
-    typer.echo(f"added {_line(added)}" if added else "not added")
+    typer.echo(f"added {line(added)}" if added else "not added")
 
 
 @app.command()
@@ -143,11 +147,11 @@ def edit(
     told_here = {key: value for key, value in told.items() if value is not None}
     if active is not None:
         told_here["active"] = active  # type: ignore[assignment]
-    with contacts_import.opened(context) as directory:
+    with opened(context) as directory:
         contact = _own(directory, contact_id, anyway=anyway)
         fields = contact.model_dump(exclude={"id", "source"}) | told_here
         texts = [NumberField(one) for one in [*(number or ()), *(add_number or ())]]
-        record = contacts_import.checked(Draft(numbers=texts, **fields), context)
+        record = checked(Draft(numbers=texts, **fields), context)
         kept = () if number else directory.numbers(contact_id)
         record = record.model_copy(update={"numbers": _together(kept, record.numbers)})
         directory.apply(_changes(contact.source, record))
@@ -159,7 +163,7 @@ def remove(context: typer.Context, contact_id: Id, anyway: Anyway = False) -> No
     """Remove a contact with its dossiers."""
     from consumers.changes import Removal
 
-    with contacts_import.opened(context) as directory:
+    with opened(context) as directory:
         contact = _own(directory, contact_id, anyway=anyway)
         directory.apply(_changes(contact.source, Removal(record="contact", key=contact.key)))
     typer.echo(f"removed {contact.name}")
@@ -176,66 +180,10 @@ def export(
     from consumers.importers.export import export_csv, export_json
 
     write = export_csv if form == "csv" else export_json
-    with contacts_import.opened(context) as directory, _writing(output) as file:
+    with opened(context) as directory, _writing(output) as file:
         count = write(directory, file, source)
     if output:
         typer.echo(f"{count} contacts written to {output}")
-
-
-@app.command()
-def sources(context: typer.Context, as_json: Json = False) -> None:
-    """List the sources in the order in which they decide."""
-    with contacts_import.opened(context) as directory:
-        told = directory.sources()
-    if as_json:
-        dumped = [one.model_dump(mode="json") for one in told]
-        typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
-        return
-    for one in told:
-        when = f"{one.imported_at.astimezone():%Y-%m-%d %H:%M}" if one.imported_at else "-"
-        typer.echo(
-            f"{one.name}\tpriority {one.priority}\t{'on' if one.active else 'off'}\t"
-            f"{one.contacts} contacts, {one.numbers} numbers, {one.dossiers} dossiers, "
-            f"{one.matters} matters\t{when}"
-        )
-
-
-@app.command()
-def source(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The source.")],
-    priority: Annotated[int | None, typer.Option(help="The higher one decides.")] = None,
-    on: Annotated[bool | None, typer.Option("--on/--off", help="Whether it counts.")] = None,
-    remove: Annotated[bool, typer.Option(help="Remove it with all its contacts.")] = False,
-) -> None:
-    """Change a source; it holds for the next call."""
-    with contacts_import.opened(context) as directory:
-        known = {one.name: one for one in directory.sources()}
-        if name not in known:
-            raise CommandFailed(f"there is no source {name}; there are: {', '.join(known) or '-'}")
-        if remove:
-            directory.remove_source(name)
-        else:
-            active = known[name].active if on is None else on
-            directory.set_source(name, priority=priority, active=active)
-    typer.echo(f"{name} is {'removed' if remove else 'changed'}")
-
-
-@app.command()
-def choices(
-    context: typer.Context,
-    login: Annotated[str, typer.Argument(help="The user.")],
-    forget: Annotated[str | None, typer.Option(help="Ask again for this number.")] = None,
-) -> None:
-    """List whom a user means by numbers that several have, or revoke one."""
-    from bus.numbers import read_number
-
-    with contacts_import.opened(context) as directory:
-        if forget is not None:
-            number = read_number(forget, settings_of(context).site.numbers)
-            directory.forget_choice(login, number.e164 or forget)
-        for one in directory.choices(login):
-            typer.echo(f"{one.e164}\t{_line(one.contact)}")
 
 
 @app.command()
@@ -245,7 +193,7 @@ def sample(context: typer.Context) -> None:
     from consumers.importers.sample import sample as told
 
     profile = settings_of(context).site.numbers
-    with contacts_import.opened(context) as directory:
+    with opened(context) as directory:
         applied = directory.apply(told(profile), force=True)
     count = applied.contacts.added + applied.contacts.kept + applied.contacts.changed
     typer.echo(
@@ -281,13 +229,6 @@ def _together(
     kept: tuple[ContactNumber, ...], more: tuple[ContactNumber, ...]
 ) -> tuple[ContactNumber, ...]:
     return tuple(dict.fromkeys([*kept, *more]))
-
-
-def _line(contact: Contact) -> str:
-    """Say who a contact is in one line."""
-    company = f", {contact.company}" if contact.company else ""
-    inactive = "" if contact.active else ", inactive"
-    return f"{contact.id}\t{contact.name}{company} ({contact.kind}, {contact.source}{inactive})"
 
 
 @contextmanager
