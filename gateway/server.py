@@ -4,6 +4,7 @@ The channel, parser and server classes of waitress 3.0.2 are relied on here, so 
 pinned. What each rule is for stands beside it; docs/gateway.md has the measurements.
 """
 
+import contextlib
 import logging
 import re
 import socket
@@ -28,6 +29,8 @@ DEADLINE = 15.0  # seconds from the first byte to the last, however slowly they 
 _PER_ADDRESS = 100  # connections; then the oldest unfinished one of this address has to go
 _CONNECTIONS = 800  # in all; descriptors must stay below the 1,024 that select() can watch
 _HEADER_BYTES = 8_192
+_LINGER = 2.0  # seconds in which a refused sender may read why
+_DISCARDED = 1_000_000  # bytes he may still send
 _BARE_LINES = re.compile(rb"(?<!\r)\n\r?\n")
 _CODINGS = re.compile(rb"(?im)^transfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$")
 
@@ -51,11 +54,11 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
         codings = _CODINGS.findall(header_plus)
         super().parse_header(header_plus)
         if codings and (codings != [b"chunked"] or self.version != "1.1"):
-            raise ParsingError("Transfer-Encoding must be chunked, once, in HTTP/1.1")
+            raise ParsingError("Transfer-Encoding other than chunked, once")
         if codings and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Content-Length and Transfer-Encoding exclude each other")
         if self.version not in ("1.0", "1.1"):
-            raise ParsingError("HTTP/1.0 or HTTP/1.1 is expected")
+            raise ParsingError("another version of HTTP")
         # A second request in the same connection could be one that somebody smuggled in.
         self.headers["CONNECTION"] = "close"
         self.connection_close = True
@@ -75,16 +78,56 @@ class OneLine(ErrorTask):  # type: ignore[misc]
         )  # fmt: skip
         self.response_headers.append(("Content-Type", "text/plain; charset=utf-8"))
         self.channel.server.answered(error.code)
+        self.channel.refused = True
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection."""
+    """One connection.
+
+    Whoever was refused may still be sending; closing at once would reset the connection and take
+    the answer away from under him. So what he sends is thrown away for a moment.
+    """
 
     parser_class = StrictParser
     error_task_class = OneLine
+    refused = False
+    lingers_since = 0.0
+    _discarded = 0
+
+    def readable(self) -> bool:
+        """Tell whether bytes are wanted."""
+        return bool(self.lingers_since or super().readable())
+
+    def writable(self) -> bool:
+        """Tell whether there is something to send."""
+        return not self.lingers_since and bool(super().writable())
+
+    def handle_read(self) -> None:
+        """Read what came, or throw it away."""
+        if not self.lingers_since:
+            super().handle_read()
+            return
+        self._discarded += len(self.recv(65_536))
+        if self._discarded > _DISCARDED:
+            self.handle_close()
+
+    def handle_close(self) -> None:
+        """Close; after a refusal only the sending half at first."""
+        if self.refused and not self.lingers_since and self.connected:
+            self.lingers_since = time.time()
+            self.will_close = False
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+            return
+        super().handle_close()
+
+    def drop(self) -> None:
+        """Close at once."""
+        self.refused = False
+        self.handle_close()
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
@@ -130,7 +173,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def maintenance(self, now: float) -> None:
         """Close what has not come to an end in time; slow senders and readers alike."""
         for channel in list(self.active_channels.values()):
-            if not channel.requests and channel.creation_time < now - DEADLINE:
+            if channel.lingers_since:
+                if channel.lingers_since < now - _LINGER:
+                    channel.drop()
+            elif not channel.requests and channel.creation_time < now - DEADLINE:
                 channel.will_close = True
 
     def _make_room(self, address: str) -> None:
@@ -144,7 +190,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def _drop_oldest(self, channels: list[Channel], address: str) -> None:
         waiting = [one for one in channels if one.addr[0] == address and not one.requests]
         if waiting:
-            min(waiting, key=lambda channel: channel.creation_time).handle_close()
+            min(waiting, key=lambda channel: channel.creation_time).drop()
             self.answered(408)
 
 

@@ -102,7 +102,7 @@ def path_of(user: str, token: str | None = None) -> str:
     return callback_path(user, KEY, token)
 
 
-def call_state(call_id: str, state: str = "RINGING", **members: Any) -> bytes:
+def call_state(call_id: str, state: object = "RINGING", **members: Any) -> bytes:
     told = {
         "id": call_id,
         "state": state,

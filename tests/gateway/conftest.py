@@ -1,0 +1,29 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import falcon.testing
+import pytest
+
+from bus.numbers import NumberProfile
+from gateway.app import create_app
+from gateway.doorkeeper import Doorkeeper
+from gateway.eventlog import EventLog
+from gateway.rates import Rates
+from gateway.sources import Sources
+from gateway.tally import Tally
+from tests.gateway.running import KEY
+
+PROFILE = NumberProfile(country="CH", area_code="44")
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Iterator[EventLog]:
+    opened = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=100_000_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(events: EventLog) -> falcon.testing.TestClient:
+    door = Doorkeeper(KEY, Sources(()), Rates(1_000, 1_000))
+    return falcon.testing.TestClient(create_app(events, door, PROFILE))

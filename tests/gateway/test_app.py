@@ -1,0 +1,408 @@
+import json
+import sqlite3
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import falcon.testing
+import pytest
+
+from bus.events import CallEvent
+from gateway.app import create_app
+from gateway.doorkeeper import Doorkeeper
+from gateway.eventlog import EventLog
+from gateway.logfile import NAME
+from gateway.rates import Rates
+from gateway.sources import Sources
+from starface.xmlrpc import read_response, write_call
+from tests.gateway.conftest import PROFILE
+from tests.gateway.running import KEY, call_state, path_of
+
+Client = falcon.testing.TestClient
+XML = {"Content-Type": "text/xml"}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[], list[CallEvent]]:
+    def read() -> list[CallEvent]:
+        with sqlite3.connect(tmp_path / NAME) as db:
+            rows = db.execute("SELECT payload FROM events ORDER BY place").fetchall()
+        db.close()
+        return [CallEvent.model_validate_json(payload) for (payload,) in rows]
+
+    return read
+
+
+Kept = Callable[[], list[CallEvent]]
+
+
+def _post(client: Client, path: str, body: bytes, **options: Any) -> falcon.testing.Result:
+    headers = options.pop("headers", XML)
+    return client.simulate_post(path, body=body, headers=headers, **options)
+
+
+def test_a_notification_is_on_disk_when_it_is_answered(client: Client, kept: Kept) -> None:
+    answer = _post(client, path_of("0011"), call_state("c-1"))
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/xml")
+    assert read_response(answer.content) is True
+    [event] = kept()
+    assert event.data.user == "0011"
+    assert event.data.pbx_state == "RINGING"
+    assert event.data.pbx_time == "20250314T09:15:21"
+
+
+@pytest.mark.parametrize("name", ["de.vertico.starface.user", "de_vertico_starface_user"])
+@pytest.mark.parametrize(("user", "status"), [("0011", 200), ("0012", 403), ("", 403)])
+def test_the_user_of_the_query_must_be_the_one_of_the_path(
+    client: Client, kept: Kept, name: str, user: str, status: int
+) -> None:
+    answer = _post(client, path_of("0011"), call_state("c-1"), query_string=f"{name}={user}")
+
+    assert answer.status_code == status
+    assert len(kept()) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("opened_with", "told", "status"),
+    [("0011:ab", "0011:ab", 200), ("0011:ab", "0011:ac", 403), (None, "anything", 200),
+     ("0011:ab", "0011%3Aab", 200), ("0011:ab", "", 200)],
+)  # fmt: skip
+def test_a_told_token_must_be_the_one_of_the_login(
+    client: Client, opened_with: str | None, told: str, status: int
+) -> None:
+    path = path_of("0011", opened_with)
+    query = f"de.vertico.starface.auth={told}"
+
+    assert _post(client, path, call_state("c-1"), query_string=query).status_code == status
+
+
+@pytest.mark.parametrize("login", ["0011", "jörg.müller", "a/b", "x" * 40])
+def test_any_login_has_a_path(client: Client, kept: Kept, login: str) -> None:
+    assert _post(client, path_of(login), call_state("c-1")).status_code == 200
+
+    assert kept()[0].data.user == login
+
+
+def test_a_path_with_a_slash_at_its_end_is_the_same(client: Client) -> None:
+    assert _post(client, path_of("0011") + "/", call_state("c-1")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/xml", "application/xml", "text/xml; charset=utf-8", "application/xml;charset=UTF-8",
+     "TEXT/XML", "application/xmlrpc+xml", None],
+)  # fmt: skip
+def test_any_xml_content_type_is_accepted(client: Client, kind: str | None) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+
+    assert _post(client, path_of("0011"), call_state("c"), headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Content-Type": "application/json"}, {"Content-Type": "text/plain"},
+     {"Content-Type": "text/xml", "Content-Encoding": "gzip"}],
+)  # fmt: skip
+def test_what_is_no_xml_is_415(client: Client, kept: Kept, headers: dict[str, str]) -> None:
+    assert _post(client, path_of("0011"), call_state("c"), headers=headers).status_code == 415
+    assert kept() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"nonsense", b"<methodCall/>", b"<methodCall><methodName>x.receiveCallState</methodName>"
+     b"</methodCall>", write_call("x.receiveCallState", ["text"]),
+     write_call("x.receiveCallState", [{}, {}]), call_state(""), call_state("a b"),
+     call_state("c" * 129), call_state("c", callerNumber="1" * 257),
+     call_state("c", callerNumber=["1"]), call_state("c", state={"a": 1}),
+     b'<!DOCTYPE a [<!ENTITY b "c">]>' + call_state("c"), b"\xff\xfe\x00"],
+)  # fmt: skip
+def test_nonsense_is_400_with_one_line_and_nothing_is_kept(
+    client: Client, kept: Kept, body: bytes
+) -> None:
+    answer = _post(client, path_of("0011"), body)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text.count("\n") == 1
+    assert kept() == []
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_refusal_is_one_line_in_the_log_without_what_was_sent(
+    client: Client, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    path = path_of("0011", "0011:secret-token")
+    wrong = {400: "", 403: "de.vertico.starface.auth=planted-token", 404: ""}[status]
+    body = call_state("c", callerNumber="1" * 257 + "0791234567", callerName="Planted Name")
+    _post(client, path + ("x" if status == 404 else ""), body, query_string=wrong)
+
+    [line] = caplog.messages
+    assert f"status={status}" in line
+    for planted in ("planted-token", "Planted", "0791234567", path.split("/")[3], "secret"):
+        assert planted not in line
+
+
+@pytest.mark.parametrize("place", [2, 3, 4])
+def test_a_path_of_another_site_is_404(client: Client, kept: Kept, place: int) -> None:
+    parts = path_of("0011").split("/")
+    parts[place] = path_of("0012").split("/")[place]
+
+    assert _post(client, "/".join(parts), call_state("c")).status_code == 404
+    assert kept() == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/healthz", "/admin", "/starface", "/starface/a/b/c", "/index.html"]
+)
+def test_nothing_else_lives_on_these_ports(client: Client, path: str) -> None:
+    assert _post(client, path, b"").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_a_callback_is_posted(client: Client, method: str) -> None:
+    answer = client.simulate_request(method, path_of("0011"))
+
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["allow"]
+
+
+def test_a_parameter_twice_is_refused(client: Client) -> None:
+    query = "de.vertico.starface.user=0011&de.vertico.starface.user=0012"
+
+    assert _post(client, path_of("0011"), call_state("c"), query_string=query).status_code == 400
+
+
+def test_a_body_larger_than_64_kib_is_413(client: Client) -> None:
+    assert _post(client, path_of("0011"), b" " * 65_536 + b"x").status_code == 413
+
+
+def test_other_methods_are_answered_true_and_counted(
+    client: Client, events: EventLog, kept: Kept
+) -> None:
+    answer = _post(client, path_of("0011"), write_call("ucp.v22.events.fax.receiveFaxState", [{}]))
+
+    assert read_response(answer.content) is True
+    assert events.counts()["unneeded"] == 1
+    assert kept() == []
+
+
+def test_our_own_check_is_answered_and_is_no_notification(client: Client, events: EventLog) -> None:
+    answer = _post(client, path_of("0011"), write_call("starface2mqtt.callback.check"))
+
+    assert read_response(answer.content) is True
+    assert answer.headers["x-starface2mqtt"] == events.gateway
+    assert events.totals()[1:] == (0, None)
+
+
+def test_a_resync_is_marked_as_replayed(client: Client, kept: Kept) -> None:
+    body = call_state("c").replace(b"ucp.v22.events.call", b"starface2mqtt.resync")
+    _post(client, path_of("0011"), body)
+    _post(client, path_of("0011"), call_state("d"))
+
+    assert [event.data.replayed for event in kept()] == [True, False]
+
+
+def test_a_reset_is_kept_until_it_is_told(client: Client, tmp_path: Path) -> None:
+    answer = _post(client, path_of("0011"), write_call("ucp.v20.client.connection.reset"))
+
+    assert read_response(answer.content) is True
+    with sqlite3.connect(tmp_path / NAME) as db:
+        assert db.execute("SELECT user FROM resets").fetchall() == [("0011",)]
+    db.close()
+
+
+def test_too_many_notifications_of_one_login_are_429(events: EventLog) -> None:
+    door = Doorkeeper(KEY, Sources(()), Rates(0.001, 3))
+    client = Client(create_app(events, door, PROFILE))
+    path = path_of("0011")
+
+    codes = [_post(client, path, call_state(f"c-{number}")).status_code for number in range(4)]
+
+    assert codes == [200, 200, 200, 429]
+    assert _post(client, path_of("0012"), call_state("c")).status_code == 200
+
+
+def test_who_guesses_paths_is_slowed_down_and_the_pbx_is_not(client: Client) -> None:
+    codes = [_post(client, "/starface/a/b/c", b"").status_code for _ in range(30)]
+
+    assert codes[:20] == [404] * 20
+    assert 429 in codes[20:]
+    assert _post(client, path_of("0011"), call_state("c")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "status"),
+    [("10.0.0.7", None, 200), ("127.0.0.1", None, 403), ("127.0.0.1", "10.0.0.7", 403),
+     ("10.9.9.9", "10.0.0.7", 200), ("10.9.9.9", "10.0.0.7, 192.0.2.1", 403),
+     ("10.9.9.9", "192.0.2.1, 10.0.0.7", 200), ("10.9.9.9", None, 403),
+     ("::ffff:10.0.0.7", None, 200)],
+)  # fmt: skip
+def test_only_listed_sources_are_heard_and_only_the_proxy_may_speak_for_others(
+    events: EventLog, kept: Kept, peer: str, forwarded: str | None, status: int
+) -> None:
+    sources = Sources([ip_network("10.0.0.0/24")], ip_address("10.9.9.9"))
+    client = Client(create_app(events, Doorkeeper(KEY, sources, Rates(100, 100)), PROFILE))
+    headers = XML | ({"X-Forwarded-For": forwarded} if forwarded else {})
+
+    answer = _post(client, path_of("0011"), call_state("c"), headers=headers, remote_addr=peer)
+
+    assert answer.status_code == status
+    assert len(kept()) == (status == 200)
+
+
+def test_a_log_that_cannot_be_written_is_503_and_recovers(
+    client: Client, tmp_path: Path, kept: Kept
+) -> None:
+    other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    path = path_of("0011")
+
+    answer = _post(client, path, call_state("c-1"))
+
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    other.execute("ROLLBACK")
+    other.close()
+    assert _post(client, path, call_state("c-2")).status_code == 200
+    assert [event.data.call_id for event in kept()] == ["c-2"]
+
+
+# -- the second dialect -------------------------------------------------------------------
+
+
+def test_a_call_told_by_url_is_one_call(client: Client, kept: Kept) -> None:
+    path = f"{path_of('0011')}/call"
+    for event in ("ringing", "answered", "ended"):
+        query = {"event": event, "number": "0041441234567", "name": "Grace", "user": "0011"}
+        assert client.simulate_get(path, params=query).status_code == 200
+
+    told = kept()
+    assert [event.data.state for event in told] == ["ringing", "connected", "ended"]
+    assert len({event.data.call_id for event in told}) == 1
+    assert {event.data.direction for event in told} == {"in"}
+    assert told[0].data.caller.e164 == "+41441234567"
+    assert told[0].data.called.kind == "unknown"
+
+
+def test_a_call_told_by_form_is_accepted(client: Client, kept: Kept) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = b"event=Outgoing&number=044%20123%2045%2067"
+
+    answer = _post(client, f"{path_of('0011')}/call", body, headers=headers)
+
+    assert answer.status_code == 200
+    [event] = kept()
+    assert (event.data.state, event.data.direction) == ("dialing", "out")
+    assert event.data.called.e164 == "+41441234567"
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("event=ringing&user=0012", 403), ("event=exploded", 400), ("", 400),
+     ("event=ringing&event=ended", 400), ("event=ringing&number=" + "1" * 257, 400)],
+)  # fmt: skip
+def test_nonsense_told_by_url_is_refused(
+    client: Client, kept: Kept, query: str, status: int
+) -> None:
+    answer = client.simulate_get(f"{path_of('0011')}/call", query_string=query)
+
+    assert answer.status_code == status
+    assert kept() == []
+
+
+def test_a_call_told_in_both_dialects_is_one_call(client: Client, kept: Kept) -> None:
+    path, url = path_of("0011"), f"{path_of('0011')}/call"
+    query = {"event": "ringing", "number": "+41 44 123 45 67"}
+
+    client.simulate_get(url, params=query)
+    _post(client, path, call_state("c-1"))
+    client.simulate_get(url, params=query | {"event": "answered"})
+    _post(client, path, call_state("c-1", "HANGUP"))
+    client.simulate_get(url, params=query | {"event": "ended"})
+
+    made, first, *rest = kept()
+    assert first.data.call_id == "c-1"
+    assert first.data.previous_call_id == made.data.call_id
+    assert {event.data.call_id for event in rest} == {"c-1"}
+    assert {event.data.previous_call_id for event in rest} == {None}
+
+
+def test_a_url_after_the_notification_joins_its_call(client: Client, kept: Kept) -> None:
+    _post(client, path_of("0011"), call_state("c-1"))
+    query = {"event": "ringing", "number": "044 123 45 67"}
+    client.simulate_get(f"{path_of('0011')}/call", params=query)
+    client.simulate_get(f"{path_of('0012')}/call", params=query)
+
+    assert [event.data.call_id == "c-1" for event in kept()] == [True, True, False]
+
+
+# -- the page -----------------------------------------------------------------------------
+
+
+def test_the_page_counts_every_hit_and_itself(client: Client) -> None:
+    client.simulate_get("/")
+    _post(client, path_of("0011"), call_state("c-1"))
+    told = client.simulate_get("/", headers={"Accept": "application/json"}).json
+
+    assert told["hits"] == 3
+    assert told["notifications"] == 1
+    assert told["your_address"] == "127.0.0.1"
+    assert told["last_notification"] is not None
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language", "sentence"),
+    [("de-CH,de;q=0.9", "de", "HTTP-Zugriffe total"), ("fr", "fr", "Total des accès"),
+     ("it;q=0.8,en;q=0.7", "it", "Totale accessi"), ("", "en", "HTTP hits total"),
+     ("es,pt", "en", "HTTP hits total"), ("en;q=0.1,de;q=x,fr;q=0.5", "fr", "Total des accès")],
+)  # fmt: skip
+def test_the_page_speaks_the_readers_language(
+    client: Client, accepted: str, language: str, sentence: str
+) -> None:
+    answer = client.simulate_get("/", headers={"Accept": "text/html", "Accept-Language": accepted})
+
+    assert answer.headers["content-language"] == language
+    assert sentence in answer.text
+
+
+def test_the_page_never_echoes_input_as_html(client: Client) -> None:
+    marker = "<script>alert(1)</script>"
+    answer = client.simulate_get(
+        "/",
+        params={"lang": marker, "x": marker},
+        headers={"Accept-Language": marker, "X-Forwarded-For": marker, "User-Agent": marker},
+    )
+
+    assert answer.status_code == 200
+    assert "<script" not in answer.text
+
+
+def test_hits_survive_a_restart(client: Client, events: EventLog, tmp_path: Path) -> None:
+    for _ in range(3):
+        client.simulate_get("/")
+    events.write_counts()
+
+    with sqlite3.connect(tmp_path / NAME) as db:
+        found = db.execute("SELECT value FROM counters WHERE name = 'hits'").fetchone()
+    db.close()
+    assert found == (3,)
+
+
+def test_the_event_is_what_the_contract_says(client: Client, kept: Kept) -> None:
+    _post(client, path_of("0011"), call_state("c-1", groupID="Verkauf"))
+
+    [event] = kept()
+    told = json.loads(event.encoded())
+    assert told["type"] == "starface.call.ringing.v1"
+    assert told["source"].startswith("gateway/gateway-")
+    assert told["specversion"] == "1.0"
+    assert told["datacontenttype"] == "application/json"
+    assert told["data"]["group"] == "Verkauf"
+    assert told["data"]["caller"] == {
+        "number": "0041441234567", "e164": "+41441234567", "name": "Grace Hopper",
+        "kind": "external",
+    }  # fmt: skip
