@@ -91,18 +91,17 @@ def _dial(
             told.append(result.data)
             _show(result.data, language)
 
-    with (
-        cli_account(settings) as account,
-        Connection(settings.broker, account, lasting=False) as connection,
-    ):
+    with cli_account(settings) as account:
+        connection = Connection(settings.broker, account, lasting=False)
         connection.consume(connection.topics.dial_result(login), DialResult, hear)
-        connection.wait_connected()
-        _ask(connection, login, number, phone, request_id)
-        try:
-            return _watch(connection, told, settings.dial.expiry)
-        except KeyboardInterrupt:
-            _interrupted(settings, login, told, hang_up)
-            return INTERRUPTED
+        with connection:
+            connection.wait_connected()
+            _ask(connection, login, number, phone, request_id)
+            try:
+                return _watch(connection, told, settings.dial.expiry)
+            except KeyboardInterrupt:
+                _interrupted(settings, login, told, hang_up)
+                return INTERRUPTED
 
 
 def _ask(

@@ -225,8 +225,8 @@ def run(
     private_folder(data_folder)
     users = functools.partial(Users, database, seal)
     placing = Placing(users, Telephones(starface))
+    connection = Connection(broker, account, birth=Birth(account))
     with (
-        Connection(broker, account, birth=Birth(account)) as connection,
         closing(Book(data_folder / "dial.db", account)) as book,
         closing(Progress(data_folder / f"{account}-events.db")) as progress,
     ):
@@ -239,12 +239,14 @@ def run(
             dial, decide, book, telling, following, placing.place, users, threads,
             topics=connection.topics, account=account,
         )  # fmt: skip
-        following.recover()
+        # Before we are online: whoever sees us there may dial at once.
         for user in dial.users or (ANY_USER,):
             connection.subscribe(connection.topics.dial(user), consumer.take)
         CallEvents(connection, progress, following.handle).follow(dial.users or (ANY_USER,))
-        connection.run(consumer.tick)
-        _finish(connection, threads)
+        with connection:
+            following.recover()
+            connection.run(consumer.tick)
+            _finish(connection, threads)
 
 
 def _finish(connection: Connection, threads: Threads) -> None:

@@ -53,21 +53,21 @@ def run(
 ) -> None:
     """Answer requests until told to stop; raise what ended the connection to the broker."""
     host, port = panel.address
-    with Connection(broker, account, birth=Birth(account), lasting=False) as connection:
-        dialling = Dialling(connection)
-        connection.consume(connection.topics.dial_result(ANY_USER), DialResult, dialling.hear)
-        app = create_app(dialling, Applications(data_folder / "applications.db"), panel)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, host=host, port=port, access_log=False, log_config=None, lifespan="off",
-                server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS, ws="none",
-            )
-        )  # fmt: skip
-        # uvicorn raises the signal again after its end; ours makes that an orderly one.
-        stop_on_signals(functools.partial(_stop, server))
-        with Listening(connection, server) as listening:
-            log.info("listening address=%s", panel.listen)
-            server.run()
+    connection = Connection(broker, account, birth=Birth(account), lasting=False)
+    dialling = Dialling(connection)
+    connection.consume(connection.topics.dial_result(ANY_USER), DialResult, dialling.hear)
+    app = create_app(dialling, Applications(data_folder / "applications.db"), panel)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, host=host, port=port, access_log=False, log_config=None, lifespan="off",
+            server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS, ws="none",
+        )
+    )  # fmt: skip
+    # uvicorn raises the signal again after its end; ours makes that an orderly one.
+    stop_on_signals(functools.partial(_stop, server))
+    with connection, Listening(connection, server) as listening:
+        log.info("listening address=%s", panel.listen)
+        server.run()
     if listening.failure is not None:
         raise listening.failure
 

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -183,6 +184,48 @@ def test_results_told_while_the_broker_was_away_come_afterwards(
     broker.start()
 
     wait_until(lambda: anna.told(request) == ["accepted"], 30)
+    assert simulator.placements == {str(request): 1}
+
+
+def test_a_slow_pbx_is_told_as_unknown_and_holds_up_nobody_else(
+    office: Office, anna: Person, connect: Connect, simulator: Simulator
+) -> None:
+    simulator.switches.trouble = "slow"
+    simulator.switches.slow_seconds = 8
+    simulator.switches.trouble_times = 1
+    simulator.switches.trouble_methods = frozenset({"placeCallWithPhone"})
+    office.start()
+    office.wait_online()
+    began = time.monotonic()
+    request = anna.dial()
+    wait_until(lambda: simulator.placements[str(request)] == 1)
+
+    with Person(connect("0012"), "0012") as bernd:
+        other = bernd.dial("044 123 45 68")
+        wait_until(lambda: bernd.told(other) == ["accepted"], 3)
+
+    wait_until(lambda: anna.told(request)[:1] == ["unknown"], 7)
+    assert time.monotonic() - began < 7
+    wait_until(lambda: anna.told(request)[1:2] == ["accepted"])
+    assert simulator.placements[str(request)] == 1
+
+
+def test_told_to_end_while_the_pbx_is_slow_it_leaves_in_time_and_the_truth_comes_later(
+    office: Office, anna: Person, simulator: Simulator
+) -> None:
+    simulator.switches.trouble = "slow"
+    simulator.switches.slow_seconds = 8
+    simulator.switches.trouble_methods = frozenset({"placeCallWithPhone"})
+    process = office.start()
+    office.wait_online()
+    request = anna.dial()
+    wait_until(lambda: simulator.placements[str(request)] == 1)
+
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0
+    office.start()
+
+    wait_until(lambda: anna.told(request)[:1] == ["accepted"])
     assert simulator.placements == {str(request): 1}
 
 
