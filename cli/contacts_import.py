@@ -183,7 +183,7 @@ def from_starface(
     """Import the address book of the STARFACE itself."""
     from consumers.importers.starface_book import starface_records
     from starface import oauth
-    from starface.rest import by_tokens
+    from starface.rest import by_password, by_tokens
 
     pbx = settings_of(context).starface
     password = password_of(password_file)
