@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,13 +105,13 @@ class DirectoryRefused(Exception):
     """The file cannot be used as a directory; the sentence says what to do."""
 
 
-def opened(path: Path) -> Database:
+def opened(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
     """Open the directory's file, make it if missing, and bring its tables up to date."""
     _guard(path)
     try:
         database = connected(path)
         database.enable_wal()
-        _migrate(database)
+        _migrate(database, migrations)
     except sqlite3.DatabaseError as error:
         raise DirectoryRefused(f"{path} cannot be used as a directory: {error}") from error
     return database
@@ -162,22 +162,22 @@ def _guard(path: Path) -> None:
         raise DirectoryRefused(f"{path} may be read by others (mode {mode:03o}): chmod 600 it")
 
 
-def _migrate(database: Database) -> None:
-    if _version(database) == len(MIGRATIONS):
+def _migrate(database: Database, migrations: Sequence[str]) -> None:
+    if _version(database) == len(migrations):
         return
     with writing(database):
         database.execute("CREATE TABLE IF NOT EXISTS directory_version (version INTEGER NOT NULL)")
         version = _version(database)
-        if version > len(MIGRATIONS):
+        if version > len(migrations):
             raise DirectoryRefused(
                 f"the directory was written by a newer release (version {version}, this one knows "
-                f"{len(MIGRATIONS)}): update starface2mqtt or restore the older file"
+                f"{len(migrations)}): update starface2mqtt or restore the older file"
             )
-        for script in MIGRATIONS[version:]:
+        for script in migrations[version:]:
             for statement in script.split(";\n"):
                 database.execute(statement)
         database.execute("DELETE FROM directory_version")
-        database.execute("INSERT INTO directory_version VALUES (?)", [len(MIGRATIONS)])
+        database.execute("INSERT INTO directory_version VALUES (?)", [len(migrations)])
 
 
 def _version(database: Database) -> int:
