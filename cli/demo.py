@@ -5,6 +5,7 @@ import signal
 import threading
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from bus.connection import Connection
@@ -35,7 +36,7 @@ def run(folder: Path, *, once: bool, embedded: bool = False) -> None:
             raise DemoFailed("the demo stopped at the step marked FAILED") from failed
         if once:
             return
-        console.print(_what_next(stage), soft_wrap=True)
+        typer.echo(_what_next(stage))
         _wait_for_the_end(stage)
 
 
