@@ -72,7 +72,7 @@ def _what_next(stage: Stage) -> str:
 It stays up; end it with Ctrl-C. To try next, in another terminal:
 
   {command} watch
-  mosquitto_sub -p {ports.broker} -u {ANNA.login} -i {ANNA.login} -P "{password}" \
+  mosquitto_sub -p {ports.broker} -u {ANNA.login} -i {ANNA.login} -P "{password}" \\
       -v -t 'starface/users/{ANNA.login}/#'
   .venv/bin/starface2mqtt {ring} --control {control}
   {command} call {DIALLED} --as {ANNA.login}
