@@ -80,10 +80,14 @@ class Alive:
 
 @dataclass(frozen=True)
 class Failed:
-    """An errand failed; the code is one of FAULTS, the reason for the log."""
+    """An errand failed; the code is one of FAULTS, the reason for the log.
+
+    The credential may have been refreshed all the same, and then the old one is void.
+    """
 
     code: str
     reason: str = ""
+    credential: Credential | None = None
 
 
 class Errands:
@@ -123,7 +127,7 @@ class Errands:
             code = code_of(failure, phase)
             if isinstance(failure, LoginRefused) and not failure.pbx_text and phase == "login":
                 code = self._login_page(code)
-            return Failed(code, str(failure))
+            return Failed(code, str(failure), pbx.credential)
         resynced = gap is not None and self._handed_in(pbx, callback, gap, local=local)
         return Opened(pbx, callback, resynced)
 

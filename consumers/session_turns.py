@@ -161,6 +161,8 @@ class Turns:
 
     def _logged_in(self, person: Person, result: Opened | Failed | None, *, late: bool) -> None:
         self._logging_in -= 1
+        if isinstance(result, Failed):
+            self._keep_credential(person, result.credential)
         if isinstance(result, Opened):
             self._opened(person, result)
             if not late:
@@ -183,7 +185,7 @@ class Turns:
         person.owes = not opened.resynced
         person.beats = self._tools.dice.randrange(self._looks())  # not everybody at once
         person.sure_at = self._tools.clock()
-        self._keep_credential(person)
+        self._keep_credential(person, person.pbx.credential if person.pbx else None)
         if self._well.get(person.user.login) is None:
             self._well.note(person.user.login)  # the calls from now on are our business
         self._note_well(person)
@@ -210,6 +212,7 @@ class Turns:
         self._begin(person, errand, self._kept_alive)
 
     def _kept_alive(self, person: Person, result: Alive | Failed | None, *, late: bool) -> None:
+        self._keep_credential(person, person.pbx.credential if person.pbx else None)
         if isinstance(result, Alive):
             self._site.pbx.good()
         if late:
@@ -219,7 +222,6 @@ class Turns:
         elif not result.known:
             self.lost(person)
         else:
-            self._keep_credential(person)
             self.plan(person, person.session.alive(self._tools.clock()))
             self._note_well(person)
             self._settle_debt(person)
@@ -248,6 +250,7 @@ class Turns:
         self._begin(person, errand, self._resynced)
 
     def _resynced(self, person: Person, done: bool | None, *, late: bool) -> None:
+        self._keep_credential(person, person.pbx.credential if person.pbx else None)
         if late:
             return
         person.owes = not done
@@ -283,10 +286,11 @@ class Turns:
             age = self._tools.clock() - self._site.callback_good_at
             self._well.note(person.user.login, age)
 
-    def _keep_credential(self, person: Person) -> None:
-        if person.pbx is not None and person.pbx.credential != person.credential:
-            person.credential = person.pbx.credential
-            self._users.keep_credential(person.user.login, person.credential)
+    def _keep_credential(self, person: Person, new: Credential | None) -> None:
+        """Store a refresh token that was replaced by another, whatever became of the request."""
+        if new is not None and new != person.credential and new.kind == "oauth":
+            person.credential = new
+            self._users.keep_credential(person.user.login, new)
 
 
 def _nothing(_person: Person, _result: None, *, late: bool) -> None:

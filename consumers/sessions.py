@@ -231,7 +231,7 @@ class Sessions:
         refreshed = credential is not None and credential.kind == "oauth"
         if refreshed and person.session.stage == "active":
             return  # by another process, for itself; ours is good until the PBX says otherwise
-        person.credential = credential
+        person.credential, person.pbx = credential, None
         self._turns.plan(person, person.session.credential_changed())
 
     def _credential(self, login: str) -> Credential | None:

@@ -311,3 +311,15 @@ def test_the_callback_is_proven_with_a_path_of_a_user(
     [(callback, method, params)] = gateway.taken
     assert (method, params) == (CHECK, [])
     assert _proof(callback).user == "0011"
+
+
+def test_a_token_that_was_refreshed_on_the_way_to_a_failure_is_handed_back(
+    errands: Errands, pbx: FakePbx
+) -> None:
+    pbx.credential = Credential("oauth", SecretStr("fresh"))
+    pbx.fails["subscribe"] = OutcomeUnknown("cut")
+
+    failed = errands.log_in("0011", Credential("oauth", SecretStr("old")), None, local=False)
+
+    assert isinstance(failed, Failed)
+    assert failed.credential == Credential("oauth", SecretStr("fresh"))

@@ -5,7 +5,9 @@ import pytest
 
 from bus.connection import Connection
 from cli.mosquitto import free_port
+from starface.oauth import log_in
 from starface.simulator import DEFAULT_USERS, SimulatedUser, Simulator
+from starface.simulator.switches import Switches
 from starface.token import derive
 from starface.users import User
 from tests.conftest import wait_until
@@ -26,7 +28,7 @@ WITHIN = 15.0  # seconds
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    accounts = ["sessions", "sessions-2", *(person.login for person in DEFAULT_USERS)]
+    accounts = ["sessions", "sessions-2", "sessions-3", *(person.login for person in DEFAULT_USERS)]
     with open_stage(tmp_path_factory.mktemp("stage"), accounts) as opened:
         yield opened
 
@@ -179,4 +181,29 @@ def test_a_pbx_that_is_not_there_is_said_and_waited_for(tmp_path: Path, stage: S
         with Simulator([person], port=port) as pbx:
             wait_until(
                 lambda: listener.state("0099") == "active" and subscribed(pbx, "0099"), WITHIN
+            )
+
+
+def test_a_session_outlives_its_access_tokens_and_the_new_refresh_token_is_stored(
+    tmp_path: Path, stage: Stage
+) -> None:
+    listener, person = stage.listener, SimulatedUser("0098", "Geheim#2024", "98", "Dora Neu")
+    with Simulator([person], switches=Switches(jwt_seconds=1)) as pbx:
+        office = Office(
+            tmp_path / "office", [person], pbx.port, stage.gateway.port,
+            auth="oauth", oauth_client_secret=pbx.switches.client_secret,
+        )  # fmt: skip
+        first = log_in(office.settings, "0098", "Geheim#2024").credential
+        with office.users() as users:
+            users.keep_credential("0098", first)
+        with SessionsThread(office, stage.broker, "sessions-3"), office.users() as users:
+            wait_until(lambda: listener.state("0098") == "active" and subscribed(pbx, "0098"))
+            wait_until(lambda: users.credential("0098") != first)
+            stored = users.credential("0098")
+            wait_until(lambda: users.credential("0098") != stored)
+
+            pbx.restart()
+            wait_until(lambda: listener.state("0098") == "failing")
+            wait_until(
+                lambda: listener.state("0098") == "active" and subscribed(pbx, "0098"), WITHIN
             )
