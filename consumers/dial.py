@@ -233,8 +233,8 @@ def run(
         stop_on_signals(connection.stop)
         threads = Threads(connection.post)
         telling = Telling(book, connection, f"dial/{account}")
-        following = Following(book, telling, placing, threads)
         decide = functools.partial(understand, profile=profile, settings=dial, site_key=site_key)
+        following = Following(book, telling, placing, threads, lambda text: decide(text).key)
         consumer = DialConsumer(
             dial, decide, book, telling, following, placing.place, users, threads,
             topics=connection.topics, account=account,

@@ -74,6 +74,12 @@ class Book(Claims):
                 return found
         return None
 
+    def of_number(self, user: str, number: str) -> Entry | None:
+        """Return the user's request of unknown outcome for a number, told by its keyed hash."""
+        return self._entry(
+            "user = ? AND number = ? AND stage = 'unknown' AND NOT final", (user, number)
+        )
+
     def get(self, serial: int) -> Entry:
         """Return a request as it stands now."""
         entry = self._entry("serial = ?", (serial,))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeVar
 
-from bus.events import CallEvent, CallStateName, DialState
+from bus.events import CallData, CallEvent, CallStateName, DialState
 from consumers import dial_words
 from consumers.dial_book import Book
 from consumers.dial_claims import Entry
@@ -50,12 +50,14 @@ class Following:
         telling: Telling,
         states: States,
         errands: Errands,
+        key: Callable[[str], str],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._book = book
         self._telling = telling
         self._states = states
         self._errands = errands
+        self._key = key
         self._clock = clock
         self._early: dict[str, list[CallEvent]] = defaultdict(list)
 
@@ -90,16 +92,28 @@ class Following:
         """Take in a call event."""
         data = event.data
         entry = self._book.of_call(data.user, data.call_id, data.previous_call_id)
+        if entry is None and self._book.unanswered(data.user):
+            entry = self._of_number(data)
+            if entry is None:
+                self._put_by(event)
         if entry is None:
-            if self._book.unanswered(data.user):
-                early = self._early[data.user]
-                early.append(event)
-                del early[:-_EARLY]
             return
         if entry.call_id != data.call_id:
             self._book.follow(entry.serial, data.call_id)
             entry = entry._replace(call_id=data.call_id)
         self._reached(entry, data.state)
+
+    def _of_number(self, data: CallData) -> Entry | None:
+        """Recognise a call whose id the PBX chose and could not tell us."""
+        if data.state not in ("dialing", "ringback", "connected") or data.direction == "in":
+            return None
+        return self._book.of_number(data.user, self._key(data.called.e164 or data.called.number))
+
+    def _put_by(self, event: CallEvent) -> None:
+        """Keep an event until the PBX has told under which id it places the call."""
+        early = self._early[event.data.user]
+        early.append(event)
+        del early[:-_EARLY]
 
     def _reached(self, entry: Entry, state: CallStateName) -> None:
         found = next_stage(entry.stage, state)

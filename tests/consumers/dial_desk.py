@@ -131,9 +131,11 @@ class Desk:
     def start(self) -> None:
         self.book = Book(self.folder / "dial.db", self.account)
         telling = Telling(self.book, self.bus, f"dial/{self.account}", self.clock)
-        self.following = Following(self.book, telling, self.pbx, self.errands, self.clock)
         decide = functools.partial(
             understand, profile=PROFILE, settings=self.settings, site_key=SITE_KEY
+        )
+        self.following = Following(
+            self.book, telling, self.pbx, self.errands, lambda text: decide(text).key, self.clock
         )
         self.consumer = DialConsumer(
             self.settings, decide, self.book, telling, self.following, self.pbx.place, self.users,

@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from bus.events import CallData, CallEvent, CallStateName, now
+from bus.events import CallData, CallEvent, CallStateName, Party, now
 from consumers.dial_placing import Placed, Unclear
 from tests.consumers.dial_desk import Desk
 
@@ -100,6 +100,30 @@ def test_an_unknown_outcome_is_cleared_up_by_an_event(desk: Desk) -> None:
     desk.hear(request, "ringback", "ended")
 
     assert desk.told(request) == ["unknown", "accepted", "remote-ringing", "not-reached"]
+
+
+@pytest.mark.parametrize(
+    ("called", "told"),
+    [
+        ("0041441234567", ["unknown", "accepted", "own-phone-ringing", "not-reached"]),
+        ("0041441234568", ["unknown"]),
+        ("", ["unknown"]),
+    ],
+)
+def test_a_call_whose_id_was_lost_is_recognised_by_its_number(
+    desk: Desk, called: str, told: list[str]
+) -> None:
+    desk.pbx.outcome = lambda _: Unclear()
+    request = desk.dial("044 123 45 67")
+
+    for state in ("dialing", "ringback", "ended"):
+        data = CallData(
+            user="0011", call_id="pbx-1", state=state, called=Party(number=called),
+            received_at=now(),
+        )  # fmt: skip
+        desk.following.handle(CallEvent(type=f"starface.call.{state}.v1", data=data))
+
+    assert [state for state in desk.told(request) if state != "remote-ringing"] == told
 
 
 def test_an_unknown_outcome_does_not_hinder_the_next_call(desk: Desk) -> None:
