@@ -1,0 +1,106 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bus.events import TraceStep
+from consumers.caller_sentences import SENTENCES, sentence
+from consumers.trace import Chapter, Subject, Traces, erase, find, path_of
+
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def _chapter(call: str = "c-1", user: str = "0011", at: float = 0.0, **more: str) -> Chapter:
+    step = TraceStep(step="received", code="ringing", at=AT, de="Es klingelt.", en="It rings.")
+    subject = Subject(user, call, number="044", e164="+41441234567", name="Ada", **more)
+    return Chapter(subject, (step,), AT.timestamp() + at)
+
+
+def test_a_story_grows_with_its_call(tmp_path: Path) -> None:
+    traces = Traces(path_of(tmp_path, "caller"))
+    traces.add([_chapter()])
+    traces.add([Chapter(Subject("0011", "c-1"), (), AT.timestamp() + 5, "card", "no-dossier")])
+    traces.add([_chapter(at=9)])
+
+    [story] = find(tmp_path)
+    assert len(story.steps) == 2
+    assert (story.e164, story.name) == ("+41441234567", "Ada")
+    assert (story.opens, story.reason) == ("card", "no-dossier")
+    assert (story.changed - story.started).total_seconds() == 9
+    traces.close()
+
+
+def test_the_last_call_of_all_processes_is_found(tmp_path: Path) -> None:
+    for account, call, at in (("caller", "c-1", 0), ("caller-2", "c-2", 5)):
+        traces = Traces(path_of(tmp_path, account))
+        traces.add([_chapter(call, at=at)])
+        traces.close()
+
+    assert [story.call_id for story in find(tmp_path)] == ["c-2"]
+    assert [story.call_id for story in find(tmp_path, last=9)] == ["c-2", "c-1"]
+
+
+def test_a_story_is_found_by_user_and_by_any_id_of_its_call(tmp_path: Path) -> None:
+    traces = Traces(path_of(tmp_path, "caller"))
+    traces.add([_chapter(user="0011"), _chapter(user="0012"), _chapter(also="c-9")])
+    traces.close()
+
+    assert [story.user for story in find(tmp_path, user="0012", last=9)] == ["0012"]
+    assert [story.call_id for story in find(tmp_path, call_id="c-9", last=9)] == ["c-1"]
+    assert len(find(tmp_path, call_id="c-1", last=9)) == 2
+    assert find(tmp_path, call_id="c") == []
+    assert find(tmp_path, call_id='%"') == []
+
+
+def test_old_stories_are_dropped(tmp_path: Path) -> None:
+    traces = Traces(path_of(tmp_path, "caller"))
+    traces.add([_chapter("old"), _chapter("new", at=100)])
+    traces.forget_before(AT.timestamp() + 50)
+    traces.close()
+
+    assert [story.call_id for story in find(tmp_path, last=9)] == ["new"]
+
+
+def test_an_endless_call_has_no_endless_story(tmp_path: Path) -> None:
+    traces = Traces(path_of(tmp_path, "caller"))
+    traces.add([_chapter() for _ in range(500)])
+    traces.close()
+
+    assert len(find(tmp_path)[0].steps) == 200
+
+
+def test_an_erased_number_is_nowhere_any_more(tmp_path: Path) -> None:
+    traces = Traces(path_of(tmp_path, "caller"))
+    traces.add([_chapter()])
+    assert erase(tmp_path, "+41441234567") == 1
+    traces.close()
+
+    assert find(tmp_path) == []
+    assert not any(b"41441234567" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_only_the_owner_can_read_a_story(tmp_path: Path) -> None:
+    Traces(path_of(tmp_path, "caller")).close()
+
+    assert path_of(tmp_path, "caller").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("code", sorted(SENTENCES))
+def test_every_code_has_a_sentence_in_both_languages(code: str) -> None:
+    told = sentence(code, {"number": "044", "user": "Anna", "contact": "{id}", "detail": ""})
+
+    assert told.de
+    assert told.en
+    assert told.de != told.en or code == "executor.done"
+    assert told.de.endswith(".")
+    assert told.en.endswith(".")
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "a\u202eb", "x" * 4000, "{user.__class__}", "a\nb"])
+def test_a_name_is_only_text_in_a_sentence(name: str) -> None:
+    told = sentence("matched.exact", {"contact": name}).en
+
+    assert "\x1b" not in told
+    assert "\u202e" not in told
+    assert "\n" not in told
+    assert len(told) < 200
