@@ -29,7 +29,7 @@ from starface.users import User, Users
 FIRST_PORT = "DEMO_PORTS"
 _ADVICE = f"Choose others: make demo {FIRST_PORT}=28080 takes eight ports from 28080 on"
 _SHOWN = ("0011", "0012")
-_PATIENCE = 6.0  # seconds a process may take to end
+_PATIENCE = 12.0  # seconds a process may take to end, supervisor with all of its own
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ stdout_logfile = /dev/stdout
 stdout_logfile_maxbytes = 0
 redirect_stderr = true
 """
+# One group, because supervisor ends the programs of a group together, groups one by one.
+_GROUP = """
+[group:starface2mqtt]
+programs = {programs}
+"""
 
 
 def supervisor_configuration(settings: Settings, programs: Sequence[str]) -> str:
@@ -45,6 +50,7 @@ def supervisor_configuration(settings: Settings, programs: Sequence[str]) -> str
         words = [sys.executable, "-m", "cli", "--config", str(settings.file), *_words(name)]
         command = " ".join(f'"{word}"' if " " in word else word for word in words)
         parts.append(_PROGRAM.format(name=name, command=command.replace("%", "%%")))
+    parts.append(_GROUP.format(programs=",".join(programs)))
     return "".join(parts)
 
 

@@ -16,3 +16,10 @@ def test_each_process_is_started_again_when_it_dies(tmp_path: Path) -> None:
         assert program["autorestart"] == "true"
         assert name in program["command"].split()
         assert '%%b/starface2mqtt.toml"' in program["command"]
+
+
+def test_all_processes_are_ended_together() -> None:
+    told = configparser.RawConfigParser()
+    told.read_string(supervisor_configuration(Settings(), ("gateway", "dial")))
+
+    assert told["group:starface2mqtt"]["programs"] == "gateway,dial"
