@@ -12,6 +12,9 @@ from bus.inbox import why
 
 log = logging.getLogger(__name__)
 
+_TYPE = "starface.dial.request.v1"
+_FAULTS = {"time": "no_time", "number": "not_a_number"}
+
 
 class Request(NamedTuple):
     """A dial request as it came."""
@@ -26,12 +29,15 @@ class Request(NamedTuple):
 
 
 def read_request(payload: bytes) -> Request | None:
-    """Return the request; None when it does not even say its id."""
+    """Return the request; None for another type, and when it does not even say its id."""
     try:
         told = DialRequest.model_validate_json(payload)
     except ValidationError as error:
         log.warning("faulty dial request reason=%s", why(error))
         return _faulty(payload, error)
+    if told.type != _TYPE:
+        log.warning("ignored a message of another type")
+        return None
     return Request(
         request_id=told.data.request_id,
         message=told.id,
@@ -51,5 +57,6 @@ def _faulty(payload: bytes, error: ValidationError) -> Request | None:
         request_id = UUID(json.loads(payload)["data"]["request_id"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    only_time = all(fault["loc"][:1] == ("time",) for fault in error.errors(include_input=False))
-    return Request(request_id, fault="no_time" if only_time else "not_a_number")
+    faults = {str(fault["loc"][-1]) for fault in error.errors(include_input=False)}
+    fault = _FAULTS.get(faults.pop(), "unreadable") if len(faults) == 1 else "unreadable"
+    return Request(request_id, fault=fault)

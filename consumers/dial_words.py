@@ -96,6 +96,13 @@ _REASONS: dict[str, tuple[Code, str, str]] = {
         "Das ist keine Telefonnummer. Bitte genau eine Nummer mit Vorwahl angeben.",
         "This is no telephone number. Please give exactly one number with its area code.",
     ),
+    "unreadable": (
+        "not_a_number",
+        "Der Wählwunsch ist nicht lesbar. Das sendende Programm muss ihn so schreiben, wie es im "
+        "Vertrag steht (docs/contract.md).",
+        "The dial request cannot be read. The sending program must write it as the contract says "
+        "(docs/contract.md).",
+    ),
     "own_number": (
         "not_allowed",
         "Das ist die eigene Nummer. Bitte eine andere wählen.",

@@ -34,4 +34,4 @@ class PanelSettings(Section):
     def names(self) -> frozenset[str]:
         """The names under which a browser may ask, against rebinding of foreign names."""
         told = (self.address[0], "localhost", "127.0.0.1", "::1", *self.hosts)
-        return frozenset(name.lower().strip("[]") for name in told)
+        return frozenset(name.lower().strip("[]") for name in told) - {"0.0.0.0", "::"}

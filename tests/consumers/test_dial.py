@@ -78,9 +78,7 @@ def test_a_clock_may_be_a_little_wrong(desk: Desk, age: float) -> None:
 def test_a_request_with_a_number_that_is_no_text_is_answered(desk: Desk) -> None:
     payload = {"time": "2026-11-23T10:00:00Z", "data": {"request_id": str(SAME), "number": 1}}
 
-    desk.consumer.take(
-        Arrived(desk.bus.topics.dial("0011"), json.dumps({"type": "x", **payload}).encode())
-    )
+    desk.consumer.take(Arrived(desk.bus.topics.dial("0011"), json.dumps(payload).encode()))
 
     assert desk.last().data.code == "not_a_number"
     assert desk.pbx.asked == []

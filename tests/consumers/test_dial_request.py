@@ -50,6 +50,24 @@ def test_a_number_that_is_no_text_is_refused_by_its_id(number: object) -> None:
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"specversion": "2.0"},
+        {"time": "yesterday", "data": {"number": 1, "request_id": REQUEST_ID}},
+        {"data": PLAIN["data"] | {"phone": 1}},
+    ],
+)
+def test_whatever_else_is_wrong_is_refused_by_its_id(changes: dict[str, Any]) -> None:
+    request = _read(**changes)
+
+    assert (request.request_id, request.fault) == (UUID(REQUEST_ID), "unreadable")
+
+
+def test_a_message_of_another_type_is_no_request() -> None:
+    assert _read(type="starface.dial.request.v2") is None
+
+
+@pytest.mark.parametrize(
     "data", [None, [], {}, {"request_id": "x"}, {"request_id": 1}, {"number": "044"}]
 )
 def test_without_an_id_there_is_nobody_to_answer(data: object) -> None:

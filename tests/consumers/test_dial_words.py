@@ -8,7 +8,8 @@ from consumers.dial_words import Answer
 STAGES = ["accepted", "own-phone-ringing", "remote-ringing", "connected", "not-reached",
           "own-phone-not-lifted", "ended"]  # fmt: skip
 REASONS = [
-    "not_a_number", "own_number", "unknown_user", "expired", "future", "no_time", "duplicate-id",
+    "not_a_number", "unreadable", "own_number", "unknown_user", "expired", "future", "no_time",
+    "duplicate-id",
     "double-click", "busy", "minute", "hour", "site", "foreign", "off", "no_credential",
     "not_connected", "login", "no_right", "no_phone", "other_phone", "pbx", "api", "unreachable",
 ]  # fmt: skip

@@ -25,4 +25,5 @@ def test_what_is_no_address_is_refused(listen: str) -> None:
 def test_only_told_names_and_the_computers_own_are_answered() -> None:
     names = PanelSettings(listen="192.0.2.7:8090", hosts=("Phone.Test",)).names
 
+    assert "0.0.0.0" not in PanelSettings(listen="0.0.0.0:8090").names  # any page could say it
     assert names == {"192.0.2.7", "localhost", "127.0.0.1", "::1", "phone.test"}
