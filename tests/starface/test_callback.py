@@ -41,9 +41,10 @@ def test_any_token_fits_a_session_opened_without_one() -> None:
 def test_a_changed_path_is_refused(place: int) -> None:
     parts = list(_parts(callback_path("0011", KEY, TOKEN)))
     parts[place] = ("A" if parts[place][0] != "A" else "B") + parts[place][1:]
+    who, session, mac = parts
 
     with pytest.raises(PathRefused):
-        read_path(*parts, KEY)
+        read_path(who, session, mac, KEY)
 
 
 def test_the_path_of_another_user_is_refused() -> None:
