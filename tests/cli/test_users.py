@@ -1,0 +1,115 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bus.settings import read_accounts
+from cli.__main__ import app
+from cli.settings import Settings
+from cli.site_files import make_site, seal
+from starface.callback import read_path
+from starface.failures import LoginRefused
+from starface.simulator import DEFAULT_USERS, Simulator
+from starface.users import Users
+
+ANNA = DEFAULT_USERS[0]
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[Simulator]:
+    with Simulator() as pbx:
+        yield pbx
+
+
+@pytest.fixture
+def site(tmp_path: Path, pbx: Simulator) -> Settings:
+    told = {"host": "127.0.0.1", "port": pbx.port, "scheme": "http"}
+    return make_site(tmp_path / "site", {"starface": told})
+
+
+def _run(site: Settings, *words: str, password: str = ANNA.password) -> Result:
+    return CliRunner().invoke(
+        app, ["--config", str(site.file), *words], env={"STARFACE_PASSWORD": password}
+    )
+
+
+def _add(site: Settings, *more: str, password: str = ANNA.password) -> Result:
+    return _run(site, "user", "add", ANNA.login, *more, password=password)
+
+
+def test_an_added_user_can_log_in_and_has_a_broker_account(site: Settings) -> None:
+    added = _add(site, "--name", ANNA.name)
+
+    assert added.exit_code == 0, added.output
+    with Users(site.database, seal(site)) as users:
+        assert users.get(ANNA.login).name == ANNA.name
+        credential = users.credential(ANNA.login)
+    assert credential is not None
+    assert ANNA.login in read_accounts(site.broker.accounts_file)
+    assert ANNA.password not in added.output
+
+
+def test_a_wrong_password_adds_nobody(site: Settings) -> None:
+    added = _add(site, password="wrong")
+
+    assert isinstance(added.exception, LoginRefused)
+    with Users(site.database) as users:
+        assert users.all() == []
+    assert ANNA.login not in read_accounts(site.broker.accounts_file)
+
+
+def test_an_extension_that_differs_is_refused(site: Settings) -> None:
+    added = _add(site, "--extension", "11")
+
+    assert "must be exactly the same" in str(added.exception)
+
+
+def test_a_pbx_that_does_not_answer_is_named_and_the_user_added_unchecked(site: Settings) -> None:
+    text = site.file.read_text()
+    site.file.write_text(text.replace(f"port = {site.starface.port}", "port = 1"))
+
+    added = _add(site)
+
+    assert added.exit_code == 0, added.output
+    assert "Not checked. 127.0.0.1:1" in added.output
+
+
+def test_what_a_user_chose_is_changed_and_listed(site: Settings) -> None:
+    _add(site)
+
+    changed = _run(site, "user", "set", ANNA.login, "--action", "business-card",
+                   "--trigger", "ringing", "--trigger", "outgoing", "--no-autostart")  # fmt: skip
+
+    assert changed.exit_code == 0, changed.output
+    with Users(site.database) as users:
+        assert users.get(ANNA.login).triggers == ("ringing", "outgoing")
+    assert "off\t0011\tbusiness-card" in _run(site, "user", "list").output
+
+
+def test_a_trigger_there_is_none_of_is_refused(site: Settings) -> None:
+    _add(site)
+
+    assert _run(site, "user", "set", ANNA.login, "--trigger", "sneezing").exit_code != 0
+
+
+def test_a_removed_user_is_gone_with_the_broker_account(site: Settings) -> None:
+    _add(site)
+
+    assert _run(site, "user", "remove", ANNA.login).exit_code == 0
+    assert _run(site, "user", "list").output == ""
+    assert ANNA.login not in read_accounts(site.broker.accounts_file)
+
+
+def test_a_user_who_is_not_there_is_named_with_the_remedy(site: Settings) -> None:
+    assert "user add 0099" in str(_run(site, "user", "remove", "0099").exception)
+
+
+def test_the_link_for_the_desktop_app_proves_whose_it_is(site: Settings) -> None:
+    _add(site)
+
+    link = _run(site, "user", "link", ANNA.login).output
+
+    assert link.startswith("http://127.0.0.1:8080/starface/")
+    who, session, mac = link.split("/starface/")[1].split("/call?")[0].split("/")
+    assert read_path(who, session, mac, site.site_key()).user == ANNA.login
