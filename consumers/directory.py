@@ -19,11 +19,12 @@ from typing import TypeVar
 from sqlite_utils import Database
 
 from consumers import directory_schema
-from consumers.changes import Applied, Changes
+from consumers.changes import KINDS, Applied, Changes
 from consumers.contacts import Choice, Contact, ContactNumber, Dossier, Match, Source, Use
+from consumers.directory_differences import Differences, ImportRefused
 from consumers.directory_reading import Shelves, same_keys
 from consumers.directory_schema import DirectoryRefused, trying, writing
-from consumers.directory_staging import ImportRefused, Staging
+from consumers.directory_staging import Staging
 from consumers.matching import climb, leads_to
 
 __all__ = ["Directory", "DirectoryRefused", "DirectoryUnavailable", "ImportRefused"]
@@ -220,15 +221,31 @@ class Directory:
 def _apply(database: Database, changes: Changes, *, dry_run: bool, force: bool) -> Applied:
     staging = Staging(database)
     staging.take(changes.records)
+    differences = Differences(database, changes)
+    seen = _state(database, changes.source)
+    differences.find(seen[0])
     with trying(database) if dry_run else writing(database):
+        now = _state(database, changes.source)
         source_id = _source_id(database, changes.source, changes.priority)
-        applied = staging.apply(changes, source_id, force=force or dry_run)
+        if now != seen:  # somebody else changed this source meanwhile
+            differences.find(source_id)
+        if not (force or dry_run):
+            differences.refuse_if_unsafe()
+        differences.apply(source_id)
         database.execute(
             "UPDATE sources SET imported_at = ? WHERE id = ?",
             [_moment(datetime.now(UTC)), source_id],
         )
         _end_choices(database, source_id)
-    return applied
+    contacts, dossiers, matters = (differences.tally(kind) for kind in KINDS)
+    return Applied(contacts, dossiers, matters, staging.conflicts)
+
+
+def _state(database: Database, source: str) -> tuple[int, str | None]:
+    """Tell which source it is and when it was last changed; -1 where there is none yet."""
+    query = "SELECT id, imported_at FROM sources WHERE name = ?"
+    row = database.execute(query, [source]).fetchone()
+    return (int(row[0]), row[1]) if row else (-1, None)
 
 
 def _end_choices(database: Database, source_id: int) -> None:

@@ -389,6 +389,25 @@ def test_nobody_waits_for_a_slow_source(office):
     assert {one.name for one in office.sources()} == {"crm", "other"}
 
 
+def test_an_import_sees_what_another_has_changed_while_it_waited(path, office):
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("UPDATE contacts SET key = 'beat', name = 'Beat'")
+    other.execute("UPDATE sources SET imported_at = 'now'")
+    waiting = threading.Thread(
+        target=put, args=(office, contact("anna", ANNA)), kwargs={"force": True}
+    )
+    waiting.start()
+    waiting.join(timeout=0.5)
+    assert waiting.is_alive()
+
+    other.execute("COMMIT")
+    other.close()
+    waiting.join()
+
+    assert [(one.key, one.name) for one in office.contacts()] == [("anna", "Anna")]
+
+
 # employers
 
 
