@@ -19,7 +19,7 @@ def announce(connection: Connection) -> None:
             version=version("starface2mqtt"),
             base=topics.base,
             schemas={name: f"docs/schemas/{name}.json" for name in MESSAGES},
-            documentation="docs/asyncapi.yaml",
+            documentation="docs/asyncapi.json",
         ),
     )
     try:

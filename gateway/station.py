@@ -27,7 +27,7 @@ from gateway.tally import Tally
 log = logging.getLogger(__name__)
 
 LOCK = "events.lock"
-_AGAIN = 30.0  # seconds until another process may have left our account at the broker
+_AGAIN = 5.0  # seconds until another process may have left our account at the broker
 _PRUNE = 60.0  # seconds between two looks for what is too old
 _LAST_WORDS = 1.5  # seconds for what is still in the log when we are told to stop
 _SHORTEST_KEEP = 600.0  # seconds of events kept even when the log grows too large

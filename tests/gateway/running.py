@@ -34,6 +34,8 @@ run(GatewaySettings.model_validate_json(sys.argv[1]),
 class GatewayProcess:
     """Can be ended in order, killed, and started again on the same folder and port."""
 
+    COMMAND: tuple[str, ...] = (sys.executable, "-c")
+
     def __init__(self, folder: Path, broker: BrokerSettings, port: int, **settings: object) -> None:
         self.folder = folder
         self.port = port
@@ -72,7 +74,7 @@ class GatewayProcess:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *self._arguments], cwd=ROOT, stderr=log, stdout=log
+                [*self.COMMAND, PROGRAM, *self._arguments], cwd=ROOT, stderr=log, stdout=log
             )
         wait_until(self.answers)
 

@@ -1,0 +1,166 @@
+"""Who told what, and what was done about it: the accounting of the fault tests.
+
+A PBX notes each call with the gateway's answer, a consumer in a process of its own notes each
+event it carried out. Acknowledged must be carried out, once; what was never told must not.
+"""
+
+import contextlib
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from bus.settings import BrokerSettings
+from tests.conftest import ROOT, USERS, wait_until
+from tests.gateway.running import call_state, notify, path_of
+
+CONSUMER = """
+import sqlite3, sys
+from pathlib import Path
+from bus.connection import Connection, SessionTaken
+from bus.delivery import CallEvents, Progress
+from bus.events import CallEvent
+from bus.process import configure_logging, stop_on_signals
+from bus.settings import BrokerSettings
+configure_logging("INFO")
+folder, mode = Path(sys.argv[2]), sys.argv[3]
+db = sqlite3.connect(folder / "executed.db", isolation_level=None, timeout=5)
+db.execute("PRAGMA journal_mode = WAL")
+db.execute("CREATE TABLE IF NOT EXISTS executed (event TEXT PRIMARY KEY, call TEXT, user TEXT)")
+def carry_out(event):
+    row = (event.id, event.data.call_id, event.data.user)
+    db.execute("INSERT OR IGNORE INTO executed VALUES (?, ?, ?)", row)
+def follow(connection):
+    stop_on_signals(connection.stop)
+    if mode == "numbered":
+        CallEvents(connection, Progress(folder / "progress.db"), carry_out).follow_all()
+    else:  # the negative control: believes the broker, asks for nothing
+        topic = connection.topics.calls("+")
+        connection.consume(topic, CallEvent, lambda event, _: carry_out(event))
+    connection.run()
+while True:  # as a supervisor would start it again
+    with Connection(BrokerSettings.model_validate_json(sys.argv[1]), "journal") as connection:
+        try:
+            follow(connection)
+        except SessionTaken:  # so many restarts of the broker look like it
+            continue
+    break
+"""
+
+
+class Consumer:
+    """A process that carries out every call event it hears of."""
+
+    def __init__(self, folder: Path, broker: BrokerSettings, mode: str = "numbered") -> None:
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        self._arguments = [broker.model_dump_json(), str(folder), mode]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self._folder / "consumer.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", CONSUMER, *self._arguments], cwd=ROOT, stderr=log
+            )
+
+    def stop(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        if self._process is not None:
+            self.kill()
+
+    def is_connected(self) -> bool:
+        log = self._folder / "consumer.log"
+        return "connected to the broker" in log.read_text()
+
+    def executed(self) -> list[str]:
+        """Return the calls of all events carried out, in their order."""
+        path = self._folder / "executed.db"
+        if not path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(path, timeout=5)) as db:
+            try:
+                return [call for (call,) in db.execute("SELECT call FROM executed ORDER BY rowid")]
+            except sqlite3.OperationalError:
+                return []
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        code = self._process.wait(5)
+        self._process = None
+        return code
+
+
+class Pbx:
+    """Tells calls from several lines at once, each once, and notes the answers."""
+
+    def __init__(self, ports: list[int], seed: int, per_second: float = 60, lines: int = 4) -> None:
+        self.acknowledged: list[str] = []
+        self.refused: list[str] = []
+        self.unknown: list[str] = []
+        self.took: list[float] = []
+        self._ports = ports
+        self._pause = lines / per_second
+        self._stopping = threading.Event()
+        self._lines = [
+            threading.Thread(target=self._tell, args=(line, random.Random(seed * 100 + line)))
+            for line in range(lines)
+        ]
+
+    def __enter__(self) -> "Pbx":
+        for line in self._lines:
+            line.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for line in self._lines:
+            line.join()
+
+    def _tell(self, line: int, chance: random.Random) -> None:
+        # One user for each line: a PBX tells one user's calls one after the other.
+        user = USERS[line % len(USERS)]
+        path, number = path_of(user), 0
+        while not self._stopping.is_set():
+            number += 1
+            call = f"{line}-{number:06}"
+            # A connected call is kept for a day, so that a broker's absence does not outdate it.
+            before = time.monotonic()
+            try:
+                status = notify(chance.choice(self._ports), path, call_state(call, "CONNECTED"))
+            except OSError:
+                self.unknown.append(call)
+            else:
+                (self.acknowledged if status == 200 else self.refused).append(call)
+                self.took.append(time.monotonic() - before)
+            self._stopping.wait(self._pause * chance.uniform(0.5, 1.5))
+
+
+def settle(pbx: Pbx, consumer: Consumer, timeout: float = 20) -> None:
+    """Wait until all that was acknowledged is carried out, and check the accounts."""
+    wanted = set(pbx.acknowledged)
+    assert wanted, "nothing was acknowledged, so nothing is proven"
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: wanted <= set(consumer.executed()), timeout)
+    executed = consumer.executed()
+    lost = wanted - set(executed)
+    assert not lost, f"{len(lost)} of {len(wanted)} lost, such as {sorted(lost)[:5]}"
+    assert len(executed) == len(set(executed)), "carried out twice"
+    assert set(executed) <= wanted | set(pbx.unknown), "carried out what was refused"
+
+
+def in_order(executed: list[str]) -> bool:
+    """Tell whether the calls of each line came in the order in which they were told."""
+    lines: dict[str, list[str]] = {}
+    for call in executed:
+        lines.setdefault(call.partition("-")[0], []).append(call)
+    return all(calls == sorted(calls) for calls in lines.values())
