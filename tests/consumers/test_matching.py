@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.changes import KINDS, Changes, ContactRecord
@@ -185,6 +185,7 @@ def test_a_changed_priority_counts_at_the_next_call(directory):
     assert directory.find(ANNA, user="u").contact.name == "Beat"
 
 
+@settings(max_examples=8, deadline=None)
 @given(order=st.permutations(["a", "b", "c", "d"]))
 def test_the_answer_does_not_depend_on_the_order_of_the_import(tmp_path_factory, order):
     with Directory(tmp_path_factory.mktemp("order") / "d.db") as directory:
@@ -273,6 +274,7 @@ def test_an_extension_is_not_endless(directory):
     assert directory.find("+4930901821234567", user="u").quality == "none"
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=True))
 def test_a_stem_is_shorter_than_its_number_and_longer_than_a_country(e164):
     stems = possible_stems(e164)

@@ -1,7 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.contacts import Contact, Dossier, Match, Matter, Use
@@ -283,6 +283,7 @@ uses = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(kept=dossiers, uses=uses, order=st.randoms())
 def test_the_order_in_which_things_are_told_changes_nothing(kept, uses, order):
     first = choose("matter-or-dossier", FOUND, kept, uses, TODAY)
@@ -297,6 +298,7 @@ def test_the_order_in_which_things_are_told_changes_nothing(kept, uses, order):
     assert keys(again) == keys(first)
 
 
+@settings(deadline=None)
 @given(kept=dossiers, uses=uses)
 def test_what_opens_is_open_and_active(kept, uses):
     opening = choose("matter-or-dossier", FOUND, kept, uses, TODAY)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.numbers import NumberProfile, read_number
@@ -105,6 +105,7 @@ def test_an_internal_number_is_kept_without_a_stem():
     assert (number.raw, number.e164, number.stem) == ("23", "", "")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_reader(text):
     for number in read_field(text, SWISS).numbers:
@@ -116,6 +117,7 @@ numbers = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(numbers, min_size=1, max_size=4), st.sampled_from([" / ", ", ", "; ", "\n", " oder "])
 )

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.numbers import NumberProfile
@@ -185,6 +185,7 @@ lines = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(lines)
 def test_no_lines_break_the_reader(lines):
     for contact in contacts_of(lines, NumberProfile(country="CH"), Report()):
