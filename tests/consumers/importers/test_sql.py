@@ -65,6 +65,13 @@ def test_the_rows_of_a_query_are_records(read):
     assert (use.user, use.on.isoformat(), use.at) == ("anna", "2026-11-02", None)
 
 
+def test_a_query_is_asked_as_it_is_written(read):
+    mapping = Mapping.model_validate({"contact": {"name": "name"}})
+    [contact] = read("SELECT 'a:b %s ' || '100%' AS name", mapping)
+
+    assert contact.name == "a:b %s 100%"
+
+
 def test_nothing_is_ever_written_to_the_database(read, database):
     with pytest.raises(SourceUnreadable):
         read("DELETE FROM person")
