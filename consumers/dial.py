@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,7 +55,7 @@ class DialConsumer:
         telling: Telling,
         following: Following,
         place: Callable[[Wish], Outcome],
-        users: Callable[[], AbstractContextManager[Users]],
+        users: Users,
         errands: Errands,
         *,
         topics: Topics,
@@ -99,8 +99,7 @@ class DialConsumer:
 
     def _consider(self, login: str, request: Request, arrived: Arrived) -> None:
         understood = self._decide(request.number)
-        with self._users() as users:
-            user = users.find(login)
+        user = self._users.find(login)
         asked = self._asked(login, request, understood, arrived)
         wanted = self._wanted(request, user, understood)
         with self._book.transaction():
@@ -223,10 +222,10 @@ def run(
 ) -> None:
     """Place calls until told to stop."""
     private_folder(data_folder)
-    users = functools.partial(Users, database, seal)
-    placing = Placing(users, Telephones(starface))
+    placing = Placing(functools.partial(Users, database, seal), Telephones(starface))
     connection = Connection(broker, account, birth=Birth(account))
     with (
+        Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close
         closing(Book(data_folder / "dial.db", account)) as book,
         closing(Progress(data_folder / f"{account}-events.db")) as progress,
     ):

@@ -126,6 +126,7 @@ class Desk:
         with self.users() as users:
             for login, extension in (("0011", "11"), ("0012", "12")):
                 users.add(User(login=login, extension=extension))
+        self.known = self.users()
         self.start()
 
     def start(self) -> None:
@@ -138,7 +139,7 @@ class Desk:
             self.book, telling, self.pbx, self.errands, lambda text: decide(text).key, self.clock
         )
         self.consumer = DialConsumer(
-            self.settings, decide, self.book, telling, self.following, self.pbx.place, self.users,
+            self.settings, decide, self.book, telling, self.following, self.pbx.place, self.known,
             self.errands, topics=self.bus.topics, account=self.account, clock=self.clock,
         )  # fmt: skip
 
