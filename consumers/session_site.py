@@ -47,6 +47,7 @@ class Tools:
 
     timetable: Timetable
     workers: Workers
+    probes: Workers  # never behind the users' errands
     errands: Errands
     dice: random.Random
     clock: Callable[[], float]
@@ -80,7 +81,7 @@ class Site:
 
     def probe_pbx(self) -> None:
         """Ask the PBX for a sign of life."""
-        self._tools.workers.do(lambda: (self._tools.errands.probe(),), self._probed)
+        self._tools.probes.do(lambda: (self._tools.errands.probe(),), self._probed)
 
     def _probed(self, found: tuple[str | None] | None) -> None:
         changed = self.pbx.probed(found[0] if found else "pbx-unreadable")
@@ -105,7 +106,7 @@ class Site:
         if user is None:
             self._tools.timetable.set(CALLBACK, clock() + _NOBODY)
             return
-        self._tools.workers.do(
+        self._tools.probes.do(
             lambda: self._tools.errands.prove(user), partial(self._checked, clock())
         )
 

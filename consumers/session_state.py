@@ -20,8 +20,8 @@ _SLOW_PAUSE, _LONGEST_SLOW_PAUSE = 60.0, 300.0  # seconds
 _UNCLEAR_PAUSE = 5.0  # seconds
 _CONFIRM = 5.0  # seconds until a token that used to work is tried once more
 _AT_ONCE = 0.3  # seconds; a little jitter where many lose their session in one moment
-_SHORT_LIVES = 3  # sessions in a row that the PBX ended early: somebody else does it
-_FIGHT_PAUSE, _LONGEST_FIGHT = 15.0, 60.0  # seconds
+_SHORT_LIVES = 4  # sessions in a row that the PBX ended early: somebody else does it
+_SHORT = 1.5  # keepAlive intervals
 _DEAF_AGAIN = 600.0  # seconds within which a second half-open session means it stays so
 _DEAF_PAUSE = 60.0  # seconds
 
@@ -113,9 +113,13 @@ class UserSession:
     def alive(self, now: float) -> Step:
         """Note that the PBX knows us."""
         self.stage, self.code, self._fails = "active", None, 0
-        if now - self._logged_in_at > 3 * self._keep_alive:
+        if now - self._logged_in_at > _SHORT * self._keep_alive:
             self._short_lives = 0
         return self._beat(0.8)
+
+    def check(self, spread: float) -> Step | None:
+        """Ask the PBX at once: another user's session was lost."""
+        return Step("keep-alive", self._dice.uniform(0, spread)) if self.stage == "active" else None
 
     def look_again(self, seconds: float) -> Step:
         """Look sooner: of some call we have not heard, but it may be on its way."""
@@ -123,13 +127,11 @@ class UserSession:
 
     def lost(self, now: float) -> Step:
         """Note that the PBX does not know us any more, or said that it will tell no more."""
-        if now - self._logged_in_at > 3 * self._keep_alive:
-            self._short_lives = 0
-        self._short_lives += 1
+        lived = now - self._logged_in_at
+        self._short_lives = self._short_lives + 1 if lived < _SHORT * self._keep_alive else 1
         if self._short_lives >= _SHORT_LIVES:
             self.stage, self.code = "waiting", "another-program"
-            wait = _FIGHT_PAUSE * 2.0 ** (self._short_lives - _SHORT_LIVES)
-            return Step("login", self._within(min(wait, _LONGEST_FIGHT)))
+            return Step("login", self._within(_LONGEST_PAUSE))
         self.code = "session-lost"
         return self._log_in(self._dice.uniform(0, _AT_ONCE))
 

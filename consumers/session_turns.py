@@ -7,17 +7,17 @@ errand under way; the result of one that was begun before a newer plan decides n
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from consumers.session_calls import HeardCalls
 from consumers.session_errands import Alive, Failed, Opened, Pbx
 from consumers.session_icons import Icons
 from consumers.session_memory import WellSince
+from consumers.session_person import Person
 from consumers.session_schedule import Pace
 from consumers.session_site import Site, Tools
-from consumers.session_state import UNKNOWN, Errand, Step, UserSession
+from consumers.session_state import UNKNOWN, Step
+from consumers.session_vigil import Vigil
 from starface.client import Callback
 from starface.seal import SealBroken
 from starface.settings import StarfaceSettings
@@ -30,25 +30,6 @@ _LOGINS = 8  # at a time, so that keepAlives are never behind them
 _LOOKS = 500  # users; above, not every keepAlive also asks for the running calls
 _RESYNC_AGAIN = 2.0  # seconds
 _BUSY = 0.05  # seconds
-
-
-@dataclass
-class Person:
-    """A user and everything that is held for him."""
-
-    user: User
-    session: UserSession
-    heard: HeardCalls
-    credential: Credential | None = None
-    pbx: Pbx | None = None
-    callback: Callback | None = None
-    errand: Errand | None = None
-    plan: int = 0  # counts plans
-    busy: bool = False
-    admitted: bool = False  # has had its turn to log in
-    beats: int = 0
-    owes: bool = True  # something may have been missed and not been handed in yet
-    sure_at: float = 0.0  # of the clock; when we last knew that the PBX tells us of calls
 
 
 class Turns:
@@ -76,6 +57,7 @@ class Turns:
         self._people = people
         self._patience = patience
         self._hearing = hearing
+        self._vigil = Vigil(tools, people, self.plan, self.pace)
         self._logging_in = 0
         self._queue: deque[tuple[Person, int]] = deque()
 
@@ -105,6 +87,10 @@ class Turns:
                 self._resync(person, person.pbx, person.callback)
             case "logout":
                 self.log_out(person)
+
+    def break_silence(self) -> None:
+        """Ask somebody before his time when the PBX was not asked for long."""
+        self._vigil.break_silence()
 
     def lost(self, person: Person) -> None:
         """Note that the PBX ended a session."""
@@ -207,6 +193,7 @@ class Turns:
 
     def _keep_alive(self, person: Person, pbx: Pbx) -> None:
         person.beats += 1
+        person.asked_at = self._tools.clock()
         look = person.beats % self._looks() == 0 or person.heard.doubtful
         errand = partial(self._tools.errands.keep_alive, pbx, look=look)
         self._begin(person, errand, self._kept_alive)
@@ -215,12 +202,14 @@ class Turns:
         self._keep_credential(person, person.pbx.credential if person.pbx else None)
         if isinstance(result, Alive):
             self._site.pbx.good()
+            self._vigil.answered()
         if late:
             return
         if not isinstance(result, Alive):
             self._failed(person, result or Failed("pbx-unreadable", "the errand broke"))
         elif not result.known:
             self.lost(person)
+            self._vigil.session_lost()
         else:
             self.plan(person, person.session.alive(self._tools.clock()))
             self._note_well(person)
@@ -268,11 +257,15 @@ class Turns:
         person.busy = True
         plan = person.plan
 
+        def work() -> Any:
+            # While the PBX is silent errands pile up, and are out of date when their turn comes.
+            return errand() if plan == person.plan else None
+
         def done(result: Any) -> None:
             person.busy = False
             then(person, result, late=plan != person.plan)
 
-        self._tools.workers.do(errand, done)
+        self._tools.workers.do(work, done)
 
     def _again_in(self, person: Person, seconds: float) -> None:
         self._tools.timetable.set(person.user.login, self._tools.clock() + seconds)

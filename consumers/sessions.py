@@ -25,10 +25,12 @@ from consumers.session_calls import HeardCalls
 from consumers.session_errands import Errands, Pbx
 from consumers.session_icons import Icons
 from consumers.session_memory import Roster, WellSince
+from consumers.session_person import Person
 from consumers.session_schedule import Timetable
 from consumers.session_site import Site, Tools
 from consumers.session_state import UserSession
-from consumers.session_turns import Person, Turns
+from consumers.session_turns import Turns
+from consumers.session_vigil import SILENT
 from consumers.session_workers import Workers
 from starface.client import Callback, StarfaceClient
 from starface.seal import Seal, SealBroken
@@ -75,7 +77,8 @@ class Sessions:
         self._people: dict[str, Person] = {}
         self._icons = Icons(connection)
         self._hearing_since = clock()
-        tools = Tools(self._timetable, self._workers, errands, self._dice, clock)
+        self._probes = Workers(2, connection.post)
+        tools = Tools(self._timetable, self._workers, self._probes, errands, self._dice, clock)
         self._site = Site(tools, self, settings.keep_alive)
         self._turns = Turns(
             tools, self._site, settings, users, well, self._icons, self._people,
@@ -86,6 +89,7 @@ class Sessions:
             session_site.PBX: self._site.probe_pbx,
             _ROSTER: self._tend_roster,
             _SAVE: self._save,
+            SILENT: self._turns.break_silence,
         }
 
     def run(self) -> None:
@@ -97,13 +101,14 @@ class Sessions:
         self._connection.consume(topics.calls(ANY_USER), CallEvent, self._heard)
         self._site.follow(self._connection)
         self._tend_roster()
-        for key in (session_site.CALLBACK, _SAVE):
+        for key in (session_site.CALLBACK, _SAVE, SILENT):
             self._timetable.set(key, self._clock())
         while not self._connection.stopping.is_set():
             self._take_turns()
             self._icons.tell()
             self._connection.work(self._timetable.next_in(self._clock(), 1.0))
         self._workers.close(_LEAVE_WITHIN)
+        self._probes.close(0.0)
         self._icons.tell()
 
     # ---- for the site

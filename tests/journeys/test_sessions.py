@@ -28,7 +28,13 @@ WITHIN = 15.0  # seconds
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    accounts = ["sessions", "sessions-2", "sessions-3", *(person.login for person in DEFAULT_USERS)]
+    accounts = [
+        "sessions",
+        "sessions-2",
+        "sessions-3",
+        "sessions-4",
+        *(person.login for person in DEFAULT_USERS),
+    ]
     with open_stage(tmp_path_factory.mktemp("stage"), accounts) as opened:
         yield opened
 
@@ -75,11 +81,12 @@ def _switch(stage: Stage, login: str, payload: bytes) -> None:
         user.publish_raw(user.topics.switch(login), payload)
 
 
+def _active(listener: Listener, pbx: Simulator, login: str) -> bool:
+    return listener.state(login) == "active" and subscribed(pbx, login)
+
+
 def _all_active(listener: Listener, pbx: Simulator) -> bool:
-    return all(
-        listener.state(login) == "active" and subscribed(pbx, login)
-        for login in (ANNA, BERND, CLARA)
-    )
+    return all(_active(listener, pbx, login) for login in (ANNA, BERND, CLARA))
 
 
 def test_a_restarted_pbx_has_everybody_again_and_the_next_call_arrives(
@@ -179,9 +186,7 @@ def test_a_pbx_that_is_not_there_is_said_and_waited_for(tmp_path: Path, stage: S
     with SessionsThread(office, stage.broker, "sessions-2"):
         wait_until(lambda: listener.code("0099") == "pbx-unreachable")
         with Simulator([person], port=port) as pbx:
-            wait_until(
-                lambda: listener.state("0099") == "active" and subscribed(pbx, "0099"), WITHIN
-            )
+            wait_until(lambda: _active(listener, pbx, "0099"), WITHIN)
 
 
 def test_a_session_outlives_its_access_tokens_and_the_new_refresh_token_is_stored(
@@ -197,13 +202,30 @@ def test_a_session_outlives_its_access_tokens_and_the_new_refresh_token_is_store
         with office.users() as users:
             users.keep_credential("0098", first)
         with SessionsThread(office, stage.broker, "sessions-3"), office.users() as users:
-            wait_until(lambda: listener.state("0098") == "active" and subscribed(pbx, "0098"))
+            wait_until(lambda: _active(listener, pbx, "0098"))
             wait_until(lambda: users.credential("0098") != first)
             stored = users.credential("0098")
             wait_until(lambda: users.credential("0098") != stored)
 
             pbx.restart()
             wait_until(lambda: listener.state("0098") == "failing")
-            wait_until(
-                lambda: listener.state("0098") == "active" and subscribed(pbx, "0098"), WITHIN
-            )
+            wait_until(lambda: _active(listener, pbx, "0098"), WITHIN)
+
+
+def test_with_the_usual_interval_too_a_short_restart_is_noticed_in_time_again_and_again(
+    tmp_path: Path, stage: Stage
+) -> None:
+    listener = stage.listener
+    people = [
+        SimulatedUser(f"009{number}", "Geheim#2024", f"9{number}", "Anna Beispiel")
+        for number in range(4)
+    ]
+    with Simulator(people) as pbx:
+        office = Office(tmp_path / "office", people, pbx.port, stage.gateway.port, keep_alive=30)
+        with SessionsThread(office, stage.broker, "sessions-4"):
+            for _ in range(2):
+                wait_until(lambda: all(_active(listener, pbx, each.login) for each in people))
+                pbx.restart()
+                wait_until(
+                    lambda: all(_active(listener, pbx, each.login) for each in people), WITHIN
+                )
