@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import socket
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from bus.birth import Birth
 from bus.connection import Connection
 from bus.events import DialResult
 from bus.process import stop_on_signals
-from bus.settings import BrokerSettings
+from bus.settings import BrokerSettings, SettingsRefused
 from bus.topics import ANY_USER
 from panel.applications import Applications
 from panel.dialling import Dialling
@@ -20,10 +21,11 @@ from panel.settings import PanelSettings
 
 log = logging.getLogger(__name__)
 
+_AT_ONCE = 200  # connections; more are answered 503
 _LAST_ANSWERS = 3  # seconds for open requests when the process is told to end
 
 
-class Listening:
+class Following:
     """Works through what the bus brings, in a thread of its own."""
 
     def __init__(self, connection: Connection, server: uvicorn.Server) -> None:
@@ -32,7 +34,7 @@ class Listening:
         self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
         self.failure: BaseException | None = None
 
-    def __enter__(self) -> "Listening":
+    def __enter__(self) -> "Following":
         self._thread.start()
         return self
 
@@ -52,24 +54,37 @@ def run(
     panel: PanelSettings, broker: BrokerSettings, data_folder: Path, account: str = "panel"
 ) -> None:
     """Answer requests until told to stop; raise what ended the connection to the broker."""
-    host, port = panel.address
+    listening = _listening(panel)
     connection = Connection(broker, account, birth=Birth(account), lasting=False)
     dialling = Dialling(connection)
     connection.consume(connection.topics.dial_result(ANY_USER), DialResult, dialling.hear)
     app = create_app(dialling, Applications(data_folder / "applications.db"), panel)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, host=host, port=port, access_log=False, log_config=None, lifespan="off",
+            app, access_log=False, log_config=None, lifespan="off",
             server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS, ws="none",
+            limit_concurrency=_AT_ONCE,
         )
     )  # fmt: skip
     # uvicorn raises the signal again after its end; ours makes that an orderly one.
     stop_on_signals(functools.partial(_stop, server))
-    with connection, Listening(connection, server) as listening:
+    with listening, connection, Following(connection, server) as following:
         log.info("listening address=%s", panel.listen)
-        server.run()
-    if listening.failure is not None:
-        raise listening.failure
+        server.run(sockets=[listening])
+    if following.failure is not None:
+        raise following.failure
+
+
+def _listening(panel: PanelSettings) -> socket.socket:
+    host, port = panel.address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingsRefused(
+            f"the panel cannot listen on {panel.listen} ({error.strerror}); end the program that "
+            f"does, or change [panel] listen"
+        ) from error
 
 
 def _stop(server: uvicorn.Server) -> None:

@@ -1,11 +1,14 @@
 import json
 from concurrent.futures import Future
 from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import falcon.testing
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bus.events import DialResultData, Sentence
 from bus.inbox import BrokerUnavailable
@@ -270,3 +273,17 @@ def test_opening_the_page_with_a_number_does_not_dial(
     client.simulate_get("/dial", params={"number": "044 123 45 67"})
 
     assert asking.asked == []
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(body=st.binary(max_size=300), login=st.text(min_size=1, max_size=20))
+def test_nothing_that_is_sent_breaks_the_door(
+    client: falcon.testing.TestClient, body: bytes, login: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    path = f"/api/v1/users/{quote(login, safe='')}/dial"
+
+    assert client.simulate_post(path, body=body, headers=headers).status_code in (401, 403, 404)
+    assert client.simulate_post(PATH, body=body, headers=headers).status_code in (202, 400)
