@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 from uuid import UUID, uuid4
@@ -113,6 +115,12 @@ class Office:
         data = private_folder(folder / "data")
         shutil.copy2(folder / "users.db", data / "starface2mqtt.db")
         return path
+
+    def claimed(self, request_id: UUID) -> bool:
+        """Tell whether a dial process has claimed a request."""
+        with closing(sqlite3.connect(self._folder / "dial.db", timeout=5)) as db:
+            found = db.execute("SELECT 1 FROM requests WHERE request_id = ?", (str(request_id),))
+            return found.fetchone() is not None
 
     def wait_online(self, account: str = "dial") -> None:
         """Return once a dial process is there."""

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -82,6 +82,37 @@ def test_killed_while_the_pbx_answers_the_call_is_not_placed_again(
 
     wait_until(lambda: anna.told(request)[:1] == ["accepted"])
     assert simulator.placements == {str(request): 1}
+
+
+def test_killed_at_any_moment_no_request_is_placed_twice(
+    office: Office, anna: Person, connect: Connect, simulator: Simulator
+) -> None:
+    gateway = connect("gateway")
+    moments: list[Callable[[UUID], object]] = [
+        lambda _: True,
+        lambda request: office.claimed(request),
+        lambda request: simulator.placements[str(request)],
+        lambda request: any(call.call_id == str(request) for call in simulator.placed),
+        lambda request: anna.told(request),
+    ]
+    process = office.start(per_minute=100, double_click=0)
+    office.wait_online()
+    requests = []
+    for last, moment in enumerate(moments):
+        request = anna.dial(f"044 123 45 {last:02}")
+        wait_until(lambda moment=moment, request=request: moment(request))  # type: ignore[misc]
+        process.kill()
+        process.wait()
+        for call in list(simulator.pbx.calls):
+            simulator.hang_up(call)
+        process = office.start(per_minute=100, double_click=0)
+        office.wait_online()
+        wait_until(lambda request=request: anna.told(request), 30)  # type: ignore[misc]
+        office.tell(gateway, request, "ended")
+        requests.append(request)
+
+    assert all(simulator.placements[str(request)] <= 1 for request in requests)
+    assert len(simulator.placements) >= 3
 
 
 def test_two_dial_processes_place_one_call(
