@@ -30,6 +30,7 @@ FIELDS: dict[RecordKind, tuple[str, ...]] = {
 }
 LATER = """
     WHERE (excluded.used_on, ifnull(excluded.used_at, '')) > (used_on, ifnull(used_at, ''))"""
+_CACHE = 32_000  # KiB of memory while an import runs; the rest waits on disk
 _CONFLICTS = 100  # told at most
 
 
@@ -39,6 +40,8 @@ class Staging:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._conflicts: list[str] = []
+        for schema in ("main", "temp"):
+            self._run(f"PRAGMA {schema}.cache_size = -{_CACHE}")
         for kind, fields in FIELDS.items():
             columns = ", ".join(fields)
             self._run(
