@@ -147,6 +147,13 @@ FAULTS: dict[str, Fault] = {
         "The gateway does not run, so calls do not arrive. Start it: starface2mqtt gateway "
         "(or up).",
     ),
+    "gateway-without-broker": _fault(
+        "broker", "soon",
+        "Das Gateway nimmt Anrufe an, erreicht aber den Broker nicht; sie werden nachgereicht. "
+        "Bitte im Protokoll des Gateways nachsehen und [broker] auf seinem Rechner prüfen.",
+        "The gateway takes calls but does not reach the broker; they are delivered later. Look "
+        "into the gateway's log and check [broker] on its machine.",
+    ),
     "callback-unreachable": _fault(
         "callback", "soon",
         "Unter der Adresse, die der STARFACE genannt wird, antwortet das Gateway nicht. Bitte "

@@ -5,20 +5,24 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from bus.connection import Connection
 from bus.events import ProcessDetail
-from bus.inbox import Arrived
-from bus.topics import ANY_USER
+from bus.inbox import Arrived, Handler
+from bus.topics import ANY_USER, Topics
 from consumers.session_callback import CallbackWatch, Proof
-from consumers.session_errands import Errands
+from consumers.session_faults import UNPROVEN
 from consumers.session_schedule import PbxWatch, Timetable
-from consumers.session_workers import Workers
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CALLBACK, PBX = "\x00callback", "\x00pbx"  # turns that are no login's
+_WITHOUT_GATEWAY: dict[str | None, str] = {  # what a check means when the bus knows no gateway
+    None: "gateway-without-broker",
+    UNPROVEN: "gateway-without-broker",
+    "callback-unreachable": "gateway-offline",
+}
 _NOBODY = 1.0  # seconds until it is looked again whether somebody is on
 
 
@@ -41,14 +45,42 @@ class Crowd(Protocol):
         """Let everybody log in again."""
 
 
+class Bus(Protocol):
+    """What of a broker connection the site needs."""
+
+    @property
+    def topics(self) -> Topics:
+        """The names of the topics."""
+
+    def subscribe(self, topic_filter: str, handle: Handler) -> None:
+        """Hand each message of a topic to `handle`."""
+
+
+class Doing(Protocol):
+    """Whoever does errands apart from the main thread."""
+
+    def do(self, errand: Callable[[], T], then: Callable[[T | None], None]) -> None:
+        """Have an errand done, and its result handled in the main thread; None: it broke."""
+
+
+class Probing(Protocol):
+    """The errands of the site."""
+
+    def prove(self, user: str) -> Proof:
+        """Check the callback address with a path of this user."""
+
+    def probe(self) -> str | None:
+        """Ask the PBX for a sign of life; None when it gives one, else what is wrong."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the parts of the process share."""
 
     timetable: Timetable
-    workers: Workers
-    probes: Workers  # never behind the users' errands
-    errands: Errands
+    workers: Doing
+    probes: Doing  # never behind the users' errands
+    errands: Probing
     dice: random.Random
     clock: Callable[[], float]
 
@@ -64,7 +96,7 @@ class Site:
         self._crowd = crowd
         self._gateways: dict[str, tuple[str, bool]] = {}
 
-    def follow(self, connection: Connection) -> None:
+    def follow(self, connection: Bus) -> None:
         """Hear when gateways come and go."""
         topics = connection.topics
         connection.subscribe(topics.process_detail(ANY_USER), self._gateway_told)
@@ -113,8 +145,8 @@ class Site:
     def _checked(self, began: float, proof: Proof | None) -> None:
         watch = self.callback
         proof = proof or Proof("callback-unreachable")
-        if proof.code == "callback-unreachable" and self._all_gateways_gone():
-            proof = Proof("gateway-offline")
+        if self._all_gateways_gone():
+            proof = Proof(_WITHOUT_GATEWAY.get(proof.code, proof.code), proof.local)
         before, known = watch.code, watch.known
         came_back = watch.found(proof)
         if not watch.failing:
@@ -144,7 +176,7 @@ class Site:
             if detail.state == "online":  # nobody took notifications before
                 self._crowd.resync_all()
 
-    def _process_told(self, connection: Connection, arrived: Arrived) -> None:
+    def _process_told(self, connection: Bus, arrived: Arrived) -> None:
         for name, (start_id, online) in self._gateways.items():
             gone = online and arrived.payload == b"offline"
             if gone and connection.topics.process(name) == arrived.topic:

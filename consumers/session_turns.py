@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from consumers.session_errands import Alive, Failed, Opened, Pbx
+from consumers.session_errands import Alive, Errands, Failed, Opened, Pbx
 from consumers.session_icons import Icons
 from consumers.session_memory import WellSince
 from consumers.session_person import Person
@@ -38,6 +38,7 @@ class Turns:
     def __init__(
         self,
         tools: Tools,
+        errands: Errands,
         site: Site,
         settings: StarfaceSettings,
         users: Users,
@@ -49,6 +50,7 @@ class Turns:
     ) -> None:
         self.pace = Pace()
         self._tools = tools
+        self._errands = errands
         self._site = site
         self._settings = settings
         self._users = users
@@ -104,7 +106,7 @@ class Turns:
         pbx, person.pbx, person.callback = person.pbx, None, None
         if pbx is not None and not person.busy:
             log.info("logging out user=%s", person.user.login)
-            self._begin(person, partial(self._tools.errands.log_out, pbx), _nothing)
+            self._begin(person, partial(self._errands.log_out, pbx), _nothing)
 
     def show(self, person: Person) -> None:
         """Show a person's state, if it can be told yet."""
@@ -132,9 +134,7 @@ class Turns:
         watch, login = self._site.callback, person.user.login
         gap = None if watch.failing else person.heard.gap(self._well.get(login))
         self._logging_in += 1
-        log_in = partial(
-            self._tools.errands.log_in, login, person.credential, gap, local=watch.local
-        )
+        log_in = partial(self._errands.log_in, login, person.credential, gap, local=watch.local)
         self._begin(person, log_in, self._logged_in)
 
     def _fit(self, user: User) -> tuple[Credential | None, str | None]:
@@ -195,7 +195,7 @@ class Turns:
         person.beats += 1
         person.asked_at = self._tools.clock()
         look = person.beats % self._looks() == 0 or person.heard.doubtful
-        errand = partial(self._tools.errands.keep_alive, pbx, look=look)
+        errand = partial(self._errands.keep_alive, pbx, look=look)
         self._begin(person, errand, self._kept_alive)
 
     def _kept_alive(self, person: Person, result: Alive | Failed | None, *, late: bool) -> None:
@@ -235,7 +235,7 @@ class Turns:
     def _resync(self, person: Person, pbx: Pbx, callback: Callback) -> None:
         gap = person.heard.gap(self._well.get(person.user.login))
         local = self._site.callback.local
-        errand = partial(self._tools.errands.resync, pbx, callback, gap, local=local)
+        errand = partial(self._errands.resync, pbx, callback, gap, local=local)
         self._begin(person, errand, self._resynced)
 
     def _resynced(self, person: Person, done: bool | None, *, late: bool) -> None:

@@ -81,7 +81,7 @@ class Sessions:
         tools = Tools(self._timetable, self._workers, self._probes, errands, self._dice, clock)
         self._site = Site(tools, self, settings.keep_alive)
         self._turns = Turns(
-            tools, self._site, settings, users, well, self._icons, self._people,
+            tools, errands, self._site, settings, users, well, self._icons, self._people,
             self._patience, self._hearing,
         )  # fmt: skip
         self._chores: dict[str, Callable[[], None]] = {
