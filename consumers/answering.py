@@ -115,11 +115,13 @@ class Answering:
         if verdict.internal and match.contact is None and match.quality == "none":
             return "internal"
         contact = match.contact
+        dossiers = self._directory.dossiers(contact.id) if contact else ()
+        several = len(dossiers) > 1 or any(len(one.matters) > 1 for one in dossiers)
         return choose(
             verdict.action,
             match,
-            self._directory.dossiers(contact.id) if contact else (),
-            self._directory.uses(user.login, contact.id) if contact else (),
+            dossiers,
+            self._directory.uses(user.login, contact.id) if contact and several else (),
             now.date(),
             new_contact=bool(self._settings.new_contact),
         )
