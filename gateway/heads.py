@@ -11,7 +11,8 @@ from gateway.outbox import Heading, Outbox
 
 log = logging.getLogger(__name__)
 
-_PAUSE = 1.0  # seconds in which the changes of one user become one announcement
+_PAUSE = 1.0  # seconds without a change until a user is announced; the next event tells as much,
+_LONGEST = 10.0  # but nobody waits longer than this
 _LASTS = 7 * 86_400  # seconds; what an older head speaks of is not kept anyway
 
 
@@ -23,12 +24,14 @@ class Heads:
         self._outbox = outbox
         self._gateway = gateway
         self._due: dict[str, float] = {}
+        self._since: dict[str, float] = {}
         self._seq: dict[str, int] = {}
 
     def changed(self, user: str, seq: int) -> None:
         """Note that a user's events are settled up to a number."""
         self._seq[user] = max(seq, self._seq.get(user, 0))
-        self._due.setdefault(user, time.monotonic() + _PAUSE)
+        now = time.monotonic()
+        self._due[user] = min(now + _PAUSE, self._since.setdefault(user, now) + _LONGEST)
 
     def announce_all(self) -> None:
         """Have every user announced, because the broker may have forgotten."""
@@ -46,6 +49,7 @@ class Heads:
                     self._wait(under_way.popleft())
                 under_way.append(self._send(user))
                 del self._due[user]
+                self._since.pop(user, None)
             while under_way:
                 self._wait(under_way.popleft())
         except BrokerUnavailable as error:

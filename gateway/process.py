@@ -24,6 +24,7 @@ from gateway.siblings import Siblings
 from gateway.sources import Sources
 from gateway.station import Duty, Station
 from gateway.tally import HITS, Tally
+from gateway.tls import Certificate, CertificateUnusable, TlsServer
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,9 @@ def run(
     """Take notifications and publish events until SIGTERM; raise SettingsRefused."""
     private_folder(data_folder)
     broker.credentials(gateway.account)
+    certificate = _certificate(gateway)
     sockets = _sockets(gateway.listen)
-    site = Site(gateway, broker, profile, site_key, data_folder)
+    site = Site(gateway, broker, profile, site_key, data_folder, certificate)
     if gateway.processes == 1:
         _work(site, sockets)
     else:
@@ -60,6 +62,7 @@ class Site:
     profile: NumberProfile
     key: bytes
     folder: Path
+    certificate: Certificate | None
 
 
 def _work(site: Site, sockets: list[socket.socket]) -> None:
@@ -77,7 +80,8 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     sources = Sources(gateway.sources, gateway.trusted_proxy)
     door = Doorkeeper(site.key, sources, Rates(gateway.rate, gateway.burst))
     app = create_app(events, door, site.profile)
-    server = HttpServer(app, sockets, gateway.threads, sources.may_connect, _counting(tally))
+    tls, plain = _divided(site, sockets)
+    server = HttpServer(app, plain, gateway.threads, sources.may_connect, _counting(tally))
     stop_on_signals(server.stop)
     operations: list[Operations] = []
     station.on_duty = lambda: operations.extend(_operations(gateway.operations, events, station))
@@ -85,8 +89,11 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     ended = threading.Event()
     counts = threading.Thread(target=_write_counts, args=(events, ended), daemon=True)
     counts.start()
+    secured = _secured(site, app, tls, sources)
     log.info("listening on=%s gateway=%s", ",".join(gateway.listen), events.gateway)
     server.run()
+    for listeners in secured:
+        listeners.stop()
     station.stop(_GOODBYE)
     ended.set()
     counts.join(1)
@@ -95,6 +102,35 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     events.close()
     bell.close()
     log.info("stopped")
+
+
+def _certificate(gateway: GatewaySettings) -> Certificate | None:
+    if gateway.certificate is None or gateway.private_key is None:
+        return None
+    try:
+        return Certificate(gateway.certificate, gateway.private_key)
+    except CertificateUnusable as error:
+        raise SettingsRefused(f"[gateway] certificate, private_key: {error}") from error
+
+
+def _divided(
+    site: Site, sockets: list[socket.socket]
+) -> tuple[list[socket.socket], list[socket.socket]]:
+    """Return the listeners with TLS and those without."""
+    wanted = site.gateway.tls_port if site.certificate else 0
+    tls = [sock for sock in sockets if sock.getsockname()[1] == wanted]
+    return tls, [sock for sock in sockets if sock not in tls]
+
+
+def _secured(
+    site: Site, app: object, sockets: list[socket.socket], sources: Sources
+) -> list[TlsServer]:
+    if site.certificate is None or not sockets:
+        return []
+    threads = site.gateway.threads
+    server = TlsServer(app, sockets, site.certificate, threads, sources.may_connect)
+    server.start()
+    return [server]
 
 
 def _operations(listen: str, events: EventLog, station: Station) -> list[Operations]:

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bus.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Delivery, Options, PublishRefused
+from bus.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Delivery, PublishRefused
 from bus.events import CONTENT_TYPE, ReplayRequest
 from bus.inbox import Arrived, BrokerUnavailable
+from bus.sending import Options
 from bus.topics import ANY_USER
 from gateway.outbox import Outbox
 

@@ -35,6 +35,7 @@ _BARE_LINES = re.compile(rb"(?<!\r)\n\r?\n")
 _CODINGS = re.compile(rb"(?im)^transfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$")
 
 Answered = Callable[[int], None]
+MayConnect = Callable[[str], bool]
 App = Callable[..., Any]
 
 
@@ -142,7 +143,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         adj: Adjustments,
         dispatcher: ThreadedTaskDispatcher,
         channels: dict[int, Any],
-        may_connect: Callable[[str], bool],
+        may_connect: MayConnect,
         answered: Answered,
     ) -> None:
         super().__init__(
@@ -202,7 +203,7 @@ class HttpServer:
         app: App,
         sockets: list[socket.socket],
         threads: int,
-        may_connect: Callable[[str], bool],
+        may_connect: MayConnect,
         answered: Answered,
     ) -> None:
         self._channels: dict[int, Any] = {}

@@ -39,6 +39,7 @@ class GatewayProcess:
     def __init__(self, folder: Path, broker: BrokerSettings, port: int, **settings: object) -> None:
         self.folder = folder
         self.port = port
+        self.secure = 0  # the port with TLS, if there is one
         self.log = folder.parent / f"gateway-{port}.log"
         told = {"listen": (f"127.0.0.1:{port}",), "operations": "", **settings}
         self._arguments = [
