@@ -132,6 +132,19 @@ def test_the_last_choice_of_a_user_survives_a_restart_and_nobody_is_logged_out(
     wait_until(lambda: _all_active(listener, pbx))
 
 
+def test_the_process_leaves_in_time_while_the_pbx_is_silent(
+    pbx: Simulator, sessions: SessionsProcess, listener: Listener
+) -> None:
+    pbx.outage(on=True, kind="silent")
+    wait_until(lambda: listener.code(ANNA) == "pbx-silent")
+
+    assert sessions.stop() == 0  # it waits 5 s
+
+    pbx.outage(on=False)
+    sessions.start()
+    wait_until(lambda: _all_active(listener, pbx), WITHIN)
+
+
 def test_a_wrong_password_is_said_and_not_tried_again_until_it_is_mended(
     pbx: Simulator, office: Office, sessions: SessionsProcess, listener: Listener
 ) -> None:
