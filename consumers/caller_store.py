@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS ids (user TEXT, call_id TEXT, root TEXT NOT NULL, at 
 CREATE TABLE IF NOT EXISTS aside (id INTEGER PRIMARY KEY, at REAL NOT NULL, topic TEXT NOT NULL,
     reason TEXT NOT NULL, payload BLOB NOT NULL);
 """
+_TELLING = (("claims", "event"), ("aside", "payload"), ("webhooks", "body"))
 _CLAIMS_KEPT = 172_800.0  # seconds; twice as long as a gateway can repeat an event
 _OVER_KEPT = 86_400.0  # seconds
 _ASIDE_KEPT = 1_000  # messages
@@ -142,6 +143,27 @@ class CallerStore:
     def _write_hastily(self, sql: str, values: tuple[object, ...]) -> None:
         with self._lock:
             self._hasty.execute(sql, values)
+
+
+def erase(data_folder: Path, number: str) -> int:
+    """Erase what caller processes keep about a number, from the write-ahead logs too."""
+    erased = 0
+    for path in sorted(data_folder.glob("caller*.db")):
+        db = _opened(path, "FULL")
+        try:
+            db.execute("PRAGMA secure_delete = ON")
+            for table, column in _TELLING:
+                if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+                    erased += db.execute(
+                        f"DELETE FROM {table} WHERE instr({column}, ?)",  # noqa: S608
+                        (number if column == "event" else number.encode(),),
+                    ).rowcount
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            db.close()
+    return erased
 
 
 def _opened(path: Path, synchronous: str) -> sqlite3.Connection:

@@ -1,0 +1,93 @@
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from bus.inbox import Arrived
+from consumers.actions.webhook import Webhooks
+from consumers.caller_store import CallerStore, Claim, erase
+
+CLAIM = Claim("0011", "c-1", "ringing", 100.0, '{"number": "+41441234567"}')
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CallerStore:
+    return CallerStore(tmp_path / "caller.db")
+
+
+def test_an_action_is_claimed_once(store: CallerStore) -> None:
+    assert store.claim(CLAIM)
+    assert not store.claim(CLAIM)
+    assert store.claimed("0011", "c-1", "ringing")
+    assert not store.claimed("0012", "c-1", "ringing")
+
+
+def test_one_of_many_claims_at_once_wins(tmp_path: Path) -> None:
+    stores = [CallerStore(tmp_path / "caller.db") for _ in range(8)]
+    won: list[bool] = []
+    threads = [threading.Thread(target=lambda s=s: won.append(s.claim(CLAIM))) for s in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(won) == 1
+
+
+def test_a_claim_is_open_until_it_is_done_and_then_knows_nobody(store: CallerStore) -> None:
+    store.claim(CLAIM)
+    assert store.open_claims() == [CLAIM]
+
+    store.done("0011", "c-1", "ringing")
+
+    assert store.open_claims() == []
+    assert not store.claim(CLAIM)
+
+
+def test_what_no_event_can_refer_to_any_more_is_dropped(store: CallerStore) -> None:
+    store.claim(CLAIM)
+    store.end("0011", "c-1", 100.0)
+    store.rename("0011", "c-2", "c-1", 100.0)
+    store.forget_before(100.0 + 200_000)
+
+    assert store.open_claims() == []
+    assert store.ended_since(0) == []
+    assert store.renamed() == []
+
+
+def test_what_cannot_be_read_is_kept_for_support_but_not_without_end(
+    store: CallerStore, tmp_path: Path
+) -> None:
+    for number in range(1_100):
+        store.set_aside(Arrived("t", f"{number}".encode()), "unreadable")
+
+    with sqlite3.connect(tmp_path / "caller.db") as db:
+        [count, oldest] = db.execute("SELECT count(*), min(payload) FROM aside").fetchone()
+    assert count == 1_000
+    assert oldest == b"100"
+
+
+def test_a_locked_file_is_waited_for(store: CallerStore, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "caller.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(1.0, lambda: other.execute("COMMIT"))
+    timer.start()
+
+    assert store.claim(CLAIM)
+    timer.join()
+    other.close()
+
+
+def test_an_erased_number_is_nowhere_any_more(store: CallerStore, tmp_path: Path) -> None:
+    store.claim(CLAIM)
+    store.set_aside(Arrived("t", b'{"x": "+41441234567"}'), "unreadable")
+    hooks = Webhooks(tmp_path / "caller.db", (), lambda _: None)
+    hooks.add("webhook", "e-1", "0011", "c-1", b'{"number": "+41441234567"}')
+    hooks.add("webhook", "e-2", "0011", "c-2", b'{"number": "+41449999999"}')
+
+    assert erase(tmp_path, "+41441234567") == 3
+    assert hooks.waiting() == 1
+    hooks.stop()
+    store.close()
+    assert not any(b"41441234567" in path.read_bytes() for path in tmp_path.iterdir())
