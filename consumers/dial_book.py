@@ -165,6 +165,15 @@ class Book(Claims):
         names = [column[0] for column in rows.description]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
+    def erase(self, number: str) -> int:
+        """Forget which requests were for a number, told by its keyed hash; return how many."""
+        self._db.execute("PRAGMA secure_delete = ON")
+        erased = self._db.execute(
+            "UPDATE requests SET number = '', shown = '' WHERE number = ?", (number,)
+        )
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return erased.rowcount
+
     def forget_before(self, at: float) -> None:
         """Delete what is older than the audit is kept."""
         with self.transaction():

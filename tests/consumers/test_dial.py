@@ -5,8 +5,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from bus.inbox import Arrived
+from consumers.dial_number import understand
 from consumers.dial_placing import NotPlaced, Unclear, Wish
-from tests.consumers.dial_desk import Desk
+from tests.consumers.dial_desk import PROFILE, SITE_KEY, Desk
 
 SAME = UUID("7f3c8a52-4b0c-4dd1-9a55-000000000001")
 
@@ -383,3 +384,18 @@ def test_the_audit_is_forgotten_after_ninety_days(desk: Desk) -> None:
     desk.pass_time(1)
 
     assert desk.book.audit() == []
+
+
+def test_a_number_is_erased_from_the_audit_and_the_file(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, mask="none")
+    desk.dial("044 123 45 67")
+    desk.dial("044 123 45 68", login="0012")
+    key = understand("0441234567", PROFILE, desk.settings, SITE_KEY).key
+
+    assert desk.book.erase(key) == 1
+
+    assert [row["shown"] for row in desk.book.audit()] == ["+41441234568", ""]
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("dial.db*"))
+    assert b"41441234567" not in kept
+    assert key.encode() not in kept
+    assert b"41441234568" in kept
