@@ -160,12 +160,17 @@ class Errands:
         return prove(self._gateway, callback, self._settings.location)
 
     def probe(self) -> str | None:
-        """Ask the PBX for its version, without anybody's token; None when it speaks XML-RPC."""
+        """Ask the PBX for its version, without anybody's token; None when it speaks XML-RPC.
+
+        `login-unclear`: it is there and shows a login page, or does not speak to strangers.
+        """
         pbx = self._open_pbx("", Credential("sha512", SecretStr("")), None)
         try:
             pbx.server_version()
-        except (LoginRefused, RequestForbidden, UnsupportedByApi):
-            return None  # it does not tell strangers, but it is there
+        except LoginRefused as failure:
+            return None if failure.pbx_text else "login-unclear"
+        except (RequestForbidden, UnsupportedByApi):
+            return None
         except PbxFailure as failure:
             return None if failure.pbx_text else code_of(failure, "login")
         return None

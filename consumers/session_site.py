@@ -23,6 +23,8 @@ _WITHOUT_GATEWAY: dict[str | None, str] = {  # what a check means when the bus k
     UNPROVEN: "gateway-without-broker",
     "callback-unreachable": "gateway-offline",
 }
+_PAGE = "login-unclear"
+_PAGE_PAUSE = 4.0  # seconds between two looks whether the login page is gone
 _NOBODY = 1.0  # seconds until it is looked again whether somebody is on
 
 
@@ -43,6 +45,9 @@ class Crowd(Protocol):
 
     def pbx_back(self) -> None:
         """Let everybody log in again."""
+
+    def page_gone(self) -> None:
+        """Let those log in again who met a login page."""
 
 
 class Bus(Protocol):
@@ -94,6 +99,7 @@ class Site:
         self.callback_good_at = 0.0  # of the clock
         self._tools = tools
         self._crowd = crowd
+        self._page = False  # somebody met a login page instead of an answer
         self._gateways: dict[str, tuple[str, bool]] = {}
 
     def follow(self, connection: Bus) -> None:
@@ -104,6 +110,9 @@ class Site:
 
     def failed(self, code: str) -> None:
         """Note the failure of one user, which may be everybody's."""
+        if code == _PAGE and not self._page:
+            self._page = True
+            self._soon(PBX)
         if self.pbx.bad(code):
             self._soon(PBX)
             if self.pbx.away:
@@ -116,7 +125,8 @@ class Site:
         self._tools.probes.do(lambda: (self._tools.errands.probe(),), self._probed)
 
     def _probed(self, found: tuple[str | None] | None) -> None:
-        changed = self.pbx.probed(found[0] if found else "pbx-unreadable")
+        code = found[0] if found else "pbx-unreadable"
+        changed = self.pbx.probed(None if code == _PAGE else code)
         if self.pbx.away:
             self._tools.timetable.set(PBX, self._tools.clock() + self.pbx.pause())
             if changed:
@@ -125,6 +135,12 @@ class Site:
             log.info("the PBX is back")
             self._crowd.pbx_back()
             self._soon(CALLBACK)
+        if self._page and code == _PAGE:
+            pause = _PAGE_PAUSE * self._tools.dice.uniform(0.5, 1.0)
+            self._tools.timetable.set(PBX, self._tools.clock() + pause)
+        elif self._page and code is None:
+            self._page = False
+            self._crowd.page_gone()
 
     def _pbx_went(self) -> None:
         log.warning("the PBX is gone code=%s", self.pbx.away)

@@ -142,6 +142,13 @@ class Sessions:
         for person in self._people.values():
             self._turns.plan(person, person.session.pbx_back(spread))
 
+    def page_gone(self) -> None:
+        """Let those log in again who met a login page, spread."""
+        spread = self._turns.pace.spread(len(self._people))
+        for person in self._people.values():
+            if person.session.code == "login-unclear":
+                self._turns.plan(person, person.session.pbx_back(spread))
+
     # ---- turns
 
     def _take_turns(self) -> None:

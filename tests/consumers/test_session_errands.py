@@ -287,7 +287,8 @@ def test_a_logout_that_fails_harms_nobody(errands: Errands, pbx: FakePbx) -> Non
     ("answer", "found"),
     [
         (None, None),
-        (LoginRefused("to strangers"), None),
+        (LoginRefused("a page"), "login-unclear"),
+        (LoginRefused("to strangers", pbx_text="AuthException"), None),
         (RequestForbidden("to strangers"), None),
         (AnswerUnreadable("no such method", pbx_text="NoSuchMethod"), None),
         (AnswerUnreadable("502"), "pbx-unreadable"),

@@ -10,7 +10,7 @@ from bus.inbox import Arrived, Handler
 from bus.topics import Topics
 from consumers.session_callback import Proof
 from consumers.session_schedule import Timetable
-from consumers.session_site import CALLBACK, Bus, Probing, Site, Tools
+from consumers.session_site import CALLBACK, PBX, Bus, Probing, Site, Tools
 
 T = TypeVar("T")
 TOPICS = Topics()
@@ -56,6 +56,9 @@ class FakeCrowd:
 
     def pbx_back(self) -> None:
         self.done.append("back")
+
+    def page_gone(self) -> None:
+        self.done.append("page gone")
 
 
 @dataclass
@@ -202,6 +205,32 @@ def test_a_pbx_that_goes_and_comes_back_is_told_to_everybody(
     site.probe_pbx()
     assert crowd.done == ["went"]
     found.pbx = None
+    site.probe_pbx()
+
+    assert crowd.done == ["went", "back"]
+
+
+def test_a_login_page_is_watched_until_it_is_gone(
+    site: Site, crowd: FakeCrowd, found: Found, timetable: Timetable
+) -> None:
+    site.failed("login-unclear")
+    assert timetable.pop(100.0) == PBX
+    found.pbx = "login-unclear"
+    site.probe_pbx()
+    assert timetable.pop(104.0) == PBX
+    assert crowd.done == []
+    found.pbx = None
+    site.probe_pbx()
+
+    assert crowd.done == ["page gone"]
+    assert timetable.pop(1000.0) is None
+
+
+def test_a_pbx_that_comes_back_with_a_login_page_is_there(
+    site: Site, crowd: FakeCrowd, found: Found
+) -> None:
+    site.failed("pbx-unreachable")
+    found.pbx = "login-unclear"
     site.probe_pbx()
 
     assert crowd.done == ["went", "back"]
