@@ -12,6 +12,7 @@ from gateway.parties import key
 
 RINGING_TOGETHER = 60.0  # seconds in which two tellings of a new call are one call
 LONGEST_CALL = 14_400.0  # seconds
+_FRESH = 5.0  # seconds in which a call's time need not be noted again
 JUST_ENDED = 30.0  # seconds in which a second "ended" still belongs to the call
 
 
@@ -124,12 +125,20 @@ def _note(
     db: sqlite3.Connection, told: Told, call_id: str, direction: Direction, number: str, by: str
 ) -> None:
     note = told.notification
+    is_open = note.state != "ended"
+    known = db.execute(
+        "SELECT 1 FROM calls WHERE user = ? AND call_id = ? AND direction = ? AND open = ?"
+        " AND number = ? AND changed > ?",
+        (note.user, call_id, direction, is_open, number, told.at - _FRESH),
+    ).fetchone()
+    if known:
+        return  # a write would tell nothing new, and writing is what costs
     db.execute(
         "INSERT INTO calls (user, call_id, direction, told_by, number, open, changed)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET direction = excluded.direction,"
         " number = iif(excluded.number = '', number, excluded.number),"
         " open = open AND excluded.open, changed = excluded.changed",
-        (note.user, call_id, direction, by, number, note.state != "ended", told.at),
+        (note.user, call_id, direction, by, number, is_open, told.at),
     )
 
 

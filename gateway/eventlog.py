@@ -18,7 +18,7 @@ from typing import Final
 from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
 from gateway.calls import Told, place
 from gateway.logfile import LogUnavailable, depth, identity, open_log, size, writing
-from gateway.tally import HITS, LAST, NOTIFICATIONS, Tally, note_last, write_down, written
+from gateway.tally import HITS, LAST, NOTIFICATIONS, Tally, write_down, written
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ class EventLog:
             except sqlite3.Error as error:
                 raise LogUnavailable(f"the event log could not be read: {error}") from error
         counts.update(self.tally.seen())
+        counts[LAST] = max(counts[LAST], int(self.tally.last * 1000))
         return counts
 
     def totals(self) -> tuple[int, int, float | None]:
@@ -126,29 +127,26 @@ class EventLog:
 
     def _commit_all(self) -> None:
         entries: list[_Entry] = []
-        counts = self.tally.take()
         try:
             with writing(self._db):
                 while self._waiting:
                     entries.append(self._waiting.popleft())
                 self._refuse_when_full()
                 done = [(one, self._write(one.told)) for one in entries if not one.withdrawn]
-                write_down(self._db, counts)
-                note_last(self._db, time.time())
         except LogUnavailable as error:
-            self._fail([*entries, *self._drained()], error, counts)
+            self._fail([*entries, *self._drained()], error)
         except Exception as error:
-            self._fail(entries, LogUnavailable(f"not written: {type(error).__name__}"), counts)
+            self._fail(entries, LogUnavailable(f"not written: {type(error).__name__}"))
             raise
         else:
             for entry, event_id in done:
                 entry.event_id = event_id
             self._fault = None
+            self.tally.last = time.time()
             self._committed()
 
-    def _fail(self, entries: list[_Entry], error: LogUnavailable, counts: Counter[str]) -> None:
+    def _fail(self, entries: list[_Entry], error: LogUnavailable) -> None:
         self._fault = str(error)
-        self.tally.add(counts)
         for entry in entries:
             entry.failed = error
 
@@ -207,9 +205,10 @@ class EventLog:
         counts = self.tally.take()
         if not counts:
             return
+        last = int(self.tally.last * 1000)
         try:
             with writing(self._db):
-                write_down(self._db, counts)
+                write_down(self._db, {**counts, LAST: last})
         except LogUnavailable as error:
             self.tally.add(counts)
             self._fault = str(error)

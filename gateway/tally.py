@@ -1,4 +1,4 @@
-"""What is counted: kept in memory for a moment, then written down with the next event.
+"""What is counted: kept in memory for a second, then written down.
 
 The counts are in the event log's file, so they outlive the process and all gateway processes of
 a machine count together.
@@ -22,6 +22,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self.last = 0.0  # when the last notification was kept, seconds since the epoch
 
     def count(self, *names: str) -> None:
         """Count one of each."""
@@ -57,16 +58,14 @@ def write_down(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
     db.executemany(
         "INSERT INTO counters VALUES (?, ?)"
         " ON CONFLICT DO UPDATE SET value = value + excluded.value",
-        counts.items(),
+        [(name, more) for name, more in counts.items() if name != LAST],
     )
-
-
-def note_last(db: sqlite3.Connection, at: float) -> None:
-    """Note when the last notification came; runs in a transaction."""
-    db.execute(
-        "INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        (LAST, int(at * 1000)),
-    )
+    if counts.get(LAST):
+        db.execute(
+            "INSERT INTO counters VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+            (LAST, counts[LAST]),
+        )
 
 
 def written(db: sqlite3.Connection) -> dict[str, int]:
