@@ -230,10 +230,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Nichts geöffnet: das Programm wurde unterbrochen, und der Anruf war danach zu alt.",
         "Nothing opened: the program was interrupted, and the call too old afterwards.",
     ),
-    "action.unknown-user": (
-        "Nichts geöffnet: den Benutzer {user} gibt es hier nicht.",
-        "Nothing opened: there is no user {user} here.",
-    ),
     "action.no-address": (
         "Für das, was zu öffnen ist, ist keine Adresse eingestellt; nur gemeldet.",
         "There is no address for what is to open; it is only announced.",

@@ -1,9 +1,15 @@
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from consumers.caller_sentences import SENTENCES
 from consumers.caller_settings import CallerSettings
+from consumers.desktop_settings import DesktopSettings
+from consumers.url_templates import FOR_PROGRAMS
 
 SECRET = "0123456789abcdef"
 
@@ -65,3 +71,29 @@ def test_records_may_have_addresses_at_the_hosts_of_the_templates_and_those_name
     settings = CallerSettings(matter="https://a.example/{id}", hosts=("B.example",))
 
     assert settings.allowed_hosts() == {"a.example", "b.example"}
+
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+def test_the_documented_settings_are_settings() -> None:
+    text = (DOCS / "actions.md").read_text()
+    office, workstation = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+
+    told = tomllib.loads(office)["caller"]
+    CallerSettings.model_validate(told)
+    DesktopSettings.model_validate(tomllib.loads(workstation)["desktop"])
+    plain = {"matter", "dossier", "card", "new_contact", "internal"}
+    assert set(CallerSettings.model_fields) - plain <= set(told)
+    assert all(f"`{name}`" in text for name in FOR_PROGRAMS)
+
+
+def test_every_reason_is_documented() -> None:
+    text = (DOCS / "why.md").read_text()
+    reasons = {
+        code.partition(".")[2]
+        for code, (_, english) in SENTENCES.items()
+        if code.startswith("action.") and english.startswith(("Nothing", "Something"))
+    }
+
+    assert {reason for reason in reasons if f"`{reason}`" not in text} == set()

@@ -220,6 +220,16 @@ def test_a_contact_made_during_a_call_is_known_at_the_next_event(office: Office)
     assert answer.contact.title == "Grace"
 
 
+def test_a_user_added_while_the_process_runs_is_followed(office: Office) -> None:
+    with office.caller():
+        with Users(office.database) as users:
+            users.add(User(login="anna/é", action="business-card"))
+        office.tell(user="anna/é")
+        answer = office.wait_for(user="anna/é")
+
+    assert answer.opens == "card"
+
+
 def test_a_call_placed_by_a_click_does_not_open_on_its_own_user(office: Office) -> None:
     request = uuid4()
     told = DialResultData(
