@@ -3,10 +3,10 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol, Unpack
+from typing import Protocol
 from uuid import UUID, uuid4
 
-from bus.connection import Options, PublishRefused
+from bus.connection import PublishRefused
 from bus.events import CONTENT_TYPE, DialResult, DialResultData, now
 from bus.inbox import BrokerUnavailable
 from bus.topics import Topics
@@ -25,7 +25,10 @@ class Bus(Protocol):
 
     topics: Topics
 
-    def publish_raw(self, topic: str, payload: bytes, **options: Unpack[Options]) -> int:
+    def publish_raw(
+        self, topic: str, payload: bytes, *, expiry: int, content_type: str,
+        correlation: bytes | None,
+    ) -> int:  # fmt: skip
         """Publish and wait for the broker."""
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
-from bus.connection import Options, PublishRefused
+from bus.connection import PublishRefused
 from bus.events import (
     CallData,
     CallEvent,
@@ -60,13 +60,16 @@ class FakeBus:
         self.away = False
         self.forbidden: set[str] = set()
 
-    def publish_raw(self, topic: str, payload: bytes, **options: Unpack[Options]) -> int:
+    def publish_raw(
+        self, topic: str, payload: bytes, *, expiry: int, content_type: str,
+        correlation: bytes | None,
+    ) -> int:  # fmt: skip
         if self.away:
             raise BrokerUnavailable("away")
         if topic in self.forbidden:
             raise PublishRefused(topic, 0x87)
         result = DialResult.model_validate_json(payload)
-        self.published.append((topic, result, options.get("correlation")))
+        self.published.append((topic, result, correlation))
         return 0
 
 
