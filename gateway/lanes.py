@@ -26,6 +26,7 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane] = {}
         self._ready: deque[str] = deque()
+        self._queued: set[str] = set()
         self._open: dict[int, None] = {}  # places read and neither settled nor held, ascending
         self._held: set[int] = set()
         self._read = 0
@@ -62,11 +63,13 @@ class Lanes:
         lane.not_before = min(lane.not_before, lane.tried + _SHORTEST)
         self._make_ready(row.user, now)
 
-    def next(self) -> Row | None:
+    def next(self, now: float) -> Row | None:
         """Return an event to send now, None if there is none."""
         while self._ready:
-            lane = self._lane(user := self._ready.popleft())
-            if lane.rows and not lane.under_way:
+            user = self._ready.popleft()
+            self._queued.discard(user)
+            lane = self._lane(user)
+            if lane.rows and not lane.under_way and now >= lane.not_before:
                 lane.under_way = True
                 return lane.rows[0]
             self._drop_if_empty(user)
@@ -106,7 +109,9 @@ class Lanes:
     def return_unsent(self, row: Row) -> None:
         """Note that it is not known what became of an event, so it is to be sent again."""
         self._lane(row.user).under_way = False
-        self._ready.appendleft(row.user)
+        if row.user not in self._queued:
+            self._queued.add(row.user)
+            self._ready.appendleft(row.user)
 
     def refused(self) -> list[str]:
         """Return the users whose events the broker does not take."""
@@ -130,7 +135,9 @@ class Lanes:
 
     def _make_ready(self, user: str, now: float) -> None:
         lane = self._lane(user)
-        if lane.rows and not lane.under_way and now >= lane.not_before:
+        waits = lane.rows and not lane.under_way and now >= lane.not_before
+        if waits and user not in self._queued:
+            self._queued.add(user)
             self._ready.append(user)
 
     def _drop_if_empty(self, user: str) -> None:

@@ -123,7 +123,7 @@ class Publisher:
     def _fill(self) -> None:
         """Have as many events under way as the broker allows."""
         while len(self._flights) < IN_FLIGHT and self._connection.connected:
-            row = self._lanes.next()
+            row = self._lanes.next(time.monotonic())
             if row is not None:
                 self._take_off(row)
             elif not self._read():

@@ -40,6 +40,7 @@ class GatewayProcess:
         self.folder = folder
         self.port = port
         self.secure = 0  # the port with TLS, if there is one
+        self.operations = 0  # the port of the operations endpoint, if there is one
         self.log = folder.parent / f"gateway-{port}.log"
         told = {"listen": (f"127.0.0.1:{port}",), "operations": "", **settings}
         self._arguments = [
