@@ -7,16 +7,17 @@ from datetime import datetime
 from pathlib import Path
 
 from bus.birth import Birth
-from bus.connection import Connection, PublishRefused
+from bus.connection import Connection, Delivery
 from bus.delivery import CallEvents, Progress
-from bus.events import CallerEvent, DialResult
+from bus.events import CONTENT_TYPE, CallerEvent, DialResult
 from bus.numbers import NumberProfile, read_number
 from bus.process import private_folder, stop_on_signals
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from consumers.actions.dispatch import Executors, Finished
 from consumers.answering import Answering
-from consumers.caller_consumer import CallerConsumer, Doors
+from consumers.caller_consumer import CallerConsumer
+from consumers.caller_doors import Doors
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore
 from consumers.contacts import Dossier, Matter
@@ -66,15 +67,16 @@ def run(
         with connection:
             executors.start()
             connection.run(consumer.tick)
+            consumer.finish()
             executors.stop()
 
 
-def _sender(connection: Connection) -> Callable[[CallerEvent], None]:
-    def send(event: CallerEvent) -> None:
-        try:
-            connection.publish(connection.topics.caller(event.data.user), event)
-        except PublishRefused as error:  # a fault of the site's access rules, not of this call
-            log.error("answer refused event=%s reason=%s", event.id, error)
+def _sender(connection: Connection) -> Callable[[CallerEvent], Delivery]:
+    def send(event: CallerEvent) -> Delivery:
+        return connection.send(
+            connection.topics.caller(event.data.user), event.encoded(),
+            expiry=event.expiry(), content_type=CONTENT_TYPE,
+        )  # fmt: skip
 
     return send
 

@@ -5,24 +5,21 @@ trigger, whatever comes twice, late or in another order, and whenever a process 
 """
 
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
-from bus.events import CallerData, CallerEvent, CallEvent, DialResult, Outcome
+from bus.events import CallEvent, DialResult, Outcome
 from bus.inbox import Arrived
 from consumers.actions.dispatch import Finished
 from consumers.answering import Answer, Answering
+from consumers.caller_doors import Actions, Doors
 from consumers.caller_events import already_opened, answered, closed, failed
 from consumers.caller_outbox import Outbox
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore, Claim
 from consumers.caller_stories import Stories
 from consumers.calls import FINISHED_FOR, Call, Calls, Trigger
-from consumers.contacts import Dossier, Matter
 from consumers.recent import Recent
 from consumers.rules import Circumstances, Wishes
 from consumers.trace import Traces
@@ -30,22 +27,13 @@ from starface.users import User
 
 log = logging.getLogger(__name__)
 
+_LAST_WORD = 1.0  # seconds for an answer that is on its way when the process stops
 _IDLE = 0.5  # seconds between two looks at the clock
 _SOON = 0.05
 _SETTLE = 0.5  # seconds for events that waited at the broker, before a claim is taken up again
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
 _CLEAN_EVERY = 3600.0  # seconds
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
-
-
-class Actions(Protocol):
-    """What is asked of the executors beside MQTT."""
-
-    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
-        """Return what `hand_over` is going to begin."""
-
-    def hand_over(self, event: CallerEvent, values: Mapping[str, str]) -> bool:
-        """Begin every executor's work; True if a command is under way."""
 
 
 Key = tuple[str, str, Trigger]
@@ -58,16 +46,6 @@ class Waiting:
     due: float
     event: CallEvent
     again: bool = False
-
-
-@dataclass(frozen=True)
-class Doors:
-    """What the consumer reaches the outside by."""
-
-    find_user: Callable[[str], User | None]
-    send: Callable[[CallerEvent], None]  # raises BrokerUnavailable
-    used: Callable[[str, Matter | Dossier, datetime], None]
-    clock: Callable[[], float] = time.time
 
 
 class CallerConsumer:
@@ -93,6 +71,7 @@ class CallerConsumer:
         self._handled: Recent[str, None] = Recent()
         self._told: Recent[Key, object] = Recent()
         self._dialled: Recent[tuple[str, str], None] = Recent()
+        self._under_way: Recent[Key, None] = Recent()
         self._pops: dict[str, deque[float]] = {}
         self._waiting: dict[Key, Waiting] = {}
         self._cleaned = 0.0
@@ -100,6 +79,7 @@ class CallerConsumer:
 
     def handle(self, event: CallEvent) -> None:
         """Learn from one event and do what it calls for."""
+        self._outbox.settle()
         data = event.data
         user = self._doors.find_user(data.user)
         if self._handled.holds(event.id):
@@ -129,13 +109,14 @@ class CallerConsumer:
         steps = self._stories.finished(told)
         call = self._calls.find(told.user, told.call_id)
         if not told.done and call is not None:
-            self._outbox.send(failed(call, told, steps))
+            self._outbox.send(failed(call, told, steps), _nothing)
         if told.last and told.trigger:
             self._store.done(told.user, told.call_id, told.trigger)
         self._stories.write()
 
     def tick(self) -> float:
         """Do what waited for its time; return the seconds until the next look."""
+        self._outbox.settle()
         self._outbox.send_kept()
         moment = self._doors.clock()
         for key, waiting in list(self._waiting.items()):
@@ -147,7 +128,12 @@ class CallerConsumer:
             self._store.forget_before(moment)
             self._stories.forget_before(moment - self._settings.trace_days * 86_400)
         self._stories.write()
-        return _SOON if self._waiting else _IDLE
+        return _SOON if self._waiting or self._outbox.busy else _IDLE
+
+    def finish(self) -> None:
+        """Wait until the broker has what was sent last."""
+        self._outbox.settle(_LAST_WORD)
+        self._stories.write()
 
     def _take(self, user: User, event: CallEvent) -> None:
         data, moment = event.data, self._doors.clock()
@@ -220,10 +206,10 @@ class CallerConsumer:
         if answer.opens:
             self._calls.opened(call, trigger)
             self._pops.setdefault(call.user, deque(maxlen=600)).append(self._doors.clock())
-        self._outbox.send(event)
-        under_way = self._actions.hand_over(event, answer.values)
-        if answer.opens and not under_way:
-            self._store.done(call.user, call.call_id, trigger)
+        key = (call.user, call.call_id, trigger)
+        self._outbox.send(event, (lambda: self._delivered(key)) if answer.opens else _nothing)
+        if self._actions.hand_over(event, answer.values):
+            self._under_way.keep(key, None)
         if answer.used is not None:
             self._doors.used(call.user, answer.used, self._now())
         self._stories.answered(call, answer, outcomes)
@@ -231,6 +217,10 @@ class CallerConsumer:
             "answered event=%s user=%s quality=%s opens=%s reason=%s", answer.data.event_id,
             call.user, answer.data.quality, answer.data.opens, answer.data.reason,
         )  # fmt: skip
+
+    def _delivered(self, key: Key) -> None:
+        if not self._under_way.holds(key):  # else the last command says when it is done
+            self._store.done(*key)
 
     def _repeats(self, call: Call, trigger: Trigger, answer: Answer) -> bool:
         """Tell whether the same was told before, so that a repeat stays silent."""
@@ -251,7 +241,7 @@ class CallerConsumer:
             if self._waiting.pop(key).again:
                 self._store.done(*key)
         steps = self._stories.closed(call, reason)
-        self._outbox.send(closed(call, reason, steps))
+        self._outbox.send(closed(call, reason, steps), _nothing)
 
     def _circumstances(self, user: User, call: Call) -> Circumstances:
         moment = self._doors.clock()
@@ -284,6 +274,10 @@ class CallerConsumer:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._doors.clock(), UTC).astimezone()
+
+
+def _nothing() -> None:
+    """Do nothing once an answer has arrived."""
 
 
 def _wanted(user: User, due: tuple[Trigger, ...]) -> list[Trigger]:

@@ -24,7 +24,8 @@ from bus.events import (
 from bus.inbox import Arrived, BrokerUnavailable
 from consumers.actions.dispatch import Finished
 from consumers.answering import Answering
-from consumers.caller_consumer import CallerConsumer, Doors
+from consumers.caller_consumer import CallerConsumer
+from consumers.caller_doors import Doors
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore
 from consumers.contacts import Contact, Dossier, Match, Matter, Use
@@ -90,6 +91,18 @@ class Programs:
 
 
 @dataclass
+class Taken:
+    """An answer the broker has, or has not confirmed."""
+
+    desk: "Desk"
+
+    def wait(self, timeout: float = 0.0) -> int:
+        if self.desk.broker_silent:
+            raise BrokerUnavailable("silent")
+        return 0
+
+
+@dataclass
 class Desk:
     """A consumer on files of its own, with everything around it in hand."""
 
@@ -107,6 +120,7 @@ class Desk:
     used: list[tuple[str, int]] = field(default_factory=list)
     moment: float = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
     broker_gone: bool = False
+    broker_silent: bool = False
     crash: bool = False
 
     def __post_init__(self) -> None:
@@ -133,13 +147,14 @@ class Desk:
         for file in self._files:
             file.close()
 
-    def _send(self, event: CallerEvent) -> None:
+    def _send(self, event: CallerEvent) -> "Taken":
         if self.crash:
             raise KeyboardInterrupt
         if self.broker_gone:
             raise BrokerUnavailable("gone")
         self.events.append(event)
         self.sent.append(event.data)
+        return Taken(self)
 
     def _use(self, user: str, record: Matter | Dossier, at: datetime) -> None:
         self.used.append((user, record.id))
@@ -400,6 +415,32 @@ def test_an_answer_that_waited_too_long_is_not_sent(desk: Desk) -> None:
     assert desk.sent == []
 
 
+def test_an_action_is_done_when_the_broker_has_the_answer(desk: Desk) -> None:
+    desk.broker_silent = True
+    desk.tell()
+    desk.consumer.tick()
+    assert len(desk.store.open_claims()) == 1
+
+    desk.broker_silent = False
+    desk.consumer.tick()
+
+    assert desk.store.open_claims() == []
+
+
+def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(
+    desk: Desk,
+) -> None:
+    desk.broker_silent = True
+    desk.tell()
+    desk.consumer.finish()
+    desk.broker_silent = False
+    desk.start()
+    desk.pass_time(1)
+
+    first, again = desk.events
+    assert first.id == again.id
+
+
 def test_an_executor_that_failed_is_told(desk: Desk) -> None:
     desk.programs.under_way = True
     desk.tell()
@@ -428,6 +469,7 @@ def test_an_action_cut_off_by_a_crash_is_done_while_the_call_is_young(
     assert len(desk.programs.begun) == 1
     assert desk.opened()[-1].url == "https://files.example/m/m%2070"
     assert before in ([], [desk.events[-1].id])
+    desk.consumer.tick()
     assert desk.store.open_claims() == []
 
 
@@ -462,6 +504,7 @@ def test_an_action_taken_up_again_does_not_open_a_call_that_ended_meanwhile(desk
 
 def test_an_action_that_was_done_is_not_done_again_after_a_restart(desk: Desk) -> None:
     event = desk.tell()
+    desk.consumer.tick()
     desk.start()
     desk.consumer.handle(event)
     desk.pass_time(1)

@@ -1,0 +1,32 @@
+"""What the caller process reaches the outside by; a test hands in others."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bus.events import CallerData, CallerEvent, Outcome
+from consumers.caller_outbox import Underway
+from consumers.contacts import Dossier, Matter
+from starface.users import User
+
+
+class Actions(Protocol):
+    """What is asked of the executors beside MQTT."""
+
+    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
+        """Return what `hand_over` is going to begin."""
+
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str]) -> bool:
+        """Begin every executor's work; True if a command is under way."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What the consumer reaches the outside by."""
+
+    find_user: Callable[[str], User | None]
+    send: Callable[[CallerEvent], Underway]  # raises BrokerUnavailable
+    used: Callable[[str, Matter | Dossier, datetime], None]
+    clock: Callable[[], float] = time.time
