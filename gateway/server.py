@@ -98,14 +98,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     lingers_since = 0.0
     _discarded = 0
 
-    def readable(self) -> bool:
-        """Tell whether bytes are wanted."""
-        return bool(self.lingers_since or super().readable())
-
-    def writable(self) -> bool:
-        """Tell whether there is something to send."""
-        return not self.lingers_since and bool(super().writable())
-
     def handle_read(self) -> None:
         """Read what came, or throw it away."""
         if not self.lingers_since:
@@ -120,6 +112,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.refused and not self.lingers_since and self.connected:
             self.lingers_since = time.time()
             self.will_close = False
+            # On the instance, because the loop asks every connection each time it goes round.
+            self.readable, self.writable = _yes, _no
             with contextlib.suppress(OSError):
                 self.socket.shutdown(socket.SHUT_WR)
             return
@@ -224,6 +218,8 @@ class HttpServer:
             send_bytes=18_000,  # else its loop spins while an answer is written; costs half
         )
         self._dispatcher = ThreadedTaskDispatcher()
+        # It would write a line for each request that has to wait for a thread.
+        self._dispatcher.queue_logger.setLevel(logging.ERROR)
         self._dispatcher.set_thread_count(threads)
         self._servers = [
             Server(app, sock, self._adj, self._dispatcher, self._channels, may_connect, answered)
@@ -274,6 +270,14 @@ def listening(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _yes() -> bool:
+    return True
+
+
+def _no() -> bool:
+    return False
 
 
 def _harmless(line: str) -> str:

@@ -49,7 +49,7 @@ class GatewaySettings(Section):
     burst: int = Field(default=1_000, ge=1)  # notifications at once
 
     processes: int = Field(default=1, ge=1, le=16)
-    threads: int = Field(default=8, ge=1, le=64)  # of each process
+    threads: int = Field(default=4, ge=1, le=64)  # of each process
     keep_hours: float = Field(default=24, gt=0, le=168)  # how long events can be asked for again
     log_megabytes: int = Field(default=512, ge=1)  # greatest size of the event log
 
