@@ -1,16 +1,25 @@
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bus.connection import Connection
-from bus.events import CallEvent
-from bus.settings import BrokerSettings
-from cli.mosquitto import free_port
+from bus.events import CallEvent, Head, Party, ReplayRequest, ReplayRequestData, SessionReset
+from bus.numbers import NumberProfile
+from bus.settings import BrokerSettings, SettingsRefused
+from cli.mosquitto import Mosquitto, free_port
+from gateway.calls import Told
+from gateway.eventlog import EventLog
+from gateway.notifications import Notification
+from gateway.process import run
+from gateway.settings import GatewaySettings
+from gateway.tally import Tally
+from starface.xmlrpc import write_call
 from tests.conftest import wait_until
-from tests.gateway.running import GatewayProcess, call_state, notify, path_of
+from tests.gateway.running import KEY, GatewayProcess, call_state, notify, path_of
 
 Connect = Callable[..., Connection]
 
@@ -108,3 +117,127 @@ def test_a_child_that_dies_is_replaced_and_the_other_publishes(
 def _replace(gateway: GatewayProcess, child: int) -> None:
     os.kill(child, signal.SIGKILL)
     wait_until(lambda: child not in gateway.children() and len(gateway.children()) == 2)
+
+
+def test_an_older_broker_carries_the_same_events(
+    tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    user = connect("0011")
+    heard = _follow(user, "0011")
+    older = broker_settings.model_copy(update={"version": "3.1.1"})
+    with GatewayProcess(tmp_path / "data", older, free_port()) as gateway:
+        assert notify(gateway.port, path_of("0011"), call_state("c-1")) == 200
+        _work_until(user, lambda: heard)
+    assert heard[0].seq == 1
+
+
+def test_a_head_is_announced_and_a_replay_repeats_the_very_same_events(
+    gateway: GatewayProcess, connect: Connect
+) -> None:
+    journal = connect("journal")
+    payloads: list[bytes] = []
+    heads: list[Head] = []
+    topics = journal.topics
+    journal.subscribe(topics.calls("0011"), lambda arrived: payloads.append(arrived.payload))
+    journal.subscribe(
+        topics.heads("0011"),
+        lambda arrived: heads.append(Head.model_validate_json(arrived.payload)),
+    )
+    for number in range(5):
+        assert notify(gateway.port, path_of("0011"), call_state(f"c-{number}")) == 200
+    _work_until(journal, lambda: len(payloads) == 5 and heads and heads[-1].data.seq == 5)
+    head = heads[-1]
+    assert CallEvent.model_validate_json(payloads[0]).source == head.source
+    assert head.source == f"gateway/{head.data.gateway}"
+    assert head.data.oldest == 1
+
+    for name in ("another", head.data.gateway):
+        data = ReplayRequestData(user="0011", gateway=name, after=2)
+        journal.publish(topics.replay("0011"), ReplayRequest(data=data))
+
+    _work_until(journal, lambda: len(payloads) == 8)
+    assert payloads[5:] == payloads[2:5]
+
+
+def test_the_end_of_a_session_is_told_even_when_the_broker_was_away(
+    gateway: GatewayProcess, broker: Mosquitto, connect: Connect
+) -> None:
+    sessions = connect("sessions")
+    heard: list[bytes] = []
+    sessions.subscribe(
+        sessions.topics.session("0011"), lambda arrived: heard.append(arrived.payload)
+    )
+    broker.stop()
+    body = write_call("ucp.v20.client.connection.reset")
+    assert notify(gateway.port, path_of("0011"), body) == 200
+    broker.start()
+
+    _work_until(sessions, lambda: heard)
+    assert SessionReset.model_validate_json(heard[0]).data.user == "0011"
+
+
+def test_ringing_that_is_too_old_is_not_told_late_but_can_be_asked_for(
+    tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    folder = tmp_path / "data"
+    events = EventLog(folder, "gateway", Tally(), lambda: None, greatest=100_000_000)
+    for state, name in (("ringing", "old"), ("connected", "kept")):
+        note = Notification.model_validate({"user": "0011", "call_id": name, "state": state})
+        events.append(Told(note, Party(), Party(), time.time() - 120))
+    events.close()
+    journal = connect("journal")
+    heard = _follow(journal, "0011")
+
+    with GatewayProcess(folder, broker_settings, free_port()):
+        _work_until(journal, lambda: heard)
+        assert [event.data.call_id for event in heard] == ["kept"]
+
+        request = ReplayRequest(data=ReplayRequestData(user="0011", after=0))
+        journal.publish(journal.topics.replay("0011"), request)
+        _work_until(journal, lambda: len(heard) == 3)
+    assert [event.data.call_id for event in heard[1:]] == ["old", "kept"]
+
+
+def test_birth_and_information_are_retained_and_the_end_is_told(
+    tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    watch = connect("cli-1")
+    told: dict[str, bytes] = {}
+    for topic in (watch.topics.processes(), watch.topics.info()):
+        watch.subscribe(topic, lambda arrived: told.update({arrived.topic: arrived.payload}))
+    with GatewayProcess(tmp_path / "data", broker_settings, free_port()):
+        _work_until(watch, lambda: told.get(watch.topics.process("gateway")) == b"online")
+        _work_until(watch, lambda: watch.topics.info() in told)
+    _work_until(watch, lambda: told[watch.topics.process("gateway")] == b"offline")
+
+
+def test_logs_hold_nothing_of_what_was_told(gateway: GatewayProcess, connect: Connect) -> None:
+    user = connect("0011")
+    heard = _follow(user, "0011")
+    path = path_of("0011", "0011:planted-token")
+    body = call_state("c", callerName="Planted Name", callerNumber="0791112233")
+    query = "?de.vertico.starface.user=0011&de.vertico.starface.auth=0011%3A"
+    for given, sent in (
+        ("planted-token", body),
+        ("planted-wrong", body),
+        ("planted-token", b"<x>"),
+    ):
+        notify(gateway.port, f"{path}{query}{given}", sent)
+    notify(gateway.port, f"{path}/call?event=ringing&number=0791112233&name=Planted", b"")
+    _work_until(user, lambda: heard)
+    gateway.stop()
+
+    log = gateway.log.read_text()
+    assert "refused status=403" in log
+    for planted in ("planted", "Planted", "0791112233", "791112233", path.split("/")[3]):
+        assert planted not in log
+    gateway.start()
+
+
+def test_a_port_that_is_taken_is_named(
+    gateway: GatewayProcess, broker_settings: BrokerSettings, tmp_path: Path
+) -> None:
+    settings = GatewaySettings(listen=(f"127.0.0.1:{gateway.port}",), operations="")
+
+    with pytest.raises(SettingsRefused, match=f"port {gateway.port} is taken"):
+        run(settings, broker_settings, NumberProfile(), KEY, tmp_path / "other")
