@@ -1,0 +1,280 @@
+"""The gateway beside its peers: the same 1 KB notification, 200 only when the event is safe.
+
+    .venv/bin/python benchmarks/gateway.py [--seconds 3] [--rounds 3] [--peers FOLDER]
+
+Prints throughput, p50, p99, CPU and memory of each, and the ratios. The peers are installed into a
+temporary folder by pip and npm unless --peers names one where they are. Load generator, broker and
+a subscriber run on the same machine, so compare the figures of one run only. Bounded: about
+--seconds x rounds x 4 for each candidate.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bus.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files
+from bus.settings import BrokerSettings
+from cli.mosquitto import Mosquitto, free_port
+from gateway.settings import GatewaySettings
+from starface.callback import callback_path
+from starface.xmlrpc import write_call
+
+ROOT = Path(__file__).parent.parent
+USERS = [f"{number:04}" for number in range(1, 201)]
+KEY = b"k" * 32
+PEERS = ROOT / "benchmarks" / "peers"
+PROGRAM = """
+import sys
+from pathlib import Path
+from bus.numbers import NumberProfile
+from bus.process import configure_logging
+from bus.settings import BrokerSettings
+from gateway.process import run
+from gateway.settings import GatewaySettings
+configure_logging("WARNING")
+run(GatewaySettings.model_validate_json(sys.argv[1]),
+    BrokerSettings.model_validate_json(sys.argv[2]),
+    NumberProfile(country="CH", area_code="44"), b"k" * 32, Path(sys.argv[3]))
+"""
+LOADS = {"1 new": (1, False), "8 new": (8, False), "64 new": (64, False), "64 keep": (64, True)}
+
+
+def body() -> str:
+    told = {
+        "id": "c2b7d1f0-10a4-4a51-8a54-6f3d3b1d9e77",
+        "state": "RINGING",
+        "timestamp": "20250314T09:15:21",
+        "callerNumber": "0041441234567",
+        "callerName": "Jörg Müller, Musterbau GmbH",
+        "calledNumber": "11",
+        "calledName": "Anna Beispiel",
+    }
+    return write_call("ucp.v22.events.call.receiveCallState", [told]).decode()
+
+
+class Candidate:
+    def __init__(self, name: str, command: list[str], paths: list[str], **environment: str) -> None:
+        self.name = name
+        self.command = command
+        self.paths = paths
+        self.environment = environment
+
+
+def candidates(peers: Path, broker: BrokerSettings, port: int, folder: Path) -> list[Candidate]:
+    account, password = broker.credentials("gateway")
+    env = {
+        "BROKER_PORT": str(broker.port), "BROKER_USER": account, "BROKER_PASSWORD": password,
+        "PORT": str(port),
+    }  # fmt: skip
+    found = []
+    for processes in (1, 2):
+        settings = GatewaySettings(
+            listen=(f"127.0.0.1:{port}",), operations="", rate=1_000_000, burst=1_000_000,
+            processes=processes,
+        )  # fmt: skip
+        command = [
+            sys.executable, "-c", PROGRAM, settings.model_dump_json(), broker.model_dump_json(),
+            str(folder / f"data-{processes}"),
+        ]  # fmt: skip
+        paths = [callback_path(user, KEY) for user in USERS]
+        name = f"this gateway, {processes} process{'es' if processes > 1 else ''}"
+        found.append(Candidate(name, command, paths))
+    paths = [f"/notify?de.vertico.starface.user={user}" for user in USERS]
+    python = str(peers / "venv" / "bin" / "python")
+    found.append(
+        Candidate(
+            "FastAPI + aiomqtt",
+            [python, "-m", "uvicorn", "--app-dir", str(PEERS), "fastapi_app:app", "--port",
+             str(port), "--log-level", "warning", "--no-access-log"],
+            paths, **env,
+        )
+    )  # fmt: skip
+    shutil.copy(PEERS / "express_app.js", peers / "express_app.js")
+    found.append(
+        Candidate("Express + MQTT.js", ["node", str(peers / "express_app.js")], paths, **env)
+    )
+    red = folder / "node-red"
+    subprocess.run(
+        [sys.executable, str(PEERS / "node_red_flow.py"), str(red)],
+        env={**os.environ, **env}, check=True,
+    )  # fmt: skip
+    script = str(peers / "node_modules" / "node-red" / "red.js")
+    settings_file = str(red / "settings.js")
+    found.append(
+        Candidate("Node-RED", ["node", script, "-u", str(red), "-s", settings_file], paths, **env)
+    )
+    return found
+
+
+def install(peers: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(peers / "venv")], check=True)
+    packages = ["fastapi", "uvicorn", "uvloop", "httptools", "aiomqtt", "defusedxml"]
+    subprocess.run(
+        [str(peers / "venv/bin/python"), "-m", "pip", "install", "-q", *packages], check=True
+    )
+    node = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(peers)]
+    subprocess.run([*node, "express", "mqtt", "fast-xml-parser", "node-red@4"], check=True)
+
+
+@contextmanager
+def running(one: Candidate, port: int) -> Iterator[int]:
+    environment = {**os.environ, **one.environment}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(one.command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            _wait(one, port, process, log)
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait(one: Candidate, port: int, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    limit = time.monotonic() + 30
+    while measure(one, port, 1, 0.2, keep=False).get("failed", 1):
+        if time.monotonic() > limit or process.poll() is not None:
+            log.seek(0)
+            said = log.read().decode(errors="replace")[-2000:]
+            raise SystemExit(f"{one.name} did not come up: {said}")
+        time.sleep(0.3)
+
+
+def measure(
+    one: Candidate, port: int, lines: int, seconds: float, *, keep: bool, rate: float = 0
+) -> dict[str, float]:
+    arguments = ["--port", str(port), "--lines", str(lines), "--seconds", str(seconds)]
+    arguments += ["--rate", str(rate), *(["--keep"] if keep else [])]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "gateway_load.py"), *arguments],
+        input=json.dumps({"paths": one.paths, "body": body()}),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+def tree(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(found for child in children for found in tree(int(child)))]
+
+
+def memory(pid: int) -> float:
+    total = 0
+    for one in tree(pid):
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total / 1024
+
+
+def cpu(pid: int) -> float:
+    ticks = 0
+    for one in tree(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def run(told: argparse.Namespace, peers: Path, folder: Path) -> None:
+    accounts = Accounts()
+    for account in PROCESS_ACCOUNTS:
+        accounts.add(account)
+    accounts.write(folder / "accounts.json")
+    write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)
+    conf = folder / "benchmark.conf"
+    text = (ROOT / "mosquitto.conf").read_text()
+    conf.write_text(text.replace("log_type notice", "").replace("log_type warning", ""))
+    figures: dict[str, dict[str, list[dict[str, float]]]] = {}
+    sizes: dict[str, list[float]] = {}
+    with Mosquitto(conf, folder, free_port()) as broker:
+        settings = BrokerSettings(port=broker.port, accounts_file=folder / "accounts.json")
+        account, password = settings.credentials("journal")
+        subscriber = subprocess.Popen(
+            ["mosquitto_sub", "-p", str(broker.port), "-u", account, "-P", password, "-i", account,
+             "-q", "1", "-t", "starface/users/+/calls", "-V", "5"],
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        port = free_port()
+        try:
+            for number in range(told.rounds):
+                for one in candidates(peers, settings, port, folder / str(number)):
+                    with running(one, port) as pid:
+                        for load, (lines, keep) in LOADS.items():
+                            before = cpu(pid)
+                            got = measure(one, port, lines, told.seconds, keep=keep)
+                            got["cpu"] = (cpu(pid) - before) / got["count"] * 1e6
+                            figures.setdefault(one.name, {}).setdefault(load, []).append(got)
+                        sizes.setdefault(one.name, []).append(memory(pid))
+                        if one.name.startswith("this"):
+                            steady = measure(one, port, 4, told.seconds, keep=False, rate=50)
+                            figures[one.name].setdefault("50/s", []).append(steady)
+        finally:
+            subscriber.terminate()
+            subscriber.wait()
+    report(figures, sizes)
+
+
+def report(
+    figures: dict[str, dict[str, list[dict[str, float]]]], sizes: dict[str, list[float]]
+) -> None:
+    def middle(name: str, load: str, key: str) -> float:
+        return statistics.median(one[key] for one in figures[name][load])
+
+    print("| server | " + " | ".join(LOADS) + " | p50/p99 ms 1 new | p50/p99 ms 64 new"
+          " | CPU us/request 64 new | PSS MB | failed |")  # fmt: skip
+    print("|---" * (len(LOADS) + 6) + "|")
+    for name, loads in figures.items():
+        rates = [f"{middle(name, load, 'per_second'):.0f}" for load in LOADS]
+        times = [
+            f"{middle(name, load, 'p50'):.2f} / {middle(name, load, 'p99'):.1f}"
+            for load in ("1 new", "64 new")
+        ]
+        failed = int(sum(one["failed"] for each in loads.values() for one in each))
+        rest = [f"{middle(name, '64 new', 'cpu'):.0f}", f"{statistics.median(sizes[name]):.0f}"]
+        print(f"| {name} | " + " | ".join([*rates, *times, *rest, str(failed)]) + " |")
+    print()
+    best = max(middle(name, "64 new", "per_second") for name in figures)
+    for name in figures:
+        rate = middle(name, "64 new", "per_second")
+        print(f"{name:28} {'#' * int(50 * rate / best):50} {rate:6.0f}/s at 64 new")
+    print()
+    for own in [name for name in figures if name.startswith("this")]:
+        steady = figures[own].get("50/s", [])
+        if steady:
+            print(f"{own} at 50/s: p99 {middle(own, '50/s', 'p99'):.1f} ms")
+        for peer in [name for name in figures if not name.startswith("this")]:
+            ratios = ", ".join(
+                f"{load} {middle(own, load, 'per_second') / middle(peer, load, 'per_second'):.2f}"
+                for load in LOADS
+            )
+            print(f"{own} / {peer}: {ratios}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", type=Path)
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        peers = told.peers or folder / "peers"
+        if told.peers is None:
+            peers.mkdir()
+            install(peers)
+        run(told, peers, folder)
+
+
+if __name__ == "__main__":
+    main()
