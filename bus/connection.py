@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -24,27 +24,26 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bus.birth import Birth
 from bus.events import CONTENT_TYPE, Message
-from bus.inbox import Arrived, BrokerUnavailable, Handler, Inbox, M, Rhythm
+from bus.inbox import Arrived, BrokerUnavailable, GivenUp, Handler, Inbox, M, Rhythm
+from bus.sending import NO_SUBSCRIBERS, TIMEOUT, Delivery, Options, PublishRefused
 from bus.settings import BrokerSettings
+
+__all__ = [
+    "NO_SUBSCRIBERS",
+    "Connection",
+    "Delivery",
+    "NetworkDead",
+    "PublishRefused",
+    "SessionTaken",
+]
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 5.0  # seconds a broker may take to acknowledge
 IN_FLIGHT = 20  # Mosquitto's Receive Maximum, which paho does not read
-NO_SUBSCRIBERS = 0x10
-_REFUSED = 0x80
 _SESSION_TAKEN = 0x8E
 _LONGEST_WAIT = 30.0  # seconds between two attempts to connect
 _SHORT_LIFE = 5.0  # seconds; older brokers do not say that a session was taken,
 _DUEL = 3  # so this many short lives in a row mean it
-
-
-class PublishRefused(Exception):
-    """The broker took the message and threw it away; `code` is its reason code."""
-
-    def __init__(self, topic: str, code: int) -> None:
-        super().__init__(f"the broker refused to pass on {topic} (reason 0x{code:02x})")
-        self.code = code
 
 
 class NetworkDead(Exception):
@@ -53,38 +52,6 @@ class NetworkDead(Exception):
 
 class SessionTaken(Exception):
     """Another process connected with the same broker account."""
-
-
-class Delivery:
-    """A message on its way to the broker."""
-
-    def __init__(self, topic: str) -> None:
-        self.topic = topic
-        self._code: int | None = None
-        self._done = threading.Event()
-
-    def settle(self, code: int | None) -> None:
-        """Note the broker's reason code; None says that the connection broke before it came."""
-        self._code = code
-        self._done.set()
-
-    def wait(self, timeout: float = TIMEOUT) -> int:
-        """Return the reason code (0x10: nobody subscribes); raise when it is not delivered."""
-        if not self._done.wait(timeout) or self._code is None:
-            raise BrokerUnavailable(f"the broker did not confirm a message on {self.topic}")
-        if self._code >= _REFUSED:
-            raise PublishRefused(self.topic, self._code)
-        return self._code
-
-
-class Options(TypedDict, total=False):
-    """What can be said about a message besides topic and payload."""
-
-    retain: bool
-    expiry: int | None  # seconds
-    content_type: str | None
-    correlation: bytes | None
-    response_topic: str | None
 
 
 class Connection:
@@ -108,11 +75,15 @@ class Connection:
         self._account, self._password = settings.credentials(account)
         self._birth = birth
         self._lasting = lasting
-        self._inbox = Inbox(put_aside)
+        self._inbox = Inbox(put_aside, self._reconnect)
         self._deliveries: dict[int, Delivery] = {}
         self._early: dict[int, int] = {}  # confirmed before `send` could note the delivery
         self._births: set[int] = set()
         self._lock = threading.Lock()
+        self._subscribing = threading.Lock()
+        self._subscribed = False  # what is wanted from now on must be said at once
+        self._awaited: set[int | None] = set()
+        self._answered: dict[int | None, threading.Event] = {}
         self._client: mqtt.Client | None = None
         self._connected = threading.Event()
         self._taken = False
@@ -121,7 +92,7 @@ class Connection:
         self._on_connected: list[Callable[[], None]] = []
         self._network = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
         if birth is not None:
-            self._inbox.handlers[self.topics.process(birth.name)] = self._hear_own_will
+            self._inbox.hand(self.topics.process(birth.name), self._hear_own_will)
 
     def __enter__(self) -> Self:
         self._network.start()
@@ -160,25 +131,40 @@ class Connection:
         """Have work done in the main thread after each connect."""
         self._on_connected.append(work)
 
-    def subscribe(self, topic_filter: str, handle: Handler) -> None:
-        """Hand each message of a topic to `handle` in the main thread, now and after reconnects."""
-        self._inbox.handlers[topic_filter] = handle
-        client = self._client
-        if client is not None and self._connected.is_set():
-            self._subscribe_at(client, topic_filter)
+    def subscribe(
+        self, topic_filter: str, handle: Handler, given_up: GivenUp | None = None
+    ) -> None:
+        """Hand each message of a topic to `handle` in the main thread, now and after reconnects.
+
+        `given_up` hears of a message that could not be handled and is put aside.
+        """
+        answered = threading.Event()
+        with self._subscribing:
+            self._inbox.hand(topic_filter, handle, given_up)
+            client = self._client
+            if client is None or not self._subscribed:
+                return  # it is said with all others as soon as there is a connection
+            self._answered[self._subscribe_at(client, topic_filter)] = answered
+        if not answered.wait(TIMEOUT):
+            log.warning("subscription not confirmed topic=%s", topic_filter)
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Hear no more of a topic."""
-        self._inbox.handlers.pop(topic_filter, None)
-        client = self._client
-        if client is not None and self._connected.is_set():
-            client.unsubscribe(topic_filter)
+        with self._subscribing:
+            self._inbox.drop(topic_filter)
+            client = self._client
+            if client is not None and self._subscribed:
+                client.unsubscribe(topic_filter)
 
     def consume(
-        self, topic_filter: str, kind: type[M], handle: Callable[[M, Arrived], None]
+        self,
+        topic_filter: str,
+        kind: type[M],
+        handle: Callable[[M, Arrived], None],
+        given_up: GivenUp | None = None,
     ) -> None:
-        """Hand each live message to `handle` as a model; what is retained or unreadable never."""
-        self.subscribe(topic_filter, self._inbox.reader(kind, handle))
+        """Hand each live message to `handle` as a model; retained or unreadable ones never."""
+        self.subscribe(topic_filter, self._inbox.reader(kind, handle), given_up)
 
     def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Delivery:
         """Start to publish; raise BrokerUnavailable, and keep nothing, when not connected."""
@@ -218,7 +204,7 @@ class Connection:
         self._inbox.post(work)
 
     def stop(self) -> None:
-        """End `run`; what is in hand is finished first."""
+        """End `run`; what is in hand is finished first. A signal handler may call it."""
         self.stopping.set()
         self._inbox.post(None)
 
@@ -247,11 +233,10 @@ class Connection:
     def _five(self) -> bool:
         return self._settings.version == "5"
 
-    def _subscribe_at(self, client: mqtt.Client, topic_filter: str) -> None:
+    def _subscribe_at(self, client: mqtt.Client, topic_filter: str) -> int | None:
         if self._five:
-            client.subscribe(topic_filter, options=SubscribeOptions(qos=1))
-        else:
-            client.subscribe(topic_filter, qos=1)
+            return client.subscribe(topic_filter, options=SubscribeOptions(qos=1))[1]
+        return client.subscribe(topic_filter, qos=1)[1]
 
     def _hear_own_will(self, arrived: Arrived) -> None:
         """Correct the will of an earlier connection that the broker sent after our birth."""
@@ -262,7 +247,7 @@ class Connection:
     def _say_goodbye(self) -> None:
         if self._birth is None:
             return
-        self._inbox.handlers.pop(self.topics.process(self._birth.name), None)
+        self._inbox.drop(self.topics.process(self._birth.name))
         try:
             for topic, payload in self._birth.farewell(self.topics):
                 self.publish_raw(topic, payload, retain=True)
@@ -288,9 +273,20 @@ class Connection:
                 self.stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311
                 pause = min(_LONGEST_WAIT, pause * 1.6)
 
+    def _reconnect(self) -> None:
+        """Drop the connection: the broker then sends again what was not acknowledged."""
+        self._was_connected = False  # a short life by our own wish is no duel
+        client = self._client
+        if client is not None:
+            client.disconnect()
+
     def _live_once(self) -> None:
         settings = self._settings
-        client = self._new_client()
+        try:
+            client = self._new_client()
+        except OSError as error:
+            self._why = f"[broker] ca_file {settings.ca_file}: {error.strerror or error}"
+            return
         try:
             self._client = client
             self._why = (
@@ -348,8 +344,27 @@ class Connection:
             )
             client.disconnect()
             return
-        for topic_filter in list(self._inbox.handlers):
-            self._subscribe_at(client, topic_filter)
+        with self._subscribing:
+            self._awaited = {self._subscribe_at(client, each) for each in self._inbox.filters()}
+            self._subscribed = True
+        if not self._awaited:
+            self._ready(client)
+
+    def _subscribe_answered(
+        self, client: mqtt.Client, _data: Any, mid: int, reasons: list[ReasonCode], _more: Any
+    ) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                log.error("subscription refused account=%s reason=%s", self._account, reason)
+        with self._subscribing:
+            answered = self._answered.pop(mid, None)
+        if answered is not None:
+            answered.set()
+        self._awaited.discard(mid)
+        if not self._awaited and not self._connected.is_set():
+            self._ready(client)
+
+    def _ready(self, client: mqtt.Client) -> None:
         self._why = "connected"
         self._was_connected = True
         self._connected.set()
@@ -371,6 +386,7 @@ class Connection:
 
     def _lost(self) -> None:
         self._connected.clear()
+        self._subscribed = False
         with self._lock:
             pending, self._deliveries = self._deliveries, {}
             self._early.clear()
@@ -378,6 +394,9 @@ class Connection:
             self._client = None
         for delivery in pending.values():
             delivery.settle(None)
+        for answered in list(self._answered.values()):
+            answered.set()  # it is said again after the next connect
+        self._answered.clear()
 
     def _message_came(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         told = message.properties
@@ -412,18 +431,12 @@ class Connection:
         if delivery is not None:
             delivery.settle(reason.value)
 
-    def _subscribe_answered(
-        self, _client: mqtt.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _more: Any
-    ) -> None:
-        for reason in reasons:
-            if reason.is_failure:
-                log.error("subscription refused account=%s reason=%s", self._account, reason)
-
 
 def _connect_options(settings: BrokerSettings, *, lasting: bool) -> dict[str, Any]:
     if settings.version != "5":
         return {}
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.ReceiveMaximum = IN_FLIGHT
     if lasting:
         properties.SessionExpiryInterval = settings.session_expiry
     return {"clean_start": not lasting, "properties": properties}

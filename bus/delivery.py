@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bus.connection import Connection, PublishRefused
-from bus.events import CallEvent, Head, ReplayRequest, ReplayRequestData
+from bus.connection import Connection
+from bus.events import CallEvent, Head, Part, ReplayRequest, ReplayRequestData
 from bus.inbox import Arrived, BrokerUnavailable
 from bus.process import private_file
+from bus.sending import PublishRefused
 from bus.topics import ANY_USER
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,13 @@ CREATE TABLE IF NOT EXISTS upto (user TEXT, source TEXT, seq INTEGER NOT NULL,
 CREATE TABLE IF NOT EXISTS ahead (user TEXT, source TEXT, seq INTEGER NOT NULL,
     PRIMARY KEY (user, source, seq)) WITHOUT ROWID;
 """
+
+
+class _Numbered(Part):
+    """As much of a call event as tells which it is."""
+
+    source: str
+    seq: int
 
 
 class Progress:
@@ -74,6 +82,17 @@ class Progress:
     def _advance(self, user: str, source: str, seq: int) -> None:
         key = (user, source)
         self._db.execute("BEGIN IMMEDIATE")
+        try:
+            seq = self._joined(key, seq)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._upto[key] = seq
+
+    def _joined(self, key: tuple[str, str], seq: int) -> int:
+        """Note a number and return how far all is done, with what was done ahead of it."""
         for (ahead,) in self._db.execute(
             "SELECT seq FROM ahead WHERE user = ? AND source = ? AND seq > ? ORDER BY seq",
             (*key, seq),
@@ -85,12 +104,14 @@ class Progress:
             "DELETE FROM ahead WHERE user = ? AND source = ? AND seq <= ?", (*key, seq)
         )
         self._db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (*key, seq))
-        self._db.execute("COMMIT")
-        self._upto[key] = seq
+        return seq
 
 
 class CallEvents:
-    """The call events of some users, each handed over once and in order."""
+    """The call events of some users, each handed over once.
+
+    They come in order, except that what was missing comes after what was not.
+    """
 
     def __init__(
         self,
@@ -110,7 +131,7 @@ class CallEvents:
         """Subscribe to the calls of these users."""
         topics = self._connection.topics
         for user in users:
-            self._connection.consume(topics.calls(user), CallEvent, self.take)
+            self._connection.consume(topics.calls(user), CallEvent, self.take, self._give_up)
             self._connection.subscribe(topics.heads(user), self._take_head)
 
     def follow_all(self) -> None:
@@ -138,9 +159,23 @@ class CallEvents:
             return
         missing = event.seq > self._progress.upto(user, event.source) + 1
         self._handle(event)
-        self._progress.mark(user, event.source, event.seq)
+        self._mark(user, event.source, event.seq)
         if missing:
             self._ask(user, event.source)
+
+    def _give_up(self, arrived: Arrived) -> None:
+        """Count an event that cannot be handled as done: else it would be asked for for ever."""
+        try:
+            told = _Numbered.model_validate_json(arrived.payload)
+        except ValueError:
+            return
+        self._mark(self._connection.topics.user_of(arrived.topic), told.source, told.seq)
+
+    def _mark(self, user: str, source: str, seq: int) -> None:
+        try:
+            self._progress.mark(user, source, seq)
+        except sqlite3.Error as error:  # it was handled; a repeat after a restart is borne
+            log.error("progress not noted user=%s reason=%s", user, error)
 
     def _take_head(self, arrived: Arrived) -> None:
         if not arrived.payload:

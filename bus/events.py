@@ -5,10 +5,10 @@ So fields are added, never renamed, and a reader ignores what it does not know.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 from uuid import UUID, uuid4
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 CONTENT_TYPE = "application/cloudevents+json"
 CONTRACT = "1.0"
@@ -24,6 +24,12 @@ CallStateName = Literal[
 ]
 Direction = Literal["in", "out", "internal", "unknown"]
 PartyKind = Literal["external", "internal", "withheld", "unknown"]
+
+
+def _known(words: Any, otherwise: str) -> BeforeValidator:
+    """Read a word of a later release as one this release knows."""
+    return BeforeValidator(lambda told: told if told in get_args(words) else otherwise)
+
 
 _UNANSWERED: frozenset[CallStateName] = frozenset(
     {"incoming", "ringing", "dialing", "ringback", "other"}
@@ -47,6 +53,7 @@ class Message(Part):
     """The attributes of CloudEvents that every message carries."""
 
     EXPIRY: ClassVar[int | None] = None  # seconds a broker should keep it
+    FAMILY: ClassVar[str] = "starface."  # how the types begin that this model can read
 
     specversion: Literal["1.0"] = "1.0"
     id: str = Field(default_factory=lambda: str(uuid4()), min_length=1, max_length=128)
@@ -55,6 +62,11 @@ class Message(Part):
     time: AwareDatetime = Field(default_factory=now)
     subject: str | None = Field(default=None, max_length=128)
     datacontenttype: Literal["application/json"] = "application/json"
+
+    @classmethod
+    def foreign(cls, kind: str) -> bool:
+        """Tell whether a type is one that this release does not know, and so ignores."""
+        return bool(kind) and not (kind.startswith(cls.FAMILY) and kind.endswith(".v1"))
 
     def expiry(self) -> int | None:
         """Return the seconds after which the message is worth nothing, None if it keeps."""
@@ -72,7 +84,7 @@ class Party(Part):
     number: Text = ""
     e164: str | None = Field(default=None, max_length=16)
     name: Text = ""
-    kind: PartyKind = "unknown"
+    kind: Annotated[PartyKind, _known(PartyKind, "unknown")] = "unknown"
 
 
 class CallData(Part):
@@ -80,9 +92,9 @@ class CallData(Part):
 
     user: UserName
     call_id: CallId
-    state: CallStateName
+    state: Annotated[CallStateName, _known(CallStateName, "other")]
     pbx_state: Text = ""
-    direction: Direction = "unknown"
+    direction: Annotated[Direction, _known(Direction, "unknown")] = "unknown"
     caller: Party = Party()
     called: Party = Party()
     group: Text | None = None
@@ -95,6 +107,7 @@ class CallData(Part):
 class CallEvent(Message):
     """One notification of the PBX about one call of one user."""
 
+    FAMILY: ClassVar[str] = "starface.call."
     seq: int | None = Field(default=None, ge=1)
     data: CallData
 
@@ -173,6 +186,7 @@ class CallerData(Part):
 class CallerEvent(Message):
     """The caller consumer's answer to a call event."""
 
+    FAMILY: ClassVar[str] = "starface.caller."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.caller.v1"
     data: CallerData
@@ -195,6 +209,7 @@ class UserStateData(Part):
 class UserState(Message):
     """Retained: whether the interface of a user works."""
 
+    FAMILY: ClassVar[str] = "starface.user.state."
     type: str = "starface.user.state.v1"
     data: UserStateData
 
@@ -211,6 +226,7 @@ class DialRequestData(Part):
 class DialRequest(Message):
     """A wish to dial; whose it is says the topic, never the payload."""
 
+    FAMILY: ClassVar[str] = "starface.dial.request."
     EXPIRY: ClassVar[int | None] = 15
     type: str = "starface.dial.request.v1"
     time: AwareDatetime
@@ -238,6 +254,7 @@ class DialResultData(Part):
 class DialResult(Message):
     """What became of a dial request, stage by stage."""
 
+    FAMILY: ClassVar[str] = "starface.dial.result."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.dial.result.v1"
     data: DialResultData
@@ -255,6 +272,7 @@ class HeadData(Part):
 class Head(Message):
     """Retained: how far a gateway has numbered the events of a user."""
 
+    FAMILY: ClassVar[str] = "starface.head."
     type: str = "starface.head.v1"
     data: HeadData
 
@@ -270,6 +288,7 @@ class ReplayRequestData(Part):
 class ReplayRequest(Message):
     """A consumer that has seen a gap asks for what it lacks."""
 
+    FAMILY: ClassVar[str] = "starface.replay.request."
     EXPIRY: ClassVar[int | None] = 30
     type: str = "starface.replay.request.v1"
     data: ReplayRequestData
@@ -284,6 +303,7 @@ class SessionResetData(Part):
 class SessionReset(Message):
     """The PBX said it will send nothing more."""
 
+    FAMILY: ClassVar[str] = "starface.session.reset."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.session.reset.v1"
     data: SessionResetData

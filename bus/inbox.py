@@ -3,6 +3,7 @@
 Acknowledged means handled: a message is handed to its handler first and acknowledged after.
 """
 
+import json
 import logging
 import queue
 import time
@@ -39,23 +40,43 @@ class Arrived:
 
 
 Handler = Callable[[Arrived], None]
+GivenUp = Callable[[Arrived], None]
 M = TypeVar("M", bound=Message)
 
 
 class Inbox:
     """A queue filled by the network thread and worked through by the main thread."""
 
-    def __init__(self, put_aside: Callable[[Arrived, str], None] | None = None) -> None:
-        self.handlers: dict[str, Handler] = {}
-        self._queue: queue.Queue[Arrived | Callable[[], None] | None] = queue.Queue(CAPACITY)
+    def __init__(
+        self,
+        put_aside: Callable[[Arrived, str], None] | None = None,
+        ask_again: Callable[[], None] = lambda: None,
+    ) -> None:
+        # SimpleQueue, because a signal handler may put into it while the main thread gets.
+        self._queue: queue.SimpleQueue[Arrived | Callable[[], None] | None] = queue.SimpleQueue()
+        self._handlers: dict[str, tuple[Handler, GivenUp | None]] = {}
         self._put_aside = put_aside
+        self._ask_again = ask_again
+
+    def hand(self, topic_filter: str, handle: Handler, given_up: GivenUp | None = None) -> None:
+        """Hand the messages of a topic to a handler."""
+        self._handlers[topic_filter] = (handle, given_up)
+
+    def drop(self, topic_filter: str) -> None:
+        """Hand the messages of a topic to nobody."""
+        self._handlers.pop(topic_filter, None)
+
+    def filters(self) -> tuple[str, ...]:
+        """Return the topics somebody wants to hear of."""
+        return tuple(self._handlers)
 
     def put(self, arrived: Arrived) -> None:
         """Take in a message; called by the network thread, never blocks."""
-        try:
-            self._queue.put_nowait(arrived)
-        except queue.Full:  # it stays unacknowledged, so the broker keeps it
+        if self._queue.qsize() < CAPACITY:
+            self._queue.put(arrived)
+        else:
             log.error("too much arrived at once topic=%s", arrived.topic)
+            self._ask_again()
 
     def post(self, work: Callable[[], None] | None) -> None:
         """Have work done in the main thread; None only wakes it."""
@@ -71,7 +92,11 @@ class Inbox:
             try:
                 message = kind.model_validate_json(arrived.payload)
             except ValidationError as error:
-                self._set_aside(arrived, why(error))
+                if not kind.foreign(type_in(arrived.payload)):
+                    self.set_aside(arrived, why(error))
+                return
+            if kind.foreign(message.type):
+                log.debug("ignored an unknown type topic=%s", arrived.topic)
             else:
                 handle(message, arrived)
 
@@ -89,8 +114,17 @@ class Inbox:
             _last_resort(arrived)
         return True
 
+    def set_aside(self, arrived: Arrived, reason: str) -> None:
+        """Keep a message that cannot be handled where somebody can look at it."""
+        log.error("put aside a message topic=%s reason=%s", arrived.topic, reason)
+        if self._put_aside is not None:
+            self._put_aside(arrived, reason)
+        _, given_up = self._handler(arrived.topic)
+        if given_up is not None:
+            given_up(arrived)
+
     def _attempt(self, arrived: Arrived) -> None:
-        handle = self._handler(arrived.topic)
+        handle, _ = self._handler(arrived.topic)
         for attempt in range(1, ATTEMPTS + 1):
             if handle is None:
                 break
@@ -98,7 +132,8 @@ class Inbox:
                 handle(arrived)
             except BrokerUnavailable as error:
                 log.warning("interrupted topic=%s reason=%s", arrived.topic, error)
-                return  # not acknowledged, so the broker sends it again
+                self._ask_again()  # it was not acknowledged, so it comes again
+                return
             except Exception as error:
                 log.error(
                     "handler failed topic=%s attempt=%s reason=%s",
@@ -108,21 +143,15 @@ class Inbox:
             else:
                 break
         else:
-            self._set_aside(arrived, "the handler failed")
+            self.set_aside(arrived, "the handler failed")
         arrived.acknowledge()
 
-    def _set_aside(self, arrived: Arrived, reason: str) -> None:
-        log.error("put aside a message topic=%s reason=%s", arrived.topic, reason)
-        if self._put_aside is not None:
-            self._put_aside(arrived, reason)
-
-    def _handler(self, topic: str) -> Handler | None:
-        found = self.handlers.get(topic)
+    def _handler(self, topic: str) -> tuple[Handler | None, GivenUp | None]:
+        found = self._handlers.get(topic)
         if found is not None:
             return found
-        return next(
-            (handle for wanted, handle in self.handlers.items() if matches(wanted, topic)), None
-        )
+        fitting = (pair for wanted, pair in self._handlers.items() if matches(wanted, topic))
+        return next(fitting, (None, None))
 
 
 class Rhythm:
@@ -139,6 +168,15 @@ class Rhythm:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._tick()
         return min(1.0, max(0.0, self._due - time.monotonic()))
+
+
+def type_in(payload: bytes) -> str:
+    """Return the CloudEvents type of a payload that could not be read, empty if it has none."""
+    try:
+        told = json.loads(payload)
+    except ValueError:
+        return ""
+    return str(told.get("type", "")) if isinstance(told, dict) else ""
 
 
 def why(error: ValidationError) -> str:

@@ -1,10 +1,13 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bus.accounts import PROCESS_ACCOUNTS, Accounts, acl_file, process_rights, write_broker_files
-from bus.connection import Connection, PublishRefused
+from bus.connection import Connection
+from bus.sending import PublishRefused
+from bus.settings import BrokerSettings
 from bus.topics import Topics
 from tests.conftest import wait_until
 
@@ -88,14 +91,26 @@ def test_nobody_writes_what_is_not_his(connect: Connect, account: str, topic: st
     assert refused.value.code == 0x87
 
 
-def test_a_stolen_client_id_steals_nothing(connect: Connect) -> None:
+def test_a_stolen_client_id_steals_nothing(
+    connect: Connect, broker_settings: BrokerSettings
+) -> None:
     heard: list[bytes] = []
+    stolen: list[bytes] = []
     victim, gateway = connect("0012"), connect("gateway")
     victim.subscribe("starface/users/0012/calls", lambda arrived: heard.append(arrived.payload))
-    thief = connect("0011", lasting=True)
-    thief._client._client_id = b"0012"  # type: ignore[union-attr]
 
-    gateway.publish_raw("starface/users/0012/calls", b"mine")
+    class Thief(Connection):
+        def _new_client(self) -> Any:
+            client = super()._new_client()
+            client._client_id = b"0012"
+            return client
 
-    wait_until(lambda: victim.work(0.05) and heard)
-    assert heard == [b"mine"]
+    with Thief(broker_settings, "0011") as thief:
+        thief.subscribe("starface/users/0012/calls", lambda arrived: stolen.append(arrived.payload))
+        thief.wait_connected()
+        gateway.publish_raw("starface/users/0012/calls", b"mine")
+
+        wait_until(lambda: victim.work(0.05) and heard)
+        thief.work(0.2)
+        assert victim.connected
+    assert (heard, stolen) == ([b"mine"], [])

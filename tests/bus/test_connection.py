@@ -1,5 +1,7 @@
 import logging
+import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -153,7 +155,7 @@ def test_nothing_is_kept_for_later_while_the_broker_is_away(
     assert [arrived.payload for arrived in heard] == [b"last"]
 
 
-def test_a_broker_that_is_not_there_is_named_with_the_fix(tmp_path: object) -> None:
+def test_a_broker_that_is_not_there_is_named_with_the_fix() -> None:
     settings = BrokerSettings(port=free_port(), account="dial", password="x")
     with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
         dial.wait_connected(2)
@@ -231,3 +233,79 @@ def test_version_3_carries_the_same_payloads(broker_settings: BrokerSettings) ->
         person.wait_connected()
         person.publish("starface/users/0011/dial", _request())
         _work_until(dial, lambda: heard)
+
+
+def test_an_interrupted_message_comes_again(connect: Connect) -> None:
+    heard: list[Arrived] = []
+    dial, person = connect("dial"), connect("0011")
+
+    def interrupted_at_first(arrived: Arrived) -> None:
+        heard.append(arrived)
+        if len(heard) <= 2:
+            raise BrokerUnavailable("no confirmation in time")
+
+    dial.subscribe("starface/users/+/dial", interrupted_at_first)
+    for payload in (b"1", b"2", b"3"):
+        person.publish_raw("starface/users/0011/dial", payload)
+
+    _work_until(dial, lambda: {b"1", b"2", b"3"} <= {each.payload for each in heard[2:]})
+
+
+def test_a_subscription_made_while_connecting_is_not_lost(broker_settings: BrokerSettings) -> None:
+    with Connection(broker_settings, "0011") as person:
+        person.wait_connected()
+        for _ in range(10):
+            heard: list[Arrived] = []
+            with Connection(broker_settings, "dial", lasting=False) as dial:
+                dial.subscribe("starface/users/+/dial", heard.append)
+                dial.wait_connected()
+                for _ in range(20):
+                    person.publish_raw("starface/users/0011/dial", b"x")
+                    if dial.work(0.05):
+                        break
+                assert heard
+
+
+def test_a_type_of_a_later_release_is_ignored(connect: Connect) -> None:
+    aside: list[str] = []
+    heard: list[DialRequest] = []
+    dial = connect("dial", put_aside=lambda _, why: aside.append(why))
+    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+    person = connect("0011")
+    later = _request().model_copy(update={"type": "starface.dial.request.v2"})
+
+    person.publish("starface/users/0011/dial", later)
+    person.publish_raw("starface/users/0011/dial", b'{"type": "starface.dial.request.v2"}')
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: heard)
+    assert [told.type for told in heard] == ["starface.dial.request.v1"]
+    assert aside == []
+
+
+def test_a_process_can_be_stopped_by_a_signal_at_any_moment(
+    broker_settings: BrokerSettings,
+) -> None:
+    with Connection(broker_settings, "dial") as dial:
+        dial.wait_connected()
+        before = signal.signal(signal.SIGALRM, lambda *_: dial.stop())
+        try:
+            for _ in range(50):
+                dial.stopping.clear()
+                signal.setitimer(signal.ITIMER_REAL, 0.002)
+                while not dial.stopping.is_set():
+                    dial.post(lambda: None)
+                    dial.work(0.0)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+def test_a_certificate_file_that_is_not_there_is_named(broker: Mosquitto, tmp_path: Path) -> None:
+    settings = BrokerSettings(
+        port=broker.port, account="dial", password="x", tls=True, ca_file=tmp_path / "none.pem"
+    )
+    with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+        dial.wait_connected(2)
+
+    assert "none.pem" in str(refused.value)

@@ -1,4 +1,5 @@
 import random
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,3 +148,46 @@ def test_an_event_on_another_users_topic_is_dropped(connect: Connect, progress: 
 
     wait_until(lambda: journal.work(0.05) and handed)
     assert handed == [2]
+
+
+@pytest.mark.parametrize("payload", ["state", "handler"])
+def test_an_event_nobody_can_handle_is_not_asked_for_again(
+    connect: Connect, progress: Progress, payload: str
+) -> None:
+    handed: list[int | None] = []
+    asked: list[ReplayRequest] = []
+
+    def handle(event: CallEvent) -> None:
+        if event.seq == 2 and payload == "handler":
+            raise ZeroDivisionError
+        handed.append(event.seq)
+
+    gateway, journal = connect("gateway"), connect("journal")
+    gateway.consume("starface/users/+/replay", ReplayRequest, lambda told, _: asked.append(told))
+    CallEvents(journal, progress, handle).follow_all()
+    poison = _event(2).encoded()
+    if payload == "state":
+        poison = poison.replace(b'"user":"0011"', b'"user":17')
+
+    gateway.publish("starface/users/0011/calls", _event(1))
+    gateway.publish_raw("starface/users/0011/calls", poison)
+    gateway.publish("starface/users/0011/calls", _event(3))
+
+    wait_until(lambda: journal.work(0.02) and handed == [1, 3])
+    gateway.work(0.3)
+    assert asked == []
+    assert progress.upto("0011", SOURCE) == 3
+
+
+def test_a_disk_that_fails_once_does_not_spoil_what_follows(tmp_path: Path) -> None:
+    progress = Progress(tmp_path / "progress.db")
+    other = sqlite3.connect(tmp_path / "progress.db", isolation_level=None)
+    other.execute("CREATE TRIGGER full BEFORE INSERT ON upto BEGIN SELECT RAISE(FAIL, 'full'); END")
+    with pytest.raises(sqlite3.Error):
+        progress.mark("0011", SOURCE, 1)
+    other.execute("DROP TRIGGER full")
+
+    progress.mark("0011", SOURCE, 1)
+
+    assert progress.upto("0011", SOURCE) == 1
+    other.close()

@@ -68,3 +68,15 @@ def test_a_dial_request_without_a_time_is_refused() -> None:
 
     with pytest.raises(ValidationError, match="time"):
         DialRequest.model_validate({"data": request})
+
+
+@pytest.mark.parametrize(
+    ("member", "word", "read"), [("state", "parked", "other"), ("direction", "up", "unknown")]
+)
+def test_a_word_of_a_later_release_is_read_as_one_we_know(
+    member: str, word: str, read: str
+) -> None:
+    told = json.loads(_event().encoded())
+    told["data"][member] = word
+
+    assert getattr(CallEvent.model_validate_json(json.dumps(told)).data, member) == read

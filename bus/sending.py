@@ -1,0 +1,50 @@
+"""A message on its way to the broker, and what the broker said of it."""
+
+import threading
+from typing import TypedDict
+
+from bus.inbox import BrokerUnavailable
+
+TIMEOUT = 5.0  # seconds a broker may take to acknowledge
+NO_SUBSCRIBERS = 0x10
+_REFUSED = 0x80
+
+
+class PublishRefused(Exception):
+    """The broker took the message and threw it away; `code` is its reason code."""
+
+    def __init__(self, topic: str, code: int) -> None:
+        super().__init__(f"the broker refused to pass on {topic} (reason 0x{code:02x})")
+        self.code = code
+
+
+class Delivery:
+    """A message on its way to the broker."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self._code: int | None = None
+        self._done = threading.Event()
+
+    def settle(self, code: int | None) -> None:
+        """Note the broker's reason code; None says that the connection broke before it came."""
+        self._code = code
+        self._done.set()
+
+    def wait(self, timeout: float = TIMEOUT) -> int:
+        """Return the reason code (0x10: nobody subscribes); raise when it is not delivered."""
+        if not self._done.wait(timeout) or self._code is None:
+            raise BrokerUnavailable(f"the broker did not confirm a message on {self.topic}")
+        if self._code >= _REFUSED:
+            raise PublishRefused(self.topic, self._code)
+        return self._code
+
+
+class Options(TypedDict, total=False):
+    """What can be said about a message besides topic and payload."""
+
+    retain: bool
+    expiry: int | None  # seconds
+    content_type: str | None
+    correlation: bytes | None
+    response_topic: str | None
