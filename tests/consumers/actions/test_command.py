@@ -63,9 +63,8 @@ def test_a_program_that_fails_is_told_by_its_code() -> None:
 def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
     child = tmp_path / "child"
     script = (
-        "import subprocess,sys,time;"
-        "p=subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']);"
-        f"open({str(child)!r},'w').write(str(p.pid)); time.sleep(60)"
+        "import subprocess; p = subprocess.Popen(['sleep', '60']);"
+        f"open({str(child)!r}, 'w').write(str(p.pid)); p.wait()"
     )
     began = time.monotonic()
     with pytest.raises(ActionFailed, match="timed-out"):

@@ -12,7 +12,7 @@ from consumers.caller_settings import CallerSettings
 
 WORKS = {"name": "works", "arguments": [sys.executable, "-c", "pass"]}
 FAILS = {"name": "fails", "arguments": [sys.executable, "-c", "raise SystemExit(1)"]}
-SLOW = {"name": "slow", "arguments": [sys.executable, "-c", "import time; time.sleep(60)"]}
+SLOW = {"name": "slow", "arguments": ["sleep", "60"]}
 NOWHERE = {"name": "nowhere", "url": "http://127.0.0.1:9/", "secret": "0123456789abcdef"}
 
 
