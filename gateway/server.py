@@ -29,6 +29,10 @@ DEADLINE = 15.0  # seconds from the first byte to the last, however slowly they 
 _PER_ADDRESS = 100  # connections; then the oldest unfinished one of this address has to go
 _CONNECTIONS = 800  # in all; descriptors must stay below the 1,024 that select() can watch
 _HEADER_BYTES = 8_192
+_TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 26\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\n\r\nRequest Timeout: too slow\n"
+)
 _LINGER = 2.0  # seconds in which a refused sender may read why
 _DISCARDED = 1_000_000  # bytes he may still send
 _BARE_LINES = re.compile(rb"(?<!\r)\n\r?\n")
@@ -172,7 +176,15 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 if channel.lingers_since < now - _LINGER:
                     channel.drop()
             elif not channel.requests and channel.creation_time < now - DEADLINE:
-                channel.will_close = True
+                self._give_up(channel)
+
+    def _give_up(self, channel: Channel) -> None:
+        if channel.request is not None and not channel.will_close:
+            log.warning("refused status=408 source=%s reason=too slow", channel.addr[0])
+            self.answered(408)
+            with contextlib.suppress(OSError):
+                channel.socket.send(_TOO_SLOW)
+        channel.will_close = True
 
     def _make_room(self, address: str) -> None:
         channels = [one for one in self._map.values() if isinstance(one, Channel)]

@@ -1,0 +1,137 @@
+import contextlib
+import sqlite3
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bus.events import CallEvent, CallStateName, Direction, Party
+from gateway.calls import Told
+from gateway.eventlog import EventLog
+from gateway.logfile import NAME, LogUnavailable
+from gateway.notifications import Notification
+from gateway.outbox import Outbox
+from gateway.tally import Tally
+
+INSIDE = Party(number="11", kind="internal")
+OUTSIDE = Party(number="0791112233", e164="+41791112233", kind="external")
+
+
+def _told(
+    call: str,
+    state: CallStateName,
+    caller: Party = OUTSIDE,
+    called: Party = INSIDE,
+    user: str = "0011",
+    previous: str | None = None,
+) -> Told:
+    note = Notification(user=user, call_id=call, state=state, previous_call_id=previous)
+    return Told(note, caller, called, time.time())
+
+
+def _kept(folder: Path) -> list[CallEvent]:
+    with contextlib.closing(sqlite3.connect(folder / NAME)) as db:
+        rows = db.execute("SELECT payload FROM events ORDER BY place").fetchall()
+    return [CallEvent.model_validate_json(payload) for (payload,) in rows]
+
+
+def test_numbers_have_no_gaps_though_many_threads_write(events: EventLog, tmp_path: Path) -> None:
+    def write(user: str) -> None:
+        for number in range(50):
+            events.append(_told(f"{user}-{number}", "ringing", user=user))
+
+    threads = [threading.Thread(target=write, args=(f"00{n % 2}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for user in ("000", "001"):
+        numbers = [event.seq for event in _kept(tmp_path) if event.data.user == user]
+        assert numbers == list(range(1, 201))
+
+
+def test_numbers_go_on_after_a_restart_and_a_new_log_is_another_source(tmp_path: Path) -> None:
+    sources = []
+    for folder in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):
+        events = EventLog(folder, "gateway", Tally(), lambda: None, greatest=10**8)
+        events.append(_told("c", "ringing"))
+        sources.append(events.source)
+        events.close()
+
+    assert [event.seq for event in _kept(tmp_path / "a")] == [1, 2]
+    assert sources[0] == sources[1] != sources[2]
+
+
+def test_only_the_owner_can_read_the_log(events: EventLog, tmp_path: Path) -> None:
+    events.append(_told("c", "ringing"))
+
+    for path in tmp_path.glob(f"{NAME}*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("states", "caller", "called", "direction"),
+    [(["incoming", "ringing", "connected", "ended"], OUTSIDE, INSIDE, "in"),
+     (["dialing", "ringback", "connected", "held", "connected", "ended"], INSIDE, OUTSIDE, "out"),
+     (["ringing", "connected", "ended"], INSIDE, INSIDE, "internal"),
+     (["connected", "ended"], INSIDE, OUTSIDE, "out"),
+     (["connected", "ended"], OUTSIDE, INSIDE, "in"),
+     (["connected"], Party(), Party(), "unknown")],
+)  # fmt: skip
+def test_the_direction_is_remembered_to_the_end(
+    events: EventLog, tmp_path: Path, states: list[CallStateName], caller: Party, called: Party,
+    direction: Direction,
+) -> None:  # fmt: skip
+    for state in states:
+        events.append(_told("c", state, caller, called))
+
+    assert {event.data.direction for event in _kept(tmp_path)} == {direction}
+
+
+def test_each_participant_has_his_own_direction(events: EventLog, tmp_path: Path) -> None:
+    events.append(_told("c", "dialing", Party(), OUTSIDE, user="a"))
+    events.append(_told("c", "ringing", OUTSIDE, Party(), user="b"))
+    events.append(_told("c", "ended", Party(), Party(), user="a"))
+    events.append(_told("c", "ended", Party(), Party(), user="b"))
+
+    assert [event.data.direction for event in _kept(tmp_path)] == ["out", "in", "out", "in"]
+
+
+def test_a_call_that_changes_its_id_keeps_its_direction(events: EventLog, tmp_path: Path) -> None:
+    events.append(_told("old", "ringing"))
+    events.append(_told("new", "other", Party(), Party(), previous="old"))
+    events.append(_told("new", "ended", Party(), Party()))
+
+    told = _kept(tmp_path)
+    assert [event.data.direction for event in told] == ["in", "in", "in"]
+    assert [event.data.previous_call_id for event in told] == [None, "old", None]
+
+
+def test_a_log_at_its_greatest_size_refuses_and_says_so(tmp_path: Path) -> None:
+    events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=1)
+
+    with pytest.raises(LogUnavailable, match="log_megabytes"):
+        events.append(_told("c", "ringing"))
+
+    assert events.fault is not None
+    assert _kept(tmp_path) == []
+    events.close()
+
+
+def test_what_is_settled_and_old_is_forgotten_and_what_is_held_is_not(
+    events: EventLog, tmp_path: Path
+) -> None:
+    for number in range(4):
+        events.append(_told(f"c-{number}", "ringing"))
+    outbox = Outbox(tmp_path)
+    rows = outbox.after(0, 10)
+    outbox.hold(rows[1], 0x87, time.time())
+    outbox.settle(rows[2].place)
+
+    assert outbox.prune(time.time() + 1) == 2
+    assert [event.data.call_id for event in _kept(tmp_path)] == ["c-1", "c-3"]
+    assert [(one.user, one.seq, one.oldest) for one in outbox.headings()] == [("0011", 1, 2)]
+    outbox.close()
