@@ -32,7 +32,7 @@ from cli.mosquitto import Mosquitto, free_port  # noqa: E402
 from consumers.changes import Changes, ContactRecord, DossierRecord, MatterRecord  # noqa: E402
 from consumers.contacts import ContactNumber  # noqa: E402
 from consumers.directory import Directory  # noqa: E402
-from starface.users import User, Users  # noqa: E402
+from consumers.users import User, Users  # noqa: E402
 
 P99 = 20.0  # ms from the event's publication to the answer at a third party
 PSS = 35.0  # MB of one process that is alone

@@ -23,17 +23,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from bus.accounts import Accounts, write_broker_files
 from bus.numbers import NumberProfile
 from bus.process import configure_logging
+from bus.seal import Seal, new_key
 from bus.settings import BrokerSettings
 from cli.mosquitto import Mosquitto, free_port
 from consumers.sessions import run as run_sessions
+from consumers.users import User, Users
 from gateway.process import run as run_gateway
 from gateway.settings import GatewaySettings
-from starface.seal import Seal, new_key
 from starface.settings import StarfaceSettings
 from starface.simulator import Simulator
 from starface.simulator.people import many_users
 from starface.token import derive
-from starface.users import User, Users
 
 ROOT = Path(__file__).parent.parent
 KEY = b"k" * 32

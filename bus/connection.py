@@ -367,11 +367,11 @@ class Connection:
     def _ready(self, client: mqtt.Client) -> None:
         self._why = "connected"
         self._was_connected = True
-        self._connected.set()
-        log.info("connected to the broker account=%s", self._account)
-        if self._birth is not None:
+        if self._birth is not None:  # before anything else, and so before any farewell
             for topic, payload in self._birth.announcement(self.topics):
                 self._births.add(client.publish(topic, payload, qos=1, retain=True).mid)
+        self._connected.set()
+        log.info("connected to the broker account=%s", self._account)
         for work in self._on_connected:
             self.post(work)
 

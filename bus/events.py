@@ -132,7 +132,8 @@ class Reference(Part):
     """A contact, dossier or matter as others may show it."""
 
     kind: Literal["contact", "dossier", "matter"]
-    id: Text
+    id: Text  # the directory's own
+    key: Text | None = None  # the source's
     title: Text = ""
     company: Text | None = None
     reference: Text | None = None

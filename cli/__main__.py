@@ -13,6 +13,7 @@ from cli import (
     broker,
     call,
     contacts,
+    desktop,
     dials,
     number,
     own_calls,
@@ -66,6 +67,7 @@ app.command(rich_help_panel=RUN)(processes.dial)
 app.command(rich_help_panel=RUN)(processes.panel)
 app.command(rich_help_panel=RUN)(processes.directory)
 app.command(rich_help_panel=RUN)(processes.demo)
+app.add_typer(desktop.app, name="desktop", rich_help_panel=RUN)
 app.add_typer(simulate.app, name="simulate", rich_help_panel=RUN)
 app.command(rich_help_panel=WATCH)(watching.watch)
 app.command(rich_help_panel=WATCH)(watching.status)

@@ -58,7 +58,7 @@ def remove(context: typer.Context, name: Name) -> None:
 
 
 def _all_known(context: typer.Context, logins: list[str]) -> None:
-    from starface.users import Users
+    from consumers.users import Users
 
     if not logins:
         raise CommandFailed("name at least one user: --users 0011,0012")

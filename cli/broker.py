@@ -1,5 +1,6 @@
 """`starface2mqtt broker ...`: Mosquitto's accounts."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -19,7 +20,8 @@ def account(
     from cli.site_files import add_accounts
 
     settings = settings_of(context)
-    if process_rights(settings.broker.topics(), name) is None:
+    fits = re.fullmatch(r"[a-z]+(-[a-z0-9]{1,32})?", name)
+    if not fits or process_rights(settings.broker.topics(), name) is None:
         raise typer.BadParameter(f"{name!r} is no process; accounts of users come by `user add`")
     typer.echo(f"{name}\t{add_accounts(settings, (name,))[name]}")
 

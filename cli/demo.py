@@ -27,7 +27,8 @@ def run(folder: Path, *, once: bool, embedded: bool = False) -> None:
         ports = Ports.chosen(os.environ)
     except ValueError as error:
         raise PortTaken(str(error)) from error
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     with Stage(folder, ports, embedded=embedded) as stage:
         console.print(f"starface2mqtt demo; broker: {stage.broker_name}")
         try:
@@ -52,8 +53,8 @@ def _show(console: Console, stage: Stage) -> None:
 
 def _wait_for_the_end(stage: Stage) -> None:
     stopped = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stopped.set())
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopped.set())
     while not stopped.wait(1.0):
         if ended := stage.ended():
             raise DemoFailed(f"a process has ended; {ended} says why")

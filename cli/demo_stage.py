@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from cli.context import CommandFailed
 from cli.embedded_broker import EmbeddedBroker, installed
 from cli.mosquitto import BrokerNotStarted, Mosquitto, program
 from cli.ports import require_free
@@ -22,12 +23,12 @@ from cli.shipped import shipped
 from cli.site_files import add_user_account, broker_folder, make_site, seal
 from consumers.directory import Directory
 from consumers.importers.sample import sample
+from consumers.users import User, Users
 from starface.simulator.people import DEFAULT_USERS
 from starface.token import derive
-from starface.users import User, Users
 
 FIRST_PORT = "DEMO_PORTS"
-_ADVICE = f"Choose others: make demo {FIRST_PORT}=28080 takes eight ports from 28080 on"
+_ADVICE = f"Choose others: make demo {FIRST_PORT}=28080 takes seven ports from 28080 on"
 _SHOWN = ("0011", "0012")
 _PATIENCE = 12.0  # seconds a process may take to end, supervisor with all of its own
 
@@ -69,7 +70,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         require_free({key: int(value) for key, value in vars(self.ports).items()}, _ADVICE)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _clear(self.folder)
         try:
             self.settings = self._site()
             self._start_broker()
@@ -158,10 +159,24 @@ class Stage:
             self._processes.append(
                 subprocess.Popen(
                     [sys.executable, "-m", "cli", *words],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                     env=os.environ | {"PYTHONUNBUFFERED": "1"},
                 )
             )  # fmt: skip
+
+
+def _clear(folder: Path) -> None:
+    """Empty the demo's folder; raise CommandFailed for one that an earlier demo did not make."""
+    mark = folder / ".starface2mqtt-demo"
+    try:
+        if folder.exists() and any(folder.iterdir()) and not mark.exists():
+            raise CommandFailed(f"{folder} holds other things than a demo's; name another --folder")
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(mode=0o700, parents=True)
+        mark.touch()
+    except OSError as error:
+        raise CommandFailed(f"{folder} cannot be emptied: {error.strerror}") from error
 
 
 def demo_values(ports: Ports) -> dict[str, dict[str, Any]]:

@@ -2,41 +2,20 @@
 
 import os
 import sys
-import tomllib
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
-from bus.inbox import why
-from bus.settings import BrokerSettings, Section, SettingsRefused, private
 from cli.context import CommandFailed
-from consumers.desktop_settings import DesktopSettings
+
+if TYPE_CHECKING:
+    from cli.workstation import Workstation
 
 app = typer.Typer(
     help="Show who calls and open files on this workstation; dial tel: links.",
     no_args_is_help=True,
 )
-
-_FILE = "desktop.toml"
-
-
-class Workstation(Section):
-    """The configuration of one workstation: its broker account, and what happens on a call."""
-
-    broker: BrokerSettings = BrokerSettings()
-    desktop: DesktopSettings = DesktopSettings()
-
-    def login(self) -> str:
-        """Return whose workstation it is; raise SettingsRefused."""
-        if self.broker.account is None or self.broker.password is None:
-            raise SettingsRefused(
-                "[broker] account and password: a workstation needs the broker account of its"
-                " user; `starface2mqtt user add` made it"
-            )
-        return self.desktop.user or unquote(self.broker.account)
 
 
 @app.command()
@@ -46,7 +25,7 @@ def run(context: typer.Context) -> None:
     from consumers.desktop import run as serve
     from consumers.desktop_spool import AlreadyRunning
 
-    told = _read(context)
+    told = _workstation(context)
     configure_logging()
     try:
         serve(told.login(), told.desktop, told.broker, _folder(told.login()))
@@ -62,7 +41,7 @@ def dial(
     """Dial a number or a link: your own phone rings first."""
     from consumers.desktop_spool import AlreadyRunning, Spool
 
-    told = _read(context)
+    told = _workstation(context)
     cleaned = "".join(sign for sign in number if sign.isprintable()).strip()
     if not cleaned or len(cleaned) > 256:
         raise CommandFailed("this is no telephone number")
@@ -102,28 +81,10 @@ def uninstall() -> None:
         typer.echo(f"Removed {one}")
 
 
-def _read(context: typer.Context) -> Workstation:
-    """Read the workstation's file; raise SettingsRefused with file, key and what is allowed."""
-    named: Path | None = (context.find_root().obj or {}).get("config")
-    path = named or _configured()
-    try:
-        if os.name == "posix":
-            private(path)
-        return Workstation.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise SettingsRefused(
-            f"{path}: there is no such file; it needs [broker] host, account, password"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsRefused(f"{path}: this is not TOML: {error}") from error
-    except ValidationError as error:
-        raise SettingsRefused(f"{path}: {why(error)}") from error
+def _workstation(context: typer.Context) -> "Workstation":
+    from cli.workstation import read
 
-
-def _configured() -> Path:
-    from platformdirs import user_config_path
-
-    return user_config_path("starface2mqtt") / _FILE
+    return read((context.find_root().obj or {}).get("config"))
 
 
 def _folder(login: str) -> Path:
@@ -142,7 +103,7 @@ def _command() -> list[str]:
     return [sys.executable, "-m", "cli", "desktop"]
 
 
-def _dial(told: Workstation, number: str) -> None:
+def _dial(told: "Workstation", number: str) -> None:
     from bus.connection import Connection
     from bus.topics import level
     from consumers.desktop import place

@@ -4,11 +4,11 @@ from pydantic import ValidationError
 
 from bus.connection import NetworkDead, PublishRefused, SessionTaken
 from bus.inbox import BrokerUnavailable, why
+from bus.seal import SealBroken
 from bus.settings import SettingsRefused
 from cli.context import CommandFailed
+from consumers.users import UserUnknown
 from starface.failures import PbxFailure
-from starface.seal import SealBroken
-from starface.users import UserUnknown
 
 _TOLD = (
     BrokerUnavailable,

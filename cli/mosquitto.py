@@ -1,7 +1,7 @@
 """A Mosquitto of our own, from the project's mosquitto.conf: for the demo and the tests."""
 
 import contextlib
-import getpass
+import os
 import re
 import shutil
 import signal
@@ -38,7 +38,8 @@ def adapted(conf: str, port: int, folder: Path) -> str:
         conf, count = re.subn(rf"(?m)^{key} .*$", f"{key} {value}", conf)
         if count != 1:
             raise BrokerNotStarted(f"mosquitto.conf has {count} lines {key!r}, one is needed")
-    return f"{conf}\nuser {getpass.getuser()}\n"
+    # As root Mosquitto would become a user who may not read the folder.
+    return f"{conf}\nuser root\n" if os.getuid() == 0 else conf
 
 
 class Mosquitto:
@@ -75,7 +76,9 @@ class Mosquitto:
         if found is None:
             raise BrokerNotStarted("Mosquitto is not installed: apt-get install mosquitto")
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen([found, "-c", self._conf], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [found, "-c", self._conf], stdout=log, stderr=log, start_new_session=True
+            )
         limit = time.monotonic() + PATIENCE
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > limit:

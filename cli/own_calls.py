@@ -62,7 +62,7 @@ def phones(
     ] = None,
 ) -> None:
     """Show your telephones at STARFACE, and choose which one rings when you dial."""
-    from starface.users import Users
+    from consumers.users import Users
 
     settings = settings_of(context)
     meant = login_meant(settings, login)
@@ -87,7 +87,7 @@ def telephone_of(settings: "Settings", login: str) -> "StarfaceClient":
     """Return a user's conversation with the PBX; raise CommandFailed or UserUnknown."""
     from cli.site_files import seal
     from consumers.dial_telephones import Telephones
-    from starface.users import Users
+    from consumers.users import Users
 
     with Users(settings.database, seal(settings)) as users:
         users.get(login)

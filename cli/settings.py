@@ -3,13 +3,14 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -95,7 +96,7 @@ def find(config: Path | None = None) -> Path:
             raise SettingsRefused(f"{named}: there is no such configuration file")
         return named
     for place in _PLACES:
-        if place.is_file():
+        if os.access(place, os.R_OK):
             return place
     raise SettingsRefused(
         f"there is no {FILE} here nor in /etc/starface2mqtt; make one with: starface2mqtt init"
@@ -107,6 +108,11 @@ def read(config: Path | None = None) -> Settings:
     path = find(config)
     try:
         settings = _from_file(path)()
+    except SettingsError as error:
+        raise SettingsRefused(
+            f"a setting given by environment cannot be read ({error}); lists and tables are JSON, "
+            f"as in STARFACE2MQTT_GATEWAY__LISTEN='[\"0.0.0.0:8080\"]'"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsRefused(f"{path}: this is not TOML: {error}") from error
     except ValidationError as error:
@@ -134,22 +140,17 @@ def _from_file(path: Path) -> type[Settings]:
 
 def _anchored(settings: Settings, file: Path) -> Settings:
     """Return the settings with relative paths read from the folder of the file."""
-    folder = file.parent
-    site = settings.site.model_copy(
-        update={
-            "data_folder": folder / settings.site.data_folder,
-            "secrets_folder": folder / settings.site.secrets_folder,
-        }
-    )
-    broker = settings.broker.model_copy(
-        update={"accounts_file": folder / settings.broker.accounts_file}
-    )
-    directory = settings.directory.model_copy(
-        update={"token_file": folder / settings.directory.token_file}
-    )
-    return settings.model_copy(
-        update={"site": site, "broker": broker, "directory": directory, "file": file}
-    )
+    sections: dict[str, Any] = {"file": file}
+    for name in type(settings).model_fields:
+        section = getattr(settings, name)
+        if isinstance(section, BaseModel):
+            paths = {
+                key: None if value == Path() else file.parent / value
+                for key, value in section
+                if isinstance(value, Path)
+            }
+            sections[name] = section.model_copy(update=paths)
+    return settings.model_copy(update=sections)
 
 
 def _faults(error: ValidationError) -> str:
@@ -158,10 +159,15 @@ def _faults(error: ValidationError) -> str:
 
 
 def _unknown(place: tuple[int | str, ...]) -> str:
-    *sections, key = place
+    *sections, key = (part for part in place if not isinstance(part, int))
     model: Any = Settings
     for section in sections:
-        model = model.model_fields[section].annotation
+        model = _model_in(model.model_fields[section].annotation)
     known = ", ".join(sorted(name for name in model.model_fields if name != "file"))
-    where = f"[{'.'.join(str(section) for section in sections)}] " if sections else ""
+    where = f"[{'.'.join(sections)}] " if sections else ""
     return f"{where}{key}: there is no such key; known are {known}"
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the model in an annotation such as `tuple[Model, ...]`."""
+    return next((part for part in get_args(annotation) if part is not Ellipsis), annotation)

@@ -1,17 +1,21 @@
 """The files of one site: made once by `init`, kept in step with the users afterwards."""
 
+import contextlib
 import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
 from bus.accounts import PROCESS_ACCOUNTS, Accounts, replace, user_account, write_broker_files
-from bus.process import private_folder
+from bus.process import private_file, private_folder
+from bus.seal import Seal, new_key, read_seal
 from bus.settings import SettingsRefused, read_accounts
 from cli.settings import FILE, Settings, read
 from cli.shipped import shipped
-from starface.seal import Seal, new_key, read_seal
 
 
 def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
@@ -20,11 +24,20 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
     if config.exists():
         raise SettingsRefused(f"{config} is there already; nothing was changed")
     private_folder(folder)
-    kept = private_folder(folder / "secrets")
-    _write_new(kept / "site.key", secrets.token_urlsafe(48))
-    _write_new(kept / "seal.key", new_key().decode())
-    _write_new(kept / "directory.token", secrets.token_urlsafe(32))
-    replace(config, _configuration(values))
+    draft = folder / f".{FILE}.draft"
+    try:
+        replace(draft, _configuration(values))
+        read(draft)
+    except SettingsRefused as error:
+        raise SettingsRefused(str(error).replace(str(draft), str(config))) from error
+    else:
+        kept = private_folder(folder / "secrets")
+        _write_new(kept / "site.key", secrets.token_urlsafe(48))
+        _write_new(kept / "seal.key", new_key().decode())
+        _write_new(kept / "directory.token", secrets.token_urlsafe(32))
+        draft.replace(config)
+    finally:
+        draft.unlink(missing_ok=True)
     settings = read(config)
     private_folder(settings.site.data_folder)
     add_accounts(settings, PROCESS_ACCOUNTS)
@@ -33,11 +46,9 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
 
 def add_accounts(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
     """Give broker accounts to processes and users; return all passwords by account."""
-    path = settings.broker.accounts_file
-    accounts = Accounts(read_accounts(path) if path.exists() else {})
-    for name in names:
-        accounts.add(name)
-    _write(settings, accounts)
+    with _accounts(settings) as accounts:
+        for name in names:
+            accounts.add(name)
     return accounts.passwords
 
 
@@ -49,9 +60,8 @@ def add_user_account(settings: Settings, login: str) -> str:
 
 def remove_user_account(settings: Settings, login: str) -> None:
     """Take a user's broker account away."""
-    accounts = Accounts(read_accounts(settings.broker.accounts_file))
-    accounts.remove(user_account(login))
-    _write(settings, accounts)
+    with _accounts(settings) as accounts:
+        accounts.remove(user_account(login))
 
 
 def seal(settings: Settings) -> Seal:
@@ -64,11 +74,22 @@ def broker_folder(settings: Settings) -> Path:
     return settings.folder / "mosquitto"
 
 
-def _write(settings: Settings, accounts: Accounts) -> None:
-    private_folder(settings.broker.accounts_file.parent)
-    accounts.write(settings.broker.accounts_file)
-    folder = private_folder(broker_folder(settings))
-    write_broker_files(folder, settings.broker.topics(), accounts.passwords)
+@contextmanager
+def _accounts(settings: Settings) -> Iterator[Accounts]:
+    """Hold the broker's accounts for a change; two commands at once change one after the other."""
+    path = settings.broker.accounts_file
+    private_folder(path.parent)
+    # SQLite's lock of a file: the same on every system, and gone with the process.
+    lock = sqlite3.connect(
+        private_file(path.with_suffix(".lock")), timeout=10, isolation_level=None
+    )
+    with contextlib.closing(lock):
+        lock.execute("BEGIN EXCLUSIVE")
+        accounts = Accounts(read_accounts(path) if path.exists() else {})
+        yield accounts
+        accounts.write(path)
+        folder = private_folder(broker_folder(settings))
+        write_broker_files(folder, settings.broker.topics(), accounts.passwords)
 
 
 def _configuration(values: dict[str, dict[str, Any]]) -> str:

@@ -1,7 +1,8 @@
 """All server processes from one configuration file; supervisor starts again what dies."""
 
-import getpass
 import os
+import stat
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,6 @@ logfile_maxbytes = 0
 loglevel = warn
 pidfile = {run}/supervisord.pid
 directory = {folder}
-user = {user}
 silent = true
 """
 _PROGRAM = """
@@ -43,13 +43,13 @@ programs = {programs}
 
 def supervisor_configuration(settings: Settings, programs: Sequence[str]) -> str:
     """Return supervisor's configuration for these processes."""
-    parts = [
-        _HEAD.format(run=settings.site.data_folder, folder=settings.folder, user=getpass.getuser())
-    ]
+    head = _HEAD.format(run=_plain(settings.site.data_folder), folder=_plain(settings.folder))
+    # Supervisor warns about running as root unless it is told to.
+    parts = [head, "user = root\n" if os.getuid() == 0 else ""]
     for name in programs:
         words = [sys.executable, "-m", "cli", "--config", str(settings.file), *_words(name)]
         command = " ".join(f'"{word}"' if " " in word else word for word in words)
-        parts.append(_PROGRAM.format(name=name, command=command.replace("%", "%%")))
+        parts.append(_PROGRAM.format(name=name, command=_plain(command)))
     parts.append(_GROUP.format(programs=",".join(programs)))
     return "".join(parts)
 
@@ -59,8 +59,22 @@ def up(settings: Settings, programs: Sequence[str] = PROGRAMS) -> None:
     folder = private_folder(settings.site.data_folder)
     path = folder / "supervisord.conf"
     path.write_text(supervisor_configuration(settings, programs))
+    _give_a_pipe_for_output()
     supervisor = Path(sys.executable).with_name("supervisord")
     os.execv(supervisor, [str(supervisor), "-n", "-c", str(path)])  # noqa: S606
+
+
+def _give_a_pipe_for_output() -> None:
+    """Put a pipe where the output is a socket, as under systemd: a socket cannot be reopened."""
+    if stat.S_ISSOCK(os.fstat(1).st_mode):
+        passing_on = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        if passing_on.stdin is not None:
+            os.dup2(passing_on.stdin.fileno(), 1)
+
+
+def _plain(text: str | Path) -> str:
+    """Return a text in which supervisor finds nothing to fill in."""
+    return str(text).replace("%", "%%")
 
 
 def _words(name: str) -> list[str]:

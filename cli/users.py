@@ -15,56 +15,79 @@ app = typer.Typer(help="The users: add, change, list, remove.", no_args_is_help=
 Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
 Internal = Literal["ignore", "notify", "pop"]
 Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
+Password = Annotated[
+    str,
+    typer.Option(
+        prompt=True,
+        hide_input=True,
+        envvar="STARFACE_PASSWORD",
+        help="The STARFACE password; only a token derived from it is kept.",
+    ),
+]
+Check = Annotated[bool, typer.Option(help="Try the password at the PBX first.")]
 
 
 @app.command()
 def add(
     context: typer.Context,
     login: Login,
-    password: Annotated[
-        str,
-        typer.Option(
-            prompt=True, hide_input=True, envvar="STARFACE_PASSWORD",
-            help="The STARFACE password; only a token derived from it is kept.",
-        ),
-    ],
-    name: Annotated[str, typer.Option(help="The user's name.")] = "",
-    extension: Annotated[str, typer.Option(help="The extension; the login if left out.")] = "",
-    action: Annotated[
-        Action, typer.Option(help="What opens on a call.")
-    ] = "matter-or-dossier",
-    autostart: Annotated[bool, typer.Option(help="On from the start.")] = True,
-    check: Annotated[bool, typer.Option(help="Try the password at the PBX first.")] = True,
-) -> None:  # fmt: skip
-    """Add a user, or replace one: the next call counts."""
+    password: Password,
+    name: Annotated[str | None, typer.Option(help="The user's name.")] = None,
+    extension: Annotated[
+        str | None, typer.Option(help="The extension; the login if left out.")
+    ] = None,
+    action: Annotated[Action | None, typer.Option(help="What opens on a call.")] = None,
+    autostart: Annotated[bool | None, typer.Option(help="On from the start.")] = None,
+    check: Check = True,
+) -> None:
+    """Add a user; of one who is there already, change only what is named."""
     from bus.settings import SettingsRefused
     from cli.site_files import add_user_account, broker_folder, seal
-    from starface.users import User, Users
+    from consumers.users import User, Users
 
     settings = settings_of(context)
-    extension = extension or login
-    if extension != login and not settings.starface.extension_may_differ:
-        raise SettingsRefused(
-            f"user name {login!r} and extension {extension!r} must be exactly the same; if they "
-            f"differ at this site, set extension_may_differ = true in [starface]"
-        )
-    user = User.model_validate(
-        {"login": login, "name": name, "extension": extension, "action": action,
-         "autostart": autostart}
-    )  # fmt: skip
-    credential = _credential(settings.starface, login, password, check=check)
     with Users(settings.database, seal(settings)) as users:
-        users.add(user, credential)
+        known = users.find(login)
+        told = {"name": name, "extension": extension, "action": action, "autostart": autostart}
+        user = User.model_validate(
+            {
+                **(known.model_dump() if known else {"login": login, "extension": login}),
+                **{key: value for key, value in told.items() if value is not None},
+            }
+        )
+        if user.extension != login and not settings.starface.extension_may_differ:
+            raise SettingsRefused(
+                f"user name {login!r} and extension {user.extension!r} must be exactly the same; "
+                f"if they differ at this site, set extension_may_differ = true in [starface]"
+            )
+        users.add(user, _credential(settings.starface, login, password, check=check))
     broker_password = add_user_account(settings, login)
     typer.echo(f"{login} is added. Its broker account is {login!r}, password {broker_password}")
-    typer.echo(f"Copy {broker_folder(settings)}/* to the broker and reload it "
-               f"(systemctl reload mosquitto).")  # fmt: skip
+    typer.echo(
+        f"Copy {broker_folder(settings)}/* to the broker and reload it "
+        f"(systemctl reload mosquitto)."
+    )
+
+
+@app.command("password")
+def change_password(
+    context: typer.Context, login: Login, password: Password, check: Check = True
+) -> None:
+    """Give a user's new STARFACE password; everything else stays."""
+    from cli.site_files import seal
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    with Users(settings.database, seal(settings)) as users:
+        user = users.get(login)
+        users.add(user, _credential(settings.starface, login, password, check=check))
+    typer.echo(f"The password of {login} is changed.")
 
 
 @app.command("list")
 def list_users(context: typer.Context) -> None:
     """List the users and what they chose."""
-    from starface.users import Users
+    from consumers.users import Users
 
     settings = settings_of(context)
     with Users(settings.database) as users:
@@ -87,7 +110,7 @@ def change(
     autostart: Annotated[bool | None, typer.Option()] = None,
 ) -> None:
     """Change what a user chose; it holds for the next call."""
-    from starface.users import Users
+    from consumers.users import Users
 
     changes = {
         "name": name, "phone": phone, "action": action, "internal": internal,
@@ -103,7 +126,7 @@ def change(
 def remove(context: typer.Context, login: Login) -> None:
     """Forget a user, the token and the broker account."""
     from cli.site_files import remove_user_account
-    from starface.users import Users
+    from consumers.users import Users
 
     settings = settings_of(context)
     with Users(settings.database) as users:
@@ -115,9 +138,9 @@ def remove(context: typer.Context, login: Login) -> None:
 @app.command()
 def link(context: typer.Context, login: Login) -> None:
     """Print the address for the PBX's desktop app or a module to request on a call."""
+    from consumers.users import Users
     from starface.callback import callback_path
     from starface.settings import callback_host
-    from starface.users import Users
 
     settings = settings_of(context)
     with Users(settings.database) as users:

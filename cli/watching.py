@@ -1,15 +1,22 @@
 """`watch`, `status`, `on` and `off`: what a person sees and switches from a terminal."""
 
 import json
+import os
+import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.context import settings_of
+from cli.context import CommandFailed, settings_of
+
+if TYPE_CHECKING:
+    from bus.connection import Connection
+    from bus.events import UserState
 
 Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
-_LISTEN = 1.0  # seconds until the retained messages are surely here
+_QUIET = 0.5  # seconds without a message after which all retained ones are here
+_LONGEST = 10.0  # seconds
 
 
 def watch(
@@ -28,10 +35,14 @@ def watch(
     settings = settings_of(context)
 
     def tell(arrived: Arrived) -> None:
-        if as_json:
-            typer.echo(f"{arrived.topic} {arrived.payload.decode(errors='replace')}")
-        elif told := line(arrived.topic, arrived.payload, settings.broker.topics()):
-            typer.echo(told)
+        try:
+            if as_json:
+                typer.echo(f"{arrived.topic} {arrived.payload.decode(errors='replace')}")
+            elif told := line(arrived.topic, arrived.payload, settings.broker.topics()):
+                typer.echo(told)
+        except BrokenPipeError:  # as with `watch | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            connection.stop()
 
     with (
         cli_account(settings) as account,
@@ -46,7 +57,7 @@ def watch(
 
 def status(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Show each process and each user's telephone icon."""
     from bus.connection import Connection
@@ -74,21 +85,31 @@ def status(
         connection.subscribe(connection.topics.processes(), hear)
         connection.subscribe(connection.topics.state(ANY_USER), hear)
         connection.wait_connected()
-        until = time.monotonic() + _LISTEN
-        while time.monotonic() < until:
-            connection.work(0.1)
+        _listen(connection)
+    looks = {login: _look(state, processes) for login, state in sorted(users.items())}
     if as_json:
-        told = {"processes": processes, "users": {u: s.data.state for u, s in users.items()}}
-        typer.echo(json.dumps(told, indent=2))
+        typer.echo(json.dumps({"processes": processes, "users": looks}, indent=2))
         return
-    for name, state in sorted(processes.items()):
-        typer.echo(f"{name:12} {state}")
-    for login, told_state in sorted(users.items()):
-        data = told_state.data
-        # Without the sessions process nobody knows how a user is.
-        look = data.state if processes.get("sessions") == "online" else "unknown"
-        sentence = f"  {data.sentence.en}" if data.sentence and look == "failing" else ""
-        typer.echo(f"user {login:8} {look}{sentence}")
+    for name, online in sorted(processes.items()):
+        typer.echo(f"{name:12} {online}")
+    for login, look in looks.items():
+        typer.echo(f"user {login:8} {look['state']}  {look['sentence'] or ''}".rstrip())
+
+
+def _listen(connection: "Connection") -> None:
+    """Take in what the broker has retained: until nothing more comes, or too much does."""
+    until = time.monotonic() + _LONGEST
+    while time.monotonic() < until and connection.work(_QUIET):
+        pass
+
+
+def _look(state: "UserState", processes: dict[str, str]) -> dict[str, str | None]:
+    """Return how a user is; without the sessions process nobody knows."""
+    if processes.get("sessions") != "online":
+        return {"state": "unknown", "code": None, "sentence": None}
+    data = state.data
+    sentence = data.sentence.en if data.sentence else None
+    return {"state": data.state, "code": data.code, "sentence": sentence}
 
 
 def on(context: typer.Context, login: Login) -> None:
@@ -102,17 +123,24 @@ def off(context: typer.Context, login: Login) -> None:
 
 
 def _switch(context: typer.Context, login: str, wish: bytes) -> None:
-    from bus.connection import NO_SUBSCRIBERS, Connection
-    from bus.inbox import BrokerUnavailable
+    from bus.connection import Connection
+    from bus.inbox import Arrived
     from cli.cli_account import cli_account
 
     settings = settings_of(context)
+    online: list[bool] = []
+
+    def hear(arrived: Arrived) -> None:
+        online.append(arrived.payload == b"online")
+
     with (
         cli_account(settings) as account,
         Connection(settings.broker, account, lasting=False) as connection,
     ):
+        connection.subscribe(connection.topics.process("sessions"), hear)
         connection.wait_connected()
-        topic = connection.topics.switch(login)
-        if connection.publish_raw(topic, wish, expiry=30) == NO_SUBSCRIBERS:
-            raise BrokerUnavailable("nobody listens: the sessions process is not running")
+        _listen(connection)
+        if not online or not online[-1]:
+            raise CommandFailed("nobody listens: the sessions process is not running")
+        connection.publish_raw(connection.topics.switch(login), wish, expiry=30)
     typer.echo(f"{login} is told to be {wish.decode()}.")

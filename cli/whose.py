@@ -1,14 +1,18 @@
 """Whose telephone a command means when nobody says it."""
 
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from cli.context import CommandFailed
-from cli.settings import Settings
-from starface.users import Users
+
+if TYPE_CHECKING:
+    from cli.settings import Settings
 
 
-def login_meant(settings: Settings, told: str | None) -> str:
+def login_meant(settings: "Settings", told: str | None) -> str:
     """Return the login told, else that of the broker account or the only user's; or fail."""
+    from consumers.users import Users
+
     if told:
         return told
     if settings.broker.account:

@@ -1,14 +1,15 @@
 """`starface2mqtt why`: the story of a call, and why something opened or did not."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bus.process import without_secrets
 from cli.context import CommandFailed, settings_of
-from cli.settings import Settings
-from consumers.trace import Story, find
+
+if TYPE_CHECKING:
+    from cli.settings import Settings
+    from consumers.trace import Story
 
 _Language = Literal["de", "en"]
 
@@ -22,6 +23,8 @@ def why(
     lang: Annotated[str | None, typer.Option(help="de or en.")] = None,
 ) -> None:
     """Tell the story of a call: what came in, who it is, and why something opened or not."""
+    from consumers.trace import find
+
     settings = settings_of(context)
     language = _language(settings, lang)
     several = last if call is None else max(last, 100)  # a call of a group has many users
@@ -38,7 +41,7 @@ def why(
             typer.echo(line)
 
 
-def told(story: Story, language: _Language) -> list[str]:
+def told(story: "Story", language: _Language) -> list[str]:
     """Return the lines of a story, as a secretary reads them."""
     at = story.started.astimezone()
     number = story.e164 or story.number or ("unterdrückt" if language == "de" else "withheld")
@@ -51,16 +54,16 @@ def told(story: Story, language: _Language) -> list[str]:
     return lines
 
 
-def _language(settings: Settings, lang: str | None) -> _Language:
+def _language(settings: "Settings", lang: str | None) -> _Language:
     if lang not in (None, "de", "en"):
         raise CommandFailed("--lang: de or en")
     return "de" if (lang or settings.site.language) == "de" else "en"
 
 
-def _nothing(settings: Settings, language: _Language, user: str | None, call: str | None) -> str:
+def _nothing(settings: "Settings", language: _Language, user: str | None, call: str | None) -> str:
     """Say why there is no story: nobody, switched off, or nothing was ever heard."""
     if user is not None:
-        from starface.users import Users
+        from consumers.users import Users
 
         with Users(settings.database) as users:
             found = users.get(user)
@@ -81,8 +84,8 @@ def _nothing(settings: Settings, language: _Language, user: str | None, call: st
         )
     return _in(
         language,
-        "Es ist noch kein Anruf angekommen. Weiter mit: starface2mqtt status, starface2mqtt doctor",
-        "no call has come in yet. Go on with: starface2mqtt status, starface2mqtt doctor",
+        "Es ist noch kein Anruf angekommen. Weiter mit: starface2mqtt status",
+        "no call has come in yet. Go on with: starface2mqtt status",
     )
 
 
@@ -90,7 +93,7 @@ def _in(language: _Language, german: str, english: str) -> str:
     return german if language == "de" else english
 
 
-def _as_json(story: Story) -> dict[str, Any]:
+def _as_json(story: "Story") -> dict[str, Any]:
     return {
         "user": story.user,
         "call_id": story.call_id,
@@ -107,5 +110,7 @@ def _as_json(story: Story) -> dict[str, Any]:
 
 def _shown(text: str) -> str:
     """Return a text without what would move a terminal's cursor or turn its direction."""
+    from bus.process import without_secrets
+
     clean = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
     return without_secrets(clean)

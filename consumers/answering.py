@@ -15,7 +15,7 @@ from consumers.directory import DirectoryUnavailable
 from consumers.opening import Opening, choose, label
 from consumers.rules import Circumstances, Verdict, judge
 from consumers.url_templates import AddressRefused, ValueMissing, allowed, fill
-from starface.users import User
+from consumers.users import User
 
 log = logging.getLogger(__name__)
 
@@ -251,11 +251,13 @@ def reference(record: Matter | Dossier | Contact | None) -> Reference | None:
         return None
     if isinstance(record, Contact):
         return Reference(
-            kind="contact", id=str(record.id), title=record.name[:256],
+            kind="contact", id=str(record.id), key=record.key[:256] or None,
+            title=record.name[:256],
             company=record.company[:256] or None,
         )  # fmt: skip
     return Reference(
         kind="matter" if isinstance(record, Matter) else "dossier", id=str(record.id),
+        key=record.key[:256] or None,
         title=(record.title or record.key)[:256], reference=record.reference[:256] or None,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ from consumers.caller_store import CallerStore
 from consumers.contacts import Dossier, Matter
 from consumers.directory import Directory, DirectoryUnavailable
 from consumers.trace import Traces, path_of
-from starface.users import Users
+from consumers.users import Users
 
 log = logging.getLogger(__name__)
 

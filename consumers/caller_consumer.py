@@ -23,7 +23,7 @@ from consumers.calls import FINISHED_FOR, Call, Calls, Trigger
 from consumers.recent import Recent
 from consumers.rules import Circumstances, Wishes
 from consumers.trace import Traces
-from starface.users import User
+from consumers.users import User
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from bus.events import CallerData, CallerEvent, Outcome
 from consumers.caller_outbox import Underway
 from consumers.contacts import Dossier, Matter
-from starface.users import User
+from consumers.users import User
 
 
 class Actions(Protocol):

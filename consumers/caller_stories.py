@@ -12,7 +12,7 @@ from consumers.actions.dispatch import Finished
 from consumers.answering import Answer, Steps
 from consumers.calls import Call
 from consumers.trace import Chapter, Subject, Traces
-from starface.users import User
+from consumers.users import User
 
 _TELLING = ("ringing", "dialing", "connected")  # states at which the number is explained
 

@@ -19,6 +19,7 @@ from bus.delivery import CallEvents, Progress
 from bus.inbox import Arrived
 from bus.numbers import NumberProfile
 from bus.process import private_folder, stop_on_signals
+from bus.seal import Seal
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER, Topics
 from consumers import dial_words
@@ -33,9 +34,8 @@ from consumers.dial_settings import DialSettings
 from consumers.dial_telephones import Telephones
 from consumers.dial_telling import Telling
 from consumers.dial_words import Answer
-from starface.seal import Seal
+from consumers.users import User, Users
 from starface.settings import StarfaceSettings
-from starface.users import User, Users
 
 log = logging.getLogger(__name__)
 

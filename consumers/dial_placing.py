@@ -6,7 +6,9 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from bus.events import CallStateName
+from bus.seal import SealBroken
 from consumers.dial_stages import state_of
+from consumers.users import Users
 from starface.client import (
     AnswerUnreadable,
     CallRefused,
@@ -18,9 +20,7 @@ from starface.client import (
     RequestForbidden,
     UnsupportedByApi,
 )
-from starface.seal import SealBroken
 from starface.token import Credential
-from starface.users import Users
 from starface.wire import CallState
 
 log = logging.getLogger(__name__)

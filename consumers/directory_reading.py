@@ -120,7 +120,7 @@ class Shelves:
         rows = self._rows(
             "SELECT d.id, d.key, d.reference, d.title, d.url, d.active FROM contacts c"
             " JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
-            " WHERE c.id = ? ORDER BY d.reference, d.id",
+            " WHERE c.id = ? ORDER BY d.reference, d.key, d.id",
             [contact_id],
         )
         return tuple(
@@ -139,14 +139,15 @@ class Shelves:
 
     def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
         """Give when a user last used the dossiers and matters of a contact."""
+        # CROSS JOIN: SQLite would start from all matters of the source, a thousand times slower.
         rows = self._rows(
             "SELECT 'dossier', u.dossier_id, u.used_on, u.used_at FROM contacts c"
-            " JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
-            " JOIN dossier_uses u ON u.dossier_id = d.id AND u.user = ?1 WHERE c.id = ?2"
+            " CROSS JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
+            " CROSS JOIN dossier_uses u ON u.dossier_id = d.id AND u.user = ?1 WHERE c.id = ?2"
             " UNION ALL SELECT 'matter', u.matter_id, u.used_on, u.used_at FROM contacts c"
-            " JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
-            " JOIN matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
-            " JOIN matter_uses u ON u.matter_id = m.id AND u.user = ?1 WHERE c.id = ?2",
+            " CROSS JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
+            " CROSS JOIN matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
+            " CROSS JOIN matter_uses u ON u.matter_id = m.id AND u.user = ?1 WHERE c.id = ?2",
             [user, contact_id],
         )
         return tuple(Use(record=r[0], record_id=r[1], on=r[2], at=r[3]) for r in rows)
@@ -195,7 +196,7 @@ class Shelves:
         rows = self._rows(
             "SELECT m.id, m.key, m.reference, m.title, m.url, m.open, m.last_used FROM dossiers d"
             " JOIN matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
-            " WHERE d.id = ? ORDER BY m.reference, m.id",
+            " WHERE d.id = ? ORDER BY m.reference, m.key, m.id",
             [dossier_id],
         )
         names = ("id", "key", "reference", "title", "url", "open", "last_used")

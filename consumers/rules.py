@@ -12,7 +12,7 @@ from bus.events import Party
 from consumers.caller_settings import CallerSettings, RuleSettings
 from consumers.calls import Call, Stage, Trigger
 from consumers.hours import Hours, HoursRefused, read_hours
-from starface.users import Action, User
+from consumers.users import Action, User
 
 log = logging.getLogger(__name__)
 

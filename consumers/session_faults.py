@@ -158,10 +158,9 @@ FAULTS: dict[str, Fault] = {
         "callback", "soon",
         "Unter der Adresse, die der STARFACE genannt wird, antwortet das Gateway nicht. Bitte "
         "callback_host und callback_port in [starface], listen in [gateway] und die Firewall "
-        "prüfen (starface2mqtt doctor).",
+        "prüfen.",
         "The gateway does not answer at the address that STARFACE is told. Check callback_host "
-        "and callback_port in [starface], listen in [gateway] and the firewall "
-        "(starface2mqtt doctor).",
+        "and callback_port in [starface], listen in [gateway] and the firewall.",
     ),
     "callback-refused": _fault(
         "callback", "soon",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from consumers.session_calls import HeardCalls
 from consumers.session_errands import Pbx
 from consumers.session_state import Errand, UserSession
+from consumers.users import User
 from starface.client import Callback
 from starface.token import Credential
-from starface.users import User
 
 
 @dataclass

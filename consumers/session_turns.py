@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from bus.seal import SealBroken
 from consumers.session_errands import Alive, Errands, Failed, Opened, Pbx
 from consumers.session_icons import Icons
 from consumers.session_memory import WellSince
@@ -18,11 +19,10 @@ from consumers.session_schedule import Pace
 from consumers.session_site import Site, Tools
 from consumers.session_state import UNKNOWN, Step
 from consumers.session_vigil import Vigil
+from consumers.users import User, Users
 from starface.client import Callback
-from starface.seal import SealBroken
 from starface.settings import StarfaceSettings
 from starface.token import Credential
-from starface.users import User, Users
 
 log = logging.getLogger(__name__)
 

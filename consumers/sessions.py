@@ -17,6 +17,7 @@ from bus.connection import Connection
 from bus.events import CallEvent, SessionReset
 from bus.inbox import Arrived
 from bus.process import stop_on_signals
+from bus.seal import Seal, SealBroken
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from consumers import session_site
@@ -32,11 +33,10 @@ from consumers.session_state import UserSession
 from consumers.session_turns import Turns
 from consumers.session_vigil import SILENT
 from consumers.session_workers import Workers
+from consumers.users import User, Users, UserUnknown
 from starface.client import Callback, StarfaceClient
-from starface.seal import Seal, SealBroken
 from starface.settings import StarfaceSettings, callback_host
 from starface.token import Credential
-from starface.users import User, Users, UserUnknown
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typer.testing import CliRunner, Result
 
 from cli import application
 from cli.context import CommandFailed
+from consumers.users import User, Users
 from panel.applications import Applications
-from starface.users import User, Users
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.add_typer(application.app, name="application")

@@ -12,7 +12,7 @@ from bus.inbox import Arrived
 from bus.settings import BrokerSettings
 from cli.call import call
 from cli.context import CommandFailed
-from starface.users import User, Users
+from consumers.users import User, Users
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(call)

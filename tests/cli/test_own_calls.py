@@ -6,14 +6,14 @@ import typer
 from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
+from bus.seal import Seal
 from cli import own_calls
 from cli.context import CommandFailed
+from consumers.users import User, Users
 from starface.client import StarfaceClient, UnsupportedByApi
-from starface.seal import Seal
 from starface.settings import StarfaceSettings
 from starface.simulator import DEFAULT_USERS, SimulatedUser, Simulator
 from starface.token import derive
-from starface.users import User, Users
 
 app = typer.Typer(pretty_exceptions_enable=False)
 for command in (own_calls.hangup, own_calls.hold, own_calls.forward, own_calls.phones):

@@ -41,6 +41,7 @@ def test_the_environment_overrides_the_file(
         ("[broker]\nversion = '4'\n", "broker.version: Input should be '5' or '3.1.1'"),
         ("[broker\n", "this is not TOML"),
         ("[starface]\nlocation = 'cloud'\n", "external_address"),
+        ("[[caller.webhooks]]\nsecrte = 1\n", "[caller.webhooks] secrte: there is no such key"),
     ],
 )
 def test_a_mistake_is_named_with_file_key_and_what_is_allowed(
@@ -90,3 +91,20 @@ def test_the_commented_example_is_a_valid_configuration(tmp_path: Path) -> None:
     example = (Path(__file__).parents[2] / "starface2mqtt.example.toml").read_text()
 
     assert read(_file(tmp_path, example)).site.country == "CH"
+
+
+def test_a_list_in_the_environment_that_is_no_json_is_named_with_an_example(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARFACE2MQTT_GATEWAY__LISTEN", "0.0.0.0:8080")
+
+    with pytest.raises(SettingsRefused, match="lists and tables are JSON"):
+        read(_file(tmp_path, ""))
+
+
+def test_an_empty_path_is_none_and_a_relative_one_lies_beside_the_file(tmp_path: Path) -> None:
+    settings = read(_file(tmp_path, "[broker]\nca_file = ''\n"))
+    assert settings.broker.ca_file is None
+
+    settings = read(_file(tmp_path, "[broker]\nca_file = 'ca.pem'\n"))
+    assert settings.broker.ca_file == tmp_path / "ca.pem"

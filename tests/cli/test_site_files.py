@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,22 @@ def test_secrets_others_may_read_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsRefused, match="chmod 600"):
         read_accounts(settings.broker.accounts_file)
+
+
+def test_accounts_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    settings = make_site(tmp_path, {})
+    logins = [f"00{number}" for number in range(20, 36)]
+
+    with ThreadPoolExecutor(6) as pool:
+        made = dict(zip(logins, pool.map(partial(add_user_account, settings), logins), strict=True))
+
+    kept = read_accounts(settings.broker.accounts_file)
+    assert {login: kept[login] for login in logins} == made
+
+
+def test_a_site_with_a_mistake_is_not_begun(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="country"):
+        make_site(tmp_path / "site", {"site": {"country": "XX"}})
+
+    assert list((tmp_path / "site").iterdir()) == []
+    assert make_site(tmp_path / "site", {"site": {"country": "DE"}}).site.country == "DE"

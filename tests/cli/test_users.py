@@ -8,10 +8,10 @@ from bus.settings import read_accounts
 from cli.__main__ import app
 from cli.settings import Settings
 from cli.site_files import make_site, seal
+from consumers.users import Users
 from starface.callback import read_path
 from starface.failures import LoginRefused
 from starface.simulator import DEFAULT_USERS, Simulator
-from starface.users import Users
 
 ANNA = DEFAULT_USERS[0]
 
@@ -113,3 +113,42 @@ def test_the_link_for_the_desktop_app_proves_whose_it_is(site: Settings) -> None
     assert link.startswith("http://127.0.0.1:8080/starface/")
     who, session, mac = link.split("/starface/")[1].split("/call?")[0].split("/")
     assert read_path(who, session, mac, site.site_key()).user == ANNA.login
+
+
+def test_a_new_password_keeps_what_the_user_chose(site: Settings) -> None:
+    _add(site, "--name", "Anna")
+    _run(site, "user", "set", ANNA.login, "--action", "business-card", "--phone", "SIP/11")
+    with Users(site.database) as users:
+        users.change(ANNA.login, wanted=False)
+
+    changed = _run(site, "user", "password", ANNA.login)
+
+    assert changed.exit_code == 0, changed.output
+    with Users(site.database) as users:
+        user = users.get(ANNA.login)
+    assert (user.action, user.phone, user.name, user.on) == (
+        "business-card", "SIP/11", "Anna", False,
+    )  # fmt: skip
+
+
+def test_a_user_added_again_keeps_what_is_not_named(site: Settings) -> None:
+    _add(site, "--name", "Anna", "--action", "dossier")
+
+    _add(site, "--name", "Anna Beispiel")
+
+    with Users(site.database) as users:
+        user = users.get(ANNA.login)
+    assert (user.name, user.action) == ("Anna Beispiel", "dossier")
+
+
+@pytest.mark.parametrize("name", ["caller-a:b", "caller-a b", "caller-A", "nobody", "caller-"])
+def test_a_broker_account_that_is_no_process_is_refused(site: Settings, name: str) -> None:
+    before = read_accounts(site.broker.accounts_file)
+
+    assert _run(site, "broker", "account", name).exit_code != 0
+    assert read_accounts(site.broker.accounts_file) == before
+
+
+def test_a_further_process_gets_an_account_of_its_own(site: Settings) -> None:
+    assert "caller-2\t" in _run(site, "broker", "account", "caller-2").output
+    assert "caller-2" in read_accounts(site.broker.accounts_file)

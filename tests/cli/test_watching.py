@@ -1,5 +1,6 @@
 """`watch`, `status`, `on` and `off` as a person types them, over a real broker."""
 
+import json
 import os
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def _run(site: Settings, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_click_reaches_the_sessions_process(site: Settings) -> None:
     heard: list[Arrived] = []
-    with Connection(site.broker, "sessions") as sessions:
+    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
         sessions.subscribe("starface/users/+/set", heard.append)
         sessions.wait_connected()
 
@@ -59,6 +60,10 @@ def test_a_click_reaches_the_sessions_process(site: Settings) -> None:
 
 
 def test_a_click_that_nobody_hears_is_said_to_be_so(site: Settings) -> None:
+    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+        sessions.subscribe("starface/users/+/set", lambda _: None)
+        sessions.wait_connected()
+
     done = _run(site, "on", "0011")
 
     assert done.returncode == 1
@@ -88,6 +93,8 @@ def test_a_user_is_unknown_while_nobody_keeps_the_sessions(site: Settings) -> No
 
     assert "sessions     offline" in shown
     assert "user 0011     unknown" in shown
+    told = json.loads(_run(site, "status", "--json").stdout)
+    assert told["users"]["0011"]["state"] == "unknown"
 
 
 def test_two_people_may_watch_at_once(site: Settings) -> None:

@@ -13,7 +13,7 @@ from cli.context import CommandFailed
 from cli.why import why
 from consumers.caller_sentences import sentence
 from consumers.trace import Chapter, Subject, Traces, path_of
-from starface.users import User, Users, UserUnknown
+from consumers.users import User, Users, UserUnknown
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 Ask = Callable[..., Result]
@@ -102,7 +102,7 @@ def test_where_no_call_came_in_it_says_where_to_look(ask: Ask) -> None:
     result = ask()
 
     assert isinstance(result.exception, CommandFailed)
-    assert "starface2mqtt doctor" in str(result.exception)
+    assert "starface2mqtt status" in str(result.exception)
 
 
 def test_an_interface_that_is_off_is_named_with_the_way_to_switch_it_on(

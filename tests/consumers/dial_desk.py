@@ -24,6 +24,7 @@ from bus.events import (
 )
 from bus.inbox import Arrived, BrokerUnavailable
 from bus.numbers import NumberProfile
+from bus.seal import Seal
 from bus.topics import Topics
 from consumers.dial import DialConsumer
 from consumers.dial_book import Book
@@ -32,9 +33,8 @@ from consumers.dial_number import understand
 from consumers.dial_placing import Outcome, Placed, Wish
 from consumers.dial_settings import DialSettings
 from consumers.dial_telling import Telling
+from consumers.users import User, Users
 from starface.client import PbxUnreachable
-from starface.seal import Seal
-from starface.users import User, Users
 
 PROFILE = NumberProfile(country="CH", area_code="44", internal_digits=2)
 SITE_KEY = b"k" * 32

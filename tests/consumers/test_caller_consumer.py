@@ -31,7 +31,7 @@ from consumers.caller_store import CallerStore
 from consumers.contacts import Contact, Dossier, Match, Matter, Use
 from consumers.directory import DirectoryUnavailable
 from consumers.trace import Traces, find
-from starface.users import User
+from consumers.users import User
 
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
 GRACE = Party(number="0449999999", e164="+41449999999", kind="external")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from consumers.dial_placing import Placing
+from consumers.users import User
 from starface.client import StarfaceClient
 from starface.settings import StarfaceSettings
 from starface.token import derive
-from starface.users import User
 from tests.consumers.cutting_pbx import CuttingPbx
 from tests.consumers.dial_desk import Desk
 

@@ -6,7 +6,9 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from bus.seal import Seal
 from consumers.dial_placing import NotPlaced, Outcome, Placed, Placing, Unclear, Wish
+from consumers.users import User, Users
 from starface.client import (
     AnswerUnreadable,
     CallRefused,
@@ -19,10 +21,8 @@ from starface.client import (
     StarfaceClient,
     UnsupportedByApi,
 )
-from starface.seal import Seal
 from starface.settings import StarfaceSettings
 from starface.token import Credential, derive
-from starface.users import User, Users
 from starface.wire import CallState
 from tests.consumers.cutting_pbx import CuttingPbx
 from tests.consumers.dial_desk import Desk

@@ -7,7 +7,7 @@ from bus.events import Party
 from consumers.caller_settings import CallerSettings, RuleSettings
 from consumers.calls import Call, Stage
 from consumers.rules import Circumstances, Verdict, judge
-from starface.users import User
+from consumers.users import User
 
 NOON = datetime.fromisoformat("2026-11-23T12:00:00+01:00")
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from consumers.session_memory import Roster, WellSince
-from starface.users import User, Users
+from consumers.users import User, Users
 
 
 class Clocks:

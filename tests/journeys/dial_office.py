@@ -25,14 +25,14 @@ from bus.events import (
     now,
 )
 from bus.process import private_file, private_folder
+from bus.seal import Seal
 from bus.settings import BrokerSettings
 from consumers.dial_settings import DialSettings
+from consumers.users import User, Users
 from starface.client import StarfaceClient
-from starface.seal import Seal
 from starface.settings import StarfaceSettings
 from starface.simulator import DEFAULT_USERS, Simulator
 from starface.token import derive
-from starface.users import User, Users
 
 NUMBER = "+41 44 123 45 67"
 _PROGRAM = """
@@ -43,7 +43,7 @@ from bus.process import configure_logging
 from bus.settings import BrokerSettings
 from consumers import dial
 from consumers.dial_settings import DialSettings
-from starface.seal import Seal
+from bus.seal import Seal
 from starface.settings import StarfaceSettings
 
 told = json.loads(sys.argv[1])

@@ -18,6 +18,7 @@ from bus.accounts import Accounts, write_broker_files
 from bus.connection import Connection
 from bus.events import CallData, CallEvent, UserState, UserStateData
 from bus.inbox import Arrived
+from bus.seal import Seal
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from cli.mosquitto import Mosquitto, free_port
@@ -25,12 +26,11 @@ from consumers.session_callback import HttpGateway
 from consumers.session_errands import Errands, Pbx
 from consumers.session_memory import Roster, WellSince
 from consumers.sessions import Sessions
+from consumers.users import User, Users
 from starface.client import Callback, StarfaceClient
-from starface.seal import Seal
 from starface.settings import StarfaceSettings, callback_host
 from starface.simulator import SimulatedUser, Simulator
 from starface.token import Credential, derive
-from starface.users import User, Users
 from tests.conftest import ROOT
 from tests.gateway.running import KEY, GatewayProcess
 
@@ -40,7 +40,7 @@ from pathlib import Path
 from bus.process import configure_logging
 from bus.settings import BrokerSettings
 from consumers.sessions import run
-from starface.seal import Seal
+from bus.seal import Seal
 from starface.settings import StarfaceSettings
 configure_logging("DEBUG")
 folder = Path(sys.argv[3])

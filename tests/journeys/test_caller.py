@@ -34,7 +34,7 @@ from consumers.changes import Change, Changes, ContactRecord, DossierRecord, Mat
 from consumers.contacts import ContactNumber
 from consumers.directory import Directory
 from consumers.trace import find
-from starface.users import User, Users
+from consumers.users import User, Users
 
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
 ROOT = Path(__file__).parent.parent.parent

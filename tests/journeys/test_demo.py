@@ -69,3 +69,15 @@ def test_a_taken_port_is_named_with_its_process_and_the_way_out(tmp_path: Path) 
     assert shown.returncode == 1
     assert f"port {ports} (gateway) is taken by process {os.getpid()}" in shown.stderr
     assert "DEMO_PORTS=" in shown.stderr
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    precious = tmp_path / "demo" / "precious"
+    precious.parent.mkdir()
+    precious.touch()
+
+    shown = _demo(tmp_path, free_range(7))
+
+    assert shown.returncode == 1
+    assert "name another --folder" in shown.stderr
+    assert precious.exists()

@@ -5,11 +5,11 @@ import pytest
 
 from bus.connection import Connection
 from cli.mosquitto import free_port
+from consumers.users import User
 from starface.oauth import log_in
 from starface.simulator import DEFAULT_USERS, SimulatedUser, Simulator
 from starface.simulator.switches import Switches
 from starface.token import derive
-from starface.users import User
 from tests.conftest import wait_until
 from tests.gateway.running import GatewayProcess
 from tests.journeys.sessions_running import (

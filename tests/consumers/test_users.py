@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from bus.seal import Seal, SealBroken, new_key, read_seal
 from bus.settings import SettingsRefused
-from starface.seal import Seal, SealBroken, new_key, read_seal
+from consumers.users import User, Users, UserUnknown
 from starface.token import Credential, derive
-from starface.users import User, Users, UserUnknown
 
 TOKEN = derive("sha512", "0011", "Geheim#2024")
 

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import sqlite_utils
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from bus.events import UserName
 from bus.process import private_file
 from bus.settings import SettingsRefused, private
-from starface.seal import Seal
 from starface.token import Credential
+
+if TYPE_CHECKING:
+    from bus.seal import Seal
 
 Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
 Trigger = Literal["ringing", "connected", "ended", "outgoing"]
@@ -76,7 +78,7 @@ class User(BaseModel):
 class Users:
     """The users in the site's database; use it in a `with` block, from one thread."""
 
-    def __init__(self, path: Path, seal: Seal | None = None) -> None:
+    def __init__(self, path: Path, seal: "Seal | None" = None) -> None:
         if path.exists():
             private(path)
         self._seal = seal
