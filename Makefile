@@ -17,7 +17,7 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(TESTED)
-	$(BIN)/pytest -n 4 -m "not long"
+	$(BIN)/pytest -n 5 --dist worksteal -m "not long"
 
 test-long: $(STAMP)
 	@deploy/mosquitto required

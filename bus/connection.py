@@ -88,6 +88,7 @@ class Connection:
         self._connected = threading.Event()
         self._taken = False
         self._was_connected = False
+        self._failed = False
         self._why = "not connected to the broker yet"
         self._on_connected: list[Callable[[], None]] = []
         self._network = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
@@ -123,9 +124,14 @@ class Connection:
         return self._why
 
     def wait_connected(self, timeout: float = TIMEOUT) -> None:
-        """Return once connected; raise BrokerUnavailable with the reason and the fix."""
-        if not self._connected.wait(timeout):
-            raise BrokerUnavailable(self._why)
+        """Return once connected; raise BrokerUnavailable with the reason and the fix.
+
+        A lasting connection gets the whole time, a person's command only its first attempt.
+        """
+        limit = time.monotonic() + timeout
+        while not self._connected.wait(0.05):
+            if time.monotonic() > limit or (self._failed and not self._lasting):
+                raise BrokerUnavailable(self._why)
 
     def on_connected(self, work: Callable[[], None]) -> None:
         """Have work done in the main thread after each connect."""
@@ -268,6 +274,7 @@ class Connection:
             self._taken = self._taken or short_lives >= _DUEL
             if lived > _LONGEST_WAIT:
                 pause = 1.0
+            self._failed = not self._was_connected
             if not self.stopping.is_set() and not self._taken:
                 log.warning("not connected to the broker reason=%s", self._why)
                 self.stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311

@@ -108,7 +108,7 @@ def test_any_act_of_the_door_can_be_done() -> None:
 
 def test_a_load_tells_how_it_was_answered() -> None:
     with anna_listens() as scene:
-        scene.simulator.ring("0011")
+        scene.simulator.hang_up(scene.simulator.ring("0011"))
         wait_until(scene.simulator.idle)
         told = said(scene.simulator, "load", "--users", "1", "--rate", "5", "--seconds", "1")
 
