@@ -30,6 +30,7 @@ def init(
 
 def _next_steps(folder: Path, *, cloud: bool) -> str:
     from cli.settings import FILE
+    from cli.shipped import shipped
 
     forward = (
         "2. On the firewall, forward ports 8080 and 8081 (TCP) from the PBX to this machine."
@@ -42,9 +43,11 @@ def _next_steps(folder: Path, *, cloud: bool) -> str:
 {folder / "mosquitto"}    the broker's password and access files
 
 Next:
-1. Broker: install -d /etc/mosquitto/starface2mqtt, copy {folder / "mosquitto"}/* there
-   (owner mosquitto), copy mosquitto.conf over /etc/mosquitto/mosquitto.conf, restart it.
+1. Broker, as root: install -d /etc/mosquitto/starface2mqtt
+   install -o mosquitto -m 600 {folder / "mosquitto"}/* /etc/mosquitto/starface2mqtt/
+   install -m 644 {shipped("mosquitto.conf")} /etc/mosquitto/mosquitto.conf
+   systemctl restart mosquitto
 {forward}
    Then open http://<address of this machine>:8080/ from the PBX's network: a page must appear.
-3. starface2mqtt user add LOGIN --extension 11   (asks for the password)
+3. starface2mqtt user add LOGIN   (asks for the STARFACE password)
 4. starface2mqtt up"""
