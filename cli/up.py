@@ -1,7 +1,6 @@
 """All server processes from one configuration file; supervisor starts again what dies."""
 
 import os
-import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ logfile_maxbytes = 0
 loglevel = warn
 pidfile = {run}/supervisord.pid
 directory = {folder}
-silent = true
 """
 _PROGRAM = """
 [program:{name}]
@@ -65,11 +63,13 @@ def up(settings: Settings, programs: Sequence[str] = PROGRAMS) -> None:
 
 
 def _give_a_pipe_for_output() -> None:
-    """Put a pipe where the output is a socket, as under systemd: a socket cannot be reopened."""
-    if stat.S_ISSOCK(os.fstat(1).st_mode):
-        passing_on = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-        if passing_on.stdin is not None:
-            os.dup2(passing_on.stdin.fileno(), 1)
+    """Put a pipe of our own where the output goes: supervisor opens it once more.
+
+    A socket, as under systemd, cannot be opened again, nor can another user's file or pipe.
+    """
+    passing_on = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    if passing_on.stdin is not None:
+        os.dup2(passing_on.stdin.fileno(), 1)
 
 
 def _plain(text: str | Path) -> str:
