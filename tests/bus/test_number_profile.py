@@ -20,7 +20,9 @@ from bus.number_profile import NumberProfile
         ({"region": "CH"}, "region", "not permitted"),
     ],
 )
-def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(told, field, words):
+def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(
+    told: dict[str, object], field: str, words: str
+) -> None:
     with pytest.raises(ValidationError) as refused:
         NumberProfile(**told)
 
@@ -29,17 +31,19 @@ def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(told, field
     assert words in error["msg"]
 
 
-def test_a_country_is_taken_in_small_letters():
+def test_a_country_is_taken_in_small_letters() -> None:
     assert NumberProfile(country="ch") == NumberProfile(country="CH")
 
 
 @pytest.mark.parametrize(
     ("country", "prefix"), [("CH", "00"), ("DE", "00"), ("US", "011"), ("AU", "0011")]
 )
-def test_the_international_prefix_is_the_country_s_own_unless_told(country, prefix):
+def test_the_international_prefix_is_the_country_s_own_unless_told(
+    country: str, prefix: str
+) -> None:
     assert NumberProfile(country=country).international_prefix == prefix
     assert NumberProfile(country=country, international_prefix="000").international_prefix == "000"
 
 
-def test_the_zero_of_an_italian_area_code_is_kept():
+def test_the_zero_of_an_italian_area_code_is_kept() -> None:
     assert NumberProfile(country="IT", area_code="02").area_code == "02"

@@ -7,7 +7,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bus.number_profile import NumberProfile
-from bus.numbers import Number, dial_form, explain, read_number, same_subscriber_keys, short_code
+from bus.numbers import (
+    DialForm,
+    Language,
+    Number,
+    dial_form,
+    explain,
+    read_number,
+    same_subscriber_keys,
+    short_code,
+)
 
 ZURICH = NumberProfile(country="CH", area_code="44", sip_domains=("pbx.example",))
 ZURICH_LINE = NumberProfile(country="CH", area_code="44", outside_line="0")
@@ -46,7 +55,7 @@ SPELLINGS = spellings()
 
 
 @pytest.mark.parametrize("row", SPELLINGS, ids=lambda row: f"{row['site']}:{row['text']!a}")
-def test_a_spelling_of_the_real_world_is_read_as_in_the_table(row):
+def test_a_spelling_of_the_real_world_is_read_as_in_the_table(row: dict[str, str]) -> None:
     number = read_number(row["text"], SITES[row["site"]])
 
     assert (number.kind, number.e164 or "", number.short or "") == (
@@ -56,14 +65,14 @@ def test_a_spelling_of_the_real_world_is_read_as_in_the_table(row):
     )
 
 
-def test_the_table_holds_some_hundred_spellings_of_eight_countries():
+def test_the_table_holds_some_hundred_spellings_of_eight_countries() -> None:
     assert len(SPELLINGS) > 500
     assert {row["site"][:2] for row in SPELLINGS} == {
         "CH", "DE", "AT", "LI", "IT", "FR", "GB", "US",
     }  # fmt: skip
 
 
-def test_a_second_zero_before_the_area_code_makes_it_no_number():
+def test_a_second_zero_before_the_area_code_makes_it_no_number() -> None:
     assert read_number("+49 00 30 123456", ZURICH).kind == "unknown"
     assert read_number("+49 0 30 123456", ZURICH).e164 == "+4930123456"
 
@@ -100,54 +109,58 @@ def test_a_second_zero_before_the_area_code_makes_it_no_number():
         ("0" * 251, ZURICH, "too-long"),
     ],
 )
-def test_the_reading_that_counted_is_named(text, site, reading):
+def test_the_reading_that_counted_is_named(text: str, site: NumberProfile, reading: str) -> None:
     assert read_number(text, site).reading == reading
 
 
-def test_the_first_valid_reading_goes_before_an_earlier_possible_one():
+def test_the_first_valid_reading_goes_before_an_earlier_possible_one() -> None:
     # national 01234567 would be possible in Germany; behind the outside line it is valid
     number = read_number("01234567", BERLIN_LINE)
 
     assert (number.e164, number.reading) == ("+49301234567", "outside-line")
 
 
-def test_an_international_reading_goes_before_the_outside_line():
+def test_an_international_reading_goes_before_the_outside_line() -> None:
     assert read_number("0 043 123 45 67", ZURICH_LINE).e164 == "+431234567"
 
 
-def test_a_number_that_no_table_knows_is_read_by_its_possible_length():
+def test_a_number_that_no_table_knows_is_read_by_its_possible_length() -> None:
     number = read_number("+41 74 123 45 67", ZURICH)
 
     assert (number.kind, number.e164) == ("external", "+41741234567")
 
 
-def test_a_number_has_fifteen_digits_at_most():
+def test_a_number_has_fifteen_digits_at_most() -> None:
     assert read_number("+49 30 1234567890", BERLIN).kind == "external"
     assert read_number("+49 30 123456789012", BERLIN).kind == "unknown"
 
 
 @pytest.mark.parametrize("site", SITES.values(), ids=SITES)
 @pytest.mark.parametrize("text", ["+49 89 123456", "+41 44 520 67 89", "+39 06 12345678"])
-def test_a_foreign_number_is_foreign_whatever_area_code_is_configured(text, site):
+def test_a_foreign_number_is_foreign_whatever_area_code_is_configured(
+    text: str, site: NumberProfile
+) -> None:
     assert read_number(text, site).e164 == "+" + re.sub(r"\D", "", text)
 
 
-def test_a_local_number_without_an_area_code_is_unknown():
+def test_a_local_number_without_an_area_code_is_unknown() -> None:
     assert read_number("123456", GERMANY).kind == "unknown"
     assert read_number("123456", BERLIN).e164 == "+4930123456"
 
 
-def test_a_short_local_number_that_begins_with_the_country_code_is_no_number_of_the_country():
+def test_a_short_local_number_that_begins_with_the_country_code_is_no_number_of_the_country() -> (
+    None
+):
     assert read_number("4930123", GERMANY).kind == "unknown"
     assert read_number("4930123", BERLIN).e164 == "+49304930123"
 
 
-def test_digits_behind_a_foreign_country_code_count_only_if_valid():
+def test_digits_behind_a_foreign_country_code_count_only_if_valid() -> None:
     assert read_number("436641234567", BERLIN).e164 == "+436641234567"
     assert read_number("99912345678", GERMANY).kind == "unknown"
 
 
-def test_the_zero_of_a_national_number_is_not_taken_for_an_outside_line():
+def test_the_zero_of_a_national_number_is_not_taken_for_an_outside_line() -> None:
     assert read_number("0137 1234567", BERLIN_LINE).e164 == "+491371234567"
     assert read_number("0190 123456", BERLIN_LINE).e164 == "+49190123456"
 
@@ -156,7 +169,7 @@ def test_the_zero_of_a_national_number_is_not_taken_for_an_outside_line():
 
 
 @pytest.mark.parametrize("text", ["112", "911", "117", "144"])
-def test_an_emergency_number_comes_before_an_extension_of_the_same_digits(text):
+def test_an_emergency_number_comes_before_an_extension_of_the_same_digits(text: str) -> None:
     site = NumberProfile(country="CH", extensions=(text,))
 
     assert read_number(text, site) == Number(
@@ -164,14 +177,14 @@ def test_an_emergency_number_comes_before_an_extension_of_the_same_digits(text):
     )
 
 
-def test_a_service_number_comes_before_an_extension_unless_the_site_names_it():
+def test_a_service_number_comes_before_an_extension_unless_the_site_names_it() -> None:
     named = NumberProfile(country="CH", extensions=("163",))
 
     assert read_number("163", ZURICH).kind == "external"
     assert read_number("163", named).kind == "internal"
 
 
-def test_a_site_names_emergency_and_service_numbers_of_its_own():
+def test_a_site_names_emergency_and_service_numbers_of_its_own() -> None:
     site = NumberProfile(country="CH", emergency=("555",), service=("4444",))
 
     assert read_number("555", site).reading == "emergency"
@@ -180,20 +193,20 @@ def test_a_site_names_emergency_and_service_numbers_of_its_own():
 
 
 @pytest.mark.parametrize("digits", ["200", "333", "543", "2345", "5200", "9988"])
-def test_numbers_for_text_messages_do_not_swallow_extensions(digits):
+def test_numbers_for_text_messages_do_not_swallow_extensions(digits: str) -> None:
     for country in ("CH", "DE", "AT", "LI", "GB", "US"):
         site = NumberProfile(country=country)
 
         assert read_number(digits, site).kind == "internal", country
 
 
-def test_an_extension_has_at_most_the_configured_digits():
+def test_an_extension_has_at_most_the_configured_digits() -> None:
     assert read_number("22", NumberProfile(internal_digits=2)).kind == "internal"
     assert read_number("223", NumberProfile(internal_digits=2)).kind == "unknown"
     assert read_number("22", NumberProfile(internal_digits=0)).kind == "unknown"
 
 
-def test_an_extension_begins_neither_with_zero_nor_with_the_outside_line():
+def test_an_extension_begins_neither_with_zero_nor_with_the_outside_line() -> None:
     nine = NumberProfile(country="US", outside_line="9")
 
     assert read_number("0815", ZURICH).kind == "unknown"
@@ -201,7 +214,7 @@ def test_an_extension_begins_neither_with_zero_nor_with_the_outside_line():
     assert read_number("9911", nine).short == "911"
 
 
-def test_a_short_called_number_is_no_end_of_a_longer_one():
+def test_a_short_called_number_is_no_end_of_a_longer_one() -> None:
     assert read_number("6789", ZURICH).e164 is None
 
 
@@ -209,20 +222,20 @@ def test_a_short_called_number_is_no_end_of_a_longer_one():
 
 
 @pytest.mark.parametrize("zero", ["(0)", " (0) ", "( 0 )", "（０）"])
-def test_the_zero_in_brackets_behind_a_country_code_is_dropped(zero):
+def test_the_zero_in_brackets_behind_a_country_code_is_dropped(zero: str) -> None:
     assert read_number(f"+41{zero}44 520 67 89", ZURICH).e164 == "+41445206789"
 
 
-def test_the_zero_in_brackets_belongs_to_an_italian_number():
+def test_the_zero_in_brackets_belongs_to_an_italian_number() -> None:
     assert read_number("+39 (0)6 12345678", ZURICH).e164 == "+390612345678"
 
 
-def test_the_italian_zero_belongs_to_the_number():
+def test_the_italian_zero_belongs_to_the_number() -> None:
     assert read_number("+39 06 12345678", MILAN).e164 == "+390612345678"
     assert read_number("06 12345678", MILAN).e164 == "+390612345678"
 
 
-def test_letters_are_keys_only_in_ranges_like_freephone():
+def test_letters_are_keys_only_in_ranges_like_freephone() -> None:
     assert read_number("0800 FLOWERS", BERLIN).e164 == "+498003569377"
     assert read_number("1-800-FLOWERS", NEW_YORK).e164 == "+18003569377"
     assert read_number("030 FLOWERS", BERLIN).kind == "unknown"
@@ -232,12 +245,12 @@ def test_letters_are_keys_only_in_ranges_like_freephone():
 @pytest.mark.parametrize(
     "text", ["0800 1234567 Fax", "0800 Fax 1234567", "0800 FAX", "0800 1234567 Zentrale"]
 )
-def test_a_label_at_a_freephone_number_is_no_word_for_the_keys(text):
+def test_a_label_at_a_freephone_number_is_no_word_for_the_keys(text: str) -> None:
     assert read_number(text, BERLIN).kind == "unknown"
 
 
 @pytest.mark.parametrize("ending", [";ext=12", " ext. 12", " ext 12", " x12", "x 12", ", ext. 12"])
-def test_an_extension_behind_a_number_is_dropped(ending):
+def test_an_extension_behind_a_number_is_dropped(ending: str) -> None:
     assert read_number("044 520 67 89" + ending, ZURICH).e164 == "+41445206789"
 
 
@@ -252,17 +265,17 @@ def test_an_extension_behind_a_number_is_dropped(ending):
         ("+41 44 520 67 89 DW 45", "+41445206789"),
     ],
 )
-def test_direct_dial_digits_belong_to_austrian_and_german_numbers(text, e164):
+def test_direct_dial_digits_belong_to_austrian_and_german_numbers(text: str, e164: str) -> None:
     assert read_number(text, ZURICH).e164 == e164
 
 
 @pytest.mark.parametrize("sign", ["\x00", "\x07", "\t", "\n", "\r", "\x1b", "\x85", "\u2028"])
 @pytest.mark.parametrize("text", ["{}0445206789", "0445206789{}", "044{}5206789"])
-def test_a_control_character_makes_it_no_number(text, sign):
+def test_a_control_character_makes_it_no_number(text: str, sign: str) -> None:
     assert read_number(text.format(sign), ZURICH).kind == "unknown"
 
 
-def test_a_mark_that_turns_the_digits_round_makes_it_no_number():
+def test_a_mark_that_turns_the_digits_round_makes_it_no_number() -> None:
     assert read_number("\N{RIGHT-TO-LEFT OVERRIDE}0445206789", ZURICH).kind == "unknown"
     assert read_number(
         "\N{LEFT-TO-RIGHT EMBEDDING}0445206789\N{POP DIRECTIONAL FORMATTING}", ZURICH
@@ -270,7 +283,7 @@ def test_a_mark_that_turns_the_digits_round_makes_it_no_number():
 
 
 @pytest.mark.parametrize("text", ["*21*0445206789#", "044*5206789", "0445206789#", "＃31", "*"])
-def test_a_star_or_a_hash_makes_it_no_number(text):
+def test_a_star_or_a_hash_makes_it_no_number(text: str) -> None:
     assert read_number(text, ZURICH) == Number(raw=text, kind="unknown", reading="feature-code")
 
 
@@ -278,7 +291,7 @@ def test_a_star_or_a_hash_makes_it_no_number(text):
     "text", ["23.11.2026", "1.2.2026", "2026-11-23", "11/23/2026", "23-11-26", "23. 11. 2026"]
 )
 @pytest.mark.parametrize("site", SITES.values(), ids=SITES)
-def test_a_date_is_no_number(text, site):
+def test_a_date_is_no_number(text: str, site: NumberProfile) -> None:
     assert read_number(text, site).kind == "unknown"
 
 
@@ -293,11 +306,11 @@ def test_a_date_is_no_number(text, site):
         "030 1234  030 4321",
     ],
 )
-def test_two_numbers_in_one_field_are_no_number(text):
+def test_two_numbers_in_one_field_are_no_number(text: str) -> None:
     assert read_number(text, BERLIN).kind == "unknown"
 
 
-def test_the_slash_of_german_spelling_does_not_make_two_numbers():
+def test_the_slash_of_german_spelling_does_not_make_two_numbers() -> None:
     assert read_number("030 / 12 34 56 78", BERLIN).e164 == "+493012345678"
 
 
@@ -305,14 +318,14 @@ def test_the_slash_of_german_spelling_does_not_make_two_numbers():
 
 
 @pytest.mark.parametrize("text", ["", " ", "\N{NO-BREAK SPACE}", "0", "(0)", "-", "--"])
-def test_an_empty_text_and_a_zero_are_withheld(text):
+def test_an_empty_text_and_a_zero_are_withheld(text: str) -> None:
     assert read_number(text, ZURICH).kind == "withheld"
 
 
 @pytest.mark.parametrize(
     "text", ["unterdrückt", "UNBEKANNT", "Withheld", "numéro masqué", "numero sconosciuto"]
 )
-def test_the_words_for_withheld_are_known_in_each_language(text):
+def test_the_words_for_withheld_are_known_in_each_language(text: str) -> None:
     number = read_number(text, ZURICH)
 
     assert (number.kind, number.e164, number.dialable) == ("withheld", None, False)
@@ -333,22 +346,22 @@ def test_the_words_for_withheld_are_known_in_each_language(text):
         "sip:0445206789@pbx.example;user=phone",
     ],
 )
-def test_a_uri_is_read(text):
+def test_a_uri_is_read(text: str) -> None:
     number = read_number(text, ZURICH)
 
     assert (number.e164, number.dialable) == ("+41445206789", True)
 
 
-def test_a_uri_is_decoded_once():
+def test_a_uri_is_decoded_once() -> None:
     assert read_number("tel:%252B41445206789", ZURICH).kind == "unknown"
 
 
 @pytest.mark.parametrize("text", ["tel:%0D0445206789", "tel:%00", "tel:%ff", "tel:044%2A520"])
-def test_what_is_no_number_stays_none_inside_a_uri(text):
+def test_what_is_no_number_stays_none_inside_a_uri(text: str) -> None:
     assert read_number(text, ZURICH).kind == "unknown"
 
 
-def test_a_number_at_a_foreign_domain_is_known_but_cannot_be_dialled():
+def test_a_number_at_a_foreign_domain_is_known_but_cannot_be_dialled() -> None:
     number = read_number("sip:+41445206789@elsewhere.example", ZURICH)
 
     assert (number.e164, number.dialable) == ("+41445206789", False)
@@ -365,29 +378,29 @@ def test_a_number_at_a_foreign_domain_is_known_but_cannot_be_dialled():
         "tel:200;phone-context=elsewhere.example",
     ],
 )
-def test_what_is_short_or_local_at_a_foreign_domain_is_unknown_here(text):
+def test_what_is_short_or_local_at_a_foreign_domain_is_unknown_here(text: str) -> None:
     assert read_number(text, ZURICH).kind == "unknown"
 
 
-def test_an_extension_at_the_own_domain_is_internal():
+def test_an_extension_at_the_own_domain_is_internal() -> None:
     assert read_number("sip:200@PBX.example:5060", ZURICH).kind == "internal"
 
 
 # the contact's own country
 
 
-def test_the_country_of_the_contact_reads_its_national_numbers():
+def test_the_country_of_the_contact_reads_its_national_numbers() -> None:
     assert read_number("030 123456", ZURICH, country="DE").e164 == "+4930123456"
     assert read_number("06 12345678", ZURICH, country="it").e164 == "+390612345678"
     assert read_number("044 520 67 89", ZURICH, country="CH").e164 == "+41445206789"
 
 
-def test_a_contact_abroad_has_neither_our_area_code_nor_our_extensions():
+def test_a_contact_abroad_has_neither_our_area_code_nor_our_extensions() -> None:
     assert read_number("520 67 89", ZURICH, country="DE").kind == "unknown"
     assert read_number("200", ZURICH, country="DE").kind == "unknown"
 
 
-def test_a_country_nobody_knows_leaves_the_site_to_decide():
+def test_a_country_nobody_knows_leaves_the_site_to_decide() -> None:
     assert read_number("044 520 67 89", ZURICH, country="Schweiz").e164 == "+41445206789"
 
 
@@ -420,23 +433,25 @@ def test_a_country_nobody_knows_leaves_the_site_to_decide():
         ("0117", ZURICH_LINE, "national", "0117"),
     ],
 )
-def test_a_number_takes_the_form_the_pbx_expects(text, site, form, dialled):
+def test_a_number_takes_the_form_the_pbx_expects(
+    text: str, site: NumberProfile, form: DialForm, dialled: str
+) -> None:
     assert dial_form(read_number(text, site), site, form) == dialled
 
 
-def test_a_range_dialled_without_the_zero_gets_none():
+def test_a_range_dialled_without_the_zero_gets_none() -> None:
     sydney = NumberProfile(country="AU", area_code="2")
 
     assert dial_form(read_number("+61 1300 975 707", sydney), sydney) == "1300975707"
     assert dial_form(read_number("+61 2 9876 5432", sydney), sydney) == "0298765432"
 
 
-def test_a_short_german_number_keeps_its_zero():
+def test_a_short_german_number_keeps_its_zero() -> None:
     assert dial_form(read_number("+49 3845 97", BERLIN), BERLIN) == "0384597"
 
 
 @pytest.mark.parametrize("text", ["", "anonym", "**62", "Zentrale"])
-def test_what_is_no_number_has_no_form(text):
+def test_what_is_no_number_has_no_form(text: str) -> None:
     with pytest.raises(ValueError, match="cannot be dialled"):
         dial_form(read_number(text, ZURICH), ZURICH)
 
@@ -459,11 +474,11 @@ def test_what_is_no_number_has_no_form(text):
         ("", set()),
     ],
 )
-def test_the_same_subscriber_is_known_in_another_spelling(e164, others):
+def test_the_same_subscriber_is_known_in_another_spelling(e164: str, others: set[str]) -> None:
     assert set(same_subscriber_keys(e164)) == others
 
 
-def test_two_italian_numbers_that_both_exist_are_two_subscribers():
+def test_two_italian_numbers_that_both_exist_are_two_subscribers() -> None:
     mobile, fixed = "+393422075293", "+3903422075293"
 
     assert same_subscriber_keys(mobile) == ()
@@ -475,7 +490,7 @@ def test_two_italian_numbers_that_both_exist_are_two_subscribers():
 
 @pytest.mark.parametrize("row", SPELLINGS[::7], ids=lambda row: f"{row['site']}:{row['text']!a}")
 @pytest.mark.parametrize("language", ["de", "en"])
-def test_every_number_is_explained_to_the_end(row, language):
+def test_every_number_is_explained_to_the_end(row: dict[str, str], language: Language) -> None:
     site = SITES[row["site"]]
     steps = explain(row["text"], site)
 
@@ -485,7 +500,7 @@ def test_every_number_is_explained_to_the_end(row, language):
     assert all(sentences)
 
 
-def test_the_explanation_says_which_readings_failed_and_which_one_counted():
+def test_the_explanation_says_which_readings_failed_and_which_one_counted() -> None:
     codes = [(step.code, step.values.get("reading")) for step in explain("5206789", ZURICH)]
 
     assert codes == [
@@ -497,13 +512,13 @@ def test_the_explanation_says_which_readings_failed_and_which_one_counted():
     ]
 
 
-def test_the_explanation_names_the_missing_area_code():
+def test_the_explanation_names_the_missing_area_code() -> None:
     sentences = [step.sentence("de") for step in explain("1234567", GERMANY)]
 
     assert any("area_code" in sentence for sentence in sentences)
 
 
-def test_the_explanation_shows_no_control_characters():
+def test_the_explanation_shows_no_control_characters() -> None:
     sentences = [step.sentence() for step in explain("\x1b[31m044\x07" + "9" * 300, ZURICH)]
 
     assert all(sentence.isprintable() for sentence in sentences)
@@ -523,7 +538,7 @@ gaps = st.sampled_from(["", " ", "-", ".", "/", "\N{NO-BREAK SPACE}", "\N{EN DAS
 @example(text="tel:%ED%A0%80", site=ZURICH)
 @example(text="sip:@", site=ZURICH)
 @example(text="(0)(0)(0)", site=ZURICH)
-def test_no_text_raises_and_every_number_is_stable(text, site):
+def test_no_text_raises_and_every_number_is_stable(text: str, site: NumberProfile) -> None:
     number = read_number(text, site)
     explained = explain(text, site)
 
@@ -541,7 +556,9 @@ def test_no_text_raises_and_every_number_is_stable(text, site):
 
 @given(text=st.text(st.sampled_from("0123456789+ ()-/."), max_size=24), site=sites)
 @settings(max_examples=1500, deadline=None)
-def test_digits_never_raise_and_their_number_reads_the_same_again(text, site):
+def test_digits_never_raise_and_their_number_reads_the_same_again(
+    text: str, site: NumberProfile
+) -> None:
     number = read_number(text, site)
 
     if number.e164:
@@ -550,7 +567,9 @@ def test_digits_never_raise_and_their_number_reads_the_same_again(text, site):
 
 @given(e164=e164s, site=sites, data=st.data())
 @settings(max_examples=600, deadline=None)
-def test_separators_do_not_change_a_number(e164, site, data):
+def test_separators_do_not_change_a_number(
+    e164: str, site: NumberProfile, data: st.DataObject
+) -> None:
     noisy = "+" + "".join(one + data.draw(gaps) for one in e164[1:])
 
     assert read_number(noisy, site).e164 == e164
@@ -558,7 +577,7 @@ def test_separators_do_not_change_a_number(e164, site, data):
 
 @given(e164=e164s, site=sites)
 @settings(max_examples=300, deadline=None)
-def test_what_is_dialled_for_a_number_reads_as_that_number(e164, site):
+def test_what_is_dialled_for_a_number_reads_as_that_number(e164: str, site: NumberProfile) -> None:
     dialled = dial_form(read_number(e164, site), site, "international")
 
     behind_the_line = dialled.removeprefix(site.outside_line)
@@ -567,18 +586,18 @@ def test_what_is_dialled_for_a_number_reads_as_that_number(e164, site):
 
 @given(text=st.text(signs, max_size=30), site=sites)
 @settings(max_examples=300, deadline=None)
-def test_the_same_text_gives_the_same_answer(text, site):
+def test_the_same_text_gives_the_same_answer(text: str, site: NumberProfile) -> None:
     again = NumberProfile(**site.model_dump())
 
     assert read_number(text, site) == read_number(text, again)
 
 
-def test_equal_profiles_share_one_cache_entry():
+def test_equal_profiles_share_one_cache_entry() -> None:
     assert hash(ZURICH) == hash(NumberProfile(**ZURICH.model_dump()))
 
 
 @pytest.mark.parametrize(
     ("digits", "code"), [("117", "emergency"), ("145", "service"), ("200", None)]
 )
-def test_short_numbers_are_told_apart(digits, code):
+def test_short_numbers_are_told_apart(digits: str, code: str | None) -> None:
     assert short_code(digits, ZURICH) == code

@@ -3,8 +3,10 @@ import io
 import json
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -14,6 +16,8 @@ from cli import contacts
 from cli.context import CommandFailed
 
 ANNA = "+41 44 123 45 67"
+
+Run = Callable[..., str]
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.add_typer(contacts.app, name="contacts")
@@ -25,17 +29,17 @@ def _config(context: typer.Context, config: Path) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "starface2mqtt.toml").write_text('[site]\ncountry = "CH"\narea_code = "44"\n')
     return tmp_path
 
 
 @pytest.fixture
-def run(folder):
-    def run(*words, env=None):
+def run(folder: Path) -> Run:
+    def run(*words: object, env: dict[str, str] | None = None) -> str:
         config = str(folder / "starface2mqtt.toml")
-        words = [config, "contacts", *[str(word) for word in words]]
-        result = CliRunner().invoke(app, words, env=env)
+        line = [config, "contacts", *[str(word) for word in words]]
+        result = CliRunner().invoke(app, line, env=env)
         if isinstance(result.exception, CommandFailed):
             raise result.exception
         assert result.exit_code == 0, result.output
@@ -45,20 +49,20 @@ def run(folder):
 
 
 @pytest.fixture
-def file(folder):
+def file(folder: Path) -> Path:
     path = folder / "contacts.csv"
     path.write_text("key;name;work\n1;Anna Meier;044 123 45 67\n2;Beat Huber;079 555 01 02\n")
     return path
 
 
-def found(run, text):
+def found(run: Run, text: str) -> Any:
     return json.loads(run("find", text, "--json"))
 
 
 # import
 
 
-def test_a_csv_file_is_imported_and_counts_at_once(run, file):
+def test_a_csv_file_is_imported_and_counts_at_once(run: Run, file: Path) -> None:
     told = run("import", "csv", file, "--source", "crm", "--priority", "10")
 
     assert "crm: contacts: 2 added, 0 changed, 0 removed, 0 unchanged" in told
@@ -66,7 +70,7 @@ def test_a_csv_file_is_imported_and_counts_at_once(run, file):
     assert (match["quality"], match["contact"]["name"]) == ("exact", "Anna Meier")
 
 
-def test_a_second_import_tells_the_difference(run, file):
+def test_a_second_import_tells_the_difference(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "crm")
     file.write_text("key;name;work\n1;Anna Huber;044 123 45 67\n3;Carla;044 123 45 68\n")
 
@@ -76,7 +80,7 @@ def test_a_second_import_tells_the_difference(run, file):
     assert found(run, ANNA)["contact"]["name"] == "Anna Huber"
 
 
-def test_a_dry_run_changes_nothing(run, file):
+def test_a_dry_run_changes_nothing(run: Run, file: Path) -> None:
     told = run("import", "csv", file, "--source", "crm", "--dry-run")
 
     assert "2 added" in told
@@ -85,7 +89,7 @@ def test_a_dry_run_changes_nothing(run, file):
     assert run("sources") == ""
 
 
-def test_an_import_that_would_empty_a_source_needs_force(run, file):
+def test_an_import_that_would_empty_a_source_needs_force(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "crm")
     file.write_text("key;name;work\n")
 
@@ -97,7 +101,7 @@ def test_an_import_that_would_empty_a_source_needs_force(run, file):
     assert found(run, ANNA)["quality"] == "none"
 
 
-def test_refused_rows_are_told_with_line_and_reason(run, folder, file):
+def test_refused_rows_are_told_with_line_and_reason(run: Run, folder: Path, file: Path) -> None:
     rows = "".join(f"{n};;\n" for n in range(30))
     file.write_text("key;name;work\n1;Anna;ask the office\n" + rows)
     refused = folder / "refused.csv"
@@ -111,14 +115,14 @@ def test_refused_rows_are_told_with_line_and_reason(run, folder, file):
     assert refused.stat().st_mode & 0o077 == 0
 
 
-def test_a_file_of_which_nothing_could_be_taken_is_a_failure(run, file):
+def test_a_file_of_which_nothing_could_be_taken_is_a_failure(run: Run, file: Path) -> None:
     file.write_text("key;name;work\n1;;\n")
 
     with pytest.raises(CommandFailed, match="every row was refused"):
         run("import", "csv", file, "--source", "crm")
 
 
-def test_a_mapping_names_the_columns(run, folder, file):
+def test_a_mapping_names_the_columns(run: Run, folder: Path, file: Path) -> None:
     mapping = folder / "mapping.toml"
     mapping.write_text('[contact]\nkey = "Nr"\nname = "{Vor} {Nach}"\nnumbers = ["Tel"]\n')
     file.write_text("Nr,Vor,Nach,Tel\n7,Anna,Meier,044 123 45 67\n")
@@ -131,7 +135,7 @@ def test_a_mapping_names_the_columns(run, folder, file):
         run("import", "csv", file, "--source", "crm", "--mapping", mapping)
 
 
-def test_vcards_are_imported(run, folder):
+def test_vcards_are_imported(run: Run, folder: Path) -> None:
     card = folder / "anna.vcf"
     card.write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Anna\nTEL:044 123 45 67\nEND:VCARD\n")
     run("import", "vcard", card, "--source", "phone")
@@ -139,7 +143,7 @@ def test_vcards_are_imported(run, folder):
     assert found(run, ANNA)["contact"]["source"] == "phone"
 
 
-def test_the_rows_of_a_query_are_imported(run, folder):
+def test_the_rows_of_a_query_are_imported(run: Run, folder: Path) -> None:
     with sqlite3.connect(folder / "office.db") as made:
         made.execute("CREATE TABLE person (nr, name, tel)")
         made.execute("INSERT INTO person VALUES (1, 'Anna', '044 123 45 67')")
@@ -154,7 +158,7 @@ def test_the_rows_of_a_query_are_imported(run, folder):
         run("import", "sql", query, "--source", "office", env={"CONTACTS_SQL_URL": ""})
 
 
-def test_a_push_in_a_file_is_applied(run, folder):
+def test_a_push_in_a_file_is_applied(run: Run, folder: Path) -> None:
     file = folder / "push.json"
     anna = {"key": "1", "name": "Anna", "numbers": ["044 123 45 67"]}
     file.write_text(json.dumps({"source": "crm", "contacts": [anna]}))
@@ -170,7 +174,7 @@ def test_a_push_in_a_file_is_applied(run, folder):
 class Starface(BaseHTTPRequestHandler):
     """The REST login and one page of an address book."""
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         if self.path == "/rest/login":
             self._send({"loginType": "Internal", "nonce": "n", "secret": None})
         else:
@@ -193,17 +197,17 @@ class Starface(BaseHTTPRequestHandler):
                 }
             )
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self._send({"token": "t"})
 
-    def do_DELETE(self):
+    def do_DELETE(self) -> None:
         self._send({})
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
-    def _send(self, told):
+    def _send(self, told: object) -> None:
         body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -213,7 +217,7 @@ class Starface(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def starface():
+def starface() -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Starface) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -223,7 +227,9 @@ def starface():
         thread.join()
 
 
-def test_the_address_book_of_the_starface_is_imported(run, folder, starface):
+def test_the_address_book_of_the_starface_is_imported(
+    run: Run, folder: Path, starface: int
+) -> None:
     config = folder / "starface2mqtt.toml"
     told = f'[starface]\nhost = "127.0.0.1"\nport = {starface}\nscheme = "http"\nauth = "sha512"\n'
     config.write_text(config.read_text() + told)
@@ -244,7 +250,9 @@ def test_the_address_book_of_the_starface_is_imported(run, folder, starface):
         (["ldap", "ldaps://127.0.0.1:1", "--base", "dc=x", "--user", "x"], "CONTACTS_PASSWORD"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_told_in_one_line(run, words, reason):
+def test_a_source_that_cannot_be_read_is_told_in_one_line(
+    run: Run, words: list[str], reason: str
+) -> None:
     with pytest.raises(CommandFailed, match=reason) as failed:
         run("import", *words, "--source", "x")
 
@@ -254,14 +262,14 @@ def test_a_source_that_cannot_be_read_is_told_in_one_line(run, words, reason):
 # find, show, add, edit, remove
 
 
-def test_a_contact_is_found_by_name(run, file):
+def test_a_contact_is_found_by_name(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "crm")
 
     assert [one["name"] for one in found(run, "hub")["contacts"]] == ["Beat Huber"]
     assert "Beat Huber (person, crm)" in run("find", "hub")
 
 
-def test_a_number_nobody_has_shows_the_nearest(run, file):
+def test_a_number_nobody_has_shows_the_nearest(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "crm")
 
     told = run("find", "044 123 45 66")
@@ -270,7 +278,7 @@ def test_a_number_nobody_has_shows_the_nearest(run, file):
     assert "near: +41441234567" in told
 
 
-def test_a_contact_is_added_changed_and_removed_by_hand(run):
+def test_a_contact_is_added_changed_and_removed_by_hand(run: Run) -> None:
     run("add", "--name", "Anna", "--number", "044 123 45 67", "--employer", "Muster AG")
     anna = found(run, ANNA)["contact"]
     assert (anna["source"], anna["company"]) == ("own", "Muster AG")
@@ -291,21 +299,23 @@ def test_a_contact_is_added_changed_and_removed_by_hand(run):
         run("show", anna["id"])
 
 
-def test_what_is_no_number_is_not_added(run):
+def test_what_is_no_number_is_not_added(run: Run) -> None:
     with pytest.raises(CommandFailed, match="no digits"):
         run("add", "--name", "Anna", "--number", "ask the office")
 
     assert found(run, "Anna")["contacts"] == []
 
 
-def test_what_is_typed_in_counts_more_than_an_import_without_a_priority(run, file):
+def test_what_is_typed_in_counts_more_than_an_import_without_a_priority(
+    run: Run, file: Path
+) -> None:
     run("import", "csv", file, "--source", "crm")
     run("add", "--name", "Anna by hand", "--number", ANNA)
 
     assert found(run, ANNA)["contact"]["name"] == "Anna by hand"
 
 
-def test_an_imported_contact_is_changed_at_its_source(run, file):
+def test_an_imported_contact_is_changed_at_its_source(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "crm")
     anna = found(run, ANNA)["contact"]["id"]
 
@@ -317,7 +327,7 @@ def test_an_imported_contact_is_changed_at_its_source(run, file):
     assert found(run, ANNA)["contact"]["name"] == "X"
 
 
-def test_all_that_is_kept_is_shown(run):
+def test_all_that_is_kept_is_shown(run: Run) -> None:
     run("sample")
     anna = found(run, ANNA)["contact"]["id"]
 
@@ -331,7 +341,7 @@ def test_all_that_is_kept_is_shown(run):
 # sources, choices, export
 
 
-def test_sources_are_listed_in_the_order_in_which_they_decide(run, file):
+def test_sources_are_listed_in_the_order_in_which_they_decide(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "a", "--priority", "1")
     run("import", "csv", file, "--source", "b", "--priority", "2")
 
@@ -350,7 +360,7 @@ def test_sources_are_listed_in_the_order_in_which_they_decide(run, file):
         run("source", "a", "--off")
 
 
-def test_a_choice_is_listed_and_revoked(run, folder, file):
+def test_a_choice_is_listed_and_revoked(run: Run, folder: Path, file: Path) -> None:
     from consumers.directory import Directory
 
     file.write_text("key;name;work\n1;Anna;044 123 45 67\n2;Beat;044 123 45 67\n")
@@ -364,7 +374,7 @@ def test_a_choice_is_listed_and_revoked(run, folder, file):
     assert run("choices", "0011", "--forget", ANNA) == ""
 
 
-def test_an_export_can_be_imported_again(run, folder):
+def test_an_export_can_be_imported_again(run: Run, folder: Path) -> None:
     run("sample")
     file = folder / "export.csv"
     run("export", "csv", "--output", file)
@@ -380,7 +390,7 @@ def test_an_export_can_be_imported_again(run, folder):
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_an_export_has_all_contacts(run):
+def test_an_export_has_all_contacts(run: Run) -> None:
     run("sample")
 
     rows = list(csv.DictReader(io.StringIO(run("export", "csv"))))

@@ -47,7 +47,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def test_a_number_is_explained_step_by_step_in_the_language_of_the_site(run, site):
+def test_a_number_is_explained_step_by_step_in_the_language_of_the_site(
+    run: Run, site: Path
+) -> None:
     result = run("0041 (0)44 520 67 89", config=site)
 
     assert result.exit_code == 0
@@ -62,20 +64,20 @@ def test_a_number_is_explained_step_by_step_in_the_language_of_the_site(run, sit
     ]
 
 
-def test_the_language_can_be_chosen(run, site):
+def test_the_language_can_be_chosen(run: Run, site: Path) -> None:
     result = run("520 67 89", "--lang", "en", config=site)
 
     assert "As a local number of the site: +41445206789 is a valid number." in result.stdout
     assert "Would be dialled: 00445206789" in result.stdout
 
 
-def test_the_policy_of_the_site_is_told(run, site):
+def test_the_policy_of_the_site_is_told(run: Run, site: Path) -> None:
     result = run("081 250 12 34", "--lang", "en", config=site)
 
     assert "Not dialled (denied_prefix): Numbers that begin with +4181 are barred" in result.stdout
 
 
-def test_machines_get_json(run, site):
+def test_machines_get_json(run: Run, site: Path) -> None:
     told = json.loads(run("0900 123 456", "--json", config=site).stdout)
 
     assert (told["kind"], told["e164"], told["reading"]) == (
@@ -93,7 +95,7 @@ def test_machines_get_json(run, site):
     assert (told["dial"]["allowed"], told["dial"]["code"]) == (False, "premium")
 
 
-def test_the_country_of_a_contact_reads_its_number(run, site):
+def test_the_country_of_a_contact_reads_its_number(run: Run, site: Path) -> None:
     told = json.loads(run("030 123456", "--country", "DE", "--json", config=site).stdout)
 
     assert told["e164"] == "+4930123456"
@@ -101,12 +103,12 @@ def test_the_country_of_a_contact_reads_its_number(run, site):
     assert told["dial"] == {"allowed": True, "dialled": "0004930123456"}
 
 
-def test_without_a_configuration_switzerland_or_the_named_country_counts(run):
+def test_without_a_configuration_switzerland_or_the_named_country_counts(run: Run) -> None:
     assert "+41445206789" in run("044 520 67 89").stdout
     assert "+4930123456" in run("030 123456", "--country", "DE").stdout
 
 
-def test_what_is_no_number_says_why(run):
+def test_what_is_no_number_says_why(run: Run) -> None:
     result = run("044 520 67 89 / 079 123 45 67", "--lang", "en")
 
     assert result.exit_code == 0
@@ -121,9 +123,11 @@ def test_what_is_no_number_says_why(run):
         (["1", "--country", "XX"], ValidationError),
     ],
 )
-def test_a_wrong_option_is_a_failure_of_one_line(run, words, failure):
+def test_a_wrong_option_is_a_failure_of_one_line(
+    run: Run, words: list[str], failure: type[Exception]
+) -> None:
     assert isinstance(run(*words).exception, failure)
 
 
-def test_a_configuration_that_is_named_must_exist(run, tmp_path):
+def test_a_configuration_that_is_named_must_exist(run: Run, tmp_path: Path) -> None:
     assert isinstance(run("1", config=tmp_path / "none.toml").exception, SettingsRefused)

@@ -39,7 +39,8 @@ def test_up_runs_with_a_socket_for_its_output_as_under_systemd(tmp_path: Path) -
         running = subprocess.Popen(
             [sys.executable, "-m", "cli", "--config", str(settings.file),
              "up", "--only", "gateway"],
-            stdout=theirs, stderr=subprocess.STDOUT, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            stdout=theirs.fileno(), stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         theirs.close()
         ours.settimeout(30)

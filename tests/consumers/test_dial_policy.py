@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bus.numbers import NumberProfile, read_number
+from bus.numbers import Language, NumberProfile, read_number
 from consumers.dial_policy import Dialable, DialPolicy, decide
 from consumers.dial_refusals import Refusal
 
@@ -31,6 +31,7 @@ SITES = {
     "US": NEW_YORK,
 }
 POLICY = DialPolicy()
+LANGUAGES: tuple[Language, ...] = ("de", "en")
 
 ALLOWED = [
     ("CH", "044 520 67 89", "0445206789"),
@@ -235,7 +236,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("site", "text", "dialled"), ALLOWED)
-def test_an_allowed_number_is_rebuilt_and_dialled(site, text, dialled):
+def test_an_allowed_number_is_rebuilt_and_dialled(site: str, text: str, dialled: str) -> None:
     decision = decide(text, SITES[site], POLICY)
 
     assert isinstance(decision, Dialable), decision
@@ -243,14 +244,14 @@ def test_an_allowed_number_is_rebuilt_and_dialled(site, text, dialled):
 
 
 @pytest.mark.parametrize(("site", "text", "code"), REFUSED)
-def test_a_forbidden_number_is_refused_with_its_code(site, text, code):
+def test_a_forbidden_number_is_refused_with_its_code(site: str, text: str, code: str) -> None:
     decision = decide(text, SITES[site], POLICY)
 
     assert isinstance(decision, Refusal), decision
     assert decision.code == code
 
 
-def test_the_table_of_forbidden_numbers_is_long_and_knows_each_code():
+def test_the_table_of_forbidden_numbers_is_long_and_knows_each_code() -> None:
     assert len(REFUSED) >= 60
     assert {code for _, _, code in REFUSED} == {
         "not_a_number",
@@ -264,11 +265,13 @@ def test_the_table_of_forbidden_numbers_is_long_and_knows_each_code():
 
 
 @pytest.mark.parametrize(("site", "text", "code"), REFUSED)
-def test_a_refusal_says_why_and_what_to_do_in_german_and_english(site, text, code):
+def test_a_refusal_says_why_and_what_to_do_in_german_and_english(
+    site: str, text: str, code: str
+) -> None:
     decision = decide(text, SITES[site], POLICY)
 
     assert isinstance(decision, Refusal)
-    for language in ("de", "en"):
+    for language in LANGUAGES:
         sentence = decision.sentence(language)
         assert re.search(r"Bitte|Please|Verwaltung|administrator", sentence)
         assert "{" not in sentence
@@ -279,7 +282,7 @@ NEVER = ["112", "117", "0900 123 456", "+882 16 12345678", "+870 773 112345", "*
 
 
 @pytest.mark.parametrize("text", NEVER)
-def test_no_setting_allows_what_is_never_dialled(text):
+def test_no_setting_allows_what_is_never_dialled(text: str) -> None:
     everything = DialPolicy(
         countries=("CH", "DE", "AT", "US", "FR", "GB", "CU"),
         types=("fixed", "mobile", "fixed-or-mobile", "toll-free", "company", "voip",
@@ -290,19 +293,19 @@ def test_no_setting_allows_what_is_never_dialled(text):
     assert isinstance(decide(text, ZURICH, everything), Refusal)
 
 
-def test_what_the_tables_call_shared_cost_but_is_premium_stays_refused():
+def test_what_the_tables_call_shared_cost_but_is_premium_stays_refused() -> None:
     shared = DialPolicy(types=("fixed", "shared-cost"))
 
     assert isinstance(decide("0180 5 123456", BERLIN, shared), Dialable)
     assert isinstance(decide("0137 1 234567", BERLIN, shared), Refusal)
 
 
-def test_the_site_s_own_country_is_always_allowed():
+def test_the_site_s_own_country_is_always_allowed() -> None:
     assert isinstance(decide("+33 1 23 45 67 89", PARIS, DialPolicy()), Dialable)
     assert isinstance(decide("044 520 67 89", ZURICH, DialPolicy(countries=())), Dialable)
 
 
-def test_countries_are_told_by_region_not_by_code():
+def test_countries_are_told_by_region_not_by_code() -> None:
     with_america = DialPolicy(countries=("US",))
 
     assert isinstance(decide("+1 212 555 1234", ZURICH, with_america), Dialable)
@@ -313,7 +316,7 @@ def test_countries_are_told_by_region_not_by_code():
 @pytest.mark.parametrize(
     "text", ["044 520 67 89", "+41445206789", "0041 (0)44 520 67 89", "520 67 89", "(044)5206789"]
 )
-def test_a_denied_prefix_is_compared_with_the_number_not_its_spelling(text):
+def test_a_denied_prefix_is_compared_with_the_number_not_its_spelling(text: str) -> None:
     policy = DialPolicy(denied_prefixes=("+4144520",))
 
     refusal = decide(text, ZURICH, policy)
@@ -323,28 +326,28 @@ def test_a_denied_prefix_is_compared_with_the_number_not_its_spelling(text):
     assert "+4144520" in refusal.sentence("en")
 
 
-def test_a_denied_prefix_without_a_plus_bars_extensions():
+def test_a_denied_prefix_without_a_plus_bars_extensions() -> None:
     policy = DialPolicy(denied_prefixes=("99",))
 
     assert isinstance(decide("991", ZURICH, policy), Refusal)
     assert isinstance(decide("919", ZURICH, policy), Dialable)
 
 
-def test_internal_numbers_can_be_forbidden():
+def test_internal_numbers_can_be_forbidden() -> None:
     refusal = decide("200", ZURICH, DialPolicy(allow_internal=False))
 
     assert isinstance(refusal, Refusal)
     assert refusal.code == "not_allowed"
 
 
-def test_a_service_number_can_be_allowed_by_name():
+def test_a_service_number_can_be_allowed_by_name() -> None:
     policy = DialPolicy(allow_service=("116117",))
 
     assert isinstance(decide("116117", BERLIN, policy), Dialable)
     assert isinstance(decide("115", BERLIN, policy), Refusal)
 
 
-def test_an_emergency_number_of_the_site_is_refused():
+def test_an_emergency_number_of_the_site_is_refused() -> None:
     site = NumberProfile(country="CH", emergency=("555",), outside_line="0")
 
     for text in ("555", "0555"):
@@ -353,12 +356,12 @@ def test_an_emergency_number_of_the_site_is_refused():
         assert refusal.code == "emergency"
 
 
-def test_a_setting_forces_another_form():
+def test_a_setting_forces_another_form() -> None:
     assert decide("044 520 67 89", ZURICH, DialPolicy(form="e164"))[1] == "+41445206789"
     assert decide("044 520 67 89", ZURICH, DialPolicy(form="international"))[1] == "0041445206789"
 
 
-def test_a_number_at_the_end_of_a_uri_s_extension_is_not_dialled():
+def test_a_number_at_the_end_of_a_uri_s_extension_is_not_dialled() -> None:
     decision = decide("tel:+41445206789;ext=900", ZURICH, POLICY)
 
     assert decision == Dialable(read_number("tel:+41445206789;ext=900", ZURICH), "0445206789")
@@ -374,7 +377,7 @@ def test_a_number_at_the_end_of_a_uri_s_extension_is_not_dialled():
         ({"premium": True}, "premium"),
     ],
 )
-def test_a_wrong_policy_is_refused_with_its_key(told, field):
+def test_a_wrong_policy_is_refused_with_its_key(told: dict[str, object], field: str) -> None:
     with pytest.raises(ValidationError) as refused:
         DialPolicy(**told)
 
@@ -387,7 +390,9 @@ noise = st.sampled_from(["", " ", "-", ".", "/", "(", ")"])
 
 @given(row=st.sampled_from(REFUSED), data=st.data())
 @settings(max_examples=500, deadline=None)
-def test_no_noise_of_spelling_opens_a_forbidden_number(row, data):
+def test_no_noise_of_spelling_opens_a_forbidden_number(
+    row: tuple[str, str, str], data: st.DataObject
+) -> None:
     site, text, _ = row
     noisy = "".join(one + (data.draw(noise) if one.isdigit() else "") for one in text[:40])
 
@@ -396,7 +401,7 @@ def test_no_noise_of_spelling_opens_a_forbidden_number(row, data):
 
 @given(text=st.text(st.sampled_from("0123456789+ ()-/.*#;=tel:x"), max_size=30), site=sites)
 @settings(max_examples=1500, deadline=None)
-def test_only_digits_reach_the_pbx_and_they_mean_the_number(text, site):
+def test_only_digits_reach_the_pbx_and_they_mean_the_number(text: str, site: NumberProfile) -> None:
     decision = decide(text, site, POLICY)
 
     if isinstance(decision, Dialable):

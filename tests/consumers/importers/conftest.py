@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from bus.numbers import NumberProfile
@@ -6,16 +9,16 @@ from consumers.importers.report import Report
 
 
 @pytest.fixture
-def swiss():
+def swiss() -> NumberProfile:
     return NumberProfile(country="CH", area_code="44")
 
 
 @pytest.fixture
-def report():
+def report() -> Report:
     return Report()
 
 
 @pytest.fixture
-def directory(tmp_path):
+def directory(tmp_path: Path) -> Iterator[Directory]:
     with Directory(tmp_path / "directory.db") as directory:
         yield directory

@@ -1,13 +1,18 @@
 import base64
 import re
 import threading
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
 
+from bus.numbers import NumberProfile
+from consumers.changes import ContactRecord
 from consumers.importers.carddav import CardDavServer, carddav_records
-from consumers.importers.report import SourceUnreadable
+from consumers.importers.report import Report, SourceUnreadable
+
+Read = Callable[..., list[ContactRecord]]
 
 CARDS = {
     f"/dav/anna/book/{n}.vcf": f"BEGIN:VCARD\nVERSION:3.0\nUID:{n}\nFN:Contact & Co {n}\n"
@@ -20,7 +25,7 @@ BOOK = "<d:resourcetype><d:collection/><c:addressbook/></d:resourcetype>"
 FOLDER = "<d:resourcetype><d:collection/></d:resourcetype>"
 
 
-def multistatus(*resources):
+def multistatus(*resources: tuple[str, str]) -> str:
     told = "".join(
         f"<d:response><d:href>{href}</d:href><d:propstat><d:prop>{props}</d:prop>"
         "<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
@@ -37,21 +42,22 @@ class AddressBooks(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     password = "anna:secret"
-    asked: ClassVar = []
-    broken: ClassVar = {}
+    asked: ClassVar[list[int]] = []
+    broken: ClassVar[dict[tuple[str, str], tuple[int, str]]] = {}
 
-    def do_PROPFIND(self):
+    def do_PROPFIND(self) -> None:
         self._answer(self._propfind)
 
-    def do_REPORT(self):
+    def do_REPORT(self) -> None:
         self._answer(self._report)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
-    def _propfind(self, body):
+    def _propfind(self, body: str) -> str | None:
         if self.path == "/.well-known/carddav":
-            return self._redirected("/dav/")
+            self._redirected("/dav/")
+            return None
         if self.path == "/dav/anna/book/" and self.headers["Depth"] == "1":
             cards = [(href, "<d:getetag>1</d:getetag><d:resourcetype/>") for href in CARDS]
             return multistatus(("/dav/anna/book/", BOOK), *cards)
@@ -65,7 +71,7 @@ class AddressBooks(BaseHTTPRequestHandler):
             return multistatus(("/dav/anna/home/", FOLDER), ("/dav/anna/book/", BOOK))
         return multistatus((self.path, told[self.path]))
 
-    def _report(self, body):
+    def _report(self, body: str) -> str:
         hrefs = re.findall("<d:href>(.*?)</d:href>", body)
         self.asked.append(len(hrefs))
         return multistatus(
@@ -75,7 +81,7 @@ class AddressBooks(BaseHTTPRequestHandler):
             ]
         )
 
-    def _answer(self, answer):
+    def _answer(self, answer: Callable[[str], str | None]) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         wanted = "Basic " + base64.b64encode(self.password.encode()).decode()
         if self.headers["Authorization"] != wanted:
@@ -88,13 +94,13 @@ class AddressBooks(BaseHTTPRequestHandler):
             self._send(status, told)
         return None
 
-    def _redirected(self, where):
+    def _redirected(self, where: str) -> None:
         self.send_response(301)
         self.send_header("Location", where)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _send(self, status, told):
+    def _send(self, status: int, told: str) -> None:
         octets = told.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(octets)))
@@ -103,12 +109,16 @@ class AddressBooks(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def handler():
-    return type("Books", (AddressBooks,), {"asked": [], "broken": {}})
+def handler() -> type[AddressBooks]:
+    class Books(AddressBooks):
+        asked: ClassVar[list[int]] = []
+        broken: ClassVar[dict[tuple[str, str], tuple[int, str]]] = {}
+
+    return Books
 
 
 @pytest.fixture
-def address(handler):
+def address(handler: type[AddressBooks]) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -119,8 +129,8 @@ def address(handler):
 
 
 @pytest.fixture
-def read(address, swiss, report):
-    def read(path="/dav/anna/book/", **options):
+def read(address: str, swiss: NumberProfile, report: Report) -> Read:
+    def read(path: str = "/dav/anna/book/", **options: object) -> list[ContactRecord]:
         server = CardDavServer(
             url=address + path,
             **{"user": "anna", "password": "secret", "allow_plain": True} | options,
@@ -130,7 +140,9 @@ def read(address, swiss, report):
     return read
 
 
-def test_all_cards_of_an_address_book_are_read_in_parts(read, handler):
+def test_all_cards_of_an_address_book_are_read_in_parts(
+    read: Read, handler: type[AddressBooks]
+) -> None:
     contacts = read()
 
     assert sorted(int(one.key) for one in contacts) == list(range(250))
@@ -140,23 +152,23 @@ def test_all_cards_of_an_address_book_are_read_in_parts(read, handler):
 
 
 @pytest.mark.parametrize("path", ["/", "/dav/"])
-def test_the_address_books_of_a_server_are_found(read, path):
+def test_the_address_books_of_a_server_are_found(read: Read, path: str) -> None:
     assert len(read(path)) == 250
 
 
-def test_a_wrong_password_is_told_and_not_repeated(read):
+def test_a_wrong_password_is_told_and_not_repeated(read: Read) -> None:
     with pytest.raises(SourceUnreadable, match="does not accept") as refused:
         read(password="wr0ng")
 
     assert "wr0ng" not in str(refused.value)
 
 
-def test_a_password_does_not_travel_in_plain_text(read):
+def test_a_password_does_not_travel_in_plain_text(read: Read) -> None:
     with pytest.raises(SourceUnreadable, match="plain text"):
         read(allow_plain=False)
 
 
-def test_another_server_never_gets_the_password(read, handler):
+def test_another_server_never_gets_the_password(read: Read, handler: type[AddressBooks]) -> None:
     moved = PRINCIPAL.replace("/dav/anna/", "http://evil.example/")
     handler.broken["PROPFIND", "/dav/"] = (207, multistatus(("/dav/", moved)))
 
@@ -182,14 +194,18 @@ def test_another_server_never_gets_the_password(read, handler):
         ),
     ],
 )
-def test_a_broken_answer_refuses_the_whole_import(read, handler, status, told, reason):
+def test_a_broken_answer_refuses_the_whole_import(
+    read: Read, handler: type[AddressBooks], status: int, told: str, reason: str
+) -> None:
     handler.broken["REPORT", "/dav/anna/book/"] = (status, told)
 
     with pytest.raises(SourceUnreadable, match=reason):
         read()
 
 
-def test_a_server_that_is_not_there_is_told(swiss, report, address):
+def test_a_server_that_is_not_there_is_told(
+    swiss: NumberProfile, report: Report, address: str
+) -> None:
     server = CardDavServer(url="http://127.0.0.1:1/", allow_plain=True)
 
     with pytest.raises(SourceUnreadable, match=r"127\.0\.0\.1"):

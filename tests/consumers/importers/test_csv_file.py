@@ -1,12 +1,20 @@
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consumers.changes import KINDS, Changes, ContactRecord, Tally, UseRecord
+from bus.numbers import NumberProfile
+from consumers.changes import KINDS, Change, Changes, ContactRecord, Tally, UseRecord
+from consumers.directory import Directory
 from consumers.importers.csv_file import csv_records, delimiter_of, encoding_of
 from consumers.importers.mapping import Mapping
-from consumers.importers.report import SourceUnreadable
+from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sample import default_mapping
+
+Read = Callable[..., list[Change]]
 
 OFFICE = Mapping.model_validate(
     {
@@ -25,8 +33,8 @@ ANNA = '1;Anna;Müller;"Muster; Söhne AG";Schweiz;044 123 45 67;079 555 01 01\r
 
 
 @pytest.fixture
-def read(tmp_path, swiss, report):
-    def read(text, encoding="utf-8", mapping=OFFICE):
+def read(tmp_path: Path, swiss: NumberProfile, report: Report) -> Read:
+    def read(text: str | bytes, encoding: str = "utf-8", mapping: Mapping = OFFICE) -> list[Change]:
         file = tmp_path / "contacts.csv"
         file.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
         return list(csv_records(file, mapping, swiss, report))
@@ -34,43 +42,49 @@ def read(tmp_path, swiss, report):
     return read
 
 
+def only_contacts(records: list[Change]) -> list[ContactRecord]:
+    contacts = [one for one in records if isinstance(one, ContactRecord)]
+    assert contacts == records
+    return contacts
+
+
 @pytest.mark.parametrize(
     "encoding",
     ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "iso8859-1", "cp850"],
 )
-def test_the_encoding_is_found_out(read, encoding):
-    [anna] = read(HEAD + ANNA * 1, encoding)
+def test_the_encoding_is_found_out(read: Read, encoding: str) -> None:
+    [anna] = only_contacts(read(HEAD + ANNA * 1, encoding))
 
     assert (anna.name, anna.company) == ("Anna Müller", "Muster; Söhne AG")
 
 
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
-def test_the_delimiter_is_found_out(read, delimiter):
+def test_the_delimiter_is_found_out(read: Read, delimiter: str) -> None:
     line = delimiter.join(["1", "Anna", "Müller", '"M; S, T | U"', "CH", "0441234567", ""])
-    [anna] = read(HEAD.replace(";", delimiter) + line)
+    [anna] = only_contacts(read(HEAD.replace(";", delimiter) + line))
 
     assert (anna.name, anna.company) == ("Anna Müller", "M; S, T | U")
 
 
-def test_the_columns_we_look_for_decide_about_the_delimiter():
+def test_the_columns_we_look_for_decide_about_the_delimiter() -> None:
     assert delimiter_of("name;a,b,c,d,e", {"name"}) == ";"
 
 
-def test_the_first_line_of_excel_may_name_the_delimiter(read, report):
-    [anna] = read("sep=;\r\n" + HEAD + ANNA + "2;;;;;;\r\n")
+def test_the_first_line_of_excel_may_name_the_delimiter(read: Read, report: Report) -> None:
+    [anna] = only_contacts(read("sep=;\r\n" + HEAD + ANNA + "2;;;;;;\r\n"))
 
     assert anna.name == "Anna Müller"
     assert [one.where for one in report.refusals] == ["line 4"]
 
 
-def test_a_field_may_have_several_lines(read, report):
-    contacts = read(HEAD + '1;Anna;Müller;"Muster\r\nAG";;;\r\n' + "2;;;;;;\r\n" + ANNA)
+def test_a_field_may_have_several_lines(read: Read, report: Report) -> None:
+    records = read(HEAD + '1;Anna;Müller;"Muster\r\nAG";;;\r\n' + "2;;;;;;\r\n" + ANNA)
 
-    assert [one.company for one in contacts] == ["Muster\r\nAG", "Muster; Söhne AG"]
+    assert [one.company for one in only_contacts(records)] == ["Muster\r\nAG", "Muster; Söhne AG"]
     assert [one.where for one in report.refusals] == ["line 4"]
 
 
-def test_rows_that_are_refused_are_told_with_line_and_reason(read, report):
+def test_rows_that_are_refused_are_told_with_line_and_reason(read: Read, report: Report) -> None:
     read(HEAD + ANNA + "2;;;;;044 123;\r\n" + "3;Beat;Huber;;;12;;unquoted;\r\n\r\n;;;;;;\r\n")
 
     assert [(one.where, one.reason, one.row) for one in report.refusals] == [
@@ -80,8 +94,11 @@ def test_rows_that_are_refused_are_told_with_line_and_reason(read, report):
     assert (report.rows, report.refused_rows) == (3, 2)
 
 
-def test_a_country_that_is_not_understood_reads_only_international_numbers(read, report):
-    [anna] = read(HEAD + "1;Anna;Müller;;Atlantis;044 123 45 67;+41 79 555 01 01\r\n")
+def test_a_country_that_is_not_understood_reads_only_international_numbers(
+    read: Read, report: Report
+) -> None:
+    row = "1;Anna;Müller;;Atlantis;044 123 45 67;+41 79 555 01 01\r\n"
+    [anna] = only_contacts(read(HEAD + row))
 
     assert [one.e164 for one in anna.numbers] == ["+41795550101"]
     [refusal] = report.refusals
@@ -99,42 +116,47 @@ def test_a_country_that_is_not_understood_reads_only_international_numbers(read,
         (b"\xff\xfe" + b"a\x00\x00\xd8\n\x00", "not written in utf-16"),
     ],
 )
-def test_a_file_that_would_lose_rows_is_refused_as_a_whole(read, text, reason):
+def test_a_file_that_would_lose_rows_is_refused_as_a_whole(
+    read: Read, text: str | bytes, reason: str
+) -> None:
     with pytest.raises(SourceUnreadable, match=reason):
         read(text)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path, swiss, report):
+def test_a_file_that_is_not_there_is_told(
+    tmp_path: Path, swiss: NumberProfile, report: Report
+) -> None:
     with pytest.raises(SourceUnreadable, match="No such file"):
         list(csv_records(tmp_path / "nothing.csv", OFFICE, swiss, report))
 
 
-def test_an_unknown_encoding_is_told(read):
+def test_an_unknown_encoding_is_told(read: Read) -> None:
     mapping = OFFICE.model_copy(update={"file": OFFICE.file.model_copy(update={"encoding": "x-y"})})
 
     with pytest.raises(SourceUnreadable, match="unknown encoding"):
         read(HEAD, mapping=mapping)
 
 
-def test_a_file_without_headings_is_read_by_the_places_of_its_columns(read):
+def test_a_file_without_headings_is_read_by_the_places_of_its_columns(read: Read) -> None:
     mapping = Mapping.model_validate(
         {"file": {"header": False}, "contact": {"key": "#1", "name": "#2", "numbers": ["#3"]}}
     )
-    contacts = read("1;Anna;0441234567\r\n2;Beat;0441234568\r\n", mapping=mapping)
+    records = read("1;Anna;0441234567\r\n2;Beat;0441234568\r\n", mapping=mapping)
 
-    assert [one.name for one in contacts] == ["Anna", "Beat"]
+    assert [one.name for one in only_contacts(records)] == ["Anna", "Beat"]
 
 
-def test_without_a_key_the_same_contact_has_the_same_key(read):
+def test_without_a_key_the_same_contact_has_the_same_key(read: Read) -> None:
     mapping = Mapping.model_validate({"contact": {"name": "N", "numbers": ["T"]}})
 
     first, again = (
-        read(f"N;T\r\nAnna;{tel}\r\n", mapping=mapping) for tel in ("1", "044 123 45 67")
+        only_contacts(read(f"N;T\r\nAnna;{tel}\r\n", mapping=mapping))
+        for tel in ("1", "044 123 45 67")
     )
     assert first[0].key == again[0].key
 
 
-def test_dates_are_read_as_the_mapping_says(read, report):
+def test_dates_are_read_as_the_mapping_says(read: Read, report: Report) -> None:
     mapping = Mapping.model_validate(
         {
             "date_format": "%d.%m.%Y",
@@ -144,11 +166,11 @@ def test_dates_are_read_as_the_mapping_says(read, report):
     records = read("M;D;U;W\r\nm1;d1;anna;02.11.2026\r\nm2;d1;anna;soon\r\n", mapping=mapping)
 
     [use] = [one for one in records if isinstance(one, UseRecord)]
-    assert (use.key, use.on.isoformat(), use.at) == ("m1", "2026-11-02", None)
+    assert (use.key, use.on, use.at) == ("m1", date(2026, 11, 2), None)
     assert {one.where for one in report.refusals} == {"line 3"}
 
 
-def test_matters_may_come_in_a_file_of_their_own(read, directory):
+def test_matters_may_come_in_a_file_of_their_own(read: Read, directory: Directory) -> None:
     contacts = read("key;name;work\r\n1;Anna;044 123 45 67\r\n", mapping=default_mapping())
     directory.apply(Changes("office", contacts, complete=frozenset(KINDS)))
     mapping = Mapping.model_validate(
@@ -163,12 +185,15 @@ def test_matters_may_come_in_a_file_of_their_own(read, directory):
     )
 
     anna = directory.find("+41441234567", user="u").contact
+    assert anna is not None
     [dossier] = directory.dossiers(anna.id)
     assert [(one.key, one.open) for one in dossier.matters] == [("A1", True), ("A2", False)]
     assert applied.contacts == Tally()
 
 
-def test_a_large_file_is_read_row_by_row(tmp_path, swiss, report):
+def test_a_large_file_is_read_row_by_row(
+    tmp_path: Path, swiss: NumberProfile, report: Report
+) -> None:
     file = tmp_path / "large.csv"
     file.write_text("key;name\r\n" + "".join(f"{n};Contact {n}\r\n" for n in range(20_000)))
     records = csv_records(file, default_mapping(), swiss, report)
@@ -177,10 +202,11 @@ def test_a_large_file_is_read_row_by_row(tmp_path, swiss, report):
 
     assert isinstance(first, ContactRecord)
     assert report.rows == 1
+    assert report.total is not None
     assert 0 < report.done < report.total
 
 
-def test_text_that_is_utf_8_only_at_the_end_of_a_long_file_is_still_utf_8(tmp_path):
+def test_text_that_is_utf_8_only_at_the_end_of_a_long_file_is_still_utf_8(tmp_path: Path) -> None:
     file = tmp_path / "long.csv"
     file.write_text("a;b\n" * 100_000 + "Müller;1\n", encoding="utf-8")
     assert encoding_of(file) == "utf-8"
@@ -193,7 +219,9 @@ def test_text_that_is_utf_8_only_at_the_end_of_a_long_file_is_still_utf_8(tmp_pa
 @given(
     octets=st.binary(max_size=200) | st.text(alphabet='ab;,"\r\n\0ü', max_size=80).map(str.encode)
 )
-def test_no_file_breaks_the_reader(tmp_path, swiss, report, octets):
+def test_no_file_breaks_the_reader(
+    tmp_path: Path, swiss: NumberProfile, report: Report, octets: bytes
+) -> None:
     file = tmp_path / "any.csv"
     file.write_bytes(b"key;name;work\r\n" + octets)
     told = ""

@@ -1,19 +1,25 @@
 import socket
 import warnings
+from collections.abc import Callable
 
 import pytest
 
+from bus.numbers import NumberProfile
+from consumers.changes import ContactRecord
 from consumers.importers.ldap import DEFAULT, LdapServer, connected, ldap_records
 from consumers.importers.mapping import ContactColumns, Mapping, NumberColumn
-from consumers.importers.report import SourceUnreadable
+from consumers.importers.report import Report, SourceUnreadable
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
 
+Entry = dict[str, str | list[str]]
+Read = Callable[..., list[ContactRecord]]
+
 SERVER = LdapServer(url="ldaps://dc.example", base="dc=example")
 PEOPLE = "ou=people,dc=example"
-ANNA = {
+ANNA: Entry = {
     "objectClass": ["top", "person", "user"],
     "cn": "meier",
     "displayName": "Anna Meier",
@@ -30,7 +36,7 @@ ANNA = {
 
 
 @pytest.fixture
-def connection():
+def connection() -> ldap3.Connection:
     server = ldap3.Server("mocked", get_info=ldap3.NONE)
     connection = ldap3.Connection(
         server, "cn=reader", "secret", client_strategy=ldap3.MOCK_SYNC, raise_exceptions=True
@@ -41,16 +47,19 @@ def connection():
 
 
 @pytest.fixture
-def read(connection, swiss, report):
-    def read(*entries, mapping=DEFAULT):
+def read(connection: ldap3.Connection, swiss: NumberProfile, report: Report) -> Read:
+    def read(*entries: Entry, mapping: Mapping = DEFAULT) -> list[ContactRecord]:
         for number, entry in enumerate(entries):
             connection.strategy.add_entry(f"cn={number},{PEOPLE}", entry)
-        return list(ldap_records(connection, SERVER, mapping, swiss, report))
+        records = list(ldap_records(connection, SERVER, mapping, swiss, report))
+        contacts = [one for one in records if isinstance(one, ContactRecord)]
+        assert contacts == records
+        return contacts
 
     return read
 
 
-def test_an_entry_of_active_directory_is_a_contact(read):
+def test_an_entry_of_active_directory_is_a_contact(read: Read) -> None:
     [contact] = read(ANNA)
 
     assert (contact.name, contact.company, contact.country) == ("Anna Meier", "Muster AG", "CH")
@@ -65,25 +74,25 @@ def test_an_entry_of_active_directory_is_a_contact(read):
     ]
 
 
-def test_a_disabled_account_is_inactive(read):
+def test_a_disabled_account_is_inactive(read: Read) -> None:
     [contact] = read(ANNA | {"userAccountControl": "514"})
 
     assert contact.active is False
 
 
-def test_an_entry_without_an_id_is_known_by_its_place(read):
+def test_an_entry_without_an_id_is_known_by_its_place(read: Read) -> None:
     [contact] = read({key: value for key, value in ANNA.items() if key != "entryUUID"})
 
     assert contact.key == f"cn=0,{PEOPLE}"
 
 
-def test_a_name_comes_from_what_the_entry_has(read):
+def test_a_name_comes_from_what_the_entry_has(read: Read) -> None:
     bare = {key: ANNA[key] for key in ("objectClass", "cn", "telephoneNumber")}
 
     assert [one.name for one in read(bare)] == ["meier"]
 
 
-def test_an_organisation_is_a_company(read, connection):
+def test_an_organisation_is_a_company(read: Read, connection: ldap3.Connection) -> None:
     connection.strategy.add_entry(
         "o=Muster,dc=example", {"objectClass": ["organization"], "telephoneNumber": "0441234567"}
     )
@@ -92,17 +101,17 @@ def test_an_organisation_is_a_company(read, connection):
     assert (contact.kind, contact.name) == ("company", "Muster")
 
 
-def test_entries_come_page_by_page(read):
+def test_entries_come_page_by_page(read: Read) -> None:
     many = [ANNA | {"entryUUID": str(number)} for number in range(1203)]
 
     assert len({one.key for one in read(*many)}) == 1203
 
 
-def test_an_entry_without_a_telephone_is_not_asked_for(read):
+def test_an_entry_without_a_telephone_is_not_asked_for(read: Read) -> None:
     assert read({"objectClass": ["person"], "cn": "printer"}) == []
 
 
-def test_the_attributes_may_be_others(read):
+def test_the_attributes_may_be_others(read: Read) -> None:
     mapping = Mapping(
         optional=True,
         contact=ContactColumns(
@@ -118,21 +127,21 @@ def test_the_attributes_may_be_others(read):
     assert [one.label for one in contact.numbers] == ["home"]
 
 
-def test_a_number_that_is_none_is_told_with_its_entry(read, report):
+def test_a_number_that_is_none_is_told_with_its_entry(read: Read, report: Report) -> None:
     read(ANNA | {"mobile": "ask the office"})
 
     [refusal] = report.refusals
     assert refusal.where == f"cn=0,{PEOPLE}"
 
 
-def test_a_fault_of_the_server_refuses_the_import(read, connection):
+def test_a_fault_of_the_server_refuses_the_import(read: Read, connection: ldap3.Connection) -> None:
     connection.unbind()
 
     with pytest.raises(SourceUnreadable, match=r"dc\.example"):
         read(ANNA)
 
 
-def test_a_password_does_not_travel_in_plain_text():
+def test_a_password_does_not_travel_in_plain_text() -> None:
     server = SERVER.model_copy(
         update={"url": "ldap://dc", "start_tls": False, "password": "s3cret"}
     )
@@ -141,7 +150,7 @@ def test_a_password_does_not_travel_in_plain_text():
         connected(LdapServer.model_validate(server.model_dump()))
 
 
-def test_a_server_that_is_not_there_is_told_without_the_password():
+def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"ldaps://127.0.0.1:{free.getsockname()[1]}"

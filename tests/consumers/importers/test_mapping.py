@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.numbers import NumberProfile
 from consumers.importers.mapping import Flag, filled, read_mapping
 from consumers.importers.push import push
 from consumers.importers.report import SourceUnreadable
@@ -22,18 +23,18 @@ GUIDE = Path(__file__).parents[3] / "docs" / "directory.md"
         ("", ""),
     ],
 )
-def test_a_value_is_a_column_or_a_text_with_columns(template, expected):
+def test_a_value_is_a_column_or_a_text_with_columns(template: str, expected: str) -> None:
     assert filled(template, {"name": " Anna ", "family": "Meier", "title": ""}) == expected
 
 
 @pytest.mark.parametrize(
     ("said", "expected"), [("Ja", True), ("YES", True), ("nein", False), ("", False)]
 )
-def test_a_flag_is_what_the_column_says(said, expected):
+def test_a_flag_is_what_the_column_says(said: str, expected: bool) -> None:
     assert Flag(column="a").read({"a": said}) is expected
 
 
-def test_an_empty_flag_is_what_the_mapping_says():
+def test_an_empty_flag_is_what_the_mapping_says() -> None:
     assert Flag(column="a", otherwise=True).read({}) is True
 
 
@@ -45,7 +46,7 @@ def test_an_empty_flag_is_what_the_mapping_says():
         ("[matter]\ntitle = 'x'", "matter.key"),
     ],
 )
-def test_a_fault_in_a_mapping_is_named(tmp_path, text, reason):
+def test_a_fault_in_a_mapping_is_named(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "mapping.toml"
     file.write_text(text)
 
@@ -53,7 +54,7 @@ def test_a_fault_in_a_mapping_is_named(tmp_path, text, reason):
         read_mapping(file)
 
 
-def test_the_examples_of_the_guide_are_right(tmp_path, swiss):
+def test_the_examples_of_the_guide_are_right(tmp_path: Path, swiss: NumberProfile) -> None:
     guide = GUIDE.read_text(encoding="utf-8")
     [mapping] = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
     [pushed] = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)

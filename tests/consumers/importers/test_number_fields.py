@@ -9,8 +9,11 @@ SWISS = NumberProfile(country="CH", area_code="44")
 OFFICE, MOBILE = "+41441234567", "+41795550101"
 
 
-def told(text, **options):
-    return [(one.e164, one.label) for one in read_field(text, SWISS, **options).numbers]
+def told(text: str, country: str = "", label: str = "") -> list[tuple[str, str]]:
+    return [
+        (one.e164, one.label)
+        for one in read_field(text, SWISS, country=country, label=label).numbers
+    ]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,7 @@ def told(text, **options):
         (" / ", []),
     ],
 )
-def test_labels_and_several_numbers_are_split(text, expected):
+def test_labels_and_several_numbers_are_split(text: str, expected: list[tuple[str, str]]) -> None:
     assert told(text) == expected
 
 
@@ -61,7 +64,7 @@ def test_labels_and_several_numbers_are_split(text, expected):
         "9" * 300,
     ],
 )
-def test_what_is_unclear_is_told_and_never_guessed(text):
+def test_what_is_unclear_is_told_and_never_guessed(text: str) -> None:
     field = read_field(text, SWISS)
 
     assert field.numbers == ()
@@ -69,23 +72,23 @@ def test_what_is_unclear_is_told_and_never_guessed(text):
     assert unread.reason
 
 
-def test_what_is_clear_beside_the_unclear_is_taken():
+def test_what_is_clear_beside_the_unclear_is_taken() -> None:
     field = read_field("Tel. 044 123 45 67; Mob. ask; 079", SWISS)
 
     assert [one.e164 for one in field.numbers] == [OFFICE]
     assert [one.text for one in field.unread] == ["Mob. ask", "079"]
 
 
-def test_the_country_of_the_contact_reads_its_national_numbers():
+def test_the_country_of_the_contact_reads_its_national_numbers() -> None:
     assert told("030 901820", country="DE") == [("+4930901820", "")]
     assert told("+41 44 123 45 67", country="DE") == [(OFFICE, "")]
 
 
-def test_a_direct_dial_number_stays_whole():
+def test_a_direct_dial_number_stays_whole() -> None:
     assert told("030 90182 DW 47", country="DE") == [("+49309018247", "")]
 
 
-def test_the_label_of_the_column_counts_where_the_field_has_none():
+def test_the_label_of_the_column_counts_where_the_field_has_none() -> None:
     assert told("044 123 45 67, Fax 044 123 45 68", label="work") == [
         (OFFICE, "work"),
         ("+41441234568", "fax"),
@@ -93,13 +96,13 @@ def test_the_label_of_the_column_counts_where_the_field_has_none():
 
 
 @pytest.mark.parametrize("word", ["Zentrale", "Centrale", "Centralino", "switchboard", "ZENTRALE:"])
-def test_a_label_is_evidence_of_a_switchboard(word):
+def test_a_label_is_evidence_of_a_switchboard(word: str) -> None:
     [number] = read_field(f"{word} 030 901820", SWISS, country="DE").numbers
 
     assert (number.label, number.stem) == ("switchboard", "+493090182")
 
 
-def test_an_internal_number_is_kept_without_a_stem():
+def test_an_internal_number_is_kept_without_a_stem() -> None:
     [number] = read_field("23", SWISS, switchboard=True).numbers
 
     assert (number.raw, number.e164, number.stem) == ("23", "", "")
@@ -107,7 +110,7 @@ def test_an_internal_number_is_kept_without_a_stem():
 
 @settings(deadline=None)
 @given(st.text(max_size=60))
-def test_no_text_breaks_the_reader(text):
+def test_no_text_breaks_the_reader(text: str) -> None:
     for number in read_field(text, SWISS).numbers:
         assert read_number(number.raw, SWISS).e164 == (number.e164 or None)
 
@@ -121,7 +124,9 @@ numbers = st.sampled_from(
 @given(
     st.lists(numbers, min_size=1, max_size=4), st.sampled_from([" / ", ", ", "; ", "\n", " oder "])
 )
-def test_whole_numbers_are_split_whatever_stands_between_them(several, between):
+def test_whole_numbers_are_split_whatever_stands_between_them(
+    several: list[str], between: str
+) -> None:
     field = read_field(between.join(several), SWISS)
 
     expected = [read_number(one, SWISS).e164 for one in several]

@@ -1,15 +1,22 @@
 import json
+from collections.abc import Callable
 
 import pytest
 
+from bus.numbers import NumberProfile
+from consumers.contacts import Contact, Match
+from consumers.directory import Directory
 from consumers.importers.push import PushRefused, push
+from consumers.importers.report import Report
+
+Told = Callable[..., Report]
 
 ANNA = {"key": "1", "name": "Anna", "numbers": ["044 123 45 67"]}
 
 
 @pytest.fixture
-def told(swiss, directory):
-    def told(**fields):
+def told(swiss: NumberProfile, directory: Directory) -> Told:
+    def told(**fields: object) -> Report:
         pushed = push(json.dumps({"source": "crm", **fields}), swiss)
         directory.apply(pushed.changes)
         return pushed.report
@@ -17,11 +24,17 @@ def told(swiss, directory):
     return told
 
 
-def found(directory, number="+41441234567"):
-    return directory.find(number, user="u").contact
+def match(directory: Directory) -> Match:
+    return directory.find("+41441234567", user="u")
 
 
-def test_a_pushed_contact_is_found_at_the_next_call(told, directory):
+def found(directory: Directory) -> Contact:
+    contact = match(directory).contact
+    assert contact is not None
+    return contact
+
+
+def test_a_pushed_contact_is_found_at_the_next_call(told: Told, directory: Directory) -> None:
     told(contacts=[ANNA])
     assert found(directory).name == "Anna"
 
@@ -29,17 +42,17 @@ def test_a_pushed_contact_is_found_at_the_next_call(told, directory):
     assert found(directory).name == "Anna Meier"
 
     told(contacts=[ANNA | {"active": False}])
-    assert found(directory) is None
+    assert match(directory).contact is None
 
 
-def test_a_push_leaves_the_rest_of_the_source(told, directory):
+def test_a_push_leaves_the_rest_of_the_source(told: Told, directory: Directory) -> None:
     told(contacts=[ANNA])
     told(contacts=[{"key": "2", "name": "Beat", "numbers": ["044 123 45 68"]}])
 
     assert found(directory).name == "Anna"
 
 
-def test_dossiers_matters_and_uses_are_pushed(told, directory):
+def test_dossiers_matters_and_uses_are_pushed(told: Told, directory: Directory) -> None:
     told(
         contacts=[ANNA],
         dossiers=[{"key": "d", "contact": "1", "title": "Meier"}],
@@ -60,21 +73,21 @@ def test_dossiers_matters_and_uses_are_pushed(told, directory):
     assert [one.record for one in directory.uses("u", anna.id)] == ["matter"]
 
 
-def test_what_is_to_be_removed_is_named(told, directory):
+def test_what_is_to_be_removed_is_named(told: Told, directory: Directory) -> None:
     told(contacts=[ANNA])
     told(remove={"contacts": ["1"]})
 
-    assert found(directory) is None
+    assert match(directory).contact is None
 
 
-def test_a_complete_list_removes_what_it_does_not_name(told, directory):
+def test_a_complete_list_removes_what_it_does_not_name(told: Told, directory: Directory) -> None:
     told(contacts=[ANNA, ANNA | {"key": "2"}])
     told(contacts=[ANNA], complete=["contacts"])
 
     assert found(directory).key == "1"
 
 
-def test_a_switchboard_may_be_marked(told, directory):
+def test_a_switchboard_may_be_marked(told: Told, directory: Directory) -> None:
     number = {"number": "030 90182 0", "switchboard": True}
     told(
         contacts=[
@@ -85,7 +98,9 @@ def test_a_switchboard_may_be_marked(told, directory):
     assert directory.find("+493090182047", user="u").quality == "switchboard"
 
 
-def test_a_number_that_is_none_is_reported_and_the_contact_taken(told, directory):
+def test_a_number_that_is_none_is_reported_and_the_contact_taken(
+    told: Told, directory: Directory
+) -> None:
     report = told(contacts=[ANNA | {"numbers": ["044 123 45 67", "ask the office"]}])
 
     assert found(directory).name == "Anna"
@@ -108,12 +123,14 @@ def test_a_number_that_is_none_is_reported_and_the_contact_taken(told, directory
         (json.dumps({"source": "s", "remove": {"contacts": ["k"] * 10001}}), "10000"),
     ],
 )
-def test_a_push_that_is_not_as_agreed_is_refused_and_the_field_named(swiss, body, reason):
+def test_a_push_that_is_not_as_agreed_is_refused_and_the_field_named(
+    swiss: NumberProfile, body: str, reason: str
+) -> None:
     with pytest.raises(PushRefused, match=reason):
         push(body, swiss)
 
 
-def test_a_refusal_does_not_repeat_what_was_sent(swiss):
+def test_a_refusal_does_not_repeat_what_was_sent(swiss: NumberProfile) -> None:
     with pytest.raises(PushRefused) as refused:
         push('{"source": "s", "contacts": [{"key": "1", "kind": "Anna Meier"}]}', swiss)
 

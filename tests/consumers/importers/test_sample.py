@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +15,13 @@ TODAY = date(2026, 11, 23)
 
 
 @pytest.fixture
-def office(tmp_path):
+def office(tmp_path: Path) -> Iterator[Directory]:
     with Directory(tmp_path / "directory.db") as directory:
         directory.apply(sample(SWISS))
         yield directory
 
 
-def test_every_number_of_the_sample_is_read():
+def test_every_number_of_the_sample_is_read() -> None:
     report = Report()
     records = list(sample(SWISS, report).records)
 
@@ -27,8 +29,9 @@ def test_every_number_of_the_sample_is_read():
     assert len(records) > 30
 
 
-def test_the_caller_of_the_demo_has_exactly_one_open_matter(office):
+def test_the_caller_of_the_demo_has_exactly_one_open_matter(office: Directory) -> None:
     match = office.find("+41441234567", user="anna")
+    assert match.contact is not None
     dossiers = office.dossiers(match.contact.id)
     opening = choose("matter-or-dossier", match, dossiers, (), TODAY)
 
@@ -49,7 +52,9 @@ def test_the_caller_of_the_demo_has_exactly_one_open_matter(office):
         ("+41795550110", "none", None),
     ],
 )
-def test_the_sample_has_a_caller_for_each_rung(office, number, quality, name):
+def test_the_sample_has_a_caller_for_each_rung(
+    office: Directory, number: str, quality: str, name: str | None
+) -> None:
     match = office.find(number, user="anna")
 
     assert match.quality == quality

@@ -1,11 +1,17 @@
 import sqlite3
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 
 import pytest
 
-from consumers.changes import ContactRecord, DossierRecord, MatterRecord, UseRecord
+from bus.numbers import NumberProfile
+from consumers.changes import Change, ContactRecord, DossierRecord, MatterRecord, UseRecord
 from consumers.importers.mapping import Mapping
-from consumers.importers.report import SourceUnreadable
+from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sql import sql_records
+
+Read = Callable[..., list[Change]]
 
 QUERY = """
     SELECT p.nr, p.name, p.aktiv, p.tel, m.nr AS akte, m.titel, m.offen, m.sb, m.zuletzt
@@ -26,7 +32,7 @@ MAPPING = Mapping.model_validate(
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(tmp_path: Path) -> Path:
     path = tmp_path / "office.db"
     with sqlite3.connect(path) as made:
         made.executescript("""
@@ -42,14 +48,16 @@ def database(tmp_path):
 
 
 @pytest.fixture
-def read(database, swiss, report):
-    def read(query=QUERY, mapping=MAPPING, url=None):
+def read(database: Path, swiss: NumberProfile, report: Report) -> Read:
+    def read(
+        query: str = QUERY, mapping: Mapping = MAPPING, url: str | None = None
+    ) -> list[Change]:
         return list(sql_records(url or f"sqlite:///{database}", query, mapping, swiss, report))
 
     return read
 
 
-def test_the_rows_of_a_query_are_records(read):
+def test_the_rows_of_a_query_are_records(read: Read) -> None:
     records = read()
 
     contacts = [one for one in records if isinstance(one, ContactRecord)]
@@ -62,17 +70,18 @@ def test_the_rows_of_a_query_are_records(read):
     [matter] = [one for one in records if isinstance(one, MatterRecord)]
     assert (matter.key, matter.dossier_key, matter.open) == ("A1", "1", True)
     [use] = [one for one in records if isinstance(one, UseRecord)]
-    assert (use.user, use.on.isoformat(), use.at) == ("anna", "2026-11-02", None)
+    assert (use.user, use.on, use.at) == ("anna", date(2026, 11, 2), None)
 
 
-def test_a_query_is_asked_as_it_is_written(read):
+def test_a_query_is_asked_as_it_is_written(read: Read) -> None:
     mapping = Mapping.model_validate({"contact": {"name": "name"}})
     [contact] = read("SELECT 'a:b %s ' || '100%' AS name", mapping)
 
+    assert isinstance(contact, ContactRecord)
     assert contact.name == "a:b %s 100%"
 
 
-def test_nothing_is_ever_written_to_the_database(read, database):
+def test_nothing_is_ever_written_to_the_database(read: Read, database: Path) -> None:
     with pytest.raises(SourceUnreadable):
         read("DELETE FROM person")
 
@@ -81,12 +90,12 @@ def test_nothing_is_ever_written_to_the_database(read, database):
     other.close()
 
 
-def test_a_query_without_the_columns_is_refused_and_they_are_named(read):
+def test_a_query_without_the_columns_is_refused_and_they_are_named(read: Read) -> None:
     with pytest.raises(SourceUnreadable, match=r"no column akte, .*it gives nr, name"):
         read("SELECT nr, name FROM person")
 
 
-def test_what_the_database_says_is_told(read):
+def test_what_the_database_says_is_told(read: Read) -> None:
     with pytest.raises(SourceUnreadable, match="no such table: nobody"):
         read("SELECT * FROM nobody")
 
@@ -99,7 +108,7 @@ def test_what_the_database_says_is_told(read):
         "oracle+cx_oracle://anna:s3cret@127.0.0.1/db",
     ],
 )
-def test_the_password_in_the_address_is_never_told(read, url):
+def test_the_password_in_the_address_is_never_told(read: Read, url: str) -> None:
     with pytest.raises(SourceUnreadable) as refused:
         read(url=url)
 

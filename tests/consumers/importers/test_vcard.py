@@ -1,10 +1,16 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.numbers import NumberProfile
+from consumers.changes import ContactRecord
 from consumers.importers.report import Report
 from consumers.importers.vcard import contacts_of, vcard_records
+
+Read = Callable[..., list[ContactRecord]]
 
 THREE = """BEGIN:VCARD
 VERSION:3.0
@@ -23,8 +29,10 @@ END:VCARD
 
 
 @pytest.fixture
-def read(tmp_path, swiss, report):
-    def read(text, encoding="utf-8", newline="\r\n"):
+def read(tmp_path: Path, swiss: NumberProfile, report: Report) -> Read:
+    def read(
+        text: str | bytes, encoding: str = "utf-8", newline: str = "\r\n"
+    ) -> list[ContactRecord]:
         file = tmp_path / "contacts.vcf"
         octets = text if isinstance(text, bytes) else text.replace("\n", newline).encode(encoding)
         file.write_bytes(octets)
@@ -33,11 +41,11 @@ def read(tmp_path, swiss, report):
     return read
 
 
-def numbers(contact):
+def numbers(contact: ContactRecord) -> list[tuple[str, str]]:
     return [(one.e164, one.label) for one in contact.numbers]
 
 
-def test_a_card_of_version_3_is_a_contact(read):
+def test_a_card_of_version_3_is_a_contact(read: Read) -> None:
     [contact] = read(THREE)
 
     assert (contact.key, contact.kind, contact.name) == ("abc-1", "person", "Dr. Jörg Müller")
@@ -54,13 +62,13 @@ def test_a_card_of_version_3_is_a_contact(read):
     ("encoding", "newline"),
     [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("utf-16", "\r\n"), ("cp1252", "\r\n")],
 )
-def test_the_encoding_of_a_file_is_found_out(read, encoding, newline):
+def test_the_encoding_of_a_file_is_found_out(read: Read, encoding: str, newline: str) -> None:
     [contact] = read(THREE, encoding, newline)
 
     assert contact.name == "Dr. Jörg Müller"
 
 
-def test_a_card_of_version_2_1_is_a_contact(read):
+def test_a_card_of_version_2_1_is_a_contact(read: Read) -> None:
     [contact] = read(
         b"BEGIN:VCARD\r\nVERSION:2.1\r\n"
         b"N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:M=C3=BCller;J=C3=B6rg\r\n"
@@ -75,7 +83,7 @@ def test_a_card_of_version_2_1_is_a_contact(read):
     assert numbers(contact) == [("+41441234567", "work"), ("+41795550101", "mobile")]
 
 
-def test_the_charset_of_a_quoted_value_counts(read):
+def test_the_charset_of_a_quoted_value_counts(read: Read) -> None:
     [contact] = read(
         b"BEGIN:VCARD\r\nVERSION:2.1\r\n"
         b"FN;ENCODING=QUOTED-PRINTABLE;CHARSET=ISO-8859-1:J=F6rg\r\nEND:VCARD\r\n"
@@ -84,7 +92,7 @@ def test_the_charset_of_a_quoted_value_counts(read):
     assert contact.name == "Jörg"
 
 
-def test_a_card_of_version_4_is_a_contact(read):
+def test_a_card_of_version_4_is_a_contact(read: Read) -> None:
     [contact] = read(
         "BEGIN:VCARD\nVERSION:4.0\nKIND:org\nFN:Muster AG\n"
         'TEL;VALUE=uri;PREF=1;TYPE="voice,home":tel:+41-44-123-45-67;ext=12\n'
@@ -95,7 +103,7 @@ def test_a_card_of_version_4_is_a_contact(read):
     assert numbers(contact) == [("+41441234567", "home")]
 
 
-def test_a_line_may_be_folded(read):
+def test_a_line_may_be_folded(read: Read) -> None:
     [contact] = read(
         "BEGIN:VCARD\nVERSION:3.0\nFN:Jörg\n  Müller\nTEL:044 123\n\t 45 67\nEND:VCARD\n"
     )
@@ -103,7 +111,7 @@ def test_a_line_may_be_folded(read):
     assert (contact.name, numbers(contact)) == ("Jörg Müller", [("+41441234567", "")])
 
 
-def test_a_label_of_the_owner_counts_and_a_switchboard_is_evidence(read):
+def test_a_label_of_the_owner_counts_and_a_switchboard_is_evidence(read: Read) -> None:
     [contact] = read(
         "BEGIN:VCARD\nVERSION:3.0\nFN:Muster AG\nX-ABShowAs:COMPANY\nORG:Muster AG;\n"
         "item1.TEL;type=pref:030 90182 0\nitem1.X-ABLabel:Zentrale\n"
@@ -116,25 +124,25 @@ def test_a_label_of_the_owner_counts_and_a_switchboard_is_evidence(read):
     assert [one.stem for one in contact.numbers] == ["+493090182", ""]
 
 
-def test_without_a_formatted_name_the_parts_are_put_together(read):
+def test_without_a_formatted_name_the_parts_are_put_together(read: Read) -> None:
     [contact] = read("BEGIN:VCARD\nVERSION:3.0\nN:Meier;Anna;B.;Dr.;\nEND:VCARD\n")
 
     assert contact.name == "Dr. Anna B. Meier"
 
 
-def test_escaped_signs_are_read(read):
+def test_escaped_signs_are_read(read: Read) -> None:
     [contact] = read("BEGIN:VCARD\nVERSION:3.0\nFN:Meier\\, Huber\\; Co\nEND:VCARD\n")
 
     assert contact.name == "Meier, Huber; Co"
 
 
-def test_without_an_id_the_same_card_has_the_same_key(read):
+def test_without_an_id_the_same_card_has_the_same_key(read: Read) -> None:
     card = "BEGIN:VCARD\nVERSION:3.0\nFN:Anna\nTEL:044 123 45 6%d\nEND:VCARD\n"
 
     assert read(card % 7)[0].key == read(card % 8)[0].key
 
 
-def test_a_broken_card_is_told_and_does_not_end_the_others(read, report):
+def test_a_broken_card_is_told_and_does_not_end_the_others(read: Read, report: Report) -> None:
     contacts = read(
         "BEGIN:VCARD\nFN:Open\n" + THREE + "BEGIN:VCARD\nFN:X\nno line at all\nEND:VCARD\n"
         "BEGIN:VCARD\nTEL:044 123 45 67\nEND:VCARD\nBEGIN:VCARD\nFN:Cut"
@@ -149,7 +157,7 @@ def test_a_broken_card_is_told_and_does_not_end_the_others(read, report):
     ]
 
 
-def test_a_number_that_is_none_is_told_with_its_card(read, report):
+def test_a_number_that_is_none_is_told_with_its_card(read: Read, report: Report) -> None:
     [contact] = read("BEGIN:VCARD\nFN:Anna\nTEL:ask the office\nTEL:044 123 45 67\nEND:VCARD\n")
 
     assert numbers(contact) == [("+41441234567", "")]
@@ -157,7 +165,7 @@ def test_a_number_that_is_none_is_told_with_its_card(read, report):
     assert (refusal.where, refusal.row) == ("line 1", False)
 
 
-def test_a_card_within_a_card_is_not_a_contact(read):
+def test_a_card_within_a_card_is_not_a_contact(read: Read) -> None:
     [contact] = read(
         "BEGIN:VCARD\nVERSION:2.1\nFN:Boss\nAGENT:\nBEGIN:VCARD\nFN:Agent\nTEL:044 123 45 67\n"
         "END:VCARD\nTEL:044 123 45 68\nEND:VCARD\n"
@@ -166,11 +174,13 @@ def test_a_card_within_a_card_is_not_a_contact(read):
     assert (contact.name, numbers(contact)) == ("Boss", [("+41441234568", "")])
 
 
-def test_a_list_of_contacts_is_no_contact(read):
+def test_a_list_of_contacts_is_no_contact(read: Read) -> None:
     assert read("BEGIN:VCARD\nVERSION:4.0\nKIND:group\nFN:Friends\nEND:VCARD\n") == []
 
 
-def test_all_cards_of_a_folder_are_read(tmp_path, swiss, report):
+def test_all_cards_of_a_folder_are_read(
+    tmp_path: Path, swiss: NumberProfile, report: Report
+) -> None:
     for name in "ab":
         (tmp_path / f"{name}.vcf").write_text(f"BEGIN:VCARD\nFN:{name}\nEND:VCARD\n")
 
@@ -187,6 +197,6 @@ lines = st.lists(
 
 @settings(deadline=None)
 @given(lines)
-def test_no_lines_break_the_reader(lines):
+def test_no_lines_break_the_reader(lines: list[str]) -> None:
     for contact in contacts_of(lines, NumberProfile(country="CH"), Report()):
         assert contact.name
