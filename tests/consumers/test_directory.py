@@ -1,7 +1,10 @@
 import os
 import sqlite3
 import threading
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TypedDict, Unpack
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,15 +12,18 @@ from hypothesis import strategies as st
 
 from consumers.changes import (
     KINDS,
+    Applied,
+    Change,
     Changes,
     ContactRecord,
     DossierRecord,
     MatterRecord,
+    RecordKind,
     Removal,
     Tally,
     UseRecord,
 )
-from consumers.contacts import ContactNumber
+from consumers.contacts import Contact, ContactKind, ContactNumber
 from consumers.directory import (
     Directory,
     DirectoryRefused,
@@ -30,28 +36,45 @@ ANNA = "+41441234567"
 ALL = frozenset(KINDS)
 
 
-def contact(key, *numbers, **fields):
+class Fields(TypedDict, total=False):
+    """What else a test may say of a contact."""
+
+    kind: ContactKind
+    company: str
+    employer_key: str
+    active: bool
+
+
+def contact(key: str, *numbers: str, name: str = "", **fields: Unpack[Fields]) -> ContactRecord:
     told = tuple(ContactNumber(raw=one, e164=one) for one in numbers)
-    return ContactRecord(key=key, name=fields.pop("name", key.title()), numbers=told, **fields)
+    return ContactRecord(key=key, name=name or key.title(), numbers=told, **fields)
 
 
-def put(directory, *records, source="crm", complete=ALL, **options):
-    return directory.apply(Changes(source, records, 10, complete), **options)
+def put(
+    directory: Directory,
+    *records: Change,
+    source: str = "crm",
+    complete: frozenset[RecordKind] = ALL,
+    dry_run: bool = False,
+    force: bool = False,
+) -> Applied:
+    changes = Changes(source, records, 10, complete)
+    return directory.apply(changes, dry_run=dry_run, force=force)
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "starface2mqtt.db"
 
 
 @pytest.fixture
-def directory(path):
+def directory(path: Path) -> Iterator[Directory]:
     with Directory(path) as directory:
         yield directory
 
 
 @pytest.fixture
-def office(directory):
+def office(directory: Directory) -> Directory:
     put(
         directory,
         contact("anna", ANNA),
@@ -62,21 +85,27 @@ def office(directory):
     return directory
 
 
-def anna(directory):
+def who(directory: Directory) -> Contact | None:
     return directory.find(ANNA, user="u").contact
+
+
+def anna(directory: Directory) -> Contact:
+    contact = who(directory)
+    assert contact is not None
+    return contact
 
 
 # the file
 
 
-def test_only_its_owner_may_read_the_file(path, directory):
+def test_only_its_owner_may_read_the_file(path: Path, directory: Directory) -> None:
     put(directory, contact("anna", ANNA))
 
     for file in path.parent.iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
 
 
-def test_a_file_that_others_may_read_is_refused(path):
+def test_a_file_that_others_may_read_is_refused(path: Path) -> None:
     path.touch()
     path.chmod(0o644)
 
@@ -84,7 +113,7 @@ def test_a_file_that_others_may_read_is_refused(path):
         Directory(path)
 
 
-def test_a_file_of_a_newer_release_is_refused_and_left_alone(path):
+def test_a_file_of_a_newer_release_is_refused_and_left_alone(path: Path) -> None:
     Directory(path)
     with sqlite3.connect(path) as other:
         other.execute("UPDATE directory_version SET version = 99")
@@ -95,7 +124,7 @@ def test_a_file_of_a_newer_release_is_refused_and_left_alone(path):
         assert other.execute("SELECT version FROM directory_version").fetchall() == [(99,)]
 
 
-def test_a_file_that_is_no_database_is_refused(path):
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"key;name;number\n" * 500)
     path.chmod(0o600)
 
@@ -103,12 +132,12 @@ def test_a_file_that_is_no_database_is_refused(path):
         Directory(path)
 
 
-def test_a_missing_folder_is_refused(tmp_path):
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DirectoryRefused, match="No such file"):
         Directory(tmp_path / "nowhere" / "directory.db")
 
 
-def test_tables_of_others_in_the_same_file_stay_as_they_are(path):
+def test_tables_of_others_in_the_same_file_stay_as_they_are(path: Path) -> None:
     path.touch(mode=0o600)
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE users (login TEXT)")
@@ -122,10 +151,10 @@ def test_tables_of_others_in_the_same_file_stay_as_they_are(path):
         assert other.execute("PRAGMA user_version").fetchone() == (7,)
 
 
-def test_the_file_is_opened_by_several_at_once(path):
-    failed = []
+def test_the_file_is_opened_by_several_at_once(path: Path) -> None:
+    failed: list[Exception] = []
 
-    def open_it():
+    def open_it() -> None:
         try:
             with Directory(path) as directory:
                 directory.sources()
@@ -144,7 +173,7 @@ def test_the_file_is_opened_by_several_at_once(path):
     assert rows == [(len(MIGRATIONS),)]
 
 
-def test_a_directory_that_cannot_be_read_says_so(path, directory):
+def test_a_directory_that_cannot_be_read_says_so(path: Path, directory: Directory) -> None:
     with sqlite3.connect(path) as other:
         other.execute("DROP TABLE contact_numbers")
 
@@ -152,10 +181,10 @@ def test_a_directory_that_cannot_be_read_says_so(path, directory):
         directory.find(ANNA, user="u")
 
 
-def test_one_directory_is_asked_by_several_threads(office):
-    found = []
+def test_one_directory_is_asked_by_several_threads(office: Directory) -> None:
+    found: list[str] = []
 
-    def ask():
+    def ask() -> None:
         found.extend(office.find(ANNA, user="u").quality for _ in range(100))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -167,7 +196,7 @@ def test_one_directory_is_asked_by_several_threads(office):
     assert found == ["exact"] * 400
 
 
-def test_a_process_forked_off_asks_over_a_connection_of_its_own(office):
+def test_a_process_forked_off_asks_over_a_connection_of_its_own(office: Directory) -> None:
     told, tells = os.pipe()
     child = os.fork()
     if child == 0:
@@ -183,18 +212,20 @@ def test_a_process_forked_off_asks_over_a_connection_of_its_own(office):
 # changes
 
 
-def test_a_change_by_another_process_counts_at_the_next_call(path, directory):
-    assert anna(directory) is None
+def test_a_change_by_another_process_counts_at_the_next_call(
+    path: Path, directory: Directory
+) -> None:
+    assert who(directory) is None
     with Directory(path) as other:
         put(other, contact("anna", ANNA))
         assert anna(directory).name == "Anna"
         put(other, contact("anna", ANNA, name="Anna Meier"))
         assert anna(directory).name == "Anna Meier"
         put(other, contact("anna", "+41441234568"))
-        assert anna(directory) is None
+        assert who(directory) is None
 
 
-def test_the_same_import_again_changes_nothing(office):
+def test_the_same_import_again_changes_nothing(office: Directory) -> None:
     before = anna(office).id
     applied = put(
         office,
@@ -212,7 +243,7 @@ def test_the_same_import_again_changes_nothing(office):
     assert anna(office).id == before
 
 
-def test_an_import_tells_what_it_added_changed_and_removed(directory):
+def test_an_import_tells_what_it_added_changed_and_removed(directory: Directory) -> None:
     put(directory, *[contact(key, ANNA) for key in "abcd"])
 
     applied = put(
@@ -226,28 +257,28 @@ def test_an_import_tells_what_it_added_changed_and_removed(directory):
     assert applied.contacts == Tally(added=1, changed=1, removed=1, kept=2)
 
 
-def test_a_contact_that_changes_keeps_its_id(office):
+def test_a_contact_that_changes_keeps_its_id(office: Directory) -> None:
     before = anna(office).id
     put(office, contact("anna", ANNA, name="Anna Huber"), complete=frozenset())
 
     assert (anna(office).id, anna(office).name) == (before, "Anna Huber")
 
 
-def test_what_a_source_no_longer_has_disappears(office):
+def test_what_a_source_no_longer_has_disappears(office: Directory) -> None:
     put(office, contact("beat", ANNA), force=True)
 
     assert anna(office).name == "Beat"
     assert [source.dossiers for source in office.sources()] == [0]
 
 
-def test_an_import_leaves_other_sources_alone(office):
+def test_an_import_leaves_other_sources_alone(office: Directory) -> None:
     put(office, contact("beat", "+41441234568"), source="phone book")
 
     assert anna(office).name == "Anna"
     assert [one.contacts for one in office.sources()] == [1, 1]
 
 
-def test_an_import_of_dossiers_alone_leaves_the_contacts(office):
+def test_an_import_of_dossiers_alone_leaves_the_contacts(office: Directory) -> None:
     put(
         office,
         DossierRecord(key="d1", contact_key="anna", title="Meier II"),
@@ -258,21 +289,21 @@ def test_an_import_of_dossiers_alone_leaves_the_contacts(office):
     assert (dossier.title, len(dossier.matters)) == ("Meier II", 2)
 
 
-def test_a_contact_told_in_several_rows_has_the_numbers_of_all(directory):
+def test_a_contact_told_in_several_rows_has_the_numbers_of_all(directory: Directory) -> None:
     applied = put(directory, contact("anna", ANNA), contact("anna", "+41795550101"))
 
     assert [one.e164 for one in directory.numbers(anna(directory).id)] == [ANNA, "+41795550101"]
     assert applied.conflicts == ()
 
 
-def test_a_key_with_two_meanings_is_told(directory):
+def test_a_key_with_two_meanings_is_told(directory: Directory) -> None:
     applied = put(directory, contact("anna", ANNA), contact("anna", ANNA, name="Beat"))
 
     assert applied.conflicts == ("contact anna came twice and differs; the first counts",)
     assert anna(directory).name == "Anna"
 
 
-def test_only_named_records_are_removed_by_a_push(office):
+def test_only_named_records_are_removed_by_a_push(office: Directory) -> None:
     put(office, contact("beat", "+41441234568"), complete=frozenset())
     put(office, Removal(record="matter", key="m1"), complete=frozenset())
 
@@ -281,7 +312,7 @@ def test_only_named_records_are_removed_by_a_push(office):
 
     put(office, Removal(record="contact", key="anna"), complete=frozenset())
 
-    assert anna(office) is None
+    assert who(office) is None
     assert [(one.contacts, one.dossiers, one.matters) for one in office.sources()] == [(1, 0, 0)]
 
 
@@ -298,7 +329,7 @@ told_matters = st.builds(MatterRecord, key=keys, dossier_key=keys, open=st.boole
 snapshots = st.lists(told_contacts | told_dossiers | told_matters, max_size=8)
 
 
-def kept(directory, source):
+def kept(directory: Directory, source: str) -> dict[str, object]:
     """Tell all that a source has, without its name and our own ids."""
     ids = {"id", "source"}
     return {
@@ -320,7 +351,9 @@ def kept(directory, source):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(first=snapshots, second=snapshots)
-def test_after_an_import_the_directory_is_what_the_source_says(directory, first, second):
+def test_after_an_import_the_directory_is_what_the_source_says(
+    directory: Directory, first: list[Change], second: list[Change]
+) -> None:
     for source in ("grown", "fresh"):
         directory.remove_source(source)
     put(directory, *first, source="grown", force=True)
@@ -333,35 +366,35 @@ def test_after_an_import_the_directory_is_what_the_source_says(directory, first,
 # the safety stop
 
 
-def test_an_import_that_would_remove_more_than_half_is_refused(directory):
+def test_an_import_that_would_remove_more_than_half_is_refused(directory: Directory) -> None:
     put(directory, *[contact(key) for key in "abcde"])
 
     with pytest.raises(ImportRefused, match="3 of 5 contacts of crm would be removed"):
         put(directory, contact("a"), contact("b"), contact("f", ANNA))
-    assert anna(directory) is None
+    assert who(directory) is None
     assert directory.sources()[0].contacts == 5
 
 
-def test_half_may_be_removed(directory):
+def test_half_may_be_removed(directory: Directory) -> None:
     put(directory, *[contact(key) for key in "abcd"])
 
     assert put(directory, contact("a"), contact("b")).contacts == Tally(removed=2, kept=2)
 
 
-def test_more_than_half_is_removed_when_it_is_meant(directory):
+def test_more_than_half_is_removed_when_it_is_meant(directory: Directory) -> None:
     put(directory, *[contact(key) for key in "abcd"])
 
     assert put(directory, contact("a"), force=True).contacts == Tally(removed=3, kept=1)
 
 
-def test_a_source_that_gives_nothing_empties_nothing(office):
+def test_a_source_that_gives_nothing_empties_nothing(office: Directory) -> None:
     with pytest.raises(ImportRefused):
         put(office)
 
     assert anna(office).name == "Anna"
 
 
-def test_a_dry_run_tells_what_would_come_and_changes_nothing(office):
+def test_a_dry_run_tells_what_would_come_and_changes_nothing(office: Directory) -> None:
     applied = put(office, contact("beat", ANNA), source="new", dry_run=True)
 
     assert applied.contacts == Tally(added=1)
@@ -369,8 +402,8 @@ def test_a_dry_run_tells_what_would_come_and_changes_nothing(office):
     assert [one.name for one in office.sources()] == ["crm"]
 
 
-def test_an_import_that_breaks_off_changes_nothing(office):
-    def breaking_off():
+def test_an_import_that_breaks_off_changes_nothing(office: Directory) -> None:
+    def breaking_off() -> Iterator[Change]:
         yield contact("beat", "+41441234568")
         raise ConnectionResetError
 
@@ -380,20 +413,22 @@ def test_an_import_that_breaks_off_changes_nothing(office):
     assert [one.contacts for one in office.sources()] == [1]
 
 
-def test_nobody_waits_for_a_slow_source(office):
-    def slow():
+def test_nobody_waits_for_a_slow_source(office: Directory) -> None:
+    def slow() -> Iterator[Change]:
         yield contact("anna", ANNA)
         yield contact("beat", "+41441234568")
         assert anna(office).name == "Anna"
         office.used("u", matter_id=1, at=datetime(2026, 11, 1, tzinfo=UTC))
-        assert office.set_source("other", priority=3) is None
+        office.set_source("other", priority=3)
 
     office.apply(Changes("crm", slow(), 10, frozenset({"contact"})))
 
     assert {one.name for one in office.sources()} == {"crm", "other"}
 
 
-def test_an_import_sees_what_another_has_changed_while_it_waited(path, office):
+def test_an_import_sees_what_another_has_changed_while_it_waited(
+    path: Path, office: Directory
+) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("UPDATE contacts SET key = 'beat', name = 'Beat'")
@@ -415,37 +450,42 @@ def test_an_import_sees_what_another_has_changed_while_it_waited(path, office):
 # employers
 
 
-def test_a_person_works_for_the_company_with_the_key(directory):
+def employer_key(directory: Directory) -> str | None:
+    employer = directory.find(ANNA, user="u").employer
+    return employer.key if employer else None
+
+
+def test_a_person_works_for_the_company_with_the_key(directory: Directory) -> None:
     put(directory, contact("anna", ANNA, employer_key="f"), contact("f", kind="company"))
 
-    assert directory.find(ANNA, user="u").employer.key == "f"
+    assert employer_key(directory) == "f"
 
 
-def test_a_person_works_for_the_only_company_of_that_name(directory):
+def test_a_person_works_for_the_only_company_of_that_name(directory: Directory) -> None:
     company = contact("f", kind="company", name="Muster AG")
     put(directory, contact("anna", ANNA, company="Muster AG"), company)
-    assert directory.find(ANNA, user="u").employer.key == "f"
+    assert employer_key(directory) == "f"
 
     twin = contact("g", kind="company", name="Muster AG")
     put(directory, contact("anna", ANNA, company="Muster AG"), company, twin)
-    assert directory.find(ANNA, user="u").employer is None
+    assert employer_key(directory) is None
 
 
-def test_an_inactive_employer_does_not_exist(directory):
+def test_an_inactive_employer_does_not_exist(directory: Directory) -> None:
     company = contact("f", kind="company", active=False)
     put(directory, contact("anna", ANNA, employer_key="f"), company)
 
-    assert directory.find(ANNA, user="u").employer is None
+    assert employer_key(directory) is None
 
 
 # uses
 
 
-def last(directory, user="u"):
+def last(directory: Directory, user: str = "u") -> list[tuple[str, int, date]]:
     return [(one.record, one.record_id, one.on) for one in directory.uses(user, anna(directory).id)]
 
 
-def test_what_a_user_worked_on_is_remembered_for_that_user(office):
+def test_what_a_user_worked_on_is_remembered_for_that_user(office: Directory) -> None:
     [dossier] = office.dossiers(anna(office).id)
     office.used("u", matter_id=dossier.matters[1].id, at=datetime(2026, 11, 20, 12, tzinfo=UTC))
     office.used("u", dossier_id=dossier.id, at=datetime(2026, 11, 21, 12, tzinfo=UTC))
@@ -457,21 +497,21 @@ def test_what_a_user_worked_on_is_remembered_for_that_user(office):
     assert last(office, user="v") == []
 
 
-def test_an_older_use_does_not_hide_a_newer_one(office):
+def test_an_older_use_does_not_hide_a_newer_one(office: Directory) -> None:
     office.used("u", matter_id=1, at=datetime(2026, 11, 20, 12, tzinfo=UTC))
     office.used("u", matter_id=1, at=datetime(2026, 11, 19, 12, tzinfo=UTC))
 
     assert last(office) == [("matter", 1, date(2026, 11, 20))]
 
 
-def test_using_what_does_not_exist_is_nothing(office):
+def test_using_what_does_not_exist_is_nothing(office: Directory) -> None:
     office.used("u", matter_id=4711, at=datetime(2026, 11, 20, 12, tzinfo=UTC))
 
     assert last(office) == []
 
 
-def test_a_source_may_know_who_used_what(office):
-    def told(on):
+def test_a_source_may_know_who_used_what(office: Directory) -> None:
+    def told(on: date) -> None:
         use = UseRecord(record="matter", key="m2", user="u", on=on)
         put(office, use, complete=frozenset())
 
@@ -481,7 +521,7 @@ def test_a_source_may_know_who_used_what(office):
     assert last(office) == [("matter", 2, date(2026, 11, 20))]
 
 
-def test_a_use_outlives_an_import_and_goes_with_its_matter(office):
+def test_a_use_outlives_an_import_and_goes_with_its_matter(office: Directory) -> None:
     office.used("u", matter_id=1, at=datetime(2026, 11, 20, 12, tzinfo=UTC))
     put(office, MatterRecord(key="m1", dossier_key="d1", title="renamed"), complete=frozenset())
     assert len(last(office)) == 1
@@ -494,7 +534,7 @@ def test_a_use_outlives_an_import_and_goes_with_its_matter(office):
 # for people
 
 
-def test_contacts_are_searched_by_name_company_and_reference(office):
+def test_contacts_are_searched_by_name_company_and_reference(office: Directory) -> None:
     put(office, contact("beat", company="Muster 100% AG"), complete=frozenset())
 
     found = {
@@ -504,7 +544,7 @@ def test_contacts_are_searched_by_name_company_and_reference(office):
     assert found == {"ann": ["Anna"], "00%": ["Beat"], "meier": ["Anna"], "x%": []}
 
 
-def test_the_nearest_entries_explain_why_there_is_no_match(office):
+def test_the_nearest_entries_explain_why_there_is_no_match(office: Directory) -> None:
     put(
         office, contact("beat", "+41441234599"), contact("far", "+4930901820"), complete=frozenset()
     )
@@ -514,7 +554,7 @@ def test_the_nearest_entries_explain_why_there_is_no_match(office):
     assert near == [(ANNA, "Anna"), ("+41441234599", "Beat")]
 
 
-def test_a_number_is_erased_from_all_choices(office):
+def test_a_number_is_erased_from_all_choices(office: Directory) -> None:
     put(office, contact("beat", ANNA), complete=frozenset())
     [first, _] = office.find(ANNA, user="u").candidates
     for user in "uv":
@@ -524,7 +564,7 @@ def test_a_number_is_erased_from_all_choices(office):
     assert office.find(ANNA, user="u").quality == "several"
 
 
-def test_a_source_is_removed_with_all_it_has(office):
+def test_a_source_is_removed_with_all_it_has(office: Directory) -> None:
     assert office.remove_source("crm") is True
     assert office.remove_source("crm") is False
-    assert (anna(office), list(office.contacts())) == (None, [])
+    assert (who(office), list(office.contacts())) == (None, [])
