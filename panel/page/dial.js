@@ -19,6 +19,7 @@ const WORDS = {
 const language = navigator.language.toLowerCase().startsWith("de") ? "de" : "en";
 const words = WORDS[language];
 const field = (id) => document.getElementById(id);
+let current = ""; // the request whose stages are shown; an older one is told no more
 
 function speak() {
   document.documentElement.lang = language;
@@ -57,11 +58,12 @@ function show(state, sentence) {
   stages.append(line);
 }
 
-async function ask(path, options) {
+async function ask(requestId, path, options) {
   const headers = { Authorization: `Bearer ${field("token").value}` };
   if (options?.body) headers["Content-Type"] = "application/json";
   const answer = await fetch(path, { ...options, headers });
   const told = await answer.json().catch(() => ({}));
+  if (requestId !== current) return null;
   if (!told.sentence) {
     show("fault", told.description || told.title || `${words.failed} (${answer.status})`);
     return null;
@@ -70,10 +72,10 @@ async function ask(path, options) {
   return told;
 }
 
-async function follow(path, told) {
+async function follow(requestId, path, told) {
   for (let last = told; last && !last.final; ) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    last = await ask(path);
+    last = requestId === current ? await ask(requestId, path) : null;
   }
 }
 
@@ -88,12 +90,12 @@ async function dial(event) {
   field("stages").replaceChildren();
   field("dial").disabled = true;
   const path = `/api/v1/users/${encodeURIComponent(field("login").value)}/dial`;
-  const requestId = identifier();
+  const requestId = (current = identifier());
   try {
     const body = JSON.stringify({ number: field("number").value, request_id: requestId });
-    const told = await ask(path, { method: "POST", body });
+    const told = await ask(requestId, path, { method: "POST", body });
     field("dial").disabled = false;
-    await follow(`${path}/${requestId}`, told);
+    await follow(requestId, `${path}/${requestId}`, told);
   } catch {
     show("fault", words.away);
   } finally {
