@@ -65,6 +65,7 @@ def status(
     from bus.inbox import Arrived
     from bus.topics import ANY_USER
     from cli.cli_account import cli_account
+    from cli.hits import http_hits
 
     settings = settings_of(context)
     processes: dict[str, str] = {}
@@ -86,12 +87,16 @@ def status(
         connection.subscribe(connection.topics.state(ANY_USER), hear)
         connection.wait_connected()
         _listen(connection)
+    hits = http_hits(settings.gateway.operations)
     looks = {login: _look(state, processes) for login, state in sorted(users.items())}
     if as_json:
-        typer.echo(json.dumps({"processes": processes, "users": looks}, indent=2))
+        told = {"processes": processes, "users": looks, "http_hits": hits}
+        typer.echo(json.dumps(told, indent=2))
         return
     for name, online in sorted(processes.items()):
         typer.echo(f"{name:12} {online}")
+    if hits is not None:
+        typer.echo(f"HTTP hits total: {hits}")
     for login, look in looks.items():
         typer.echo(f"user {login:8} {look['state']}  {look['sentence'] or ''}".rstrip())
 

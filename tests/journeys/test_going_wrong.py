@@ -196,6 +196,27 @@ def test_the_events_are_those_of_the_contract(office: Office) -> None:
     assert {"specversion", "id", "source", "type", "time", "subject", "seq", "data"} <= set(payload)
 
 
+def test_status_shows_processes_users_and_the_hits_that_rise(office: Office) -> None:
+    page = f"http://127.0.0.1:{office.stage.ports.gateway}/"
+
+    def hits() -> int:
+        shown = subprocess.run(
+            [sys.executable, "-m", "cli", "--config", str(office.stage.settings.file), "status",
+             "--json"],
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        told = json.loads(shown.stdout)
+        assert {"gateway", "sessions", "caller", "dial"} <= told["processes"].keys()
+        assert told["users"]["0011"]["state"] == "active"
+        return int(told["http_hits"])
+
+    before = hits()
+    for _ in range(3):
+        httpx.get(page)
+
+    office.wait(lambda: hits() >= before + 3)
+
+
 def _callback_url(office: Office) -> str:
     from starface.callback import callback_path
 
@@ -227,6 +248,7 @@ def _children(supervisor: int) -> dict[str, int]:
     found: dict[str, int] = {}
     for child in psutil.Process(supervisor).children():
         with contextlib.suppress(psutil.Error):  # it may end while we look
-            if child.status() != psutil.STATUS_ZOMBIE:
+            ours = "cli" in child.cmdline()
+            if ours and child.status() != psutil.STATUS_ZOMBIE:
                 found[" ".join(child.cmdline()[-2:])] = child.pid
     return found
