@@ -27,6 +27,7 @@ from bus.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files  # noqa:
 from bus.connection import Connection  # noqa: E402
 from bus.events import CallData, CallerEvent, CallEvent, Party, call_event_type, now  # noqa: E402
 from bus.inbox import Arrived  # noqa: E402
+from bus.process import private_folder  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
 from cli.mosquitto import Mosquitto, free_port  # noqa: E402
 from consumers.changes import Changes, ContactRecord, DossierRecord, MatterRecord  # noqa: E402
@@ -36,17 +37,13 @@ from consumers.users import User, Users  # noqa: E402
 
 P99 = 20.0  # ms from the event's publication to the answer at a third party
 PSS = 35.0  # MB of one process that is alone
-_PROCESS = """
-import sys
-from pathlib import Path
-from bus.numbers import NumberProfile
-from bus.settings import BrokerSettings
-from consumers.caller import run
-from consumers.caller_settings import CallerSettings
-users = sys.argv[3].split(",") if sys.argv[3] else None
-run(users, CallerSettings(matter="https://files.example/m/{id}", pops_per_minute=600),
-    BrokerSettings.model_validate_json(sys.argv[1]), NumberProfile(), Path(sys.argv[2]),
-    Path(sys.argv[2]).parent / "data")
+_SITE = """
+[broker]
+port = {port}
+accounts_file = "accounts.json"
+[caller]
+matter = "https://files.example/m/{{id}}"
+pops_per_minute = 600
 """
 
 
@@ -56,13 +53,15 @@ def main() -> int:
         folder = Path(name)
         broker, settings = _broker(folder)
         with broker:
-            database = folder / "starface2mqtt.db"
+            site = folder / "starface2mqtt.toml"
+            site.write_text(_SITE.format(port=settings.port))
+            database = private_folder(folder / "data") / "starface2mqtt.db"
             _fill(database, told.contacts, told.users, told.several)
-            with _process(settings, database, "0000") as process:
+            with _process(site, "0000") as process:
                 _until_online(settings)
                 alone = _run(settings, ["0000"], 5, 20, told.contacts)
                 memory_alone = _pss(process.pid)
-            with _process(settings, database, "") as process:
+            with _process(site, "--all") as process:
                 _until_online(settings)
                 logins = [f"{number:04}" for number in range(told.users)]
                 many = _run(settings, logins, told.rate, told.seconds * told.rate, told.contacts)
@@ -128,11 +127,11 @@ def _fill(database: Path, contacts: int, users: int, several: int) -> None:
 
 
 @contextmanager
-def _process(
-    settings: BrokerSettings, database: Path, users: str
-) -> Iterator["subprocess.Popen[bytes]"]:
-    arguments = [settings.model_dump_json(), str(database), users]
-    process = subprocess.Popen([sys.executable, "-c", _PROCESS, *arguments], cwd=ROOT)
+def _process(site: Path, whose: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start it as `up` does."""
+    words = [sys.executable, "-m", "cli", "--config", str(site), "caller", whose]
+    with (site.parent / "caller.log").open("ab") as log:
+        process = subprocess.Popen(words, cwd=ROOT, stderr=log)
     try:
         yield process
     finally:

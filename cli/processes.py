@@ -40,14 +40,17 @@ def caller(
     account: Annotated[str, typer.Option(help="Broker account of this process.")] = "caller",
 ) -> None:
     """Find out who is calling and open what the user chose."""
-    from consumers.caller import run
-
     if bool(logins) == everybody:
         raise typer.BadParameter("name the logins to follow, or say --all")
     settings = settings_of(context, log=True)
-    run(
-        None if everybody else logins, settings.caller, settings.broker, settings.site.numbers,
-        settings.database, settings.site.data_folder, account,
+    from cli.caller_alone import Start, start
+
+    start(
+        Start(
+            tuple(logins) if logins else None, settings.caller, settings.broker,
+            settings.site.numbers, settings.database, settings.site.data_folder, account,
+            settings.site.log_level, settings.site.log_format,
+        )
     )  # fmt: skip
 
 
