@@ -21,6 +21,17 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+
+@app.callback()
+def _office(
+    context: typer.Context,
+    office: Annotated[
+        str | None, typer.Option(help="The office whose numbers these are, as in [offices.NAME].")
+    ] = None,
+) -> None:
+    context.find_root().obj["office"] = office
+
+
 Source = Annotated[str, typer.Option(help="The name of the source; each has its own contacts.")]
 Priority = Annotated[
     int | None, typer.Option(help="The source with the higher priority decides who calls.")

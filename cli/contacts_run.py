@@ -53,7 +53,8 @@ class Run:
         from consumers.changes import Changes
         from consumers.importers.report import Report
 
-        profile = settings_of(self._context).site.numbers
+        told = self._context.find_root().obj or {}
+        profile = settings_of(self._context).office(told.get("office"))
         with opened(self._context) as directory, _refusals(self._refused) as told:
             report = Report(told)
             counted = _shown(records(profile, report), report, self._source)

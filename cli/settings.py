@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     )
 
     site: SiteSettings = SiteSettings()
+    offices: dict[str, NumberProfile] = {}
     starface: StarfaceSettings = StarfaceSettings()
     broker: BrokerSettings = BrokerSettings()
     gateway: GatewaySettings = GatewaySettings()
@@ -63,6 +64,17 @@ class Settings(BaseSettings):
     dial: DialSettings = DialSettings()
     panel: PanelSettings = PanelSettings()
     file: Path = Field(default=Path(FILE), exclude=True)  # where all this was read from
+
+    def office(self, name: str | None) -> NumberProfile:
+        """Return how numbers are read in one of several offices; raise SettingsRefused."""
+        if name is None:
+            return self.site.numbers
+        if name not in self.offices:
+            known = ", ".join(sorted(self.offices)) or "none"
+            raise SettingsRefused(
+                f"{self.file}: there is no office {name!r}; known: {known} ([offices.NAME])"
+            )
+        return self.offices[name]
 
     @property
     def folder(self) -> Path:
@@ -162,12 +174,14 @@ def _unknown(place: tuple[int | str, ...]) -> str:
     *sections, key = (part for part in place if not isinstance(part, int))
     model: Any = Settings
     for section in sections:
-        model = _model_in(model.model_fields[section].annotation)
+        if section in model.model_fields:  # else it is the name of a table in a table
+            model = _model_in(model.model_fields[section].annotation)
     known = ", ".join(sorted(name for name in model.model_fields if name != "file"))
     where = f"[{'.'.join(sections)}] " if sections else ""
     return f"{where}{key}: there is no such key; known are {known}"
 
 
 def _model_in(annotation: Any) -> Any:
-    """Return the model in an annotation such as `tuple[Model, ...]`."""
-    return next((part for part in get_args(annotation) if part is not Ellipsis), annotation)
+    """Return the model in an annotation such as `tuple[Model, ...]` or `dict[str, Model]`."""
+    parts = [part for part in get_args(annotation) if hasattr(part, "model_fields")]
+    return parts[0] if parts else annotation

@@ -400,3 +400,14 @@ def test_an_export_has_all_contacts(run: Run) -> None:
     [anna] = [one for one in told if one["name"] == "Anna Meier"]
     assert [one["key"] for one in anna["dossiers"][0]["matters"]] == ["M-1001", "M-1002"]
     assert json.loads(run("export", "json", "--source", "nobody")) == []
+
+
+def test_the_contacts_of_another_office_are_read_its_own_way(run: Run, folder: Path) -> None:
+    with (folder / "starface2mqtt.toml").open("a") as config:
+        config.write('[offices.vienna]\ncountry = "AT"\narea_code = "1"\n')
+    file = folder / "vienna.csv"
+    file.write_text("key;name;work\n1;Anton Gruber;01 234 56 78\n")
+
+    run("import", "--office", "vienna", "csv", file, "--source", "vienna")
+
+    assert "Anton Gruber" in run("find", "+43 1 2345678")

@@ -79,7 +79,7 @@ def test_every_setting_stands_in_the_commented_example() -> None:
     missing = [
         f"[{section}] {key}"
         for section, field in Settings.model_fields.items()
-        if section != "file"
+        if section not in ("file", "offices")
         for key in getattr(field.annotation, "model_fields", {})
         if key not in lines and f"[{section}.{key}]" not in example
     ]
@@ -108,3 +108,20 @@ def test_an_empty_path_is_none_and_a_relative_one_lies_beside_the_file(tmp_path:
 
     settings = read(_file(tmp_path, "[broker]\nca_file = 'ca.pem'\n"))
     assert settings.broker.ca_file == tmp_path / "ca.pem"
+
+
+def test_each_office_reads_numbers_its_own_way(tmp_path: Path) -> None:
+    settings = read(_file(tmp_path, "[offices.vienna]\ncountry = 'AT'\narea_code = '1'\n"))
+
+    assert settings.office("vienna").country == "AT"
+    assert settings.office(None).country == "CH"
+    with pytest.raises(SettingsRefused, match="known: vienna"):
+        settings.office("berne")
+
+
+def test_a_misspelt_key_of_an_office_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsRefused,
+        match=r"\[offices.vienna\] contry: there is no such key; known are area_code",
+    ):
+        read(_file(tmp_path, "[offices.vienna]\ncontry = 'AT'\n"))
