@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -181,7 +182,10 @@ class Connection:
         # No lock of ours may be held around publish(): paho calls us back holding its own.
         info = client.publish(
             topic, payload, qos=1, retain=options.get("retain", False),
-            properties=_publish_properties(options) if self._five else None,
+            properties=_publish_properties(
+                options.get("expiry"), options.get("content_type"),
+                options.get("correlation"), options.get("response_topic"),
+            ) if self._five else None,
         )  # fmt: skip
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             raise BrokerUnavailable(f"the message could not be sent: {mqtt.error_string(info.rc)}")
@@ -455,15 +459,31 @@ def _start_id(birth: Birth) -> Properties:
     return properties
 
 
-def _publish_properties(options: Options) -> Properties | None:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    if expiry := options.get("expiry"):
+class _Packed(Properties):
+    """Properties that are put into bytes once: paho does it again for each message, slowly."""
+
+    def pack(self) -> bytes:
+        """Return the bytes."""
+        if "packed" not in self.__dict__:
+            self.__dict__["packed"] = super().pack()  # type: ignore[no-untyped-call]
+        return bytes(self.__dict__["packed"])
+
+
+@lru_cache(maxsize=256)
+def _publish_properties(
+    expiry: int | None,
+    content_type: str | None,
+    correlation: bytes | None,
+    response_topic: str | None,
+) -> Properties:
+    properties = _Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if expiry:
         properties.MessageExpiryInterval = expiry
-    if content_type := options.get("content_type"):
+    if content_type:
         properties.ContentType = content_type
         properties.PayloadFormatIndicator = 1
-    if correlation := options.get("correlation"):
+    if correlation:
         properties.CorrelationData = correlation
-    if response_topic := options.get("response_topic"):
+    if response_topic:
         properties.ResponseTopic = response_topic
     return properties
