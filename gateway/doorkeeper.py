@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 import falcon
@@ -30,6 +31,8 @@ class Doorkeeper:
         self._key = site_key
         self._rates = rates
         self._strangers = Rates(*_STRANGERS)
+        # A path comes again with each notification of a login; only genuine ones are remembered.
+        self._proof = lru_cache(maxsize=10_000)(partial(read_path, key=site_key))
 
     def source(self, req: falcon.Request) -> Source | None:
         """Return the address a request came from."""
@@ -41,7 +44,7 @@ class Doorkeeper:
         if not self.sources.allow(source):
             raise self._stranger(source, Refused(403, "this address may not send notifications"))
         try:
-            proof = read_path(who, session, mac, self._key)
+            proof = self._proof(who, session, mac)
         except PathRefused as error:
             raise self._stranger(source, Refused(404, "there is nothing here")) from error
         if not self._rates.allows(proof.session):

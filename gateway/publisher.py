@@ -109,8 +109,7 @@ class Publisher:
                 self._fill()
                 if not self._flights:
                     return False
-                self._land(self._flights.popleft())
-                settled += 1
+                settled += self._land_half()
         except (BrokerUnavailable, LogUnavailable) as error:
             log.warning("publishing interrupted reason=%s", error)
             while self._flights:
@@ -164,6 +163,13 @@ class Publisher:
             self._lanes.return_unsent(row)
             raise
         self._flights.append(_Flight(row, delivery))
+
+    def _land_half(self) -> int:
+        """Wait for the older half, as waiting for each alone wakes two threads each time."""
+        count = (len(self._flights) + 1) // 2
+        for _ in range(count):
+            self._land(self._flights.popleft())
+        return count
 
     def _land(self, flight: _Flight) -> None:
         row = flight.row

@@ -1,6 +1,7 @@
 """Where a request really comes from, and whether that place may send notifications."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from gateway.settings import Network
@@ -34,6 +35,7 @@ class Sources:
         return source is not None and any(source in network for network in self._allowed)
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> Source | None:
     text = text.strip()
     if text.startswith("[") or text.count(":") == 1:

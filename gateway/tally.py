@@ -27,7 +27,8 @@ class Tally:
     def count(self, *names: str) -> None:
         """Count one of each."""
         with self._lock:
-            self._counts.update(names)
+            for name in names:
+                self._counts[name] += 1
 
     def add(self, counts: Mapping[str, int]) -> None:
         """Add counts, such as those that could not be written down."""
