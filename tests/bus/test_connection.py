@@ -2,11 +2,12 @@ import logging
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bus.birth import Birth
-from bus.connection import Connection, PublishRefused, SessionTaken
+from bus.connection import Connection, NetworkDead, PublishRefused, SessionTaken
 from bus.events import DialRequest, DialRequestData, now
 from bus.inbox import Arrived, BrokerUnavailable
 from bus.settings import BrokerSettings, SettingsRefused
@@ -309,3 +310,38 @@ def test_a_certificate_file_that_is_not_there_is_named(broker: Mosquitto, tmp_pa
         dial.wait_connected(2)
 
     assert "none.pem" in str(refused.value)
+
+
+def test_a_process_whose_network_thread_has_ended_must_end_too(
+    broker_settings: BrokerSettings,
+) -> None:
+    class Dead(Connection):
+        def _keep_connected(self) -> None:
+            """End at once, as a thread does that has met something unforeseen."""
+
+    with Dead(broker_settings, "dial") as dial, pytest.raises(NetworkDead):
+        _work_until(dial, lambda: False)
+
+
+def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
+    broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    faults: list[str] = []
+    heard: list[bytes] = []
+
+    class Faulty(Connection):
+        def _message_came(self, client: Any, data: Any, message: Any) -> None:
+            if not faults:
+                faults.append("once")
+                raise ZeroDivisionError
+            super()._message_came(client, data, message)
+
+    with Faulty(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", lambda arrived: heard.append(arrived.payload))
+        dial.wait_connected()
+        person = connect("0011")
+        person.publish_raw("starface/users/0011/dial", b"1")
+        person.publish_raw("starface/users/0011/dial", b"2")
+
+        _work_until(dial, lambda: len(heard) >= 2)
+    assert heard[:2] == [b"1", b"2"]
