@@ -1,0 +1,163 @@
+"""An office on a real broker: one client, three users, caller process and workstation."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from bus.connection import Connection
+from bus.events import (
+    CallData,
+    CallerData,
+    CallerEvent,
+    CallEvent,
+    Party,
+    call_event_type,
+    now,
+)
+from bus.settings import BrokerSettings
+from consumers.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
+from consumers.contacts import ContactNumber
+from consumers.directory import Directory
+from consumers.users import User, Users
+
+ADA = Party(number="0441234567", e164="+41441234567", kind="external")
+ROOT = Path(__file__).parent.parent.parent
+_CALLER = """
+import sys
+from pathlib import Path
+from bus.numbers import NumberProfile
+from bus.process import configure_logging
+from bus.settings import BrokerSettings
+from consumers.caller import run
+from consumers.caller_settings import CallerSettings
+configure_logging()
+run(None, CallerSettings.model_validate_json(sys.argv[1]),
+    BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
+    Path(sys.argv[4]))
+"""
+_DESKTOP = """
+import sys
+from pathlib import Path
+from bus.process import configure_logging
+from bus.settings import BrokerSettings
+from consumers.desktop import run
+from consumers.desktop_settings import DesktopSettings
+configure_logging()
+run("0011", DesktopSettings.model_validate_json(sys.argv[1]),
+    BrokerSettings.model_validate_json(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+class Office:
+    """A database with users and one client, a broker, and the processes of the office."""
+
+    def __init__(self, folder: Path, broker: BrokerSettings, connect: Any) -> None:
+        self.folder = folder
+        self.database = folder / "starface2mqtt.db"
+        self.data = folder / "data"
+        self.broker = broker
+        self.gateway: Connection = connect("gateway")
+        self.dial: Connection = connect("dial")
+        self.panel: Connection = connect("panel")
+        self.answers: list[CallerData] = []
+        self.panel.consume(
+            "starface/users/+/caller", CallerEvent, lambda told, _: self.answers.append(told.data)
+        )
+        self.settings: dict[str, object] = {
+            "matter": "https://files.example/matters/{id}",
+            "pops_per_minute": 600,
+        }
+        with Users(self.database) as users:
+            for login in ("0011", "0012", "0013"):
+                users.add(User(login=login, extension=login[2:]))
+        with Directory(self.database) as directory:
+            number = ContactNumber(raw="044 123 45 67", e164="+41441234567")
+            records: list[Change] = [
+                ContactRecord(key="c1", name="Ada Lovelace", numbers=(number,)),
+                DossierRecord(key="d1", contact_key="c1", title="Lovelace"),
+                MatterRecord(key="m/1", dossier_key="d1", reference="2026-1", title="Will"),
+            ]
+            directory.apply(Changes(source="test", records=records))
+
+    @contextmanager
+    def caller(self) -> Iterator["subprocess.Popen[bytes]"]:
+        arguments = [json.dumps(self.settings), self.broker.model_dump_json()]
+        online: list[bytes] = []
+        self.panel.subscribe(
+            "starface/processes/caller", lambda arrived: online.append(arrived.payload)
+        )
+        with running(_CALLER, *arguments, self.database, self.data) as process:
+            self.wait(lambda: online[-1:] == [b"online"])
+            yield process
+
+    @contextmanager
+    def desktop(
+        self, environment: Mapping[str, str] | None = None, **settings: object
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        accounts = json.loads(self.broker.accounts_file.read_text())
+        broker = self.broker.model_dump(mode="json") | {
+            "account": "0011", "password": accounts["0011"],
+        }  # fmt: skip
+        arguments = [json.dumps(settings), json.dumps(broker), self.folder / "desktop"]
+        with running(_DESKTOP, *arguments, environment=environment) as process:
+            yield process
+
+    def tell(self, state: Any = "ringing", age: float = 0.0, **more: Any) -> CallEvent:
+        told = {
+            "user": "0011", "call_id": "c-1", "state": state, "direction": "in", "caller": ADA,
+            "received_at": now() - timedelta(seconds=age), **more,
+        }  # fmt: skip
+        event = CallEvent(
+            source="gateway/g1",
+            type=call_event_type(state),
+            subject=told["call_id"],
+            data=CallData.model_validate(told),
+        )
+        self.gateway.publish(self.gateway.topics.calls(event.data.user), event)
+        return event
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        for _ in range(750):
+            if condition():
+                return
+            self.panel.work(0.02)
+        raise AssertionError(f"waited in vain; answers so far: {self.answers}")
+
+    def wait_for(self, **told: object) -> CallerData:
+        def wanted() -> list[CallerData]:
+            return [
+                one
+                for one in self.answers
+                if all(getattr(one, name) == value for name, value in told.items())
+            ]
+
+        self.wait(wanted)
+        return wanted()[0]
+
+    def open_claims(self) -> int:
+        with sqlite3.connect(self.data / "caller.db") as db:
+            [count] = db.execute("SELECT count(*) FROM claims WHERE state <> 'done'").fetchone()
+        return int(count)
+
+
+@contextmanager
+def running(
+    script: str, *arguments: object, environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    words = [sys.executable, "-c", script, *map(str, arguments)]
+    process = subprocess.Popen(words, cwd=ROOT, env=environment)
+    try:
+        yield process
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()

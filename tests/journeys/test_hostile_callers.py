@@ -1,0 +1,147 @@
+"""T42: what a caller is called reaches the workstation as a value, whatever it holds."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import pytest
+
+from bus.events import Party
+from bus.settings import BrokerSettings
+from consumers.changes import Changes, ContactRecord
+from consumers.contacts import ContactNumber
+from consumers.directory import Directory
+from tests.hostile_names import HOSTILE
+from tests.journeys.caller_office import Office
+
+PWNED = Path("/tmp/starface-pwned")  # noqa: S108
+_RECORD = """#!{python} -SI
+import json, os, sys, uuid
+half = os.path.join({folder!r}, uuid.uuid4().hex)
+with open(half, "w") as file:
+    json.dump(sys.argv[1:], file)
+os.rename(half, half + ".json")
+"""
+_ADDRESS = re.compile(r"https://files\.example/(new|card)\?name=[A-Za-z0-9._~%-]*&call=[a-z0-9-]+")
+
+
+class Recorder:
+    """A program that notes with which arguments it was started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.program = folder / "xdg-open"
+        self.program.write_text(_RECORD.format(python=sys.executable, folder=str(folder)))
+        self.program.chmod(0o755)
+
+    def heard(self) -> list[list[str]]:
+        return [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
+
+
+@pytest.fixture
+def office(tmp_path: Path, broker_settings: BrokerSettings, connect: Any) -> Office:
+    made = Office(tmp_path, broker_settings, connect)
+    made.settings |= {
+        "new_contact": "https://files.example/new?name={name?}&call={call_id}",
+        "card": "https://files.example/card?name={name?}&call={call_id}",
+    }
+    return made
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["told by the PBX", "in the directory"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"opens": "browser"},
+        {"opens": "program", "program": ("{program}", "{name?}", "--name={name?}", "{url}")},
+    ],
+    ids=["browser", "program"],
+)
+def test_a_hostile_name_starts_the_opener_and_nothing_else(
+    office: Office, tmp_path: Path, settings: dict[str, Any], known: bool
+) -> None:
+    recorder = Recorder(tmp_path / "recorder")
+    if "program" in settings:
+        settings = settings | {"program": (str(recorder.program), *settings["program"][1:])}
+    mark = uuid4().hex
+    environment = os.environ | {"PATH": f"{recorder.folder}:{os.environ['PATH']}", "MARK": mark}
+    parties = [_party(number, name) for number, name in enumerate(HOSTILE)]
+    if known:
+        _know(office, parties)
+    with office.caller(), office.desktop(environment, notification=False, **settings) as desktop:
+        _warm(office, recorder)
+        for number, party in enumerate(parties):
+            office.tell(call_id=f"c-{number}", caller=party)
+        office.wait(lambda: len(_calls(recorder)) == len(HOSTILE))
+        office.wait(lambda: _marked(mark) == {desktop.pid})  # whatever else began has ended
+
+    assert not PWNED.exists()
+    calls = _calls(recorder)
+    assert set(calls) == {f"c-{number}" for number in range(len(HOSTILE))}
+    for number, party in enumerate(parties):
+        *rest, url = calls[f"c-{number}"]
+        assert _ADDRESS.fullmatch(url)
+        [told] = parse_qs(urlsplit(url).query, keep_blank_values=True)["name"]
+        assert told == party.name.strip()
+        assert len(rest) == (2 if "program" in settings else 0)
+        if rest:
+            alone, option = rest
+            assert option.startswith("--name=")
+            assert not alone.startswith(("-", "/", "@", "="))
+            assert alone.lstrip("+") in option
+
+
+def _party(number: int, name: str) -> Party:
+    e164 = f"+4144999{number:04}"
+    return Party(number=e164, e164=e164, name=name[:256], kind="external")
+
+
+def _know(office: Office, parties: list[Party]) -> None:
+    records = [
+        ContactRecord(
+            key=f"k{number}", name=party.name,
+            numbers=(ContactNumber(raw=party.number, e164=party.e164 or ""),),
+        )
+        for number, party in enumerate(parties)
+    ]  # fmt: skip
+    with Directory(office.database) as directory:
+        directory.apply(Changes(source="hostile", records=records))
+
+
+def _warm(office: Office, recorder: Recorder) -> None:
+    """Return once the workstation hears the answers."""
+    number = 0
+    while not recorder.heard():
+        number += 1
+        office.tell(call_id=f"warm-{number}", caller=_party(9999, "Warm"))
+        office.wait_for(call_id=f"warm-{number}")
+        office.panel.work(0.2)
+
+
+def _calls(recorder: Recorder) -> dict[str, list[str]]:
+    """Return the arguments by call; a call that came twice is an error."""
+    found: dict[str, list[str]] = {}
+    for told in recorder.heard():
+        call = told[-1].rpartition("&call=")[2]
+        assert call not in found
+        if not call.startswith("warm-"):
+            found[call] = told
+    return found
+
+
+def _marked(mark: str) -> set[int]:
+    """Return which processes live that have the mark, and so descend from the workstation's."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"MARK={mark}".encode() in path.read_bytes():
+                found.add(int(path.parent.name))
+        except (OSError, ValueError):
+            continue
+    return found
