@@ -6,6 +6,7 @@ transaction that reads first and then writes fails at once when another was fast
 
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from bus.process import private_file
 
 NAME = "events.db"
 BUSY = 0.8  # seconds a writer waits for another; the PBX never waits longer than one
+_LOOK = 2  # milliseconds until a busy file is looked at again; SQLite itself would sleep up to 100
 _VERSION = 1
 
 _SCHEMA = """
@@ -72,6 +74,8 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
         db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         db.execute("PRAGMA journal_size_limit = 16777216")
         _make(db)
+        if durable:
+            db.execute(f"PRAGMA busy_timeout = {_LOOK}")
     except sqlite3.Error as error:
         db.close()
         raise LogUnavailable(f"{path}: the event log cannot be opened: {error}") from error
@@ -82,7 +86,7 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
 def writing(db: sqlite3.Connection) -> Iterator[None]:
     """Commit what is done in the block as a whole, or nothing of it; raise LogUnavailable."""
     try:
-        db.execute("BEGIN IMMEDIATE")
+        _begin(db)
         try:
             yield
             db.execute("COMMIT")
@@ -92,6 +96,19 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
             raise
     except sqlite3.Error as error:
         raise LogUnavailable(f"the event log could not be written: {error}") from error
+
+
+def _begin(db: sqlite3.Connection) -> None:
+    """Begin to write as soon as no other process does."""
+    limit = time.monotonic() + BUSY
+    while True:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= limit:
+                raise
 
 
 def identity(db: sqlite3.Connection) -> str:
