@@ -6,6 +6,7 @@ user's part of the registry, where Windows then asks the user to choose it.
 
 import configparser
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ _NAME = "starface2mqtt"
 _FILE = f"{_NAME}.desktop"
 _DEFAULTS = "Default Applications"
 _UNSAFE = '"`$\\'
+_PLAIN = re.compile(r"[\w@+=:,./-]+", re.ASCII)
 
 
 class RegistrationRefused(Exception):
@@ -70,7 +72,9 @@ def _entry(command: Sequence[str], more: str, argument: str = "") -> str:
 
 
 def _quoted(part: str) -> str:
-    """Quote one argument as desktop files want it."""
+    """Quote one argument as desktop files want it; a plain one not, xdg-open knows no quotes."""
+    if _PLAIN.fullmatch(part):
+        return part
     escaped = "".join(f"\\{sign}" if sign in _UNSAFE else sign for sign in part)
     return '"' + escaped.replace("\\", "\\\\").replace("%", "%%") + '"'
 

@@ -55,7 +55,7 @@ def test_a_handler_that_another_program_took_is_left_to_it(tmp_path: Path) -> No
 def test_it_starts_at_the_log_in_when_asked_to(tmp_path: Path) -> None:
     install(COMMAND, tmp_path, autostart=True)
 
-    assert '"run"' in (tmp_path / ".config/autostart/starface2mqtt.desktop").read_text()
+    assert "desktop run\n" in (tmp_path / ".config/autostart/starface2mqtt.desktop").read_text()
 
 
 def test_installing_twice_is_installing_once(tmp_path: Path) -> None:
