@@ -186,7 +186,7 @@ def test_a_broker_that_forgot_everything_does_not_stop_the_next_call(
 def test_the_workstation_opens_the_file_once(office: Office, broker: Mosquitto) -> None:
     log = office.folder / "opened"
     program = ["/bin/sh", "-c", f'echo "$1 $2" >> {log}', "sh", "{call_id}", "{url}"]
-    settings = {"opens": "program", "program": program, "notification": False}
+    settings: dict[str, Any] = {"opens": "program", "program": program, "notification": False}
     with office.caller(), office.desktop(**settings):
         office.wait(lambda: " as 0011 " in broker.log.read_text())
         number = 0
