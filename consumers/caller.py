@@ -9,7 +9,8 @@ from pathlib import Path
 from bus.birth import Birth
 from bus.connection import Connection, Delivery
 from bus.delivery import CallEvents, Progress
-from bus.events import CONTENT_TYPE, CallerEvent, DialResult
+from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, DialResult
+from bus.inbox import Arrived
 from bus.numbers import NumberProfile, read_number
 from bus.process import private_folder, stop_on_signals
 from bus.settings import BrokerSettings
@@ -59,7 +60,12 @@ def run(
             settings, Answering(directory, settings), store, traces, executors, doors
         )
         events = CallEvents(connection, progress, consumer.handle)
-        events.follow(users) if users is not None else events.follow_all()
+        if users is None:
+            events.follow_all()
+        else:
+            events.follow(users)
+            others = _others(consumer, frozenset(users))
+            connection.consume(connection.topics.calls(ANY_USER), CallEvent, others)
         for user in users if users is not None else (ANY_USER,):
             results = connection.topics.dial_result(user)
             connection.consume(results, DialResult, consumer.note_dialling)
@@ -69,6 +75,16 @@ def run(
             connection.run(consumer.tick)
             consumer.finish()
             executors.stop()
+
+
+def _others(consumer: CallerConsumer, own: frozenset[str]) -> Callable[[CallEvent, Arrived], None]:
+    """Return what hears the calls of those this process does not serve; missed ones stay so."""
+
+    def hear(event: CallEvent, _arrived: Arrived) -> None:
+        if event.data.user not in own:
+            consumer.overhear(event, own)
+
+    return hear
 
 
 def _sender(connection: Connection) -> Callable[[CallerEvent], Delivery]:

@@ -6,6 +6,7 @@ trigger, whatever comes twice, late or in another order, and whenever a process 
 
 import logging
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -97,6 +98,14 @@ class CallerConsumer:
             finally:
                 self._stories.write()
         self._handled.keep(event.id, None)
+
+    def overhear(self, event: CallEvent, own: Collection[str]) -> None:
+        """Learn from the call of somebody else that a colleague has answered one of ours."""
+        self._outbox.settle()
+        for lost in self._calls.take(event.data, event.id, self._doors.clock()).lost:
+            if lost.user in own:
+                self._close(lost, "answered-elsewhere")
+        self._stories.write()
 
     def note_dialling(self, result: DialResult, _arrived: Arrived) -> None:
         """Remember a call the user placed by a click: its first ringing is the own telephone."""

@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from consumers.users import User, Users
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
 ROOT = Path(__file__).parent.parent.parent
 _CALLER = """
+import json
 import sys
 from pathlib import Path
 from bus.numbers import NumberProfile
@@ -38,7 +39,7 @@ from bus.settings import BrokerSettings
 from consumers.caller import run
 from consumers.caller_settings import CallerSettings
 configure_logging()
-run(None, CallerSettings.model_validate_json(sys.argv[1]),
+run(json.loads(sys.argv[5]), CallerSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
     Path(sys.argv[4]))
 """
@@ -87,13 +88,14 @@ class Office:
             directory.apply(Changes(source="test", records=records))
 
     @contextmanager
-    def caller(self) -> Iterator["subprocess.Popen[bytes]"]:
+    def caller(self, users: Sequence[str] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
         arguments = [json.dumps(self.settings), self.broker.model_dump_json()]
         online: list[bytes] = []
         self.panel.subscribe(
             "starface/processes/caller", lambda arrived: online.append(arrived.payload)
         )
-        with running(_CALLER, *arguments, self.database, self.data) as process:
+        files = (self.database, self.data)
+        with running(_CALLER, *arguments, *files, json.dumps(users)) as process:
             self.wait(lambda: online[-1:] == [b"online"])
             yield process
 

@@ -51,6 +51,31 @@ def test_when_one_of_a_group_answers_the_cards_of_the_others_close(office: Offic
         office.wait_for(user="0012", trigger="closed", reason="ended")
 
 
+def test_a_process_of_one_user_hears_that_a_colleague_has_answered(office: Office) -> None:
+    with office.caller(users=["0011"]):
+        office.tell(group="Sales")
+        office.tell(user="0012", group="Sales")
+        office.wait_for(user="0011", opens="matter")
+        office.tell("connected", user="0012", group="Sales")
+        office.wait_for(user="0011", trigger="closed", reason="answered-elsewhere")
+
+    assert {one.user for one in office.answers} == {"0011"}
+    assert {story.user for story in find(office.data)} == {"0011"}
+
+
+def test_a_process_of_one_user_opens_nothing_late_that_a_colleague_has(office: Office) -> None:
+    office.settings |= {"delay": 1.0}
+    with office.caller(users=["0011"]):
+        office.tell(group="Sales")
+        office.tell(user="0012", group="Sales")
+        office.tell("connected", user="0012", group="Sales")
+        office.wait_for(trigger="closed", reason="answered-elsewhere")
+        office.tell(call_id="c-2")
+        office.wait_for(call_id="c-2", opens="matter")
+
+    assert [one.call_id for one in office.answers if one.opens != "nothing"] == ["c-2"]
+
+
 def test_a_contact_made_during_a_call_is_known_at_the_next_event(office: Office) -> None:
     number = ContactNumber(raw="044 999 99 99", e164="+41449999999")
     grace = Party(number="0449999999", e164="+41449999999", kind="external")
