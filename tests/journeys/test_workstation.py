@@ -1,7 +1,7 @@
 """A workstation with the desktop's own openers: a file opens in the browser, a link is dialled.
 
-Where Xvfb and xdg-utils are installed (`deploy/virtual-display`), a browser registered for the scheme is
-found under a virtual display; elsewhere by $BROWSER, as on a system without a desktop.
+Where Xvfb and xdg-utils are installed (`deploy/virtual-display`), a browser registered for the
+scheme is found under a virtual display; elsewhere by $BROWSER, as on a system without a desktop.
 """
 
 import json
