@@ -1,6 +1,6 @@
 """The gateway beside its peers: the same 1 KB notification, 200 only when the event is safe.
 
-    .venv/bin/python benchmarks/gateway.py [--seconds 3] [--rounds 3] [--peers FOLDER]
+    .venv/bin/python benchmarks/gateway.py [--seconds 3] [--rounds 3] [--peers FOLDER] [--plot FILE]
 
 Prints throughput, p50, p99, CPU and memory of each, and the ratios. The peers are installed into a
 temporary folder by pip and npm unless --peers names one where they are. Load generator, broker and
@@ -35,6 +35,7 @@ ROOT = Path(__file__).parent.parent
 USERS = [f"{number:04}" for number in range(1, 201)]
 KEY = b"k" * 32
 PEERS = ROOT / "benchmarks" / "peers"
+MEMORY = Path("/dev/shm")  # a log here costs all but the disk
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -72,25 +73,28 @@ class Candidate:
         self.environment = environment
 
 
-def candidates(peers: Path, broker: BrokerSettings, port: int, folder: Path) -> list[Candidate]:
+def candidates(
+    peers: Path, broker: BrokerSettings, port: int, folder: Path, memory: Path
+) -> list[Candidate]:
     account, password = broker.credentials("gateway")
     env = {
         "BROKER_PORT": str(broker.port), "BROKER_USER": account, "BROKER_PASSWORD": password,
         "PORT": str(port),
     }  # fmt: skip
     found = []
-    for processes in (1, 2):
+    for processes, data in ((1, folder), (2, folder), (1, memory), (2, memory)):
         settings = GatewaySettings(
             listen=(f"127.0.0.1:{port}",), operations="", rate=1_000_000, burst=1_000_000,
             processes=processes,
         )  # fmt: skip
         command = [
             sys.executable, "-c", PROGRAM, settings.model_dump_json(), broker.model_dump_json(),
-            str(folder / f"data-{processes}"),
+            str(data / f"data-{processes}"),
         ]  # fmt: skip
         paths = [callback_path(user, KEY) for user in USERS]
         name = f"this gateway, {processes} process{'es' if processes > 1 else ''}"
-        found.append(Candidate(name, command, paths))
+        where = "" if data is folder else ", log in memory"
+        found.append(Candidate(f"{name}{where}", command, paths))
     paths = [f"/notify?de.vertico.starface.user={user}" for user in USERS]
     python = str(peers / "venv" / "bin" / "python")
     found.append(
@@ -186,7 +190,7 @@ def cpu(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def run(told: argparse.Namespace, peers: Path, folder: Path) -> None:
+def run(told: argparse.Namespace, peers: Path, folder: Path, memory: Path) -> None:
     accounts = Accounts()
     for account in PROCESS_ACCOUNTS:
         accounts.add(account)
@@ -208,7 +212,9 @@ def run(told: argparse.Namespace, peers: Path, folder: Path) -> None:
         port = free_port()
         try:
             for number in range(told.rounds):
-                for one in candidates(peers, settings, port, folder / str(number)):
+                for one in candidates(
+                    peers, settings, port, folder / str(number), memory / str(number)
+                ):
                     with running(one, port) as pid:
                         for load, (lines, keep) in LOADS.items():
                             before = cpu(pid)
@@ -223,6 +229,32 @@ def run(told: argparse.Namespace, peers: Path, folder: Path) -> None:
             subscriber.terminate()
             subscriber.wait()
     report(figures, sizes)
+    rates = {
+        name: statistics.median(one["per_second"] for one in loads["64 new"])
+        for name, loads in figures.items()
+    }
+    if told.plot:
+        told.plot.write_text(plot(rates))
+
+
+def plot(rates: dict[str, float]) -> str:
+    """Return bars as SVG."""
+    best, bars = max(rates.values()), []
+    for place, (name, rate) in enumerate(rates.items()):
+        top, width = 30 + 26 * place, 400 * rate / best
+        colour = "#2a6fb0" if name.startswith("this") else "#9aa5b1"
+        bars.append(
+            f'<text x="250" y="{top + 14}" text-anchor="end">{name}</text>'
+            f'<rect x="258" y="{top}" width="{width:.0f}" height="18" fill="{colour}"/>'
+            f'<text x="{264 + width:.0f}" y="{top + 14}">{rate:.0f}</text>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="{40 + 26 * len(rates)}"'
+        ' font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="white"/>'
+        '<text x="258" y="18">notifications per second, 64 new connections at a time</text>'
+        + "".join(bars)
+        + "</svg>\n"
+    )
 
 
 def report(
@@ -266,14 +298,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", type=Path)
+    parser.add_argument("--plot", type=Path)
     told = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
+    shared = MEMORY if MEMORY.is_dir() else None
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        tempfile.TemporaryDirectory(dir=shared) as memory,
+    ):
         folder = Path(temporary)
         peers = told.peers or folder / "peers"
         if told.peers is None:
             peers.mkdir()
             install(peers)
-        run(told, peers, folder)
+        run(told, peers, folder, Path(memory))
 
 
 if __name__ == "__main__":
