@@ -14,6 +14,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@deploy/mosquitto required
+	@deploy/virtual-display
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(TESTED)
@@ -21,6 +22,7 @@ test: $(STAMP)
 
 test-long: $(STAMP)
 	@deploy/mosquitto required
+	@deploy/virtual-display
 	$(BIN)/pytest -m long --timeout 3600
 
 # What one runs before a commit.
