@@ -278,7 +278,7 @@ def test_ctrl_c_hangs_up_if_asked(
 
     calling.send_signal(signal.SIGINT)
 
-    told, _ = calling.communicate(timeout=10)
+    told, _ = calling.communicate(timeout=40)
     assert "Ended call" in told
     assert calling.returncode == 130
     assert simulator.pbx.calls == {}
