@@ -1,6 +1,7 @@
 """`call`: dial from a terminal, and always know what is going on."""
 
 import getpass
+import signal
 import time
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID, uuid4
@@ -83,6 +84,8 @@ def _dial(
     from bus.events import DialResult
     from cli.cli_account import cli_account
 
+    # A shell that started us in the background has SIGINT ignored; here it is a person's wish.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     request_id = uuid4()
     told: list[DialResultData] = []
 
