@@ -173,7 +173,7 @@ def tree(pid: int) -> list[int]:
     return [pid, *(found for child in children for found in tree(int(child)))]
 
 
-def memory(pid: int) -> float:
+def proportional_memory(pid: int) -> float:
     total = 0
     for one in tree(pid):
         for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
@@ -215,13 +215,15 @@ def run(told: argparse.Namespace, peers: Path, folder: Path, memory: Path) -> No
                 for one in candidates(
                     peers, settings, port, folder / str(number), memory / str(number)
                 ):
+                    if told.only and not any(name in one.name for name in told.only):
+                        continue
                     with running(one, port) as pid:
                         for load, (lines, keep) in LOADS.items():
                             before = cpu(pid)
                             got = measure(one, port, lines, told.seconds, keep=keep)
                             got["cpu"] = (cpu(pid) - before) / got["count"] * 1e6
                             figures.setdefault(one.name, {}).setdefault(load, []).append(got)
-                        sizes.setdefault(one.name, []).append(memory(pid))
+                        sizes.setdefault(one.name, []).append(proportional_memory(pid))
                         if one.name.startswith("this"):
                             steady = measure(one, port, 4, told.seconds, keep=False, rate=50)
                             figures[one.name].setdefault("50/s", []).append(steady)
@@ -299,6 +301,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--only", action="append", help="a part of the name; several times")
     told = parser.parse_args()
     shared = MEMORY if MEMORY.is_dir() else None
     with (
