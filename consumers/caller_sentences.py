@@ -240,7 +240,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "executor.skipped": ("{executor}: nichts zu tun.", "{executor}: nothing to do."),
     "executor.failed": ("{executor}: fehlgeschlagen{detail}.", "{executor}: failed{detail}."),
     # closed
-    "closed.ended": ("Der Anruf ist zu Ende.", "The call is over."),
+    "closed.ended": ("Die Anzeige des Anrufs verschwindet.", "The card of the call disappears."),
     "closed.answered-elsewhere": (
         "Eine Kollegin oder ein Kollege hat den Anruf angenommen.",
         "A colleague answered the call.",

@@ -96,6 +96,13 @@ def test_every_code_has_a_sentence_in_both_languages(code: str) -> None:
     assert told.en.endswith(".")
 
 
+@pytest.mark.parametrize("language", [0, 1])
+def test_no_two_steps_say_the_same(language: int) -> None:
+    told = [sentences[language] for sentences in SENTENCES.values()]
+
+    assert len(told) == len(set(told))
+
+
 @pytest.mark.parametrize("name", ["\x1b[2J", "a\u202eb", "x" * 4000, "{user.__class__}", "a\nb"])
 def test_a_name_is_only_text_in_a_sentence(name: str) -> None:
     told = sentence("matched.exact", {"contact": name}).en
