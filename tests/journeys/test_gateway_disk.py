@@ -1,0 +1,156 @@
+"""T46: whichever write to the event log fails, no notification is taken that is not on disk."""
+
+import contextlib
+import json
+import random
+import resource
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from bus.settings import BrokerSettings
+from cli.mosquitto import free_port
+from gateway.logfile import NAME
+from tests.conftest import USERS, wait_until
+from tests.gateway.accounting import Consumer
+from tests.gateway.failing_disk import NAME as FAULTS_FILE
+from tests.gateway.failing_disk import Fault, Faults
+from tests.gateway.running import GatewayProcess, call_state, notify, path_of
+
+WAL = f"{NAME}-wal"
+RENEWED = 3_000_000  # bytes of write-ahead log; at 4 MB SQLite begins it anew
+LONG = (pytest.mark.long, pytest.mark.timeout(1200))
+
+
+class GatewayOnFailingDisk(GatewayProcess):
+    """Its SQLite meets the faults it is told to meet."""
+
+    COMMAND = (
+        sys.executable, "-c", "from tests.gateway.failing_disk import main; main()",
+    )  # fmt: skip
+
+
+class Teller:
+    """Tells calls one after the other and keeps the accounts."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self.acknowledged: list[str] = []
+        self.told: set[str] = set()
+        self._gateway = gateway
+        self._paths = [path_of(user) for user in USERS]
+
+    def tell(self) -> bool:
+        """Tell one call; return whether it was taken."""
+        number = len(self.told)
+        call = f"c-{number:06}"
+        self.told.add(call)
+        path = self._paths[number % len(USERS)]
+        status = notify(self._gateway.port, path, call_state(call, "CONNECTED"))
+        assert status in (200, 503)
+        if status == 200:
+            self.acknowledged.append(call)
+        return status == 200
+
+    def check(self) -> None:
+        """Fail unless all that was acknowledged is in the log, as another process reads it."""
+        lost = set(self.acknowledged) - _kept(self._gateway.folder)
+        assert not lost, f"{len(lost)} acknowledged and not on disk, such as {sorted(lost)[:3]}"
+
+
+def _kept(folder: Path) -> set[str]:
+    with contextlib.closing(sqlite3.connect(folder / NAME, timeout=5)) as db:
+        return {json.loads(told)["data"]["call_id"] for (told,) in db.execute(_PAYLOADS)}
+
+
+_PAYLOADS = "SELECT payload FROM events"
+
+
+def _settle(teller: Teller, consumer: Consumer, folder: Path) -> None:
+    """Check that all that was acknowledged is carried out, once, and the file is whole."""
+    wanted = set(teller.acknowledged)
+    assert wanted
+    wait_until(lambda: wanted <= set(consumer.executed()), 30)
+    executed = consumer.executed()
+    assert len(executed) == len(set(executed))
+    # What was refused may have reached the disk: after a failed write nobody can tell.
+    assert set(executed) <= teller.told
+    with contextlib.closing(sqlite3.connect(folder / NAME, timeout=5)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("fault", ["write", "torn", "sync"])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param(range(1, 13), id="1 to 12"),
+        pytest.param(range(1, 201), id="1 to 200", marks=LONG),
+    ],
+)
+def test_t46_nothing_is_acknowledged_whose_write_failed(
+    tmp_path: Path, broker_settings: BrokerSettings, fault: Fault, numbers: range
+) -> None:
+    faults = Faults(tmp_path / FAULTS_FILE)
+    consumer = Consumer(tmp_path / "consumer", broker_settings)
+    consumer.start()
+    refused = 0
+    gateway = GatewayOnFailingDisk(
+        tmp_path / "data", broker_settings, free_port(), rate=5_000, burst=5_000
+    )
+    with contextlib.closing(consumer), gateway:
+        teller = Teller(gateway)
+        for number in numbers:
+            faults.at(fault, number, lasting=number % 3 + 1)
+            while not faults.came:
+                refused += not teller.tell()
+            refused += not teller.tell()
+            if number % 5 == 0:  # what the system kept in memory is all that is left
+                gateway.kill()
+                faults.end()
+                gateway.start()
+            faults.end()
+            wait_until(teller.tell, 5)
+            teller.check()
+
+        assert refused, "no fault met a notification, so nothing is proven"
+        _settle(teller, consumer, gateway.folder)
+        assert "not on disk" in gateway.log.read_text()
+    teller.check()
+
+
+@pytest.mark.parametrize(
+    ("seed", "steps"), [pytest.param(1, 15, id="short"), pytest.param(2, 200, id="200", marks=LONG)]
+)
+def test_t46_nothing_is_acknowledged_that_the_system_did_not_write(
+    tmp_path: Path, broker_settings: BrokerSettings, seed: int, steps: int
+) -> None:
+    chance = random.Random(seed)
+    consumer = Consumer(tmp_path / "consumer", broker_settings)
+    consumer.start()
+    folder = tmp_path / "data"
+    gateway = GatewayProcess(folder, broker_settings, free_port(), rate=5_000, burst=5_000)
+    with contextlib.closing(consumer), gateway:
+        teller = Teller(gateway)
+        for _ in range(steps):
+            # The log ends in the middle of any write of any of the next few events.
+            _limit(gateway, (folder / WAL).stat().st_size + chance.randrange(60_000))
+            wait_until(lambda: not teller.tell(), 20)
+            teller.check()
+            if chance.random() < 0.1:
+                gateway.kill()
+                gateway.start()
+            _limit(gateway, resource.RLIM_INFINITY)
+            wait_until(teller.tell, 5)
+            if (folder / WAL).stat().st_size > RENEWED:
+                assert gateway.stop() == 0
+                gateway.start()
+                wait_until(teller.tell, 5)
+
+        _settle(teller, consumer, folder)
+    teller.check()
+
+
+def _limit(gateway: GatewayProcess, size: int) -> None:
+    """Have the system refuse to let any file of the running gateway grow beyond a size."""
+    resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
