@@ -120,10 +120,10 @@ def _fill(database: Path, contacts: int, users: int, several: int) -> None:
     with Directory(database) as directory:
         directory.apply(Changes(source="benchmark", records=records()))
     with Users(database) as people:
-        people._db.conn.execute("BEGIN")
+        people._db.execute("BEGIN")
         for place in range(users):
             people.add(User(login=f"{place:04}"))
-        people._db.conn.execute("COMMIT")
+        people._db.execute("COMMIT")
 
 
 @contextmanager

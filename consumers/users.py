@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import sqlite_utils
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bus.events import UserName
@@ -82,23 +81,22 @@ class Users:
         if path.exists():
             private(path)
         self._seal = seal
-        self._db = sqlite_utils.Database(
-            sqlite3.connect(private_file(path), timeout=5, isolation_level=None)
-        )
-        self._db.conn.execute("PRAGMA journal_mode = WAL")
-        if "users" not in self._db.table_names():
-            self._db["users"].create(_COLUMNS, pk="login", if_not_exists=True)  # type: ignore[union-attr]
+        self._db = sqlite3.connect(private_file(path), timeout=5, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'users'").fetchone():
+            _make_table(self._db)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.conn.close()
+        self._db.close()
 
     def find(self, login: str) -> User | None:
         """Return the user with this login, None if there is none."""
-        rows = list(self._db.query("SELECT * FROM users WHERE login = ?", [login]))
-        return _user(rows[0]) if rows else None
+        row = self._db.execute("SELECT * FROM users WHERE login = ?", [login]).fetchone()
+        return _user(row) if row else None
 
     def get(self, login: str) -> User:
         """Return the user with this login; raise UserUnknown."""
@@ -111,7 +109,7 @@ class Users:
 
     def all(self) -> list[User]:
         """Return every user, in the order of their logins."""
-        return [_user(row) for row in self._db.query("SELECT * FROM users ORDER BY login")]
+        return [_user(row) for row in self._db.execute("SELECT * FROM users ORDER BY login")]
 
     def add(self, user: User, credential: Credential | None = None) -> None:
         """Keep a user by login; without a credential the old one stays."""
@@ -132,7 +130,7 @@ class Users:
             row |= self._sealed(credential)
         names = ", ".join(row)
         changes = ", ".join(f"{name} = excluded.{name}" for name in row if name != "login")
-        self._db.conn.execute(
+        self._db.execute(
             f"INSERT INTO users ({names}) VALUES ({', '.join('?' * len(row))}) "  # noqa: S608
             f"ON CONFLICT (login) DO UPDATE SET {changes}",
             list(row.values()),
@@ -147,23 +145,21 @@ class Users:
     def remove(self, login: str) -> None:
         """Forget a user and the token; raise UserUnknown."""
         self.get(login)
-        self._db.conn.execute("DELETE FROM users WHERE login = ?", [login])
+        self._db.execute("DELETE FROM users WHERE login = ?", [login])
 
     def credential(self, login: str) -> Credential | None:
         """Return what a user logs in with, None if it is not known; raise SealBroken."""
-        rows = list(
-            self._db.query("SELECT token_kind, token_sealed FROM users WHERE login = ?", [login])
-        )
-        if not rows or not rows[0]["token_sealed"] or self._seal is None:
+        row = self._db.execute(
+            "SELECT token_kind, token_sealed FROM users WHERE login = ?", [login]
+        ).fetchone()
+        if not row or not row["token_sealed"] or self._seal is None:
             return None
-        return Credential(
-            kind=rows[0]["token_kind"], secret=self._seal.open(rows[0]["token_sealed"])
-        )
+        return Credential(kind=row["token_kind"], secret=self._seal.open(row["token_sealed"]))
 
     def keep_credential(self, login: str, credential: Credential) -> None:
         """Replace what a user logs in with, such as a refreshed OAuth token."""
         row = self._sealed(credential)
-        self._db.conn.execute(
+        self._db.execute(
             "UPDATE users SET token_kind = ?, token_sealed = ? WHERE login = ?",
             [row["token_kind"], row["token_sealed"], login],
         )
@@ -174,10 +170,16 @@ class Users:
         return {"token_kind": credential.kind, "token_sealed": self._seal.close(credential.secret)}
 
 
-def _user(row: dict[str, Any]) -> User:
+def _make_table(db: sqlite3.Connection) -> None:
+    from sqlite_utils import Database  # costs memory, so only where a site begins
+
+    Database(db)["users"].create(_COLUMNS, pk="login", if_not_exists=True)  # type: ignore[union-attr]
+
+
+def _user(row: sqlite3.Row) -> User:
     return User.model_validate(
         {
-            **{key: value for key, value in row.items() if not key.startswith("token_")},
+            **{key: row[key] for key in row.keys() if not key.startswith("token_")},  # noqa: SIM118
             "wanted": None if row["wanted"] is None else bool(row["wanted"]),
             "triggers": tuple(part for part in row["triggers"].split(",") if part),
             "preferences": json.loads(row["preferences"] or "{}"),
