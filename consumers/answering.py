@@ -11,7 +11,7 @@ from consumers.caller_sentences import sentence
 from consumers.caller_settings import CallerSettings
 from consumers.calls import Call, Trigger
 from consumers.contacts import Contact, Dossier, Match, Matter, Use
-from consumers.directory import DirectoryUnavailable
+from consumers.look_ups import DirectoryUnavailable
 from consumers.opening import Opening, choose, label
 from consumers.rules import Circumstances, Verdict, judge
 from consumers.url_templates import AddressRefused, ValueMissing, allowed, fill

@@ -22,7 +22,7 @@ from consumers.caller_doors import Doors
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore
 from consumers.contacts import Dossier, Matter
-from consumers.directory import Directory, DirectoryUnavailable
+from consumers.look_ups import DirectoryUnavailable, LookUps
 from consumers.trace import Traces, path_of
 from consumers.users import Users
 
@@ -44,8 +44,8 @@ def run(
     settings = _with_numbers(caller, profile)
     with ExitStack() as stack:
         people = stack.enter_context(Users(database))
-        directory = stack.enter_context(Directory(database, suffix_digits=settings.suffix_digits))
-        habits = stack.enter_context(Directory(database))  # writes wait without holding up a look
+        directory = stack.enter_context(LookUps(database, suffix_digits=settings.suffix_digits))
+        habits = stack.enter_context(LookUps(database))  # writes wait without holding up a look
         store = stack.enter_context(closing(CallerStore(file)))
         traces = stack.enter_context(closing(Traces(path_of(data_folder, account))))
         progress = stack.enter_context(closing(Progress(file)))
@@ -98,7 +98,7 @@ def _sender(connection: Connection) -> Callable[[CallerEvent], Delivery]:
 
 
 def _user_of(
-    habits: Directory, executors: Executors
+    habits: LookUps, executors: Executors
 ) -> Callable[[str, Matter | Dossier, datetime], None]:
     """Note in the background what a user works on: an import may hold the file for long."""
 

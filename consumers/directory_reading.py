@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlite_utils import Database
-
 from bus.numbers import same_subscriber_keys
 from consumers.contacts import Choice, Contact, ContactNumber, Dossier, Matter, Source, Use
 from consumers.matching import SHORTEST_SUFFIX, Found
@@ -34,8 +32,8 @@ _ONE = f"SELECT {_CONTACT} FROM contacts c JOIN sources s ON s.id = c.source_id"
 class Shelves:
     """The tables of one connection, for the ladder and for people."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
     def exact(self, e164: str) -> list[Found]:
         """Give who has the number, in whatever spelling of the same subscriber."""
@@ -91,7 +89,7 @@ class Shelves:
     def contacts(self, source: str | None = None) -> Iterator[Contact]:
         """Give all contacts of a source or of all, without holding them in memory."""
         where, values = ("WHERE s.name = ?", [source]) if source else ("", [])
-        for row in self._database.execute(f"{_ONE} {where} ORDER BY s.name, c.id", values):
+        for row in self._connection.execute(f"{_ONE} {where} ORDER BY s.name, c.id", values):
             yield _contact(row)
 
     def search(self, text: str, limit: int = 50) -> list[Contact]:
@@ -209,7 +207,7 @@ class Shelves:
         return [Found(_contact(row), row[_NEXT], row[_NEXT + 1]) for row in rows]
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return self._database.conn.execute(sql, values).fetchall()
+        return self._connection.execute(sql, values).fetchall()
 
 
 @lru_cache(maxsize=4096)

@@ -8,8 +8,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 PATIENCE = 10.0  # seconds to wait for another writer
 
@@ -117,38 +119,59 @@ def opened(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
     return database
 
 
+def ready(path: Path) -> sqlite3.Connection:
+    """Open the directory's file as `opened` does, but plainly wherever it is up to date."""
+    _guard(path)
+    connection = plainly_connected(path)
+    try:
+        newest = connection.execute("SELECT max(version) FROM directory_version").fetchone()
+    except sqlite3.DatabaseError:  # there is no such table yet, or it is no database at all
+        newest = None
+    if newest != (len(MIGRATIONS),):
+        connection.close()
+        opened(path).conn.close()
+        connection = plainly_connected(path)
+    return connection
+
+
 def connected(path: Path) -> Database:
     """Connect to a directory's file that is up to date."""
+    from sqlite_utils import Database  # costs memory, so only where contacts are changed
+
+    return Database(plainly_connected(path), execute_plugins=False)
+
+
+def plainly_connected(path: Path) -> sqlite3.Connection:
+    """Connect to a directory's file that is up to date, for questions and short changes."""
     connection = sqlite3.connect(
         path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
     )
-    database = Database(connection, execute_plugins=False)
-    database.execute("PRAGMA foreign_keys = ON")
-    database.execute("PRAGMA temp_store = FILE")
-    return database
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = FILE")
+    return connection
 
 
 @contextmanager
-def writing(database: Database) -> Iterator[None]:
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
     """Write all of the block or nothing of it."""
-    database.execute("BEGIN IMMEDIATE")
+    connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-        database.execute("COMMIT")
+        connection.execute("COMMIT")
     except BaseException:
-        if database.conn.in_transaction:
-            database.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 
 @contextmanager
-def trying(database: Database) -> Iterator[None]:
+def trying(connection: sqlite3.Connection) -> Iterator[None]:
     """Do the block as if to write it, and then nothing of it."""
-    database.execute("BEGIN IMMEDIATE")
+    connection.execute("BEGIN IMMEDIATE")
     try:
         yield
     finally:
-        database.execute("ROLLBACK")
+        connection.execute("ROLLBACK")
 
 
 def _guard(path: Path) -> None:
@@ -165,7 +188,7 @@ def _guard(path: Path) -> None:
 def _migrate(database: Database, migrations: Sequence[str]) -> None:
     if _version(database) == len(migrations):
         return
-    with writing(database):
+    with writing(database.conn):
         database.execute("CREATE TABLE IF NOT EXISTS directory_version (version INTEGER NOT NULL)")
         version = _version(database)
         if version > len(migrations):
