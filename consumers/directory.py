@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from consumers import directory_schema
 from consumers.changes import KINDS, Applied, Changes
-from consumers.contacts import Choice, Contact, ContactNumber, Source
+from consumers.contacts import Contact, ContactNumber, Source
 from consumers.directory_differences import Differences, ImportRefused
 from consumers.directory_reading import Shelves, same_keys
 from consumers.directory_schema import DirectoryRefused, trying, writing
@@ -52,30 +52,6 @@ class Directory(LookUps):
         """Give the company a person works for."""
         return self._read(lambda shelves: shelves.employer(contact))
 
-    def remember_choice(self, user: str, e164: str, contact_id: int) -> bool:
-        """Remember whom a user means by a number; False if the contact does not have it."""
-        if not e164.startswith("+"):
-            return False
-        with self._answering(), writing(self._current()):
-            shelves = Shelves(self._connection)
-            if not leads_to(shelves, e164, contact_id):
-                return False
-            self._forget(user, e164)
-            self._connection.execute(
-                "INSERT INTO choices VALUES (?, ?, ?, ?)",
-                [user, e164, contact_id, moment(datetime.now(UTC))],
-            )
-        return True
-
-    def forget_choice(self, user: str, e164: str) -> None:
-        """Ask this user again next time."""
-        with self._answering(), writing(self._current()):
-            self._forget(user, e164)
-
-    def choices(self, user: str) -> list[Choice]:
-        """Give what a user has chosen, for each number."""
-        return self._read(lambda shelves: shelves.choices(user))
-
     def forget_number(self, e164: str) -> int:
         """Erase what all users have chosen for a number; contacts are their sources' to erase."""
         keys = same_keys(e164)
@@ -109,10 +85,6 @@ class Directory(LookUps):
                 database.conn.close()
         except sqlite3.Error as error:
             raise DirectoryUnavailable(str(error)) from error
-
-    def _forget(self, user: str, e164: str) -> None:
-        for key in same_keys(e164):
-            self._connection.execute("DELETE FROM choices WHERE user = ? AND e164 = ?", [user, key])
 
 
 def _apply(database: Database, changes: Changes, *, dry_run: bool, force: bool) -> Applied:

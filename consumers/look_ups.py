@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from consumers import directory_schema
-from consumers.contacts import Contact, Dossier, Match, Use
-from consumers.directory_reading import Shelves
+from consumers.contacts import Choice, Contact, Dossier, Match, Use
+from consumers.directory_reading import Shelves, same_keys
 from consumers.directory_schema import writing
-from consumers.matching import climb
+from consumers.matching import climb, leads_to
 
 _T = TypeVar("_T")
 
@@ -30,7 +30,7 @@ class DirectoryUnavailable(Exception):
 
 
 class LookUps:
-    """Whose a number is, what is kept for them, and what of it a user uses."""
+    """Whose a number is, what is kept for them, and what each user means and uses."""
 
     def __init__(self, path: Path | str, *, suffix_digits: int = 0) -> None:
         self._path = Path(path)
@@ -91,6 +91,30 @@ class LookUps:
                     [user, record_id, at.astimezone().date().isoformat(), moment(at)],
                 )
 
+    def remember_choice(self, user: str, e164: str, contact_id: int) -> bool:
+        """Remember whom a user means by a number; False if the contact does not have it."""
+        if not e164.startswith("+"):
+            return False
+        with self._answering(), writing(self._current()):
+            shelves = Shelves(self._connection)
+            if not leads_to(shelves, e164, contact_id):
+                return False
+            self._forget(user, e164)
+            self._connection.execute(
+                "INSERT INTO choices VALUES (?, ?, ?, ?)",
+                [user, e164, contact_id, moment(datetime.now(UTC))],
+            )
+        return True
+
+    def forget_choice(self, user: str, e164: str) -> None:
+        """Ask this user again next time."""
+        with self._answering(), writing(self._current()):
+            self._forget(user, e164)
+
+    def choices(self, user: str) -> list[Choice]:
+        """Give what a user has chosen, for each number."""
+        return self._read(lambda shelves: shelves.choices(user))
+
     def _read(self, question: Callable[[Shelves], _T]) -> _T:
         with self._answering():
             connection = self._current()
@@ -103,6 +127,10 @@ class LookUps:
     def _write(self, sql: str, values: Sequence[object]) -> int:
         with self._answering(), writing(self._current()):
             return self._connection.execute(sql, values).rowcount
+
+    def _forget(self, user: str, e164: str) -> None:
+        for key in same_keys(e164):
+            self._connection.execute("DELETE FROM choices WHERE user = ? AND e164 = ?", [user, key])
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
