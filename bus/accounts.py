@@ -1,7 +1,7 @@
 """The broker's accounts and what each may read and write: Mosquitto's two files.
 
-A user reads everything about himself and writes only his own switch and dial requests; each
-process has just its rights. The same names are the MQTT client ids.
+A user reads everything about himself and writes only his own switch, choices and dial requests;
+each process has just its rights. The same names are the MQTT client ids.
 """
 
 import base64
@@ -85,7 +85,10 @@ def process_rights(topics: Topics, account: str) -> Rights | None:
 
 def _user_rights(topics: Topics, account: str) -> Rights:
     of_user = f"{topics.base}/users/{account}"
-    return Rights(read=(f"{of_user}/#", topics.info()), write=(f"{of_user}/set", f"{of_user}/dial"))
+    return Rights(
+        read=(f"{of_user}/#", topics.info()),
+        write=(f"{of_user}/set", f"{of_user}/choose", f"{of_user}/dial"),
+    )
 
 
 def _gateway(topics: Topics) -> Rights:
@@ -111,7 +114,7 @@ def _sessions(topics: Topics) -> Rights:
 def _caller(topics: Topics) -> Rights:
     return Rights(
         read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.dial_result(ANY_USER),
-              topics.state(ANY_USER)),
+              topics.state(ANY_USER), topics.choose(ANY_USER)),
         write=(topics.caller(ANY_USER), topics.replay(ANY_USER)),
     )  # fmt: skip
 
@@ -135,7 +138,7 @@ def _journal(topics: Topics) -> Rights:
 def _person(topics: Topics) -> Rights:
     return Rights(
         read=(topics.everything_of(ANY_USER), topics.processes(), topics.info()),
-        write=(topics.switch(ANY_USER), topics.dial(ANY_USER)),
+        write=(topics.switch(ANY_USER), topics.choose(ANY_USER), topics.dial(ANY_USER)),
     )
 
 

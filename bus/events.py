@@ -234,6 +234,25 @@ class DialRequest(Message):
     data: DialRequestData
 
 
+class ChoiceRequestData(Part):
+    """Which of the offered records a user means; without `id` the choice is revoked."""
+
+    user: UserName | None = None
+    call_id: CallId
+    kind: Literal["contact", "dossier", "matter"] = "contact"
+    id: Text | None = None  # as the answer to the call offered it
+
+
+class ChoiceRequest(Message):
+    """A choice among what was offered for a call; whose it is says the topic."""
+
+    FAMILY: ClassVar[str] = "starface.choice.request."
+    EXPIRY: ClassVar[int | None] = 30
+    type: str = "starface.choice.request.v1"
+    time: AwareDatetime
+    data: ChoiceRequestData
+
+
 DialState = Literal[
     "accepted", "refused", "own-phone-ringing", "remote-ringing", "connected",
     "not-reached", "own-phone-not-lifted", "ended", "unknown",
@@ -348,6 +367,7 @@ MESSAGES: dict[str, type[Message]] = {
     "CallEvent": CallEvent,
     "CallerEvent": CallerEvent,
     "UserState": UserState,
+    "ChoiceRequest": ChoiceRequest,
     "DialRequest": DialRequest,
     "DialResult": DialResult,
     "Head": Head,

@@ -42,6 +42,10 @@ class Topics:
         """Return the topic that says who is calling and what was done."""
         return self._of(user, "caller")
 
+    def choose(self, user: str) -> str:
+        """Return the topic that takes which of several a user means."""
+        return self._of(user, "choose")
+
     def records(self, user: str) -> str:
         """Return the topic of finished calls."""
         return self._of(user, "records")
