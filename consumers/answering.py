@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from bus.events import CallerData, Reference, TraceStep
 from consumers.caller_sentences import sentence
@@ -12,7 +12,7 @@ from consumers.caller_settings import CallerSettings
 from consumers.calls import Call, Trigger
 from consumers.contacts import Contact, Dossier, Match, Matter, Use
 from consumers.look_ups import DirectoryUnavailable
-from consumers.opening import Opening, choose, label
+from consumers.opening import Opening, choose, chosen, label
 from consumers.rules import Circumstances, Verdict, judge
 from consumers.url_templates import AddressRefused, ValueMissing, allowed, fill
 from consumers.users import User
@@ -52,6 +52,20 @@ class Answer:
         return self.data.opens != "nothing"
 
 
+class Chosen(NamedTuple):
+    """What a user took of what was offered."""
+
+    kind: Literal["contact", "dossier", "matter"]
+    id: str
+
+    def settle(self, match: Match) -> Match:
+        """Return the match with the contact that was chosen, if it is one of those in question."""
+        if self.kind != "contact":
+            return match
+        meant = [one for one in match.candidates if str(one.id) == self.id]
+        return match.model_copy(update={"contact": meant[0]}) if meant else match
+
+
 @dataclass
 class Steps:
     """The steps of a story while it is being made."""
@@ -74,13 +88,22 @@ class Answering:
         self._templates = settings.templates()
         self._hosts = settings.allowed_hosts()
 
-    def answer(self, user: User, call: Call, trigger: Trigger, told: Circumstances) -> Answer:
+    def answer(
+        self,
+        user: User,
+        call: Call,
+        trigger: Trigger,
+        told: Circumstances,
+        choice: Chosen | None = None,
+    ) -> Answer:
         """Say who it is and what opens; nothing opens on a guess."""
         verdict = judge(user, call, trigger, self._settings, told)
         steps = Steps(told.now)
         try:
             match = self._match(user, verdict, steps)
-            opening = self._opening(user, match, verdict, told.now)
+            if choice is not None:
+                match = choice.settle(match)
+            opening = self._opening(user, match, verdict, told.now, choice)
         except DirectoryUnavailable as error:
             log.error("directory unavailable call=%s reason=%s", call.call_id, error)
             match, opening = Match(), None
@@ -108,7 +131,12 @@ class Answering:
         return match
 
     def _opening(
-        self, user: User, match: Match, verdict: Verdict, now: datetime
+        self,
+        user: User,
+        match: Match,
+        verdict: Verdict,
+        now: datetime,
+        choice: Chosen | None,
     ) -> Opening | Literal["internal"] | None:
         if verdict.refusal is not None:
             return None
@@ -116,6 +144,8 @@ class Answering:
             return "internal"
         contact = match.contact
         dossiers = self._directory.dossiers(contact.id) if contact else ()
+        if choice is not None and choice.kind != "contact":
+            return chosen(choice.kind, choice.id, match, dossiers)
         several = len(dossiers) > 1 or any(len(one.matters) > 1 for one in dossiers)
         return choose(
             verdict.action,

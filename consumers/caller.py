@@ -9,7 +9,7 @@ from pathlib import Path
 from bus.birth import Birth
 from bus.connection import Connection, Delivery
 from bus.delivery import CallEvents, Progress
-from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, DialResult
+from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, ChoiceRequest, DialResult
 from bus.inbox import Arrived
 from bus.numbers import NumberProfile, read_number
 from bus.process import private_folder, stop_on_signals
@@ -21,6 +21,7 @@ from consumers.caller_consumer import CallerConsumer
 from consumers.caller_doors import Doors
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore
+from consumers.choosing import Choosing
 from consumers.contacts import Dossier, Matter
 from consumers.look_ups import DirectoryUnavailable, LookUps
 from consumers.trace import Traces, path_of
@@ -59,6 +60,7 @@ def run(
         consumer = CallerConsumer(
             settings, Answering(directory, settings), store, traces, executors, doors
         )
+        choices = Choosing(consumer, habits, connection.topics, executors.do, connection.post)
         events = CallEvents(connection, progress, consumer.handle)
         if users is None:
             events.follow_all()
@@ -69,6 +71,7 @@ def run(
         for user in users if users is not None else (ANY_USER,):
             results = connection.topics.dial_result(user)
             connection.consume(results, DialResult, consumer.note_dialling)
+            connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
         stop_on_signals(connection.stop)
         with connection:
             executors.start()

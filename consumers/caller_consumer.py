@@ -7,13 +7,13 @@ trigger, whatever comes twice, late or in another order, and whenever a process 
 import logging
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bus.events import CallEvent, DialResult, Outcome
 from bus.inbox import Arrived
 from consumers.actions.dispatch import Finished
-from consumers.answering import Answer, Answering
+from consumers.answering import Answer, Answering, Chosen
 from consumers.caller_doors import Actions, Doors
 from consumers.caller_events import already_opened, answered, closed, failed
 from consumers.caller_outbox import Outbox
@@ -112,6 +112,24 @@ class CallerConsumer:
         self._dialled.keep((result.data.user, str(result.data.request_id)), None)
         if result.data.call_id is not None:
             self._dialled.keep((result.data.user, result.data.call_id), None)
+
+    def find_call(self, user: str, call_id: str) -> Call | None:
+        """Return a call that is known here, None for any other."""
+        return self._calls.find(user, call_id)
+
+    def choose(self, call: Call, choice: Chosen | None, request_id: str) -> None:
+        """Open what a user chose for a call, or ask again where a choice was revoked."""
+        user = self._doors.find_user(call.user)
+        if user is None:
+            return
+        asked = replace(call, event_id=request_id)
+        circumstances = self._circumstances(user, call)
+        answer = self._answering.answer(user, asked, "chosen", circumstances, choice)
+        self._perform(asked, "chosen", answer)
+        if answer.opens:  # what opens for the call from now on would be the same once more
+            for trigger in call.answered:
+                self._calls.opened(call, trigger)
+        self._stories.write()
 
     def finished(self, told: Finished) -> None:
         """Note what became of an executor's work."""

@@ -115,6 +115,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Es gibt kein Dossier; geöffnet wird die Visitenkarte von {opened}.",
         "There is no dossier; the business card of {opened} opens.",
     ),
+    "action.chosen": (
+        "Geöffnet wird, was Sie gewählt haben: {opened}.",
+        "What you chose opens: {opened}.",
+    ),
+    "action.choice-gone": (
+        "Nichts geöffnet: was gewählt wurde, steht nicht mehr im Verzeichnis.",
+        "Nothing opened: what was chosen is no longer in the directory.",
+    ),
     "action.new-contact": (
         "Geöffnet wird die Seite für einen neuen Kontakt.",
         "The page for a new contact opens.",
@@ -256,6 +264,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "connected": ("beim Annehmen", "on answering"),
     "ended": ("am Ende", "at the end"),
     "outgoing": ("beim Wählen", "on dialling"),
+    "chosen": ("auf Ihre Wahl hin", "on your choice"),
 }
 _TRANSLATED = ("action", "trigger")
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from bus.events import CallData, CallStateName, Direction, Party
 
-Trigger = Literal["ringing", "connected", "ended", "outgoing"]
+Trigger = Literal["ringing", "connected", "ended", "outgoing", "chosen"]
 
 FINISHED_FOR = 600.0  # seconds an ended call stays known, so that a late event cannot reopen it
 LONGEST_CALL = 43_200.0  # seconds after which a call is forgotten whose end never came

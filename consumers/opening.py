@@ -28,6 +28,8 @@ Reason = Literal[
     "several-open-matters",
     "no-open-matter",
     "only-dossier",
+    "chosen",
+    "choice-gone",
 ]
 REMEMBERED_FOR = timedelta(days=90)  # the last day included
 
@@ -74,6 +76,19 @@ def choose(
     if action == "matter-or-dossier" and (matters := _open_matters(active)):
         return _among_matters(matters, active, _Habits(uses, today), match)
     return _among_dossiers(active, _Habits(uses, today), match, matters=action != "dossier")
+
+
+def chosen(
+    kind: Literal["dossier", "matter"], record_id: str, match: Match, dossiers: Sequence[Dossier]
+) -> Opening:
+    """Open what the user took of the dossiers and matters that were offered."""
+    records: Sequence[Matter | Dossier] = [one for one in dossiers if one.active]
+    if kind == "matter":
+        records = [matter for one in dossiers if one.active for matter in one.matters]
+    for record in records:
+        if str(record.id) == record_id:
+            return _opening(kind, "chosen", record, match)
+    return _nothing("choice-gone", match)
 
 
 class _Habits:

@@ -83,6 +83,8 @@ def _party_refusal(user: User, party: Party, *, internal: bool) -> Refusal | Non
 def _moment_refusal(
     user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Circumstances
 ) -> Refusal | None:
+    if trigger == "chosen":  # a person's click: it is meant now, whatever the call does
+        return None
     if call.elsewhere:
         return "answered-elsewhere"
     if call.over and trigger != "ended":

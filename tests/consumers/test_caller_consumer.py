@@ -23,11 +23,12 @@ from bus.events import (
 )
 from bus.inbox import Arrived, BrokerUnavailable
 from consumers.actions.dispatch import Finished
-from consumers.answering import Answering
+from consumers.answering import Answering, Chosen
 from consumers.caller_consumer import CallerConsumer
 from consumers.caller_doors import Doors
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore
+from consumers.calls import Call
 from consumers.contacts import Contact, Dossier, Match, Matter, Use
 from consumers.directory import DirectoryUnavailable
 from consumers.trace import Traces, find
@@ -237,6 +238,64 @@ def test_several_contacts_are_offered_and_nothing_opens(desk: Desk) -> None:
     assert answer.opens == "nothing"
     assert answer.reason == "several-contacts"
     assert [one.id for one in answer.candidates] == ["7", "8"]
+
+
+def _several(desk: Desk) -> Call:
+    desk.tell(caller=Party(number="x", e164="+41445555555", kind="external"))
+    call = desk.consumer.find_call("0011", "c-1")
+    assert call is not None
+    return call
+
+
+def test_a_chosen_contact_opens_though_the_call_is_old(desk: Desk) -> None:
+    call = _several(desk)
+    desk.moment += 100
+    desk.consumer.choose(call, Chosen("contact", "7"), "click-1")
+
+    answer = desk.sent[-1]
+    assert (answer.trigger, answer.opens, answer.event_id) == ("chosen", "matter", "click-1")
+    assert answer.contact is not None
+    assert answer.contact.id == "7"
+    assert desk.used == [("0011", 70)]
+
+
+def test_a_second_click_opens_again_and_later_events_do_not(desk: Desk) -> None:
+    call = _several(desk)
+    for click in ("click-1", "click-2"):
+        desk.consumer.choose(call, Chosen("contact", "7"), click)
+    desk.tell(caller=ADA)
+
+    assert [one.event_id for one in desk.opened()] == ["click-1", "click-2"]
+    assert len({one.id for one in desk.events}) == len(desk.events)
+
+
+def test_nobody_but_those_offered_can_be_chosen(desk: Desk) -> None:
+    desk.consumer.choose(_several(desk), Chosen("contact", "99"), "click-1")
+
+    assert desk.opened() == []
+    assert desk.sent[-1].reason == "several-contacts"
+
+
+@pytest.mark.parametrize(
+    ("choice", "opens", "reason"),
+    [
+        (Chosen("matter", "71"), "matter", "chosen"),
+        (Chosen("dossier", "18"), "dossier", "chosen"),
+        (Chosen("matter", "18"), "nothing", "choice-gone"),
+        (None, "nothing", "several-dossiers"),
+    ],
+)
+def test_an_offered_dossier_or_matter_opens_when_it_is_chosen(
+    desk: Desk, choice: Chosen | None, opens: str, reason: str
+) -> None:
+    other = Matter(id=71, dossier_id=18, key="m 71", title="House")
+    desk.shelf.kept = (_DOSSIER, Dossier(id=18, contact_id=7, key="d 18", matters=(other,)))
+    desk.tell()
+    call = desk.consumer.find_call("0011", "c-1")
+    assert call is not None
+    desk.consumer.choose(call, choice, "click-1")
+
+    assert (desk.sent[-1].opens, desk.sent[-1].reason) == (opens, reason)
 
 
 def test_an_unknown_caller_is_told_with_the_nearest_entries(desk: Desk) -> None:

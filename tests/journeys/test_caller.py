@@ -7,7 +7,16 @@ from uuid import uuid4
 
 import pytest
 
-from bus.events import DialRequest, DialResult, DialResultData, Party, Sentence, now
+from bus.events import (
+    ChoiceRequest,
+    ChoiceRequestData,
+    DialRequest,
+    DialResult,
+    DialResultData,
+    Party,
+    Sentence,
+    now,
+)
 from bus.settings import BrokerSettings
 from cli.mosquitto import Mosquitto
 from consumers.changes import Changes, ContactRecord
@@ -94,6 +103,38 @@ def test_a_contact_made_during_a_call_is_known_at_the_next_event(office: Office)
 
     assert answer.contact is not None
     assert answer.contact.title == "Grace"
+
+
+def test_a_choice_opens_counts_at_the_next_call_and_can_be_revoked(
+    office: Office, connect: Any
+) -> None:
+    with Directory(office.database) as directory:
+        number = ContactNumber(raw="044 123 45 67", e164="+41441234567")
+        twin = ContactRecord(key="c2", name="Byron Lovelace", numbers=(number,))
+        directory.apply(Changes(source="twins", records=[twin]))
+    person = connect("0011")
+
+    def choose(told: str | None) -> None:
+        chosen = ChoiceRequestData(call_id=call_id, id=told)
+        request = ChoiceRequest(source="desktop/0011", time=now(), data=chosen)
+        person.publish(person.topics.choose("0011"), request)
+
+    with office.caller():
+        for call_id in ("c-1", "c-2", "c-3"):
+            office.tell(call_id=call_id)
+            offered = office.wait_for(call_id=call_id, trigger="ringing")
+            if call_id == "c-1":
+                assert (offered.reason, offered.opens) == ("several-contacts", "nothing")
+                ada = next(one for one in offered.candidates if one.title == "Ada Lovelace")
+                choose(ada.id)
+                assert office.wait_for(call_id="c-1", trigger="chosen").opens == "matter"
+            elif call_id == "c-2":
+                assert (offered.remembered, offered.opens) == (True, "matter")
+                assert len(offered.candidates) == 2
+                choose(None)
+                office.wait_for(call_id="c-2", trigger="chosen", reason="several-contacts")
+            else:
+                assert (offered.reason, offered.opens) == ("several-contacts", "nothing")
 
 
 def test_a_user_added_while_the_process_runs_is_followed(office: Office) -> None:
