@@ -1,0 +1,167 @@
+"""Child processes of one parent that does nothing else; what dies is started again.
+
+The parent has no threads, because it has to be able to fork at any time. What it has in memory
+when it forks is shared with its children, as long as nobody writes to it.
+"""
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+PATIENCE: Final = 4.5  # seconds for children to end; then they are killed
+_SHORT_LIFE = 2.0  # seconds; a child that dies younger is started again only after a pause,
+_LONGEST_REST = 10.0  # seconds, which grows up to this if it dies young again
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (*_ENDING, signal.SIGCHLD)
+
+
+@dataclass(frozen=True)
+class _Child:
+    name: str
+    born: float
+
+
+class Children:
+    """The children of this process, each known by a name."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self._alive: dict[int, _Child] = {}
+        self._young: dict[str, int] = {}  # short lives in a row
+        self._resting: dict[str, float] = {}  # until when
+        self._lifeline = os.pipe()
+
+    def names(self) -> set[str]:
+        """Return who is running."""
+        return {child.name for child in self._alive.values()}
+
+    def run(self, tend: Callable[[], None], every: float = 0.5) -> None:
+        """Call `tend` again and again until SIGTERM, to keep what is to run; then end all."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        gc.freeze()  # else the children's collector would write to all that is shared
+        try:
+            while not self.stopping:
+                tend()
+                self._wait(every)
+        finally:
+            self.end(self.names())
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def keep(self, name: str, work: Callable[[], None]) -> None:
+        """Start a child unless it is running, or has died young a moment ago."""
+        if name in self.names() or time.monotonic() < self._resting.get(name, 0.0):
+            return
+        try:
+            self._alive[self._fork(work)] = _Child(name, time.monotonic())
+        except OSError as error:
+            log.error("no process could be started name=%s reason=%s", name, error.strerror)
+            self._rest(name)
+
+    def end(self, names: Collection[str]) -> None:
+        """End these children and wait for them; who does not end in time is killed."""
+        leaving = [pid for pid, child in self._alive.items() if child.name in names]
+        limit = time.monotonic() + PATIENCE
+        _tell(leaving, signal.SIGTERM)
+        while leaving and time.monotonic() < limit:
+            leaving = [pid for pid in leaving if self._ended(pid) is None]
+            if leaving:
+                self._wait(0.05, leaving)
+        _tell(leaving, signal.SIGKILL)
+        for pid in leaving:
+            log.error("killed what did not end name=%s", self._alive[pid].name)
+            os.waitpid(pid, 0)
+            del self._alive[pid]
+
+    def errand(self, work: Callable[[], None], patience: float) -> bool:
+        """Have a child do something short and wait for it; False if it could not."""
+        try:
+            pid = self._fork(work)
+        except OSError as error:
+            log.error("no process could be started reason=%s", error.strerror)
+            return False
+        limit = time.monotonic() + patience
+        while time.monotonic() < limit and not self.stopping:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status) == 0
+            self._wait(0.05)
+        _tell([pid], signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return False
+
+    def _fork(self, work: Callable[[], None]) -> int:
+        # Nothing may interrupt the child before it has put down its parent's ways.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            child = os.fork()
+            if not child:
+                self._live(work)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return child
+
+    def _live(self, work: Callable[[], None]) -> None:
+        """Be a child; does not return."""
+        code = 1
+        try:
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            os.close(self._lifeline[1])
+            threading.Thread(target=self._end_with_parent, daemon=True).start()
+            work()
+            code = 0
+        except SystemExit as asked:
+            code = asked.code if isinstance(asked.code, int) else 1
+        except Exception:
+            log.exception("a process failed")
+        finally:
+            logging.shutdown()
+            os._exit(code)
+
+    def _end_with_parent(self) -> None:
+        os.read(self._lifeline[0], 1)  # returns when the parent is gone
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _wait(self, seconds: float, leaving: Collection[int] = ()) -> None:
+        """Wait for a signal or the time; see who has died."""
+        told = signal.sigtimedwait(_SIGNALS, seconds)
+        if told is not None and told.si_signo in _ENDING:
+            log.info("stopping signal=%s", signal.Signals(told.si_signo).name)
+            self.stopping = True
+        for pid in [one for one in self._alive if one not in leaving]:
+            child = self._alive[pid]
+            code = self._ended(pid)
+            if code is not None:
+                log.error("a process ended name=%s pid=%s code=%s", child.name, pid, code)
+                if time.monotonic() - child.born < _SHORT_LIFE:
+                    self._rest(child.name)
+                else:
+                    self._young.pop(child.name, None)
+
+    def _ended(self, pid: int) -> int | None:
+        """Return the exit code of a child that is gone, None while it lives."""
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended:
+            return None
+        del self._alive[pid]
+        return os.waitstatus_to_exitcode(status)
+
+    def _rest(self, name: str) -> None:
+        self._young[name] = lives = self._young.get(name, 0) + 1
+        self._resting[name] = time.monotonic() + min(_LONGEST_REST, 2.0 ** (lives - 1))
+
+
+def _tell(pids: Collection[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
