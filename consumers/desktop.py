@@ -12,9 +12,13 @@ from bus.connection import NO_SUBSCRIBERS, Connection, PublishRefused
 from bus.events import (
     CallerData,
     CallerEvent,
+    ChoiceRequest,
+    ChoiceRequestData,
     DialRequest,
     DialRequestData,
     DialResult,
+    Message,
+    Reference,
     Sentence,
     now,
 )
@@ -22,9 +26,9 @@ from bus.inbox import Arrived, BrokerUnavailable
 from bus.process import stop_on_signals
 from bus.settings import BrokerSettings
 from bus.topics import level
+from consumers import desktop_words as words
 from consumers.actions.failure import ActionFailed
-from consumers.caller_sentences import shown
-from consumers.desktop_cards import Cards
+from consumers.desktop_cards import Card, Cards, Offer
 from consumers.desktop_opener import Opener
 from consumers.desktop_settings import DesktopSettings
 from consumers.desktop_spool import Spool
@@ -38,14 +42,6 @@ _SILENT = frozenset(
     {"internal-ignored", "interface-off", "own-dialling", "not-chosen", "already-opened",
      "do-not-disturb", "quiet-hours", "too-old", "answered-elsewhere", "ended"}
 )  # fmt: skip
-_WITHHELD = Sentence(de="Unterdrückte Nummer", en="Withheld number")
-_UNKNOWN = Sentence(de="Unbekannter Anrufer", en="Unknown caller")
-_SEVERAL = Sentence(de="Mehrere kommen in Frage", en="It may be one of several")
-_SWITCHBOARD = Sentence(de="Durchwahl von", en="Extension of")
-_NO_DIALLING = Sentence(
-    de="Nicht gewählt: der Vermittler ist nicht erreichbar.",
-    en="Not dialled: the broker or the dial process cannot be reached.",
-)
 
 
 class DesktopConsumer:
@@ -57,12 +53,14 @@ class DesktopConsumer:
         opener: Opener,
         cards: Cards,
         do: Callable[[Callable[[], None]], None],
+        choose: Callable[[str, Reference | None], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._opener = opener
         self._cards = cards
         self._do = do
+        self._choose = choose
         self._clock = clock
         self._seen: Recent[str, None] = Recent(1_000)
         self._opened: Recent[tuple[str, str], None] = Recent(1_000)
@@ -90,46 +88,40 @@ class DesktopConsumer:
     def say(self, key: str, sentence: Sentence) -> None:
         """Show a sentence."""
         if self._settings.notification:
-            self._cards.show(key, "starface2mqtt", [self._words(sentence)])
+            told = words.say(sentence, self._settings.language)
+            self._cards.show(key, Card("starface2mqtt", [told]))
 
     def _act(self, data: CallerData) -> None:
-        key = (data.call_id, data.trigger)
+        # A choice is opened each time it is made, anything else once for each call.
+        key = (data.call_id, data.event_id if data.trigger == "chosen" else data.trigger)
         wanted = self._settings.opens in ("browser", "program")
         if wanted and data.opens != "nothing" and not self._opened.holds(key):
             self._opened.keep(key, None)
             self._do(lambda: self._open(data))
         if self._settings.notification and data.reason not in _SILENT:
-            title, lines = self._card(data)
-            clicked = (lambda: self._do(lambda: self._open(data))) if data.url else None
-            self._cards.show(data.call_id, title, lines, clicked)
+            self._cards.show(data.call_id, self._card(data))
 
     def _open(self, data: CallerData) -> None:
         try:
             self._opener.open(data)
         except ActionFailed as error:
             log.error("not opened event=%s reason=%s", data.event_id, error)
+            if str(error) != "no-address":  # then it is only told who calls
+                self.say(f"open-{data.call_id}", words.failure(str(error)))
 
-    def _card(self, data: CallerData) -> tuple[str, list[str]]:
-        party = data.called if data.direction == "out" else data.caller
-        number = party.e164 or party.number
-        if data.contact is not None:
-            title = data.contact.title
-            if data.quality == "switchboard":
-                title = f"{self._words(_SWITCHBOARD)} {title}"
-        elif party.kind == "withheld":
-            title, number = self._words(_WITHHELD), ""
-        else:
-            title = party.name or number or self._words(_UNKNOWN)
-        lines = [number, data.group or ""]
-        if data.opened is not None:
-            lines.append(f"{data.opened.reference or ''} {data.opened.title}".strip())
-        elif data.candidates and data.contact is None:
-            names = ", ".join(one.title for one in data.candidates[:3])
-            lines.append(f"{self._words(_SEVERAL)}: {names}")
-        return shown(title), [shown(line) for line in lines if line]
+    def _card(self, data: CallerData) -> Card:
+        language = self._settings.language
+        clicked = (lambda: self._do(lambda: self._open(data))) if data.url else None
+        offers = [
+            Offer(words.label(one), self._chooses(data, one)) for one in words.offers(data)
+        ]  # fmt: skip
+        if data.remembered:
+            forget = words.say(words.FORGET, language)
+            offers.append(Offer(forget, self._chooses(data, None)))
+        return Card(words.title(data, language), words.lines(data, language), clicked, offers)
 
-    def _words(self, sentence: Sentence) -> str:
-        return sentence.de if self._settings.language == "de" else sentence.en
+    def _chooses(self, data: CallerData, reference: Reference | None) -> Callable[[], None]:
+        return lambda: self._choose(data.call_id, reference)
 
 
 def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: Path) -> None:
@@ -138,8 +130,18 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
         spool = stack.enter_context(Spool(folder))
         cards = Cards(settings.notification_seconds, settings.most_notifications)
         stack.callback(cards.close_all)
-        consumer = DesktopConsumer(settings, Opener(settings), cards, _in_a_thread)
         connection = Connection(broker, level(login), lasting=False)
+
+        def chosen(call_id: str, reference: Reference | None) -> None:
+            # A press is told in the notifications' thread, which must not wait for the broker.
+            connection.post(lambda: choose(call_id, reference))
+
+        def choose(call_id: str, reference: Reference | None) -> None:
+            if not _asked(connection, connection.topics.choose(login),
+                          choice(login, call_id, reference)):  # fmt: skip
+                consumer.say("choose", words.NOT_CHOSEN)
+
+        consumer = DesktopConsumer(settings, Opener(settings), cards, _in_a_thread, chosen)
         topics = connection.topics
         connection.consume(topics.caller(login), CallerEvent, consumer.handle)
         connection.consume(topics.dial_result(login), DialResult, consumer.tell)
@@ -147,7 +149,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
         def dial() -> float:
             for number in spool.take():
                 if not place(connection, login, number):
-                    consumer.say("dial", _NO_DIALLING)
+                    consumer.say("dial", words.NOT_DIALLED)
             return _TICK
 
         stop_on_signals(connection.stop)
@@ -162,10 +164,23 @@ def place(connection: Connection, login: str, number: str) -> bool:
         time=now(),
         data=DialRequestData(number=number, request_id=uuid4()),
     )
+    return _asked(connection, connection.topics.dial(login), request)
+
+
+def choice(login: str, call_id: str, reference: Reference | None) -> ChoiceRequest:
+    """Say which of those offered is meant; without one, that the choice is revoked."""
+    data = ChoiceRequestData(call_id=call_id)
+    if reference is not None:
+        data = data.model_copy(update={"kind": reference.kind, "id": reference.id})
+    return ChoiceRequest(source=f"desktop/{level(login)}", time=now(), data=data)
+
+
+def _asked(connection: Connection, topic: str, request: Message) -> bool:
+    """Ask something of the office; False if nobody is there to do it."""
     try:
-        code = connection.publish(connection.topics.dial(login), request)
+        code = connection.publish(topic, request)
     except (BrokerUnavailable, PublishRefused) as error:
-        log.error("not dialled reason=%s", error)
+        log.error("not asked topic=%s reason=%s", topic.rpartition("/")[2], error)
         return False
     return code != NO_SUBSCRIBERS
 

@@ -11,13 +11,38 @@ import queue
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 log = logging.getLogger(__name__)
 
 _PATIENCE = 5.0  # seconds a desktop may take to show or close something
 _END = 2.0  # seconds to take everything away at the end
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A button of a notification, and what a press of it does."""
+
+    label: str
+    pressed: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a notification shows."""
+
+    title: str
+    lines: Sequence[str]
+    clicked: Callable[[], None] | None = None
+    offers: Sequence[Offer] = ()
+
+    @property
+    def message(self) -> str:
+        """The lines as the desktop wants them; Linux reads markup there."""
+        text = "\n".join(self.lines)
+        return html.escape(text, quote=False) if sys.platform == "linux" else text
 
 
 class Cards:
@@ -34,13 +59,9 @@ class Cards:
         self._thread = threading.Thread(target=self._work, name="cards", daemon=True)
         self._thread.start()
 
-    def show(
-        self, key: str, title: str, lines: list[str], clicked: Callable[[], None] | None = None
-    ) -> None:
+    def show(self, key: str, card: Card) -> None:
         """Show a notification, in place of an earlier one with the same key."""
-        text = "\n".join(lines)
-        message = html.escape(text, quote=False) if sys.platform == "linux" else text
-        self._jobs.put(lambda: self._show(key, title, message, clicked))
+        self._jobs.put(lambda: self._show(key, card))
 
     def close(self, key: str) -> None:
         """Take a notification away, if it is still there."""
@@ -61,11 +82,11 @@ class Cards:
             self._looping.join(_END)
             loop.close()
 
-    def _show(self, key: str, title: str, message: str, clicked: Callable[[], None] | None) -> None:
+    def _show(self, key: str, card: Card) -> None:
         self._close(key)
         while len(self._shown) >= self._most:
             self._close(next(iter(self._shown)))
-        found = self._ask(lambda: self._sent(title, message, clicked))
+        found = self._ask(lambda: self._sent(card))
         if isinstance(found, str):
             self._shown[key] = found
 
@@ -78,9 +99,13 @@ class Cards:
         if identifier is not None:
             self._ask(lambda: self._cleared(identifier))
 
-    async def _sent(self, title: str, message: str, clicked: Callable[[], None] | None) -> str:
+    async def _sent(self, card: Card) -> str:
         found: str = await self._notifier.send(
-            title=title, message=message, on_clicked=clicked, timeout=self._seconds
+            title=card.title,
+            message=card.message,
+            buttons=_buttons(card.offers),
+            on_clicked=card.clicked,
+            timeout=self._seconds,
         )
         return found
 
@@ -112,6 +137,14 @@ class Cards:
 
 async def _made(make: Callable[[], Any]) -> Any:
     return make()
+
+
+def _buttons(offers: Sequence[Offer]) -> list[Any]:
+    if not offers:
+        return []
+    from desktop_notifier import Button
+
+    return [Button(title=one.label, on_pressed=one.pressed) for one in offers]
 
 
 def _notifier() -> Any:

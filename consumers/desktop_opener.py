@@ -84,12 +84,18 @@ def _started(arguments: Sequence[str]) -> None:
         raise ActionFailed(f"exit-{code}")
 
 
+def other_party(data: CallerData) -> Party:
+    """Return whoever is not the user."""
+    outward = data.direction == "out" or data.trigger == "outgoing"
+    return data.called if outward else data.caller
+
+
 def _values(data: CallerData) -> dict[str, str]:
-    party: Party = data.called if data.direction == "out" else data.caller
+    party = other_party(data)
     opened, contact = data.opened, data.contact
     return {
         "url": data.url or "",
-        "id": opened.id if opened else "",
+        "id": (opened.key or "") if opened else "",
         "reference": (opened.reference or "") if opened else "",
         "title": opened.title if opened else "",
         "name": contact.title if contact else party.name,

@@ -8,6 +8,7 @@ from bus.events import UserName
 from bus.settings import Section
 from consumers.url_templates import FOR_PROGRAMS, places
 
+_TOLD = FOR_PROGRAMS - {"source"}  # an answer does not name the source of a contact
 _WINDOWS_SHELL = (".bat", ".cmd")
 Host = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=253)]
 
@@ -32,7 +33,7 @@ class DesktopSettings(Section):
         if (self.opens == "program") != bool(self.program):
             raise ValueError('program: needed with opens = "program", and only then')
         for argument in self.program[1:]:
-            places(argument, FOR_PROGRAMS)
+            places(argument, _TOLD)
         if self.program and ("{" in self.program[0] or _by_shell(self.program[0])):
             raise ValueError("program: the program must be written out, and be no .bat or .cmd")
         return self

@@ -57,3 +57,16 @@ def test_a_system_without_opener_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 def test_without_an_address_nothing_opens() -> None:
     with pytest.raises(ActionFailed, match="no-address"):
         Opener(DesktopSettings()).open(_data(None))
+
+
+def test_a_program_gets_the_key_by_which_the_source_knows_what_opens(tmp_path: Path) -> None:
+    heard = tmp_path / "argv"
+    program = (sys.executable, "-c", _WRITE_ARGV, str(heard), "{id}", "{number}")
+    opened = Reference(kind="matter", id="70", key="M-1001", title="Will")
+    told = {"opened": opened, "called": Party(number="12"), "trigger": "outgoing"}
+
+    Opener(DesktopSettings(opens="program", program=program)).open(
+        _data("https://a.example/").model_copy(update=told)
+    )
+
+    assert json.loads(heard.read_text()) == ["M-1001", "12"]
