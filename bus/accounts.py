@@ -1,7 +1,8 @@
 """The broker's accounts and what each may read and write: Mosquitto's two files.
 
 A user reads everything about himself and writes only his own switch, choices and dial requests;
-each process has just its rights. The same names are the MQTT client ids.
+each process has just its rights, and a process that serves one user writes of that user only. The
+same names are the MQTT client ids.
 """
 
 import base64
@@ -12,12 +13,14 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from bus.process import private_file
 from bus.topics import ANY_USER, Topics, level
 
 ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
 CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
+_CALLER_FOR = "caller-for-"
 PROCESS_ACCOUNTS = ("gateway", "sessions", "caller", "dial", "journal", "panel", *CLI_ACCOUNTS)
 
 
@@ -59,6 +62,11 @@ def user_account(login: str) -> str:
     return level(login)
 
 
+def caller_account(login: str) -> str:
+    """Return the broker account of the caller process that serves one user only."""
+    return f"{_CALLER_FOR}{level(login)}"
+
+
 def acl_file(topics: Topics, accounts: Iterable[str]) -> str:
     """Return Mosquitto's access rules for these accounts."""
     lines = ["# Written by starface2mqtt; changes are lost.", ""]
@@ -78,7 +86,10 @@ def process_rights(topics: Topics, account: str) -> Rights | None:
     kind = account.partition("-")[0]
     if kind not in _PROCESSES:
         return None
-    rights = _PROCESSES[kind](topics)
+    if account.startswith(_CALLER_FOR):
+        rights = _caller_for(topics, unquote(account.removeprefix(_CALLER_FOR)))
+    else:
+        rights = _PROCESSES[kind](topics)
     own = (topics.process(account), topics.process_detail(account))
     return Rights(read=(*rights.read, topics.process(account)), write=(*rights.write, *own))
 
@@ -116,6 +127,15 @@ def _caller(topics: Topics) -> Rights:
         read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.dial_result(ANY_USER),
               topics.state(ANY_USER), topics.choose(ANY_USER)),
         write=(topics.caller(ANY_USER), topics.replay(ANY_USER)),
+    )  # fmt: skip
+
+
+def _caller_for(topics: Topics, login: str) -> Rights:
+    # Whether a colleague has answered stands in the colleague's calls only.
+    return Rights(
+        read=(topics.calls(ANY_USER), topics.heads(login), topics.dial_result(login),
+              topics.state(login), topics.choose(login)),
+        write=(topics.caller(login), topics.replay(login)),
     )  # fmt: skip
 
 

@@ -28,9 +28,13 @@ def account(
 
 @app.command()
 def files(context: typer.Context) -> None:
-    """Write Mosquitto's password and access files again."""
+    """Write Mosquitto's password and access files again, with an account for each user."""
+    from bus.accounts import caller_account, user_account
     from cli.site_files import add_accounts, broker_folder
+    from consumers.users import Users
 
     settings = settings_of(context)
-    add_accounts(settings, ())
+    with Users(settings.database) as users:
+        logins = [user.login for user in users.all()]
+    add_accounts(settings, (*map(user_account, logins), *map(caller_account, logins)))
     typer.echo(str(broker_folder(settings)))

@@ -10,7 +10,14 @@ from typing import Any
 
 import tomlkit
 
-from bus.accounts import PROCESS_ACCOUNTS, Accounts, replace, user_account, write_broker_files
+from bus.accounts import (
+    PROCESS_ACCOUNTS,
+    Accounts,
+    caller_account,
+    replace,
+    user_account,
+    write_broker_files,
+)
 from bus.process import private_file, private_folder
 from bus.seal import Seal, new_key, read_seal
 from bus.settings import SettingsRefused, read_accounts
@@ -53,15 +60,16 @@ def add_accounts(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
 
 
 def add_user_account(settings: Settings, login: str) -> str:
-    """Give a user a broker account; return its password."""
+    """Give a user and the process that serves him broker accounts; return the user's password."""
     account = user_account(login)
-    return add_accounts(settings, (account,))[account]
+    return add_accounts(settings, (account, caller_account(login)))[account]
 
 
 def remove_user_account(settings: Settings, login: str) -> None:
-    """Take a user's broker account away."""
+    """Take the broker accounts of a user and the process that serves him away."""
     with _accounts(settings) as accounts:
         accounts.remove(user_account(login))
+        accounts.remove(caller_account(login))
 
 
 def seal(settings: Settings) -> Seal:

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bus.accounts import PROCESS_ACCOUNTS, Accounts, user_account, write_broker_files
+from bus.accounts import (
+    PROCESS_ACCOUNTS,
+    Accounts,
+    caller_account,
+    user_account,
+    write_broker_files,
+)
 from bus.connection import Connection
 from bus.settings import BrokerSettings
 from cli.mosquitto import Mosquitto, free_port
@@ -19,7 +25,8 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     folder = tmp_path / "broker"
     folder.mkdir()
     accounts = Accounts()
-    for account in (*PROCESS_ACCOUNTS, "gateway-2", *map(user_account, USERS)):
+    of_users = [*map(user_account, USERS), *map(caller_account, USERS)]
+    for account in (*PROCESS_ACCOUNTS, "gateway-2", *of_users):
         accounts.add(account)
     accounts.write(folder / "accounts.json")
     settings = BrokerSettings()

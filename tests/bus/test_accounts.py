@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from bus.accounts import PROCESS_ACCOUNTS, Accounts, acl_file, process_rights, write_broker_files
+from bus.accounts import (
+    PROCESS_ACCOUNTS,
+    Accounts,
+    acl_file,
+    caller_account,
+    process_rights,
+    write_broker_files,
+)
 from bus.connection import Connection
 from bus.sending import PublishRefused
 from bus.settings import BrokerSettings
@@ -52,6 +59,25 @@ def test_a_users_rules_name_only_his_own_topics() -> None:
 
     assert {f"starface/users/0011/{one}" for one in ("set", "choose", "dial")} < set(rules)
     assert not any("0012" in word or "+" in word for word in rules)
+
+
+@pytest.mark.parametrize("login", ["0011", "anna/é", "a+b"])
+def test_the_process_of_one_user_writes_of_that_user_only(login: str) -> None:
+    topics = Topics()
+    rights = process_rights(topics, caller_account(login))
+
+    assert rights is not None
+    assert {topics.caller(login), topics.replay(login)} < set(rights.write)
+    assert not any("+" in topic or "#" in topic for topic in rights.write)
+    assert [topic for topic in rights.read if "/users/+/" in topic] == [topics.calls("+")]
+
+
+def test_the_process_of_one_user_cannot_answer_for_another(connect: Connect) -> None:
+    answering = connect(caller_account("0011"))
+
+    assert answering.publish_raw("starface/users/0011/caller", b"{}") < 128
+    with pytest.raises(PublishRefused):
+        answering.publish_raw("starface/users/0012/caller", b"{}")
 
 
 def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:

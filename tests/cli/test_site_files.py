@@ -50,6 +50,7 @@ def test_a_users_account_comes_and_goes_with_the_user(tmp_path: Path) -> None:
     password = add_user_account(settings, "anna/ü")
     assert read_accounts(settings.broker.accounts_file)["anna%2F%C3%BC"] == password
     assert "user anna%2F%C3%BC\n" in acl.read_text()
+    assert "user caller-for-anna%2F%C3%BC\n" in acl.read_text()
 
     remove_user_account(settings, "anna/ü")
     assert "anna" not in acl.read_text()
