@@ -69,7 +69,7 @@ class RuleSettings(Section):
 
     name: Name
     users: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()  # names, numbers or ids of groups at the PBX
     called: tuple[str, ...] = ()  # numbers as +41… or as the PBX sends them
     hours: Hours | None = None
     action: Literal["matter-or-dossier", "dossier", "business-card", "none"] | None = None

@@ -132,10 +132,18 @@ def _fits(rule: RuleSettings, user: User, call: Call, now: datetime) -> bool:
     called = {call.called.number, call.called.e164 or ""} - {""}
     return (
         (not rule.users or user.login in rule.users)
-        and (not rule.groups or call.group in rule.groups)
+        and (not rule.groups or _of_group(rule.groups, call))
         and (not rule.called or not called.isdisjoint(rule.called))
         and (rule.hours is None or read_hours(rule.hours).hold(now))
     )
+
+
+def _of_group(groups: tuple[str, ...], call: Call) -> bool:
+    """Tell whether a call came through a group: the PBX tells its id, and its name as called."""
+    if not call.group:
+        return False
+    told = {one.casefold() for one in (call.group, call.called.name, call.called.number) if one}
+    return not told.isdisjoint(one.casefold() for one in groups)
 
 
 @dataclass(frozen=True)

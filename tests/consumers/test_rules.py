@@ -129,6 +129,8 @@ def test_some_calls_are_not_even_looked_up(because: dict[str, Any]) -> None:
     [
         ({"groups": ("Sales",)}, True),
         ({"groups": ("Support",)}, False),
+        ({"groups": ("hotline",)}, True),
+        ({"groups": ("044 111",)}, True),
         ({"called": ("+41441111111",)}, True),
         ({"called": ("99",)}, False),
         ({"users": ("0011",)}, True),
@@ -142,13 +144,23 @@ def test_a_rule_changes_the_action_of_the_calls_it_fits(
     rule: dict[str, Any], applies: bool
 ) -> None:
     verdict = _judge(
-        call={"group": "Sales", "called": Party(number="044 111", e164="+41441111111")},
+        call={
+            "group": "Sales",
+            "called": Party(number="044 111", e164="+41441111111", name="Hotline"),
+        },
         settings={"rules": (RuleSettings(name="r", action="business-card", **rule),)},
     )
 
     assert (verdict.rule, verdict.action) == (
         ("r", "business-card") if applies else ("user", "matter-or-dossier")
     )
+
+
+def test_a_line_that_is_called_like_a_group_is_none() -> None:
+    rules = (RuleSettings(name="r", action="none", groups=("Hotline",)),)
+    called = Party(number="044 111", name="Hotline")
+
+    assert _judge(call={"called": called}, settings={"rules": rules}).rule == "user"
 
 
 def test_the_first_rule_that_fits_counts() -> None:
