@@ -1,4 +1,4 @@
-"""What a caller process must not forget: which actions it claimed, and which calls are over.
+"""What caller processes must not forget: which actions were claimed, and which calls are over.
 
 An action is claimed on disk before it is done and noted as done after. A claim without its done
 means the process died between: the action is repeated while the call is young, else only told.
@@ -7,6 +7,7 @@ means the process died between: the action is repeated while the call is young, 
 import sqlite3
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,14 @@ class Claim:
 
 
 class CallerStore:
-    """Claims and ends of calls in one SQLite file; may be used from several threads."""
+    """Claims and ends of calls in one SQLite file; may be used from several threads.
 
-    def __init__(self, path: Path) -> None:
+    Processes may share a file; each takes up again only what was begun for its own `users`, and
+    None stands for everybody's.
+    """
+
+    def __init__(self, path: Path, users: Collection[str] | None = None) -> None:
+        self._users = users
         self._lock = threading.Lock()
         self._db = _opened(path, "FULL")
         self._db.executescript(_SCHEMA)
@@ -79,13 +85,17 @@ class CallerStore:
         )
 
     def open_claims(self) -> list[Claim]:
-        """Return the actions that were begun and never noted as done."""
+        """Return the actions of our users that were begun and never noted as done."""
         rows = self._read(
             "SELECT user, call_id, trigger, at, event FROM claims WHERE state <> 'done'"
             " ORDER BY at",
             (),
         )
-        return [Claim(row[0], row[1], row[2], row[3], row[4] or "") for row in rows]
+        return [
+            Claim(row[0], row[1], row[2], row[3], row[4] or "")
+            for row in rows
+            if self._users is None or row[0] in self._users
+        ]
 
     def end(self, user: str, call_id: str, at: float) -> None:
         """Note that a call is over."""

@@ -4,7 +4,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +37,15 @@ class Executors:
     """The webhooks and commands of the site, with the threads they run in."""
 
     def __init__(
-        self, settings: CallerSettings, path: Path, finished: Callable[[Finished], None]
+        self,
+        settings: CallerSettings,
+        path: Path,
+        finished: Callable[[Finished], None],
+        users: Collection[str] | None = None,
     ) -> None:
         self._commands = tuple(Command(one) for one in settings.commands)
         self._webhook_settings = settings.webhooks
-        self._webhooks = Webhooks(path, settings.webhooks, self._webhook_told)
+        self._webhooks = Webhooks(path, settings.webhooks, self._webhook_told, users=users)
         self._finished = finished
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
         self._threads: list[threading.Thread] = []

@@ -6,12 +6,13 @@ secret over `<seconds>.<body>`, and refuses an old `t`. The id of the event tell
 
 import hashlib
 import hmac
+import json
 import logging
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS webhooks (id INTEGER PRIMARY KEY, name TEXT NOT NULL,
     created REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     UNIQUE (name, event_id));
 """
+_OURS = "(?2 IS NULL OR user IN (SELECT value FROM json_each(?2)))"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,10 @@ def signature(secret: str, body: bytes, at: int) -> str:
 
 
 class Webhooks:
-    """All configured webhooks, their queue on disk and the thread that empties it."""
+    """All configured webhooks, their queue on disk and the thread that empties it.
+
+    Processes may share a queue; each sends only what is about its own `users`, None: everybody.
+    """
 
     def __init__(
         self,
@@ -63,11 +68,13 @@ class Webhooks:
         settings: tuple[WebhookSettings, ...],
         tell: Callable[[Sent], None],
         *,
+        users: Collection[str] | None = None,
         clock: Callable[[], float] = time.time,
         pause: float = 1.0,  # seconds before the first repetition
     ) -> None:
         self._settings: Mapping[str, WebhookSettings] = {one.name: one for one in settings}
         self._tell = tell
+        self._users = None if users is None else json.dumps(sorted(users))
         self._clock = clock
         self._pause = pause
         self._stopping = threading.Event()
@@ -127,16 +134,19 @@ class Webhooks:
         """Send what is due; return the seconds until something else may be."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT id, name, event_id, user, call_id, body, created, attempts FROM webhooks"
-                " WHERE due <= ? ORDER BY due, id LIMIT 20",
-                (self._clock(),),
+                "SELECT id, name, event_id, user, call_id, body, created, attempts FROM webhooks"  # noqa: S608
+                f" WHERE due <= ?1 AND {_OURS} ORDER BY due, id LIMIT 20",
+                (self._clock(), self._users),
             ).fetchall()
         for row in rows:
             if self._stopping.is_set():
                 return 0.0
             self._send_one(client, row)
         with self._lock:
-            [next_due] = self._db.execute("SELECT min(due) FROM webhooks").fetchone()
+            [next_due] = self._db.execute(
+                f"SELECT min(due) FROM webhooks WHERE {_OURS}",  # noqa: S608
+                (None, self._users),
+            ).fetchone()
         return 60.0 if next_due is None else max(0.01, min(60.0, next_due - self._clock()))
 
     def _send_one(self, client: "httpx.Client", row: tuple[Any, ...]) -> None:

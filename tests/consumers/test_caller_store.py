@@ -35,6 +35,15 @@ def test_one_of_many_claims_at_once_wins(tmp_path: Path) -> None:
     assert sum(won) == 1
 
 
+def test_a_process_takes_up_only_what_was_begun_for_its_users(tmp_path: Path) -> None:
+    store = CallerStore(tmp_path / "caller.db", users=["0012"])
+    store.claim(CLAIM)
+
+    assert store.open_claims() == []
+    assert CallerStore(tmp_path / "caller.db", users=["0011"]).open_claims() == [CLAIM]
+    assert CallerStore(tmp_path / "caller.db").open_claims() == [CLAIM]
+
+
 def test_a_claim_is_open_until_it_is_done_and_then_knows_nobody(store: CallerStore) -> None:
     store.claim(CLAIM)
     assert store.open_claims() == [CLAIM]

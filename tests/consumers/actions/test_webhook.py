@@ -62,12 +62,15 @@ def application() -> Iterator[Callable[..., Application]]:
 def webhooks(tmp_path: Path) -> Iterator[Callable[..., tuple[Webhooks, list[Sent]]]]:
     made: list[Webhooks] = []
 
-    def new(url: str, give_up_after: int = 600) -> tuple[Webhooks, list[Sent]]:
+    def new(
+        url: str, give_up_after: int = 600, users: tuple[str, ...] | None = None
+    ) -> tuple[Webhooks, list[Sent]]:
         told: list[Sent] = []
         settings = WebhookSettings.model_validate(
             {"url": url, "secret": SECRET, "give_up_after": give_up_after, "timeout": 1}
         )
-        made.append(Webhooks(tmp_path / "caller.db", (settings,), told.append, pause=0.05))
+        path = tmp_path / "caller.db"
+        made.append(Webhooks(path, (settings,), told.append, users=users, pause=0.05))
         made[-1].start()
         return made[-1], told
 
@@ -168,6 +171,24 @@ def test_a_message_outlives_the_process_that_queued_it(
     _until(lambda: told)
 
     assert told[0].done
+
+
+def test_of_a_shared_queue_each_process_sends_what_is_about_its_users(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+) -> None:
+    app = application()
+    one, told_one = webhooks(app.url, users=("0011",))
+    two, told_two = webhooks(app.url, users=("0012",))
+    one.add("webhook", "e-2", "0012", "c-2", b"{}")
+    one.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: told_one)
+    two.add("webhook", "e-3", "0012", "c-3", b"{}")
+    _until(lambda: len(told_two) == 2)
+
+    assert [sent.call_id for sent in told_one] == ["c-1"]
+    assert [sent.call_id for sent in told_two] == ["c-2", "c-3"]
+    assert len(app.requests) == 3
 
 
 def test_a_receiver_that_is_not_there_is_given_up_in_the_end(
