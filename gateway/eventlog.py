@@ -75,14 +75,18 @@ class EventLog:
 
     def counts(self) -> dict[str, int]:
         """Return all that was counted; raise LogUnavailable."""
-        with self._reading_lock:
-            try:
-                counts = Counter(written(self._reading))
-            except sqlite3.Error as error:
-                raise LogUnavailable(f"the event log could not be read: {error}") from error
+        counts = Counter(self.written_counts())
         counts.update(self.tally.seen())
         counts[LAST] = max(counts[LAST], int(self.tally.last * 1000))
         return counts
+
+    def written_counts(self) -> dict[str, int]:
+        """Return what no kill can take back any more; raise LogUnavailable."""
+        with self._reading_lock:
+            try:
+                return written(self._reading)
+            except sqlite3.Error as error:
+                raise LogUnavailable(f"the event log could not be read: {error}") from error
 
     def totals(self) -> tuple[int, int, float | None]:
         """Return all HTTP requests, all notifications and when the last one came."""

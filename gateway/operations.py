@@ -91,8 +91,8 @@ class Counted(Collector):
         self._condition = condition
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the metrics."""
-        counts = self._events.counts()
+        """Yield the metrics; a count that went back would be a new beginning to Prometheus."""
+        counts = self._events.written_counts()
         for name, count, text in (
             ("http_hits", HITS, "HTTP requests on the notification ports."),
             ("notifications", NOTIFICATIONS, "Notifications taken."),

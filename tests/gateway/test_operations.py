@@ -1,7 +1,13 @@
+import contextlib
 import json
+import os
+import signal
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -60,9 +66,9 @@ def test_metrics_count_and_name_nobody(gateway: GatewayProcess) -> None:
     assert notify(gateway.port, path_of("0011"), b"nonsense") == 400
 
     wait_until(lambda: _metrics(gateway).get(f"{PREFIX}refused_publishes_total0x10"))
+    wait_until(lambda: _metrics(gateway).get(f"{PREFIX}http_requests_total400") == 1)
     counted = _metrics(gateway)
     assert counted[f"{PREFIX}notifications_total"] == 1
-    assert counted[f"{PREFIX}http_requests_total400"] == 1
     assert counted[f"{PREFIX}log_depth"] == 1
     assert counted[f"{PREFIX}broker_connected"] == 1
     text = request(gateway.operations, "GET", "/metrics")[2].decode()
@@ -72,3 +78,96 @@ def test_metrics_count_and_name_nobody(gateway: GatewayProcess) -> None:
 
 def test_notification_ports_have_no_metrics(gateway: GatewayProcess) -> None:
     assert request(gateway.port, "GET", "/metrics")[0] == 404
+
+
+@pytest.fixture
+def siblings(tmp_path: Path, broker_settings: BrokerSettings) -> Iterator[GatewayProcess]:
+    port = free_port()
+    with GatewayProcess(
+        tmp_path / "data", broker_settings, free_port(), operations=f"127.0.0.1:{port}", processes=2
+    ) as process:
+        process.operations = port
+        wait_until(lambda: _ready(process)[0] == 200)
+        yield process
+
+
+def _tell(gateway: GatewayProcess, count: int) -> None:
+    """Notify from several lines at once, so that every process has its share."""
+
+    def tell(line: int) -> None:
+        for number in range(count // 4):
+            assert notify(gateway.port, path_of("0011"), call_state(f"{line}-{number}")) == 200
+
+    with ThreadPoolExecutor(4) as lines:
+        list(lines.map(tell, range(4)))
+
+
+def _listener(gateway: GatewayProcess) -> int:
+    """Return the one process that serves the operations endpoint."""
+    [owner] = [
+        child
+        for child in gateway.children()
+        if any(
+            one.laddr.port == gateway.operations and one.status == psutil.CONN_LISTEN
+            for one in psutil.Process(child).net_connections("tcp")
+        )
+    ]
+    return owner
+
+
+def test_two_processes_have_one_endpoint_with_the_counts_of_both(
+    siblings: GatewayProcess,
+) -> None:
+    _tell(siblings, 100)
+
+    _listener(siblings)
+    wait_until(lambda: _metrics(siblings)[f"{PREFIX}notifications_total"] == 100)
+    counted = _metrics(siblings)
+    assert counted[f"{PREFIX}http_requests_total200"] >= 100
+    assert counted[f"{PREFIX}log_depth"] == 100
+
+
+@pytest.mark.parametrize("publishing", [True, False])
+def test_the_endpoint_is_right_when_a_process_is_killed(
+    siblings: GatewayProcess, publishing: bool
+) -> None:
+    _tell(siblings, 40)
+    wait_until(lambda: _metrics(siblings)[f"{PREFIX}notifications_total"] == 40)
+    publisher = _listener(siblings)
+    [other] = set(siblings.children()) - {publisher}
+    killed = publisher if publishing else other
+
+    os.kill(killed, signal.SIGKILL)
+
+    wait_until(lambda: killed not in siblings.children() and len(siblings.children()) == 2)
+    wait_until(lambda: _ready(siblings)[0] == 200)
+    assert _listener(siblings) == (other if publishing else publisher)
+    assert request(siblings.operations, "GET", "/healthz")[0] == 200
+    assert _metrics(siblings)[f"{PREFIX}notifications_total"] == 40
+    _tell(siblings, 40)
+    wait_until(lambda: _metrics(siblings)[f"{PREFIX}notifications_total"] == 80)
+
+
+def test_no_count_ever_goes_back(siblings: GatewayProcess) -> None:
+    seen: list[float] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                seen.append(_metrics(siblings)[f"{PREFIX}notifications_total"])
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(3):
+            _tell(siblings, 100)
+            os.kill(_listener(siblings), signal.SIGKILL)
+            wait_until(lambda: _ready(siblings)[0] == 200)
+    finally:
+        ended.set()
+        looking.join()
+
+    # To Prometheus a count that goes back is a new beginning, and all of it counts once more.
+    assert seen == sorted(seen)
+    assert seen[-1] > 0
