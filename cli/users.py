@@ -1,6 +1,7 @@
 """`starface2mqtt user ...`: whose telephones take part."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -96,6 +97,26 @@ def list_users(context: typer.Context) -> None:
             typer.echo(f"{user.login}\t{look}\t{user.extension}\t{user.action}\t{user.name}")
 
 
+@app.command()
+def show(context: typer.Context, login: Login) -> None:
+    """Show all that a user chose."""
+    from cli import wishes
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        user = users.get(login)
+    told = {
+        "login": user.login, "name": user.name, "extension": user.extension,
+        "phone": user.phone or "the first at STARFACE", "interface": "on" if user.on else "off",
+        "action": user.action, "triggers": ", ".join(user.triggers), "internal": user.internal,
+    }  # fmt: skip
+    for key, value in told.items():
+        typer.echo(f"{key:10} {value}".rstrip())
+    for wish in wishes.shown(user.preferences, datetime.now().astimezone()):
+        typer.echo(f"{'wish':10} {wish}")
+
+
 @app.command("set")
 def change(
     context: typer.Context,
@@ -108,16 +129,31 @@ def change(
     ] = None,
     internal: Annotated[Internal | None, typer.Option(help="What internal calls do.")] = None,
     autostart: Annotated[bool | None, typer.Option()] = None,
+    do_not_disturb: Annotated[
+        str | None, typer.Option(help="on, off, or until when: 30m, 2h, 18:00.")
+    ] = None,
+    quiet_hours: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead of the office's: 18:00-07:00, sat-sun; repeatable; or office."),
+    ] = None,
+    delay: Annotated[
+        str | None, typer.Option(help="Seconds before something opens; or office.")
+    ] = None,
 ) -> None:
     """Change what a user chose; it holds for the next call."""
+    from cli import wishes
     from consumers.users import Users
 
-    changes = {
+    changes: dict[str, Any] = {
         "name": name, "phone": phone, "action": action, "internal": internal,
         "autostart": autostart, "triggers": tuple(trigger) if trigger else None,
     }  # fmt: skip
     settings = settings_of(context)
     with Users(settings.database) as users:
+        changes["preferences"] = wishes.changed(
+            users.get(login).preferences, datetime.now().astimezone(), do_not_disturb, quiet_hours,
+            delay,
+        )  # fmt: skip
         users.change(login, **{key: value for key, value in changes.items() if value is not None})
     typer.echo(f"{login} is changed.")
 

@@ -93,6 +93,59 @@ def test_a_trigger_there_is_none_of_is_refused(site: Settings) -> None:
     assert _run(site, "user", "set", ANNA.login, "--trigger", "sneezing").exit_code != 0
 
 
+@pytest.mark.parametrize(
+    ("words", "wish"),
+    [
+        (["--do-not-disturb", "on"], "do not disturb"),
+        (["--do-not-disturb", "2h"], "do not disturb until "),
+        (["--do-not-disturb", "2199-01-01T12:00"], "do not disturb until 2199-01-01 12:00"),
+        (["--quiet-hours", "18:00-07:00", "--quiet-hours", "sat-sun"],
+         "quiet hours 18:00-07:00, sat-sun"),
+        (["--delay", "1.5"], "delay 1.5 s"),
+    ],
+)  # fmt: skip
+def test_what_a_user_wishes_is_kept_beside_other_wishes(
+    site: Settings, words: list[str], wish: str
+) -> None:
+    _add(site)
+    for told in (words, ["--action", "dossier"]):
+        assert _run(site, "user", "set", ANNA.login, *told).exit_code == 0
+
+    assert f"wish       {wish}" in _run(site, "user", "show", ANNA.login).output
+
+
+def test_a_wish_is_taken_back(site: Settings) -> None:
+    _add(site)
+    _run(site, "user", "set", ANNA.login, "--do-not-disturb", "on", "--quiet-hours", "sat-sun",
+         "--delay", "2")  # fmt: skip
+    _run(site, "user", "set", ANNA.login, "--do-not-disturb", "off", "--quiet-hours", "office",
+         "--delay", "office")  # fmt: skip
+
+    with Users(site.database) as users:
+        assert users.get(ANNA.login).preferences == {}
+    assert "wish" not in _run(site, "user", "show", ANNA.login).output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--do-not-disturb", "perhaps"],
+        ["--do-not-disturb", "2020-01-01T12:00"],
+        ["--quiet-hours", "at night"],
+        ["--delay", "60"],
+        ["--delay", "soon"],
+    ],
+)
+def test_a_wish_that_cannot_be_read_is_refused_with_what_is_allowed(
+    site: Settings, words: list[str]
+) -> None:
+    _add(site)
+    refused = _run(site, "user", "set", ANNA.login, *words)
+
+    assert refused.exit_code != 0
+    assert words[0] in str(refused.exception)
+
+
 def test_a_removed_user_is_gone_with_the_broker_account(site: Settings) -> None:
     _add(site)
 

@@ -1,0 +1,95 @@
+"""What a user wants beyond action and triggers: to be left alone, quiet hours, a delay."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from cli.context import CommandFailed
+
+OFFICE = "office"  # the word for: as the office has it
+_SPAN = re.compile(r"([1-9][0-9]{0,3})\s*(m|min|h)")
+_LONGEST_DELAY = 20.0  # seconds
+
+
+def changed(
+    preferences: dict[str, Any],
+    now: datetime,
+    disturb: str | None,
+    quiet: Sequence[str] | None,
+    delay: str | None,
+) -> dict[str, Any]:
+    """Return a user's preferences with what was told; raise CommandFailed."""
+    told = dict(preferences)
+    if disturb is not None:
+        told["do_not_disturb"] = _left_alone(disturb.strip().lower(), now)
+    if quiet:
+        told["quiet_hours"] = None if OFFICE in quiet else _hours(quiet)
+    if delay is not None:
+        told["delay"] = None if delay == OFFICE else _seconds(delay)
+    return {key: value for key, value in told.items() if value not in (None, False)}
+
+
+def shown(preferences: dict[str, Any], now: datetime) -> list[str]:
+    """Say in one line each what a user wants."""
+    lines = []
+    from consumers.rules import Wishes
+    from consumers.users import User
+
+    wishes = Wishes.of(User(login="0", preferences=preferences))
+    if isinstance(wishes.do_not_disturb, datetime):
+        if now < wishes.do_not_disturb:
+            lines.append(f"do not disturb until {wishes.do_not_disturb:%Y-%m-%d %H:%M}")
+    elif wishes.do_not_disturb:
+        lines.append("do not disturb")
+    if wishes.quiet_hours is not None:
+        hours = preferences["quiet_hours"]
+        lines.append(f"quiet hours {', '.join(hours) if isinstance(hours, list) else hours}")
+    if wishes.delay is not None:
+        lines.append(f"delay {wishes.delay:g} s")
+    return lines
+
+
+def _left_alone(told: str, now: datetime) -> bool | str:
+    if told in ("on", "off"):
+        return told == "on"
+    if span := _SPAN.fullmatch(told):
+        amount = timedelta(hours=1) if span[2] == "h" else timedelta(minutes=1)
+        return (now + int(span[1]) * amount).isoformat(timespec="seconds")
+    try:
+        until = _moment(told, now)
+    except ValueError:
+        raise CommandFailed(
+            "--do-not-disturb: on, off, 30m, 2h, 18:00 or 2026-12-24T12:00"
+        ) from None
+    if until <= now:
+        raise CommandFailed("--do-not-disturb: this moment is over")
+    return until.isoformat(timespec="seconds")
+
+
+def _moment(told: str, now: datetime) -> datetime:
+    if len(told) == len("18:00"):
+        until = datetime.combine(now.date(), time.fromisoformat(told)).astimezone()
+        return until if until > now else until + timedelta(days=1)
+    return datetime.fromisoformat(told.upper()).astimezone()
+
+
+def _hours(told: Sequence[str]) -> list[str]:
+    from consumers.hours import HoursRefused, read_hours
+
+    try:
+        for span in told:
+            read_hours(span)
+    except HoursRefused as error:
+        raise CommandFailed(f"--quiet-hours: {error}, or {OFFICE}") from error
+    return list(told)
+
+
+def _seconds(told: str) -> float:
+    try:
+        seconds = float(told)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST_DELAY:
+        raise CommandFailed(f"--delay: 0 to {_LONGEST_DELAY:g} seconds, or {OFFICE}")
+    return seconds
