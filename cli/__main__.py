@@ -12,6 +12,7 @@ from cli import (
     application,
     broker,
     call,
+    choose,
     contacts,
     desktop,
     dials,
@@ -72,6 +73,7 @@ app.add_typer(simulate.app, name="simulate", rich_help_panel=RUN)
 app.command(rich_help_panel=WATCH)(watching.watch)
 app.command(rich_help_panel=WATCH)(watching.status)
 app.command(rich_help_panel=WATCH)(why.why)
+app.command(rich_help_panel=WATCH)(choose.choose)
 app.command(rich_help_panel=WATCH)(call.call)
 app.command(rich_help_panel=WATCH)(own_calls.hangup)
 app.command(rich_help_panel=WATCH)(own_calls.hold)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cli.settings import Settings
 
 
-def login_meant(settings: "Settings", told: str | None) -> str:
+def login_meant(settings: "Settings", told: str | None, *, option: str = "--as") -> str:
     """Return the login told, else that of the broker account or the only user's; or fail."""
     from consumers.users import Users
 
@@ -24,4 +24,4 @@ def login_meant(settings: "Settings", told: str | None) -> str:
     if not logins:
         raise CommandFailed("there is no user yet; add one with: starface2mqtt user add LOGIN")
     known = ", ".join(logins[:10])
-    raise CommandFailed(f"say whose telephone is meant: --as LOGIN ({known})")
+    raise CommandFailed(f"say whose telephone is meant: {option} LOGIN ({known})")
