@@ -26,6 +26,13 @@ class ContactRecord(Record):
     url: Link = ""
     active: bool = True
     numbers: tuple[ContactNumber, ...] = ()
+    read_from: bytes = b""  # tells what it was read from, where all of it could be read
+
+
+class Unchanged(Record):
+    """A contact which its source tells just as it did the last time."""
+
+    key: Key
 
 
 class DossierRecord(Record):
@@ -68,7 +75,7 @@ class Removal(Record):
     key: Key
 
 
-Change = ContactRecord | DossierRecord | MatterRecord | UseRecord | Removal
+Change = ContactRecord | Unchanged | DossierRecord | MatterRecord | UseRecord | Removal
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,32 @@
-"""What differs between a source and the directory: found first, then changed in one transaction.
+"""What differs between a source and the directory: found without holding up anybody.
 
-An unchanged record is not written again, so its id and what users have chosen for it last, and
-other writers wait only for what really changes.
+An unchanged record is not written again, so its id and what users have chosen for it last.
 """
 
 # ruff: noqa: S608  (names of tables and fields stand in this module, values are parameters)
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
-from sqlite_utils import Database
-
 from consumers.changes import KINDS, Changes, RecordKind, Tally
-from consumers.directory_staging import FIELDS, LATER
 
-_SAME = "n.raw = y.raw AND n.e164 = y.e164 AND n.label = y.label AND n.stem = y.stem"
-_NUMBERS_DIFFER = f"""(
-    EXISTS (SELECT 1 FROM staged_number y WHERE y.contact_key = x.key AND NOT EXISTS
-        (SELECT 1 FROM contact_numbers n WHERE n.contact_id = t.id AND {_SAME}))
-    OR EXISTS (SELECT 1 FROM contact_numbers n WHERE n.contact_id = t.id AND NOT EXISTS
-        (SELECT 1 FROM staged_number y WHERE y.contact_key = x.key AND {_SAME})))"""
+_NOW = "t.source_id = ?1 AND t.since <= ?2 AND (t.until IS NULL OR t.until > ?2)"
+# A contact may be as it was, only read from something else: then just that is noted.
+_WHAT = {
+    "contact": "iif(t.row IS NULL, 'added', iif(t.digest IS x.digest, 'read', 'changed'))",
+    "dossier": "iif(t.row IS NULL, 'added', 'changed')",
+    "matter": "iif(t.row IS NULL, 'added', 'changed')",
+}
+_DIFFERS = {
+    "contact": "(t.digest IS NOT x.digest OR t.read_from IS NOT x.read_from)",
+    "dossier": "t.digest IS NOT x.digest",
+    "matter": "t.digest IS NOT x.digest",
+}
+# Numbers that follow each other lie together in the index, so far fewer of its pages are written.
+_ORDER = {"contact": "ORDER BY x.first_number", "dossier": "", "matter": ""}
+_ABOVE: dict[RecordKind, RecordKind] = {"dossier": "contact", "matter": "dossier"}
 
 
 class ImportRefused(Exception):
@@ -30,30 +36,40 @@ class ImportRefused(Exception):
 class Differences:
     """What is to be added, changed and removed so that a source is as it says."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
-        self._database = database
+    def __init__(self, connection: sqlite3.Connection, changes: Changes) -> None:
+        self._connection = connection
         self._changes = changes
         for kind in KINDS:
-            self._run(f"CREATE TEMP TABLE differing_{kind} (key TEXT PRIMARY KEY, id, what)")
+            self._run(
+                f"CREATE TEMP TABLE differing_{kind} (n INTEGER PRIMARY KEY, staged, row, id, what)"
+            )
 
-    def find(self, source_id: int) -> None:
+    def find(self, source_id: int, edition: int) -> None:
         """Compare what was put aside with what is there; this only reads the directory."""
         for kind in KINDS:
             self._run(f"DELETE FROM differing_{kind}")
-            self._find_changed(kind, source_id)
             self._run(
-                f"INSERT INTO differing_{kind} SELECT x.key, NULL, 'added' FROM staged_{kind} x"
-                f" WHERE NOT EXISTS (SELECT 1 FROM {kind}s t WHERE t.source_id = ?1"
-                " AND t.key = x.key)",
+                f"INSERT INTO differing_{kind} (staged, row, id, what)"
+                f" SELECT x.n, t.row, t.id, {_WHAT[kind]} FROM staged_{kind} x"
+                f" LEFT JOIN {kind}s t ON {_NOW} AND t.key = x.key"
+                f" WHERE x.digest IS NOT NULL AND {_DIFFERS[kind]} {_ORDER[kind]}",
                 source_id,
+                edition,
             )
             named = f"t.key IN (SELECT key FROM staged_removal WHERE record = '{kind}') AND"
             self._run(
-                f"INSERT INTO differing_{kind} SELECT t.key, t.id, 'removed' FROM {kind}s t"
-                f" WHERE t.source_id = ?1 AND {'' if self._is_complete(kind) else named}"
+                f"INSERT INTO differing_{kind} (row, id, what) SELECT t.row, t.id, 'removed'"
+                f" FROM {kind}s t WHERE {_NOW} AND {'' if self._is_complete(kind) else named}"
                 f" NOT EXISTS (SELECT 1 FROM staged_{kind} x WHERE x.key = t.key)",
                 source_id,
+                edition,
             )
+            if kind in _ABOVE:
+                self._find_below(kind, _ABOVE[kind], source_id, edition)
+
+    def total(self, kind: RecordKind) -> int:
+        """Count what is to be done."""
+        return int(self._run(f"SELECT count(*) FROM differing_{kind}").fetchone()[0])
 
     def tally(self, kind: RecordKind) -> Tally:
         """Count what was found."""
@@ -75,83 +91,23 @@ class Differences:
                     "removed; look at the source, or say --force if that is meant"
                 )
 
-    def apply(self, source_id: int) -> None:
-        """Change the directory to what was found; the caller holds the transaction."""
-        for kind in KINDS:
-            self._change(kind, source_id)
-        self._change_numbers(source_id)
-        self._remove_below(source_id)
-        for kind in KINDS:
-            self._run(f"DELETE FROM {kind}s WHERE id IN ({_removed(kind, 'id')})")
-        self._change_uses(source_id)
-
     def _is_complete(self, kind: RecordKind) -> bool:
         return kind in self._changes.complete
 
-    def _find_changed(self, kind: RecordKind, source_id: int) -> None:
-        old, new = (", ".join(f"{side}.{name}" for name in FIELDS[kind]) for side in "tx")
-        numbers = f"OR {_NUMBERS_DIFFER}" if kind == "contact" else ""
+    def _find_below(
+        self, kind: RecordKind, above: RecordKind, source_id: int, edition: int
+    ) -> None:
+        """Find what belongs to something that is removed, unless the source has just told it."""
         self._run(
-            f"INSERT INTO differing_{kind} SELECT x.key, t.id, 'changed' FROM staged_{kind} x"
-            f" JOIN {kind}s t ON t.source_id = ?1 AND t.key = x.key"
-            f" WHERE ({old}) IS NOT ({new}) {numbers}",
+            f"INSERT INTO differing_{kind} (row, id, what) SELECT t.row, t.id, 'below'"
+            f" FROM differing_{above} d JOIN {above}s a ON a.row = d.row"
+            f" JOIN {kind}s t ON {_NOW} AND t.{above}_key = a.key"
+            " WHERE d.what IN ('removed', 'below')"
+            f" AND NOT EXISTS (SELECT 1 FROM staged_{kind} x WHERE x.key = t.key)"
+            f" AND t.row NOT IN (SELECT row FROM differing_{kind} WHERE what = 'removed')",
             source_id,
+            edition,
         )
 
-    def _change(self, kind: RecordKind, source_id: int) -> None:
-        fields = FIELDS[kind]
-        assigned = ", ".join(f"{name} = x.{name}" for name in fields)
-        columns = ", ".join(fields)
-        values = ", ".join(f"x.{name}" for name in fields)
-        self._run(
-            f"UPDATE {kind}s AS t SET {assigned} FROM differing_{kind} d"
-            f" JOIN staged_{kind} x ON x.key = d.key WHERE t.id = d.id AND d.what = 'changed'"
-        )
-        self._run(
-            f"INSERT INTO {kind}s (source_id, key, {columns}) SELECT ?1, x.key, {values}"
-            f" FROM differing_{kind} d JOIN staged_{kind} x ON x.key = d.key"
-            " WHERE d.what = 'added' ORDER BY d.rowid",
-            source_id,
-        )
-
-    def _change_numbers(self, source_id: int) -> None:
-        self._run(
-            "DELETE FROM contact_numbers WHERE contact_id IN"
-            " (SELECT id FROM differing_contact WHERE what = 'changed')"
-        )
-        self._run(
-            "INSERT INTO contact_numbers (contact_id, raw, e164, label, stem)"
-            " SELECT t.id, x.raw, x.e164, x.label, x.stem FROM differing_contact d"
-            " JOIN staged_number x ON x.contact_key = d.key"
-            " JOIN contacts t ON t.source_id = ?1 AND t.key = d.key"
-            " WHERE d.what <> 'removed' ORDER BY t.id, x.place",
-            source_id,
-        )
-
-    def _remove_below(self, source_id: int) -> None:
-        """Remove the dossiers of removed contacts, and the matters of removed dossiers."""
-        mine = "source_id = ?1 AND contact_key IN"
-        gone = f"SELECT key FROM dossiers WHERE {mine} ({_removed('contact', 'key')})"
-        for keys in (gone, _removed("dossier", "key")):
-            self._run(
-                f"DELETE FROM matters WHERE source_id = ?1 AND dossier_key IN ({keys})", source_id
-            )
-        self._run(f"DELETE FROM dossiers WHERE {mine} ({_removed('contact', 'key')})", source_id)
-
-    def _change_uses(self, source_id: int) -> None:
-        for kind in ("matter", "dossier"):
-            self._run(
-                f"INSERT INTO {kind}_uses (user, {kind}_id, used_on, used_at)"
-                " SELECT x.user, t.id, x.used_on, x.used_at FROM staged_use x"
-                f" JOIN {kind}s t ON t.source_id = ?1 AND t.key = x.key WHERE x.record = '{kind}'"
-                " ON CONFLICT DO UPDATE SET used_on = excluded.used_on,"
-                f" used_at = excluded.used_at {LATER}",
-                source_id,
-            )
-
-    def _run(self, sql: str, *values: Any) -> Any:
-        return self._database.execute(sql, values)
-
-
-def _removed(kind: RecordKind, column: str) -> str:
-    return f"SELECT {column} FROM differing_{kind} WHERE what = 'removed'"
+    def _run(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return self._connection.execute(sql, values)

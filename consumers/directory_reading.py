@@ -13,20 +13,19 @@ from bus.numbers import same_subscriber_keys
 from consumers.contacts import Choice, Contact, ContactNumber, Dossier, Matter, Source, Use
 from consumers.matching import SHORTEST_SUFFIX, Found
 
-# `e164 <> ''` and `stem <> ''` are said so that the partial indexes are used.
-_CONTACT = """
-    c.id, s.name, c.key, c.kind, c.name, c.company, c.employer_key, c.country, c.email, c.url,
-    c.active AND s.active"""
 _NAMES = (
     *("id", "source", "key", "kind", "name", "company", "employer_key", "country", "email", "url"),
     "active",
 )
+_CONTACT = ", ".join(f"c.{name}" for name in _NAMES)
 _NEXT = len(_NAMES)  # where the columns after a contact begin
+_ONE = f"SELECT {_CONTACT} FROM known_contacts c"
+# `e164 <> ''` and `stem <> ''` are said so that the partial indexes are used; CROSS JOIN, so that
+# SQLite begins with the number.
 _FOUND = f"""
-    SELECT DISTINCT {_CONTACT}, s.priority, %s FROM contact_numbers n
-    JOIN contacts c ON c.id = n.contact_id JOIN sources s ON s.id = c.source_id
-    WHERE c.active AND s.active AND %s ORDER BY s.priority DESC, c.id LIMIT 200"""
-_ONE = f"SELECT {_CONTACT} FROM contacts c JOIN sources s ON s.id = c.source_id"
+    SELECT DISTINCT {_CONTACT}, c.priority, %s FROM contact_numbers n
+    CROSS JOIN known_contacts c ON c.row = n.contact
+    WHERE c.active AND %s ORDER BY c.priority DESC, c.id LIMIT 200"""
 
 
 class Shelves:
@@ -57,11 +56,11 @@ class Shelves:
         if contact.kind == "company" or not (contact.employer_key or contact.company):
             return None
         by_key = contact.employer_key and self._rows(
-            f"{_ONE} WHERE s.name = ? AND c.key = ? AND c.active AND c.id <> ?",
+            f"{_ONE} WHERE c.source = ? AND c.key = ? AND c.active AND c.id <> ?",
             [contact.source, contact.employer_key, contact.id],
         )
         rows = by_key or self._rows(
-            f"{_ONE} WHERE s.name = ? AND c.kind = 'company' AND c.name = ? AND c.active LIMIT 2",
+            f"{_ONE} WHERE c.source = ? AND c.kind = 'company' AND c.name = ? AND c.active LIMIT 2",
             [contact.source, contact.company],
         )
         return _contact(rows[0]) if len(rows) == 1 else None
@@ -83,13 +82,13 @@ class Shelves:
 
     def contact_of(self, source: str, key: str) -> Contact | None:
         """Give one contact by its source's own key."""
-        rows = self._rows(f"{_ONE} WHERE s.name = ? AND c.key = ?", [source, key])
+        rows = self._rows(f"{_ONE} WHERE c.source = ? AND c.key = ?", [source, key])
         return _contact(rows[0]) if rows else None
 
     def contacts(self, source: str | None = None) -> Iterator[Contact]:
         """Give all contacts of a source or of all, without holding them in memory."""
-        where, values = ("WHERE s.name = ?", [source]) if source else ("", [])
-        for row in self._connection.execute(f"{_ONE} {where} ORDER BY s.name, c.id", values):
+        where, values = ("WHERE c.source = ?", [source]) if source else ("", [])
+        for row in self._connection.execute(f"{_ONE} {where} ORDER BY c.source, c.id", values):
             yield _contact(row)
 
     def search(self, text: str, limit: int = 50) -> list[Contact]:
@@ -97,10 +96,11 @@ class Shelves:
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self._rows(
             f"{_ONE} WHERE c.name LIKE ?1 ESCAPE '\\' OR c.company LIKE ?1 ESCAPE '\\'"
-            " OR c.email LIKE ?1 ESCAPE '\\' OR c.key = ?2 OR EXISTS (SELECT 1 FROM dossiers d"
+            " OR c.email LIKE ?1 ESCAPE '\\' OR c.key = ?2 OR EXISTS"
+            " (SELECT 1 FROM known_dossiers d"
             " WHERE d.source_id = c.source_id AND d.contact_key = c.key"
             " AND (d.reference LIKE ?1 ESCAPE '\\' OR d.title LIKE ?1 ESCAPE '\\'))"
-            " ORDER BY c.name, s.priority DESC, c.id LIMIT ?3",
+            " ORDER BY c.name, c.priority DESC, c.id LIMIT ?3",
             [like, text, limit],
         )
         return [_contact(row) for row in rows]
@@ -108,7 +108,8 @@ class Shelves:
     def numbers(self, contact_id: int) -> tuple[ContactNumber, ...]:
         """Give the numbers of a contact."""
         rows = self._rows(
-            "SELECT raw, e164, label, stem FROM contact_numbers WHERE contact_id = ? ORDER BY id",
+            "SELECT n.raw, n.e164, n.label, n.stem FROM known_contacts c CROSS JOIN"
+            " contact_numbers n ON n.contact = c.row WHERE c.id = ? ORDER BY n.place",
             [contact_id],
         )
         return tuple(ContactNumber(raw=r[0], e164=r[1], label=r[2], stem=r[3]) for r in rows)
@@ -116,8 +117,8 @@ class Shelves:
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
         """Give the dossiers of a contact with all their matters."""
         rows = self._rows(
-            "SELECT d.id, d.key, d.reference, d.title, d.url, d.active FROM contacts c"
-            " JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
+            "SELECT d.id, d.key, d.reference, d.title, d.url, d.active FROM known_contacts c"
+            " CROSS JOIN known_dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
             " WHERE c.id = ? ORDER BY d.reference, d.key, d.id",
             [contact_id],
         )
@@ -139,23 +140,28 @@ class Shelves:
         """Give when a user last used the dossiers and matters of a contact."""
         # CROSS JOIN: SQLite would start from all matters of the source, a thousand times slower.
         rows = self._rows(
-            "SELECT 'dossier', u.dossier_id, u.used_on, u.used_at FROM contacts c"
-            " CROSS JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
-            " CROSS JOIN dossier_uses u ON u.dossier_id = d.id AND u.user = ?1 WHERE c.id = ?2"
-            " UNION ALL SELECT 'matter', u.matter_id, u.used_on, u.used_at FROM contacts c"
-            " CROSS JOIN dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
-            " CROSS JOIN matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
-            " CROSS JOIN matter_uses u ON u.matter_id = m.id AND u.user = ?1 WHERE c.id = ?2",
+            "SELECT 'dossier', u.dossier_id, u.used_on, u.used_at FROM known_contacts c"
+            " CROSS JOIN known_dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
+            " CROSS JOIN dossier_uses u ON u.dossier_id = d.id AND u.user = ?1"
+            " AND u.since <= d.edition WHERE c.id = ?2"
+            " UNION ALL SELECT 'matter', u.matter_id, u.used_on, u.used_at FROM known_contacts c"
+            " CROSS JOIN known_dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
+            " CROSS JOIN known_matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
+            " CROSS JOIN matter_uses u ON u.matter_id = m.id AND u.user = ?1"
+            " AND u.since <= m.edition WHERE c.id = ?2",
             [user, contact_id],
         )
-        return tuple(Use(record=r[0], record_id=r[1], on=r[2], at=r[3]) for r in rows)
+        latest = {row[:2]: row for row in sorted(rows, key=lambda row: (row[2], row[3] or ""))}
+        return tuple(
+            Use(record=r[0], record_id=r[1], on=r[2], at=r[3]) for _, r in sorted(latest.items())
+        )
 
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
         """Give the entries whose numbers begin most alike, to explain why none was found."""
         query = (
             f"SELECT {_CONTACT}, n.e164 FROM contact_numbers n"
-            " JOIN contacts c ON c.id = n.contact_id JOIN sources s ON s.id = c.source_id"
-            " WHERE c.active AND s.active AND n.e164 <> '' AND n.e164 %s ? ORDER BY n.e164 %s, c.id"
+            " CROSS JOIN known_contacts c ON c.row = n.contact"
+            " WHERE c.active AND n.e164 <> '' AND n.e164 %s ? ORDER BY n.e164 %s, c.id"
             " LIMIT ?"
         )
         before = self._rows(query % ("<", "DESC"), [e164, limit])
@@ -168,8 +174,7 @@ class Shelves:
         """Give what a user has chosen, for each number."""
         rows = self._rows(
             f"SELECT {_CONTACT}, h.e164, h.chosen_at FROM choices h"
-            " JOIN contacts c ON c.id = h.contact_id JOIN sources s ON s.id = c.source_id"
-            " WHERE h.user = ? ORDER BY h.e164",
+            " CROSS JOIN known_contacts c ON c.id = h.contact_id WHERE h.user = ? ORDER BY h.e164",
             [user],
         )
         return [Choice(e164=r[_NEXT], contact=_contact(r), chosen_at=r[_NEXT + 1]) for r in rows]
@@ -178,12 +183,12 @@ class Shelves:
         """Give the sources in the order in which they decide."""
         rows = self._rows(
             "SELECT name, priority, active, imported_at,"
-            " (SELECT count(*) FROM contacts WHERE source_id = s.id),"
-            " (SELECT count(*) FROM contact_numbers n JOIN contacts c ON c.id = n.contact_id"
-            "  WHERE c.source_id = s.id),"
-            " (SELECT count(*) FROM dossiers WHERE source_id = s.id),"
-            " (SELECT count(*) FROM matters WHERE source_id = s.id)"
-            " FROM sources s ORDER BY priority DESC, name",
+            " (SELECT count(*) FROM known_contacts WHERE source_id = s.id),"
+            " (SELECT count(*) FROM known_contacts c CROSS JOIN contact_numbers n"
+            "  ON n.contact = c.row WHERE c.source_id = s.id),"
+            " (SELECT count(*) FROM known_dossiers WHERE source_id = s.id),"
+            " (SELECT count(*) FROM known_matters WHERE source_id = s.id)"
+            " FROM sources s WHERE edition >= 0 ORDER BY priority DESC, name",
             [],
         )
         names = ("name", "priority", "active", "imported_at")
@@ -192,8 +197,9 @@ class Shelves:
 
     def _matters(self, dossier_id: int) -> tuple[Matter, ...]:
         rows = self._rows(
-            "SELECT m.id, m.key, m.reference, m.title, m.url, m.open, m.last_used FROM dossiers d"
-            " JOIN matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
+            "SELECT m.id, m.key, m.reference, m.title, m.url, m.open, m.last_used"
+            " FROM known_dossiers d"
+            " CROSS JOIN known_matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
             " WHERE d.id = ? ORDER BY m.reference, m.key, m.id",
             [dossier_id],
         )

@@ -1,4 +1,4 @@
-"""The tables of the directory, and the way from each older version of them to the newest."""
+"""Opens the directory's file, and brings its tables to the newest version."""
 
 from __future__ import annotations
 
@@ -10,97 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from consumers.directory_versions import MIGRATIONS
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 PATIENCE = 10.0  # seconds to wait for another writer
-
-_FIRST = """
-CREATE TABLE sources (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    priority INTEGER NOT NULL DEFAULT 0,
-    active INTEGER NOT NULL DEFAULT 1,
-    imported_at TEXT
-);
-CREATE TABLE contacts (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    source_id INTEGER NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    name TEXT NOT NULL,
-    company TEXT NOT NULL,
-    employer_key TEXT NOT NULL,
-    country TEXT NOT NULL,
-    email TEXT NOT NULL,
-    url TEXT NOT NULL,
-    active INTEGER NOT NULL,
-    UNIQUE (source_id, key)
-);
-CREATE INDEX contacts_companies ON contacts (source_id, name) WHERE kind = 'company';
-CREATE TABLE contact_numbers (
-    id INTEGER PRIMARY KEY,
-    contact_id INTEGER NOT NULL REFERENCES contacts(id) ON DELETE CASCADE,
-    raw TEXT NOT NULL,
-    e164 TEXT NOT NULL,
-    label TEXT NOT NULL,
-    stem TEXT NOT NULL
-);
-CREATE INDEX contact_numbers_contact ON contact_numbers (contact_id);
-CREATE INDEX contact_numbers_e164 ON contact_numbers (e164) WHERE e164 <> '';
-CREATE INDEX contact_numbers_stem ON contact_numbers (stem) WHERE stem <> '';
-CREATE INDEX contact_numbers_suffix ON contact_numbers (substr(e164, -7)) WHERE e164 <> '';
-CREATE TABLE dossiers (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    source_id INTEGER NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    contact_key TEXT NOT NULL,
-    reference TEXT NOT NULL,
-    title TEXT NOT NULL,
-    url TEXT NOT NULL,
-    active INTEGER NOT NULL,
-    UNIQUE (source_id, key)
-);
-CREATE INDEX dossiers_contact ON dossiers (source_id, contact_key);
-CREATE TABLE matters (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    source_id INTEGER NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    dossier_key TEXT NOT NULL,
-    reference TEXT NOT NULL,
-    title TEXT NOT NULL,
-    url TEXT NOT NULL,
-    open INTEGER NOT NULL,
-    last_used TEXT,
-    UNIQUE (source_id, key)
-);
-CREATE INDEX matters_dossier ON matters (source_id, dossier_key);
-CREATE TABLE choices (
-    user TEXT NOT NULL,
-    e164 TEXT NOT NULL,
-    contact_id INTEGER NOT NULL REFERENCES contacts(id) ON DELETE CASCADE,
-    chosen_at TEXT NOT NULL,
-    PRIMARY KEY (user, e164)
-) WITHOUT ROWID;
-CREATE INDEX choices_contact ON choices (contact_id);
-CREATE TABLE matter_uses (
-    user TEXT NOT NULL,
-    matter_id INTEGER NOT NULL REFERENCES matters(id) ON DELETE CASCADE,
-    used_on TEXT NOT NULL,
-    used_at TEXT,
-    PRIMARY KEY (matter_id, user)
-) WITHOUT ROWID;
-CREATE TABLE dossier_uses (
-    user TEXT NOT NULL,
-    dossier_id INTEGER NOT NULL REFERENCES dossiers(id) ON DELETE CASCADE,
-    used_on TEXT NOT NULL,
-    used_at TEXT,
-    PRIMARY KEY (dossier_id, user)
-) WITHOUT ROWID;
-"""
-
-# One script for each version; a released one is never changed, a further one is added.
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
 
 
 class DirectoryRefused(Exception):
@@ -146,7 +61,6 @@ def plainly_connected(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = FILE")
     return connection
 
@@ -162,16 +76,6 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-@contextmanager
-def trying(connection: sqlite3.Connection) -> Iterator[None]:
-    """Do the block as if to write it, and then nothing of it."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
 
 
 def _guard(path: Path) -> None:

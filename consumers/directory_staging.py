@@ -8,11 +8,12 @@ connection, so memory stays bounded.
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date
+from hashlib import blake2b
 from typing import Any
-
-from sqlite_utils import Database
 
 from consumers.changes import (
     Change,
@@ -20,8 +21,10 @@ from consumers.changes import (
     DossierRecord,
     MatterRecord,
     RecordKind,
+    Unchanged,
     UseRecord,
 )
+from consumers.directory_known import Known
 
 FIELDS: dict[RecordKind, tuple[str, ...]] = {
     "contact": ("kind", "name", "company", "employer_key", "country", "email", "url", "active"),
@@ -30,30 +33,35 @@ FIELDS: dict[RecordKind, tuple[str, ...]] = {
 }
 LATER = """
     WHERE (excluded.used_on, ifnull(excluded.used_at, '')) > (used_on, ifnull(used_at, ''))"""
-_CACHE = 32_000  # KiB of memory while an import runs; the rest waits on disk
+_CACHE = 48_000  # KiB of memory while an import runs; the rest waits on disk
 _CONFLICTS = 100  # told at most
+_CONTACT_COLUMNS = ("numbers", "first_number", "read_from")  # besides key, fields and digest
+
+_Number = list[str]  # raw, e164, label, stem
 
 
 class Staging:
     """The records of one import, aside from the directory's own tables."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, connection: sqlite3.Connection, known: Known) -> None:
+        self._connection = connection
+        self._known = known
         self._conflicts: list[str] = []
-        for schema in ("main", "temp"):
-            self._run(f"PRAGMA {schema}.cache_size = -{_CACHE}")
+        self._put_in: dict[RecordKind, str] = {}
+        self._run(f"PRAGMA temp.cache_size = -{_CACHE}")
         for kind, fields in FIELDS.items():
-            columns = ", ".join(fields)
+            columns = ("key", *fields, *(_CONTACT_COLUMNS if kind == "contact" else ()), "digest")
             self._run(
-                f"CREATE TEMP TABLE staged_{kind} (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID"
+                f"CREATE TEMP TABLE staged_{kind} (n INTEGER PRIMARY KEY, {', '.join(columns)})"
+            )
+            self._run(f"CREATE UNIQUE INDEX temp.staged_{kind}_key ON staged_{kind} (key)")
+            self._put_in[kind] = (
+                f"INSERT OR IGNORE INTO staged_{kind} ({', '.join(columns)})"
+                f" VALUES ({', '.join('?' * len(columns))})"
             )
         self._run(
-            "CREATE TEMP TABLE staged_number (contact_key TEXT, place INTEGER, raw, e164, label,"
-            " stem, PRIMARY KEY (contact_key, raw, e164, label, stem)) WITHOUT ROWID"
-        )
-        self._run(
-            "CREATE TEMP TABLE staged_use (record, key, user, used_on, used_at,"
-            " PRIMARY KEY (record, key, user)) WITHOUT ROWID"
+            "CREATE TEMP TABLE staged_use (n INTEGER PRIMARY KEY, record, key, user, used_on,"
+            " used_at, UNIQUE (record, key, user))"
         )
         self._run("CREATE TEMP TABLE staged_removal (record, key, PRIMARY KEY (record, key))")
 
@@ -71,12 +79,13 @@ class Staging:
 
     def _put(self, record: Change) -> None:
         if isinstance(record, ContactRecord):
-            self._put_record("contact", record)
-            self._put_numbers(record)
+            self._put_contact(record)
+        elif isinstance(record, Unchanged):
+            self._put_unchanged(record.key)
         elif isinstance(record, DossierRecord):
-            self._put_record("dossier", record)
+            self._put_below("dossier", record)
         elif isinstance(record, MatterRecord):
-            self._put_record("matter", record)
+            self._put_below("matter", record)
         elif isinstance(record, UseRecord):
             self._put_use(record)
         else:
@@ -84,47 +93,89 @@ class Staging:
                 "INSERT OR IGNORE INTO staged_removal VALUES (?, ?)", [record.record, record.key]
             )
 
-    def _put_record(
-        self, kind: RecordKind, record: ContactRecord | DossierRecord | MatterRecord
+    def _put_contact(self, record: ContactRecord) -> None:
+        fields = _plain(record, "contact")
+        numbers = [[one.raw, one.e164, one.label, one.stem] for one in record.numbers]
+        values = _contact_values(record.key, fields, numbers, record.read_from)
+        if self._run(self._put_in["contact"], values).rowcount == 0:
+            self._join(record.key, fields, numbers, record.read_from)
+
+    def _put_unchanged(self, key: str) -> None:
+        """Put aside that a contact stays; without a digest it is not compared."""
+        nothing = [None] * (len(FIELDS["contact"]) + len(_CONTACT_COLUMNS) + 1)
+        if self._run(self._put_in["contact"], [key, *nothing]).rowcount == 0:
+            first = self._run("SELECT digest FROM staged_contact WHERE key = ?", [key]).fetchone()
+            if first[0] is not None and (stays := self._known.contact(key)):
+                self._join(key, *stays, b"")
+
+    def _join(
+        self, key: str, fields: Sequence[Any], numbers: Sequence[_Number], read_from: bytes
     ) -> None:
-        values = [record.key, *(_plain(getattr(record, name)) for name in FIELDS[kind])]
-        marks = ", ".join("?" * len(values))
-        put = self._database.conn.execute(
-            f"INSERT OR IGNORE INTO staged_{kind} VALUES ({marks})",
-            values,
-        )
-        if put.rowcount == 0:
-            self._compare(kind, values)
+        """Add the numbers of a further row to a contact; its first row says all the rest."""
+        columns = ", ".join(FIELDS["contact"])
+        row = self._run(
+            f"SELECT digest, read_from, numbers, {columns} FROM staged_contact WHERE key = ?", [key]
+        ).fetchone()
+        stays = None if row[0] else self._known.contact(key)
+        if stays:  # the first row said that the contact stays as the directory has it
+            kept_fields, kept = stays
+        else:
+            kept_fields, kept = (
+                (list(row[3:]), json.loads(row[2])) if row[0] else (list(fields), [])
+            )
+        if kept_fields != list(fields):
+            self._note("contact", key)
+        further = [one for one in numbers if one not in kept]
+        if further or not row[0] or row[1] != (read_from or None):
+            values = _contact_values(key, kept_fields, [*kept, *further], b"")
+            self._run("DELETE FROM staged_contact WHERE key = ?", [key])
+            self._run(self._put_in["contact"], values)
 
-    def _compare(self, kind: RecordKind, values: Sequence[Any]) -> None:
-        query = f"SELECT * FROM staged_{kind} WHERE key = ?"
-        first = self._database.conn.execute(query, values[:1]).fetchone()
-        if list(first) != list(values) and len(self._conflicts) < _CONFLICTS:
-            self._conflicts.append(f"{kind} {values[0]} came twice and differs; the first counts")
+    def _put_below(self, kind: RecordKind, record: DossierRecord | MatterRecord) -> None:
+        fields = _plain(record, kind)
+        values = [record.key, *fields, _digest(fields)]
+        if self._run(self._put_in[kind], values).rowcount == 0:
+            query = f"SELECT digest FROM staged_{kind} WHERE key = ?"
+            if self._run(query, [record.key]).fetchone()[0] != values[-1]:
+                self._note(kind, record.key)
 
-    def _put_numbers(self, record: ContactRecord) -> None:
-        self._database.conn.executemany(
-            "INSERT OR IGNORE INTO staged_number VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (record.key, place, number.raw, number.e164, number.label, number.stem)
-                for place, number in enumerate(record.numbers)
-            ],
-        )
+    def _note(self, kind: RecordKind, key: str) -> None:
+        if len(self._conflicts) < _CONFLICTS:
+            self._conflicts.append(f"{kind} {key} came twice and differs; the first counts")
 
     def _put_use(self, record: UseRecord) -> None:
         at = record.at.astimezone(UTC).isoformat() if record.at else None
-        self._database.conn.execute(
-            "INSERT INTO staged_use VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            f" used_on = excluded.used_on, used_at = excluded.used_at {LATER}",
+        self._run(
+            "INSERT INTO staged_use (record, key, user, used_on, used_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (record, key, user) DO UPDATE SET used_on = excluded.used_on,"
+            f" used_at = excluded.used_at {LATER}",
             [record.record, record.key, record.user, record.on.isoformat(), at],
         )
 
-    def _run(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        return self._database.execute(sql, values)
+    def _run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        return self._connection.execute(sql, values)
 
 
-def _plain(value: Any) -> Any:
-    """Write a value as SQLite keeps it."""
+def _contact_values(
+    key: str, fields: Sequence[Any], numbers: Sequence[_Number], read_from: bytes
+) -> list[Any]:
+    told = json.dumps(numbers, ensure_ascii=False)
+    first = next((one[1] for one in numbers if one[1]), "")
+    return [key, *fields, told, first, read_from or None, _digest([*fields, told])]
+
+
+def _digest(values: Iterable[Any]) -> bytes:
+    """Give what differs wherever a value differs, so that one column tells a change."""
+    return blake2b("\x1f".join(map(str, values)).encode(), digest_size=16).digest()
+
+
+def _plain(record: ContactRecord | DossierRecord | MatterRecord, kind: RecordKind) -> list[Any]:
+    """Write the fields of a record as SQLite keeps them."""
+    told = record.__dict__
+    return [_written(told[name]) for name in FIELDS[kind]]
+
+
+def _written(value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)
     return value.isoformat() if isinstance(value, date) else value

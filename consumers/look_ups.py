@@ -83,8 +83,8 @@ class LookUps:
         for kind, record_id in (("matter", matter_id), ("dossier", dossier_id)):
             if record_id is not None:
                 self._write(
-                    f"INSERT INTO {kind}_uses (user, {kind}_id, used_on, used_at)"  # noqa: S608
-                    f" SELECT ?1, id, ?3, ?4 FROM {kind}s WHERE id = ?2"
+                    f"INSERT INTO {kind}_uses (user, {kind}_id, since, used_on, used_at)"  # noqa: S608
+                    f" SELECT ?1, id, 0, ?3, ?4 FROM known_{kind}s WHERE id = ?2"
                     " ON CONFLICT DO UPDATE SET used_on = excluded.used_on,"
                     " used_at = excluded.used_at WHERE (excluded.used_on, excluded.used_at) >="
                     " (used_on, ifnull(used_at, ''))",

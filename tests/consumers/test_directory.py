@@ -30,7 +30,7 @@ from consumers.directory import (
     DirectoryUnavailable,
     ImportRefused,
 )
-from consumers.directory_schema import MIGRATIONS
+from consumers.directory_versions import MIGRATIONS
 
 ANNA = "+41441234567"
 ALL = frozenset(KINDS)

@@ -1,0 +1,142 @@
+"""One import from its first record to the moment when it counts, without holding up others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from consumers.changes import KINDS, Applied, Changes
+from consumers.directory_claim import SourceClaimed, claimed
+from consumers.directory_differences import Differences
+from consumers.directory_edition import PREPARING, Edition
+from consumers.directory_known import Known
+from consumers.directory_pace import Pace, durably
+from consumers.directory_schema import PATIENCE, plainly_connected, writing
+from consumers.directory_settling import HIDDEN, REMOVED, Settling
+from consumers.directory_staging import Staging
+from consumers.look_ups import moment
+
+_AT_ONCE = 200  # records; as few are written with the switch in one transaction
+
+
+class Import:
+    """The way of one source's records into the directory."""
+
+    def __init__(
+        self, path: Path, changes: Changes, pace: Callable[[sqlite3.Connection], Pace] = Pace
+    ) -> None:
+        self._path = path
+        self._changes = changes
+        self._connection = plainly_connected(path)
+        self._connection.execute("PRAGMA cache_size = -32000")  # KiB, whatever the import's size
+        self._differences = Differences(self._connection, changes)
+        self._pace = pace(self._connection)
+
+    def close(self) -> None:
+        """Leave the file; what waits aside is gone."""
+        self._connection.close()
+
+    def run(self, *, dry_run: bool, force: bool) -> Applied:
+        """Bring all records of the source, or tell what that would change."""
+        with Known(self._path, self._changes.source) as known:
+            staging = Staging(self._connection, known)
+            staging.take(self._changes.records)
+        if dry_run:
+            self._differences.find(*self._counting())
+        else:
+            if self._changes.complete:  # not while a small push is waited for
+                settle_left(self._path, self._connection, self._pace)
+            source_id = self._source()
+            with claimed(self._path, source_id, PATIENCE):
+                self._bring(source_id, force=force)
+        contacts, dossiers, matters = (self._differences.tally(kind) for kind in KINDS)
+        return Applied(contacts, dossiers, matters, staging.conflicts)
+
+    def _bring(self, source_id: int, *, force: bool) -> None:
+        settling = Settling(self._connection, source_id, self._pace)
+        settling.settle()
+        claimed_id, edition = self._counting()
+        if claimed_id != source_id:  # it was removed while this import waited for it
+            raise SourceClaimed
+        try:
+            self._differences.find(source_id, edition)
+            if not force:
+                self._differences.refuse_if_unsafe()
+            self._switch(source_id, Edition(self._connection, source_id, edition + 1))
+        except BaseException:
+            with suppress(sqlite3.Error):  # what cannot be cleared now, the next import clears
+                settling.settle()
+                settling.forget_source()
+            raise
+        settling.settle()
+
+    def _switch(self, source_id: int, edition: Edition) -> None:
+        """Write the edition and let it count: in one transaction if it is small."""
+        steps = list(edition.steps())
+        at_once = sum(step.total for step in steps) <= _AT_ONCE
+        if not at_once:
+            self._run("UPDATE sources SET unsettled = ? WHERE id = ?", PREPARING, source_id)
+            for step in steps:
+                for low, high in self._pace.pieces(step.total):
+                    step.do(low, high)
+        with durably(self._connection), writing(self._connection):
+            for step in steps if at_once else ():
+                step.do(1, step.total)
+            edition.count(moment(datetime.now(UTC)), self._changes.priority)
+        sweep = edition.sweeping_uses()
+        for low, high in self._pace.pieces(sweep.total):
+            sweep.do(low, high)
+
+    def _source(self) -> int:
+        """Give the id of the source; a new one stays hidden until it has something."""
+        with writing(self._connection):
+            self._run(
+                "INSERT OR IGNORE INTO sources (name, priority, edition) VALUES (?, ?, ?)",
+                self._changes.source,
+                self._changes.priority or 0,
+                HIDDEN,
+            )
+        row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
+        return int(row[0])
+
+    def _counting(self) -> tuple[int, int]:
+        """Give the id of the source and its edition that counts."""
+        query = "SELECT id, max(edition, 0) FROM sources WHERE name = ?"
+        row = self._run(query, self._changes.source).fetchone()
+        return (int(row[0]), int(row[1])) if row else (-1, 0)
+
+    def _run(self, sql: str, *values: object) -> sqlite3.Cursor:
+        return self._connection.execute(sql, values)
+
+
+def remove_source(path: Path, name: str) -> bool:
+    """Remove a source from one moment to the next, then bit by bit all it had."""
+    connection = plainly_connected(path)
+    try:
+        query = "SELECT id FROM sources WHERE name = ? AND edition >= 0"
+        row = connection.execute(query, [name]).fetchone()
+        if row is None:
+            return False
+        with claimed(path, row[0], PATIENCE), writing(connection):
+            gone = connection.execute(
+                "UPDATE sources SET name = char(0) || id, edition = ?, unsettled = ?"
+                " WHERE id = ? AND name = ?",
+                [REMOVED, PREPARING, row[0], name],
+            ).rowcount
+        settle_left(path, connection, Pace(connection))
+        return gone > 0
+    finally:
+        connection.close()
+
+
+def settle_left(path: Path, connection: sqlite3.Connection, pace: Pace) -> None:
+    """Clear what killed processes have left of any source, unless somebody is at it."""
+    left = connection.execute("SELECT id FROM sources WHERE unsettled ORDER BY id").fetchall()
+    for (source_id,) in left:
+        with suppress(SourceClaimed), claimed(path, source_id, 0):
+            settling = Settling(connection, source_id, pace)
+            settling.settle()
+            settling.forget_source()
