@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
-from bus.events import CallerData, Reference, TraceStep
+from bus.events import CallerData, TraceStep
+from consumers.answer_values import age, reference, references, values_of, who
 from consumers.caller_sentences import sentence
 from consumers.caller_settings import CallerSettings
 from consumers.calls import Call, Trigger
@@ -18,8 +19,6 @@ from consumers.url_templates import AddressRefused, ValueMissing, allowed, fill
 from consumers.users import User
 
 log = logging.getLogger(__name__)
-
-_OFFERED = 20  # references in an event at most, so that it stays small
 
 
 class WhoIsCalling(Protocol):
@@ -110,6 +109,7 @@ class Answering:
         steps.add(
             "rule", "user" if verdict.rule == "user" else "site",
             rule=verdict.rule, action=verdict.action, trigger=trigger,
+            triggers=",".join(user.triggers),
         )  # fmt: skip
         return self._told(user, call, trigger, verdict, match, opening, steps)
 
@@ -172,14 +172,15 @@ class Answering:
         url, reason, missing = self._address(chosen, record, values)
         kind = chosen.kind if reason == chosen.reason else "nothing"
         code = "internal-call" if kind == "card" and opening == "internal" else reason
+        offered = opening.alternatives if isinstance(opening, Opening) else ()
         told = {
-            "user": user.name or user.login, "trigger": trigger, "value": missing,
-            "opened": label(record) if record else "", "age": _age(call, steps.now),
+            **who(user, trigger), "e164": verdict.party.e164 or "", "value": missing,
+            "opened": label(record) if record else "", "age": age(call, steps.now),
+            "offered": ", ".join(label(one) for one in offered[:5]),
         }  # fmt: skip
         steps.add("action", code, **told)
         if kind != "nothing" and url is None:
             steps.add("action", "no-address")
-        offered = opening.alternatives if isinstance(opening, Opening) else ()
         data = CallerData(
             user=user.login,
             call_id=call.call_id,
@@ -193,11 +194,11 @@ class Answering:
             remembered=match.remembered,
             contact=reference(match.contact),
             employer=reference(match.employer),
-            candidates=tuple(_references(match.candidates)),
+            candidates=tuple(references(match.candidates)),
             action=verdict.action,
             opens=kind,
             opened=reference(record) if kind != "nothing" else None,
-            offered=tuple(_references([one for one in offered if not isinstance(one, Contact)])),
+            offered=tuple(references([one for one in offered if not isinstance(one, Contact)])),
             url=url,
             reason=reason,
             sentence=sentence(f"action.{code}", told),
@@ -243,61 +244,3 @@ class _Chosen:
         if opening is None:
             return cls("nothing", verdict.refusal or "directory-unavailable")
         return cls(opening.kind, opening.reason, opening.kind, opening.reason)
-
-
-def values_of(
-    user: User,
-    call: Call,
-    trigger: Trigger,
-    verdict: Verdict,
-    record: Matter | Dossier | Contact | None,
-    contact: Contact | None,
-) -> dict[str, str]:
-    """Return what the placeholders of addresses and commands stand for."""
-    party = verdict.party
-    shown = party.kind != "withheld"
-    return {
-        "id": record.key if record else "",
-        "reference": "" if record is None or isinstance(record, Contact) else record.reference,
-        "title": label(record) if record else "",
-        "name": contact.name if contact else party.name if shown else "",
-        "company": contact.company if contact else "",
-        "number": party.number if shown else "",
-        "e164": (party.e164 or "") if shown else "",
-        "called": call.called.e164 or call.called.number,
-        "group": call.group or "",
-        "user": user.login,
-        "call_id": call.call_id,
-        "direction": call.direction,
-        "trigger": trigger,
-        "action": verdict.action,
-        "source": contact.source if contact else "",
-    }
-
-
-def reference(record: Matter | Dossier | Contact | None) -> Reference | None:
-    """Return how others may show a record; the id is the directory's own."""
-    if record is None:
-        return None
-    if isinstance(record, Contact):
-        return Reference(
-            kind="contact", id=str(record.id), key=record.key[:256] or None,
-            title=record.name[:256],
-            company=record.company[:256] or None,
-        )  # fmt: skip
-    return Reference(
-        kind="matter" if isinstance(record, Matter) else "dossier", id=str(record.id),
-        key=record.key[:256] or None,
-        title=(record.title or record.key)[:256], reference=record.reference[:256] or None,
-    )  # fmt: skip
-
-
-def _references(records: "tuple[object, ...] | list[Matter | Dossier]") -> list[Reference]:
-    found = [
-        reference(one) for one in records[:_OFFERED] if isinstance(one, Contact | Matter | Dossier)
-    ]
-    return [one for one in found if one is not None]
-
-
-def _age(call: Call, now: datetime) -> int:
-    return int((now - call.received_at).total_seconds()) if call.received_at else 0

@@ -37,7 +37,8 @@ def failed(call: Call, told: Finished, trace: tuple[TraceStep, ...]) -> CallerEv
     """Tell that an executor could not do its work."""
     outcome = Outcome(executor=told.executor, state="failed", reason=told.reason)
     data = _of(call, "outcome", "executor-failed", trace)
-    return _event(data.model_copy(update={"outcomes": (outcome,)}))
+    said = sentence("executor.failed", {"executor": told.executor, "outcome": told.reason})
+    return _event(data.model_copy(update={"outcomes": (outcome,), "sentence": said}))
 
 
 def _of(call: Call, trigger: str, reason: str, trace: tuple[TraceStep, ...]) -> CallerData:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bus.events import Sentence
+from consumers.caller_reasons import REASONS, outcome
 
 _LONGEST = 500  # characters, as the contract allows
 _VALUE = 128  # characters of one value
@@ -11,8 +12,8 @@ _VALUE = 128  # characters of one value
 SENTENCES: dict[str, tuple[str, str]] = {
     # received
     "received.incoming": (
-        "Die Anlage meldet einen Anruf von {number}; das Telefon klingelt noch nicht.",
-        "The PBX announces a call from {number}; the telephone does not ring yet.",
+        "Die Anlage kündigt einen Anruf an; das Telefon klingelt noch nicht.",
+        "The PBX announces a call; the telephone does not ring yet.",
     ),
     "received.ringing": (
         "Das Telefon klingelt: Anruf von {number} an {called}.",
@@ -74,13 +75,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     # rule
     "rule.user": (
-        "Eingestellt ist: {action}, Auslöser {trigger}.",
-        "The setting is: {action}, trigger {trigger}.",
+        "Eingestellt ist: {action}, {triggers}. Jetzt geht es um das, was {trigger} geschieht.",
+        "The setting is: {action}, {triggers}. This is about what happens {trigger}.",
     ),
     "rule.site": (
-        "Die Regel „{rule}“ gilt: {action}.",
-        "The rule \N{LEFT DOUBLE QUOTATION MARK}{rule}\N{RIGHT DOUBLE QUOTATION MARK} applies:"
-        " {action}.",
+        "Die Regel „{rule}“ des Büros gilt: {action}.",
+        "The office's rule \N{LEFT DOUBLE QUOTATION MARK}{rule}\N{RIGHT DOUBLE QUOTATION MARK}"
+        " applies: {action}.",
     ),
     "rule.delay": (
         "Es wird {seconds} Sekunden gewartet, bevor etwas geöffnet wird.",
@@ -119,10 +120,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Geöffnet wird, was Sie gewählt haben: {opened}.",
         "What you chose opens: {opened}.",
     ),
-    "action.choice-gone": (
-        "Nichts geöffnet: was gewählt wurde, steht nicht mehr im Verzeichnis.",
-        "Nothing opened: what was chosen is no longer in the directory.",
-    ),
     "action.new-contact": (
         "Geöffnet wird die Seite für einen neuen Kontakt.",
         "The page for a new contact opens.",
@@ -131,129 +128,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Geöffnet wird die Seite für interne Anrufe.",
         "The page for internal calls opens.",
     ),
-    # action: why nothing opens
-    "action.withheld": (
-        "Nichts geöffnet: die Nummer ist unterdrückt.",
-        "Nothing opened: the number is withheld.",
-    ),
-    "action.no-number": (
-        "Nichts geöffnet: die Anlage nannte keine verständliche Nummer.",
-        "Nothing opened: the PBX told no number that can be understood.",
-    ),
-    "action.no-action": (
-        "Nichts geöffnet: für diesen Benutzer ist keine Aktion eingestellt.",
-        "Nothing opened: no action is set for this user.",
-    ),
-    "action.unknown-caller": (
-        "Nichts geöffnet: der Anrufer steht nicht im Verzeichnis.",
-        "Nothing opened: the caller is not in the directory.",
-    ),
-    "action.several-contacts": (
-        "Nichts geöffnet: mehrere kommen in Frage, bitte wählen.",
-        "Nothing opened: it may be one of several, please choose.",
-    ),
-    "action.suffix-only": (
-        "Nichts geöffnet: nur die letzten Ziffern stimmen überein.",
-        "Nothing opened: only the last digits are the same.",
-    ),
-    "action.several-dossiers": (
-        "Nichts geöffnet: mehrere Dossiers kommen in Frage, bitte wählen.",
-        "Nothing opened: several dossiers are in question, please choose.",
-    ),
-    "action.interface-off": (
-        "Nichts geöffnet: die Schnittstelle von {user} ist ausgeschaltet.",
-        "Nothing opened: the interface of {user} is switched off.",
-    ),
-    "action.own-dialling": (
-        "Nichts geöffnet: {user} hat selbst gewählt, und das eigene Telefon klingelt.",
-        "Nothing opened: {user} dialled, and the own telephone rings.",
-    ),
-    "action.answered-elsewhere": (
-        "Nichts geöffnet: eine Kollegin oder ein Kollege hat den Anruf angenommen.",
-        "Nothing opened: a colleague answered the call.",
-    ),
-    "action.ended": (
-        "Nichts geöffnet: der Anruf war schon zu Ende.",
-        "Nothing opened: the call was already over.",
-    ),
-    "action.too-old": (
-        "Nichts geöffnet: die Meldung kam zu spät ({age} s). Geschieht das immer, gehen die Uhren"
-        " der Rechner auseinander.",
-        "Nothing opened: it was told too late ({age} s). If that is always so, the clocks of the"
-        " machines differ.",
-    ),
-    "action.not-answered-here": (
-        "Nichts geöffnet: {user} hat diesen Gruppenanruf nicht angenommen.",
-        "Nothing opened: {user} did not answer this call of a group.",
-    ),
-    "action.opens-later": (
-        "Noch nichts geöffnet: eingestellt ist ein späterer Zeitpunkt als das Klingeln.",
-        "Nothing opened yet: the setting is a later moment than the ringing.",
-    ),
-    "action.not-chosen": (
-        "Nichts geöffnet: dieser Auslöser ({trigger}) ist nicht eingestellt.",
-        "Nothing opened: this trigger ({trigger}) is not chosen.",
-    ),
-    "action.do-not-disturb": (
-        "Nichts geöffnet: {user} möchte nicht gestört werden.",
-        "Nothing opened: {user} does not want to be disturbed.",
-    ),
-    "action.quiet-hours": (
-        "Nichts geöffnet: es ist Ruhezeit.",
-        "Nothing opened: these are quiet hours.",
-    ),
-    "action.too-many": (
-        "Nichts geöffnet: in der letzten Minute wurde schon zu vieles geöffnet.",
-        "Nothing opened: too much was opened within the last minute.",
-    ),
-    "action.already-opened": (
-        "Für diesen Anruf wurde schon etwas geöffnet.",
-        "Something was opened for this call already.",
-    ),
-    "action.internal-ignored": (
-        "Nichts geöffnet: interne Anrufe öffnen hier nichts.",
-        "Nothing opened: internal calls open nothing here.",
-    ),
-    "action.internal-notified": (
-        "Nichts geöffnet: interne Anrufe werden nur gemeldet.",
-        "Nothing opened: internal calls are only announced.",
-    ),
-    "action.internal-without-page": (
-        "Nichts geöffnet: für interne Anrufe ist keine Seite eingestellt.",
-        "Nothing opened: there is no page for internal calls.",
-    ),
-    "action.directory-unavailable": (
-        "Nichts geöffnet: das Verzeichnis ist gerade nicht lesbar.",
-        "Nothing opened: the directory cannot be read just now.",
-    ),
-    "action.url-incomplete": (
-        "Nichts geöffnet: der Adresse fehlt ein Wert ({value}).",
-        "Nothing opened: the address lacks a value ({value}).",
-    ),
-    "action.url-refused": (
-        "Nichts geöffnet: die Adresse des Eintrags ist nicht erlaubt (Schema oder Rechner).",
-        "Nothing opened: the address of the entry is not allowed (scheme or host).",
-    ),
-    "action.interrupted": (
-        "Nichts geöffnet: das Programm wurde unterbrochen, und der Anruf war danach zu alt.",
-        "Nothing opened: the program was interrupted, and the call too old afterwards.",
-    ),
-    "action.no-address": (
-        "Für das, was zu öffnen ist, ist keine Adresse eingestellt; nur gemeldet.",
-        "There is no address for what is to open; it is only announced.",
-    ),
     # executors
-    "executor.done": ("{executor}: erledigt{detail}.", "{executor}: done{detail}."),
+    "executor.done": ("{executor}: erledigt{outcome}.", "{executor}: done{outcome}."),
     "executor.queued": ("{executor}: in Arbeit.", "{executor}: under way."),
     "executor.skipped": ("{executor}: nichts zu tun.", "{executor}: nothing to do."),
-    "executor.failed": ("{executor}: fehlgeschlagen{detail}.", "{executor}: failed{detail}."),
+    "executor.failed": ("{executor}: fehlgeschlagen{outcome}.", "{executor}: failed{outcome}."),
     # closed
     "closed.ended": ("Die Anzeige des Anrufs verschwindet.", "The card of the call disappears."),
     "closed.answered-elsewhere": (
         "Eine Kollegin oder ein Kollege hat den Anruf angenommen.",
         "A colleague answered the call.",
     ),
-}
+} | {f"action.{code}": words for code, words in REASONS.items()}
 
 _WORDS: dict[str, tuple[str, str]] = {
     "matter-or-dossier": ("Akte oder Dossier", "matter or dossier"),
@@ -265,8 +151,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ended": ("am Ende", "at the end"),
     "outgoing": ("beim Wählen", "on dialling"),
     "chosen": ("auf Ihre Wahl hin", "on your choice"),
+    "withheld-number": ("einer unterdrückten Nummer", "a withheld number"),
+    "no-number": ("einer noch unbekannten Nummer", "a number not known yet"),
+    "mqtt": (
+        "Meldung an Arbeitsplätze und Programme (mqtt)",
+        "message to workstations and programs (mqtt)",
+    ),
 }
-_TRANSLATED = ("action", "trigger")
+_TRANSLATED = ("action", "trigger", "triggers", "number", "executor")
 
 
 def sentence(code: str, values: Mapping[str, object] | None = None) -> Sentence:
@@ -285,12 +177,16 @@ class _Values(dict[str, str]):
 
 
 def _translated(values: _Values, language: int) -> _Values:
-    words = {
-        key: _WORDS[values[key]][language]
-        for key in _TRANSLATED
-        if key in values and values[key] in _WORDS
-    }
+    words = {key: _in_words(values[key], language) for key in _TRANSLATED if key in values}
+    if "outcome" in values:
+        words["outcome"] = outcome(values["outcome"])[language]
     return _Values({**values, **words})
+
+
+def _in_words(told: str, language: int) -> str:
+    """Translate a code, or several with commas between; anything else stays as it is."""
+    known = [_WORDS.get(one) for one in told.split(",")]
+    return ", ".join(one[language] for one in known if one) if all(known) else told
 
 
 def shown(value: object) -> str:

@@ -5,6 +5,7 @@ in one transaction at its end.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bus.events import CallData, Outcome, TraceStep
@@ -38,9 +39,10 @@ class Stories:
     def received(self, user: User, call: Call, data: CallData) -> None:
         """Tell what the PBX said."""
         steps = self._steps()
-        party = data.called if data.direction == "out" else data.caller
+        party = call.other_party
+        nobody = "withheld-number" if data.caller.kind == "withheld" else "no-number"
         steps.add(
-            "received", data.state, number=data.caller.number or "–", state=data.pbx_state,
+            "received", data.state, number=data.caller.number or nobody, state=data.pbx_state,
             called=data.called.number or user.name or user.login,
         )  # fmt: skip
         if data.replayed:
@@ -62,16 +64,20 @@ class Stories:
         steps = self._steps()
         steps.told.extend(answer.data.trace)
         for outcome in outcomes:
-            steps.add("executor", outcome.state, executor=outcome.executor, detail="")
+            steps.add("executor", outcome.state, executor=outcome.executor, outcome="")
         data = answer.data
-        self._gather(_subject(call), steps, opens=data.opens, reason=data.reason)
+        subject = _subject(call)
+        if data.contact is not None:
+            subject = replace(subject, contact=data.contact.title)
+        self._gather(subject, steps, opens=data.opens, reason=data.reason)
 
     def finished(self, told: Finished) -> tuple[TraceStep, ...]:
         """Tell what became of an executor's work."""
         steps = self._steps()
         state = "done" if told.done else "failed"
-        steps.add("executor", state, executor=told.executor, detail=f" ({told.reason})")
-        return self._gather(Subject(told.user, told.call_id), steps)
+        steps.add("executor", state, executor=told.executor, outcome=told.reason)
+        reason = "" if told.done else "executor-failed"
+        return self._gather(Subject(told.user, told.call_id), steps, reason=reason)
 
     def closed(self, call: Call, reason: str) -> tuple[TraceStep, ...]:
         """Tell how the call left this user."""

@@ -47,7 +47,10 @@ class Story:
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose call a step belongs to, and the number and name it is found by."""
+    """Whose call a step belongs to, and the number and name it is found by.
+
+    `name` is what the PBX says; `contact`, what the directory says, counts more.
+    """
 
     user: str
     call_id: str
@@ -55,6 +58,7 @@ class Subject:
     e164: str = ""
     name: str = ""
     also: str = ""  # a later id of the same call
+    contact: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,11 +124,19 @@ class Traces:
             "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 subject.user, subject.call_id, row[0], chapter.at, subject.number or row[1],
-                subject.e164 or row[2], subject.name or row[3], chapter.opens or row[4],
+                subject.e164 or row[2], _name(subject, row[2], row[3]), chapter.opens or row[4],
                 chapter.reason or row[5], json.dumps(told, ensure_ascii=False),
                 json.dumps(sorted(ids)),
             ),
         )  # fmt: skip
+
+
+def _name(subject: Subject, e164: str, known: str) -> str:
+    """Return who it is; the directory's word stays until it is another number."""
+    if subject.contact:
+        return subject.contact
+    another = bool(subject.e164) and subject.e164 != e164
+    return subject.name if another or not known else known
 
 
 def find(

@@ -63,7 +63,7 @@ def test_the_last_call_is_told_in_sentences(ask: Ask, tmp_path: Path) -> None:
     head, *lines = result.stdout.splitlines()
     assert "Anruf c-2 · 0011 · +41441234567" in head
     assert "Das Telefon klingelt: Anruf von 044 123 45 67 an Anna." in lines[0]
-    assert lines[-1].endswith("Nichts geöffnet: der Anrufer steht nicht im Verzeichnis.")
+    assert "Nichts geöffnet: der Anrufer steht nicht im Verzeichnis." in lines[-1]
     assert "c-1" not in result.stdout
 
 

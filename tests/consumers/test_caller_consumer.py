@@ -223,6 +223,29 @@ def test_the_story_of_an_answer_leads_from_the_number_to_the_matter(desk: Desk) 
     assert "Ada Lovelace" in story.steps[2].de
 
 
+def test_a_story_is_headed_by_who_the_directory_says_it_is(desk: Desk) -> None:
+    desk.tell(caller=ADA.model_copy(update={"name": "as the PBX says"}))
+    desk.tell("ended")
+
+    assert find(desk.folder)[0].name == "Ada Lovelace"
+
+
+def test_the_story_of_an_internal_call_explains_the_number_of_the_colleague(desk: Desk) -> None:
+    desk.tell(
+        "dialing", direction="internal", caller=Party(number="11", kind="internal"),
+        called=Party(number="12", kind="internal"),
+    )  # fmt: skip
+
+    [told] = [step.en for step in find(desk.folder)[0].steps if step.step == "normalised"]
+    assert told == "12 is an internal extension."
+
+
+def test_a_story_says_how_a_withheld_number_rang(desk: Desk) -> None:
+    desk.tell(caller=Party(kind="withheld"))
+
+    assert "a call from a withheld number to 0011" in find(desk.folder)[0].steps[0].en
+
+
 def test_an_event_that_comes_again_is_answered_once(desk: Desk) -> None:
     event = desk.tell()
     desk.consumer.handle(event)
@@ -507,8 +530,11 @@ def test_an_executor_that_failed_is_told(desk: Desk) -> None:
 
     assert desk.sent[-1].reason == "executor-failed"
     assert desk.sent[-1].outcomes[0].reason == "exit-1"
+    assert desk.sent[-1].sentence is not None
+    assert "program reports an error (exit-1)" in desk.sent[-1].sentence.en
     [story] = find(desk.folder)
     assert "exit-1" in story.steps[-1].en
+    assert (story.opens, story.reason) == ("matter", "executor-failed")
     assert desk.store.open_claims() == []
 
 

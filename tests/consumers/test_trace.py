@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from bus.events import TraceStep
+from consumers.caller_reasons import REASONS
 from consumers.caller_sentences import SENTENCES, sentence
 from consumers.trace import Chapter, Subject, Traces, erase, find, path_of
 
@@ -52,6 +53,20 @@ def test_a_story_is_found_by_user_and_by_any_id_of_its_call(tmp_path: Path) -> N
     assert find(tmp_path, call_id='%"') == []
 
 
+def test_who_the_directory_says_it_is_stays_until_the_number_is_another(tmp_path: Path) -> None:
+    traces = Traces(path_of(tmp_path, "caller"))
+    names = []
+    for number, name, contact in (
+        ("+411", "PBX", ""), ("+411", "PBX", "Ada"), ("+411", "PBX", ""), ("+412", "Bob", ""),
+    ):  # fmt: skip
+        subject = Subject("0011", "c-1", number, number, name, contact=contact)
+        traces.add([Chapter(subject, (), AT.timestamp())])
+        names.append(find(tmp_path)[0].name)
+    traces.close()
+
+    assert names == ["PBX", "Ada", "Ada", "Bob"]
+
+
 def test_old_stories_are_dropped(tmp_path: Path) -> None:
     traces = Traces(path_of(tmp_path, "caller"))
     traces.add([_chapter("old"), _chapter("new", at=100)])
@@ -92,8 +107,47 @@ def test_every_code_has_a_sentence_in_both_languages(code: str) -> None:
     assert told.de
     assert told.en
     assert told.de != told.en or code == "executor.done"
-    assert told.de.endswith(".")
-    assert told.en.endswith(".")
+    for words in (told.de, told.en):  # a command at the end is to be copied, without a dot
+        assert words.endswith(".") or "starface2mqtt" in words
+        assert "{" not in words.replace("{–?}", "").replace("{id}", "")
+
+
+UNAVOIDABLE = {
+    "withheld", "own-dialling", "answered-elsewhere", "ended", "not-answered-here",
+    "already-opened", "interrupted", "choice-gone",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", sorted(REASONS.keys() - UNAVOIDABLE))
+def test_a_reason_that_can_be_mended_says_how(code: str) -> None:
+    for words in REASONS[code]:
+        assert any(
+            one in words
+            for one in ("starface2mqtt", "[caller]", "directory", "Verzeichnis", "wählen", "choose",
+                        "Uhren", "clocks")
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "german"),
+    [
+        ("exit-0", "dms: erledigt (exit-0)."),
+        ("exit-3", "dms: erledigt, das Programm meldet einen Fehler (exit-3)."),
+        ("status-404", "dms: erledigt, die Adresse gibt es dort nicht (status-404)."),
+        ("Unheard", "dms: erledigt (Unheard)."),
+        ("", "dms: erledigt."),
+    ],
+)
+def test_what_an_executor_made_of_it_is_said_in_words(code: str, german: str) -> None:
+    assert sentence("executor.done", {"executor": "dms", "outcome": code}).de == german
+
+
+def test_a_code_is_told_in_words_and_a_number_as_it_is() -> None:
+    told = sentence("rule.user", {"action": "none", "trigger": "ringing",
+                                  "triggers": "connected,ended"})  # fmt: skip
+
+    assert "keine Aktion, beim Annehmen, am Ende." in told.de
+    assert "044,1" in sentence("received.ringing", {"number": "044,1"}).de
 
 
 @pytest.mark.parametrize("language", [0, 1])
