@@ -1,6 +1,7 @@
 """`starface2mqtt why`: the story of a call, and why something opened or did not."""
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from consumers.trace import Story
 
 _Language = Literal["de", "en"]
+_LONG_AGO = 600  # seconds after which the last call may not be the one that is meant
 
 
 def why(
@@ -39,6 +41,9 @@ def why(
             typer.echo()
         for line in told(story, language):
             typer.echo(line)
+    if call is None:
+        for line in _since(settings, language, stories[0], user):
+            typer.echo(line)
 
 
 def told(story: "Story", language: _Language) -> list[str]:
@@ -52,6 +57,31 @@ def told(story: "Story", language: _Language) -> list[str]:
         words = step.de if language == "de" else step.en
         lines.append(f"  {step.at.astimezone():%H:%M:%S}  {_shown(words)}")
     return lines
+
+
+def _since(
+    settings: "Settings", language: _Language, story: "Story", user: str | None
+) -> list[str]:
+    """Say what may have kept a later call away: the interface is off, or nothing has come in."""
+    from consumers.users import Users
+
+    with Users(settings.database) as users:
+        found = users.find(user or story.user)
+    if user is not None and found is not None and not found.on:
+        return ["", _in(
+            language,
+            f"Die Schnittstelle von {user} ist jetzt ausgeschaltet: was seither anrief, öffnete"
+            f" nichts. Einschalten: starface2mqtt on {user}",
+            f"The interface of {user} is switched off now: whoever called since opened nothing."
+            f" Switch it on: starface2mqtt on {user}",
+        )]  # fmt: skip
+    if (datetime.now(UTC) - story.changed).total_seconds() < _LONG_AGO:
+        return []
+    return ["", _in(
+        language,
+        "Das ist der letzte Anruf, der ankam. Kam seither ein anderer: starface2mqtt status",
+        "This is the last call that came in. If there was another one since: starface2mqtt status",
+    )]  # fmt: skip
 
 
 def _language(settings: "Settings", lang: str | None) -> _Language:

@@ -63,7 +63,7 @@ def test_the_last_call_is_told_in_sentences(ask: Ask, tmp_path: Path) -> None:
     head, *lines = result.stdout.splitlines()
     assert "Anruf c-2 · 0011 · +41441234567" in head
     assert "Das Telefon klingelt: Anruf von 044 123 45 67 an Anna." in lines[0]
-    assert "Nichts geöffnet: der Anrufer steht nicht im Verzeichnis." in lines[-1]
+    assert "Nichts geöffnet: der Anrufer steht nicht im Verzeichnis." in lines[2]
     assert "c-1" not in result.stdout
 
 
@@ -115,6 +115,26 @@ def test_an_interface_that_is_off_is_named_with_the_way_to_switch_it_on(
     assert "starface2mqtt on 0011" in str(ask("--user", "0011").exception)
     assert "ausgeschaltet" not in str(ask("--user", "0012").exception)
     assert isinstance(ask("--user", "nobody").exception, UserUnknown)
+
+
+def test_an_interface_switched_off_since_the_last_call_is_named_too(
+    ask: Ask, tmp_path: Path
+) -> None:
+    _tell(tmp_path)
+    with Users(tmp_path / "data" / "starface2mqtt.db") as users:
+        users.add(User(login="0011", wanted=False))
+
+    assert "jetzt ausgeschaltet" in ask("--user", "0011").stdout
+    assert "ausgeschaltet" not in ask("c-1").stdout
+
+
+@pytest.mark.parametrize(("ago", "hint"), [(3600, True), (5, False)])
+def test_a_story_of_long_ago_says_that_there_may_be_a_later_call(
+    ask: Ask, tmp_path: Path, ago: float, hint: bool
+) -> None:
+    _tell(tmp_path, at=(datetime.now(UTC) - AT).total_seconds() - ago)
+
+    assert ("starface2mqtt status" in ask().stdout) is hint
 
 
 def test_a_call_that_is_not_known_is_named(ask: Ask) -> None:
