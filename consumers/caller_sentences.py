@@ -75,8 +75,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     # rule
     "rule.user": (
-        "Eingestellt ist: {action}, {triggers}. Jetzt geht es um das, was {trigger} geschieht.",
-        "The setting is: {action}, {triggers}. This is about what happens {trigger}.",
+        "Eingestellt ist: {action}, geöffnet wird {triggers}.",
+        "The setting is: {action}, to be opened {triggers}.",
     ),
     "rule.site": (
         "Die Regel „{rule}“ des Büros gilt: {action}.",
