@@ -18,6 +18,8 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 4.5  # seconds for children to end; then they are killed
+FINISH: Final = signal.SIGUSR1  # asks a child to do all that is there for it, and then to end
+_LONGEST_FINISH = 4.0  # seconds; then it is asked to end as it is
 _SHORT_LIFE = 2.0  # seconds; a child that dies younger is started again only after a pause,
 _LONGEST_REST = 10.0  # seconds, which grows up to this if it dies young again
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -66,15 +68,18 @@ class Children:
             log.error("no process could be started name=%s reason=%s", name, error.strerror)
             self._rest(name)
 
+    def finish(self, names: Collection[str]) -> None:
+        """Let these children do what is there for them, then end them; they must heed FINISH."""
+        leaving = self._called(names)
+        _tell(leaving, FINISH)
+        self._until_ended(leaving, _LONGEST_FINISH)
+        self.end(names)
+
     def end(self, names: Collection[str]) -> None:
         """End these children and wait for them; who does not end in time is killed."""
-        leaving = [pid for pid, child in self._alive.items() if child.name in names]
-        limit = time.monotonic() + PATIENCE
+        leaving = self._called(names)
         _tell(leaving, signal.SIGTERM)
-        while leaving and time.monotonic() < limit:
-            leaving = [pid for pid in leaving if self._ended(pid) is None]
-            if leaving:
-                self._wait(0.05, leaving)
+        leaving = self._until_ended(leaving, PATIENCE)
         _tell(leaving, signal.SIGKILL)
         for pid in leaving:
             log.error("killed what did not end name=%s", self._alive[pid].name)
@@ -100,7 +105,7 @@ class Children:
 
     def _fork(self, work: Callable[[], None]) -> int:
         # Nothing may interrupt the child before it has put down its parent's ways.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (*_SIGNALS, FINISH))
         try:
             child = os.fork()
             if not child:
@@ -115,7 +120,7 @@ class Children:
         try:
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # FINISH waits until it is heeded
             os.close(self._lifeline[1])
             threading.Thread(target=self._end_with_parent, daemon=True).start()
             work()
@@ -148,6 +153,18 @@ class Children:
                 else:
                     self._young.pop(child.name, None)
 
+    def _called(self, names: Collection[str]) -> list[int]:
+        return [pid for pid, child in self._alive.items() if child.name in names]
+
+    def _until_ended(self, leaving: list[int], patience: float) -> list[int]:
+        """Wait until these have ended; return who has not in time."""
+        limit = time.monotonic() + patience
+        while leaving and time.monotonic() < limit:
+            leaving = [pid for pid in leaving if self._ended(pid) is None]
+            if leaving:
+                self._wait(0.05, leaving)
+        return leaving
+
     def _ended(self, pid: int) -> int | None:
         """Return the exit code of a child that is gone, None while it lives."""
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -159,6 +176,12 @@ class Children:
     def _rest(self, name: str) -> None:
         self._young[name] = lives = self._young.get(name, 0) + 1
         self._resting[name] = time.monotonic() + min(_LONGEST_REST, 2.0 ** (lives - 1))
+
+
+def heed_finish(finish: Callable[[], None]) -> None:
+    """Call `finish` when the parent asks this child to do what is there for it and then to end."""
+    signal.signal(FINISH, lambda _number, _frame: finish())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (FINISH,))
 
 
 def _tell(pids: Collection[int], number: signal.Signals) -> None:

@@ -5,8 +5,6 @@ The sockets belong to the parent, so a connection waits in the kernel while a ch
 
 from collections.abc import Callable
 
-from bus.children import Children
-
 
 class Siblings:
     """Children of one parent that all do the same."""
@@ -14,12 +12,15 @@ class Siblings:
     def __init__(self, count: int, work: Callable[[], None]) -> None:
         self._names = tuple(f"gateway {number}" for number in range(1, count + 1))
         self._work = work
-        self._children = Children()
 
     def run(self) -> None:
         """Keep them running until SIGTERM."""
-        self._children.run(self._tend)
+        from bus.children import Children  # only for systems that can fork
 
-    def _tend(self) -> None:
-        for name in self._names:
-            self._children.keep(name, self._work)
+        children = Children()
+
+        def tend() -> None:
+            for name in self._names:
+                children.keep(name, self._work)
+
+        children.run(tend)

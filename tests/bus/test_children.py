@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 _PARENT = """
 import logging, os, signal, sys, time
 from pathlib import Path
-from bus.children import Children
+from bus.children import Children, heed_finish
 from bus.process import configure_logging
 from bus.process import stop_on_signals
 folder = Path(sys.argv[1])
@@ -29,10 +29,18 @@ def work(name):
     if name == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     (folder / f"{name}.up").touch()
+    if name == "busy":
+        asked = []
+        heed_finish(lambda: asked.append(True))
+        while not asked:
+            time.sleep(0.01)
+        (folder / "finished").touch()
+        return
     while True:
         time.sleep(60)
 def tend():
     wanted = (folder / "wanted").read_text().split()
+    children.finish(children.names() & {"busy"} - set(wanted))
     children.end(children.names() - set(wanted))
     for name in wanted:
         children.keep(name, lambda name=name: work(name))
@@ -98,6 +106,17 @@ def test_a_child_no_longer_wanted_is_ended(tmp_path: Path) -> None:
         wait_until(gone(running.starts("one")[0]))
 
         assert len(running.starts("two")) == 1
+        assert "a process ended" not in running.log.read_text()
+
+
+def test_a_child_may_finish_what_is_there_before_it_ends(tmp_path: Path) -> None:
+    with family(tmp_path) as running:
+        running.want("one busy")
+        wait_until(lambda: running.is_up("busy"))
+        running.want("one")
+        wait_until(gone(running.starts("busy")[0]))
+
+        assert (tmp_path / "finished").exists()
         assert "a process ended" not in running.log.read_text()
 
 
