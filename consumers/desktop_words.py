@@ -9,7 +9,7 @@ from consumers.desktop_opener import other_party
 Language = Literal["de", "en"]
 
 MOST_OFFERS = 3  # buttons; desktops show no more
-_LABEL = 40  # characters of a button
+_LABEL = 24  # characters of a button; desktops cut a row that is wider than they are
 
 _WITHHELD = Sentence(de="Unterdrückte Nummer", en="Withheld number")
 _UNKNOWN = Sentence(de="Unbekannter Anrufer", en="Unknown caller")
@@ -62,7 +62,8 @@ def lines(data: CallerData, language: Language) -> list[str]:
     if data.remembered:
         told.append(say(_REMEMBERED, language))
     told.append(_what(data, language))
-    return [shown(line) for line in told if line]
+    known = title(data, language)  # a number alone need not be said twice
+    return [said for line in told if (said := shown(line)) and said != known]
 
 
 def offers(data: CallerData) -> list[Reference]:

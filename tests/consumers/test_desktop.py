@@ -157,6 +157,11 @@ def test_a_notification_shows_who_calls_and_what_opens(new_desk: NewDesk) -> Non
             "Bernd", "12",
         ),
         (
+            {"contact": None, **NOTHING, "reason": "unknown-caller",
+             "caller": Party(number="0441234567", e164="+41441234567"), "group": "7"},
+            "+41441234567", "7",
+        ),
+        (
             {"contact": None, **NOTHING, "reason": "unknown-caller", "group": "7",
              "called": Party(number="20", name="Kanzlei")},
             "claimed", "+41441234567\nKanzlei",
@@ -298,7 +303,7 @@ def test_dossiers_in_question_are_offered(new_desk: NewDesk) -> None:
     notifier = desk.settled()
 
     assert len(notifier.buttons) == 3
-    assert all(len(label) == 40 for label in notifier.buttons)
+    assert all(len(label) == 24 for label in notifier.buttons)
     assert "Bitte wählen: 2026-0" in notifier.history[0][1]
 
 
