@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bus import number_plan
 from bus.number_profile import NumberProfile
+from bus.number_quick import quickly
 from bus.number_reading import Kind, Read, read, short_code
 from bus.number_steps import Language, Step
 from bus.number_text import LONGEST, Spelled, Unwrapped, spelled, unwrap
@@ -110,6 +111,8 @@ def same_subscriber_keys(e164: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16384)
 def _cached(text: str, profile: NumberProfile, country: str | None) -> Number:
+    if found := quickly(text, _profile_for(profile, country, [])):
+        return Number(raw=text, dialable=True, **found._asdict())
     return _read(text, profile, country, [])
 
 
