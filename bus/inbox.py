@@ -174,7 +174,7 @@ def type_in(payload: bytes) -> str:
     """Return the CloudEvents type of a payload that could not be read, empty if it has none."""
     try:
         told = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for what is nested too deeply
         return ""
     return str(told.get("type", "")) if isinstance(told, dict) else ""
 

@@ -106,7 +106,9 @@ def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
     assert aside == [("starface/users/0011/dial", "the handler failed")]
 
 
-@pytest.mark.parametrize("payload", [b"", b"{", b"\xff\xfe", b'{"data": 1}', b"x" * 65_000])
+@pytest.mark.parametrize(
+    "payload", [b"", b"{", b"\xff\xfe", b'{"data": 1}', b"x" * 65_000, b"[" * 65_000]
+)
 def test_poison_is_put_aside_and_the_next_message_handled(connect: Connect, payload: bytes) -> None:
     aside: list[str] = []
     heard: list[DialRequest] = []
