@@ -78,7 +78,7 @@ class GatewayProcess:
             self._process = subprocess.Popen(
                 [*self.COMMAND, PROGRAM, *self._arguments], cwd=ROOT, stderr=log, stdout=log
             )
-        wait_until(self.answers)
+        wait_until(self.answers, 30)  # as long as a busy machine needs to start Python
 
     def answers(self) -> bool:
         assert self._process is not None
