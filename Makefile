@@ -23,6 +23,8 @@ test: $(STAMP)
 test-long: $(STAMP)
 	@deploy/mosquitto required
 	@deploy/virtual-display
+	@$(BIN)/pip install --quiet --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt \
+		|| echo "There is no atheris for this machine; the fuzzing goes on without it."
 	$(BIN)/pytest -m long --timeout 3600
 
 # What one runs before a commit.

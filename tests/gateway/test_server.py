@@ -19,6 +19,7 @@ from cli.mosquitto import free_port
 from gateway.logfile import NAME
 from gateway.server import DEADLINE
 from tests.conftest import wait_until
+from tests.fuzz.mutation import mutated
 from tests.gateway.running import (
     GatewayProcess,
     call_state,
@@ -279,28 +280,6 @@ def _memory(pid: int) -> int:
     return pages * resource.getpagesize()
 
 
-def _mutated(chance: random.Random, payload: bytes) -> bytes:
-    told = bytearray(payload)
-    for _ in range(chance.randint(1, 6)):
-        at = chance.randrange(len(told))
-        match chance.randrange(5):
-            case 0:
-                told[at] = chance.randrange(256)
-            case 1:
-                del told[at : at + chance.randint(1, 40)]
-            case 2:
-                told[at:at] = bytes(chance.randrange(256) for _ in range(chance.randint(1, 9)))
-            case 3:
-                told[at:at] = told[at : at + chance.randint(1, 200)]
-            case _:
-                told[at:at] = chance.choice(
-                    [b"\r\n", b"\n", b"\x00", b"<", b"&lt;", b"]]>", b"Content-Length: 3\r\n"]
-                )
-        if not told:
-            told = bytearray(b"x")
-    return bytes(told)
-
-
 def _fuzz(gateway: GatewayProcess, seed: int, count: int) -> set[int]:
     chance = random.Random(seed)
     codes: set[int] = set()
@@ -308,7 +287,7 @@ def _fuzz(gateway: GatewayProcess, seed: int, count: int) -> set[int]:
     for _ in range(count):
         with socket.create_connection(("127.0.0.1", gateway.port), 5) as connection:
             with contextlib.suppress(OSError):
-                connection.sendall(_mutated(chance, valid))
+                connection.sendall(mutated(chance, valid))
                 connection.shutdown(socket.SHUT_WR)
             told = b""
             with contextlib.suppress(OSError):

@@ -1,0 +1,185 @@
+"""Where bytes of strangers come in: each door lets nothing out but the fault it promises."""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import falcon.testing
+
+from bus import events
+from bus.events import Message
+from bus.inbox import Arrived, Inbox
+from bus.numbers import NumberProfile
+from gateway.app import create_app
+from gateway.doorkeeper import Doorkeeper
+from gateway.eventlog import EventLog
+from gateway.rates import Rates
+from gateway.sources import Sources
+from gateway.tally import Tally
+from starface.callback import callback_path
+from starface.xmlrpc import (
+    DateTime,
+    Faulted,
+    Unreadable,
+    Value,
+    read_call,
+    read_response,
+    write_call,
+    write_fault,
+    write_response,
+)
+from tests.conftest import ROOT
+from tests.hostile_names import HOSTILE
+
+LONGEST = 0.1  # seconds of processor time for one input
+Door = Callable[[bytes], None]
+_KEY = b"k" * 32
+_KINDS = [
+    kind for kind in vars(events).values()
+    if isinstance(kind, type) and issubclass(kind, Message) and kind is not Message
+]  # fmt: skip
+_EXPECTED = {200, 400, 403, 413}
+
+
+class TooSlow(AssertionError):
+    """An input took longer than any may."""
+
+
+def call(body: bytes) -> None:
+    """Read what is said to be a method call."""
+    with suppress(Unreadable):
+        read_call(body)
+
+
+def response(body: bytes) -> None:
+    """Read what is said to be an answer of the PBX."""
+    with suppress(Unreadable, Faulted):
+        read_response(body)
+
+
+def message(payload: bytes) -> None:
+    """Read what is said to be a message, as each consumer does; what is read can be written."""
+    for kind in _KINDS:
+        Inbox().reader(kind, _written_again)(Arrived("starface/users/0011/calls", payload))
+
+
+def _written_again(told: Message, _: Arrived) -> None:
+    assert type(told).model_validate_json(told.encoded()) == told
+
+
+class Callbacks:
+    """The gateway's application with an event log of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        log = EventLog(folder, "gateway", Tally(), lambda: None, greatest=4_000_000_000)
+        door = Doorkeeper(_KEY, Sources(()), Rates(1e9, 1e9))
+        app = create_app(log, door, NumberProfile(country="CH", area_code="44"))
+        self._client = falcon.testing.TestClient(app)
+        self._path = callback_path("0011", _KEY)
+
+    def notification(self, body: bytes) -> None:
+        """Tell a call by XML-RPC."""
+        self._check(self._client.simulate_post(self._path, body=body, content_type="text/xml"))
+
+    def form(self, body: bytes) -> None:
+        """Tell a call by the second dialect."""
+        kind = "application/x-www-form-urlencoded"
+        path = f"{self._path}/call"
+        self._check(self._client.simulate_post(path, body=body, content_type=kind))
+
+    @staticmethod
+    def _check(answer: falcon.testing.Result) -> None:
+        assert answer.status_code in _EXPECTED, answer.text
+        if answer.status_code != 200:
+            assert answer.text.count("\n") == 1
+
+
+def doors(folder: Path) -> dict[str, Door]:
+    """Return all doors by name."""
+    callbacks = Callbacks(folder)
+    return {
+        "call": call,
+        "response": response,
+        "message": message,
+        "notification": callbacks.notification,
+        "form": callbacks.form,
+    }
+
+
+def timed(door: Door, given: bytes) -> None:
+    """Give an input to a door; raise TooSlow when it takes too long each time."""
+    for _ in range(3):
+        before = time.thread_time()
+        door(given)
+        if time.thread_time() - before < LONGEST:
+            return
+    raise TooSlow(f"{len(given)} bytes took more than {LONGEST} s")
+
+
+def hard(name: str) -> list[bytes]:
+    """Return inputs that were made to hurt, and those that once got out of a door."""
+    if name == "message":
+        return [
+            *(sign * 60_000 for sign in (b"[", b'{"a":', b"9", b'"')),
+            *(b'{"type":' + told + b"}" for told in (b"9" * 60_000, b'"\\ud800"', b"1e99999")),
+            b"\xff\xfe[\x00]\x00",
+            b"",
+        ]
+    if name == "form":
+        return [b"a=b&" * 16_000, b"event=ringing&name=" + b"%00" * 20_000, b"&" * 65_536, b""]
+    root = {"response": b"methodResponse"}.get(name, b"methodCall")
+    return [
+        b"<" + root + b">" + b"<params>" * 8_000,
+        b"<" * 65_000,
+        b"<" + root + b" " + b"".join(b"a%d='x' " % number for number in range(6_000)) + b"/>",
+        b"<" + root + b">" + b"<!--" + b"-" * 60_000,
+        b"<" + root + b">" + b"<![CDATA[" * 6_000,
+        b"<?xml version='1.0' encoding='utf-16'?><" + root + b"/>",
+        b"<!DOCTYPE a [<!ENTITY b '" + b"c" * 60_000 + b"'>]><a>&b;</a>",
+        b"<a" * 20_000,
+        b"",
+    ]
+
+
+def seeds(name: str) -> list[bytes]:
+    """Return genuine inputs of a door, from which others are made."""
+    if name == "message":
+        found = sorted((ROOT / "docs" / "examples").glob("*.json"))
+        return [json.dumps(json.loads(path.read_text())).encode() for path in found]
+    if name == "form":
+        return [_form(event, who) for event in ("ringing", "answered", "ended") for who in HOSTILE]
+    if name == "response":
+        told: list[Value] = [
+            True,
+            "v22",
+            ["a", "b"],
+            {"state": "RINGING", "n": 1.5, "x": None, "raw": b"x"},
+        ]
+        return [*(write_response(value) for value in told), write_fault(7, "no")]
+    return [*_NOTIFICATIONS, *(_state(name=who) for who in HOSTILE if who.isprintable())]
+
+
+def _form(event: str, name: str) -> bytes:
+    return f"user=0011&event={event}&number=%2B41441234567&name={quote(name)}".encode()
+
+
+def _state(family: str = "ucp.v22.events.call", **members: str) -> bytes:
+    told = {
+        "id": "c-1", "state": "RINGING", "timestamp": DateTime("20250314T09:15:21"),
+        "callerNumber": "0041441234567", "callerName": members.get("name", "Ada"),
+        "calledNumber": "11", "calledName": "Anna", "groupId": "Verkauf", **members,
+    }  # fmt: skip
+    return write_call(f"{family}.receiveCallState", [told])
+
+
+_NOTIFICATIONS = [
+    *(_state(f"ucp.{name}") for name in ("v20.client.communication.call", "v30.events.call")),
+    *(_state(state=state) for state in ("INCOMING", "PROCEEDING", "CONNECTED", "HANGUP", "?")),
+    write_call("ucp.v30.events.call.callChangesIdEvent", ["old", "new"]),
+    write_call("ucp.v30.events.call.callChangesIdEvent", [{"oldCallId": "a", "newCallId": "b"}]),
+    write_call("ucp.v20.client.connection.reset"),
+    write_call("a.b", [1, -1, 1.5, True, None, b"raw", ["x", [["y"]]], {"a": {"b": {}}}]),
+]
