@@ -81,16 +81,16 @@ REASONS: dict[str, tuple[str, str]] = {
         "Nothing opened: {user} did not answer this call of a group.",
     ),
     "opens-later": (
-        "Noch nichts geöffnet: eingestellt ist {triggers}. Schon beim Klingeln: starface2mqtt user"
+        "Noch nichts geöffnet: geöffnet wird {triggers}. Schon beim Klingeln: starface2mqtt user"
         " set {login} --trigger ringing",
-        "Nothing opened yet: the setting is {triggers}. To open on ringing already: starface2mqtt"
+        "Nothing opened yet: it is to be opened {triggers}. On ringing already: starface2mqtt"
         " user set {login} --trigger ringing",
     ),
     "not-chosen": (
-        "Nichts geöffnet: {trigger} soll nichts geöffnet werden, eingestellt ist {triggers}."
-        " Ändern: starface2mqtt user set {login} {options}",
-        "Nothing opened: nothing is to open {trigger}, the setting is {triggers}. Change it:"
-        " starface2mqtt user set {login} {options}",
+        "Nichts geöffnet: geöffnet wird {triggers}, nicht {trigger}. Ändern: starface2mqtt user"
+        " set {login} {options}",
+        "Nothing opened: it is to be opened {triggers}, not {trigger}. Change it: starface2mqtt"
+        " user set {login} {options}",
     ),
     "do-not-disturb": (
         "Nichts geöffnet: {user} möchte nicht gestört werden. Aufheben: starface2mqtt user set"
