@@ -1,4 +1,4 @@
-"""The caller process without what reading the command line and the configuration took.
+"""The caller processes without what reading the command line and the configuration took.
 
 There may be one such process for each user, and those 5 MB would be in each. So the process
 begins anew where the system can do that, and gets its settings through memory, never by a file.
@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,13 +16,20 @@ from typing import Literal
 from bus.numbers import NumberProfile
 from bus.process import configure_logging
 from bus.settings import BrokerSettings
-from consumers.caller import run
+from consumers.caller import run, warm
 from consumers.caller_settings import CallerSettings
+
+_CAN_FORK = sys.platform == "linux"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Start:
-    """All a caller process has to know; `users` is None for every user."""
+    """All caller processes have to know.
+
+    `users` is None for every user; a `crew` is a process for each active one, or for all.
+    """
 
     users: tuple[str, ...] | None
     caller: CallerSettings
@@ -32,25 +40,58 @@ class Start:
     account: str
     log_level: str = "INFO"
     log_format: Literal["text", "json"] = "text"
+    crew: bool = False
 
     def run(self) -> None:
         """Answer calls until told to stop."""
+        if self.crew and _CAN_FORK:
+            from consumers.caller_crew import Crew
+
+            warm(self.profile)
+            Crew(
+                self.caller.processes, self.broker, self.database, self.data_folder, self._serve
+            ).run()
+        else:
+            self._answer(self.users, self.account)
+
+    def _serve(self, account: str, users: Sequence[str] | None) -> None:
+        """Be one process of a crew; a fault is one line, and the crew starts it again."""
+        from bus.children import heed_finish
+        from consumers.caller_crew import POOL
+
+        try:
+            self._answer(users, account, POOL, heed_finish)
+        except Exception as error:
+            said = _sentence(error)
+            if said is None:
+                raise
+            log.error("caller process ended account=%s reason=%s", account, said)
+            raise SystemExit(1) from error
+
+    def _answer(
+        self,
+        users: Sequence[str] | None,
+        account: str,
+        books: str | None = None,
+        heed: Callable[[Callable[[], None]], None] | None = None,
+    ) -> None:
         run(
-            self.users, self.caller, self.broker, self.profile, self.database, self.data_folder,
-            self.account,
+            users, self.caller, self.broker, self.profile, self.database, self.data_folder,
+            account, books, heed,
         )  # fmt: skip
 
 
 def start(told: Start) -> None:
     """Become a caller process; does not return where that is a new program."""
-    if sys.platform != "linux":
+    if not _CAN_FORK:
         told.run()
         return
     memory = os.memfd_create("caller", 0)  # no flags: the new program inherits it
     with os.fdopen(memory, "wb", closefd=False) as file:
         pickle.dump(told, file)
     os.lseek(memory, 0, os.SEEK_SET)
-    shown = told.users if told.users is not None else ("--all",)  # for those who list processes
+    everybody = "--active" if told.crew else "--all"
+    shown = told.users if told.users is not None else (everybody,)  # for those who list processes
     words = [sys.executable, "-m", "cli.caller_alone", str(memory), *shown]
     os.execv(sys.executable, words)  # noqa: S606
 
@@ -65,12 +106,16 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from cli.failures import sentence
-
-        said = sentence(error)
+        said = _sentence(error)
         if said is None:
             raise
         sys.exit(f"starface2mqtt: {said}")
+
+
+def _sentence(error: Exception) -> str | None:
+    from cli.failures import sentence  # costs memory, so only when there is a failure
+
+    return sentence(error)
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ class Heard:
         )
 
     def is_online(self, process: str) -> bool:
-        """Tell whether a process has said that it is there."""
-        return process in self.online
+        """Tell whether a process, or one of several such as `caller-…`, said that it is there."""
+        return any(one == process or one.startswith(f"{process}-") for one in self.online)
 
     def ask(self, login: str, request: DialRequest) -> None:
         """Publish a dial request, as any application would."""

@@ -37,11 +37,15 @@ def caller(
     context: typer.Context,
     logins: Users = None,
     everybody: Annotated[bool, typer.Option("--all", help="Follow every user.")] = False,
+    active: Annotated[
+        bool,
+        typer.Option("--active", help="Those who are on, in processes as [caller] processes says."),
+    ] = False,
     account: Annotated[str, typer.Option(help="Broker account of this process.")] = "caller",
 ) -> None:
     """Find out who is calling and open what the user chose."""
-    if bool(logins) == everybody:
-        raise typer.BadParameter("name the logins to follow, or say --all")
+    if [bool(logins), everybody, active].count(True) != 1:
+        raise typer.BadParameter("name the logins to follow, or say --all or --active")
     settings = settings_of(context, log=True)
     from cli.caller_alone import Start, start
 
@@ -49,7 +53,7 @@ def caller(
         Start(
             tuple(logins) if logins else None, settings.caller, settings.broker,
             settings.site.numbers, settings.database, settings.site.data_folder, account,
-            settings.site.log_level, settings.site.log_format,
+            settings.site.log_level, settings.site.log_format, active,
         )
     )  # fmt: skip
 

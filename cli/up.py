@@ -78,4 +78,4 @@ def _plain(text: str | Path) -> str:
 
 
 def _words(name: str) -> list[str]:
-    return [name, "--all"] if name == "caller" else [name]
+    return [name, "--active"] if name == "caller" else [name]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 
 from bus.birth import Birth
 from bus.connection import Connection, Delivery
@@ -14,7 +15,7 @@ from bus.inbox import Arrived
 from bus.numbers import NumberProfile, read_number
 from bus.process import private_folder, stop_on_signals
 from bus.settings import BrokerSettings
-from bus.topics import ANY_USER
+from bus.topics import ANY_USER, Topics
 from consumers.actions.dispatch import Executors, Finished
 from consumers.answering import Answering
 from consumers.caller_consumer import CallerConsumer
@@ -38,24 +39,38 @@ def run(
     database: Path,
     data_folder: Path,
     account: str = "caller",
+    books: str | None = None,
+    heed_finish: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
-    """Answer the calls of these users, or of all, until told to stop."""
+    """Answer the calls of these users, or of all, until told to stop.
+
+    `books` names the files of what was done, if several processes share them; default: `account`.
+    `heed_finish` has a function called when all that the broker has for us is to be done first.
+    """
     private_folder(data_folder)
-    file = data_folder / f"{account}.db"
+    books = books or account
+    file = data_folder / f"{books}.db"
     settings = _with_numbers(caller, profile)
     with ExitStack() as stack:
         people = stack.enter_context(Users(database))
         directory = stack.enter_context(LookUps(database, suffix_digits=settings.suffix_digits))
         habits = stack.enter_context(LookUps(database))  # writes wait without holding up a look
-        store = stack.enter_context(closing(CallerStore(file)))
-        traces = stack.enter_context(closing(Traces(path_of(data_folder, account))))
+        store = stack.enter_context(closing(CallerStore(file, users)))
+        traces = stack.enter_context(closing(Traces(path_of(data_folder, books))))
         progress = stack.enter_context(closing(Progress(file)))
         connection = Connection(broker, account, birth=Birth(account), put_aside=store.set_aside)
 
-        def finished(told: Finished) -> None:
-            connection.post(lambda: consumer.finished(told))
+        ended: SimpleQueue[Finished] = SimpleQueue()
 
-        executors = Executors(settings, file, finished)
+        def finished(told: Finished) -> None:
+            ended.put(told)
+            connection.post(note_ended)
+
+        def note_ended() -> None:
+            while not ended.empty():
+                consumer.finished(ended.get())
+
+        executors = Executors(settings, file, finished, users)
         doors = Doors(people.find, _sender(connection), _user_of(habits, executors))
         consumer = CallerConsumer(
             settings, Answering(directory, settings), store, traces, executors, doors
@@ -73,11 +88,43 @@ def run(
             connection.consume(results, DialResult, consumer.note_dialling)
             connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
         stop_on_signals(connection.stop)
+        if heed_finish is not None:
+            heed_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))
         with connection:
             executors.start()
             connection.run(consumer.tick)
             consumer.finish()
             executors.stop()
+            note_ended()  # else the next process would do it again
+            consumer.finish()
+
+
+def _stop_after_all(connection: Connection, account: str) -> None:
+    """Stop once all is handled that the broker has for us: it sends what it retains after that."""
+
+    def hear(arrived: Arrived) -> None:
+        if arrived.retained:
+            connection.stop()
+
+    connection.subscribe(connection.topics.process(account), hear)
+
+
+def warm(profile: NumberProfile) -> None:
+    """Bring into memory what every process reads sooner or later, to be shared by those forked."""
+    read_number("0", profile)
+    read_number("044 668 18 00", profile)
+    Birth("caller").announcement(Topics())
+
+
+def followed(topics: Topics, users: Sequence[str] | None) -> list[str]:
+    """Return all a process of these users, or of all, subscribes to."""
+    if users is None:
+        return _of_user(topics, ANY_USER)
+    return [topics.calls(ANY_USER), *(one for user in users for one in _of_user(topics, user))]
+
+
+def _of_user(topics: Topics, user: str) -> list[str]:
+    return [topics.calls(user), topics.heads(user), topics.dial_result(user), topics.choose(user)]
 
 
 def _others(consumer: CallerConsumer, own: frozenset[str]) -> Callable[[CallEvent, Arrived], None]:

@@ -10,6 +10,7 @@ from consumers.hours import read_hours
 from consumers.url_templates import FOR_PROGRAMS, check, hosts_of, places
 
 When = Literal["opening", "call"]
+Processes = Literal["auto", "per-user", "pooled"]
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _WINDOWS_SHELL = (".bat", ".cmd")
 
@@ -78,6 +79,7 @@ class RuleSettings(Section):
 class CallerSettings(Section):
     """What an office opens when somebody calls."""
 
+    processes: Processes = "auto"  # one for each active user, or pooled, one for all
     matter: str = ""  # addresses with {placeholders}; empty: the record's own, else none
     dossier: str = ""
     card: str = ""

@@ -111,6 +111,13 @@ class Users:
         """Return every user, in the order of their logins."""
         return [_user(row) for row in self._db.execute("SELECT * FROM users ORDER BY login")]
 
+    def active(self) -> list[str]:
+        """Return the logins of those whose interface is to run, without reading more of them."""
+        rows = self._db.execute(
+            "SELECT login FROM users WHERE ifnull(wanted, autostart) ORDER BY login"
+        )
+        return [row["login"] for row in rows]
+
     def add(self, user: User, credential: Credential | None = None) -> None:
         """Keep a user by login; without a credential the old one stays."""
         row: dict[str, Any] = {

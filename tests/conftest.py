@@ -20,12 +20,18 @@ USERS = ("0011", "0012", "0013")
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+def logins() -> tuple[str, ...]:
+    """Whose accounts the broker knows; a test of many users overrides it."""
+    return USERS
+
+
+@pytest.fixture
+def broker(tmp_path: Path, logins: tuple[str, ...]) -> Iterator[Mosquitto]:
     """A real Mosquitto from the project's mosquitto.conf, with every account it needs."""
     folder = tmp_path / "broker"
     folder.mkdir()
     accounts = Accounts()
-    of_users = [*map(user_account, USERS), *map(caller_account, USERS)]
+    of_users = [*map(user_account, logins), *map(caller_account, logins)]
     for account in (*PROCESS_ACCOUNTS, "gateway-2", *of_users):
         accounts.add(account)
     accounts.write(folder / "accounts.json")

@@ -4,14 +4,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from bus.connection import Connection
+from bus.inbox import Arrived
 from bus.process import private_folder
 from bus.settings import BrokerSettings
 from consumers.users import User, Users
 
 ROOT = Path(__file__).parent.parent.parent
 # What reads the command line and the configuration, and what only other processes need.
-_DEAR = ("typer", "pydantic_settings", "asyncio", "cryptography", "falcon", "httpx", "rich")
+_DEAR = (
+    "typer", "pydantic_settings", "asyncio", "cryptography", "falcon", "httpx", "rich",
+    "sqlite_utils", "click", "pluggy", "dateutil",
+)  # fmt: skip
 
 
 def test_a_caller_process_holds_nothing_it_does_not_need() -> None:
@@ -53,12 +59,50 @@ def test_a_caller_process_begins_anew_with_the_settings_of_its_site(
     assert code == 0
 
 
-def test_a_fault_is_one_line(tmp_path: Path) -> None:
+def test_the_processes_of_those_who_are_on_share_what_their_parent_read(
+    tmp_path: Path, broker_settings: BrokerSettings, connect: Callable[..., Connection]
+) -> None:
+    site = tmp_path / "starface2mqtt.toml"
+    site.write_text(
+        f'[broker]\nport = {broker_settings.port}\naccounts_file = "broker/accounts.json"\n'
+    )
+    with Users(private_folder(tmp_path / "data") / "starface2mqtt.db") as users:
+        for login in ("0011", "0012"):
+            users.add(User(login=login))
+        users.add(User(login="0013", wanted=False))
+    watch = connect("panel")
+    online: set[str] = set()
+
+    def hear(arrived: Arrived) -> None:
+        if arrived.payload == b"online":
+            online.add(arrived.topic.rpartition("/")[2])
+
+    watch.subscribe("starface/processes/+", hear)
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli", "--config", str(site), "caller", "--active"], cwd=ROOT
+    ) as process:
+        try:
+            while len(online) < 2:
+                assert process.poll() is None
+                watch.work(0.05)
+            told = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(10)
+        finally:
+            process.kill()
+
+    assert online == {"caller-for-0011", "caller-for-0012"}
+    assert len(told.split()) >= 2
+    assert code == 0
+
+
+@pytest.mark.parametrize("whose", ["--all", "--active"])
+def test_a_fault_is_one_line(tmp_path: Path, whose: str) -> None:
     site = tmp_path / "starface2mqtt.toml"
     site.write_text("[broker]\nport = 1\naccounts_file = 'nowhere.json'\n")
 
     told = subprocess.run(
-        [sys.executable, "-m", "cli", "--config", str(site), "caller", "--all"],
+        [sys.executable, "-m", "cli", "--config", str(site), "caller", whose],
         cwd=ROOT, capture_output=True, text=True, timeout=20,
     )  # fmt: skip
 

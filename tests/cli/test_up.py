@@ -25,6 +25,13 @@ def test_each_process_is_started_again_when_it_dies(tmp_path: Path) -> None:
         assert '%b/starface2mqtt.toml"' in program["command"]
 
 
+def test_the_callers_are_as_many_as_the_office_needs() -> None:
+    told = configparser.ConfigParser()
+    told.read_string(supervisor_configuration(Settings(), PROGRAMS))
+
+    assert told["program:caller"]["command"].endswith("caller --active")
+
+
 def test_all_processes_are_ended_together() -> None:
     told = configparser.ConfigParser()
     told.read_string(supervisor_configuration(Settings(), ("gateway", "dial")))

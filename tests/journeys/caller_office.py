@@ -21,6 +21,7 @@ from bus.events import (
     call_event_type,
     now,
 )
+from bus.inbox import Arrived
 from bus.settings import BrokerSettings
 from consumers.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
 from consumers.contacts import ContactNumber
@@ -42,6 +43,19 @@ configure_logging()
 run(json.loads(sys.argv[5]), CallerSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
     Path(sys.argv[4]))
+"""
+_CREW = """
+import sys
+from pathlib import Path
+from bus.numbers import NumberProfile
+from bus.process import configure_logging
+from bus.settings import BrokerSettings
+from cli.caller_alone import Start
+from consumers.caller_settings import CallerSettings
+configure_logging()
+Start(None, CallerSettings.model_validate_json(sys.argv[1]),
+    BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
+    Path(sys.argv[4]), "caller", crew=True).run()
 """
 _DESKTOP = """
 import sys
@@ -68,6 +82,8 @@ class Office:
         self.dial: Connection = connect("dial")
         self.panel: Connection = connect("panel")
         self.answers: list[CallerData] = []
+        self._callers: dict[str, bytes] = {}
+        self.panel.subscribe("starface/processes/+", self._hear_process)
         self.panel.consume(
             "starface/users/+/caller", CallerEvent, lambda told, _: self.answers.append(told.data)
         )
@@ -98,6 +114,28 @@ class Office:
         with running(_CALLER, *arguments, *files, json.dumps(users)) as process:
             self.wait(lambda: online[-1:] == [b"online"])
             yield process
+
+    @contextmanager
+    def crew(self, *expected: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Run caller processes as `up` does; the processes of these accounts must come up."""
+        arguments = [json.dumps(self.settings), self.broker.model_dump_json()]
+        with running(_CREW, *arguments, self.database, self.data, patience=10) as process:
+            self.wait_online(*expected)
+            yield process
+
+    def wait_online(self, *expected: str) -> None:
+        """Wait until just these caller processes say that they are there."""
+        self.wait(lambda: self.callers_online() == set(expected))
+
+    def callers_online(self) -> set[str]:
+        """Return the caller processes that are there; none while one is on its way out."""
+        told = {name: state for name, state in self._callers.items() if state}
+        return set(told) if set(told.values()) <= {b"online"} else set()
+
+    def _hear_process(self, arrived: Arrived) -> None:
+        name = arrived.topic.rpartition("/")[2]
+        if name.startswith("caller"):
+            self._callers[name] = arrived.payload
 
     @contextmanager
     def desktop(
@@ -151,7 +189,10 @@ class Office:
 
 @contextmanager
 def running(
-    script: str, *arguments: object, environment: Mapping[str, str] | None = None
+    script: str,
+    *arguments: object,
+    environment: Mapping[str, str] | None = None,
+    patience: float = 5,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     words = [sys.executable, "-c", script, *map(str, arguments)]
     process = subprocess.Popen(words, cwd=ROOT, env=environment)
@@ -159,7 +200,7 @@ def running(
         yield process
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 0
+            assert process.wait(patience) == 0
     finally:
         process.kill()
         process.wait()

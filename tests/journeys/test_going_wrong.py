@@ -206,7 +206,8 @@ def test_status_shows_processes_users_and_the_hits_that_rise(office: Office) -> 
             capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
         told = json.loads(shown.stdout)
-        assert {"gateway", "sessions", "caller", "dial"} <= told["processes"].keys()
+        processes = {"gateway", "sessions", "caller-for-0011", "caller-for-0012", "dial"}
+        assert processes <= told["processes"].keys()
         assert told["users"]["0011"]["state"] == "active"
         return int(told["http_hits"])
 

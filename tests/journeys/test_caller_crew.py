@@ -1,0 +1,167 @@
+"""One caller process for each active user, or one for all: the same to everybody outside."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.accounts import caller_account
+from bus.settings import BrokerSettings
+from consumers.caller_crew import MANY
+from consumers.trace import find
+from consumers.users import User, Users
+from tests.journeys.caller_office import Office
+
+LOGINS = tuple(f"{number:04}" for number in range(11, 11 + MANY))
+ANNA, BERND, CARLA = (caller_account(login) for login in LOGINS[:3])
+
+
+@pytest.fixture
+def logins() -> tuple[str, ...]:
+    return LOGINS
+
+
+@pytest.fixture
+def office(tmp_path: Path, broker_settings: BrokerSettings, connect: Any) -> Office:
+    office = Office(tmp_path, broker_settings, connect)
+    log = tmp_path / "opened"
+    office.settings |= {
+        "commands": [{"arguments": ["/bin/sh", "-c", f'echo "$1" >> {log}', "sh", "{call_id}"]}]
+    }
+    return office
+
+
+def change(office: Office, login: str, **changes: Any) -> None:
+    with Users(office.database) as users:
+        if users.find(login) is None:
+            users.add(User(login=login, extension=login))
+        users.change(login, **changes)
+
+
+def opened(office: Office) -> list[str]:
+    log = office.folder / "opened"
+    return log.read_text().split() if log.exists() else []
+
+
+def process_ids(parent: "subprocess.Popen[bytes]") -> list[int]:
+    told = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text()
+    return [int(pid) for pid in told.split()]
+
+
+def test_each_active_user_has_a_process_that_answers_as_one_for_all_would(office: Office) -> None:
+    with office.crew(ANNA, BERND, CARLA):
+        for user in ("0011", "0012", "0013"):
+            office.tell(user=user, group="Sales")
+            office.wait_for(user=user, opens="matter")
+        office.tell("connected", user="0012", group="Sales")
+        office.wait_for(user="0011", trigger="closed", reason="answered-elsewhere")
+        office.wait_for(user="0013", trigger="closed", reason="answered-elsewhere")
+
+    assert {story.user for story in find(office.data, last=10)} == {"0011", "0012", "0013"}
+    assert office.open_claims() == 0
+
+
+def test_users_come_and_go_while_it_runs_and_leave_nothing_behind(office: Office) -> None:
+    with office.crew(ANNA, BERND, CARLA):
+        change(office, "0012", wanted=False)
+        office.wait_online(ANNA, CARLA)
+        with Users(office.database) as users:
+            users.remove("0013")
+        change(office, LOGINS[3])
+        office.wait_online(ANNA, caller_account(LOGINS[3]))
+        change(office, "0012", wanted=True)
+        office.wait_online(ANNA, BERND, caller_account(LOGINS[3]))
+        office.tell(user="0012", call_id="back")
+        office.tell(user=LOGINS[3], call_id="new")
+        office.wait_for(call_id="back", opens="matter")
+        office.wait_for(call_id="new", opens="matter")
+
+
+def test_a_process_that_dies_comes_back_alone_and_opens_once_what_rang(office: Office) -> None:
+    with office.crew(ANNA, BERND, CARLA) as parent:
+        before = process_ids(parent)
+        os.kill(before[0], signal.SIGKILL)
+        for login in LOGINS[:3]:
+            office.tell(user=login, call_id=f"c-{login}")
+        for login in LOGINS[:3]:
+            office.wait_for(user=login, opens="matter")
+        after = process_ids(parent)
+
+    assert len(after) == 3
+    assert set(after) & set(before) == set(before[1:])
+    assert sorted(opened(office)) == [f"c-{login}" for login in LOGINS[:3]]
+
+
+def test_after_the_parent_was_killed_the_next_one_goes_on(office: Office) -> None:
+    with office.crew(ANNA, BERND, CARLA) as parent:
+        children = process_ids(parent)
+        parent.kill()
+        parent.wait()
+        office.tell(call_id="meanwhile")
+        office.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    with office.crew(ANNA, BERND, CARLA):
+        office.wait_for(call_id="meanwhile", opens="matter")
+
+    assert opened(office) == ["meanwhile"]
+
+
+def test_crossing_the_limit_loses_no_call_and_opens_none_twice(office: Office) -> None:
+    for login in LOGINS[:-1]:
+        change(office, login)
+    told: list[str] = []
+    numbers = count()
+
+    def tell_until(condition: Callable[[], object]) -> None:
+        while not condition():
+            told.append(f"c-{next(numbers)}")
+            office.tell(user=LOGINS[1 + len(told) % 7], call_id=told[-1])
+            office.panel.work(0.02)
+
+    online = office.callers_online
+    with office.crew(*map(caller_account, LOGINS[:-1])):
+        tell_until(lambda: len(told) > 10)
+        change(office, LOGINS[-1])
+        tell_until(lambda: online() == {"caller"})
+        office.tell(user=LOGINS[-1], call_id="twentieth")
+        tell_until(lambda: "twentieth" in opened(office))
+        change(office, LOGINS[0], wanted=False)
+        tell_until(lambda: online() == set(map(caller_account, LOGINS[1:])))
+        office.wait(lambda: {one.call_id for one in office.answers} >= set(told))
+        office.wait(lambda: office.open_claims() == 0)
+
+    assert sorted(opened(office)) == sorted([*told, "twentieth"])
+
+
+def test_without_accounts_of_their_own_one_process_serves_all(office: Office) -> None:
+    change(office, "not-known-to-the-broker")
+    with office.crew("caller"):
+        office.tell()
+        office.wait_for(opens="matter")
+
+
+def test_accounts_the_broker_has_not_heard_of_leave_one_process_for_all(office: Office) -> None:
+    accounts = office.broker.accounts_file
+    accounts.write_text(
+        json.dumps(json.loads(accounts.read_text()) | {caller_account("new"): "new"})
+    )
+    change(office, "new")
+    with office.crew("caller"):
+        office.tell(user="new")
+        office.wait_for(user="new", opens="matter")
+
+
+def test_the_setting_decides_before_the_number_of_users(office: Office) -> None:
+    office.settings["processes"] = "pooled"
+    with office.crew("caller"):
+        office.tell()
+        office.wait_for(opens="matter")
+    office.settings["processes"] = "per-user"
+    with office.crew(ANNA, BERND, CARLA):
+        office.tell(call_id="c-2")
+        office.wait_for(call_id="c-2", opens="matter")
