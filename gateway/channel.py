@@ -107,11 +107,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.handle_close()
 
     def service(self) -> None:
-        """Answer a request; in a worker's thread."""
+        """Answer a request."""
         super().service()
         if self.connected:
             self.server.watch.changed(self)
-            self.server.pull_trigger()
 
     def send_all(self) -> None:
         """Send the answer and close, unless the other side takes it too slowly."""
@@ -119,8 +118,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self._flush_exception(self._flush_some, do_close=False)
             sent = not self.total_outbufs_len
         if sent and not self.refused:
-            with self.server.watch.lock:
-                super().handle_close()
+            super().handle_close()
 
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
         """Give the place back."""
@@ -148,8 +146,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.socket.shutdown(socket.SHUT_WR)
             self.server.watch.changed(self)
             return
-        with self.server.watch.lock:
-            super().handle_close()
+        super().handle_close()
 
     def drop(self) -> None:
         """Close at once."""

@@ -1,7 +1,8 @@
 """The event log: what is in it has been told to the PBX as safe, and is never lost.
 
-Requests that come together share one write to disk: whoever gets the lock first commits for all
-that are waiting, the others find their work done. Numbers are given in the same transaction.
+Requests that come together share one write to disk (gateway/rounds.py): whoever gets the lock first
+commits for all that are waiting, the others find their work done. Numbers are given in the same
+transaction.
 """
 
 import logging
@@ -18,11 +19,12 @@ from typing import Final
 from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
 from gateway.calls import Told, place
 from gateway.logfile import LogUnavailable, depth, identity, open_log, size, writing
+from gateway.rounds import others_first
 from gateway.tally import HITS, LAST, NOTIFICATIONS, Tally, write_down, written
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.9  # seconds a request waits for the disk; the PBX never waits longer than one
+PATIENCE = 0.5  # seconds a request waits for the disk; the PBX waits twice that at most
 _MEASURE = 1.0  # seconds between two looks at the size
 
 
@@ -116,6 +118,7 @@ class EventLog:
 
     def _wait_for(self, entry: _Entry) -> str:
         self._waiting.append(entry)
+        others_first()
         if not self._lock.acquire(timeout=PATIENCE):
             entry.withdrawn = True
             self._fault = "the event log is busy"

@@ -14,7 +14,7 @@ from pathlib import Path
 from bus.process import private_file
 
 NAME = "events.db"
-BUSY = 0.8  # seconds a writer waits for another; the PBX never waits longer than one
+BUSY = 0.45  # seconds a writer waits for another; the next round of requests waits behind it
 _LOOK = 2  # milliseconds until a busy file is looked at again; SQLite itself would sleep up to 100
 _VERSION = 1
 

@@ -132,7 +132,7 @@ class Operations:
         app.add_route("/readyz", Readiness(condition))
         app.add_route("/metrics", Metrics(events, condition))
         sock = listening(host, port)
-        self._server = HttpServer(app, [sock], 1, lambda _: True, lambda _: None)
+        self._server = HttpServer(app, [sock], lambda _: True, lambda _: None)
         self._thread = threading.Thread(target=self._server.run, name="operations", daemon=True)
         self._thread.start()
 

@@ -81,7 +81,7 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     door = Doorkeeper(site.key, sources, Rates(gateway.rate, gateway.burst))
     app = create_app(events, door, site.profile)
     tls, plain = _divided(site, sockets)
-    server = HttpServer(app, plain, gateway.threads, sources.may_connect, _counting(tally))
+    server = HttpServer(app, plain, sources.may_connect, _counting(tally))
     stop_on_signals(server.stop)
     operations: list[Operations] = []
     station.on_duty = lambda: operations.extend(_operations(gateway.operations, events, station))
@@ -127,7 +127,7 @@ def _secured(
 ) -> list[TlsServer]:
     if site.certificate is None or not sockets:
         return []
-    threads = site.gateway.threads
+    threads = site.gateway.tls_threads
     server = TlsServer(app, sockets, site.certificate, threads, sources.may_connect)
     server.start()
     return [server]

@@ -13,10 +13,10 @@ from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
 from waitress.wasyncore import close_all
 
 from gateway.channel import Channel
+from gateway.rounds import Rounds
 from gateway.watch import Watch
 from starface.xmlrpc import CALL_BYTES
 
@@ -26,6 +26,7 @@ DEADLINE = 15.0  # seconds from the first byte to the last, however slowly they 
 _PER_ADDRESS = 100  # connections; then the oldest unfinished one of this address has to go
 _CONNECTIONS = 800  # in all; descriptors must stay below the 1,024 that select() can watch
 _HEADER_BYTES = 8_192
+_AT_ONCE = 20  # connections taken in for one round
 _TOO_SLOW = (
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 26\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\n\r\nRequest Timeout: too slow\n"
@@ -47,14 +48,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         app: App,
         sock: socket.socket,
         adj: Adjustments,
-        dispatcher: ThreadedTaskDispatcher,
+        rounds: Rounds,
         channels: dict[int, Any],
         watch: Watch,
         may_connect: MayConnect,
         answered: Answered,
     ) -> None:
         super().__init__(
-            app, channels, True, sock, dispatcher=dispatcher, adj=adj, bind_socket=False,
+            app, channels, True, sock, dispatcher=rounds, adj=adj, bind_socket=False,
             sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
         )  # fmt: skip
         self.watch = watch
@@ -62,24 +63,28 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self._may_connect = may_connect
 
     def handle_accept(self) -> None:
+        """Take in those who wait, some at once: they share a round, and so a write to disk."""
+        for _ in range(_AT_ONCE):
+            try:
+                accepted = self.accept()
+                if accepted is None:
+                    return
+                connection, address = accepted
+                self.set_socket_options(connection)
+            except OSError as error:
+                log.warning("a connection was gone before it began reason=%s", error.strerror)
+            else:
+                self._take_in(connection, address)
+
+    def _take_in(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         """Give a connection a place, and take it from whoever has too many."""
-        try:
-            accepted = self.accept()
-            if accepted is None:
-                return
-            connection, address = accepted
-            self.set_socket_options(connection)
-        except OSError as error:
-            log.warning("a connection was gone before it began reason=%s", error.strerror)
-            return
         if not self._may_connect(address[0]):
             connection.close()  # foreign addresses must not take up the places
             self.answered(403)
             return
         self._make_room(address[0])
         channel = Channel(self, connection, address, self.adj, map=self._map)
-        with self.watch.lock:
-            self.watch.held[address[0]] += 1
+        self.watch.held[address[0]] += 1
         channel.begin()
 
     def maintenance(self, now: float) -> None:
@@ -100,8 +105,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         channel.will_close = True
 
     def _make_room(self, address: str) -> None:
-        with self.watch.lock:
-            held = self.watch.held.copy()
+        held = self.watch.held
         if held[address] >= _PER_ADDRESS:
             self._drop_oldest(address)
         elif held.total() >= _CONNECTIONS:
@@ -116,13 +120,12 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
 
 class HttpServer:
-    """All plain listeners of a process: one loop, one pool of threads."""
+    """All plain listeners of a process: one loop in one thread."""
 
     def __init__(
         self,
         app: App,
         sockets: list[socket.socket],
-        threads: int,
         may_connect: MayConnect,
         answered: Answered,
     ) -> None:
@@ -131,7 +134,6 @@ class HttpServer:
         self._stopping = False
         self._adj = Adjustments(
             sockets=[],
-            threads=threads,
             ident=None,
             channel_request_lookahead=0,
             connection_limit=_CONNECTIONS + 200,
@@ -142,18 +144,14 @@ class HttpServer:
             asyncore_use_poll=True,
             log_socket_errors=False,
             clear_untrusted_proxy_headers=False,
-            send_bytes=18_000,  # else its loop spins while an answer is written; costs half
         )
-        self._dispatcher = ThreadedTaskDispatcher()
-        # It would write a line for each request that has to wait for a thread.
-        self._dispatcher.queue_logger.setLevel(logging.ERROR)
-        self._dispatcher.set_thread_count(threads)
+        self._rounds = Rounds()
         self._servers = [
             Server(
                 app,
                 sock,
                 self._adj,
-                self._dispatcher,
+                self._rounds,
                 self._channels,
                 self._watch,
                 may_connect,
@@ -166,6 +164,7 @@ class HttpServer:
         """Serve until `stop`; requests in hand are finished."""
         while not self._stopping and self._channels:
             self._watch.once(1)
+            self._rounds.serve()
         for server in self._servers:
             self._watch.leave(server.socket.fileno())
             server.accepting = False
@@ -173,7 +172,7 @@ class HttpServer:
         limit = time.monotonic() + 1.0
         while self._in_hand() and time.monotonic() < limit:
             self._watch.once(0.05)
-        self._dispatcher.shutdown(cancel_pending=True, timeout=1)
+            self._rounds.serve()
         close_all(self._channels, ignore_all=True)
         self._watch.close()
 

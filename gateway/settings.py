@@ -42,6 +42,7 @@ class GatewaySettings(Section):
     tls_port: int = Field(default=8081, ge=1, le=65535)
     certificate: Path | None = None  # PEM with the chain; read again when it is renewed
     private_key: Path | None = None
+    tls_threads: int = Field(default=4, ge=1, le=64)  # of each process
 
     sources: tuple[Network, ...] = ()  # who may send notifications; empty: anybody with the path
     trusted_proxy: IPvAnyAddress | None = None  # whose X-Forwarded-For is believed
@@ -49,7 +50,6 @@ class GatewaySettings(Section):
     burst: int = Field(default=1_000, ge=1)  # notifications at once
 
     processes: int = Field(default=1, ge=1, le=16)
-    threads: int = Field(default=4, ge=1, le=64)  # of each process
     keep_hours: float = Field(default=24, gt=0, le=168)  # how long events can be asked for again
     log_megabytes: int = Field(default=512, ge=1)  # greatest size of the event log
 

@@ -5,7 +5,6 @@ there are some dozens. Here only those are asked that something happened to, and
 """
 
 import select
-import threading
 import time
 from collections import Counter, deque
 from typing import Any, Final
@@ -16,10 +15,9 @@ _SWEEP = 1.0  # seconds between two looks at all connections
 
 
 class Watch:
-    """The connections of a process; all but `changed` and what holds `lock` is for its loop."""
+    """The connections of a process; for its loop only."""
 
     def __init__(self, channels: dict[int, Any]) -> None:
-        self.lock: Final = threading.Lock()  # held to close a connection, and to begin to watch it
         self.held: Final = Counter[str]()  # connections by address
         self._channels = channels
         self._epoll = select.epoll()
@@ -28,11 +26,11 @@ class Watch:
         self._swept = 0.0
 
     def changed(self, channel: Any) -> None:
-        """Have a connection looked at; from another thread the loop must be woken besides."""
+        """Have a connection looked at."""
         self._changed.append(channel)
 
     def gone(self, descriptor: int, address: str) -> None:
-        """Forget a connection that is about to be closed; the lock is held."""
+        """Forget a connection that is about to be closed."""
         self._watched.pop(descriptor, None)
         self.held[address] -= 1
         if self.held[address] <= 0:
@@ -74,19 +72,18 @@ class Watch:
         self._epoll.close()
 
     def _look(self, channel: Any) -> None:
+        descriptor = channel._fileno
+        if descriptor is None or self._channels.get(descriptor) is not channel:
+            return
         wanted = self._wanted(channel)
-        with self.lock:
-            descriptor = channel._fileno
-            if descriptor is None or self._channels.get(descriptor) is not channel:
-                return
-            known = self._watched.get(descriptor)
-            if known is None or known[0] is not channel:
-                if wanted:
-                    self._epoll.register(descriptor, wanted)
-                    self._watched[descriptor] = channel, wanted
-            elif known[1] != wanted:
-                self._epoll.modify(descriptor, wanted or select.EPOLLONESHOT)
+        known = self._watched.get(descriptor)
+        if known is None or known[0] is not channel:
+            if wanted:
+                self._epoll.register(descriptor, wanted)
                 self._watched[descriptor] = channel, wanted
+        elif known[1] != wanted:
+            self._epoll.modify(descriptor, wanted or select.EPOLLONESHOT)
+            self._watched[descriptor] = channel, wanted
 
     @staticmethod
     def _wanted(channel: Any) -> int:

@@ -1,0 +1,40 @@
+"""Requests that come together are answered together, so that they share one write to disk.
+
+All requests of a round run in the loop's own thread, each as a greenlet up to the point where it
+needs the disk; then the first writes for all. Threads would hand the interpreter's lock to each
+other several times for each request, which costs more than the request (docs/performance.md).
+"""
+
+from collections import deque
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+
+class Rounds:
+    """What waitress calls its dispatcher: the requests that are complete and not answered yet."""
+
+    def __init__(self) -> None:
+        self._complete: deque[Any] = deque()
+
+    def add_task(self, channel: Any) -> None:
+        """Take in a connection whose request is complete."""
+        self._complete.append(channel)
+
+    def serve(self) -> None:
+        """Answer all that are complete."""
+        begun = []
+        while self._complete:
+            request = greenlet(self._complete.popleft().service)
+            request.switch()
+            if not request.dead:
+                begun.append(request)
+        for request in begun:
+            request.switch()
+
+
+def others_first() -> None:
+    """Let the other requests of this round come as far as this one; elsewhere do nothing."""
+    serving = getcurrent().parent
+    if serving is not None:
+        serving.switch()
