@@ -1,35 +1,27 @@
-"""The one connection of a process to the broker; no other module imports paho.
+"""The one connection of a process to the broker, whichever library speaks MQTT for it.
 
-paho's client lives in one thread of ours: its callbacks only put what arrived into the inbox, and
-the main thread works through it. So a handler may be slow, may publish and may use SQLite. Each
-connection gets a new client: paho's own queue would send again, after a reconnect, what the
-caller has already been told was not delivered.
+The client lives in one thread of ours: what it hears is only put into the inbox, and the main
+thread works through it. So a handler may be slow, may publish and may use SQLite.
 """
 
 import logging
 import random
-import ssl
 import threading
 import time
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
-
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
+from typing import Self, Unpack
 
 from bus.birth import Birth
+from bus.client import IN_FLIGHT, Client, Clients, Incoming, Login, Unsent
 from bus.events import CONTENT_TYPE, Message
 from bus.inbox import Arrived, BrokerUnavailable, GivenUp, Handler, Inbox, M, Rhythm
+from bus.paho_client import PahoClient
 from bus.sending import NO_SUBSCRIBERS, TIMEOUT, Delivery, Options, PublishRefused
 from bus.settings import BrokerSettings
 
 __all__ = [
+    "IN_FLIGHT",
     "NO_SUBSCRIBERS",
     "Connection",
     "Delivery",
@@ -40,10 +32,9 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-IN_FLIGHT = 20  # Mosquitto's Receive Maximum, which paho does not read
-_SESSION_TAKEN = 0x8E
 _LONGEST_WAIT = 30.0  # seconds between two attempts to connect
 _SHORT_LIFE = 5.0  # seconds; older brokers do not say that a session was taken,
+_FAILURE = 0x80  # and above: a reason code that refuses
 _DUEL = 3  # so this many short lives in a row mean it
 
 
@@ -59,6 +50,7 @@ class Connection:
     """A broker connection that comes back by itself; use it in a `with` block.
 
     `lasting`: the broker keeps our subscriptions and messages while we are away.
+    `clients`: the library that speaks MQTT.
     """
 
     def __init__(
@@ -69,11 +61,14 @@ class Connection:
         birth: Birth | None = None,
         lasting: bool = True,
         put_aside: Callable[[Arrived, str], None] | None = None,
+        clients: Clients = PahoClient,
     ) -> None:
         self.topics = settings.topics()
         self.stopping = threading.Event()
         self._settings = settings
-        self._account, self._password = settings.credentials(account)
+        self._account, password = settings.credentials(account)
+        self._login = Login(settings, self._account, password, lasting, birth)
+        self._clients = clients
         self._birth = birth
         self._lasting = lasting
         self._inbox = Inbox(put_aside, self._reconnect)
@@ -85,7 +80,7 @@ class Connection:
         self._subscribed = False  # what is wanted from now on must be said at once
         self._awaited: set[int | None] = set()
         self._answered: dict[int | None, threading.Event] = {}
-        self._client: mqtt.Client | None = None
+        self._client: Client | None = None
         self._connected = threading.Event()
         self._taken = False
         self._was_connected = False
@@ -151,7 +146,7 @@ class Connection:
             client = self._client
             if client is None or not self._subscribed:
                 return  # it is said with all others as soon as there is a connection
-            self._answered[self._subscribe_at(client, topic_filter)] = answered
+            self._answered[client.subscribe(topic_filter)] = answered
         if not answered.wait(TIMEOUT):
             log.warning("subscription not confirmed topic=%s", topic_filter)
 
@@ -179,23 +174,18 @@ class Connection:
         if client is None or not self._connected.is_set():
             raise BrokerUnavailable(self._why)
         delivery = Delivery(topic)
-        # No lock of ours may be held around publish(): paho calls us back holding its own.
-        info = client.publish(
-            topic, payload, qos=1, retain=options.get("retain", False),
-            properties=_publish_properties(
-                options.get("expiry"), options.get("content_type"),
-                options.get("correlation"), options.get("response_topic"),
-            ) if self._five else None,
-        )  # fmt: skip
-        if info.rc != mqtt.MQTT_ERR_SUCCESS:
-            raise BrokerUnavailable(f"the message could not be sent: {mqtt.error_string(info.rc)}")
+        # No lock of ours may be held here: a client may call us back holding its own.
+        try:
+            mid = client.publish(topic, payload, options)
+        except Unsent as error:
+            raise BrokerUnavailable(f"the message could not be sent: {error}") from error
         with self._lock:
             if client is not self._client:
                 delivery.settle(None)
-            elif info.mid in self._early:
-                delivery.settle(self._early.pop(info.mid))
+            elif mid in self._early:
+                delivery.settle(self._early.pop(mid))
             else:
-                self._deliveries[info.mid] = delivery
+                self._deliveries[mid] = delivery
         return delivery
 
     def publish(self, topic: str, message: Message, *, retain: bool = False) -> int:
@@ -238,15 +228,6 @@ class Connection:
         if not self._network.is_alive() and not self.stopping.is_set():
             raise NetworkDead("the thread that talks to the broker has ended")
         return self._inbox.work(timeout)
-
-    @property
-    def _five(self) -> bool:
-        return self._settings.version == "5"
-
-    def _subscribe_at(self, client: mqtt.Client, topic_filter: str) -> int | None:
-        if self._five:
-            return client.subscribe(topic_filter, options=SubscribeOptions(qos=1))[1]
-        return client.subscribe(topic_filter, qos=1)[1]
 
     def _hear_own_will(self, arrived: Arrived) -> None:
         """Correct the will of an earlier connection that the broker sent after our birth."""
@@ -294,7 +275,7 @@ class Connection:
     def _live_once(self) -> None:
         settings = self._settings
         try:
-            client = self._new_client()
+            client = self._clients(self._login, self)
         except OSError as error:
             self._why = f"[broker] ca_file {settings.ca_file}: {error.strerror or error}"
             return
@@ -304,11 +285,7 @@ class Connection:
                 f"{settings.host}:{settings.port} does not answer as an MQTT {settings.version} "
                 f"broker, or refuses account {self._account!r} without a word"
             )
-            client.connect(
-                settings.host, settings.port, keepalive=settings.keep_alive,
-                **_connect_options(settings, lasting=self._lasting),
-            )  # fmt: skip
-            client.loop_forever(retry_first_connection=False)
+            client.live()
         except OSError as error:
             self._why = (
                 f"no broker at {settings.host}:{settings.port} ({error.strerror or error}); "
@@ -318,55 +295,28 @@ class Connection:
             self._why = f"the MQTT client failed: {type(error).__name__}"
             log.exception("mqtt client failed")
 
-    def _new_client(self) -> mqtt.Client:
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._account,
-            clean_session=None if self._five else not self._lasting,
-            protocol=mqtt.MQTTv5 if self._five else mqtt.MQTTv311,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        client.username_pw_set(self._account, self._password)
-        client.max_inflight_messages_set(IN_FLIGHT)
-        client.max_queued_messages_set(200)
-        client.connect_timeout = TIMEOUT
-        if self._settings.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=self._settings.ca_file))
-        if self._birth is not None:
-            client.will_set(
-                self.topics.process(self._birth.name), b"offline", qos=1, retain=True,
-                properties=_start_id(self._birth) if self._five else None,
-            )  # fmt: skip
-        client.on_connect = self._connect_answered
-        client.on_disconnect = self._disconnected
-        client.on_message = self._message_came
-        client.on_publish = self._publish_answered
-        client.on_subscribe = self._subscribe_answered
-        return client
+    # -- what the client hears, in the network thread -----------------------------------
 
-    def _connect_answered(
-        self, client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
-    ) -> None:
-        if reason.is_failure:
-            self._why = (
-                f"the broker refused account {self._account!r} ({reason}); compare "
-                f"{self._settings.accounts_file} with the broker's password file"
-            )
-            client.disconnect()
-            return
+    def turned_away(self, client: Client, reason: str) -> None:
+        """Hear that the broker refused the account."""
+        self._why = (
+            f"the broker refused account {self._account!r} ({reason}); compare "
+            f"{self._settings.accounts_file} with the broker's password file"
+        )
+
+    def welcomed(self, client: Client) -> None:
+        """Hear that the broker let us in."""
         with self._subscribing:
-            self._awaited = {self._subscribe_at(client, each) for each in self._inbox.filters()}
+            self._awaited = {client.subscribe(each) for each in self._inbox.filters()}
             self._subscribed = True
         if not self._awaited:
             self._ready(client)
 
-    def _subscribe_answered(
-        self, client: mqtt.Client, _data: Any, mid: int, reasons: list[ReasonCode], _more: Any
-    ) -> None:
-        for reason in reasons:
-            if reason.is_failure:
-                log.error("subscription refused account=%s reason=%s", self._account, reason)
+    def subscribed(self, client: Client, mid: int, codes: Sequence[int]) -> None:
+        """Hear the answer to a subscription."""
+        for code in codes:
+            if code >= _FAILURE:
+                log.error("subscription refused account=%s reason=0x%02x", self._account, code)
         with self._subscribing:
             answered = self._answered.pop(mid, None)
         if answered is not None:
@@ -375,25 +325,54 @@ class Connection:
         if not self._awaited and not self._connected.is_set():
             self._ready(client)
 
-    def _ready(self, client: mqtt.Client) -> None:
+    def published(self, client: Client, mid: int, code: int) -> None:
+        """Hear that a message was confirmed, and with which reason code."""
+        with self._lock:
+            delivery = self._deliveries.pop(mid, None)
+            if delivery is None and mid not in self._births:
+                self._early[mid] = code
+            self._births.discard(mid)
+        if delivery is not None:
+            delivery.settle(code)
+
+    def came(self, client: Client, message: Incoming) -> None:
+        """Hear a message."""
+
+        def acknowledge() -> bool:
+            here = client is self._client
+            if here and message.mid:
+                client.acknowledge(message.mid)
+            return here
+
+        self._inbox.put(
+            Arrived(
+                topic=message.topic,
+                payload=message.payload,
+                retained=message.retained,
+                response_topic=message.response_topic,
+                correlation=message.correlation,
+                at=time.monotonic(),
+                acknowledge=acknowledge,
+            )
+        )
+
+    def ended(self, client: Client, reason: str, *, taken: bool) -> None:
+        """Hear that this life is over; `taken` when another one began with the same account."""
+        if self._connected.is_set():
+            self._why = f"the connection to the broker ended ({reason})"
+        self._taken = self._taken or taken
+        self._lost()
+
+    def _ready(self, client: Client) -> None:
         self._why = "connected"
         self._was_connected = True
         if self._birth is not None:  # before anything else, and so before any farewell
             for topic, payload in self._birth.announcement(self.topics):
-                self._births.add(client.publish(topic, payload, qos=1, retain=True).mid)
+                self._births.add(client.publish(topic, payload, {"retain": True}))
         self._connected.set()
         log.info("connected to the broker account=%s", self._account)
         for work in self._on_connected:
             self.post(work)
-
-    def _disconnected(
-        self, _client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
-    ) -> None:
-        if self._connected.is_set():
-            self._why = f"the connection to the broker ended ({reason})"
-        if reason.value == _SESSION_TAKEN:
-            self._taken = True
-        self._lost()
 
     def _lost(self) -> None:
         self._connected.clear()
@@ -408,82 +387,3 @@ class Connection:
         for answered in list(self._answered.values()):
             answered.set()  # it is said again after the next connect
         self._answered.clear()
-
-    def _message_came(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        told = message.properties
-        mid = message.mid if message.qos else 0
-
-        def acknowledge() -> bool:
-            here = client is self._client
-            if here and mid:
-                client.ack(mid, 1)
-            return here
-
-        self._inbox.put(
-            Arrived(
-                topic=message.topic,
-                payload=bytes(message.payload),
-                retained=message.retain,
-                response_topic=getattr(told, "ResponseTopic", None),
-                correlation=getattr(told, "CorrelationData", None),
-                at=time.monotonic(),
-                acknowledge=acknowledge,
-            )
-        )
-
-    def _publish_answered(
-        self, _client: mqtt.Client, _data: Any, mid: int, reason: ReasonCode, _more: Any
-    ) -> None:
-        with self._lock:
-            delivery = self._deliveries.pop(mid, None)
-            if delivery is None and mid not in self._births:
-                self._early[mid] = reason.value
-            self._births.discard(mid)
-        if delivery is not None:
-            delivery.settle(reason.value)
-
-
-def _connect_options(settings: BrokerSettings, *, lasting: bool) -> dict[str, Any]:
-    if settings.version != "5":
-        return {}
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.ReceiveMaximum = IN_FLIGHT
-    if lasting:
-        properties.SessionExpiryInterval = settings.session_expiry
-    return {"clean_start": not lasting, "properties": properties}
-
-
-def _start_id(birth: Birth) -> Properties:
-    properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
-    properties.UserProperty = ("start_id", birth.start_id)
-    return properties
-
-
-class _Packed(Properties):
-    """Properties that are put into bytes once: paho does it again for each message, slowly."""
-
-    def pack(self) -> bytes:
-        """Return the bytes."""
-        if "packed" not in self.__dict__:
-            self.__dict__["packed"] = super().pack()  # type: ignore[no-untyped-call]
-        return bytes(self.__dict__["packed"])
-
-
-@lru_cache(maxsize=256)
-def _publish_properties(
-    expiry: int | None,
-    content_type: str | None,
-    correlation: bytes | None,
-    response_topic: str | None,
-) -> Properties:
-    properties = _Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    if expiry:
-        properties.MessageExpiryInterval = expiry
-    if content_type:
-        properties.ContentType = content_type
-        properties.PayloadFormatIndicator = 1
-    if correlation:
-        properties.CorrelationData = correlation
-    if response_topic:
-        properties.ResponseTopic = response_topic
-    return properties

@@ -8,7 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bus.client import Clients
+from bus.codec_client import CodecClient
 from bus.numbers import NumberProfile
+from bus.paho_client import PahoClient
 from bus.process import private_folder, stop_on_signals
 from bus.settings import BrokerSettings, SettingsRefused
 from gateway.app import create_app
@@ -69,7 +72,10 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     """Be one gateway process, until SIGTERM."""
     gateway, tally, bell = site.gateway, Tally(), Bell(site.folder)
     greatest = gateway.log_megabytes * 1024 * 1024
-    duty = Duty(site.folder, gateway.account, site.broker, gateway.keep_hours * 3600, greatest)
+    duty = Duty(
+        site.folder, gateway.account, site.broker, _clients(site),
+        gateway.keep_hours * 3600, greatest,
+    )  # fmt: skip
     station = Station(duty, tally)
     try:
         events = EventLog(
@@ -102,6 +108,11 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     events.close()
     bell.close()
     log.info("stopped")
+
+
+def _clients(site: Site) -> Clients:
+    codec = site.gateway.mqtt_client == "mqtt5" and site.broker.version == "5"
+    return CodecClient if codec else PahoClient
 
 
 def _certificate(gateway: GatewaySettings) -> Certificate | None:

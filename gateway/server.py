@@ -144,6 +144,7 @@ class HttpServer:
             asyncore_use_poll=True,
             log_socket_errors=False,
             clear_untrusted_proxy_headers=False,
+            send_bytes=18_000,  # else the head and the body of an answer are sent one by one
         )
         self._rounds = Rounds()
         self._servers = [

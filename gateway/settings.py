@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, IPvAnyAddress, StringConstraints, model_validator
 
@@ -49,6 +49,8 @@ class GatewaySettings(Section):
     rate: int = Field(default=100, ge=1)  # notifications per second and login at the PBX
     burst: int = Field(default=1_000, ge=1)  # notifications at once
 
+    # Which library publishes; paho is slower and always used for MQTT 3.1.1.
+    mqtt_client: Literal["mqtt5", "paho"] = "mqtt5"
     processes: int = Field(default=1, ge=1, le=16)
     keep_hours: float = Field(default=24, gt=0, le=168)  # how long events can be asked for again
     log_megabytes: int = Field(default=512, ge=1)  # greatest size of the event log

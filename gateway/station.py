@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.birth import Birth
+from bus.client import Clients
 from bus.connection import Connection, NetworkDead, SessionTaken
 from bus.process import private_file
 from bus.settings import BrokerSettings
@@ -40,6 +41,7 @@ class Duty:
     folder: Path
     account: str
     broker: BrokerSettings
+    clients: Clients
     keep: float  # seconds
     greatest: int  # bytes
 
@@ -115,7 +117,9 @@ class Station:
         duty = self._duty
         outbox = Outbox(duty.folder)
         gateway = f"{duty.account}-{outbox.identity}"
-        connection = Connection(duty.broker, duty.account, birth=Birth(duty.account))
+        connection = Connection(
+            duty.broker, duty.account, birth=Birth(duty.account), clients=duty.clients
+        )
         publisher = Publisher(connection, outbox, gateway, self._tally, duty.keep)
         connection.on_connected(lambda: announce(connection))
         listener = Listener(duty.folder, publisher.wake)

@@ -13,6 +13,7 @@ from bus.accounts import (
     write_broker_files,
 )
 from bus.connection import Connection
+from bus.paho_client import PahoClient
 from bus.sending import PublishRefused
 from bus.settings import BrokerSettings
 from bus.topics import Topics
@@ -126,13 +127,13 @@ def test_a_stolen_client_id_steals_nothing(
     victim, gateway = connect("0012"), connect("gateway")
     victim.subscribe("starface/users/0012/calls", lambda arrived: heard.append(arrived.payload))
 
-    class Thief(Connection):
-        def _new_client(self) -> Any:
-            client = super()._new_client()
+    class Thief(PahoClient):
+        def _new(self) -> Any:
+            client = super()._new()
             client._client_id = b"0012"
             return client
 
-    with Thief(broker_settings, "0011") as thief:
+    with Connection(broker_settings, "0011", clients=Thief) as thief:
         thief.subscribe("starface/users/0012/calls", lambda arrived: stolen.append(arrived.payload))
         thief.wait_connected()
         gateway.publish_raw("starface/users/0012/calls", b"mine")

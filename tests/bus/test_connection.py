@@ -1,19 +1,49 @@
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bus.birth import Birth
+from bus.client import Client, Clients, Incoming
+from bus.codec_client import CodecClient
 from bus.connection import Connection, NetworkDead, PublishRefused, SessionTaken
 from bus.events import DialRequest, DialRequestData, now
 from bus.inbox import Arrived, BrokerUnavailable
+from bus.paho_client import PahoClient
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.mosquitto import Mosquitto, free_port
 
 Connect = Callable[..., Connection]
+
+
+@pytest.fixture(params=[PahoClient, CodecClient])
+def clients(request: pytest.FixtureRequest) -> Clients:
+    """Every promise of a connection is kept with either library."""
+    chosen: Clients = request.param
+    return chosen
+
+
+@pytest.fixture
+def connection(clients: Clients) -> Connect:
+    return partial(Connection, clients=clients)
+
+
+@pytest.fixture
+def connect(broker_settings: BrokerSettings, connection: Connect) -> Iterator[Connect]:
+    opened: list[Connection] = []
+
+    def connected(account: str, **options: object) -> Connection:
+        made = connection(broker_settings, account, **options)
+        opened.append(made.__enter__())
+        made.wait_connected()
+        return made
+
+    yield connected
+    for made in opened:
+        made.__exit__(None, None, None)
 
 
 def _request() -> DialRequest:
@@ -43,9 +73,9 @@ def test_a_message_reaches_its_handler_as_a_model(connect: Connect) -> None:
 
 
 def test_what_waited_at_the_broker_is_delivered_after_a_restart(
-    broker_settings: BrokerSettings, connect: Connect
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
-    with Connection(broker_settings, "dial") as dial:
+    with connection(broker_settings, "dial") as dial:
         dial.wait_connected()
         dial.subscribe("starface/users/+/dial", lambda _: None)
         connect("0011").publish("starface/users/0011/dial", _request())
@@ -55,22 +85,22 @@ def test_what_waited_at_the_broker_is_delivered_after_a_restart(
         person.publish("starface/users/0012/dial", _request())
 
     heard: list[Arrived] = []
-    with Connection(broker_settings, "dial") as dial:
+    with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", heard.append)
         dial.wait_connected()
         _work_until(dial, lambda: len(heard) == 10)
 
 
 def test_an_unhandled_message_comes_again(
-    broker_settings: BrokerSettings, connect: Connect
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
-    with Connection(broker_settings, "dial") as dial:
+    with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", lambda _: None)
         dial.wait_connected()
         connect("0011").publish("starface/users/0011/dial", _request())
 
     heard: list[Arrived] = []
-    with Connection(broker_settings, "dial") as dial:
+    with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", heard.append)
         dial.wait_connected()
         _work_until(dial, lambda: heard)
@@ -158,27 +188,29 @@ def test_nothing_is_kept_for_later_while_the_broker_is_away(
     assert [arrived.payload for arrived in heard] == [b"last"]
 
 
-def test_a_broker_that_is_not_there_is_named_with_the_fix() -> None:
+def test_a_broker_that_is_not_there_is_named_with_the_fix(connection: Connect) -> None:
     settings = BrokerSettings(port=free_port(), account="dial", password="x")
-    with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+    with connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
         dial.wait_connected(2)
 
     assert f"127.0.0.1:{settings.port}" in str(refused.value)
     assert "is Mosquitto running" in str(refused.value)
 
 
-def test_a_wrong_password_is_named_with_the_fix(broker: Mosquitto) -> None:
+def test_a_wrong_password_is_named_with_the_fix(connection: Connect, broker: Mosquitto) -> None:
     settings = BrokerSettings(port=broker.port, account="dial", password="wrong")
-    with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+    with connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
         dial.wait_connected(2)
 
     assert "refused account 'dial'" in str(refused.value)
     assert "wrong" not in str(refused.value)
 
 
-def test_an_account_that_is_not_in_the_file_is_refused(broker_settings: BrokerSettings) -> None:
+def test_an_account_that_is_not_in_the_file_is_refused(
+    connection: Connect, broker_settings: BrokerSettings
+) -> None:
     with pytest.raises(SettingsRefused, match="no broker account 'nobody'"):
-        Connection(broker_settings, "nobody")
+        connection(broker_settings, "nobody")
 
 
 def test_a_second_process_with_the_same_account_ends_the_first(connect: Connect) -> None:
@@ -190,22 +222,24 @@ def test_a_second_process_with_the_same_account_ends_the_first(connect: Connect)
 
 
 def test_a_process_is_online_while_it_lives_and_offline_after(
-    broker_settings: BrokerSettings, connect: Connect
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     told: list[bytes] = []
     watch = connect("cli-1")
     watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
-    with Connection(broker_settings, "dial", birth=Birth("dial")) as dial:
+    with connection(broker_settings, "dial", birth=Birth("dial")) as dial:
         dial.wait_connected()
         _work_until(watch, lambda: told == [b"online"])
 
     _work_until(watch, lambda: told == [b"online", b"offline"])
 
 
-def test_a_late_will_is_corrected(broker_settings: BrokerSettings, connect: Connect) -> None:
+def test_a_late_will_is_corrected(
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
+) -> None:
     told: list[bytes] = []
     watch = connect("cli-1")
-    with Connection(broker_settings, "dial", birth=Birth("dial")) as dial:
+    with connection(broker_settings, "dial", birth=Birth("dial")) as dial:
         dial.wait_connected()
         watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
         dial.publish_raw("starface/processes/dial", b"offline", retain=True)
@@ -254,12 +288,14 @@ def test_an_interrupted_message_comes_again(connect: Connect) -> None:
     _work_until(dial, lambda: {b"1", b"2", b"3"} <= {each.payload for each in heard[2:]})
 
 
-def test_a_subscription_made_while_connecting_is_not_lost(broker_settings: BrokerSettings) -> None:
-    with Connection(broker_settings, "0011") as person:
+def test_a_subscription_made_while_connecting_is_not_lost(
+    connection: Connect, broker_settings: BrokerSettings
+) -> None:
+    with connection(broker_settings, "0011") as person:
         person.wait_connected()
         for _ in range(10):
             heard: list[Arrived] = []
-            with Connection(broker_settings, "dial", lasting=False) as dial:
+            with connection(broker_settings, "dial", lasting=False) as dial:
                 dial.subscribe("starface/users/+/dial", heard.append)
                 dial.wait_connected()
                 for _ in range(20):
@@ -287,9 +323,10 @@ def test_a_type_of_a_later_release_is_ignored(connect: Connect) -> None:
 
 
 def test_a_process_can_be_stopped_by_a_signal_at_any_moment(
+    connection: Connect,
     broker_settings: BrokerSettings,
 ) -> None:
-    with Connection(broker_settings, "dial") as dial:
+    with connection(broker_settings, "dial") as dial:
         dial.wait_connected()
         before = signal.signal(signal.SIGALRM, lambda *_: dial.stop())
         try:
@@ -304,41 +341,44 @@ def test_a_process_can_be_stopped_by_a_signal_at_any_moment(
             signal.signal(signal.SIGALRM, before)
 
 
-def test_a_certificate_file_that_is_not_there_is_named(broker: Mosquitto, tmp_path: Path) -> None:
+def test_a_certificate_file_that_is_not_there_is_named(
+    connection: Connect, broker: Mosquitto, tmp_path: Path
+) -> None:
     settings = BrokerSettings(
         port=broker.port, account="dial", password="x", tls=True, ca_file=tmp_path / "none.pem"
     )
-    with Connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+    with connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
         dial.wait_connected(2)
 
     assert "none.pem" in str(refused.value)
 
 
 def test_a_process_whose_network_thread_has_ended_must_end_too(
+    clients: Clients,
     broker_settings: BrokerSettings,
 ) -> None:
     class Dead(Connection):
         def _keep_connected(self) -> None:
             """End at once, as a thread does that has met something unforeseen."""
 
-    with Dead(broker_settings, "dial") as dial, pytest.raises(NetworkDead):
+    with Dead(broker_settings, "dial", clients=clients) as dial, pytest.raises(NetworkDead):
         _work_until(dial, lambda: False)
 
 
 def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
-    broker_settings: BrokerSettings, connect: Connect
+    clients: Clients, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     faults: list[str] = []
     heard: list[bytes] = []
 
     class Faulty(Connection):
-        def _message_came(self, client: Any, data: Any, message: Any) -> None:
+        def came(self, client: Client, message: Incoming) -> None:
             if not faults:
                 faults.append("once")
                 raise ZeroDivisionError
-            super()._message_came(client, data, message)
+            super().came(client, message)
 
-    with Faulty(broker_settings, "dial") as dial:
+    with Faulty(broker_settings, "dial", clients=clients) as dial:
         dial.subscribe("starface/users/+/dial", lambda arrived: heard.append(arrived.payload))
         dial.wait_connected()
         person = connect("0011")

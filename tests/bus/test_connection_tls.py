@@ -1,0 +1,100 @@
+"""The broker behind TLS: a real Mosquitto, with either library."""
+
+import datetime
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from bus.accounts import Accounts, write_broker_files
+from bus.client import Clients
+from bus.codec_client import CodecClient
+from bus.connection import Connection
+from bus.inbox import Arrived, BrokerUnavailable
+from bus.paho_client import PahoClient
+from bus.settings import BrokerSettings
+from cli.mosquitto import Mosquitto, free_port
+from tests.conftest import ROOT
+
+
+def _certificate(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
+    now = datetime.datetime.now(datetime.UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(here, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
+    (folder / "key.pem").write_bytes(private)
+    path = folder / "certificate.pem"
+    path.write_bytes(made.public_bytes(encoding))
+    return path
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerSettings]:
+    folder = tmp_path_factory.mktemp("broker")
+    certificate = _certificate(folder)
+    accounts = Accounts()
+    for account in ("gateway", "panel"):
+        accounts.add(account)
+    accounts.write(folder / "accounts.json")
+    write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)
+    conf = folder / "tls.conf"
+    lines = f"certfile {certificate}\nkeyfile {folder / 'key.pem'}\n"
+    text = (ROOT / "mosquitto.conf").read_text()
+    conf.write_text(text.replace("allow_anonymous", f"{lines}allow_anonymous", 1))
+    with Mosquitto(conf, folder, free_port()) as broker:
+        yield BrokerSettings(
+            port=broker.port, tls=True, ca_file=certificate, accounts_file=folder / "accounts.json"
+        )
+
+
+@pytest.mark.parametrize("clients", [PahoClient, CodecClient])
+def test_messages_come_and_go_through_tls(secured: BrokerSettings, clients: Clients) -> None:
+    heard: list[Arrived] = []
+    topic = "starface/users/0011/calls"
+    sent = [b"%d" % number * 2_000 for number in range(60)]
+    with (
+        Connection(secured, "panel", lasting=False, clients=clients) as panel,
+        Connection(secured, "gateway", clients=clients) as gateway,
+    ):
+        panel.subscribe("starface/users/+/calls", heard.append)
+        panel.wait_connected()
+        gateway.wait_connected()
+        for payload in sent:
+            assert gateway.publish_raw(topic, payload) == 0
+        while len(heard) < len(sent):
+            assert panel.work(5)
+
+    assert [arrived.payload for arrived in heard] == sent
+
+
+@pytest.mark.parametrize("clients", [PahoClient, CodecClient])
+def test_a_broker_whose_certificate_nobody_vouches_for_is_named(
+    secured: BrokerSettings, clients: Clients
+) -> None:
+    strange = secured.model_copy(update={"ca_file": None})
+    with (
+        Connection(strange, "gateway", clients=clients) as gateway,
+        pytest.raises(BrokerUnavailable) as refused,
+    ):
+        gateway.wait_connected(3)
+
+    assert "certificate" in str(refused.value)
