@@ -55,8 +55,12 @@ class Run:
 
         told = self._context.find_root().obj or {}
         profile = settings_of(self._context).office(told.get("office"))
-        with opened(self._context) as directory, _refusals(self._refused) as told:
-            report = Report(told)
+        with (
+            opened(self._context) as directory,
+            directory.known(self._source) as known,
+            _refusals(self._refused) as told,
+        ):
+            report = Report(told, known)
             counted = _shown(records(profile, report), report, self._source)
             changes = Changes(self._source, counted, self._priority, kinds)
             applied = directory.apply(changes, dry_run=self._dry_run, force=self._force)

@@ -29,10 +29,10 @@ class ContactRecord(Record):
     read_from: bytes = b""  # tells what it was read from, where all of it could be read
 
 
-class Unchanged(Record):
-    """A contact which its source tells just as it did the last time."""
+class Unchanged(ContactRecord):
+    """A contact which its source tells just as it did the last time; only its key is given."""
 
-    key: Key
+    name: Text = ""
 
 
 class DossierRecord(Record):
@@ -75,7 +75,7 @@ class Removal(Record):
     key: Key
 
 
-Change = ContactRecord | Unchanged | DossierRecord | MatterRecord | UseRecord | Removal
+Change = ContactRecord | DossierRecord | MatterRecord | UseRecord | Removal
 
 
 @dataclass(frozen=True)

@@ -78,10 +78,10 @@ class Staging:
         return tuple(self._conflicts)
 
     def _put(self, record: Change) -> None:
-        if isinstance(record, ContactRecord):
-            self._put_contact(record)
-        elif isinstance(record, Unchanged):
+        if isinstance(record, Unchanged):
             self._put_unchanged(record.key)
+        elif isinstance(record, ContactRecord):
+            self._put_contact(record)
         elif isinstance(record, DossierRecord):
             self._put_below("dossier", record)
         elif isinstance(record, MatterRecord):

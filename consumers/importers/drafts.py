@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from bus.numbers import NumberProfile
-from consumers.changes import ContactRecord
+from consumers.changes import ContactRecord, Unchanged
 from consumers.contacts import ContactKind, ContactNumber
 from consumers.importers.countries import country_code
 from consumers.importers.number_fields import read_field
@@ -45,32 +45,25 @@ class Draft:
     numbers: Iterable[NumberField] = field(default_factory=tuple)
 
 
+def change(
+    draft: Draft, where: str, profile: NumberProfile, report: Report
+) -> ContactRecord | None:
+    """Give the contact, or only that it is unchanged where that is known, or the reason why not."""
+    from consumers.importers.fingerprint import fingerprint  # which looks at this module
+
+    told = _named(draft)
+    numbers = [tuple(one) for one in told.numbers]  # the plain kind is written out much faster
+    read_from = fingerprint([*(vars(told) | {"numbers": numbers}).values()], profile)
+    if report.known and report.known.is_read(told.key, read_from):
+        return Unchanged(key=told.key)
+    return _record(told, where, profile, report, read_from)
+
+
 def contact(
     draft: Draft, where: str, profile: NumberProfile, report: Report
 ) -> ContactRecord | None:
     """Give the contact, or nothing and the reason to the report."""
-    name, company, kind = draft.name.strip(), draft.company.strip(), draft.kind
-    if not name:
-        name, company, kind = company, "", "company"
-    if not name:
-        report.refuse_row(where, "neither a name nor a company")
-        return None
-    try:
-        return ContactRecord(
-            key=draft.key.strip() or _derived_key(kind, name, company),
-            kind=kind,
-            name=name,
-            company=company,
-            employer_key=draft.employer_key,
-            country=country_code(draft.country) or "",
-            email=draft.email,
-            url=draft.url,
-            active=draft.active,
-            numbers=tuple(_numbers(draft, where, profile, report)),
-        )
-    except ValidationError as error:
-        report.refuse_row(where, why(error))
-        return None
+    return _record(_named(draft), where, profile, report, b"")
 
 
 def why(error: ValidationError) -> str:
@@ -79,14 +72,40 @@ def why(error: ValidationError) -> str:
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
+def _record(
+    draft: Draft, where: str, profile: NumberProfile, report: Report, read_from: bytes
+) -> ContactRecord | None:
+    if not draft.name:
+        report.refuse_row(where, "neither a name nor a company")
+        return None
+    refused = report.refused_numbers
+    numbers = tuple(_numbers(draft, where, profile, report))
+    try:
+        return ContactRecord(
+            key=draft.key,
+            kind=draft.kind,
+            name=draft.name,
+            company=draft.company,
+            employer_key=draft.employer_key,
+            country=country_code(draft.country) or "",
+            email=draft.email,
+            url=draft.url,
+            active=draft.active,
+            numbers=numbers,
+            # what was refused is to be told the next time too
+            read_from=read_from if report.refused_numbers == refused else b"",
+        )
+    except ValidationError as error:
+        report.refuse_row(where, why(error))
+        return None
+
+
 def _numbers(
     draft: Draft, where: str, profile: NumberProfile, report: Report
 ) -> list[ContactNumber]:
     country = country_code(draft.country)
     numbers: list[ContactNumber] = []
     for one in draft.numbers:
-        if not one.text.strip():
-            continue
         if country is None and not _INTERNATIONAL.match(one.text):
             reason = f"the country {draft.country[:40]!r} is not understood"
             report.refuse_number(where, one.text[:200], reason)
@@ -103,6 +122,21 @@ def _numbers(
             report.refuse_number(where, unread.text, unread.reason)
         numbers += told.numbers
     return list(dict.fromkeys(numbers))
+
+
+def _named(draft: Draft) -> Draft:
+    """Give a draft its name and its key; what has only a company's name is the company."""
+    name, company, kind = draft.name.strip(), draft.company.strip(), draft.kind
+    if not name:
+        name, company, kind = company, "", "company"
+    return replace(
+        draft,
+        key=draft.key.strip() or _derived_key(kind, name, company),
+        name=name,
+        company=company,
+        kind=kind,
+        numbers=[one for one in draft.numbers if one.text.strip()],
+    )
 
 
 def _derived_key(kind: str, name: str, company: str) -> str:

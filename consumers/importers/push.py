@@ -27,7 +27,7 @@ from consumers.changes import (
     UseRecord,
 )
 from consumers.contacts import ContactKind, Key, Link, Text
-from consumers.importers.drafts import Draft, NumberField, contact, why
+from consumers.importers.drafts import Draft, NumberField, change, why
 from consumers.importers.report import Report
 
 _MOST = 10_000  # records of a kind in one push
@@ -138,7 +138,7 @@ def push(body: bytes | str, profile: NumberProfile) -> Pushed:
 def _records(told: Push, profile: NumberProfile, report: Report) -> Iterator[Change]:
     for place, one in enumerate(told.contacts):
         report.rows += 1
-        if record := contact(_draft(one), f"contacts.{place}", profile, report):
+        if record := change(_draft(one), f"contacts.{place}", profile, report):
             yield record
     for dossier in told.dossiers:
         report.rows += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 _KEPT = 1000  # refusals held in memory; all of them are counted
 
@@ -21,11 +22,19 @@ class Refusal:
     row: bool = True
 
 
+class KnownContacts(Protocol):
+    """What the directory knows of the source."""
+
+    def is_read(self, key: str, read_from: bytes) -> bool:
+        """Tell whether a contact was read from just this the last time, without a refusal."""
+
+
 @dataclass
 class Report:
     """Counts what an import reads; `told` hears of each refusal as it happens."""
 
     told: Callable[[Refusal], None] | None = None
+    known: KnownContacts | None = None  # where it is asked what need not be read again
     rows: int = 0
     refused_rows: int = 0
     refused_numbers: int = 0

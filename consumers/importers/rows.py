@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from bus.numbers import NumberProfile
 from consumers.changes import Change, ContactRecord, DossierRecord, MatterRecord, UseRecord
 from consumers.importers import mapping as columns
-from consumers.importers.drafts import Draft, NumberField, contact, why
+from consumers.importers.drafts import Draft, NumberField, change, why
 from consumers.importers.mapping import ContactColumns, DossierColumns, Flag, MatterColumns, filled
 from consumers.importers.report import Report
 
@@ -69,7 +69,7 @@ class Rows:
                 for one in told.numbers
             ],
         )
-        return contact(draft, where, self._profile, self._report)
+        return change(draft, where, self._profile, self._report)
 
     def _matter(self, told: MatterColumns, row: Row, dossier: str, where: str) -> MatterRecord:
         used = self._moment(filled(told.used_on, row), where)

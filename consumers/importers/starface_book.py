@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from bus.numbers import NumberProfile
 from consumers.changes import ContactRecord
-from consumers.importers.drafts import Draft, NumberField, contact
+from consumers.importers.drafts import Draft, NumberField, change
 from consumers.importers.report import Report, SourceUnreadable
 from starface import rest_models
 from starface.failures import PbxFailure
@@ -39,7 +39,7 @@ def starface_records(
                     for field in one.numbers
                 ],
             )
-            if record := contact(draft, f"contact {one.id}", profile, report):
+            if record := change(draft, f"contact {one.id}", profile, report):
                 yield record
     except PbxFailure as error:
         raise SourceUnreadable(str(error)) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from bus.numbers import NumberProfile
 from consumers.changes import ContactRecord
 from consumers.importers.csv_file import encoding_of
-from consumers.importers.drafts import Draft, NumberField, contact
+from consumers.importers.drafts import Draft, NumberField, change
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.vcard_lines import Card, Property, cards
 
@@ -77,7 +77,7 @@ def _contact(
         url=_value(card, "URL"),
         numbers=[NumberField(told.text, _label(card, told)) for told in card.all("TEL")],
     )
-    return contact(draft, where, profile, report)
+    return change(draft, where, profile, report)
 
 
 def _name(card: Card) -> str:

@@ -1,0 +1,45 @@
+"""What a contact is read from, as one short value: the same again need not be read again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+
+import phonenumbers
+
+from bus import (
+    number_plan,
+    number_profile,
+    number_quick,
+    number_reading,
+    number_text,
+    number_words,
+    numbers,
+)
+from bus.numbers import NumberProfile
+from consumers import changes, contacts, matching
+from consumers.importers import countries, drafts, number_fields
+
+_RULES = (
+    *(number_plan, number_profile, number_quick, number_reading, number_text, number_words),
+    *(numbers, changes, contacts, matching, countries, drafts, number_fields),
+)
+_SIZE = 16  # bytes
+
+
+def fingerprint(values: Sequence[object], profile: NumberProfile) -> bytes:
+    """Give what differs if a value, the office's profile or our rules of reading differ."""
+    digest = _rules(profile).copy()
+    digest.update(repr(values).encode())
+    return digest.digest()
+
+
+@lru_cache(maxsize=16)
+def _rules(profile: NumberProfile) -> blake2b:
+    """Begin with all that decides what a text is read as, down to our own code."""
+    digest = blake2b(f"{phonenumbers.__version__} {profile!r}".encode(), digest_size=_SIZE)
+    for module in _RULES:
+        digest.update(inspect.getsource(module).encode())
+    return digest

@@ -1,0 +1,83 @@
+from bus.numbers import NumberProfile
+from consumers.changes import Unchanged
+from consumers.importers.drafts import Draft, NumberField, change, contact
+from consumers.importers.fingerprint import fingerprint
+from consumers.importers.report import Report
+
+SWISS = NumberProfile(country="CH", area_code="44")
+
+
+class Known:
+    """A directory that knows one contact."""
+
+    def __init__(self, key: str, read_from: bytes) -> None:
+        self._one = (key, read_from)
+
+    def is_read(self, key: str, read_from: bytes) -> bool:
+        return (key, read_from) == self._one
+
+
+def anna(number: str = "044 123 45 67", **fields: str) -> Draft:
+    return Draft(name="Anna", numbers=[NumberField(number)], **fields)  # type: ignore[arg-type]
+
+
+def read_from(draft: Draft, profile: NumberProfile = SWISS) -> bytes:
+    record = change(draft, "line 2", profile, Report())
+    assert record is not None
+    return record.read_from
+
+
+def test_the_same_has_the_same_fingerprint() -> None:
+    assert read_from(anna(key="1")) == read_from(anna(key="1"))
+    assert len(read_from(anna(key="1"))) == 16
+
+
+def test_whatever_is_different_has_another_one() -> None:
+    others = [
+        read_from(anna(key="1")),
+        read_from(anna(key="2")),
+        read_from(anna("044 123 45 68", key="1")),
+        read_from(anna(key="1", company="Muster AG")),
+        read_from(anna(key="1", country="DE")),
+        read_from(Draft(key="1", name="Anna", numbers=[NumberField("044 123 45 67", "work")])),
+        read_from(anna(key="1"), NumberProfile(country="CH", area_code="31")),
+    ]
+
+    assert len(set(others)) == len(others)
+
+
+def test_a_value_cannot_move_to_its_neighbour() -> None:
+    assert fingerprint(["a", "b\x1fc"], SWISS) != fingerprint(["a\x1fb", "c"], SWISS)
+    assert fingerprint(["1", ""], SWISS) != fingerprint(["", "1"], SWISS)
+
+
+def test_what_is_known_is_not_read_again() -> None:
+    report = Report(known=Known("1", read_from(anna(key="1"))))
+
+    assert isinstance(change(anna(key="1"), "line 2", SWISS, report), Unchanged)
+    assert not isinstance(change(anna("044 123 45 68", key="1"), "", SWISS, report), Unchanged)
+
+
+def test_a_contact_without_a_key_is_known_by_what_stands_for_it() -> None:
+    first = change(anna(), "line 2", SWISS, Report())
+    assert first is not None
+
+    again = change(anna(), "line 9", SWISS, Report(known=Known(first.key, first.read_from)))
+
+    assert again == Unchanged(key=first.key)
+
+
+def test_a_contact_of_which_something_was_refused_is_read_and_told_each_time() -> None:
+    report = Report()
+    record = change(anna("044 12", key="1"), "line 2", SWISS, report)
+
+    assert record is not None
+    assert record.read_from == b""
+    assert [one.where for one in report.refusals] == ["line 2"]
+
+
+def test_a_contact_that_is_typed_in_is_read_from_nothing() -> None:
+    record = contact(anna(key="1"), "", SWISS, Report())
+
+    assert record is not None
+    assert record.read_from == b""
