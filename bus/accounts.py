@@ -1,6 +1,7 @@
 """The broker's accounts and what each may read and write: Mosquitto's two files.
 
-A user reads everything about himself and writes only his own switch, choices and dial requests;
+A user reads everything about himself and writes only his own switch, choices, dial requests, and
+what his workstation opened;
 each process has just its rights, and a process that serves one user writes of that user only. The
 same names are the MQTT client ids.
 """
@@ -98,7 +99,7 @@ def _user_rights(topics: Topics, account: str) -> Rights:
     of_user = f"{topics.base}/users/{account}"
     return Rights(
         read=(f"{of_user}/#", topics.info()),
-        write=(f"{of_user}/set", f"{of_user}/choose", f"{of_user}/dial"),
+        write=tuple(f"{of_user}/{one}" for one in ("set", "choose", "opened", "dial")),
     )
 
 
@@ -125,7 +126,7 @@ def _sessions(topics: Topics) -> Rights:
 def _caller(topics: Topics) -> Rights:
     return Rights(
         read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.dial_result(ANY_USER),
-              topics.state(ANY_USER), topics.choose(ANY_USER)),
+              topics.state(ANY_USER), topics.choose(ANY_USER), topics.opened(ANY_USER)),
         write=(topics.caller(ANY_USER), topics.replay(ANY_USER)),
     )  # fmt: skip
 
@@ -134,7 +135,7 @@ def _caller_for(topics: Topics, login: str) -> Rights:
     # Whether a colleague has answered stands in the colleague's calls only.
     return Rights(
         read=(topics.calls(ANY_USER), topics.heads(login), topics.dial_result(login),
-              topics.state(login), topics.choose(login)),
+              topics.state(login), topics.choose(login), topics.opened(login)),
         write=(topics.caller(login), topics.replay(login)),
     )  # fmt: skip
 

@@ -253,6 +253,24 @@ class ChoiceRequest(Message):
     data: ChoiceRequestData
 
 
+class OpenedData(Part):
+    """What a workstation made of what was to open there; `reason` is a stable code."""
+
+    user: UserName | None = None
+    call_id: CallId
+    state: Literal["done", "failed"]
+    reason: str = Field(default="", max_length=64)
+
+
+class Opened(Message):
+    """A workstation has opened what an answer named, or could not; whose it is says the topic."""
+
+    FAMILY: ClassVar[str] = "starface.opened."
+    EXPIRY: ClassVar[int | None] = 30
+    type: str = "starface.opened.v1"
+    data: OpenedData
+
+
 DialState = Literal[
     "accepted", "refused", "own-phone-ringing", "remote-ringing", "connected",
     "not-reached", "own-phone-not-lifted", "ended", "unknown",
@@ -368,6 +386,7 @@ MESSAGES: dict[str, type[Message]] = {
     "CallerEvent": CallerEvent,
     "UserState": UserState,
     "ChoiceRequest": ChoiceRequest,
+    "Opened": Opened,
     "DialRequest": DialRequest,
     "DialResult": DialResult,
     "Head": Head,

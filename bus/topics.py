@@ -46,6 +46,10 @@ class Topics:
         """Return the topic that takes which of several a user means."""
         return self._of(user, "choose")
 
+    def opened(self, user: str) -> str:
+        """Return the topic on which a workstation says what it opened."""
+        return self._of(user, "opened")
+
     def records(self, user: str) -> str:
         """Return the topic of finished calls."""
         return self._of(user, "records")

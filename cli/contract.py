@@ -24,6 +24,7 @@ _CHANNELS: tuple[tuple[str, str, str, str, bool, str], ...] = (
     ("calls", _TOPICS.calls("USER"), "CallEvent", "gateway", False, "60; 86400 once answered"),
     ("caller", _TOPICS.caller("USER"), "CallerEvent", "caller", False, "60"),
     ("choose", _TOPICS.choose("USER"), "ChoiceRequest", "anybody", False, "30"),
+    ("opened", _TOPICS.opened("USER"), "Opened", "anybody", False, "30"),
     ("state", _TOPICS.state("USER"), "UserState", "sessions", True, ""),
     ("set", _TOPICS.switch("USER"), "Switch", "anybody", False, "30"),
     ("dial", _TOPICS.dial("USER"), "DialRequest", "anybody", False, "15"),

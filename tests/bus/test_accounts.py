@@ -58,7 +58,9 @@ def test_no_process_may_write_everything(account: str) -> None:
 def test_a_users_rules_name_only_his_own_topics() -> None:
     rules = acl_file(Topics(), ["0011"]).split("user 0011\n")[1].split()
 
-    assert {f"starface/users/0011/{one}" for one in ("set", "choose", "dial")} < set(rules)
+    assert {f"starface/users/0011/{one}" for one in ("set", "choose", "opened", "dial")} < set(
+        rules
+    )
     assert not any("0012" in word or "+" in word for word in rules)
 
 
@@ -100,6 +102,7 @@ def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:
         ("0011", "starface/users/0012/dial"),
         ("0011", "starface/users/0012/set"),
         ("0011", "starface/users/0012/choose"),
+        ("0011", "starface/users/0012/opened"),
         ("0011", "starface/users/0011/calls"),
         ("0011", "starface/users/0011/dial/result"),
         ("0011", "starface/users/0011/state"),
