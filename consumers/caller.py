@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from bus.birth import Birth
 from bus.connection import Connection, Delivery
 from bus.delivery import CallEvents, Progress
-from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, ChoiceRequest, DialResult
+from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, ChoiceRequest, DialResult, Opened
 from bus.inbox import Arrived
 from bus.numbers import NumberProfile, read_number
 from bus.process import private_folder, stop_on_signals
@@ -25,6 +25,7 @@ from consumers.caller_store import CallerStore
 from consumers.choosing import Choosing
 from consumers.contacts import Dossier, Matter
 from consumers.look_ups import DirectoryUnavailable, LookUps
+from consumers.opened import hears_opened
 from consumers.trace import Traces, path_of
 from consumers.users import Users
 
@@ -75,6 +76,7 @@ def run(
         consumer = CallerConsumer(
             settings, Answering(directory, settings), store, traces, executors, doors
         )
+        heard_opened = hears_opened(consumer, connection.topics)
         choices = Choosing(consumer, habits, connection.topics, executors.do, connection.post)
         events = CallEvents(connection, progress, consumer.handle)
         if users is None:
@@ -87,6 +89,7 @@ def run(
             results = connection.topics.dial_result(user)
             connection.consume(results, DialResult, consumer.note_dialling)
             connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
+            connection.consume(connection.topics.opened(user), Opened, heard_opened)
         stop_on_signals(connection.stop)
         if heed_finish is not None:
             heed_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))
@@ -124,7 +127,10 @@ def followed(topics: Topics, users: Sequence[str] | None) -> list[str]:
 
 
 def _of_user(topics: Topics, user: str) -> list[str]:
-    return [topics.calls(user), topics.heads(user), topics.dial_result(user), topics.choose(user)]
+    return [
+        topics.calls(user), topics.heads(user), topics.dial_result(user), topics.choose(user),
+        topics.opened(user),
+    ]  # fmt: skip
 
 
 def _others(consumer: CallerConsumer, own: frozenset[str]) -> Callable[[CallEvent, Arrived], None]:

@@ -167,6 +167,15 @@ _OUTCOMES: tuple[tuple[str, tuple[str, str]], ...] = (
     ("exit-", ("das Programm meldet einen Fehler", "the program reports an error")),
     ("timed-out", ("das Programm brauchte zu lange", "the program took too long")),
     ("not-started-", ("das Programm liess sich nicht starten", "the program could not be started")),
+    ("no-xdg-open", ("dort fehlt das Programm xdg-open", "xdg-open is missing there")),
+    ("no-address", ("es ist keine Adresse eingestellt", "no address is set")),
+    (
+        "address-refused",
+        (
+            "schemes oder hosts in desktop.toml erlauben die Adresse nicht",
+            "schemes or hosts in desktop.toml do not allow the address",
+        ),
+    ),
     ("no-", ("ein Wert fehlt", "a value is missing")),
     ("status-2", ("", "")),
     ("status-401", ("der Empfänger lehnt die Anmeldung ab", "the receiver refuses the log-in")),

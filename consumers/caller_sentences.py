@@ -153,6 +153,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "chosen": ("auf Ihre Wahl hin", "on your choice"),
     "withheld-number": ("einer unterdrückten Nummer", "a withheld number"),
     "no-number": ("einer noch unbekannten Nummer", "a number not known yet"),
+    "desktop": ("Arbeitsplatz (desktop)", "workstation (desktop)"),
     "mqtt": (
         "Meldung an Arbeitsplätze und Programme (mqtt)",
         "message to workstations and programs (mqtt)",

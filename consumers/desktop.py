@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
 
 from bus.connection import NO_SUBSCRIBERS, Connection, PublishRefused
@@ -18,6 +19,8 @@ from bus.events import (
     DialRequestData,
     DialResult,
     Message,
+    Opened,
+    OpenedData,
     Reference,
     Sentence,
     now,
@@ -54,6 +57,7 @@ class DesktopConsumer:
         cards: Cards,
         do: Callable[[Callable[[], None]], None],
         choose: Callable[[str, Reference | None], None],
+        report: Callable[[str, str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -61,6 +65,7 @@ class DesktopConsumer:
         self._cards = cards
         self._do = do
         self._choose = choose
+        self._report = report
         self._clock = clock
         self._seen: Recent[str, None] = Recent(1_000)
         self._opened: Recent[tuple[str, str], None] = Recent(1_000)
@@ -106,8 +111,11 @@ class DesktopConsumer:
             self._opener.open(data)
         except ActionFailed as error:
             log.error("not opened event=%s reason=%s", data.event_id, error)
+            self._report(data.call_id, str(error))
             if str(error) != "no-address":  # then it is only told who calls
                 self.say(f"open-{data.call_id}", words.failure(str(error)))
+        else:
+            self._report(data.call_id, "")
 
     def _card(self, data: CallerData) -> Card:
         language = self._settings.language
@@ -141,7 +149,13 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
                           choice(login, call_id, reference)):  # fmt: skip
                 consumer.say("choose", words.NOT_CHOSEN)
 
-        consumer = DesktopConsumer(settings, Opener(settings), cards, _in_a_thread, chosen)
+        def report(call_id: str, reason: str) -> None:
+            connection.post(
+                lambda: _tell_opened(connection, connection.topics.opened(login), call_id, reason)
+            )
+
+        opener = Opener(settings)
+        consumer = DesktopConsumer(settings, opener, cards, _in_a_thread, chosen, report)
         topics = connection.topics
         connection.consume(topics.caller(login), CallerEvent, consumer.handle)
         connection.consume(topics.dial_result(login), DialResult, consumer.tell)
@@ -173,6 +187,13 @@ def choice(login: str, call_id: str, reference: Reference | None) -> ChoiceReque
     if reference is not None:
         data = data.model_copy(update={"kind": reference.kind, "id": reference.id})
     return ChoiceRequest(source=f"desktop/{level(login)}", time=now(), data=data)
+
+
+def _tell_opened(connection: Connection, topic: str, call_id: str, reason: str) -> None:
+    """Say what became of an opening; the office can do without it."""
+    state: Literal["done", "failed"] = "failed" if reason else "done"
+    data = OpenedData(call_id=call_id, state=state, reason=reason[:64])
+    _asked(connection, topic, Opened(source="desktop", data=data))
 
 
 def _asked(connection: Connection, topic: str, request: Message) -> bool:

@@ -66,11 +66,15 @@ class Desk:
         self.started: list[Sequence[str]] = []
         self.fails = False
         self.chosen: list[tuple[str, str | None]] = []
+        self.reported: list[tuple[str, str]] = []
         self.cards = Cards(20, self.settings.most_notifications, lambda: self.notifier)
         self.consumer = DesktopConsumer(
             self.settings, Opener(self.settings, self._start), self.cards, lambda job: job(),
-            self._choose,
+            self._choose, self._report,
         )  # fmt: skip
+
+    def _report(self, call_id: str, reason: str) -> None:
+        self.reported.append((call_id, reason))
 
     def _choose(self, call_id: str, reference: Reference | None) -> None:
         self.chosen.append((call_id, reference.id if reference is not None else None))
@@ -129,6 +133,7 @@ def test_the_address_is_opened_once_as_one_argument(new_desk: NewDesk) -> None:
 
     [arguments] = desk.started
     assert list(arguments)[1:] == [URL]
+    assert desk.reported == [("c-1", "")]
 
 
 def test_a_notification_shows_who_calls_and_what_opens(new_desk: NewDesk) -> None:
@@ -263,6 +268,7 @@ def test_an_opener_that_fails_is_told_and_leaves_the_notification(new_desk: NewD
     assert said[0] == "starface2mqtt"
     assert "nicht starten (exit-1)" in said[1]
     assert about[0] == "Ada Lovelace"
+    assert desk.reported == [("c-1", "exit-1")]
 
 
 TWO = [Reference(kind="contact", id=one, title=f"Frei {one}") for one in ("8", "9")]
@@ -322,7 +328,7 @@ def test_a_desktop_without_notifications_still_opens(new_desk: NewDesk) -> None:
     desk.cards = Cards(20, 3, lambda: 1 / 0)
     desk.consumer = DesktopConsumer(
         desk.settings, Opener(desk.settings, desk._start), desk.cards, lambda job: job(),
-        desk._choose,
+        desk._choose, desk._report,
     )  # fmt: skip
     desk.tell()
 

@@ -19,6 +19,7 @@ import pytest
 
 from bus.events import DialRequest
 from bus.settings import BrokerSettings
+from consumers.trace import find
 from tests.journeys.caller_office import ROOT, Office
 
 URL = "https://files.example/matters/m%2F1"
@@ -63,6 +64,10 @@ class Workstation:
             "[desktop]\nnotification = false\n"
         )
         path.chmod(0o600)
+
+    def configure_further(self, lines: str) -> None:
+        path = Path(self.environment["XDG_CONFIG_HOME"]) / "starface2mqtt" / "desktop.toml"
+        path.write_text(path.read_text() + lines)
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "cli", "desktop", *words]
@@ -156,6 +161,26 @@ def test_a_call_opens_the_file_in_the_registered_browser(
 
     flag = ["--new-tab"] if workstation.display else []
     assert workstation.heard.read_text().splitlines() == [*flag, URL]
+
+
+def test_the_story_of_a_call_says_whether_the_workstation_opened_it(
+    office: Office, workstation: Workstation
+) -> None:
+    workstation.configure_further('schemes = ["dms"]\n')  # so the address is not allowed there
+
+    def told() -> str:
+        return " ".join(step.en for story in find(office.data, last=99) for step in story.steps)
+
+    with office.caller(), _at_work(workstation):
+        number = 0
+        while "workstation (desktop): failed" not in told():
+            number += 1
+            office.tell(call_id=f"c-{number}")
+            office.wait_for(call_id=f"c-{number}")
+            office.panel.work(0.3)
+
+    assert "do not allow the address (address-refused)" in told()
+    assert office.wait_for(trigger="outcome").reason == "executor-failed"
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["process running", "no process"])
