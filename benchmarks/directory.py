@@ -1,18 +1,22 @@
-"""Measures the directory with many numbers: time and memory of imports, time of look-ups.
+"""Measures the directory with many numbers: imports, how long others wait for them, look-ups.
 
     python benchmarks/directory.py [NUMBERS] [LOOKUPS]
 
-One contact in three has two numbers, one in ten works for a company with a switchboard.
+One contact in three has two numbers, one in ten is a company with a switchboard. Meanwhile another
+process writes a row into the same file every 50 ms. Each line is printed as soon as it is known.
 """
 
 import csv
+import os
 import random
 import resource
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bus.numbers import NumberProfile
@@ -24,25 +28,41 @@ from consumers.importers.sample import default_mapping
 
 SWISS = NumberProfile(country="CH", area_code="44")
 AREAS = (21, 22, 31, 32, 33, 34, 41, 43, 44, 51, 52, 55, 56, 61, 62, 71, 81, 91)
-_BY_KEY = "SELECT name FROM contacts WHERE id = ?"
+_BY_KEY = "SELECT name FROM contacts WHERE row = ?"
+_WRITER = """
+import select, sqlite3, sys, time
+file = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+file.execute("CREATE TABLE IF NOT EXISTS written (at TEXT)")
+waits = []
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0.05)[0]:
+    began = time.monotonic()
+    file.execute("INSERT INTO written VALUES ('now')")
+    waits.append(time.monotonic() - began)
+waits.sort()
+p50, p99 = (waits[int(len(waits) * part)] * 1000 for part in (0.5, 0.99))
+print(f"{len(waits)} writes, p50 {p50:.1f} ms, p99 {p99:.0f} ms, worst {waits[-1] * 1000:.0f} ms")
+"""
 
 
 def main() -> None:
     """Write a file, import it twice, change a part of it, then look up."""
     numbers = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     lookups = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
+    _tell(f"{numbers} numbers, {lookups} look-ups of each kind, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "contacts.csv")
+        path, file = Path(folder, "contacts.csv"), Path(folder, "directory.db")
         _write(path, numbers, salt="")
-        with Directory(Path(folder, "directory.db")) as directory:
-            _import(directory, path, "first import")
-            _import(directory, path, "the same again")
+        with Directory(file) as directory:
+            _import(directory, path, file, "first import")
+            _import(directory, path, file, "the same again")
             _write(path, numbers, salt=" changed")
-            _import(directory, path, "one in a hundred changed")
-            size = sum(file.stat().st_size for file in Path(folder).glob("directory.db*"))
-            print(f"file: {size / 1e6:.0f} MB")
-            with closing(sqlite3.connect(Path(folder, "directory.db"))) as plain:
+            _import(directory, path, file, "one contact in a hundred changed")
+            size = sum(part.stat().st_size for part in Path(folder).glob("directory.db*"))
+            _tell(f"file: {size / 1e6:.0f} MB")
+            with closing(sqlite3.connect(file)) as plain:
                 _look_up(directory, plain, numbers, lookups)
+        _tell(f"load at the end {os.getloadavg()[0]:.1f}")
 
 
 def number_of(place: int) -> str:
@@ -60,18 +80,12 @@ def _write(path: Path, numbers: int, salt: str) -> None:
             contact += 1
             changed = salt if contact % 100 == 0 else ""
             if contact % 10 == 0:
-                name, kind, fields = (
-                    f"Company {contact}{changed}",
-                    "company",
-                    [_form(place), "", ""],
-                )
+                kind, name = "company", f"Company {contact}{changed}"
+                fields = [_form(place), "", ""]
             else:
+                kind, name = "person", f"Person {contact}{changed}"
                 second = _form(place + 1) if contact % 3 == 0 and place + 1 < numbers else ""
-                name, kind, fields = (
-                    f"Person {contact}{changed}",
-                    "person",
-                    ["", _form(place), second],
-                )
+                fields = ["", _form(place), second]
             place += 2 if fields[2] else 1
             company = f"Company {contact - contact % 10}" if kind == "person" else ""
             writer.writerow([contact, kind, name, company, *fields])
@@ -82,17 +96,38 @@ def _form(place: int) -> str:
     return f"0{number[3:5]} {number[5:8]} {number[8:10]} {number[10:]}"
 
 
-def _import(directory: Directory, path: Path, what: str) -> None:
-    mapping, report = default_mapping(), Report()
-    began = time.monotonic()
-    records = csv_records(path, mapping, SWISS, report)
-    applied = directory.apply(Changes("benchmark", records, 10, mapping.kinds))
-    took = time.monotonic() - began
+def _import(directory: Directory, path: Path, file: Path, what: str) -> None:
+    mapping = default_mapping()
+    with _writing_beside(file), directory.known("benchmark") as known:
+        report = Report(known=known)
+        began, began_busy = time.monotonic(), time.process_time()
+        records = csv_records(path, mapping, SWISS, report)
+        applied = directory.apply(Changes("benchmark", records, 10, mapping.kinds)).contacts
+        took, busy = time.monotonic() - began, time.process_time() - began_busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{what}: {took:.1f} s, {report.rows} rows, {report.refused_numbers} numbers refused, "
-        f"{applied.contacts}, peak memory {peak:.0f} MB"
+    _tell(
+        f"{what}: {took:.1f} s ({busy:.1f} s of the processor), {report.rows} rows, "
+        f"{report.refused_numbers} numbers refused, {applied.added} added, "
+        f"{applied.changed} changed, {applied.kept} kept, peak memory {peak:.0f} MB"
     )
+
+
+@contextmanager
+def _writing_beside(file: Path) -> Iterator[None]:
+    """Let another process write all the time, and tell in the end how long it waited."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _WRITER, str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as writer:
+        try:
+            if writer.stdout:
+                writer.stdout.readline()
+            yield
+        finally:
+            told, _ = writer.communicate("end\n")
+            _tell(f"  another writer meanwhile: {told.strip()}")
 
 
 def _look_up(directory: Directory, plain: sqlite3.Connection, numbers: int, lookups: int) -> None:
@@ -117,7 +152,7 @@ def _look_up(directory: Directory, plain: sqlite3.Connection, numbers: int, look
             began = time.perf_counter()
             plain.execute(_BY_KEY, [chance.randrange(numbers // 2)]).fetchone()
             floor.append(time.perf_counter() - began)
-        print(
+        _tell(
             f"look-up, {what}: {_percentiles(times)} by the clock, "
             f"{_percentiles(busy)} of the processor, {found} of {lookups} found; "
             f"a row by its key: {_percentiles(floor)}"
@@ -128,6 +163,10 @@ def _percentiles(times: list[float]) -> str:
     ordered = sorted(times)
     p50, p99, p999 = (ordered[int(len(ordered) * part)] * 1000 for part in (0.5, 0.99, 0.999))
     return f"p50 {p50:.3f} ms, p99 {p99:.3f} ms, p99.9 {p999:.3f} ms"
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":
