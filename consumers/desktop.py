@@ -81,6 +81,7 @@ class DesktopConsumer:
         data = event.data
         if data.trigger == "closed":
             self._cards.close(data.call_id)
+            self._cards.close(_not_opened(data.call_id))
         elif data.trigger != "outcome":
             self._act(data)
 
@@ -113,7 +114,7 @@ class DesktopConsumer:
             log.error("not opened event=%s reason=%s", data.event_id, error)
             self._report(data.call_id, str(error))
             if str(error) != "no-address":  # then it is only told who calls
-                self.say(f"open-{data.call_id}", words.failure(str(error)))
+                self.say(_not_opened(data.call_id), words.failure(str(error)))
         else:
             self._report(data.call_id, "")
 
@@ -204,6 +205,11 @@ def _asked(connection: Connection, topic: str, request: Message) -> bool:
         log.error("not asked topic=%s reason=%s", topic.rpartition("/")[2], error)
         return False
     return code != NO_SUBSCRIBERS
+
+
+def _not_opened(call_id: str) -> str:
+    """Return the key of the notification that something did not open for a call."""
+    return f"open-{call_id}"
 
 
 def _in_a_thread(job: Callable[[], None]) -> None:

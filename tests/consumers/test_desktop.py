@@ -269,6 +269,8 @@ def test_an_opener_that_fails_is_told_and_leaves_the_notification(new_desk: NewD
     assert "nicht starten (exit-1)" in said[1]
     assert about[0] == "Ada Lovelace"
     assert desk.reported == [("c-1", "exit-1")]
+    desk.tell(trigger="closed", reason="ended", **NOTHING)
+    assert desk.settled().shown == {}
 
 
 TWO = [Reference(kind="contact", id=one, title=f"Frei {one}") for one in ("8", "9")]
