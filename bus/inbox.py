@@ -182,9 +182,14 @@ def type_in(payload: bytes) -> str:
 def why(error: ValidationError) -> str:
     """Return a validation error in one line, without the values."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {fault['msg']}"
+        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {_said(fault['msg'])}"
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
     )
+
+
+def _said(message: str) -> str:
+    """Return a message as it was raised, without pydantic's words in front."""
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
 def _last_resort(work: Callable[[], None]) -> None:

@@ -40,6 +40,7 @@ def test_the_environment_overrides_the_file(
         ("[site]\ncountry = 'XX'\n", "site.country"),
         ("[broker]\nversion = '4'\n", "broker.version: Input should be '5' or '3.1.1'"),
         ("[broker\n", "this is not TOML"),
+        ("[caller]\nmatter = 'javascript:x'\n", ": caller: matter: the scheme 'javascript' is not"),
         ("[starface]\nlocation = 'cloud'\n", "external_address"),
         ("[[caller.webhooks]]\nsecrte = 1\n", "[caller.webhooks] secrte: there is no such key"),
     ],
