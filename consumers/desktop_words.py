@@ -68,6 +68,8 @@ def lines(data: CallerData, language: Language) -> list[str]:
 
 def offers(data: CallerData) -> list[Reference]:
     """Return what the user may choose: dossiers, or the contacts in question but not the one."""
+    if data.action == "none":
+        return []
     if data.offered and data.contact is not None:
         return list(data.offered[:MOST_OFFERS])
     others = [one for one in data.candidates if one != data.contact]

@@ -301,6 +301,14 @@ def test_a_remembered_choice_can_be_changed_or_revoked(new_desk: NewDesk) -> Non
     assert desk.chosen == [("c-1", None)]
 
 
+def test_a_user_who_wants_no_action_is_not_asked(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.tell(contact=None, **NOTHING, reason="no-action", action="none", candidates=TWO)
+
+    assert desk.settled().buttons == {}
+    assert len(desk.settled().shown) == 1
+
+
 def test_dossiers_in_question_are_offered(new_desk: NewDesk) -> None:
     desk = new_desk()
     told = [
