@@ -27,6 +27,16 @@ class Told:
 
 
 @dataclass(frozen=True)
+class _Known:
+    """What is remembered of a call."""
+
+    direction: Direction
+    number: str
+    is_open: bool
+    changed: float
+
+
+@dataclass(frozen=True)
 class Placed:
     """To which call it belongs."""
 
@@ -50,22 +60,23 @@ def forget_before(db: sqlite3.Connection, limit: float) -> None:
 def _place_uci(db: sqlite3.Connection, told: Told, call_id: str) -> Placed:
     note = told.notification
     previous = note.previous_call_id
-    known = _find(db, note.user, call_id)
+    here = known = _find(db, note.user, call_id)
     if known is None and previous is not None:
         known = _find(db, note.user, previous)
-    direction = _direction(told, known[0] if known else "unknown")
-    number = key(_other(told, direction)) or (known[1] if known else "")
+    direction = _direction(told, known.direction if known else "unknown")
+    number = key(_other(told, direction)) or (known.number if known else "")
     if known is None and previous is None:
         previous = _told_by_url(db, told, number)
         if previous is not None:
-            (before, _) = _find(db, note.user, previous) or ("unknown", "")
-            direction = _direction(told, before)
+            before = _find(db, note.user, previous)
+            direction = _direction(told, before.direction if before else "unknown")
     if previous is not None:
         db.execute(
             "UPDATE calls SET became = ?, changed = ? WHERE user = ? AND call_id = ?",
             (call_id, told.at, note.user, previous),
         )
-    _note(db, told, call_id, direction, number, "uci")
+    if here is None or _tells_more(told, here, direction, number):
+        _note(db, told, call_id, direction, number, "uci")
     return Placed(call_id, direction, previous)
 
 
@@ -114,11 +125,19 @@ def _told_by_url(db: sqlite3.Connection, told: Told, number: str) -> str | None:
     return str(found[0]) if found else None
 
 
-def _find(db: sqlite3.Connection, user: str, call_id: str) -> tuple[Direction, str] | None:
+def _find(db: sqlite3.Connection, user: str, call_id: str) -> _Known | None:
     found = db.execute(
-        "SELECT direction, number FROM calls WHERE user = ? AND call_id = ?", (user, call_id)
+        "SELECT direction, number, open, changed FROM calls WHERE user = ? AND call_id = ?",
+        (user, call_id),
     ).fetchone()
-    return (found[0], str(found[1])) if found else None
+    return _Known(*found) if found else None
+
+
+def _tells_more(told: Told, known: _Known, direction: Direction, number: str) -> bool:
+    """Tell whether it is worth a write, because writing is what costs."""
+    ends = known.is_open and told.notification.state == "ended"
+    same = (known.direction, known.number) == (direction, number)
+    return ends or not same or known.changed <= told.at - _FRESH
 
 
 def _note(
@@ -126,13 +145,6 @@ def _note(
 ) -> None:
     note = told.notification
     is_open = note.state != "ended"
-    known = db.execute(
-        "SELECT 1 FROM calls WHERE user = ? AND call_id = ? AND direction = ? AND open = ?"
-        " AND number = ? AND changed > ?",
-        (note.user, call_id, direction, is_open, number, told.at - _FRESH),
-    ).fetchone()
-    if known:
-        return  # a write would tell nothing new, and writing is what costs
     db.execute(
         "INSERT INTO calls (user, call_id, direction, told_by, number, open, changed)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET direction = excluded.direction,"
