@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 _PAUSE = 1.0  # seconds without a change until a user is announced; the next event tells as much,
 _LONGEST = 10.0  # but nobody waits longer than this
+_BEAT = 0.25  # seconds between two looks at all users at least, so that a look costs nothing
+_AT_ONCE = 10 * IN_FLIGHT
 _LASTS = 7 * 86_400  # seconds; what an older head speaks of is not kept anyway
 
 
@@ -41,7 +43,7 @@ class Heads:
 
     def tell(self, now: float) -> float:
         """Announce what is due; return the seconds until more will be."""
-        due = [user for user, at in self._due.items() if at <= now][: 10 * IN_FLIGHT]
+        due = [user for user, at in self._due.items() if at <= now][:_AT_ONCE]
         under_way: deque[Delivery] = deque()
         try:
             for user in due:
@@ -54,7 +56,9 @@ class Heads:
                 self._wait(under_way.popleft())
         except BrokerUnavailable as error:
             log.warning("numbers not announced reason=%s", error)
-        return min(1.0, max(0.0, min(self._due.values(), default=now + 1) - now))
+        if len(due) == _AT_ONCE:
+            return 0.0
+        return min(1.0, max(_BEAT, min(self._due.values(), default=now + 1) - now))
 
     def _send(self, user: str) -> Delivery:
         seq = self._seq[user]
