@@ -1,0 +1,128 @@
+"""What an event costs as the log and the number of users grow.
+
+    .venv/bin/python benchmarks/gateway_growth.py [--seconds 5] [--rounds 3]
+
+Each case has a log of its own, filled before with events that the broker has taken. Prints
+processor time of the gateway for each event at 8 new connections, the answer's p50 and p99 at
+50/s, and the memory of the process; medians. Bounded: about a minute for each round.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.gateway import (  # noqa: E402
+    KEY,
+    PROGRAM,
+    Candidate,
+    cpu,
+    measure,
+    proportional_memory,
+    running,
+)
+from bus.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files  # noqa: E402
+from bus.events import Party  # noqa: E402
+from bus.process import private_folder  # noqa: E402
+from bus.settings import BrokerSettings  # noqa: E402
+from cli.mosquitto import Mosquitto, free_port  # noqa: E402
+from gateway.calls import Told  # noqa: E402
+from gateway.eventlog import EventLog  # noqa: E402
+from gateway.logfile import writing  # noqa: E402
+from gateway.notifications import Notification  # noqa: E402
+from gateway.outbox import Outbox  # noqa: E402
+from gateway.settings import GatewaySettings  # noqa: E402
+from gateway.tally import Tally  # noqa: E402
+from starface.callback import callback_path  # noqa: E402
+
+CASES = [(10, 10), (100_000, 10), (10, 5_000), (100_000, 5_000)]
+_PIECE = 1_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        accounts = Accounts()
+        for account in PROCESS_ACCOUNTS:
+            accounts.add(account)
+        accounts.write(folder / "accounts.json")
+        write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)
+        with Mosquitto(ROOT / "mosquitto.conf", folder, free_port()) as broker:
+            settings = BrokerSettings(port=broker.port, accounts_file=folder / "accounts.json")
+            report(settings, folder, told.rounds, told.seconds)
+
+
+def report(broker: BrokerSettings, folder: Path, rounds: int, seconds: float) -> None:
+    """Print a row for each case."""
+    print("| events in the log | users | CPU us/event | p50 / p99 ms at 50/s | PSS MB |")
+    print("|---|---|---|---|---|")
+    for events, users in CASES:
+        data = folder / f"{events}-{users}"
+        fill(data, events, users)
+        seen = [once(broker, data, users, seconds) for _ in range(rounds)]
+        spent, p50, p99, size = (statistics.median(each) for each in zip(*seen, strict=True))
+        print(f"| {events:,} | {users:,} | {spent:.0f} | {p50:.1f} / {p99:.1f} | {size:.0f} |")
+
+
+def once(
+    broker: BrokerSettings, data: Path, users: int, seconds: float
+) -> tuple[float, float, float, float]:
+    """Return processor time, p50, p99 and memory of one run."""
+    port = free_port()
+    gateway = GatewaySettings(
+        listen=(f"127.0.0.1:{port}",), operations="", rate=1_000_000, burst=1_000_000
+    )
+    command = [sys.executable, "-c", PROGRAM, gateway.model_dump_json(), broker.model_dump_json()]
+    paths = [callback_path(name, KEY) for name in names(users)]
+    one = Candidate("this gateway", [*command, str(data)], paths)
+    with running(one, port) as pid:
+        settle(pid)  # the heads of all users are told after the start
+        before = cpu(pid)
+        got = measure(one, port, 8, seconds, keep=False)
+        spent = (cpu(pid) - before) / got["count"] * 1e6
+        steady = measure(one, port, 4, seconds, keep=False, rate=50)
+        return spent, steady["p50"], steady["p99"], proportional_memory(pid)
+
+
+def settle(pid: int) -> None:
+    """Wait until the process has nothing to do."""
+    while True:
+        before = cpu(pid)
+        time.sleep(1)
+        if cpu(pid) - before < 0.05:
+            return
+
+
+def names(users: int) -> list[str]:
+    return [f"{number:04}" for number in range(1, users + 1)]
+
+
+def fill(data: Path, events: int, users: int) -> None:
+    """Write a log of events that the broker has taken already."""
+    log = EventLog(private_folder(data), "gateway", Tally(), lambda: None, greatest=10**10)
+    party = Party(number="0441234567", e164="+41441234567", kind="external")
+    who = names(users)
+    for begin in range(0, events, _PIECE):
+        with writing(log._db):
+            for number in range(begin, min(events, begin + _PIECE)):
+                call = Notification(
+                    user=who[number % users], call_id=f"call-{number}", state="ended"
+                )
+                log._write(Told(call, party, party, time.time()))
+    log.close()
+    outbox = Outbox(data)
+    outbox.settle(events)
+    outbox.close()
+
+
+if __name__ == "__main__":
+    main()
