@@ -163,7 +163,7 @@ class CodecClient:
         while data := connected.recv(_ALL_AT_ONCE):
             self._heard += data
             with contextlib.suppress(IndexError):  # more is to come
-                answer, length = mqtt5.read(memoryview(self._heard))
+                answer, length = read_packet(memoryview(self._heard))
                 del self._heard[:length]
                 return answer if isinstance(answer, mqtt5.ConnAckPacket) else None
         return None
@@ -210,7 +210,7 @@ class CodecClient:
         at = 0
         with memoryview(self._heard) as heard, contextlib.suppress(IndexError):
             while at < len(heard):
-                packet, length = mqtt5.read(heard[at:])  # IndexError: it is not complete
+                packet, length = read_packet(heard[at:])  # IndexError: it is not complete
                 at += length
                 self._take(packet)
         del self._heard[:at]
@@ -291,6 +291,19 @@ class CodecClient:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
             self._waker.send(b"!")
+
+
+def read_packet(heard: memoryview) -> tuple[mqtt5.Packet, int]:
+    """Return a packet and its length; raise IndexError for a part of one, ValueError for nonsense.
+
+    The codec panics at a text that is not UTF-8, and its panic is not even an Exception.
+    """
+    try:
+        return mqtt5.read(heard)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError("a text that is not UTF-8") from None
 
 
 def _context(login: Login) -> ssl.SSLContext | None:

@@ -204,9 +204,12 @@ def test_a_broker_that_falls_silent_is_left(
     assert "silent" in heard.end[0][0]
 
 
-def test_nonsense_ends_the_connection(meet: Meet, broker: ScriptedBroker, heard: Heard) -> None:
+@pytest.mark.parametrize("nonsense", [b"\x00\x00", b"\x30\x04\x00\x01\xff\x00"])
+def test_nonsense_ends_the_connection(
+    meet: Meet, broker: ScriptedBroker, heard: Heard, nonsense: bytes
+) -> None:
     meet()
-    broker.line.sendall(b"\x00\x00")
+    broker.line.sendall(nonsense)
 
     wait_until(lambda: heard.end)
     assert "not MQTT 5" in heard.end[0][0]
