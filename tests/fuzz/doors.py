@@ -10,6 +10,7 @@ from urllib.parse import quote
 import falcon.testing
 
 from bus import events
+from bus.codec_client import read_packet
 from bus.events import Message
 from bus.inbox import Arrived, Inbox
 from bus.numbers import NumberProfile
@@ -66,6 +67,14 @@ def message(payload: bytes) -> None:
         Inbox().reader(kind, _written_again)(Arrived("starface/users/0011/calls", payload))
 
 
+def packet(heard: bytes) -> None:
+    """Read what is said to come from the broker."""
+    body = heard[2:129]  # with the right length, so that more than that can be wrong
+    for told in (heard, heard[:1] + bytes([len(body)]) + body):
+        with suppress(IndexError, ValueError):
+            read_packet(memoryview(told))
+
+
 def _written_again(told: Message, _: Arrived) -> None:
     assert type(told).model_validate_json(told.encoded()) == told
 
@@ -104,6 +113,7 @@ def doors(folder: Path) -> dict[str, Door]:
         "call": call,
         "response": response,
         "message": message,
+        "packet": packet,
         "notification": callbacks.notification,
         "form": callbacks.form,
     }
@@ -128,6 +138,8 @@ def hard(name: str) -> list[bytes]:
             b"\xff\xfe[\x00]\x00",
             b"",
         ]
+    if name == "packet":
+        return [b"\x30\x04\x00\x01\xff\x00", b"\x30\xff\xff\xff\x7f", b"\x40\x00", b"\x00", b""]
     if name == "form":
         return [b"a=b&" * 16_000, b"event=ringing&name=" + b"%00" * 20_000, b"&" * 65_536, b""]
     root = {"response": b"methodResponse"}.get(name, b"methodCall")
@@ -149,6 +161,8 @@ def seeds(name: str) -> list[bytes]:
     if name == "message":
         found = sorted((ROOT / "docs" / "examples").glob("*.json"))
         return [json.dumps(json.loads(path.read_text())).encode() for path in found]
+    if name == "packet":
+        return _PACKETS
     if name == "form":
         return [_form(event, who) for event in ("ringing", "answered", "ended") for who in HOSTILE]
     if name == "response":
@@ -182,4 +196,15 @@ _NOTIFICATIONS = [
     write_call("ucp.v30.events.call.callChangesIdEvent", [{"oldCallId": "a", "newCallId": "b"}]),
     write_call("ucp.v20.client.connection.reset"),
     write_call("a.b", [1, -1, 1.5, True, None, b"raw", ["x", [["y"]]], {"a": {"b": {}}}]),
+]
+
+_PACKETS = [
+    b"27\x00\x19starface/users/0011/calls\x00\x07\x17\x01\x01\x02\x00\x00\x00<"
+    b"\x03\x00\x03a/b\x08\x00\x03r/t\t\x00\x01c{}",  # PUBLISH with all that it may have
+    b"@\x02\x00\x07",  # PUBACK
+    b"@\x04\x00\x07\x87\x00",  # PUBACK: not authorized
+    b" \x03\x00\x00\x00",  # CONNACK
+    b"\x90\x04\x00\x01\x00\x01",  # SUBACK
+    b"\xe0\x02\x8e\x00",  # DISCONNECT: taken over
+    b"\xd0\x00",  # PINGRESP
 ]

@@ -19,7 +19,7 @@ TRIES = 1_000
 SECONDS = 60.0  # for each door, in `make test-long`
 
 
-@pytest.fixture(params=["call", "response", "message", "notification", "form"])
+@pytest.fixture(params=["call", "response", "message", "packet", "notification", "form"])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
