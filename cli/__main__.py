@@ -16,6 +16,7 @@ from cli import (
     contacts,
     desktop,
     dials,
+    erase,
     number,
     own_calls,
     processes,
@@ -81,6 +82,7 @@ app.command(rich_help_panel=WATCH)(own_calls.forward)
 app.command(rich_help_panel=WATCH)(own_calls.phones)
 app.command(rich_help_panel=WATCH)(dials.dials)
 app.command(rich_help_panel=WATCH)(number.number)
+app.command(rich_help_panel=WATCH)(erase.erase)
 app.command(rich_help_panel=WATCH)(watching.on)
 app.command(rich_help_panel=WATCH)(watching.off)
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bus.events import TraceStep
-from bus.process import private_file
+from consumers.shared_file import shared_file, write
 
 _PREFIX = "traces-"
 _MOST_STEPS = 200  # of one call
@@ -82,18 +82,13 @@ class Traces:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(
-            private_file(path), isolation_level=None, timeout=5, check_same_thread=False
-        )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db = shared_file(path, _SCHEMA, "NORMAL")
         self._db.execute("PRAGMA secure_delete = ON")
-        self._db.executescript(_SCHEMA)
 
     def add(self, chapters: Iterable[Chapter]) -> None:
         """Go on with stories, or begin them; an empty value keeps what is known."""
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            write(self._db, "BEGIN IMMEDIATE")
             try:
                 for chapter in chapters:
                     self._add(chapter)
@@ -103,7 +98,7 @@ class Traces:
     def forget_before(self, moment: float) -> int:
         """Drop stories that are older than the office keeps them."""
         with self._lock:
-            return self._db.execute("DELETE FROM stories WHERE changed < ?", (moment,)).rowcount
+            return write(self._db, "DELETE FROM stories WHERE changed < ?", (moment,)).rowcount
 
     def close(self) -> None:
         """Close the file."""
@@ -158,14 +153,16 @@ def find(
 
 
 def erase(data_folder: Path, e164: str) -> int:
-    """Erase every story about a number, from the write-ahead logs too."""
+    """Erase every story that names a number, from the write-ahead logs too."""
     erased = 0
     for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
         db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             db.execute("PRAGMA secure_delete = ON")
             erased += db.execute(
-                "DELETE FROM stories WHERE e164 = ? OR number = ?", (e164, e164)
+                "DELETE FROM stories WHERE e164 = ?1 OR number = ?1"
+                " OR (?1 LIKE '+%' AND instr(steps, ?1))",  # as a similar entry
+                (e164,),
             ).rowcount
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("VACUUM")

@@ -1,0 +1,80 @@
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bus.events import TraceStep
+from cli.__main__ import app
+from cli.context import CommandFailed
+from cli.settings import Settings
+from cli.site_files import make_site
+from consumers.changes import Changes, ContactRecord
+from consumers.contacts import ContactNumber
+from consumers.directory import Directory
+from consumers.trace import Chapter, Subject, Traces, find, path_of
+
+E164 = "+41445550180"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    settings = make_site(tmp_path / "site", {"site": {"area_code": "44"}})
+    twins = [
+        ContactRecord(key=key, name=f"{key} Frei", numbers=(ContactNumber(raw="x", e164=E164),))
+        for key in ("Hans", "Ida")
+    ]
+    with Directory(settings.database) as directory:
+        directory.apply(Changes(source="test", records=twins))
+        assert directory.remember_choice("0011", E164, 1)
+    near = TraceStep(step="matched", code="nearest", at=datetime.now(UTC), en=f"{E164} Ida")
+    with closing(Traces(path_of(settings.site.data_folder, "caller"))) as traces:
+        traces.add(
+            [
+                Chapter(Subject("0011", "c-1", "0445550180", E164), (), 1.0),
+                Chapter(Subject("0011", "c-2", "0449", "+41449"), (near,), 2.0),
+                Chapter(Subject("0011", "c-3", "0448", "+41448"), (), 3.0),
+            ]
+        )
+    return settings
+
+
+@pytest.fixture
+def erase(site: Settings) -> Callable[..., Result]:
+    def run(*words: str, said: str = "") -> Result:
+        return CliRunner().invoke(app, ["--config", str(site.file), "erase", *words], input=said)
+
+    return run
+
+
+def test_a_number_in_any_spelling_is_forgotten(
+    site: Settings, erase: Callable[..., Result]
+) -> None:
+    told = erase("044 555 01-80", "--yes")
+
+    assert told.exit_code == 0, told.output
+    assert "2 stories of calls" in told.output
+    assert "1 choices" in told.output
+    assert [one.call_id for one in find(site.site.data_folder, last=9)] == ["c-3"]
+    kept = b"".join(path.read_bytes() for path in site.site.data_folder.glob("traces-*"))
+    assert b"5550180" not in kept
+    with Directory(site.database) as directory:
+        assert directory.choices("0011") == []
+
+
+def test_what_is_somebody_elses_to_erase_is_named(erase: Callable[..., Result]) -> None:
+    told = erase(E164, "--yes").output
+
+    assert "after 24 hours" in told
+    assert "Ida Frei, whom the source test has" in told
+
+
+def test_nothing_is_erased_without_a_yes(site: Settings, erase: Callable[..., Result]) -> None:
+    assert erase(E164, said="n\n").exit_code != 0
+    assert len(find(site.site.data_folder, last=9)) == 3
+
+
+def test_a_text_that_is_no_number_is_refused(erase: Callable[..., Result]) -> None:
+    assert isinstance(erase("Ida", "--yes").exception, CommandFailed)
