@@ -264,10 +264,11 @@ class CallerConsumer:
 
     def _close(self, call: Call, reason: str) -> None:
         """Tell that cards of this call are to close."""
-        for key in [one for one in self._waiting if one[:2] == (call.user, call.call_id)]:
+        dropped = [one for one in self._waiting if one[:2] == (call.user, call.call_id)]
+        for key in dropped:
             if self._waiting.pop(key).again:
                 self._store.done(*key)
-        steps = self._stories.closed(call, reason)
+        steps = self._stories.closed(call, reason, given_up=bool(dropped))
         self._outbox.send(closed(call, reason, steps), _nothing)
 
     def _circumstances(self, user: User, call: Call) -> Circumstances:

@@ -79,11 +79,11 @@ class Stories:
         reason = "" if told.done else "executor-failed"
         return self._gather(Subject(told.user, told.call_id), steps, reason=reason)
 
-    def closed(self, call: Call, reason: str) -> tuple[TraceStep, ...]:
-        """Tell how the call left this user."""
+    def closed(self, call: Call, reason: str, *, given_up: bool = False) -> tuple[TraceStep, ...]:
+        """Tell how the call left this user; if an action still waited, that is why it was not."""
         steps = self._steps()
-        steps.add("closed", reason)
-        return self._gather(_subject(call), steps)
+        steps.add("action" if given_up else "closed", reason)
+        return self._gather(_subject(call), steps, reason=reason if given_up else "")
 
     def interrupted(self, user: str, call_id: str) -> None:
         """Tell that an action was begun and is too old to be done again."""

@@ -431,6 +431,9 @@ def test_a_delay_spares_a_call_that_is_blocked_at_once(new_desk: Callable[..., D
     desk.pass_time(5)
 
     assert desk.opened() == []
+    [story] = find(desk.folder)
+    assert story.reason == "ended"
+    assert "Nothing opened: the call was already over." in [step.en for step in story.steps]
 
 
 def test_a_delayed_action_uses_the_details_that_came_meanwhile(
@@ -455,6 +458,9 @@ def test_a_delayed_action_does_not_open_what_a_colleague_answered(
     desk.pass_time(2)
 
     assert [one.user for one in desk.opened()] == ["0012"]
+    [story] = find(desk.folder, user="0011")
+    assert story.reason == "answered-elsewhere"
+    assert "Nothing opened: a colleague answered the call." in [step.en for step in story.steps]
 
 
 def test_too_many_calls_in_a_minute_open_nothing_more(new_desk: Callable[..., Desk]) -> None:
