@@ -62,7 +62,7 @@ def connect(broker_settings: BrokerSettings) -> Iterator[Callable[..., Connectio
         connection.__exit__(None, None, None)
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 20.0) -> None:
     """Return once the condition holds; fail when it does not in time."""
     limit = time.monotonic() + timeout
     while not condition():
