@@ -17,10 +17,10 @@ from bus.number_reading import Read
 _SHAPE = re.compile(r"(?P<front>\+|00|0)(?P<rest>[1-9][0-9]*(?: [0-9]+)*)")
 _SHORTEST, _LONGEST = 9, 15  # digits; shorter ones may be an extension or a service number
 _LONGEST_ONE = 11  # digits; in a longer field a zero behind a blank may begin a second number
-_KINDS = (
-    *("fixed_line", "mobile", "premium_rate", "toll_free", "shared_cost", "voip"),
-    *("personal_number", "pager", "uan", "voicemail"),
-)
+_OTHER_KINDS = (
+    *("mobile", "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager"),
+    *("uan", "voicemail"),
+)  # other than fixed lines
 
 
 class _Range(NamedTuple):
@@ -42,10 +42,23 @@ class _Region(NamedTuple):
 
     leading: re.Pattern[str] | None
     all_numbers: _Range
-    ranges: tuple[_Range, ...]
+    fixed: _Range
+    others: tuple[_Range, ...]
 
     def holds(self, national: str) -> bool:
-        return self.all_numbers.holds(national) and any(one.holds(national) for one in self.ranges)
+        return self.all_numbers.holds(national) and (
+            self.fixed.holds(national) or self._holds_other(national)
+        )
+
+    def holds_fixed(self, national: str) -> bool:
+        return (
+            self.all_numbers.holds(national)
+            and self.fixed.holds(national)
+            and not self._holds_other(national)
+        )
+
+    def _holds_other(self, national: str) -> bool:
+        return any(one.holds(national) for one in self.others)
 
 
 class _Code(NamedTuple):
@@ -76,17 +89,36 @@ def quickly(text: str, profile: NumberProfile) -> Read | None:
     )
 
 
+def is_fixed_line(e164: str) -> bool | None:
+    """Tell whether a number is a valid one of the fixed network; None where that is in doubt."""
+    code, national = _split(e164.removeprefix("+"))
+    if code is None or len(code.regions) != 1 or _is_changed(code, national):
+        return None
+    return code.regions[0].holds_fixed(national)
+
+
 def _valid(digits: str, reading: str) -> Read | None:
+    code, national = _split(digits)
+    if code is None or len(digits) > _LONGEST or not _holds(code, national):
+        return None
+    return Read("external", reading, f"+{digits}")
+
+
+def _split(digits: str) -> tuple[_Code | None, str]:
+    """Take the country code off; no code begins with another one."""
     for length in (1, 2, 3):
-        code = _code(digits[:length])
-        if code is not None:
-            sure = len(digits) <= _LONGEST and _holds(code, digits[length:])
-            return Read("external", reading, f"+{digits}") if sure else None
-    return None
+        if code := _code(digits[:length]):
+            return code, digits[length:]
+    return None, ""
+
+
+def _is_changed(code: _Code, national: str) -> bool:
+    """Tell whether the library would perhaps not leave the digits as they are."""
+    return national.startswith("0") or bool(code.changed and code.changed.match(national))
 
 
 def _holds(code: _Code, national: str) -> bool:
-    if national.startswith("0") or (code.changed and code.changed.match(national)):
+    if _is_changed(code, national):
         return False
     for region in code.regions:
         if region.leading is not None:
@@ -110,11 +142,13 @@ def _code(digits: str) -> _Code | None:
 
 def _region(table: PhoneMetadata, *, shared: bool) -> _Region:
     leading = table.leading_digits if shared else None
-    kinds = (_range(getattr(table, kind)) for kind in _KINDS)
+    others = [_range(getattr(table, kind)) for kind in _OTHER_KINDS]
+    fixed = _range(table.fixed_line)
     return _Region(
         re.compile(leading) if leading is not None else None,
         _range(table.general_desc),
-        tuple(one for one in kinds if one is not _NOTHING),
+        fixed,
+        tuple(one for one in others if one is not _NOTHING),
     )
 
 

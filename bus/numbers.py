@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bus import number_plan
 from bus.number_profile import NumberProfile
-from bus.number_quick import quickly
+from bus.number_quick import is_fixed_line, quickly
 from bus.number_reading import Kind, Read, read, short_code
 from bus.number_steps import Language, Step
 from bus.number_text import LONGEST, Spelled, Unwrapped, spelled, unwrap
@@ -33,8 +33,8 @@ __all__ = [
 
 DialForm = Literal["national", "e164", "international"]
 
-_DIRECT_DIAL = (43, 49)  # country codes where a stem and its -0 are one subscriber
-_ITALY = 39
+_DIRECT_DIAL = ("+43", "+49")  # country codes where a stem and its -0 are one subscriber
+_ITALY = "+39"
 _PERHAPS_WITHOUT_TRUNK = (
     PhoneNumberType.TOLL_FREE,
     PhoneNumberType.SHARED_COST,
@@ -99,12 +99,10 @@ def same_subscriber_keys(e164: str) -> tuple[str, ...]:
     and Austria a fixed line's stem with and without its -0. No number can begin with another
     subscriber's whole number, so these are never somebody else's.
     """
-    number = number_plan.number_after_plus(e164.removeprefix("+"))
-    if number is None or not e164.startswith("+"):
-        return ()
-    if number.country_code == _ITALY:
-        return _other_zero(e164, number)
-    if number.country_code not in _DIRECT_DIAL or not _is_fixed(e164):
+    if e164.startswith(_ITALY):
+        number = number_plan.number_after_plus(e164.removeprefix("+"))
+        return _other_zero(e164, number) if number else ()
+    if not e164.startswith(_DIRECT_DIAL) or not _is_fixed(e164):
         return ()
     return tuple(one for one in _with_and_without_zero(e164) if _is_fixed(one))
 
@@ -204,6 +202,8 @@ def _with_and_without_zero(e164: str) -> tuple[str, ...]:
 
 
 def _is_fixed(e164: str) -> bool:
+    if (sure := is_fixed_line(e164)) is not None:
+        return sure
     number = number_plan.number_after_plus(e164.removeprefix("+"))
     return number is not None and phonenumbers.number_type(number) == PhoneNumberType.FIXED_LINE
 

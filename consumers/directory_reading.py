@@ -23,9 +23,16 @@ _ONE = f"SELECT {_CONTACT} FROM known_contacts c"
 # `e164 <> ''` and `stem <> ''` are said so that the partial indexes are used; CROSS JOIN, so that
 # SQLite begins with the number.
 _FOUND = f"""
-    SELECT DISTINCT {_CONTACT}, c.priority, %s FROM contact_numbers n
+    SELECT {_CONTACT}, c.priority, n.stem FROM (%s) n
     CROSS JOIN known_contacts c ON c.row = n.contact
-    WHERE c.active AND %s ORDER BY c.priority DESC, c.id LIMIT 200"""
+    WHERE c.active ORDER BY c.priority DESC, c.id LIMIT 200"""
+_BY_NUMBER = "SELECT contact, '' AS stem FROM contact_numbers WHERE e164 IN (%s) AND e164 <> ''"
+_BY_STEM = (
+    "SELECT DISTINCT contact, %s AS stem FROM contact_numbers WHERE stem IN (%s) AND stem <> ''"
+)
+_ENDING = """
+    SELECT DISTINCT contact, '' AS stem FROM contact_numbers
+    WHERE substr(e164, -7) = ? AND e164 <> '' AND substr(e164, ?) = ?"""
 
 
 class Shelves:
@@ -37,19 +44,16 @@ class Shelves:
     def exact(self, e164: str) -> list[Found]:
         """Give who has the number, in whatever spelling of the same subscriber."""
         keys = same_keys(e164)
-        stems = sorted({*keys, *(key.removesuffix("0") for key in keys)})
-        by_number = self._found("''", f"n.e164 IN ({_marks(keys)}) AND n.e164 <> ''", keys)
-        by_stem = self._found("''", f"n.stem IN ({_marks(stems)}) AND n.stem <> ''", stems)
-        return list(dict.fromkeys([*by_number, *by_stem]))
+        stems = [*keys, *(key[:-1] for key in keys if key.endswith("0"))]
+        return self._found(_exact(len(keys), len(stems)), [*keys, *stems])
 
     def switchboards(self, stems: Sequence[str]) -> list[Found]:
         """Give who has a switchboard with one of the stems."""
-        return self._found("n.stem", f"n.stem IN ({_marks(stems)}) AND n.stem <> ''", stems)
+        return self._found(_BY_STEM % ("stem", _marks(stems)), stems)
 
     def ending(self, digits: str) -> list[Found]:
         """Give who has a number with these last digits."""
-        where = "substr(n.e164, -7) = ? AND n.e164 <> '' AND substr(n.e164, ?) = ?"
-        return self._found("''", where, [digits[-SHORTEST_SUFFIX:], -len(digits), digits])
+        return self._found(_ENDING, [digits[-SHORTEST_SUFFIX:], -len(digits), digits])
 
     def employer(self, contact: Contact) -> Contact | None:
         """Give the active company a person works for, by its key or by its only bearer's name."""
@@ -208,8 +212,8 @@ class Shelves:
             Matter(dossier_id=dossier_id, **dict(zip(names, row, strict=True))) for row in rows
         )
 
-    def _found(self, stem: str, where: str, values: Sequence[Any]) -> list[Found]:
-        rows = self._rows(_FOUND % (stem, where), values)
+    def _found(self, numbers: str, values: Sequence[Any]) -> list[Found]:
+        rows = self._rows(_FOUND % numbers, values)
         return [Found(_contact(row), row[_NEXT], row[_NEXT + 1]) for row in rows]
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -222,10 +226,14 @@ def same_keys(e164: str) -> tuple[str, ...]:
     return tuple(sorted({e164, *same_subscriber_keys(e164)}))
 
 
-def _contact(row: Sequence[Any] | sqlite3.Row) -> Contact:
-    told = dict(zip(_NAMES, row, strict=False))
-    told["active"] = bool(told["active"])
-    return Contact.model_construct(**told)
+def _contact(row: Sequence[Any]) -> Contact:
+    return Contact(**dict(zip(_NAMES, row, strict=False)))
+
+
+@lru_cache(maxsize=64)
+def _exact(keys: int, stems: int) -> str:
+    by_stem = _BY_STEM % ("''", _marks("?" * stems))
+    return f"{_BY_NUMBER % _marks('?' * keys)} UNION {by_stem}"
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from consumers.contacts import Contact, Match, Quality
 
@@ -22,8 +21,7 @@ _WRITTEN_ZERO = re.compile(r"\d(?:\s*[-\u2010-\u2015\u2212]\s*|[ ,]*DW\.?\s*)(0)
 _WRITTEN_ZEROS = re.compile(r"\d(?:\s*[-\u2010-\u2015\u2212]\s*|[ ,]*DW\.?\s*)(0{1,4})\s*$", re.I)
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A contact that has a number, and the priority of its source."""
 
     contact: Contact
@@ -52,12 +50,11 @@ class Shelf(Protocol):
 
 def climb(shelf: Shelf, e164: str, *, user: str, suffix_digits: int = 0) -> Match:
     """Find whose a number is, on the first rung that has somebody."""
-    chosen = shelf.chosen(user, e164)
     if found := shelf.exact(e164):
-        return _decided(shelf, "exact", found, chosen)
+        return _decided(shelf, "exact", found, shelf.chosen(user, e164))
     stems = possible_stems(e164)
     if stems and (companies := _companies(shelf, shelf.switchboards(stems))):
-        return _decided(shelf, "switchboard", companies, chosen)
+        return _decided(shelf, "switchboard", companies, shelf.chosen(user, e164))
     if suffix_digits and len(e164) > max(suffix_digits, SHORTEST_SUFFIX):
         ending = shelf.ending(e164[-max(suffix_digits, SHORTEST_SUFFIX) :])
         if ending:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.number_quick import quickly
+from bus.number_quick import is_fixed_line, quickly
 from bus.numbers import Number, NumberProfile, explain, read_number
 
 COUNTRIES = (
@@ -114,3 +114,29 @@ def test_a_number_read_quickly_is_told_like_any_other() -> None:
         reading="national",
         dialable=True,
     )
+
+
+def fixed_by_library(e164: str) -> bool:
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.sampled_from(["43", "49", "41", "39", "44", "1"]), st.text("0123456789", min_size=3))
+def test_a_fixed_line_is_what_the_library_calls_one(code: str, rest: str) -> None:
+    e164 = f"+{code}{rest[:12]}"
+
+    assert is_fixed_line(e164) in (None, fixed_by_library(e164))
+
+
+def test_german_and_austrian_lines_are_told_quickly() -> None:
+    told = {
+        e164: is_fixed_line(e164)
+        for e164 in ("+4930901820", "+4315551234", "+491701234567", "+436641234567")
+    }
+
+    assert list(told.values()) == [True, True, False, False]
+    assert [fixed_by_library(e164) for e164 in told] == [True, True, False, False]
