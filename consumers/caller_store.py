@@ -2,6 +2,8 @@
 
 An action is claimed on disk before it is done and noted as done after. A claim without its done
 means the process died between: the action is repeated while the call is young, else only told.
+So nothing waits for the disk itself: what a power cut takes back is repeated just the same, while
+the call is young.
 """
 
 import sqlite3
@@ -13,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bus.inbox import Arrived
-from bus.process import private_file
 from consumers.calls import Trigger
+from consumers.shared_file import shared_file, write
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (user TEXT, call_id TEXT, trigger TEXT, state TEXT NOT NULL,
@@ -55,10 +57,7 @@ class CallerStore:
     def __init__(self, path: Path, users: Collection[str] | None = None) -> None:
         self._users = users
         self._lock = threading.Lock()
-        self._db = _opened(path, "FULL")
-        self._db.executescript(_SCHEMA)
-        # What a power cut may take back: a pop would be repeated within its 30 seconds, at most.
-        self._hasty = _opened(path, "NORMAL")
+        self._db = shared_file(path, _SCHEMA)
 
     def claim(self, claim: Claim) -> bool:
         """Take an action for oneself; False if it was taken before."""
@@ -69,7 +68,7 @@ class CallerStore:
 
     def done(self, user: str, call_id: str, trigger: str) -> None:
         """Note that an action is done; its event is no longer needed."""
-        self._write_hastily(
+        self._write(
             "UPDATE claims SET state = 'done', event = NULL"
             " WHERE user = ? AND call_id = ? AND trigger = ?",
             (user, call_id, trigger),
@@ -99,7 +98,7 @@ class CallerStore:
 
     def end(self, user: str, call_id: str, at: float) -> None:
         """Note that a call is over."""
-        self._write_hastily("INSERT OR REPLACE INTO over VALUES (?, ?, ?)", (user, call_id, at))
+        self._write("INSERT OR REPLACE INTO over VALUES (?, ?, ?)", (user, call_id, at))
 
     def ended_since(self, moment: float) -> list[tuple[str, str]]:
         """Return user and id of the calls that are over, oldest first."""
@@ -112,9 +111,7 @@ class CallerStore:
 
     def rename(self, user: str, call_id: str, root: str, at: float) -> None:
         """Note that a call goes on under another id."""
-        self._write_hastily(
-            "INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?)", (user, call_id, root, at)
-        )
+        self._write("INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?)", (user, call_id, root, at))
 
     def renamed(self) -> list[tuple[str, str, str]]:
         """Return user, later and first id of the calls that changed it."""
@@ -140,7 +137,6 @@ class CallerStore:
         """Close the file."""
         with self._lock:
             self._db.close()
-            self._hasty.close()
 
     def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -148,18 +144,14 @@ class CallerStore:
 
     def _write(self, sql: str, values: tuple[object, ...]) -> bool:
         with self._lock:
-            return self._db.execute(sql, values).rowcount > 0
-
-    def _write_hastily(self, sql: str, values: tuple[object, ...]) -> None:
-        with self._lock:
-            self._hasty.execute(sql, values)
+            return write(self._db, sql, values).rowcount > 0
 
 
 def erase(data_folder: Path, number: str) -> int:
     """Erase what caller processes keep about a number, from the write-ahead logs too."""
     erased = 0
     for path in sorted(data_folder.glob("caller*.db")):
-        db = _opened(path, "FULL")
+        db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             db.execute("PRAGMA secure_delete = ON")
             for table, column in _TELLING:
@@ -174,12 +166,3 @@ def erase(data_folder: Path, number: str) -> int:
         finally:
             db.close()
     return erased
-
-
-def _opened(path: Path, synchronous: str) -> sqlite3.Connection:
-    db = sqlite3.connect(
-        private_file(path), isolation_level=None, timeout=5, check_same_thread=False
-    )
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute(f"PRAGMA synchronous = {synchronous}")
-    return db

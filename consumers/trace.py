@@ -82,7 +82,7 @@ class Traces:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._db = shared_file(path, _SCHEMA, "NORMAL")
+        self._db = shared_file(path, _SCHEMA)
         self._db.execute("PRAGMA secure_delete = ON")
 
     def add(self, chapters: Iterable[Chapter]) -> None:
