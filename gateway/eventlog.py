@@ -18,7 +18,7 @@ from typing import Final
 
 from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
 from gateway.calls import Told, place
-from gateway.logfile import LogUnavailable, depth, identity, open_log, size, writing
+from gateway.logfile import BUSY, LogUnavailable, depth, identity, open_log, size, writing
 from gateway.rounds import others_first
 from gateway.tally import HITS, LAST, NOTIFICATIONS, Tally, write_down, written
 
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.5  # seconds a request waits for the disk; the PBX waits twice that at most
 _MEASURE = 1.0  # seconds between two looks at the size
+_MOMENT = 0.02  # seconds
 
 
 @dataclass(eq=False)
@@ -102,15 +103,27 @@ class EventLog:
             return (*depth(self._reading), size(self._reading))
 
     def write_counts(self) -> None:
-        """Write down what was counted, in quiet times too; raise LogUnavailable."""
-        with self._lock:
-            self._write_counts()
+        """Write down what was counted, in quiet times too; raise LogUnavailable.
+
+        While another process writes, requests have their turn between two tries.
+        """
+        limit = time.monotonic() + BUSY
+        while True:
+            with self._lock:
+                try:
+                    self._write_counts(_MOMENT)
+                    return
+                except LogUnavailable as error:
+                    if time.monotonic() >= limit:
+                        self._fault = str(error)
+                        raise
+            time.sleep(_MOMENT)
 
     def close(self) -> None:
         """Write down the last counts and close the file."""
         with self._lock:
             try:
-                self._write_counts()
+                self._write_counts(BUSY)
             except LogUnavailable as error:
                 log.warning("counts lost reason=%s", error)
             self._db.close()
@@ -208,17 +221,16 @@ class EventLog:
             ),
         )
 
-    def _write_counts(self) -> None:
+    def _write_counts(self, patience: float) -> None:
         counts = self.tally.take()
         if not counts:
             return
         last = int(self.tally.last * 1000)
         try:
-            with writing(self._db):
+            with writing(self._db, patience):
                 write_down(self._db, {**counts, LAST: last})
-        except LogUnavailable as error:
+        except LogUnavailable:
             self.tally.add(counts)
-            self._fault = str(error)
             raise
         self._fault = None
 

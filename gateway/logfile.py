@@ -83,10 +83,10 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
 
 
 @contextmanager
-def writing(db: sqlite3.Connection) -> Iterator[None]:
+def writing(db: sqlite3.Connection, patience: float = BUSY) -> Iterator[None]:
     """Commit what is done in the block as a whole, or nothing of it; raise LogUnavailable."""
     try:
-        _begin(db)
+        _begin(db, patience)
         try:
             yield
             db.execute("COMMIT")
@@ -98,9 +98,9 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
         raise LogUnavailable(f"the event log could not be written: {error}") from error
 
 
-def _begin(db: sqlite3.Connection) -> None:
+def _begin(db: sqlite3.Connection, patience: float) -> None:
     """Begin to write as soon as no other process does."""
-    limit = time.monotonic() + BUSY
+    limit = time.monotonic() + patience
     while True:
         try:
             db.execute("BEGIN IMMEDIATE")

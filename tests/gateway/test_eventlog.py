@@ -10,7 +10,7 @@ import pytest
 from bus.events import CallEvent, CallStateName, Direction, Party
 from gateway.calls import Told
 from gateway.eventlog import EventLog
-from gateway.logfile import NAME, LogUnavailable
+from gateway.logfile import BUSY, NAME, LogUnavailable
 from gateway.notifications import Notification
 from gateway.outbox import Outbox
 from gateway.tally import Tally
@@ -135,3 +135,28 @@ def test_what_is_settled_and_old_is_forgotten_and_what_is_held_is_not(
     assert [event.data.call_id for event in _kept(tmp_path)] == ["c-1", "c-3"]
     assert [(one.user, one.seq, one.oldest) for one in outbox.headings()] == [("0011", 1, 2)]
     outbox.close()
+
+
+def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -> None:
+    def count() -> None:
+        with pytest.raises(LogUnavailable):
+            events.write_counts()
+
+    events.tally.count("hits")
+    other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    counts = threading.Thread(target=count)
+    counts.start()
+
+    before = time.monotonic()
+    with pytest.raises(LogUnavailable):
+        events.append(_told("c-1", "ringing"))
+
+    # Without their turns it would be twice the time a writer waits.
+    assert time.monotonic() - before < 1.8 * BUSY
+    counts.join()
+    assert events.fault is not None
+    other.execute("ROLLBACK")
+    other.close()
+    events.write_counts()
+    assert events.counts()["hits"] == 1
