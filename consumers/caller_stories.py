@@ -12,6 +12,7 @@ from bus.events import CallData, Outcome, TraceStep
 from consumers.actions.dispatch import Finished
 from consumers.answering import Answer, Steps
 from consumers.calls import Call
+from consumers.recent import Recent
 from consumers.trace import Chapter, Subject, Traces
 from consumers.users import User
 
@@ -25,6 +26,7 @@ class Stories:
         self._traces = traces
         self._clock = clock
         self._gathered: list[Chapter] = []
+        self._explained: Recent[tuple[str, str], tuple[str, str]] = Recent()
 
     def write(self) -> None:
         """Write what was gathered."""
@@ -49,9 +51,17 @@ class Stories:
             steps.add("received", "replayed")
         if data.previous_call_id is not None:
             steps.add("received", "renamed")
-        if data.state in _TELLING:
+        if data.state in _TELLING and self._is_news(call, (party.kind, party.number)):
             steps.add("normalised", party.kind, number=party.number or "–", e164=party.e164 or "–")
         self._gather(_subject(call, also=data.call_id), steps)
+
+    def _is_news(self, call: Call, number: tuple[str, str]) -> bool:
+        """Tell whether a number is not explained in the story yet."""
+        key = (call.user, call.call_id)
+        if self._explained.value(key) == number:
+            return False
+        self._explained.keep(key, number)
+        return True
 
     def put_off(self, call: Call, seconds: float) -> None:
         """Tell that an action waits."""

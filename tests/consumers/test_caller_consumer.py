@@ -240,6 +240,14 @@ def test_the_story_of_an_internal_call_explains_the_number_of_the_colleague(desk
     assert told == "12 is an internal extension."
 
 
+def test_a_story_explains_each_number_once(desk: Desk) -> None:
+    for state, caller in (("ringing", ADA), ("ringing", GRACE), ("connected", GRACE)):
+        desk.tell(state, caller=caller)
+
+    told = [step.en for step in find(desk.folder)[0].steps if step.step == "normalised"]
+    assert told == [f"The number {one.number} is {one.e164}." for one in (ADA, GRACE)]
+
+
 def test_a_story_says_how_a_withheld_number_rang(desk: Desk) -> None:
     desk.tell(caller=Party(kind="withheld"))
 
