@@ -1,13 +1,10 @@
 import socket
 import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
@@ -16,38 +13,13 @@ from cli.mosquitto import free_port
 from gateway.process import _certificate
 from gateway.settings import GatewaySettings
 from tests.conftest import wait_until
+from tests.gateway.certificates import make
 from tests.gateway.running import GatewayProcess, call_state, parsed, path_of
-
-
-def _make(folder: Path, name: str) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    chain, private = folder / "chain.pem", folder / "key.pem"
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    return chain, private
 
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
-    chain, private = _make(tmp_path, "first")
+    chain, private = make(tmp_path, "first")
     broker = BrokerSettings(port=free_port(), account="gateway", password=SecretStr("x"))
     plain, secure = free_port(), free_port()
     with GatewayProcess(
@@ -117,7 +89,7 @@ def test_a_renewed_certificate_is_used_without_losing_a_connection(
 ) -> None:
     with _connect(gateway.secure) as early:
         assert _name(early) == "first"
-        _make(tmp_path, "second")
+        make(tmp_path, "second")
 
         def renewed() -> bool:
             with _connect(gateway.secure) as late:
