@@ -7,7 +7,7 @@ trigger, whatever comes twice, late or in another order, and whenever a process 
 import logging
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bus.events import CallEvent, DialResult, Outcome
@@ -21,6 +21,7 @@ from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore, Claim
 from consumers.caller_stories import Stories
 from consumers.calls import FINISHED_FOR, Call, Calls, Trigger
+from consumers.put_off import Key, PutOff, Waiting
 from consumers.recent import Recent
 from consumers.rules import Circumstances, Wishes
 from consumers.trace import Traces
@@ -35,18 +36,6 @@ _SETTLE = 0.5  # seconds for events that waited at the broker, before a claim is
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
 _CLEAN_EVERY = 3600.0  # seconds
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
-
-
-Key = tuple[str, str, Trigger]
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """An action put off; `again` if an earlier process had begun it."""
-
-    due: float
-    event: CallEvent
-    again: bool = False
 
 
 class CallerConsumer:
@@ -74,7 +63,7 @@ class CallerConsumer:
         self._dialled: Recent[tuple[str, str], None] = Recent()
         self._under_way: Recent[Key, None] = Recent()
         self._pops: dict[str, deque[float]] = {}
-        self._waiting: dict[Key, Waiting] = {}
+        self._put_off = PutOff(store)
         self._cleaned = 0.0
         self._take_up_again()
 
@@ -146,16 +135,14 @@ class CallerConsumer:
         self._outbox.settle()
         self._outbox.send_kept()
         moment = self._doors.clock()
-        for key, waiting in list(self._waiting.items()):
-            if waiting.due <= moment:
-                del self._waiting[key]
-                self._resume(key, waiting)
+        for key, waiting in self._put_off.due(moment):
+            self._resume(key, waiting)
         if moment - self._cleaned > _CLEAN_EVERY:
             self._cleaned = moment
             self._store.forget_before(moment)
             self._stories.forget_before(moment - self._settings.trace_days * 86_400)
         self._stories.write()
-        return _SOON if self._waiting or self._outbox.busy else _IDLE
+        return _SOON if self._put_off or self._outbox.busy else _IDLE
 
     def finish(self) -> None:
         """Wait until the broker has what was sent last."""
@@ -181,26 +168,31 @@ class CallerConsumer:
     def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
         """Put an action off for the delay that was asked for; details may come meanwhile."""
         key = (call.user, call.call_id, trigger)
-        wished = Wishes.of(user).delay
-        delay = self._settings.delay if wished is None else wished
+        delay = self._delay(user)
         if trigger != "ringing" or not delay or trigger not in user.triggers:
-            return key in self._waiting
-        if key not in self._waiting and not self._told.holds(key):
-            self._waiting[key] = Waiting(self._doors.clock() + delay, event)
+            return key in self._put_off
+        if key not in self._put_off and not self._told.holds(key):
+            moment = self._doors.clock()
+            self._put_off.add(key, Waiting(moment, moment + delay, event))
             self._stories.put_off(call, delay)
-        return key in self._waiting
+        else:
+            self._put_off.learn(key, event)
+        return key in self._put_off
+
+    def _delay(self, user: User | None) -> float:
+        wished = Wishes.of(user).delay if user is not None else None
+        return self._settings.delay if wished is None else wished
 
     def _resume(self, key: Key, waiting: Waiting) -> None:
         """Do now what was put off, as things are by now."""
         login, call_id, trigger = key
         user, call = self._doors.find_user(login), self._calls.find(login, call_id)
-        if call is None and waiting.again:
+        if call is None:  # it was an earlier process that heard of it
             data = waiting.event.data
             call = self._calls.take(data, waiting.event.id, self._doors.clock()).call
         if user is not None and call is not None:
             self._answer(user, call, trigger, waiting.event, again=waiting.again)
-        if waiting.again and key not in self._waiting and not self._has_opened(key):
-            self._store.done(login, call_id, trigger)
+        self._put_off.settle(key, waiting, opened=self._has_opened(key))
 
     def _has_opened(self, key: Key) -> bool:
         call = self._calls.find(key[0], key[1])
@@ -212,7 +204,8 @@ class CallerConsumer:
         answer = self._answering.answer(user, call, trigger, self._circumstances(user, call))
         if answer.data.reason == "directory-unavailable":
             key = (call.user, call.call_id, trigger)
-            self._waiting[key] = Waiting(self._doors.clock() + _ASK_AGAIN, event, again)
+            moment = self._doors.clock()
+            self._put_off.add(key, Waiting(moment, moment + _ASK_AGAIN, event, again))
         opens = answer.opens and (again or self._claim(call, trigger, event))
         if answer.opens and not opens:
             answer = already_opened(answer)
@@ -264,11 +257,8 @@ class CallerConsumer:
 
     def _close(self, call: Call, reason: str) -> None:
         """Tell that cards of this call are to close."""
-        dropped = [one for one in self._waiting if one[:2] == (call.user, call.call_id)]
-        for key in dropped:
-            if self._waiting.pop(key).again:
-                self._store.done(*key)
-        steps = self._stories.closed(call, reason, given_up=bool(dropped))
+        given_up = self._put_off.drop(call.user, call.call_id)
+        steps = self._stories.closed(call, reason, given_up=given_up)
         self._outbox.send(closed(call, reason, steps), _nothing)
 
     def _circumstances(self, user: User, call: Call) -> Circumstances:
@@ -291,10 +281,10 @@ class CallerConsumer:
             if claim.event and moment - claim.at <= self._settings.max_age:
                 event = CallEvent.model_validate_json(claim.event)
                 log.info("taking up an action again event=%s user=%s", event.id, claim.user)
-                trigger: Trigger = claim.trigger
-                self._waiting[claim.user, claim.call_id, trigger] = Waiting(
-                    moment + _SETTLE, event, again=True
-                )
+                key = (claim.user, claim.call_id, claim.trigger)
+                wait = 0.0 if claim.begun else self._delay(self._doors.find_user(claim.user))
+                due = max(moment + _SETTLE, claim.at + wait)
+                self._put_off.add(key, Waiting(claim.at, due, event, claim.begun))
             else:
                 self._stories.interrupted(claim.user, claim.call_id)
                 self._store.done(claim.user, claim.call_id, claim.trigger)

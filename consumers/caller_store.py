@@ -38,13 +38,14 @@ _ASIDE_KEPT = 1_000  # messages
 
 @dataclass(frozen=True)
 class Claim:
-    """An action that was begun; `event` is the call event it was begun for."""
+    """An action that was begun, or put off; `event` is the call event it is for."""
 
     user: str
     call_id: str
     trigger: Trigger
     at: float
     event: str
+    begun: bool = True
 
 
 class CallerStore:
@@ -62,8 +63,26 @@ class CallerStore:
     def claim(self, claim: Claim) -> bool:
         """Take an action for oneself; False if it was taken before."""
         return self._write(
-            "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, 'open', ?, ?)",
+            "INSERT INTO claims VALUES (?, ?, ?, 'open', ?, ?) ON CONFLICT DO UPDATE"
+            " SET state = 'open', at = excluded.at, event = excluded.event"
+            " WHERE state = 'put-off'",
             (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
+        )
+
+    def put_off(self, claim: Claim) -> None:
+        """Note that an action is to be done later."""
+        self._write(
+            "INSERT INTO claims VALUES (?, ?, ?, 'put-off', ?, ?) ON CONFLICT DO UPDATE"
+            " SET event = excluded.event WHERE state = 'put-off'",
+            (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
+        )
+
+    def no_longer_put_off(self, user: str, call_id: str, trigger: str) -> None:
+        """Note that an action is not to be done later, unless it was begun meanwhile."""
+        self._write(
+            "DELETE FROM claims WHERE user = ? AND call_id = ? AND trigger = ?"
+            " AND state = 'put-off'",
+            (user, call_id, trigger),
         )
 
     def done(self, user: str, call_id: str, trigger: str) -> None:
@@ -78,20 +97,21 @@ class CallerStore:
         """Tell whether an action has been taken before."""
         return bool(
             self._read(
-                "SELECT 1 FROM claims WHERE user = ? AND call_id = ? AND trigger = ?",
+                "SELECT 1 FROM claims WHERE user = ? AND call_id = ? AND trigger = ?"
+                " AND state <> 'put-off'",
                 (user, call_id, trigger),
             )
         )
 
     def open_claims(self) -> list[Claim]:
-        """Return the actions of our users that were begun and never noted as done."""
+        """Return the actions of our users that were begun or put off and never done."""
         rows = self._read(
-            "SELECT user, call_id, trigger, at, event FROM claims WHERE state <> 'done'"
+            "SELECT user, call_id, trigger, at, event, state FROM claims WHERE state <> 'done'"
             " ORDER BY at",
             (),
         )
         return [
-            Claim(row[0], row[1], row[2], row[3], row[4] or "")
+            Claim(row[0], row[1], row[2], row[3], row[4] or "", row[5] == "open")
             for row in rows
             if self._users is None or row[0] in self._users
         ]

@@ -471,6 +471,55 @@ def test_a_delayed_action_does_not_open_what_a_colleague_answered(
     assert "Nothing opened: a colleague answered the call." in [step.en for step in story.steps]
 
 
+def test_what_waits_when_the_process_dies_is_done_once_by_the_next(
+    new_desk: Callable[..., Desk],
+) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=2.0))
+    desk.tell(caller=Party())
+    desk.tell()
+    desk.start()
+    desk.pass_time(1)
+    assert desk.opened() == []
+    desk.pass_time(1.5)
+    assert len(desk.opened()) == 1
+    desk.pass_time(0.1)
+    desk.start()
+    desk.tell()
+    desk.pass_time(5)
+
+    assert len(desk.opened()) == 1
+
+
+def test_what_waited_when_the_process_died_is_not_done_for_a_call_that_is_over(
+    new_desk: Callable[..., Desk],
+) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=2.0))
+    desk.tell()
+    desk.start()
+    desk.tell("ended")
+    desk.pass_time(5)
+    desk.start()
+    desk.pass_time(5)
+
+    assert desk.opened() == []
+    assert desk.store.open_claims() == []
+
+
+def test_what_waited_too_long_without_a_process_is_told_and_not_done(
+    new_desk: Callable[..., Desk],
+) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=2.0))
+    desk.tell()
+    desk.pass_time(0)
+    desk.moment += 60
+    desk.start()
+    desk.pass_time(5)
+
+    assert desk.opened() == []
+    [story] = find(desk.folder)
+    assert story.reason == "interrupted"
+
+
 def test_too_many_calls_in_a_minute_open_nothing_more(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", pops_per_minute=3))
     for number in range(5):

@@ -35,6 +35,18 @@ def test_one_of_many_claims_at_once_wins(tmp_path: Path) -> None:
     assert sum(won) == 1
 
 
+def test_what_is_put_off_can_still_be_claimed_once(store: CallerStore) -> None:
+    store.put_off(CLAIM)
+    assert [claim.begun for claim in store.open_claims()] == [False]
+    assert not store.claimed("0011", "c-1", "ringing")
+
+    assert store.claim(CLAIM)
+    store.no_longer_put_off("0011", "c-1", "ringing")
+    store.put_off(CLAIM)
+    assert not store.claim(CLAIM)
+    assert store.open_claims() == [CLAIM]
+
+
 def test_a_process_takes_up_only_what_was_begun_for_its_users(tmp_path: Path) -> None:
     store = CallerStore(tmp_path / "caller.db", users=["0012"])
     store.claim(CLAIM)
