@@ -18,7 +18,9 @@ _LONG_AGO = 600  # seconds after which the last call may not be the one that is 
 
 def why(
     context: typer.Context,
-    call: Annotated[str | None, typer.Argument(help="Id of a call; default: the last.")] = None,
+    call: Annotated[
+        str | None, typer.Argument(help="Id of a call or of an event in a log; default: the last.")
+    ] = None,
     user: Annotated[str | None, typer.Option(help="Login whose calls are meant.")] = None,
     last: Annotated[int, typer.Option(min=1, max=1000, help="How many calls to tell of.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
@@ -127,6 +129,7 @@ def _as_json(story: "Story") -> dict[str, Any]:
     return {
         "user": story.user,
         "call_id": story.call_id,
+        "ids": story.ids,
         "started": story.started.isoformat(),
         "changed": story.changed.isoformat(),
         "number": story.number,

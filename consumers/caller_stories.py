@@ -114,4 +114,6 @@ class Stories:
 
 def _subject(call: Call, also: str = "") -> Subject:
     party = call.other_party
-    return Subject(call.user, call.call_id, party.number, party.e164 or "", party.name, also)
+    return Subject(
+        call.user, call.call_id, party.number, party.e164 or "", party.name, also, call.event_id
+    )

@@ -17,7 +17,7 @@ from consumers.shared_file import shared_file, write
 _PREFIX = "traces-"
 _MOST_STEPS = 200  # of one call
 _STEPS = TypeAdapter(tuple[TraceStep, ...])
-_COLUMNS = "user, call_id, started, changed, number, e164, name, opens, reason, steps"
+_COLUMNS = "user, call_id, started, changed, number, e164, name, opens, reason, steps, ids"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stories (user TEXT, call_id TEXT, started REAL NOT NULL,
     changed REAL NOT NULL, number TEXT NOT NULL, e164 TEXT NOT NULL, name TEXT NOT NULL,
@@ -43,6 +43,7 @@ class Story:
     opens: str
     reason: str
     steps: tuple[TraceStep, ...]
+    ids: tuple[str, ...] = ()  # of the call and of its events
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Subject:
     e164: str = ""
     name: str = ""
     also: str = ""  # a later id of the same call
+    event: str = ""  # id of the event, as the logs of all processes name it
     contact: str = ""
 
 
@@ -114,14 +116,17 @@ class Traces:
         ).fetchone() or (chapter.at, "", "", "", "nothing", "", "[]", "[]")
         fresh = [step.model_dump(mode="json") for step in chapter.steps]
         told = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
-        ids = {*json.loads(row[7]), subject.also, subject.call_id} - {""}
+        ids = dict.fromkeys(
+            (*json.loads(row[7]), subject.call_id, subject.also, subject.event)[:_MOST_STEPS]
+        )
+        ids.pop("", None)
         self._db.execute(
             "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 subject.user, subject.call_id, row[0], chapter.at, subject.number or row[1],
                 subject.e164 or row[2], _name(subject, row[2], row[3]), chapter.opens or row[4],
                 chapter.reason or row[5], json.dumps(told, ensure_ascii=False),
-                json.dumps(sorted(ids)),
+                json.dumps(list(ids)),
             ),
         )  # fmt: skip
 
@@ -137,7 +142,10 @@ def _name(subject: Subject, e164: str, known: str) -> str:
 def find(
     data_folder: Path, *, user: str | None = None, call_id: str | None = None, last: int = 1
 ) -> list[Story]:
-    """Return stories of all processes, the newest first: of a call, of a user, or the last."""
+    """Return stories of all processes, the newest first: of a call, of a user, or the last.
+
+    A call is found by any of its ids and by those of its events.
+    """
     clauses, values = ["1"], []
     if user is not None:
         clauses.append("user = ?")
@@ -187,5 +195,5 @@ def _story(row: tuple[Any, ...]) -> Story:
     started, changed = (datetime.fromtimestamp(row[place], UTC) for place in (2, 3))
     return Story(
         row[0], row[1], started, changed, row[4], row[5], row[6], row[7], row[8],
-        _STEPS.validate_json(row[9]),
+        _STEPS.validate_json(row[9]), tuple(json.loads(row[10])),
     )  # fmt: skip

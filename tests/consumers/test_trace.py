@@ -43,13 +43,14 @@ def test_the_last_call_of_all_processes_is_found(tmp_path: Path) -> None:
 
 def test_a_story_is_found_by_user_and_by_any_id_of_its_call(tmp_path: Path) -> None:
     traces = Traces(path_of(tmp_path, "caller"))
-    traces.add([_chapter(user="0011"), _chapter(user="0012"), _chapter(also="c-9")])
+    traces.add([_chapter(user="0011"), _chapter(user="0012"), _chapter(also="c-9", event="e-9")])
     traces.close()
 
     assert [story.user for story in find(tmp_path, user="0012", last=9)] == ["0012"]
     assert [story.call_id for story in find(tmp_path, call_id="c-9", last=9)] == ["c-1"]
     assert len(find(tmp_path, call_id="c-1", last=9)) == 2
     assert find(tmp_path, call_id="c") == []
+    assert find(tmp_path, call_id="e-9", last=9)[0].ids == ("c-1", "c-9", "e-9")
     assert find(tmp_path, call_id='%"') == []
 
 
