@@ -43,12 +43,12 @@ class ContactPushes:
         """Take one push; `dry_run=true` only tells what would change."""
         self._admit(req)
         pushed = push(self._body(req), self._profile)
+        dry_run = req.get_param_as_bool("dry_run") or False
         applied = self._directory.apply(
-            pushed.changes,
-            dry_run=req.get_param_as_bool("dry_run") or False,
-            force=req.get_param_as_bool("force") or False,
+            pushed.changes, dry_run=dry_run, force=req.get_param_as_bool("force") or False
         )
-        log.info("contacts pushed source=%s rows=%s", pushed.changes.source, pushed.report.rows)
+        what = "push tried, nothing changed" if dry_run else "contacts pushed"
+        log.info("%s source=%s rows=%s", what, pushed.changes.source, pushed.report.rows)
         resp.media = _told(pushed, applied)
 
     def _admit(self, req: falcon.Request) -> None:
@@ -134,4 +134,6 @@ def _ask_again_later(
     req: falcon.Request, resp: falcon.Response, error: DirectoryUnavailable, params: dict[str, Any]
 ) -> None:
     log.error("directory unavailable reason=%s", type(error.__cause__ or error).__name__)
-    raise falcon.HTTPServiceUnavailable(title="try again later", retry_after=5)
+    raise falcon.HTTPServiceUnavailable(
+        title="try again later", description=str(error), retry_after=5
+    )

@@ -59,11 +59,16 @@ def test_a_removed_contact_is_unknown_at_the_next_call(
     assert directory.find("+41441234567", user="0011").contact is None
 
 
-def test_a_trial_changes_nothing(client: falcon.testing.TestClient, directory: Directory) -> None:
+def test_a_trial_changes_nothing_and_says_so_in_the_log(
+    client: falcon.testing.TestClient, directory: Directory, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
     answer = _push(client, {"source": "crm", "contacts": [ANNA]}, "dry_run=true")
 
     assert answer.json["contacts"]["added"] == 1
     assert directory.find("+41441234567", user="0011").contact is None
+    assert caplog.messages == ["push tried, nothing changed source=crm rows=1"]
 
 
 def test_a_number_that_is_none_is_told_with_its_place(client: falcon.testing.TestClient) -> None:
