@@ -97,6 +97,8 @@ class Shelves:
 
     def search(self, text: str, limit: int = 50) -> list[Contact]:
         """Give contacts whose name, company, reference or number as written holds the text."""
+        if not text.isascii():
+            return self._search_folded(text.casefold(), limit)
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self._rows(
             f"{_ONE} WHERE c.name LIKE ?1 ESCAPE '\\' OR c.company LIKE ?1 ESCAPE '\\'"
@@ -106,6 +108,20 @@ class Shelves:
             " AND (d.reference LIKE ?1 ESCAPE '\\' OR d.title LIKE ?1 ESCAPE '\\'))"
             " ORDER BY c.name, c.priority DESC, c.id LIMIT ?3",
             [like, text, limit],
+        )
+        return [_contact(row) for row in rows]
+
+    def _search_folded(self, text: str, limit: int) -> list[Contact]:
+        """Search for a text with letters whose capitals SQLite does not know, such as É."""
+        self._connection.create_function("folded", 1, str.casefold, deterministic=True)
+        rows = self._rows(
+            f"{_ONE} WHERE instr(folded(c.name), ?1) OR instr(folded(c.company), ?1)"
+            " OR instr(folded(c.email), ?1) OR folded(c.key) = ?1 OR EXISTS"
+            " (SELECT 1 FROM known_dossiers d"
+            " WHERE d.source_id = c.source_id AND d.contact_key = c.key"
+            " AND (instr(folded(d.reference), ?1) OR instr(folded(d.title), ?1)))"
+            " ORDER BY c.name, c.priority DESC, c.id LIMIT ?2",
+            [text, limit],
         )
         return [_contact(row) for row in rows]
 

@@ -544,6 +544,20 @@ def test_contacts_are_searched_by_name_company_and_reference(office: Directory) 
     assert found == {"ann": ["Anna"], "00%": ["Beat"], "meier": ["Anna"], "x%": []}
 
 
+@pytest.mark.parametrize("text", ["élodie", "ÉLODIE", "rüegg", "RÜEGG ag", "évêché"])
+def test_contacts_are_searched_in_capitals_of_every_language(
+    directory: Directory, text: str
+) -> None:
+    put(
+        directory,
+        contact("e", name="Élodie", company="Rüegg AG"),
+        DossierRecord(key="d", contact_key="e", title="Erbe ÉVÊCHÉ"),
+        contact("f", name="Elodie"),
+    )
+
+    assert [one.key for one in directory.search(text)] == ["e"]
+
+
 def test_the_nearest_entries_explain_why_there_is_no_match(office: Directory) -> None:
     put(
         office, contact("beat", "+41441234599"), contact("far", "+4930901820"), complete=frozenset()
