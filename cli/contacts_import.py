@@ -214,6 +214,7 @@ def from_starface(
 def from_json(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="What an application would push.")],
+    dry_run: DryRun = False,
     force: Force = False,
 ) -> None:
     """Apply changes as an application pushes them; the file names its source."""
@@ -224,4 +225,5 @@ def from_json(
     except PushRefused as error:
         raise CommandFailed(f"{file}: {error}") from error
     with opened(context) as directory:
-        tell(pushed.changes.source, directory.apply(pushed.changes, force=force), pushed.report)
+        applied = directory.apply(pushed.changes, dry_run=dry_run, force=force)
+    tell(pushed.changes.source, applied, pushed.report, dry_run=dry_run)

@@ -177,6 +177,10 @@ def _refusals(file: Path | None) -> Iterator[Callable[..., None] | None]:
 
 def tell(source: str, applied: Applied, report: Report, *, dry_run: bool = False) -> None:
     """Say what an import changed and what it refused."""
+    from consumers.changes import Applied
+
+    if applied == Applied(conflicts=applied.conflicts):
+        typer.echo(f"{source}: there was nothing in it")
     for kind in ("contacts", "dossiers", "matters"):
         tally = getattr(applied, kind)
         if any((tally.added, tally.changed, tally.removed, tally.kept)):
@@ -185,7 +189,8 @@ def tell(source: str, applied: Applied, report: Report, *, dry_run: bool = False
                 f"{tally.removed} removed, {tally.kept} unchanged"
             )
     if report.refusals:
-        typer.echo(f"{report.refused_rows} rows and {report.refused_numbers} numbers refused:")
+        rows = _counted(report.refused_rows, "row")
+        typer.echo(f"{rows} and {_counted(report.refused_numbers, 'number')} refused:")
     for refusal in report.refusals[:_SHOWN]:
         typer.echo(f"  {refusal.where}: {refusal.reason}")
     total = report.refused_rows + report.refused_numbers
@@ -195,3 +200,7 @@ def tell(source: str, applied: Applied, report: Report, *, dry_run: bool = False
         typer.echo(f"  {conflict}")
     if dry_run:
         typer.echo("Nothing was changed (dry run).")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -8,7 +8,8 @@ from collections.abc import Mapping as Row
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from consumers.changes import RecordKind
 from consumers.importers.report import SourceUnreadable
@@ -113,6 +114,12 @@ class Mapping(_Part):
     dossier: DossierColumns | None = None
     matter: MatterColumns | None = None
 
+    @model_validator(mode="after")
+    def _of_something(self) -> Mapping:
+        if not (self.contact or self.dossier or self.matter):
+            raise ValueError("it names no columns: write [contact], [dossier] or [matter]")
+        return self
+
     @property
     def kinds(self) -> frozenset[RecordKind]:
         """Give the kinds of records this source has all of."""
@@ -155,8 +162,12 @@ def read_mapping(path: Path) -> Mapping:
         raise SourceUnreadable(f"{path}: {error}") from error
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults)
+        told = "; ".join(": ".join(filter(None, (_where(one), one["msg"]))) for one in faults)
         raise SourceUnreadable(f"{path}: {told}") from error
+
+
+def _where(fault: ErrorDetails) -> str:
+    return ".".join(map(str, fault["loc"]))
 
 
 def _names(value: str) -> list[str]:

@@ -80,6 +80,26 @@ def test_a_second_import_tells_the_difference(run: Run, file: Path) -> None:
     assert found(run, ANNA)["contact"]["name"] == "Anna Huber"
 
 
+def test_an_import_that_is_repeated_tells_again_what_it_refuses(run: Run, file: Path) -> None:
+    file.write_text("key;name;work\n1;Anna;044 123 45 67\n2;Beat;044 12\n")
+    first = run("import", "csv", file, "--source", "crm")
+    again = run("import", "csv", file, "--source", "crm")
+
+    assert "0 added, 0 changed, 0 removed, 2 unchanged" in again
+    assert again.splitlines()[1:] == first.splitlines()[1:]
+    assert "line 3" in again
+
+
+def test_another_meaning_of_the_columns_is_read_anew(run: Run, file: Path, folder: Path) -> None:
+    mapping = folder / "mapping.toml"
+    for label in ("work", "mobile"):
+        numbers = f'numbers = [{{ column = "work", label = "{label}" }}]'
+        mapping.write_text(f'[contact]\nkey = "key"\nname = "name"\n{numbers}\n')
+        told = run("import", "csv", file, "--source", "crm", "--mapping", mapping)
+
+    assert "0 added, 2 changed" in told
+
+
 def test_a_dry_run_changes_nothing(run: Run, file: Path) -> None:
     told = run("import", "csv", file, "--source", "crm", "--dry-run")
 
@@ -108,7 +128,7 @@ def test_refused_rows_are_told_with_line_and_reason(run: Run, folder: Path, file
 
     told = run("import", "csv", file, "--source", "crm", "--refused", refused)
 
-    assert "30 rows and 1 numbers refused:" in told
+    assert "30 rows and 1 number refused:" in told
     assert "line 2: 'ask the office': no digits" in told
     assert "and 11 more" in told
     assert len(refused.read_text().splitlines()) == 32
@@ -169,6 +189,26 @@ def test_a_push_in_a_file_is_applied(run: Run, folder: Path) -> None:
     file.write_text("{}")
     with pytest.raises(CommandFailed, match="source"):
         run("import", "json", file)
+
+
+def test_a_push_in_a_file_is_tried(run: Run, folder: Path) -> None:
+    file = folder / "push.json"
+    anna = {"key": "1", "name": "Anna", "numbers": ["044 123 45 67", "044 1"]}
+    file.write_text(json.dumps({"source": "crm", "contacts": [anna]}))
+
+    told = run("import", "json", file, "--dry-run")
+
+    assert "1 added" in told
+    assert "0 rows and 1 number refused" in told
+    assert "Nothing was changed" in told
+    assert found(run, ANNA)["quality"] == "none"
+
+
+def test_a_push_with_nothing_in_it_says_so(run: Run, folder: Path) -> None:
+    file = folder / "push.json"
+    file.write_text('{"source": "crm", "contcts": []}')
+
+    assert "crm: there was nothing in it" in run("import", "json", file)
 
 
 class Starface(BaseHTTPRequestHandler):

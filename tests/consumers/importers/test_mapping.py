@@ -44,6 +44,7 @@ def test_an_empty_flag_is_what_the_mapping_says() -> None:
         ("[contact]\nnmae = 'x'", "contact.nmae"),
         ("[contact\n", "mapping.toml"),
         ("[matter]\ntitle = 'x'", "matter.key"),
+        ("", "it names no columns"),
     ],
 )
 def test_a_fault_in_a_mapping_is_named(tmp_path: Path, text: str, reason: str) -> None:
