@@ -3,14 +3,27 @@ from pathlib import Path
 
 import pytest
 
-from bus.accounts import caller_account
+from bus.accounts import caller_account, process_rights
 from bus.connection import Connection
 from bus.inbox import BrokerUnavailable
 from bus.settings import BrokerSettings
+from bus.topics import Topics, matches
+from consumers.caller import followed
 from consumers.caller_sessions import Sessions, begin, drop
 
 ANNA = caller_account("0011")
 Connect = Callable[..., Connection]
+
+
+@pytest.mark.parametrize(("account", "users"), [("caller", None), (ANNA, ("0011",))])
+def test_an_account_may_read_all_that_its_process_follows(
+    account: str, users: tuple[str, ...] | None
+) -> None:
+    rights = process_rights(Topics(), account)
+
+    assert rights is not None
+    topics = followed(Topics(), users)
+    assert [topic for topic in topics if not any(matches(may, topic) for may in rights.read)] == []
 
 
 def heard_by(connection: Connection) -> list[bytes]:
