@@ -1,0 +1,84 @@
+"""What a user sees of a call on the desktop's own notifications, and presses there."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.events import ChoiceRequest, ChoiceRequestData, now
+from bus.settings import BrokerSettings
+from consumers.changes import Changes, ContactRecord
+from consumers.contacts import ContactNumber
+from consumers.directory import Directory
+from tests.journeys.caller_office import Office
+from tests.journeys.notification_service import notification_service
+
+URL = "https://files.example/matters/m%2F1"
+
+
+@pytest.fixture
+def office(tmp_path: Path, broker_settings: BrokerSettings, connect: Any) -> Office:
+    office = Office(tmp_path, broker_settings, connect)
+    with Directory(office.database) as directory:
+        number = ContactNumber(raw="044 123 45 67", e164="+41441234567")
+        twin = ContactRecord(key="c2", name="Byron <b>Lovelace", numbers=(number,))
+        directory.apply(Changes(source="twins", records=[twin]))
+    return office
+
+
+def _environment(folder: Path, address: str) -> dict[str, str]:
+    opener = folder / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> {folder}/opened\n')
+    opener.chmod(0o755)
+    path = f"{opener.parent}:{os.environ['PATH']}"
+    return {"PATH": path, "DBUS_SESSION_BUS_ADDRESS": address}
+
+
+def _ring_until(office: Office, condition: Callable[[str], object]) -> str:
+    """Let calls ring until the workstation, which hears none from before it was there, has one."""
+    for call in range(100):
+        office.tell(call_id=f"c-{call}")
+        office.wait_for(call_id=f"c-{call}", trigger="ringing")
+        for _ in range(20):
+            office.panel.work(0.02)
+            if condition(f"c-{call}"):
+                return f"c-{call}"
+    raise AssertionError("no call was shown")
+
+
+def _chosen(office: Office, call_id: str, opened: Path) -> bool:
+    data = ChoiceRequestData(call_id=call_id, id="1")
+    request = ChoiceRequest(time=now(), data=data)
+    office.panel.publish(office.panel.topics.choose("0011"), request)
+    return opened.exists()
+
+
+def test_a_button_opens_who_is_meant_and_the_next_call_knows_it(
+    office: Office, tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    with notification_service(tmp_path) as service:
+        environment = _environment(tmp_path, service.address if service else "unix:path=/nowhere")
+        with office.caller(), office.desktop(environment, schemes=["https"]):
+            if service is not None:
+                call = _ring_until(office, lambda _: service.shown)
+                [card] = service.shown.values()
+                assert set(card.buttons) == {"", "Ada Lovelace", "Byron <b>Lovelace"}
+                assert "Byron &lt;b&gt;Lovelace" in card.message
+                service.press("Ada Lovelace")
+            else:  # a workstation without notifications still opens
+                call = _ring_until(office, lambda call: _chosen(office, call, opened))
+            office.wait(opened.exists)
+            office.tell("ended", call_id=call)
+            office.tell(call_id="later")
+            later = office.wait_for(call_id="later", trigger="ringing")
+            office.wait(lambda: opened.read_text().splitlines()[-2:] == [URL, URL])
+            if service is not None:
+                office.wait(lambda: service.titles() == ["Ada Lovelace"])
+                office.tell("ended", call_id="later")
+                office.wait(lambda: service.titles() == [])
+
+    assert (later.remembered, later.opens) == (True, "matter")
