@@ -36,6 +36,9 @@ class WhoIsCalling(Protocol):
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
         """Give the entries whose numbers begin most alike."""
 
+    def inactive(self, e164: str) -> list[Contact]:
+        """Give who has the number but does not count."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -125,10 +128,18 @@ class Answering:
         )  # fmt: skip
         if match.remembered and match.contact:
             steps.add("matched", "remembered", contact=label(match.contact))
-        if match.quality == "none" and (nearest := self._directory.nearest(e164)):
+        if match.quality == "none":
+            self._explain(e164, steps)
+        return match
+
+    def _explain(self, e164: str, steps: Steps) -> None:
+        """Name who has a number and does not count, and whose numbers are like it."""
+        if inactive := self._directory.inactive(e164):
+            names = ", ".join(f"{label(one)} ({one.source})" for one in inactive)
+            steps.add("matched", "inactive", contact=names)
+        if nearest := self._directory.nearest(e164):
             like = "; ".join(f"{number} {label(contact)}" for number, contact in nearest)
             steps.add("matched", "nearest", nearest=like)
-        return match
 
     def _opening(
         self,

@@ -65,6 +65,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Im Verzeichnis hat niemand die Nummer {e164}.",
         "Nobody in the directory has the number {e164}.",
     ),
+    "matched.inactive": (
+        "Ein Eintrag mit dieser Nummer ist inaktiv und zählt nicht: {contact}. Soll er zählen, muss"
+        " er oder seine Quelle wieder aktiv werden.",
+        "An entry with this number is inactive and does not count: {contact}. If it is to count,"
+        " it or its source must become active again.",
+    ),
     "matched.nearest": (
         "Am ähnlichsten sind: {nearest}.",
         "The most similar entries are: {nearest}.",

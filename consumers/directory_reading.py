@@ -190,6 +190,13 @@ class Shelves:
         alike = [row for row in rows if _alike(row[_NEXT], e164) >= SHORTEST_SUFFIX]
         return [(row[_NEXT], _contact(row)) for row in alike[:limit]]
 
+    def inactive(self, e164: str) -> list[Contact]:
+        """Give who has the number but does not count: inactive, or of a source that is off."""
+        keys = same_keys(e164)
+        query = _FOUND.replace("WHERE c.active", "WHERE NOT c.active")
+        found = self._rows(query % (_BY_NUMBER % _marks(keys)), keys)
+        return [_contact(row) for row in found[:3]]
+
     def choices(self, user: str) -> list[Choice]:
         """Give what a user has chosen, for each number."""
         rows = self._rows(

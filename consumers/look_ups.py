@@ -63,6 +63,10 @@ class LookUps:
         """Give the entries whose numbers begin most alike, to explain why none was found."""
         return self._read(lambda shelves: shelves.nearest(e164, limit))
 
+    def inactive(self, e164: str) -> list[Contact]:
+        """Give who has the number but does not count, to explain why none was found."""
+        return self._read(lambda shelves: shelves.inactive(e164))
+
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
         """Give the dossiers of a contact with their matters, open and closed."""
         return self._read(lambda shelves: shelves.dossiers(contact_id))

@@ -52,6 +52,7 @@ class Shelf:
             ),
         }
         self.kept: tuple[Dossier, ...] = (_DOSSIER,)
+        self.left: tuple[str, ...] = ()
         self.broken = False
         self.fault: Exception | None = None
 
@@ -70,6 +71,9 @@ class Shelf:
 
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
         return [("+41441234567", _CONTACT)]
+
+    def inactive(self, e164: str) -> list[Contact]:
+        return [_CONTACT.model_copy(update={"active": False})] if e164 in self.left else []
 
 
 class Programs:
@@ -337,6 +341,16 @@ def test_an_unknown_caller_is_told_with_the_nearest_entries(desk: Desk) -> None:
     [story] = find(desk.folder)
     nearest = next(step for step in story.steps if step.code == "nearest")
     assert "+41441234567 Ada Lovelace" in nearest.en
+
+
+def test_an_inactive_entry_with_the_number_is_named(desk: Desk) -> None:
+    desk.shelf.left = ("+41449999999",)
+    desk.tell(caller=GRACE)
+
+    [story] = find(desk.folder)
+    told = next(step for step in story.steps if step.code == "inactive")
+    assert "does not count: Ada Lovelace (test)." in told.en
+    assert story.reason == "unknown-caller"
 
 
 def test_an_unknown_caller_opens_the_page_for_new_contacts(new_desk: Callable[..., Desk]) -> None:

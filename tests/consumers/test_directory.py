@@ -478,6 +478,15 @@ def test_an_inactive_employer_does_not_exist(directory: Directory) -> None:
     assert employer_key(directory) is None
 
 
+def test_who_has_a_number_but_does_not_count_is_named_on_request(directory: Directory) -> None:
+    put(directory, contact("anna", ANNA, active=False), contact("carla", "+41795550102"))
+    put(directory, contact("beat", ANNA), source="off")
+    directory.set_source("off", active=False)
+
+    assert {one.name for one in directory.inactive(ANNA)} == {"Anna", "Beat"}
+    assert directory.inactive("+41795550102") == []
+
+
 # uses
 
 
