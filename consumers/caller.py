@@ -117,6 +117,7 @@ def warm(profile: NumberProfile) -> None:
     read_number("0", profile)
     read_number("044 668 18 00", profile)
     Birth("caller").announcement(Topics())
+    "localhost".encode("idna")  # connecting does this, with modules of its own
 
 
 def followed(topics: Topics, users: Sequence[str] | None) -> list[str]:
