@@ -80,7 +80,7 @@ def main() -> int:
         for text, good in (
             (f"p99 {max(alone.p99, crew.p99, many.p99):.1f} ms is over {P99} ms",
              max(alone.p99, crew.p99, many.p99) <= P99),
-            (f"{alone.rss[0]:.1f} MB is over {PSS} MB", alone.rss[0] <= PSS),
+            (f"{alone.pss[0]:.1f} MB is over {PSS} MB", alone.pss[0] <= PSS),
         )
         if not good
     ]  # fmt: skip
