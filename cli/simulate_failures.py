@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import typer
 
 
-def until_stopped() -> None:
-    """Wait for SIGTERM or Ctrl+C."""
+def told_to_stop() -> threading.Event:
+    """Return what SIGTERM and Ctrl+C set from now on; ask before saying that all is up."""
     stopped = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopped.set())
-    stopped.wait()
+    return stopped
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.simulate_failures import plainly, until_stopped
+from cli.simulate_failures import plainly, told_to_stop
 from cli.simulate_switches import pairs
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def run(
         simulator = Simulator(host=host, port=port, control_port=control_port, **told)
         simulator.set(**pairs(set_ or []))
         with simulator:
+            stopped = told_to_stop()
             _introduce(simulator)
-            until_stopped()
+            stopped.wait()
 
 
 def record(
@@ -65,9 +66,10 @@ def record(
         folder.mkdir(parents=True, exist_ok=True)
         recorder = Recorder(folder, forward, lambda path: typer.echo(path))
         with Door(create_recorder(recorder), host, port, threads=4):
+            stopped = told_to_stop()
             then = f", passed on to {forward}" if forward else ""
             typer.echo(f"records what comes to port {port} into {folder}/{then}; Ctrl+C ends it")
-            until_stopped()
+            stopped.wait()
 
 
 def replay(
