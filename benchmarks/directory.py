@@ -101,7 +101,7 @@ def _import(directory: Directory, path: Path, file: Path, what: str) -> None:
     with _writing_beside(file), directory.known("benchmark") as known:
         report = Report(known=known)
         began, began_busy = time.monotonic(), time.process_time()
-        records = csv_records(path, mapping, SWISS, report)
+        records = known.while_read(csv_records(path, mapping, SWISS, report))
         applied = directory.apply(Changes("benchmark", records, 10, mapping.kinds)).contacts
         took, busy = time.monotonic() - began, time.process_time() - began_busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -61,8 +61,8 @@ class Run:
             _refusals(self._refused) as told,
         ):
             report = Report(told, known)
-            counted = _shown(records(profile, report), report, self._source)
-            changes = Changes(self._source, counted, self._priority, kinds)
+            shown = _shown(records(profile, report), report, self._source)
+            changes = Changes(self._source, known.while_read(shown), self._priority, kinds)
             applied = directory.apply(changes, dry_run=self._dry_run, force=self._force)
         tell(self._source, applied, report, dry_run=self._dry_run)
         if report.rows and report.refused_rows == report.rows:

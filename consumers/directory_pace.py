@@ -11,7 +11,7 @@ from consumers.directory_schema import writing
 
 FIRST_PIECE = 1_000  # records; how many fit into a piece is found out
 _MOST = 50_000
-_HOLD = 0.25  # seconds that a piece may take
+_HOLD = 0.15  # seconds that a piece may take
 _PAUSE = 0.06  # seconds; whoever waits in SQLite looks again every 0.05 s at first
 
 

@@ -390,3 +390,27 @@ def test_a_contact_unchanged_in_its_source_but_removed_meanwhile_is_left_alone(
     directory.apply(Changes("crm", removed_meanwhile(), 10, frozenset({"contact"})), force=True)
 
     assert [one.key for one in directory.contacts("crm")] == ["1"]
+
+
+def test_a_source_may_be_asked_about_while_it_is_read_without_holding_up_the_file(
+    directory: Directory, path: Path
+) -> None:
+    put(directory, anna(read_from=b"1"), contact(1, "Beat"))
+    asked: list[bool] = []
+    with directory.known("crm") as known:
+
+        def reading() -> Iterator[Change]:
+            for _ in range(1200):
+                asked.append(known.is_read("anna", b"1"))
+                yield Unchanged(key="anna")
+            put(directory, anna(read_from=b"2"))
+            yield Unchanged(key="anna")
+
+        directory.apply(Changes("crm", known.while_read(reading())))
+        connection = sqlite3.connect(path, timeout=0)
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.close()
+        asked.append(known.is_read("anna", b"2"))
+
+    assert busy == 0
+    assert all(asked)
