@@ -148,6 +148,7 @@ def _buttons(offers: Sequence[Offer]) -> list[Any]:
 
 
 def _notifier() -> Any:
-    from desktop_notifier import DesktopNotifier  # an extra: only workstations need it
+    from desktop_notifier import DesktopNotifier, Icon  # an extra: only workstations need it
 
-    return DesktopNotifier(app_name="starface2mqtt")
+    # A name of the freedesktop icon theme; other systems show their own.
+    return DesktopNotifier(app_name="starface2mqtt", app_icon=Icon(name="call-start"))
