@@ -7,9 +7,11 @@ from bus.events import (
     CallerData,
     CallerEvent,
     CallEvent,
+    ChoiceRequest,
     DialRequest,
     DialResult,
     Message,
+    Opened,
     UserState,
 )
 from bus.topics import Topics
@@ -58,6 +60,17 @@ def _state(event: UserState) -> str:
     return f"{data.state:10} {data.sentence.en if data.sentence else ''}".rstrip()
 
 
+def _choice(event: ChoiceRequest) -> str:
+    data = event.data
+    return f"{'chooses':10} {f'{data.kind} {data.id}' if data.id else 'nobody any more'}"
+
+
+def _opened(event: Opened) -> str:
+    data = event.data
+    said = "opened" if data.state == "done" else f"could not open ({data.reason})"
+    return f"{'desktop':10} {said}  call {data.call_id}"
+
+
 def _dial(event: DialRequest) -> str:
     return f"{'dial':10} {event.data.number}"
 
@@ -69,6 +82,8 @@ def _result(event: DialResult) -> str:
 _TELL: dict[str, tuple[type[Message], Callable[[Any], str]]] = {
     "calls": (CallEvent, _call),
     "caller": (CallerEvent, _caller),
+    "choose": (ChoiceRequest, _choice),
+    "opened": (Opened, _opened),
     "state": (UserState, _state),
     "dial": (DialRequest, _dial),
     "dial/result": (DialResult, _result),

@@ -5,7 +5,11 @@ from bus.events import (
     CallerData,
     CallerEvent,
     CallEvent,
+    ChoiceRequest,
+    ChoiceRequestData,
     Message,
+    Opened,
+    OpenedData,
     Party,
     Reference,
     Sentence,
@@ -77,3 +81,25 @@ def test_a_message_nobody_can_read_is_said_to_be_so(payload: bytes) -> None:
 @pytest.mark.parametrize("topic", ["starface/info", "starface/users/0011/head/g", "other/x"])
 def test_what_a_person_need_not_see_is_not_told(topic: str) -> None:
     assert line(topic, b"{}", TOPICS) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"), [("9", "chooses    contact 9"), (None, "chooses    nobody any more")]
+)
+def test_a_choice_is_told(told: str | None, wanted: str) -> None:
+    data = ChoiceRequestData(call_id="c-1", id=told)
+
+    assert _told(TOPICS.choose("0011"), ChoiceRequest(time=now(), data=data)).endswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({"state": "done"}, "desktop    opened  call c-1"),
+        ({"state": "failed", "reason": "exit-1"}, "desktop    could not open (exit-1)  call c-1"),
+    ],
+)
+def test_what_a_workstation_did_is_told(told: dict[str, str], wanted: str) -> None:
+    data = OpenedData.model_validate({"call_id": "c-1", **told})
+
+    assert _told(TOPICS.opened("0011"), Opened(data=data)).endswith(wanted)
