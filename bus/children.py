@@ -60,7 +60,7 @@ class Children:
 
     def keep(self, name: str, work: Callable[[], None]) -> None:
         """Start a child unless it is running, or has died young a moment ago."""
-        if name in self.names() or time.monotonic() < self._resting.get(name, 0.0):
+        if self.stopping or name in self.names() or time.monotonic() < self._resting.get(name, 0.0):
             return
         try:
             self._alive[self._fork(work)] = _Child(name, time.monotonic())
@@ -72,7 +72,7 @@ class Children:
         """Let these children do what is there for them, then end them; they must heed FINISH."""
         leaving = self._called(names)
         _tell(leaving, FINISH)
-        self._until_ended(leaving, _LONGEST_FINISH)
+        self._until_ended(leaving, _LONGEST_FINISH, unless_stopping=True)
         self.end(names)
 
     def end(self, names: Collection[str]) -> None:
@@ -156,10 +156,12 @@ class Children:
     def _called(self, names: Collection[str]) -> list[int]:
         return [pid for pid, child in self._alive.items() if child.name in names]
 
-    def _until_ended(self, leaving: list[int], patience: float) -> list[int]:
+    def _until_ended(
+        self, leaving: list[int], patience: float, *, unless_stopping: bool = False
+    ) -> list[int]:
         """Wait until these have ended; return who has not in time."""
         limit = time.monotonic() + patience
-        while leaving and time.monotonic() < limit:
+        while leaving and time.monotonic() < limit and not (unless_stopping and self.stopping):
             leaving = [pid for pid in leaving if self._ended(pid) is None]
             if leaving:
                 self._wait(0.05, leaving)

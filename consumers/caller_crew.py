@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 POOL = "caller"  # the account of the process that serves everybody, and the name of the books
 MANY = 20  # active users from which one process serves all
 _EVERY = 0.5  # seconds between two looks at who is active
-_AGAIN = 15.0  # seconds until what the broker did not do is tried again
+_AGAIN = 30.0  # seconds until what the broker did not do is tried again
+_GRACE = 5.0  # seconds in which a new user's account may come after the user
 _TRIES = 10  # then the sessions of before are left to expire
 
 Mode = Literal["per-user", "pooled"]
@@ -73,7 +74,8 @@ class Crew:
         self._active: tuple[str, ...] = ()
         self._mode: Mode | None = None
         self._served: Served = {}
-        self._lacking: frozenset[str] = frozenset()
+        self._lacking: dict[str, float] = {}  # whose process has no account, since when
+        self._warned_of = 0
         self._no_change_before = 0.0
         self._no_drop_before = 0.0
         self._tries = 0
@@ -85,7 +87,7 @@ class Crew:
 
     def _tend(self) -> None:
         self._look()
-        mode = mode_for(self._processes, self._active, self._accounts)
+        mode = mode_for(self._processes, self._active, self._accounts | self._soon())
         if mode != self._mode and not self._may_become(mode):
             mode = self._mode or "pooled"
         self._become(mode)
@@ -106,13 +108,17 @@ class Crew:
         self._passwords |= passwords
         # A password in the configuration is that of one account, and so of one process.
         self._accounts = frozenset() if self._broker.account else frozenset(passwords)
-        lacking = frozenset(one for one in active if caller_account(one) not in self._accounts)
-        if lacking - self._lacking and self._processes != "pooled":
-            log.warning(
-                "no broker account for the process of users=%s; make them with: "
-                "starface2mqtt broker files, and bring the files to the broker", len(lacking),
-            )  # fmt: skip
-        self._lacking = lacking
+        moment = time.monotonic()
+        self._lacking = {
+            login: self._lacking.get(login, moment if self._mode else 0.0)
+            for login in active
+            if caller_account(login) not in self._accounts
+        }
+
+    def _soon(self) -> set[str]:
+        """Return the accounts that are likely to be made this moment, as by `user add`."""
+        limit = time.monotonic() - _GRACE
+        return {caller_account(login) for login, since in self._lacking.items() if since > limit}
 
     def _may_become(self, mode: Mode) -> bool:
         """Tell whether all is ready for the other way, so that the broker keeps what is told."""
@@ -130,9 +136,20 @@ class Crew:
         served = served_in(mode, self._active, self._accounts)
         if self._mode != mode:
             log.info("caller processes mode=%s count=%s", mode, len(served))
+        self._warn_of_lacking()
         self._children.finish(self._served.keys() - served.keys())
         self._sessions.add(served)
         self._mode, self._served = mode, served
+
+    def _warn_of_lacking(self) -> None:
+        """Say once what keeps users from a process of their own, and the way out."""
+        count = len(self._lacking) - len(self._soon())
+        if count > self._warned_of and self._processes != "pooled":
+            log.warning(
+                "no broker account for the process of users=%s; make them with: "
+                "starface2mqtt broker files, and bring the files to the broker", count,
+            )  # fmt: skip
+        self._warned_of = count
 
     def _drop_what_is_left(self) -> None:
         """Leave no session at the broker that nobody comes back to."""

@@ -26,17 +26,22 @@ Served = Mapping[str, Sequence[str] | None]  # by account: the users of a proces
 
 
 def begin(brokers: Mapping[str, BrokerSettings], served: Served) -> None:
-    """Have the broker keep from now on what is told to these accounts; raise BrokerUnavailable."""
-    for accounts in _parts(list(served)):
-        with ExitStack() as stack:
-            connections = []
-            for account in accounts:
-                connection = Connection(brokers[account], account)
-                for topic_filter in followed(connection.topics, served[account]):
-                    connection.subscribe(topic_filter, _leave_it)
-                connections.append(stack.enter_context(connection))
-            for connection in connections:
-                connection.wait_connected(_PATIENCE)
+    """Have the broker keep from now on what is told to these accounts; raise BrokerUnavailable.
+
+    Unless all of them are let in, nothing is kept for any.
+    """
+    for keeping in (False, True):
+        for accounts in _parts(list(served)):
+            with ExitStack() as stack:
+                connections = []
+                for account in accounts:
+                    connection = Connection(brokers[account], account)
+                    for topic_filter in followed(connection.topics, served[account]):
+                        if keeping:
+                            connection.subscribe(topic_filter, _leave_it)
+                    connections.append(stack.enter_context(connection))
+                for connection in connections:
+                    connection.wait_connected(_PATIENCE)
 
 
 def drop(brokers: Mapping[str, BrokerSettings]) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bus.accounts import caller_account
 from bus.settings import BrokerSettings
+from cli.mosquitto import Mosquitto
 from consumers.caller_crew import MANY
 from consumers.trace import find
 from consumers.users import User, Users
@@ -145,6 +146,16 @@ def test_without_accounts_of_their_own_one_process_serves_all(office: Office) ->
         office.wait_for(opens="matter")
 
 
+def test_a_user_whose_account_does_not_come_is_served_with_all(office: Office) -> None:
+    with office.crew(ANNA, BERND, CARLA):
+        change(office, "new")
+        office.wait_online("caller")
+        office.tell(user="new")
+        office.tell(user="0011", call_id="c-2")
+        office.wait_for(user="new", opens="matter")
+        office.wait_for(user="0011", opens="matter")
+
+
 def test_accounts_the_broker_has_not_heard_of_leave_one_process_for_all(office: Office) -> None:
     accounts = office.broker.accounts_file
     accounts.write_text(
@@ -154,6 +165,30 @@ def test_accounts_the_broker_has_not_heard_of_leave_one_process_for_all(office: 
     with office.crew("caller"):
         office.tell(user="new")
         office.wait_for(user="new", opens="matter")
+
+
+def test_the_workstation_opens_the_file_once_whoever_answers(
+    office: Office, broker: Mosquitto
+) -> None:
+    log = office.folder / "shown"
+    program = ["/bin/sh", "-c", f'echo "$1" >> {log}', "sh", "{call_id}"]
+    with (
+        office.crew(ANNA, BERND, CARLA),
+        office.desktop(opens="program", program=program, notification=False),
+    ):
+        office.wait(lambda: " as 0011 " in broker.log.read_text())
+        numbers = count()
+        while not log.exists():  # the workstation keeps no calls from before it was there
+            office.tell(call_id=f"each-{next(numbers)}")
+            office.panel.work(0.2)
+        for login in LOGINS[3:]:
+            change(office, login)
+        office.wait_online("caller")
+        office.tell(call_id="all")
+        office.wait(lambda: "all" in log.read_text().split())
+
+    shown = log.read_text().split()
+    assert len(shown) == len(set(shown))
 
 
 def test_the_setting_decides_before_the_number_of_users(office: Office) -> None:
