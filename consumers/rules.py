@@ -84,7 +84,7 @@ def _moment_refusal(
     user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Circumstances
 ) -> Refusal | None:
     if trigger == "chosen":  # a person's click: it is meant now, whatever the call does
-        return None
+        return "too-many" if _too_many(settings, told) else None
     if call.elsewhere:
         return "answered-elsewhere"
     if call.over and trigger != "ended":
@@ -103,9 +103,11 @@ def _moment_refusal(
         return "quiet-hours"
     if trigger in call.opened:
         return "already-opened"
-    if told.pops_in_last_minute >= settings.pops_per_minute:
-        return "too-many"
-    return None
+    return "too-many" if _too_many(settings, told) else None
+
+
+def _too_many(settings: CallerSettings, told: Circumstances) -> bool:
+    return told.pops_in_last_minute >= settings.pops_per_minute
 
 
 def _chosen(user: User, call: Call, trigger: Trigger) -> bool:

@@ -163,6 +163,23 @@ def test_a_line_that_is_called_like_a_group_is_none() -> None:
     assert _judge(call={"called": called}, settings={"rules": rules}).rule == "user"
 
 
+@pytest.mark.parametrize(
+    ("because", "expected"),
+    [
+        ({"call": {"stage": Stage.ENDED, "received_at": NOON - timedelta(minutes=5)}}, None),
+        ({"user": {"preferences": {"do_not_disturb": True}, "triggers": ("ended",)}}, None),
+        ({"call": {"elsewhere": True, "opened": frozenset({"ringing", "chosen"})}}, None),
+        ({"told": {"pops_in_last_minute": 10}}, "too-many"),
+        ({"user": {"wanted": False}}, "interface-off"),
+        ({"call": {"caller": Party(kind="withheld")}}, "withheld"),
+    ],
+)
+def test_a_choice_is_meant_whenever_it_comes_but_not_too_often(
+    because: dict[str, Any], expected: str | None
+) -> None:
+    assert _judge(trigger="chosen", **because).refusal == expected
+
+
 def test_the_first_rule_that_fits_counts() -> None:
     rules = (RuleSettings(name="a", action="none"), RuleSettings(name="b", action="dossier"))
 
