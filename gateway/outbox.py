@@ -4,6 +4,8 @@ Everything up to one place in the log is settled, except what is held back becau
 did not take it. So marking costs one row, however many events were sent.
 """
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,15 @@ from gateway.calls import forget_before
 from gateway.logfile import identity, open_log, size, writing
 
 _COLUMNS = "place, user, seq, at, lasts, payload"
+# One statement for all, because the log is locked while Python waits for its own lock between two.
+_HOLD = """
+INSERT OR IGNORE INTO held
+SELECT place, user, json_extract(told.value, '$[1]'), json_extract(told.value, '$[2]')
+FROM json_each(?) AS told JOIN events ON place = json_extract(told.value, '$[0]')
+"""
+_RELEASE = "DELETE FROM held WHERE place IN (SELECT value FROM json_each(?))"
+
+Hold = tuple[int, int, float]  # its place, the broker's reason code, since when
 
 
 @dataclass
@@ -46,9 +57,15 @@ class Outbox:
         (upto,) = self._db.execute("SELECT value FROM counters WHERE name = 'upto'").fetchone()
         return int(upto)
 
-    def settle(self, upto: int) -> None:
-        """Note a new place; raise LogUnavailable."""
+    def settle(self, upto: int, held: Iterable[Hold] = (), released: Iterable[int] = ()) -> None:
+        """Note a new place, what is held back and what is no more; raise LogUnavailable.
+
+        All at once, else a kill in between would have forgotten what was to be held back.
+        """
+        kept, gone = json.dumps(list(held)), json.dumps(list(released))
         with writing(self._db):
+            self._db.execute(_HOLD, (kept,))
+            self._db.execute(_RELEASE, (gone,))
             self._db.execute("UPDATE counters SET value = ? WHERE name = 'upto'", (upto,))
 
     def after(self, place: int, limit: int) -> list[Row]:
@@ -59,19 +76,6 @@ class Outbox:
         """Return an event, None if it is not kept any more."""
         found = self._db.execute("SELECT payload FROM events WHERE place = ?", (place,)).fetchone()
         return found and bytes(found[0])
-
-    def hold(self, row: Row, reason: int, now: float) -> None:
-        """Keep an event apart that the broker did not take; raise LogUnavailable."""
-        with writing(self._db):
-            self._db.execute(
-                "INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?)",
-                (row.place, row.user, reason, now),
-            )
-
-    def release(self, place: int) -> None:
-        """Note that a held event is settled; raise LogUnavailable."""
-        with writing(self._db):
-            self._db.execute("DELETE FROM held WHERE place = ?", (place,))
 
     def held(self) -> list[Row]:
         """Return what is held back, without the payloads."""

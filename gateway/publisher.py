@@ -15,7 +15,7 @@ from bus.inbox import BrokerUnavailable
 from gateway.heads import Heads
 from gateway.lanes import Lanes
 from gateway.logfile import LogUnavailable
-from gateway.outbox import Outbox, Row
+from gateway.outbox import Hold, Outbox, Row
 from gateway.replays import Replays
 from gateway.tally import Tally
 
@@ -43,6 +43,8 @@ class Publisher:
         self._tally = tally
         self._keep = keep
         self._lanes = Lanes()
+        self._held: dict[int, Hold] = {}  # by place; not on disk yet, as those released
+        self._released: set[int] = set()
         self._flights: deque[_Flight] = deque()
         self._heads = Heads(connection, outbox, gateway)
         self._replays = Replays(connection, outbox, gateway, self._asked)
@@ -143,7 +145,7 @@ class Publisher:
     def _hold_behind_refused(self) -> None:
         for user in self._lanes.refused():
             for row in self._lanes.hold_back(user):
-                self._outbox.hold(row, NO_SUBSCRIBERS, time.time())
+                self._hold(row, NO_SUBSCRIBERS)
 
     def _take_off(self, row: Row) -> None:
         age = max(0.0, time.time() - row.at)
@@ -189,7 +191,8 @@ class Publisher:
     def _settle(self, row: Row, outcome: str) -> None:
         self._tally.count(f"events:{outcome}")
         if self._lanes.settle(row, time.monotonic()):
-            self._outbox.release(row.place)
+            self._held.pop(row.place, None)
+            self._released.add(row.place)
         self._heads.changed(row.user, row.seq)
 
     def _refuse(self, row: Row, code: int) -> None:
@@ -197,17 +200,23 @@ class Publisher:
         level = logging.INFO if code == NO_SUBSCRIBERS else logging.ERROR
         log.log(level, "the broker did not take an event place=%s code=0x%02x", row.place, code)
         for held in self._lanes.refuse(row, time.monotonic()):
-            self._outbox.hold(held, code, time.time())
+            self._hold(held, code)
+
+    def _hold(self, row: Row, code: int) -> None:
+        self._held[row.place] = row.place, code, time.time()
 
     def _note(self, now: float) -> None:
-        if self._lanes.upto == self._noted or now - self._noted_at < _NOTE:
+        unnoted = self._held or self._released or self._lanes.upto != self._noted
+        if not unnoted or now - self._noted_at < _NOTE:
             return
         try:
-            self._outbox.settle(self._lanes.upto)
+            self._outbox.settle(self._lanes.upto, self._held.values(), self._released)
         except LogUnavailable as error:
             log.warning("progress not noted reason=%s", error)
             return
         self._noted, self._noted_at = self._lanes.upto, now
+        self._held.clear()
+        self._released.clear()
 
     def _tell_resets(self) -> None:
         try:

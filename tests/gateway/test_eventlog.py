@@ -128,8 +128,7 @@ def test_what_is_settled_and_old_is_forgotten_and_what_is_held_is_not(
         events.append(_told(f"c-{number}", "ringing"))
     outbox = Outbox(tmp_path)
     rows = outbox.after(0, 10)
-    outbox.hold(rows[1], 0x87, time.time())
-    outbox.settle(rows[2].place)
+    outbox.settle(rows[2].place, [(rows[1].place, 0x87, time.time())])
 
     assert outbox.prune(time.time() + 1) == 2
     assert [event.data.call_id for event in _kept(tmp_path)] == ["c-1", "c-3"]

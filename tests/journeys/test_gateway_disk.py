@@ -6,13 +6,16 @@ import random
 import resource
 import sqlite3
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from bus.connection import Connection
+from bus.events import CallEvent
 from bus.settings import BrokerSettings
-from cli.mosquitto import free_port
+from cli.mosquitto import Mosquitto, free_port
 from gateway.logfile import NAME
 from tests.conftest import USERS, wait_until
 from tests.gateway.accounting import Consumer
@@ -164,3 +167,39 @@ def test_t46_nothing_is_acknowledged_that_the_system_did_not_write(
 def _limit(gateway: GatewayProcess, size: int) -> None:
     """Have the system refuse to let any file of the running gateway grow beyond a size."""
     resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_what_the_broker_did_not_take_is_not_forgotten_when_it_could_not_be_noted(
+    tmp_path: Path,
+    broker: Mosquitto,
+    broker_settings: BrokerSettings,
+    connect: Callable[..., Connection],
+) -> None:
+    broker.stop()
+    with GatewayProcess(tmp_path / "data", broker_settings, free_port()) as gateway:
+        teller = Teller(gateway)
+        assert teller.tell() == AT_ONCE
+        with contextlib.closing(
+            sqlite3.connect(gateway.folder / NAME, isolation_level=None)
+        ) as other:
+            other.execute("BEGIN IMMEDIATE")
+            broker.start()  # where nobody subscribes yet
+            wait_until(lambda: "not noted" in gateway.log.read_text())
+            other.execute("COMMIT")
+        wait_until(lambda: _passed(gateway.folder) == AT_ONCE)
+        gateway.kill()
+        gateway.start()
+
+        heard: set[str] = set()
+        wanted = set(teller.told)
+        journal = connect("journal")
+        topic = journal.topics.calls("+")
+        journal.consume(topic, CallEvent, lambda event, _: heard.add(event.data.call_id))
+        wait_until(lambda: (journal.work(0.005) and heard == wanted) or heard == wanted)
+
+
+def _passed(folder: Path) -> int:
+    """Return the place up to which the log is done with, except for what is held back."""
+    with contextlib.closing(sqlite3.connect(folder / NAME, timeout=5)) as db:
+        (place,) = db.execute("SELECT value FROM counters WHERE name = 'upto'").fetchone()
+    return int(place)
