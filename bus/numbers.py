@@ -59,6 +59,9 @@ def read_number(text: str, profile: NumberProfile, *, country: str | None = None
     """Read a number by the site's profile, or its national form by the contact's own country."""
     if len(text) > LONGEST:
         return Number(raw=text, kind="unknown", reading="too-long")
+    if found := quickly(text, _profile_for(profile, country, [])):
+        kind, reading, e164, _ = found
+        return Number(raw=text, kind=kind, e164=e164, reading=reading, dialable=True)
     return _cached(text, profile, country)
 
 
@@ -109,8 +112,6 @@ def same_subscriber_keys(e164: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16384)
 def _cached(text: str, profile: NumberProfile, country: str | None) -> Number:
-    if found := quickly(text, _profile_for(profile, country, [])):
-        return Number(raw=text, dialable=True, **found._asdict())
     return _read(text, profile, country, [])
 
 
