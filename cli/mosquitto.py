@@ -1,7 +1,9 @@
 """A Mosquitto of our own, from the project's mosquitto.conf: for the demo and the tests."""
 
 import contextlib
+import itertools
 import os
+import random
 import re
 import shutil
 import signal
@@ -14,6 +16,8 @@ from typing import Self
 
 from cli.context import CommandFailed
 
+_PORTS = range(20_000, 32_000)  # below those that systems give to outgoing connections
+_places = itertools.count(random.randrange(len(_PORTS)))  # noqa: S311
 PATIENCE = 10.0  # seconds until a broker must answer
 _PROGRAMS = ("mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 
@@ -111,7 +115,9 @@ class Mosquitto:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    """Return a port nobody listens on, nor gets by chance while a program of ours restarts."""
+    while True:
+        port = _PORTS[next(_places) % len(_PORTS)]
+        with contextlib.suppress(OSError), socket.socket() as taken:
+            taken.bind(("127.0.0.1", port))
+            return port
