@@ -22,6 +22,7 @@ from bus.topics import ANY_USER, Topics, level
 ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
 CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
 _CALLER_FOR = "caller-for-"
+_DEVICE = "~"
 PROCESS_ACCOUNTS = ("gateway", "sessions", "caller", "dial", "journal", "panel", *CLI_ACCOUNTS)
 
 
@@ -47,6 +48,11 @@ class Accounts:
         """Forget an account."""
         self.passwords.pop(account, None)
 
+    def remove_devices(self, login: str) -> None:
+        """Forget the accounts of a user's further devices."""
+        for account in [one for one in self.passwords if one.startswith(device_account(login, ""))]:
+            self.remove(account)
+
     def write(self, path: Path) -> None:
         """Write the file the processes read their passwords from."""
         replace(path, json.dumps(self.passwords, indent=2) + "\n")
@@ -61,6 +67,16 @@ class Accounts:
 def user_account(login: str) -> str:
     """Return the broker account of a user: the login as a level of a topic."""
     return level(login)
+
+
+def device_account(login: str, device: str) -> str:
+    """Return the account of a further device of a user; no login's account holds a tilde."""
+    return f"{level(login)}{_DEVICE}{device}"
+
+
+def login_of(account: str) -> str:
+    """Return the login of a user's account, whatever the device."""
+    return unquote(account.partition(_DEVICE)[0])
 
 
 def caller_account(login: str) -> str:
@@ -96,7 +112,7 @@ def process_rights(topics: Topics, account: str) -> Rights | None:
 
 
 def _user_rights(topics: Topics, account: str) -> Rights:
-    of_user = f"{topics.base}/users/{account}"
+    of_user = f"{topics.base}/users/{account.partition(_DEVICE)[0]}"
     return Rights(
         read=(f"{of_user}/#", topics.info()),
         write=tuple(f"{of_user}/{one}" for one in ("set", "choose", "opened", "dial")),

@@ -70,6 +70,7 @@ def remove_user_account(settings: Settings, login: str) -> None:
     with _accounts(settings) as accounts:
         accounts.remove(user_account(login))
         accounts.remove(caller_account(login))
+        accounts.remove_devices(login)
 
 
 def seal(settings: Settings) -> Seal:

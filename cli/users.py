@@ -1,5 +1,6 @@
 """`starface2mqtt user ...`: whose telephones take part."""
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -169,6 +170,27 @@ def remove(context: typer.Context, login: Login) -> None:
         users.remove(login)
     remove_user_account(settings, login)
     typer.echo(f"{login} is removed.")
+
+
+@app.command()
+def device(
+    context: typer.Context,
+    login: Login,
+    name: Annotated[str, typer.Argument(help="What the device is called, as laptop.")],
+) -> None:
+    """Give a further workstation of a user a broker account, or print one that exists."""
+    from bus.accounts import device_account
+    from cli.site_files import add_accounts, broker_folder
+    from consumers.users import Users
+
+    if not re.fullmatch(r"[a-z0-9-]{1,32}", name):
+        raise typer.BadParameter("small letters, digits and - only", param_hint="name")
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        users.get(login)
+    account = device_account(login, name)
+    typer.echo(f"{account}\t{add_accounts(settings, (account,))[account]}")
+    typer.echo(f"Copy {broker_folder(settings)}/* to the broker and reload it.")
 
 
 @app.command()

@@ -1,8 +1,8 @@
 """Whose telephone a command means when nobody says it."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
+from bus.accounts import login_of
 from cli.context import CommandFailed
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def login_meant(settings: "Settings", told: str | None, *, option: str = "--as")
     if told:
         return told
     if settings.broker.account:
-        return unquote(settings.broker.account)
+        return login_of(settings.broker.account)
     with Users(settings.database) as users:
         logins = [user.login for user in users.all()]
     if len(logins) == 1:

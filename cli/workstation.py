@@ -3,10 +3,10 @@
 import os
 import tomllib
 from pathlib import Path
-from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from bus.accounts import login_of
 from bus.inbox import why
 from bus.settings import BrokerSettings, Section, SettingsRefused, private
 from consumers.desktop_settings import DesktopSettings
@@ -27,7 +27,7 @@ class Workstation(Section):
                 "[broker] account and password: a workstation needs the broker account of its"
                 " user; `starface2mqtt user add` made it"
             )
-        return self.desktop.user or unquote(self.broker.account)
+        return self.desktop.user or login_of(self.broker.account)
 
 
 def read(config: Path | None) -> Workstation:

@@ -9,7 +9,10 @@ from bus.accounts import (
     Accounts,
     acl_file,
     caller_account,
+    device_account,
+    login_of,
     process_rights,
+    user_account,
     write_broker_files,
 )
 from bus.connection import Connection
@@ -81,6 +84,28 @@ def test_the_process_of_one_user_cannot_answer_for_another(connect: Connect) -> 
     assert answering.publish_raw("starface/users/0011/caller", b"{}") < 128
     with pytest.raises(PublishRefused):
         answering.publish_raw("starface/users/0012/caller", b"{}")
+
+
+def test_a_further_device_has_the_rights_of_its_user() -> None:
+    user, device = (
+        acl_file(Topics(), [one]).partition("\n\n")[2].partition("\n")
+        for one in ("Anna%20B", device_account("Anna B", "laptop"))
+    )
+
+    assert device[0] == "user Anna%20B~laptop"
+    assert device[2] == user[2]
+    assert login_of("Anna%20B~laptop") == login_of("Anna%20B") == "Anna B"
+
+
+def test_no_login_is_taken_for_a_device() -> None:
+    assert login_of(user_account("a~b")) == "a~b"
+
+
+def test_a_users_devices_go_with_the_user() -> None:
+    accounts = Accounts({"0011": "x", "0011~laptop": "y", "00112~laptop": "z"})
+    accounts.remove_devices("0011")
+
+    assert set(accounts.passwords) == {"0011", "00112~laptop"}
 
 
 def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:

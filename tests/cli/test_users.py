@@ -158,6 +158,25 @@ def test_a_user_who_is_not_there_is_named_with_the_remedy(site: Settings) -> Non
     assert "user add 0099" in str(_run(site, "user", "remove", "0099").exception)
 
 
+def test_a_further_device_gets_an_account_until_the_user_goes(site: Settings) -> None:
+    _add(site)
+    told = [_run(site, "user", "device", ANNA.login, "laptop").output for _ in range(2)]
+
+    assert told[0] == told[1]
+    account, password = told[0].splitlines()[0].split("\t")
+    assert account == f"{ANNA.login}~laptop"
+    assert read_accounts(site.broker.accounts_file)[account] == password
+    _run(site, "user", "remove", ANNA.login)
+    assert account not in read_accounts(site.broker.accounts_file)
+
+
+@pytest.mark.parametrize("words", [["0011", "My laptop"], ["0099", "laptop"]])
+def test_a_device_of_nobody_or_without_a_name_gets_none(site: Settings, words: list[str]) -> None:
+    _add(site)
+
+    assert _run(site, "user", "device", *words).exit_code != 0
+
+
 def test_the_link_for_the_desktop_app_proves_whose_it_is(site: Settings) -> None:
     _add(site)
 
