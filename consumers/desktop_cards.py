@@ -150,5 +150,14 @@ def _buttons(offers: Sequence[Offer]) -> list[Any]:
 def _notifier() -> Any:
     from desktop_notifier import DesktopNotifier, Icon  # an extra: only workstations need it
 
+    logging.getLogger("desktop_notifier.backends.base").addFilter(in_one_line)
     # A name of the freedesktop icon theme; other systems show their own.
     return DesktopNotifier(app_name="starface2mqtt", app_icon=Icon(name="call-start"))
+
+
+def in_one_line(record: logging.LogRecord) -> bool:
+    """Say what the library could not show without a page of traceback for each call."""
+    if record.exc_info and record.exc_info[0] is not None:
+        record.msg, record.args = f"{record.msg} reason=%s", (record.exc_info[0].__name__,)
+        record.exc_info = None
+    return True

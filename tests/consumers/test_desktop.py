@@ -1,3 +1,4 @@
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -19,7 +20,7 @@ from bus.events import (
 )
 from consumers.actions.failure import ActionFailed
 from consumers.desktop import DesktopConsumer
-from consumers.desktop_cards import Cards
+from consumers.desktop_cards import Cards, in_one_line
 from consumers.desktop_opener import Opener
 from consumers.desktop_settings import DesktopSettings
 
@@ -343,6 +344,17 @@ def test_a_desktop_without_notifications_still_opens(new_desk: NewDesk) -> None:
     desk.tell()
 
     assert len(desk.started) == 1
+
+
+def test_what_the_library_could_not_show_is_one_line() -> None:
+    error = OSError("no bus")
+    record = logging.LogRecord(
+        "desktop_notifier", logging.WARNING, "x", 1, "Notification failed", (),
+        (OSError, error, None),
+    )  # fmt: skip
+
+    assert in_one_line(record)
+    assert logging.Formatter("%(message)s").format(record) == "Notification failed reason=OSError"
 
 
 def test_a_refused_dial_is_shown_and_an_accepted_one_is_not(new_desk: NewDesk) -> None:
