@@ -138,8 +138,8 @@ REASONS: dict[str, tuple[str, str]] = {
         " stays so, the log of caller names the cause.",
     ),
     "url-incomplete": (
-        "Nichts geöffnet: der Adresse fehlt ein Wert ({value}). Darf er fehlen, steht in [caller]"
-        " {{{value}?}}.",
+        "Nichts geöffnet: der Adresse fehlt ein Wert ({value}). Darf er fehlen, muss es in"
+        " [caller] {{{value}?}} heissen.",
         "Nothing opened: the address lacks a value ({value}). If it may be missing, write"
         " {{{value}?}} in [caller].",
     ),

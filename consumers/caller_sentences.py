@@ -50,7 +50,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     # matched
     "matched.exact": ("Die Nummer gehört zu {contact}.", "The number belongs to {contact}."),
     "matched.switchboard": (
-        "Die Nummer ist eine Durchwahl von {contact}; wer dort anruft, ist nicht bekannt.",
+        "Die Nummer ist eine Durchwahl von {contact}; wer von dort anruft, ist nicht bekannt.",
         "The number is an extension of {contact}; who is calling there is not known.",
     ),
     "matched.suffix": (

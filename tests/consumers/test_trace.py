@@ -113,6 +113,10 @@ def test_every_code_has_a_sentence_in_both_languages(code: str) -> None:
         assert "{" not in words.replace("{–?}", "").replace("{id}", "")
 
 
+def test_a_missing_value_is_written_as_in_the_settings() -> None:
+    assert "{name?}" in sentence("action.url-incomplete", {"value": "name"}).de
+
+
 UNAVOIDABLE = {
     "withheld", "own-dialling", "answered-elsewhere", "ended", "not-answered-here",
     "already-opened", "interrupted", "choice-gone",
