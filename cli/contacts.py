@@ -29,6 +29,7 @@ app = typer.Typer(
     help="The directory: find, import, add and export contacts.", no_args_is_help=True
 )
 app.add_typer(contacts_import.app, name="import")
+app.command("list")(contacts_sources.list_contacts)
 app.command()(contacts_sources.sources)
 app.command()(contacts_sources.source)
 app.command()(contacts_sources.choices)

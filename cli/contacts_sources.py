@@ -1,4 +1,7 @@
-"""Where contacts come from and whom users mean: `contacts sources`, `source` and `choices`."""
+"""Who is in the directory, where they come from and whom users mean.
+
+`contacts list`, `sources`, `source` and `choices`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,30 @@ if TYPE_CHECKING:
     from consumers.contacts import Contact
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def list_contacts(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List the contacts, inactive ones too; `export` gives all with their numbers."""
+    from itertools import islice
+
+    with opened(context) as directory:
+        found = list(islice(directory.contacts(source), limit + 1))
+    shown = found[:limit]
+    if as_json:
+        dumped = [one.model_dump(mode="json") for one in shown]
+        typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
+        return
+    for one in shown:
+        typer.echo(line(one))
+    if not shown:
+        typer.echo("nobody")
+    elif len(found) > limit:
+        typer.echo("... and more: --limit, --source NAME, or find TEXT", err=True)
 
 
 def sources(context: typer.Context, as_json: Json = False) -> None:

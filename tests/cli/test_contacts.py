@@ -299,7 +299,19 @@ def test_a_source_that_cannot_be_read_is_told_in_one_line(
     assert "\n" not in str(failed.value)
 
 
-# find, show, add, edit, remove
+# list, find, show, add, edit, remove
+
+
+def test_contacts_are_listed_all_or_those_of_a_source(run: Run, file: Path) -> None:
+    assert run("list") == "nobody\n"
+    run("import", "csv", file, "--source", "crm")
+    run("add", "--name", "Carla", "--number", "044 555 01 01")
+
+    assert [one["name"] for one in json.loads(run("list", "--json"))] == [
+        "Anna Meier", "Beat Huber", "Carla",
+    ]  # fmt: skip
+    assert "Carla" not in run("list", "--source", "crm")
+    assert len(run("list", "--limit", "2").splitlines()) == 2
 
 
 def test_a_contact_is_found_by_name(run: Run, file: Path) -> None:
