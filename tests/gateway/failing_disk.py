@@ -43,6 +43,11 @@ class Faults:
         _SHARED.pack_into(self._shared, 0, 0, 0, 0, self.came)
 
     @property
+    def left(self) -> int:
+        """How many calls there are to the first that fails, and that one."""
+        return int(_SHARED.unpack_from(self._shared)[1])
+
+    @property
     def came(self) -> int:
         """How many calls failed since `at`."""
         return int(_SHARED.unpack_from(self._shared)[3])
