@@ -96,6 +96,9 @@ def add(
     name: Annotated[str, typer.Option(help="What the contact is called.")],
     number: Annotated[list[str] | None, typer.Option(help="A number; may be repeated.")] = None,
     company: Annotated[bool, typer.Option(help="The contact is a company.")] = False,
+    switchboard: Annotated[
+        bool, typer.Option(help="Behind the numbers there are extensions; see docs/directory.md.")
+    ] = False,
     employer: Annotated[str, typer.Option(help="The company a person works for.")] = "",
     country: Annotated[str, typer.Option(help="Reads the contact's national numbers.")] = "",
     email: Annotated[str, typer.Option()] = "",
@@ -115,7 +118,7 @@ def add(
         country=country,
         email=email,
         url=url,
-        numbers=[NumberField(one) for one in number or ()],
+        numbers=[NumberField(one, switchboard=switchboard) for one in number or ()],
     )
     with opened(context) as directory:
         known = any(one.name == OWN for one in directory.sources())

@@ -302,6 +302,12 @@ def test_a_source_that_cannot_be_read_is_told_in_one_line(
 # list, find, show, add, edit, remove
 
 
+def test_a_company_typed_in_may_have_a_switchboard(run: Run) -> None:
+    run("add", "--name", "Bau AG", "--company", "--switchboard", "--number", "044 888 77-00")
+
+    assert found(run, "044 888 77 45")["quality"] == "switchboard"
+
+
 def test_contacts_are_listed_all_or_those_of_a_source(run: Run, file: Path) -> None:
     assert run("list") == "nobody\n"
     run("import", "csv", file, "--source", "crm")
