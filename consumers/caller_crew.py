@@ -63,7 +63,8 @@ class Crew:
         data_folder: Path,
         work: Work,
     ) -> None:
-        self._processes: Processes = processes
+        # A password in the configuration is that of one account, and so of one process.
+        self._processes: Processes = "pooled" if broker.account else processes
         self._broker = broker
         self._database = database
         self._work = work
@@ -75,6 +76,7 @@ class Crew:
         self._mode: Mode | None = None
         self._served: Served = {}
         self._lacking: dict[str, float] = {}  # whose process has no account, since when
+        self._blind_for = ""
         self._warned_of = 0
         self._no_change_before = 0.0
         self._no_drop_before = 0.0
@@ -83,6 +85,8 @@ class Crew:
     def run(self) -> None:
         """Keep a process for whoever is active until SIGTERM; raise SettingsRefused."""
         self._broker.credentials(POOL)
+        with Users(self._database):
+            pass  # what refuses every process is said once, and here
         self._children.run(self._tend, _EVERY)
 
     def _tend(self) -> None:
@@ -100,14 +104,17 @@ class Crew:
         try:
             with Users(self._database) as users:
                 active = users.active()
-            passwords = read_accounts(self._broker.accounts_file)
+            single = self._broker.account is not None
+            passwords = {} if single else read_accounts(self._broker.accounts_file)
         except (sqlite3.Error, SettingsRefused) as error:
-            log.warning("cannot see who is active reason=%s", error)
+            if self._blind_for != str(error):
+                self._blind_for = str(error)
+                log.warning("cannot see who is active reason=%s", error)
             return
+        self._blind_for = ""
         self._active = tuple(active)
         self._passwords |= passwords
-        # A password in the configuration is that of one account, and so of one process.
-        self._accounts = frozenset() if self._broker.account else frozenset(passwords)
+        self._accounts = frozenset(passwords)
         moment = time.monotonic()
         self._lacking = {
             login: self._lacking.get(login, moment if self._mode else 0.0)
@@ -169,8 +176,6 @@ class Crew:
 
     def _brokers(self, accounts: Collection[str]) -> dict[str, BrokerSettings]:
         """Return how to connect as each of these accounts."""
-        if self._broker.account:
-            return dict.fromkeys(accounts, self._broker)
         return {
             account: self._broker.model_copy(
                 update={"account": account, "password": SecretStr(self._passwords[account])}

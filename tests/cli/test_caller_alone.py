@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -94,6 +95,54 @@ def test_the_processes_of_those_who_are_on_share_what_their_parent_read(
     assert online == {"caller-for-0011", "caller-for-0012"}
     assert len(told.split()) >= 2
     assert code == 0
+
+
+def test_where_the_configuration_names_the_account_one_process_serves_all(
+    tmp_path: Path, broker_settings: BrokerSettings, connect: Callable[..., Connection]
+) -> None:
+    password = json.loads(broker_settings.accounts_file.read_text())["caller"]
+    site = tmp_path / "starface2mqtt.toml"
+    site.write_text(
+        f'[broker]\nport = {broker_settings.port}\naccount = "caller"\npassword = "{password}"\n'
+    )
+    with Users(private_folder(tmp_path / "data") / "starface2mqtt.db") as users:
+        users.add(User(login="0011"))
+    watch = connect("panel")
+    seen: list[bytes] = []
+    watch.subscribe("starface/processes/caller", lambda arrived: seen.append(arrived.payload))
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli", "--config", str(site), "caller", "--active"], cwd=ROOT
+    ) as process:
+        try:
+            while seen[-1:] != [b"online"]:
+                assert process.poll() is None
+                watch.work(0.05)
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(10)
+        finally:
+            process.kill()
+
+    assert code == 0
+
+
+def test_a_database_others_may_read_is_refused_with_one_line(
+    tmp_path: Path, broker_settings: BrokerSettings
+) -> None:
+    site = tmp_path / "starface2mqtt.toml"
+    site.write_text(
+        f'[broker]\nport = {broker_settings.port}\naccounts_file = "broker/accounts.json"\n'
+    )
+    database = private_folder(tmp_path / "data") / "starface2mqtt.db"
+    database.touch(mode=0o644)
+
+    told = subprocess.run(
+        [sys.executable, "-m", "cli", "--config", str(site), "caller", "--active"],
+        cwd=ROOT, capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+
+    assert told.returncode == 1
+    assert "chmod 600" in told.stderr
+    assert told.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("whose", ["--all", "--active"])
