@@ -5,7 +5,6 @@ thread works through it. So a handler may be slow, may publish and may use SQLit
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,8 +15,9 @@ from bus.birth import Birth
 from bus.client import IN_FLIGHT, Client, Clients, Incoming, Login, Unsent
 from bus.events import CONTENT_TYPE, Message
 from bus.inbox import Arrived, BrokerUnavailable, GivenUp, Handler, Inbox, M, Rhythm
+from bus.lives import Lives
 from bus.paho_client import PahoClient
-from bus.sending import NO_SUBSCRIBERS, TIMEOUT, Delivery, Options, PublishRefused
+from bus.sending import NO_SUBSCRIBERS, TIMEOUT, Delivery, Options, PublishRefused, UnderWay
 from bus.settings import BrokerSettings
 
 __all__ = [
@@ -32,10 +32,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-_LONGEST_WAIT = 30.0  # seconds between two attempts to connect
-_SHORT_LIFE = 5.0  # seconds; older brokers do not say that a session was taken,
 _FAILURE = 0x80  # and above: a reason code that refuses
-_DUEL = 3  # so this many short lives in a row mean it
 
 
 class NetworkDead(Exception):
@@ -72,10 +69,7 @@ class Connection:
         self._birth = birth
         self._lasting = lasting
         self._inbox = Inbox(put_aside, self._reconnect)
-        self._deliveries: dict[int, Delivery] = {}
-        self._early: dict[int, int] = {}  # confirmed before `send` could note the delivery
-        self._births: set[int] = set()
-        self._lock = threading.Lock()
+        self._under_way = UnderWay()
         self._subscribing = threading.Lock()
         self._subscribed = False  # what is wanted from now on must be said at once
         self._awaited: set[int | None] = set()
@@ -170,7 +164,7 @@ class Connection:
 
     def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Delivery:
         """Start to publish; raise BrokerUnavailable, and keep nothing, when not connected."""
-        client = self._client
+        under_way, client = self._under_way, self._client
         if client is None or not self._connected.is_set():
             raise BrokerUnavailable(self._why)
         delivery = Delivery(topic)
@@ -179,13 +173,7 @@ class Connection:
             mid = client.publish(topic, payload, options)
         except Unsent as error:
             raise BrokerUnavailable(f"the message could not be sent: {error}") from error
-        with self._lock:
-            if client is not self._client:
-                delivery.settle(None)
-            elif mid in self._early:
-                delivery.settle(self._early.pop(mid))
-            else:
-                self._deliveries[mid] = delivery
+        under_way.add(mid, delivery)
         return delivery
 
     def publish(self, topic: str, message: Message, *, retain: bool = False) -> int:
@@ -248,22 +236,18 @@ class Connection:
     # -- the network thread ---------------------------------------------------------------
 
     def _keep_connected(self) -> None:
-        pause, short_lives = 1.0, 0
+        lives = Lives()
         while not self.stopping.is_set() and not self._taken:
             started = time.monotonic()
             self._was_connected = False
             self._live_once()
             self._lost()
-            lived = time.monotonic() - started
-            short_lives = short_lives + 1 if self._was_connected and lived < _SHORT_LIFE else 0
-            self._taken = self._taken or short_lives >= _DUEL
-            if lived > _LONGEST_WAIT:
-                pause = 1.0
+            lives.ended(time.monotonic() - started, connected=self._was_connected)
+            self._taken = self._taken or lives.duel
             self._failed = not self._was_connected
             if not self.stopping.is_set() and not self._taken:
                 log.warning("not connected to the broker reason=%s", self._why)
-                self.stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311
-                pause = min(_LONGEST_WAIT, pause * 1.6)
+                self.stopping.wait(lives.pause())
 
     def _reconnect(self) -> None:
         """Drop the connection: the broker then sends again what was not acknowledged."""
@@ -280,7 +264,7 @@ class Connection:
             self._why = f"[broker] ca_file {settings.ca_file}: {error.strerror or error}"
             return
         try:
-            self._client = client
+            self._under_way, self._client = UnderWay(), client
             self._why = (
                 f"{settings.host}:{settings.port} does not answer as an MQTT {settings.version} "
                 f"broker, or refuses account {self._account!r} without a word"
@@ -327,13 +311,7 @@ class Connection:
 
     def published(self, client: Client, mid: int, code: int) -> None:
         """Hear that a message was confirmed, and with which reason code."""
-        with self._lock:
-            delivery = self._deliveries.pop(mid, None)
-            if delivery is None and mid not in self._births:
-                self._early[mid] = code
-            self._births.discard(mid)
-        if delivery is not None:
-            delivery.settle(code)
+        self._under_way.confirm(mid, code)
 
     def came(self, client: Client, message: Incoming) -> None:
         """Hear a message."""
@@ -368,7 +346,8 @@ class Connection:
         self._was_connected = True
         if self._birth is not None:  # before anything else, and so before any farewell
             for topic, payload in self._birth.announcement(self.topics):
-                self._births.add(client.publish(topic, payload, {"retain": True}))
+                mid = client.publish(topic, payload, {"retain": True})
+                self._under_way.add(mid, Delivery(topic))
         self._connected.set()
         log.info("connected to the broker account=%s", self._account)
         for work in self._on_connected:
@@ -377,13 +356,8 @@ class Connection:
     def _lost(self) -> None:
         self._connected.clear()
         self._subscribed = False
-        with self._lock:
-            pending, self._deliveries = self._deliveries, {}
-            self._early.clear()
-            self._births.clear()
-            self._client = None
-        for delivery in pending.values():
-            delivery.settle(None)
+        self._client = None
+        self._under_way.end()
         for answered in list(self._answered.values()):
             answered.set()  # it is said again after the next connect
         self._answered.clear()

@@ -48,3 +48,40 @@ class Options(TypedDict, total=False):
     content_type: str | None
     correlation: bytes | None
     response_topic: str | None
+
+
+class UnderWay:
+    """The deliveries of one life of a connection by the id of their confirmation."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._deliveries: dict[int, Delivery] = {}
+        self._early: dict[int, int] = {}  # confirmed before the delivery could be added
+        self._over = False
+
+    def add(self, mid: int, delivery: Delivery) -> None:
+        """Have a delivery settled when its confirmation comes, or this life ends."""
+        with self._lock:
+            if not self._over and mid not in self._early:
+                self._deliveries[mid] = delivery
+                return
+            code = self._early.pop(mid, None)
+        delivery.settle(code)
+
+    def confirm(self, mid: int, code: int) -> None:
+        """Note what the broker said of a message."""
+        with self._lock:
+            delivery = self._deliveries.pop(mid, None)
+            if delivery is None:
+                self._early[mid] = code
+        if delivery is not None:
+            delivery.settle(code)
+
+    def end(self) -> None:
+        """Tell all who wait that the connection broke."""
+        with self._lock:
+            self._over = True
+            pending, self._deliveries = self._deliveries, {}
+            self._early.clear()
+        for delivery in pending.values():
+            delivery.settle(None)
