@@ -80,15 +80,12 @@ class Import:
         if not at_once:
             self._run("UPDATE sources SET unsettled = ? WHERE id = ?", PREPARING, source_id)
             for step in steps:
-                for low, high in self._pace.pieces(step.total):
-                    step.do(low, high)
+                self._pace.each(*step)
         with durably(self._connection), writing(self._connection):
             for step in steps if at_once else ():
                 step.do(1, step.total)
             edition.count(moment(datetime.now(UTC)), self._changes.priority)
-        sweep = edition.sweeping_uses()
-        for low, high in self._pace.pieces(sweep.total):
-            sweep.do(low, high)
+        self._pace.each(*edition.sweeping_uses())
 
     def _source(self) -> int:
         """Give the id of the source; a new one stays hidden until it has something."""

@@ -30,8 +30,8 @@ class Pace:
         # What a power cut takes back of pieces is only made again.
         connection.execute("PRAGMA synchronous = NORMAL")
 
-    def pieces(self, total: int) -> Iterator[tuple[int, int]]:
-        """Give ranges of what is numbered from 1, each to be written in its own transaction."""
+    def each(self, total: int, do: Callable[[int, int], None]) -> None:
+        """Do what is numbered from 1 in ranges, each written in its own transaction."""
         if total:
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")  # not while others wait
         done = 0
@@ -39,7 +39,7 @@ class Pace:
             until = min(done + self._size, total)
             began = time.monotonic()
             with writing(self._connection):
-                yield done + 1, until
+                do(done + 1, until)
             took = time.monotonic() - began
             self._fit(until - done, took)
             done = until

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 from consumers.changes import KINDS
 from consumers.directory_edition import PREPARING
@@ -35,8 +36,7 @@ class Settling:
         edition, unsettled = row
         for kind in KINDS:
             self._collect(kind, edition, unfinished=unsettled == PREPARING)
-            for low, high in self._pace.pieces(self._listed()):
-                self._remove(kind, low, high)
+            self._pace.each(self._listed(), partial(self._remove, kind))
         if unsettled == PREPARING:
             self._restore(edition)
         self._end_choices()
@@ -78,9 +78,7 @@ class Settling:
                 self._source_id,
                 edition,
             )
-            for low, high in self._pace.pieces(self._listed()):
-                rows = f"SELECT row FROM past WHERE n BETWEEN {low} AND {high}"
-                self._run(f"UPDATE {kind}s SET until = NULL WHERE row IN ({rows})")
+            self._pace.each(self._listed(), partial(self._let_stay, kind))
         for kind in ("matter", "dossier"):
             self._begin_list()
             self._run(
@@ -89,11 +87,15 @@ class Settling:
                 edition,
                 self._source_id,
             )
-            for low, high in self._pace.pieces(self._listed()):
-                ids = f"SELECT id FROM past WHERE n BETWEEN {low} AND {high}"
-                self._run(
-                    f"DELETE FROM {kind}_uses WHERE {kind}_id IN ({ids}) AND since > ?", edition
-                )
+            self._pace.each(self._listed(), partial(self._remove_uses, kind, edition))
+
+    def _let_stay(self, kind: str, low: int, high: int) -> None:
+        rows = f"SELECT row FROM past WHERE n BETWEEN {low} AND {high}"
+        self._run(f"UPDATE {kind}s SET until = NULL WHERE row IN ({rows})")
+
+    def _remove_uses(self, kind: str, edition: int, low: int, high: int) -> None:
+        ids = f"SELECT id FROM past WHERE n BETWEEN {low} AND {high}"
+        self._run(f"DELETE FROM {kind}_uses WHERE {kind}_id IN ({ids}) AND since > ?", edition)
 
     def _end_choices(self) -> None:
         """Forget choices whose contact has left the number or is inactive, for good."""

@@ -144,6 +144,21 @@ def killed_at(path: Path, nth: int, records: list[Change]) -> None:
     assert os.WIFSIGNALED(status), "it ended before it was killed"
 
 
+class Stopped(Pace):
+    """A pace at which somebody presses Ctrl-C, once, while the fourth piece is written."""
+
+    pieces = 0
+
+    def each(self, total: int, do: Callable[[int, int], None]) -> None:
+        def stopped(low: int, high: int) -> None:
+            do(low, high)
+            self.pieces += 1
+            if self.pieces == 4:
+                raise KeyboardInterrupt
+
+        super().each(total, stopped)
+
+
 # all or nothing
 
 
@@ -192,6 +207,19 @@ def test_an_import_that_is_stopped_clears_up_at_once(path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         bring(path, office("new"), pause)
+
+    assert (told(path), rows(path)) == (before, tidy)
+
+
+def test_an_import_that_is_stopped_in_the_middle_of_a_piece_clears_up_too(path: Path) -> None:
+    bring(path, office("old"))
+    before, tidy = told(path), rows(path)
+    changes = Changes("crm", office("new"), 10, ALL)
+    one = Import(path, changes, partial(Stopped, pause=lambda _: None, first_piece=40))
+
+    with pytest.raises(KeyboardInterrupt):
+        one.run(dry_run=False, force=True)
+    one.close()
 
     assert (told(path), rows(path)) == (before, tidy)
 
