@@ -139,6 +139,22 @@ def test_crossing_the_limit_loses_no_call_and_opens_none_twice(office: Office) -
     assert sorted(opened(office)) == sorted([*told, "twentieth"])
 
 
+def test_what_waits_for_its_delay_during_a_change_opens_once(office: Office) -> None:
+    office.settings["delay"] = 8.0
+    for login in LOGINS[:-1]:
+        change(office, login)
+    with office.crew(*map(caller_account, LOGINS[:-1])):
+        office.tell(call_id="waits")
+        office.tell(call_id="is-over")
+        change(office, LOGINS[-1])
+        office.wait_online("caller")
+        office.tell("ended", call_id="is-over")
+        office.wait_for(call_id="waits", opens="matter")
+        office.wait(lambda: office.open_claims() == 0)
+
+    assert opened(office) == ["waits"]
+
+
 def test_without_accounts_of_their_own_one_process_serves_all(office: Office) -> None:
     change(office, "not-known-to-the-broker")
     with office.crew("caller"):
