@@ -170,6 +170,7 @@ def test_a_killed_import_leaves_the_old_or_brings_the_new_and_never_a_mixture(pa
         copied(path, file)
     pauses = bring(files[0], office("new", first=10))
     new, tidy = told(files[0]), rows(files[0])
+    assert (tidy["contacts"], tidy["matters"], tidy["matter_uses"]) == (MANY, MANY, MANY)
     seen = []
 
     for nth, file in zip(range(1, pauses + 1), files[1:], strict=False):
