@@ -65,16 +65,18 @@ class Import:
             self._differences.find(source_id, edition)
             if not force:
                 self._differences.refuse_if_unsafe()
-            self._switch(source_id, Edition(self._connection, source_id, edition + 1))
+            at_once = self._switch(source_id, Edition(self._connection, source_id, edition + 1))
         except BaseException:
             with suppress(sqlite3.Error):  # what cannot be cleared now, the next import clears
                 settling.settle()
                 settling.forget_source()
             raise
         settling.settle()
+        if not at_once:
+            self._pace.shorten_log()
 
-    def _switch(self, source_id: int, edition: Edition) -> None:
-        """Write the edition and let it count: in one transaction if it is small."""
+    def _switch(self, source_id: int, edition: Edition) -> bool:
+        """Write the edition and let it count: all at once if it is small, which is told."""
         steps = list(edition.steps())
         at_once = sum(step.total for step in steps) <= _AT_ONCE
         if not at_once:
@@ -86,6 +88,7 @@ class Import:
                 step.do(1, step.total)
             edition.count(moment(datetime.now(UTC)), self._changes.priority)
         self._pace.each(*edition.sweeping_uses())
+        return at_once
 
     def _source(self) -> int:
         """Give the id of the source; a new one stays hidden until it has something."""

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from consumers.directory_schema import writing
+from consumers.directory_schema import PATIENCE, writing
 
 FIRST_PIECE = 1_000  # records; how many fit into a piece is found out
 _MOST = 50_000
 _HOLD = 0.15  # seconds that a piece may take
+_LONG_LOG = 8_000  # pages of 4 KiB
+_SHORTLY = 100  # milliseconds
 _PAUSE = 0.06  # seconds; whoever waits in SQLite looks again every 0.05 s at first
 
 
@@ -45,10 +47,24 @@ class Pace:
             done = until
             self._rest(min(took, _PAUSE))
 
+    def shorten_log(self) -> None:
+        """Give the space of the write-ahead log back, unless somebody needs it just now.
+
+        Little is left to be copied after a rest, so others hardly wait; by itself the log would
+        only be begun anew in a moment in which nobody writes.
+        """
+        self._connection.execute(f"PRAGMA busy_timeout = {_SHORTLY}")
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+
     def _rest(self, long: float) -> None:
         """Let others write, and bring what was written into the file meanwhile."""
         began = time.monotonic()
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        _, frames, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if frames > _LONG_LOG:
+            self.shorten_log()
         self._pause(max(0.0, long - (time.monotonic() - began)))
 
     def _fit(self, done: int, took: float) -> None:

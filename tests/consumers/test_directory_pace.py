@@ -81,3 +81,24 @@ def test_what_counts_is_written_to_the_disk_itself(connection: sqlite3.Connectio
         inside = level()
 
     assert (before, inside, level()) == (1, 2, 1)
+
+
+def test_the_log_is_given_back_and_whoever_reads_keeps_it(
+    file: Path, connection: sqlite3.Connection
+) -> None:
+    log = file.with_name(f"{file.name}-wal")
+    pace = Pace(connection, lambda _: None)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM done").fetchall()
+    pace.each(5, lambda low, high: None)
+    connection.execute("INSERT INTO done VALUES (1)")
+
+    pace.shorten_log()
+    assert log.stat().st_size > 0
+
+    other.execute("COMMIT")
+    pace.shorten_log()
+    other.close()
+    assert log.stat().st_size == 0
+    assert connection.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
