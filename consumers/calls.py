@@ -15,6 +15,7 @@ from bus.events import CallData, CallStateName, Direction, Party
 
 Trigger = Literal["ringing", "connected", "ended", "outgoing", "chosen"]
 
+_JUST_ENDED = 5.0  # seconds between our end of a call and the news that a colleague has it
 FINISHED_FOR = 600.0  # seconds an ended call stays known, so that a late event cannot reopen it
 LONGEST_CALL = 43_200.0  # seconds after which a call is forgotten whose end never came
 CAPACITY = 50_000  # calls known at once
@@ -155,7 +156,7 @@ class Calls:
         lost = []
         for user in self._users.get(answered.call_id, set()) - {answered.user}:
             call = self._calls[user, answered.call_id]
-            if call.stage < Stage.CONNECTED and not call.outward and not call.elsewhere:
+            if _still_open(call, now) and not call.outward and not call.elsewhere:
                 lost.append(replace(call, elsewhere=True, seen_at=now))
                 self._calls[user, call.call_id] = lost[-1]
         return tuple(sorted(lost, key=lambda call: call.user))
@@ -183,6 +184,12 @@ class Calls:
         users.discard(key[0])
         if not users:
             del self._users[key[1]]
+
+
+def _still_open(call: Call, now: float) -> bool:
+    """Tell whether a colleague can have taken a call; the PBX may end it here a moment before."""
+    just_ended = call.over and not call.talked and now - call.seen_at < _JUST_ENDED
+    return call.stage < Stage.CONNECTED or just_ended
 
 
 def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:

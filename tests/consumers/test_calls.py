@@ -125,6 +125,28 @@ def test_colleagues_lose_a_call_that_one_of_them_answers() -> None:
     assert all(call.elsewhere for call in advance.lost)
 
 
+@pytest.mark.parametrize(("later", "lost"), [(1.0, ["0011"]), (10.0, [])])
+def test_a_call_may_end_here_a_moment_before_the_colleague_is_heard_of(
+    later: float, lost: list[str]
+) -> None:
+    calls = Calls()
+    for user in ("0011", "0012"):
+        _take(calls, "ringing", user=user)
+    _take(calls, "ended", user="0011")
+
+    advance = _take(calls, "connected", later, user="0012")
+
+    assert [call.user for call in advance.lost] == lost
+
+
+def test_a_user_who_has_talked_loses_nothing_by_a_transfer() -> None:
+    calls = Calls()
+    for state in ("ringing", "connected", "ended"):
+        _take(calls, state, user="0011")
+
+    assert _take(calls, "connected", 1.0, user="0012").lost == ()
+
+
 def test_whoever_dials_does_not_lose_the_call_when_it_is_answered() -> None:
     calls = Calls()
     _take(calls, "dialing", user="0011", direction="internal")
