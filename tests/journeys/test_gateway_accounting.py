@@ -31,7 +31,7 @@ SEEDS = [
     pytest.param(1, SHORT, id="short"),
     *(
         pytest.param(
-            seed, LONG, id=f"seed {seed}", marks=(pytest.mark.long, pytest.mark.timeout(180))
+            seed, LONG, id=f"seed {seed}", marks=(pytest.mark.long, pytest.mark.timeout(400))
         )
         for seed in range(2, 7)
     ),
