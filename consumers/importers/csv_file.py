@@ -151,6 +151,11 @@ def _checked(names: list[str], mapping: Mapping, path: Path) -> list[str]:
                 f"{path}: the column {name!r} is there {names.count(name)} times"
             )
     missing = sorted(wanted - set(names))
-    if missing and (not mapping.optional or missing == sorted(wanted)):
+    if mapping.optional and missing == sorted(wanted):
+        raise SourceUnreadable(
+            f"{path}: none of its columns ({', '.join(names)}) has a name that is known here; "
+            f"say which means what in a mapping file: --mapping FILE (docs/directory.md)"
+        )
+    if missing and not mapping.optional:
         raise SourceUnreadable(f"{path}: no column {', '.join(missing)}; it has {', '.join(names)}")
     return names

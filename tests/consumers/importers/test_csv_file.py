@@ -123,6 +123,13 @@ def test_a_file_that_would_lose_rows_is_refused_as_a_whole(
         read(text)
 
 
+def test_a_file_none_of_whose_columns_is_known_names_the_way_out(read: Read) -> None:
+    lenient = OFFICE.model_copy(update={"optional": True})
+
+    with pytest.raises(SourceUnreadable, match=r"\(Kunde, Handy\).* --mapping FILE"):
+        read("Kunde;Handy\r\nMeier;044 123 45 67\r\n", mapping=lenient)
+
+
 def test_a_file_that_is_not_there_is_told(
     tmp_path: Path, swiss: NumberProfile, report: Report
 ) -> None:
