@@ -19,10 +19,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path.insert(0, str(ROOT))
 
-from caller import _SITE, _broker, _fill, _number, _process, _until_online  # noqa: E402
-
+from benchmarks.caller import _SITE, _broker, _fill, _number, _process, _until_online  # noqa: E402
 from bus.connection import Connection  # noqa: E402
 from bus.events import CallerEvent  # noqa: E402
 from bus.process import private_folder  # noqa: E402
@@ -68,7 +67,7 @@ def main() -> None:
             process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT)
             try:
                 with _process(site, "--all"):
-                    _until_online(settings)
+                    _until_online(settings, {"caller", "gateway"})
                     answers, actions = run(settings, port, told.rate, told.rate * told.seconds)
             finally:
                 process.terminate()
