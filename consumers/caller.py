@@ -157,7 +157,7 @@ def _sender(connection: Connection) -> Callable[[CallerEvent], Delivery]:
 def _user_of(
     habits: LookUps, executors: Executors
 ) -> Callable[[str, Matter | Dossier, datetime], None]:
-    """Note in the background what a user works on: an import may hold the file for long."""
+    """Note in the background what a user works on: writing to the file may wait for an import."""
 
     def used(user: str, record: Matter | Dossier, at: datetime) -> None:
         matter = record.id if isinstance(record, Matter) else None

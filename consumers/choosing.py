@@ -1,6 +1,6 @@
 """Takes what users choose among several, remembers it, and has it opened.
 
-A choice is written beside the call events, since an import may hold the directory's file for long.
+A choice is written beside the call events, since writing to the directory may wait for an import.
 """
 
 import logging
