@@ -1,5 +1,8 @@
+import contextlib
 import logging
+import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +18,7 @@ from bus.inbox import Arrived, BrokerUnavailable
 from bus.paho_client import PahoClient
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.mosquitto import Mosquitto, free_port
+from tests.conftest import ROOT
 
 Connect = Callable[..., Connection]
 
@@ -387,3 +391,26 @@ def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
 
         _work_until(dial, lambda: len(heard) >= 2)
     assert heard[:2] == [b"1", b"2"]
+
+
+def _delays(port: int) -> list[int]:
+    """Return TCP_NODELAY of each socket of this process that is connected to a port."""
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(fileno=os.dup(int(path.name))) as opened,
+        ):
+            if opened.getpeername()[1:2] == (port,):
+                found.append(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    return found
+
+
+def test_a_small_message_does_not_wait_for_the_one_before_it(
+    broker: Mosquitto, connect: Connect
+) -> None:
+    connect("dial")
+
+    assert _delays(broker.port) == [1]
+    conf = (ROOT / "mosquitto.conf").read_text().splitlines()
+    assert "set_tcp_nodelay true" in conf  # the other direction
