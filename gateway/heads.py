@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import deque
 
 from bus.connection import IN_FLIGHT, Connection, Delivery, PublishRefused
 from bus.events import CONTENT_TYPE, Head, HeadData
@@ -14,7 +13,7 @@ log = logging.getLogger(__name__)
 _PAUSE = 1.0  # seconds without a change until a user is announced; the next event tells as much,
 _LONGEST = 10.0  # but nobody waits longer than this
 _BEAT = 0.25  # seconds between two looks at all users at least, so that a look costs nothing
-_AT_ONCE = 10 * IN_FLIGHT
+_AT_ONCE = 10 * IN_FLIGHT  # a client keeps as many
 _LASTS = 7 * 86_400  # seconds; what an older head speaks of is not kept anyway
 
 
@@ -44,16 +43,14 @@ class Heads:
     def tell(self, now: float) -> float:
         """Announce what is due; return the seconds until more will be."""
         due = [user for user, at in self._due.items() if at <= now][:_AT_ONCE]
-        under_way: deque[Delivery] = deque()
+        under_way: list[Delivery] = []
         try:
             for user in due:
-                if len(under_way) == IN_FLIGHT:
-                    self._wait(under_way.popleft())
                 under_way.append(self._send(user))
                 del self._due[user]
                 self._since.pop(user, None)
-            while under_way:
-                self._wait(under_way.popleft())
+            for delivery in reversed(under_way):  # once the last is there, nobody waits any more
+                self._wait(delivery)
         except BrokerUnavailable as error:
             log.warning("numbers not announced reason=%s", error)
         if len(due) == _AT_ONCE:

@@ -113,6 +113,11 @@ class Lanes:
             self._queued.add(row.user)
             self._ready.appendleft(row.user)
 
+    def is_refused(self, user: str) -> bool:
+        """Tell whether the broker does not take this user's events."""
+        lane = self._lanes.get(user)
+        return lane is not None and lane.tries > 0
+
     def refused(self) -> list[str]:
         """Return the users whose events the broker does not take."""
         return [user for user, lane in self._lanes.items() if lane.tries]

@@ -7,6 +7,7 @@ by its reason code, what it does not take stays in the log and is tried again.
 import logging
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bus.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Delivery, PublishRefused
@@ -139,11 +140,11 @@ class Publisher:
         for row in rows:
             self._lanes.add(row, now)
         self._more = self._more or len(rows) == _SLICE
-        self._hold_behind_refused()
+        self._hold_behind_refused({row.user for row in rows})
         return bool(rows)
 
-    def _hold_behind_refused(self) -> None:
-        for user in self._lanes.refused():
+    def _hold_behind_refused(self, users: Collection[str]) -> None:
+        for user in filter(self._lanes.is_refused, users):
             for row in self._lanes.hold_back(user):
                 self._hold(row, NO_SUBSCRIBERS)
 
