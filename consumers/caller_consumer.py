@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 from bus.events import CallEvent, DialResult, Outcome
 from bus.inbox import Arrived
@@ -59,7 +60,7 @@ class CallerConsumer:
         self._doors = doors
         self._calls = Calls()
         self._handled: Recent[str, None] = Recent()
-        self._told: Recent[Key, object] = Recent()
+        self._told: Recent[Key, bytes] = Recent()
         self._dialled: Recent[tuple[str, str], None] = Recent()
         self._under_way: Recent[Key, None] = Recent()
         self._pops: dict[str, deque[float]] = {}
@@ -250,9 +251,10 @@ class CallerConsumer:
             data.candidates,
         )  # fmt: skip
         key = (call.user, call.call_id, trigger)
-        if self._told.value(key) == told:
+        mark = blake2b(repr(told).encode(), digest_size=16).digest()  # small, as many are kept
+        if self._told.value(key) == mark:
             return True
-        self._told.keep(key, told)
+        self._told.keep(key, mark)
         return False
 
     def _close(self, call: Call, reason: str) -> None:
