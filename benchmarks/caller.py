@@ -44,6 +44,7 @@ from consumers.users import User, Users  # noqa: E402
 
 P99 = 20.0  # ms from the event's publication to the answer at a third party
 PSS = 35.0  # MB of one process that is alone
+DAY = 100  # calls after which memory is measured
 CREW = 10  # users with a process each
 _SITE = """
 [broker]
@@ -97,6 +98,7 @@ class Found:
     rss: list[float]
     own: list[float]
     parent: float
+    after: float  # MB PSS when all calls were answered and none has ended
 
     @property
     def p99(self) -> float:
@@ -108,7 +110,8 @@ class Found:
         return (
             f"{len(self.took):5} calls  p50 {median(self.took):5.1f}  p99 {self.p99:5.1f}  "
             f"worst {max(self.took):5.1f} ms   a process {median(self.pss):.1f} MB PSS "
-            f"({median(self.own):.1f} its own; RSS {median(self.rss):.1f}){shared}"
+            f"({median(self.own):.1f} its own; RSS {median(self.rss):.1f}; "
+            f"{self.after:.1f} at the end){shared}"
         )
 
 
@@ -124,13 +127,17 @@ class Bench:
         with _process(self.site, whose) as process:
             _until_online(self.settings, set(accounts))
             logins = [f"{place:04}" for place in range(users)]
-            count = self.told.seconds * self.told.rate
-            took = _run(self.settings, logins, self.told.rate, count, self.told.contacts)
+            settings, rate, contacts = self.settings, self.told.rate, self.told.contacts
+            _run(settings, logins, rate, range(DAY), contacts)
             children = _children(process.pid)
             serving = children or [process.pid]
             kinds = ("Pss", "Rss", "Private_Dirty")
             pss, rss, own = ([_memory(pid, kind) for pid in serving] for kind in kinds)
-            return Found(took, pss, rss, own, _memory(process.pid, "Pss") if children else 0.0)
+            parent = _memory(process.pid, "Pss") if children else 0.0
+            count = range(DAY, DAY + self.told.seconds * rate)
+            took = _run(settings, logins, rate, count, contacts)
+            after = statistics.median(_memory(pid, "Pss") for pid in serving)
+            return Found(took, pss, rss, own, parent, after)
 
 
 def _arguments() -> argparse.Namespace:
@@ -214,7 +221,7 @@ def _until_online(settings: BrokerSettings, accounts: set[str]) -> None:
 
 
 def _run(
-    settings: BrokerSettings, logins: list[str], rate: int, count: int, contacts: int
+    settings: BrokerSettings, logins: list[str], rate: int, places: range, contacts: int
 ) -> list[float]:
     """Return the milliseconds from each event's publication to its answer."""
     dice = random.Random(1)
@@ -241,19 +248,19 @@ def _run(
         listener = threading.Thread(target=listen)
         listener.start()
         start = time.monotonic()
-        for place in range(count):
-            time.sleep(max(0.0, start + place / rate - time.monotonic()))
+        for turn, place in enumerate(places):
+            time.sleep(max(0.0, start + turn / rate - time.monotonic()))
             call = f"{logins[0]}-{place}-{os.getpid()}"
             began[call] = time.monotonic()
             topic = gateway.topics.calls(user := dice.choice(logins))
             gateway.send(topic, _event(user, call, dice.randrange(contacts)).encoded())
         limit = time.monotonic() + 30
-        while len(took) < count and time.monotonic() < limit:
+        while len(took) < len(places) and time.monotonic() < limit:
             time.sleep(0.05)
         stop.set()
         listener.join()
-    if len(took) < count:
-        raise SystemExit(f"only {len(took)} of {count} calls were answered")
+    if len(took) < len(places):
+        raise SystemExit(f"only {len(took)} of {len(places)} calls were answered")
     return [(took[call] - at) * 1000 for call, at in began.items()]
 
 
