@@ -39,6 +39,9 @@ _CLEAN_EVERY = 3600.0  # seconds
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
 
 
+_Done = tuple[str, str, str]  # user, call and trigger of an action
+
+
 class CallerConsumer:
     """Answers every call event of its users, and opens what is to open."""
 
@@ -62,7 +65,8 @@ class CallerConsumer:
         self._handled: Recent[str, None] = Recent()
         self._told: Recent[Key, bytes] = Recent()
         self._dialled: Recent[tuple[str, str], None] = Recent()
-        self._under_way: Recent[Key, None] = Recent()
+        self._under_way: Recent[_Done, None] = Recent()  # an executor is at work
+        self._undelivered: set[_Done] = set()  # the broker does not have the answer yet
         self._pops: dict[str, deque[float]] = {}
         self._put_off = PutOff(store)
         self._cleaned = 0.0
@@ -123,12 +127,13 @@ class CallerConsumer:
 
     def finished(self, told: Finished) -> None:
         """Note what became of an executor's work."""
+        self._outbox.settle()
         steps = self._stories.finished(told)
         call = self._calls.find(told.user, told.call_id)
         if not told.done and call is not None:
             self._outbox.send(failed(call, told, steps), _nothing)
         if told.last and told.trigger:
-            self._store.done(told.user, told.call_id, told.trigger)
+            self._worked((told.user, told.call_id, told.trigger))
         self._stories.write()
 
     def tick(self) -> float:
@@ -228,6 +233,8 @@ class CallerConsumer:
             self._calls.opened(call, trigger)
             self._pops.setdefault(call.user, deque(maxlen=600)).append(self._doors.clock())
         key = (call.user, call.call_id, trigger)
+        if answer.opens:
+            self._undelivered.add(key)
         self._outbox.send(event, (lambda: self._delivered(key)) if answer.opens else _nothing)
         if self._actions.hand_over(event, answer.values):
             self._under_way.keep(key, None)
@@ -239,8 +246,17 @@ class CallerConsumer:
             call.user, answer.data.quality, answer.data.opens, answer.data.reason,
         )  # fmt: skip
 
-    def _delivered(self, key: Key) -> None:
-        if not self._under_way.holds(key):  # else the last command says when it is done
+    def _delivered(self, key: _Done) -> None:
+        self._undelivered.discard(key)
+        self._note_if_done(key)
+
+    def _worked(self, key: _Done) -> None:
+        self._under_way.drop(key)
+        self._note_if_done(key)
+
+    def _note_if_done(self, key: _Done) -> None:
+        """Note an action as done once the broker has it and the last executor has ended."""
+        if key not in self._undelivered and not self._under_way.holds(key):
             self._store.done(*key)
 
     def _repeats(self, call: Call, trigger: Trigger, answer: Answer) -> bool:

@@ -29,3 +29,7 @@ class Recent(Generic[K, V]):
         self._kept.move_to_end(key)
         if len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
+
+    def drop(self, key: K) -> None:
+        """Keep a key no more."""
+        self._kept.pop(key, None)

@@ -586,6 +586,24 @@ def test_an_action_is_done_when_the_broker_has_the_answer(desk: Desk) -> None:
     assert desk.store.open_claims() == []
 
 
+@pytest.mark.parametrize("answer", ["broker_silent", "broker_gone"])
+def test_an_action_is_not_done_before_the_broker_has_the_answer_though_the_command_ended(
+    desk: Desk, answer: str
+) -> None:
+    setattr(desk, answer, True)
+    desk.programs.under_way = True
+    desk.tell()
+    desk.consumer.finished(Finished("command", "0011", "c-1", "ringing", True, "", True))
+    assert len(desk.store.open_claims()) == 1
+
+    setattr(desk, answer, False)
+    desk.pass_time(1)
+    desk.pass_time(1)
+
+    assert desk.opened()
+    assert desk.store.open_claims() == []
+
+
 def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(
     desk: Desk,
 ) -> None:
