@@ -75,6 +75,7 @@ class Connection:
         self._awaited: set[int | None] = set()
         self._answered: dict[int | None, threading.Event] = {}
         self._client: Client | None = None
+        self._let_in = False  # a moment before we are connected: our topics are not confirmed yet
         self._connected = threading.Event()
         self._taken = False
         self._was_connected = False
@@ -165,7 +166,7 @@ class Connection:
     def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Delivery:
         """Start to publish; raise BrokerUnavailable, and keep nothing, when not connected."""
         under_way, client = self._under_way, self._client
-        if client is None or not self._connected.is_set():
+        if client is None or not self._let_in:
             raise BrokerUnavailable(self._why)
         delivery = Delivery(topic)
         # No lock of ours may be held here: a client may call us back holding its own.
@@ -290,6 +291,7 @@ class Connection:
 
     def welcomed(self, client: Client) -> None:
         """Hear that the broker let us in."""
+        self._let_in = True  # what waited there may come before the answer to our subscriptions
         with self._subscribing:
             self._awaited = {client.subscribe(each) for each in self._inbox.filters()}
             self._subscribed = True
@@ -356,7 +358,7 @@ class Connection:
     def _lost(self) -> None:
         self._connected.clear()
         self._subscribed = False
-        self._client = None
+        self._client, self._let_in = None, False
         self._under_way.end()
         for answered in list(self._answered.values()):
             answered.set()  # it is said again after the next connect

@@ -3,6 +3,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from bus.birth import Birth
-from bus.client import Client, Clients, Incoming
+from bus.client import Client, Clients, Incoming, Listener, Login
 from bus.codec_client import CodecClient
 from bus.connection import Connection, NetworkDead, PublishRefused, SessionTaken
 from bus.events import DialRequest, DialRequestData, now
 from bus.inbox import Arrived, BrokerUnavailable
 from bus.paho_client import PahoClient
+from bus.sending import Options
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.mosquitto import Mosquitto, free_port
 from tests.conftest import ROOT
@@ -391,6 +393,52 @@ def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
 
         _work_until(dial, lambda: len(heard) >= 2)
     assert heard[:2] == [b"1", b"2"]
+
+
+class EarlyClient:
+    """A broker that delivers what waited before it answers to the subscription, as it may."""
+
+    def __init__(self, login: Login, listener: Listener) -> None:
+        self.listener = listener
+        self.ended = threading.Event()
+        self.sent = threading.Event()
+
+    def live(self) -> None:
+        self.listener.welcomed(self)
+        self.listener.came(self, Incoming("starface/users/0011/dial", b"x", False, None, None, 1))
+        if self.sent.wait(10):
+            self.listener.published(self, 7, 0)
+        self.listener.subscribed(self, 1, [1])
+        self.ended.wait(10)
+
+    def publish(self, topic: str, payload: bytes, options: Options) -> int:
+        self.sent.set()
+        return 7
+
+    def subscribe(self, topic_filter: str) -> int | None:
+        return 1
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Nothing is asked for twice."""
+
+    def acknowledge(self, mid: int) -> None:
+        """Nothing comes again."""
+
+    def disconnect(self) -> None:
+        self.ended.set()
+
+
+def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> None:
+    settings = BrokerSettings(account="dial", password="x")
+    answered: list[int] = []
+    with Connection(settings, "dial", clients=EarlyClient) as dial:
+        dial.subscribe(
+            "starface/users/+/dial",
+            lambda _: answered.append(dial.publish_raw("starface/users/0011/dial/result", b"y")),
+        )
+        _work_until(dial, lambda: answered)
+
+    assert answered == [0]
 
 
 def _delays(port: int) -> list[int]:
