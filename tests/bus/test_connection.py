@@ -431,7 +431,13 @@ class EarlyClient:
 def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> None:
     settings = BrokerSettings(account="dial", password="x")
     answered: list[int] = []
-    with Connection(settings, "dial", clients=EarlyClient) as dial:
+    lives: list[EarlyClient] = []
+
+    def begin(login: Login, listener: Listener) -> EarlyClient:
+        lives.append(EarlyClient(login, listener))
+        return lives[-1]
+
+    with Connection(settings, "dial", clients=begin) as dial:
         dial.subscribe(
             "starface/users/+/dial",
             lambda _: answered.append(dial.publish_raw("starface/users/0011/dial/result", b"y")),
@@ -439,6 +445,7 @@ def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> No
         _work_until(dial, lambda: answered)
 
     assert answered == [0]
+    assert len(lives) == 1  # it did not have to come again
 
 
 def _delays(port: int) -> list[int]:
