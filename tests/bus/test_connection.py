@@ -437,11 +437,12 @@ def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> No
         lives.append(EarlyClient(login, listener))
         return lives[-1]
 
-    with Connection(settings, "dial", clients=begin) as dial:
-        dial.subscribe(
-            "starface/users/+/dial",
-            lambda _: answered.append(dial.publish_raw("starface/users/0011/dial/result", b"y")),
-        )
+    dial = Connection(settings, "dial", clients=begin)
+    dial.subscribe(
+        "starface/users/+/dial",
+        lambda _: answered.append(dial.publish_raw("starface/users/0011/dial/result", b"y")),
+    )
+    with dial:
         _work_until(dial, lambda: answered)
 
     assert answered == [0]
