@@ -68,10 +68,9 @@ class NotificationService:
         self._thread.join(5)
         self._loop.close()
 
-    def press(self, label: str) -> None:
-        """Press a button of the newest notification that has it; that also closes it."""
-        card = next(one for one in reversed(self.shown.values()) if label in one.buttons)
-        del self.shown[card.number]
+    def press(self, card: Shown, label: str) -> None:
+        """Press a button of a notification, which also closes it."""
+        self.shown.pop(card.number, None)
         for member, signature, body in (
             ("ActionInvoked", "us", [card.number, card.buttons[label]]),
             ("NotificationClosed", "uu", [card.number, 2]),
