@@ -5,10 +5,13 @@ needs the disk; then the first writes for all. Threads would hand the interprete
 other several times for each request, which costs more than the request (docs/performance.md).
 """
 
+import logging
 from collections import deque
 from typing import Any
 
 from greenlet import getcurrent, greenlet
+
+log = logging.getLogger(__name__)
 
 
 class Rounds:
@@ -25,12 +28,23 @@ class Rounds:
         """Answer all that are complete."""
         begun = []
         while self._complete:
-            request = greenlet(self._complete.popleft().service)
-            request.switch()
+            channel = self._complete.popleft()
+            request = greenlet(channel.service)
+            _go_on(request, channel)
             if not request.dead:
-                begun.append(request)
-        for request in begun:
-            request.switch()
+                begun.append((request, channel))
+        for request, channel in begun:
+            _go_on(request, channel)
+
+
+def _go_on(request: greenlet, channel: Any) -> None:
+    """Let a request run; a fault, which waitress has not caught, ends its connection alone."""
+    try:
+        request.switch()
+    except Exception as error:
+        log.error("a connection failed kind=%s", type(error).__name__)  # its text may hold a number
+        log.debug("a connection failed", exc_info=True)
+        channel.cancel()
 
 
 def others_first() -> None:

@@ -83,3 +83,26 @@ def test_none_of_a_round_is_acknowledged_while_the_log_is_locked(
     assert [request.failed for request in locked] == [True] * 5
     assert all(request.event_id for request in after)
     assert len(commits) == 1
+
+
+def test_a_connection_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=10**8)
+    cancelled: list[str] = []
+
+    class Failing(Request):
+        def service(self) -> None:
+            super().service()
+            raise ZeroDivisionError
+
+        def cancel(self) -> None:
+            cancelled.append(self.event_id)
+
+    requests = [Request(events, "c-1"), Failing(events, "c-2"), Request(events, "c-3")]
+    rounds = Rounds()
+    for request in requests:
+        rounds.add_task(request)
+    rounds.serve()
+    events.close()
+
+    assert all(request.event_id for request in requests)
+    assert cancelled == [requests[1].event_id]
