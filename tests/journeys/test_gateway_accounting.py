@@ -348,11 +348,13 @@ def test_several_gateways_share_the_load_and_one_after_the_other_is_killed(
     tmp_path: Path, broker_settings: BrokerSettings, consumer: Consumer
 ) -> None:
     gateways = [GatewayProcess(tmp_path / "data", broker_settings, free_port()) for _ in range(2)]
-    with gateways[0], gateways[1], Pbx([each.port for each in gateways], 22) as pbx:
-        for number in range(4):
+    with gateways[0], gateways[1]:
+        with Pbx([each.port for each in gateways], 22) as pbx:
+            for number in range(4):
+                threading.Event().wait(0.5)
+                gateways[number % 2].kill()
+                gateways[number % 2].start()
             threading.Event().wait(0.5)
-            gateways[number % 2].kill()
-            gateways[number % 2].start()
-        threading.Event().wait(0.5)
+
         settle(pbx, consumer)
     assert in_order(consumer.executed())
