@@ -13,6 +13,7 @@ from itertools import zip_longest
 
 from bus.numbers import Number, NumberProfile, read_number
 from consumers.contacts import ContactNumber
+from consumers.importers.second_lines import Piece, in_full, is_tail, parts
 from consumers.matching import stem_of
 
 SWITCHBOARD = "switchboard"
@@ -39,7 +40,7 @@ _LABEL = re.compile(
 )
 _TRAILING = re.compile(rf"[\s,]*[(\[]?\s*(?<![^\W_])(?P<word>{_WORD})\.?\s*[)\]]?\s*$", re.I)
 _STRONG = re.compile(
-    r"[\r\n;|]+|(?<=[\s\d])(?:oder|or|und|and|ou|et|bzw\.?|resp\.?|o|e)(?=\s)", re.I
+    r"([\r\n;|]+|(?<=[\s\d])(?:oder|od\.|or|und|u\.|and|&|ou|et|bzw\.?|resp\.?|o|e)(?=\s))", re.I
 )
 _WEAK = re.compile(r"[,/]|\s[-–—]\s")
 _PLAIN = re.compile(r"\+?[\d ().'\u00a0\u202f]*-?[\d ]*")  # most fields: nothing to split
@@ -78,14 +79,14 @@ def read_field(
 
     numbers: list[ContactNumber] = []
     unread: list[Unread] = []
-    for word, piece in _pieces(text, read):
+    for word, piece, fault in _pieces(text, read):
         raw = piece.strip(" ,.:/").strip()
         if not raw:
             continue
         meaning = _MEANS.get(word.casefold(), "") or label_meaning(label)
-        told = read(raw) if len(raw) <= _LONGEST else None
+        told = read(raw) if len(raw) <= _LONGEST and not fault else None
         if told is None or told.kind in ("unknown", "withheld"):
-            unread.append(Unread(raw[:_LONGEST], _reason(raw)))
+            unread.append(Unread(raw[:_LONGEST], fault or _reason(raw, read)))
             continue
         marked = switchboard or meaning == SWITCHBOARD
         e164 = told.e164 or ""
@@ -99,16 +100,34 @@ def label_meaning(label: str) -> str:
     return _MEANS.get(label.strip(" .:").casefold(), label.strip())
 
 
-def _pieces(text: str, read: Callable[[str], Number]) -> list[tuple[str, str]]:
+def _pieces(text: str, read: Callable[[str], Number]) -> list[Piece]:
     """Give label and text of each number of a field."""
     if _PLAIN.fullmatch(text):
-        return [("", text)]
+        return [Piece("", text)]
     return [
-        (trailing or word, piece)
-        for part in _STRONG.split(text)
-        for word, labelled in _labelled(part)
-        for trailing, piece in _complete_numbers(labelled, read)
+        piece
+        for part in _apart(text)
+        for piece in in_full(
+            [
+                one._replace(label=one.label or word)
+                for word, labelled in _labelled(part)
+                for one in _complete_numbers(labelled, read)
+            ],
+            read,
+        )
     ]
+
+
+def _apart(text: str) -> list[str]:
+    """Split where one number surely ends; the last digits of a second line stay behind a word."""
+    first, *rest = _STRONG.split(text)
+    apart = [first]
+    for between, part in zip(rest[::2], rest[1::2], strict=True):
+        if is_tail(part) and between.strip("\r\n;|"):
+            apart[-1] = f"{apart[-1].rstrip()}, {part.strip()}"
+        else:
+            apart.append(part)
+    return apart
 
 
 def _labelled(part: str) -> list[tuple[str, str]]:
@@ -125,24 +144,34 @@ def _labelled(part: str) -> list[tuple[str, str]]:
     return cut
 
 
-def _complete_numbers(text: str, read: Callable[[str], Number]) -> list[tuple[str, str]]:
-    """Split at commas and slashes only if each part is a complete number."""
-    parts = [_unlabelled(part) for part in _WEAK.split(text) if part.strip()]
-    complete = [_WHOLE.match(piece) and read(piece.strip()).e164 for _, piece in parts]
-    return parts if len(parts) > 1 and all(complete) else [_unlabelled(text)]
+def _complete_numbers(text: str, read: Callable[[str], Number]) -> list[Piece]:
+    """Split at commas and slashes only if each part is a complete number, or a second line."""
+    if lines := parts(text, read):
+        return lines
+    cut = [_unlabelled(part) for part in _WEAK.split(text) if part.strip()]
+    complete = [_is_complete(one.text, read) for one in cut]
+    return cut if len(cut) > 1 and all(complete) else [_unlabelled(text)]
 
 
-def _unlabelled(text: str) -> tuple[str, str]:
+def _is_complete(text: str, read: Callable[[str], Number]) -> bool:
+    return bool(_WHOLE.match(text) and read(text.strip()).e164)
+
+
+def _unlabelled(text: str) -> Piece:
     """Take off a label that stands behind the number, as in `044 123 45 67 (mobile)`."""
     trailing = _TRAILING.search(text)
     if trailing and re.search(r"\d", text[: trailing.start()]):
-        return trailing["word"], text[: trailing.start()]
-    return "", text
+        return Piece(trailing["word"], text[: trailing.start()])
+    return Piece("", text)
 
 
-def _reason(raw: str) -> str:
+def _reason(raw: str, read: Callable[[str], Number]) -> str:
     if not re.search(r"\d", raw):
         return "no digits"
+    first, *others = _WEAK.split(raw)
+    two = any(re.search(r"\d", one) for one in others) and _is_complete(first, read)
+    if two or read(raw).reading == "two-numbers":
+        return "two numbers; write each in full, with ; between them"
     if len(re.findall(r"\d", raw)) > 15:
         return "more than 15 digits, or several numbers that cannot be told apart"
     return "not a telephone number here; a national number needs its area code or its country"

@@ -41,6 +41,9 @@ def told(text: str, country: str = "", label: str = "") -> list[tuple[str, str]]
         ("tél. 044 123 45 67 fax 044 123 45 68", [(OFFICE, ""), ("+41441234568", "fax")]),
         ("044 123 45 67 044 123 45 67", []),
         ("044 123 45 67, 044 123 45 67", [(OFFICE, "")]),
+        ("+41 44 123 45 67, 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 od. 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 & 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
         ("", []),
         (" / ", []),
     ],
@@ -52,7 +55,6 @@ def test_labels_and_several_numbers_are_split(text: str, expected: list[tuple[st
 @pytest.mark.parametrize(
     "text",
     [
-        "044 123 45 67 / 68",
         "030/123456",
         "Peter 079 555 01 01",
         "079 555 01 01 Sekretariat Müller",
