@@ -14,6 +14,8 @@ RINGING_TOGETHER = 60.0  # seconds in which two tellings of a new call are one c
 LONGEST_CALL = 14_400.0  # seconds
 _FRESH = 5.0  # seconds in which a call's time need not be noted again
 JUST_ENDED = 30.0  # seconds in which a second "ended" still belongs to the call
+_NO_NUMBER = ("", "withheld")  # yet: a call's first states may lack it
+LATE = 5.0  # seconds in which anything else does; who calls again needs longer to be ringing
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def _place_uci(db: sqlite3.Connection, told: Told, call_id: str) -> Placed:
         known = _find(db, note.user, previous)
     direction = _direction(told, known.direction if known else "unknown")
     number = key(_other(told, direction)) or (known.number if known else "")
-    if known is None and previous is None:
+    if previous is None and number and (known is None or known.number in _NO_NUMBER):
         previous = _told_by_url(db, told, number)
         if previous is not None:
             before = _find(db, note.user, previous)
@@ -98,29 +100,36 @@ def _place_url(db: sqlite3.Connection, told: Told) -> Placed:
 def _same_call(
     db: sqlite3.Connection, told: Told, number: str
 ) -> tuple[str, Direction, str] | None:
-    """Find the call a URL without an id means: the newest that fits."""
+    """Find the call a URL without an id means: the newest that fits, if it need not have ended.
+
+    A URL may be late. But where only URLs tell of calls, a start means a new one.
+    """
     note = told.notification
     starting = note.state in ("ringing", "dialing")
     since = told.at - (RINGING_TOGETHER if starting else LONGEST_CALL)
-    ended = told.at - JUST_ENDED if note.state == "ended" else told.at + 1
+    ended = told.at - (JUST_ENDED if note.state == "ended" else LATE)
     rows = db.execute(
         "SELECT call_id, direction, told_by FROM calls WHERE user = ? AND changed >= ?"
-        " AND became IS NULL AND (open OR changed >= ?) AND (number = ? OR ? OR number = '')"
-        " ORDER BY changed DESC LIMIT 1",
-        (note.user, since, ended, number, number in ("", "withheld") and not starting),
-    )
+        " AND became IS NULL AND (open OR (changed >= ? AND NOT (? AND told_by = 'url')))"
+        " AND (number = ? OR ? OR number = '')"
+        " ORDER BY open OR ? DESC, number = ? DESC, changed DESC LIMIT 1",
+        (
+            note.user, since, ended, starting, number,
+            number in _NO_NUMBER and not starting, note.state == "ended", number,
+        ),
+    )  # fmt: skip
     found = rows.fetchone()
     return found and (str(found[0]), found[1], str(found[2]))
 
 
 def _told_by_url(db: sqlite3.Connection, told: Told, number: str) -> str | None:
     """Find the made id of a call that was told by URL before it was told with its own id."""
-    if told.notification.state == "ended" or not number:
+    if told.notification.state == "ended":
         return None
     found = db.execute(
         "SELECT call_id FROM calls WHERE told_by = 'url' AND user = ? AND number = ?"
-        " AND open AND became IS NULL AND changed >= ? ORDER BY changed DESC LIMIT 1",
-        (told.notification.user, number, told.at - RINGING_TOGETHER),
+        " AND became IS NULL AND changed >= iif(open, ?, ?) ORDER BY changed DESC LIMIT 1",
+        (told.notification.user, number, told.at - RINGING_TOGETHER, told.at - LATE),
     ).fetchone()
     return str(found[0]) if found else None
 
