@@ -112,7 +112,9 @@ def read_url(user: str, told: Mapping[str, str]) -> Notification:
     state = _URL_STATES.get(event.lower())
     if state is None:
         raise NotificationRefused(f"event: one of {', '.join(_URL_STATES)}")
-    number, name = _number(told.get("number", ""), "number"), told.get("name", "")[:_LONGEST]
+    # The PBX's app puts a number into a URL as it is, where a plus means a space.
+    number = _number(re.sub(r"\A (?=[1-9])", "+", told.get("number", "")), "number")
+    name = told.get("name", "")[:_LONGEST]
     outgoing = state == "dialing"
     return Notification(
         user=user,

@@ -288,6 +288,17 @@ def test_a_call_told_by_url_is_one_call(client: Client, kept: Kept) -> None:
     assert told[0].data.called.kind == "unknown"
 
 
+@pytest.mark.parametrize("told", ["+12125550123", "%2B12125550123", "0012125550123"])
+def test_a_plus_in_a_url_is_a_plus(client: Client, kept: Kept, told: str) -> None:
+    query = f"event=ringing&number={told}"
+
+    client.simulate_get(f"{path_of('0011')}/call", query_string=query)
+
+    [event] = kept()
+    assert event.data.caller.number == told.replace("%2B", "+")
+    assert event.data.caller.e164 == "+12125550123"
+
+
 def test_a_call_told_by_form_is_accepted(client: Client, kept: Kept) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     body = b"event=Outgoing&number=044%20123%2045%2067"
