@@ -124,8 +124,17 @@ def _refused_as_text(text: str, profile: NumberProfile) -> Refusal | None:
         return Refusal("not_allowed", "foreign_domain")
     signs = _with_plain_gaps(inner.text)
     if not _TEXT.fullmatch(signs):
-        return Refusal("not_a_number", "not_a_number")
+        return _refused_as_written(read_number(text, profile))
     return _refused_as_digits(only_digits(signs), "+" in signs, inner.context, profile)
+
+
+def _refused_as_written(number: Number) -> Refusal:
+    """Refuse what people may read as a number, though nothing is dialled from such a spelling."""
+    if len(number.short or "") == 1:
+        return Refusal("not_allowed", "one_digit", number.short or "")
+    if number.dialable and number.e164:
+        return Refusal("not_a_number", "not_plain", number.e164)
+    return Refusal("not_a_number", "not_a_number")
 
 
 def _refused_as_digits(
@@ -177,6 +186,8 @@ def _abroad(digits: str, plus: bool, profile: NumberProfile) -> str:
 
 def _refused_as_short(number: Number, profile: NumberProfile, policy: DialPolicy) -> Refusal | None:
     short = number.short or ""
+    if len(short) == 1:
+        return Refusal("not_allowed", "one_digit", short)
     if number.kind == "internal":
         if not policy.allow_internal:
             return Refusal("not_allowed", "internal")

@@ -33,6 +33,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "Das ist keine Telefonnummer. Bitte genau eine Nummer mit Vorwahl angeben.",
         "This is no telephone number. Please give exactly one number with its area code.",
     ),
+    "not_plain": (
+        "So geschrieben wird keine Nummer gewählt. Bitte nur Ziffern angeben, etwa {detail}.",
+        "A number written like this is not dialled. Please give digits only, such as {detail}.",
+    ),
     "feature_code": (
         "Codes mit * oder # werden nicht gewählt. Bitte am Telefon eingeben.",
         "Codes with * or # are not dialled. Please enter them on the telephone.",
@@ -72,6 +76,12 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "die Verwaltung um die Freigabe bitten.",
         "Calls to this country ({detail}) are not allowed. Please use the telephone, or ask the "
         "administrator to allow it.",
+    ),
+    "one_digit": (
+        "{detail} gilt als interne Nummer, aber einzelne Ziffern werden nicht automatisch gewählt. "
+        "Bitte am Telefon wählen.",
+        "{detail} counts as an extension, but a single digit is not dialled by machine. Please use "
+        "the telephone.",
     ),
     "internal": (
         "Interne Nummern sind hier nicht freigegeben. Bitte am Telefon wählen.",

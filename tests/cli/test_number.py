@@ -116,6 +116,16 @@ def test_what_is_no_number_says_why(run: Run) -> None:
     assert "Not dialled (not_a_number)" in result.stdout
 
 
+def test_an_extension_of_one_digit_says_what_it_is_and_why_it_is_not_dialled(run: Run) -> None:
+    lines = run("1", "--lang", "en").stdout.splitlines()
+
+    assert lines[-2:] == [
+        "Result: an internal number, 1.",
+        "Not dialled (not_allowed): 1 counts as an extension, but a single digit is not dialled by"
+        " machine. Please use the telephone.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "failure"),
     [

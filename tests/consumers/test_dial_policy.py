@@ -223,6 +223,7 @@ REFUSED = [
     ("CH", "sip:200@elsewhere.example", "not_allowed"),
     ("CH", "sip:+41445206789@elsewhere.example", "not_allowed"),
     ("CH", "tel:200;phone-context=elsewhere.example", "not_allowed"),
+    ("CH", "1", "not_allowed"),
     ("CH", "145", "not_allowed"),
     ("CH", "1414", "not_allowed"),
     ("CH", "0878 123 456", "not_allowed"),
@@ -249,6 +250,27 @@ def test_a_forbidden_number_is_refused_with_its_code(site: str, text: str, code:
 
     assert isinstance(decision, Refusal), decision
     assert decision.code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "detail"),
+    [
+        ("1", "one_digit", "1"),
+        ("0", "not_a_number", ""),
+        ("0800 FLOWER", "not_plain", "+41800356937"),
+        ("044 520 67 89 ext. 5", "not_plain", "+41445206789"),
+        ("０４４ ５２０ ６７ ８９", "not_plain", "+41445206789"),
+        ("n/a", "not_a_number", ""),
+    ],
+)
+def test_what_reads_as_a_number_and_is_not_dialled_says_which_it_is(
+    text: str, reason: str, detail: str
+) -> None:
+    decision = decide(text, ZURICH, POLICY)
+
+    assert isinstance(decision, Refusal)
+    assert (decision.reason, decision.detail) == (reason, detail)
+    assert all(detail in decision.sentence(language) for language in LANGUAGES)
 
 
 def test_the_table_of_forbidden_numbers_is_long_and_knows_each_code() -> None:
