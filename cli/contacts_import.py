@@ -34,7 +34,10 @@ def _office(
 
 Source = Annotated[str, typer.Option(help="The name of the source; each has its own contacts.")]
 Priority = Annotated[
-    int | None, typer.Option(help="The source with the higher priority decides who calls.")
+    int | None,
+    typer.Option(
+        help="The source with the higher one decides who calls; default: behind the others."
+    ),
 ]
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", help="TOML file: which column means what.")

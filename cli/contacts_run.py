@@ -64,7 +64,13 @@ class Run:
             shown = _shown(records(profile, report), report, self._source)
             changes = Changes(self._source, known.while_read(shown), self._priority, kinds)
             applied = directory.apply(changes, dry_run=self._dry_run, force=self._force)
+            equal = directory.deciding_with(self._source)
         tell(self._source, applied, report, dry_run=self._dry_run)
+        if equal:
+            typer.echo(
+                f"{self._source} and {', '.join(equal)} have one priority: whom they tell"
+                f" differently is asked. An order: contacts source {self._source} --priority N"
+            )
         if report.rows and report.refused_rows == report.rows:
             raise CommandFailed("every row was refused")
 

@@ -52,11 +52,16 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
         typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
         return
     for one in told:
+        equal = [
+            other.name
+            for other in told
+            if other.priority == one.priority and one.active and other.active and other is not one
+        ]
         when = f"{one.imported_at.astimezone():%Y-%m-%d %H:%M}" if one.imported_at else "-"
         typer.echo(
             f"{one.name}\tpriority {one.priority}\t{'on' if one.active else 'off'}\t"
             f"{one.contacts} contacts, {one.numbers} numbers, {one.dossiers} dossiers, "
-            f"{one.matters} matters\t{when}"
+            f"{one.matters} matters\t{when}{_together(equal)}"
         )
 
 
@@ -77,7 +82,8 @@ def source(
         else:
             active = known[name].active if on is None else on
             directory.set_source(name, priority=priority, active=active)
-    typer.echo(f"{name} is {'removed' if remove else 'changed'}")
+        equal = directory.deciding_with(name)
+    typer.echo(f"{name} is {'removed' if remove else 'changed'}{_together(equal)}")
 
 
 def choices(
@@ -94,6 +100,10 @@ def choices(
             directory.forget_choice(login, number.e164 or forget)
         for one in directory.choices(login):
             typer.echo(f"{one.e164}\t{line(one.contact)}")
+
+
+def _together(equal: list[str]) -> str:
+    return f"\tdecides together with {', '.join(equal)}" if equal else ""
 
 
 def line(contact: Contact) -> str:

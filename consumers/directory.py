@@ -64,11 +64,16 @@ class Directory(LookUps):
     def set_source(self, name: str, *, priority: int | None = None, active: bool = True) -> None:
         """Add a source, or change its priority or whether it counts."""
         self._write(
-            "INSERT INTO sources (name, priority, active) VALUES (?1, ifnull(?2, 0), ?3)"
+            "INSERT INTO sources (name, priority, active)"  # noqa: S608
+            f" VALUES (?1, ifnull(?2, {directory_schema.BEHIND_ALL}), ?3)"
             " ON CONFLICT (name) DO UPDATE SET priority = ifnull(?2, priority), active = ?3,"
             " edition = max(edition, 0)",
             [name, priority, active],
         )
+
+    def deciding_with(self, name: str) -> list[str]:
+        """Give the other sources of one priority: what they differ in is asked."""
+        return self._read(lambda shelves: shelves.deciding_with(name))
 
     def remove_source(self, name: str) -> bool:
         """Remove a source with all it has; False if there is none."""

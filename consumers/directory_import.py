@@ -14,7 +14,7 @@ from consumers.directory_differences import Differences
 from consumers.directory_edition import PREPARING, Edition
 from consumers.directory_known import Known
 from consumers.directory_pace import Pace, durably
-from consumers.directory_schema import PATIENCE, plainly_connected, writing
+from consumers.directory_schema import BEHIND_ALL, PATIENCE, plainly_connected, writing
 from consumers.directory_settling import HIDDEN, REMOVED, Settling
 from consumers.directory_staging import Staging
 from consumers.look_ups import moment
@@ -94,9 +94,10 @@ class Import:
         """Give the id of the source; a new one stays hidden until it has something."""
         with writing(self._connection):
             self._run(
-                "INSERT OR IGNORE INTO sources (name, priority, edition) VALUES (?, ?, ?)",
+                "INSERT OR IGNORE INTO sources (name, priority, edition)"  # noqa: S608
+                f" VALUES (?, ifnull(?, {BEHIND_ALL}), ?)",
                 self._changes.source,
-                self._changes.priority or 0,
+                self._changes.priority,
                 HIDDEN,
             )
         row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()

@@ -222,6 +222,16 @@ class Shelves:
         counts = ("contacts", "numbers", "dossiers", "matters")
         return [Source(**dict(zip((*names, *counts), row, strict=True))) for row in rows]
 
+    def deciding_with(self, name: str) -> list[str]:
+        """Give the other sources that count and have the priority of this one."""
+        rows = self._rows(
+            "SELECT o.name FROM sources s JOIN sources o USING (priority) WHERE s.name = ?"
+            " AND o.id <> s.id AND s.active AND o.active AND min(s.edition, o.edition) >= 0"
+            " ORDER BY o.name",
+            [name],
+        )
+        return [row[0] for row in rows]
+
     def _matters(self, dossier_id: int) -> tuple[Matter, ...]:
         rows = self._rows(
             "SELECT m.id, m.key, m.reference, m.title, m.url, m.open, m.last_used"

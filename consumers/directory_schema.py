@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0  # seconds to wait for another writer
 
+# The priority of a new source for which none is told: 0, or behind those that are there. So no two
+# sources decide together by accident, and whoever came first goes first. What is told to be the
+# very last, as the sample is, stays so.
+BEHIND_ALL = (
+    "(SELECT ifnull(min(priority), 10) - 10 FROM sources"
+    " WHERE edition > -2 AND priority BETWEEN -999 AND 0)"
+)
+
 
 class DirectoryRefused(Exception):
     """The file cannot be used as a directory; the sentence says what to do."""

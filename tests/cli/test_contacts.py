@@ -418,6 +418,25 @@ def test_sources_are_listed_in_the_order_in_which_they_decide(run: Run, file: Pa
         run("source", "a", "--off")
 
 
+def test_sources_of_one_priority_are_told_with_what_to_do(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "a", "--priority", "1")
+
+    told = run("import", "csv", file, "--source", "b", "--priority", "1")
+
+    assert "b and a have one priority" in told
+    assert "contacts source b --priority N" in told
+    assert run("sources").count("decides together with") == 2
+    assert "decides together with" not in run("source", "b", "--priority", "2")
+
+
+def test_an_import_without_a_priority_stands_behind_the_others(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "a")
+    told = run("import", "csv", file, "--source", "b")
+
+    assert "priority" not in told
+    assert found(run, ANNA)["contact"]["source"] == "a"
+
+
 def test_a_choice_is_listed_and_revoked(run: Run, folder: Path, file: Path) -> None:
     from consumers.directory import Directory
 

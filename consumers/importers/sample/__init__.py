@@ -11,6 +11,7 @@ from consumers.importers.report import Report
 CONTACTS = Path(__file__).with_name("contacts.csv")
 MAPPING = Path(__file__).with_name("mapping.toml")
 SOURCE = "sample"
+_PRIORITY = -1000  # behind all real sources, whenever they come
 
 
 def default_mapping() -> Mapping:
@@ -22,4 +23,4 @@ def sample(profile: NumberProfile, report: Report | None = None) -> Changes:
     """Give the contacts, dossiers and matters of the sample office."""
     mapping = default_mapping()
     records = csv_records(CONTACTS, mapping, profile, report or Report())
-    return Changes(SOURCE, records, complete=mapping.kinds)
+    return Changes(SOURCE, records, _PRIORITY, complete=mapping.kinds)
