@@ -7,6 +7,7 @@ from consumers.caller_reasons import REASONS, outcome
 
 _LONGEST = 500  # characters, as the contract allows
 _VALUE = 128  # characters of one value
+_ANSWER = 300  # characters of what a receiver said
 
 # Codes are stable: programs may compare them. A code is "step.reason".
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -138,6 +139,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "executor.done": ("{executor}: erledigt{outcome}.", "{executor}: done{outcome}."),
     "executor.queued": ("{executor}: in Arbeit.", "{executor}: under way."),
     "executor.skipped": ("{executor}: nichts zu tun.", "{executor}: nothing to do."),
+    "executor.answered": ("{executor}: Antwort «{answer}».", "{executor}: answered “{answer}”."),
     "executor.failed": ("{executor}: fehlgeschlagen{outcome}.", "{executor}: failed{outcome}."),
     # closed
     "closed.ended": ("Die Anzeige des Anrufs verschwindet.", "The card of the call disappears."),
@@ -171,7 +173,7 @@ _TRANSLATED = ("action", "trigger", "triggers", "number", "executor")
 def sentence(code: str, values: Mapping[str, object] | None = None) -> Sentence:
     """Return the sentence of a code in both languages; an unknown code says itself."""
     german, english = SENTENCES.get(code, (code, code))
-    told = _Values({key: shown(value) for key, value in (values or {}).items()})
+    told = _Values({key: shown(value, _most(key)) for key, value in (values or {}).items()})
     return Sentence(
         de=german.format_map(_translated(told, 0))[:_LONGEST],
         en=english.format_map(_translated(told, 1))[:_LONGEST],
@@ -196,7 +198,11 @@ def _in_words(told: str, language: int) -> str:
     return ", ".join(one[language] for one in known if one) if all(known) else told
 
 
-def shown(value: object) -> str:
+def shown(value: object, most: int = _VALUE) -> str:
     """Cut a value to what fits a line, without signs that would disturb a terminal or a reader."""
     signs = "".join(one if one.isprintable() else " " for one in str(value)).strip()
-    return signs if len(signs) <= _VALUE else signs[: _VALUE - 1] + "…"
+    return signs if len(signs) <= most else signs[: most - 1] + "…"
+
+
+def _most(key: str) -> int:
+    return _ANSWER if key == "answer" else _VALUE

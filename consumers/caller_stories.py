@@ -82,12 +82,16 @@ class Stories:
         self._gather(subject, steps, opens=data.opens, reason=data.reason)
 
     def finished(self, told: Finished) -> tuple[TraceStep, ...]:
-        """Tell what became of an executor's work."""
+        """Tell what became of an executor's work; what a receiver answered stays in the story."""
         steps = self._steps()
         state = "done" if told.done else "failed"
         steps.add("executor", state, executor=told.executor, outcome=told.reason)
         reason = "" if told.done else "executor-failed"
-        return self._gather(Subject(told.user, told.call_id), steps, reason=reason)
+        public = tuple(steps.told)
+        if told.answer:
+            steps.add("executor", "answered", executor=told.executor, answer=told.answer)
+        self._gather(Subject(told.user, told.call_id), steps, reason=reason)
+        return public
 
     def closed(self, call: Call, reason: str, *, given_up: bool = False) -> tuple[TraceStep, ...]:
         """Tell how the call left this user; if an action still waited, that is why it was not."""

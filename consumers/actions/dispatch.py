@@ -31,6 +31,7 @@ class Finished:
     done: bool
     reason: str
     last: bool = False  # nothing else is under way for this action
+    answer: str = ""  # what a webhook's receiver said, for the story alone
 
 
 class Executors:
@@ -117,7 +118,11 @@ class Executors:
         )
 
     def _webhook_told(self, sent: Sent) -> None:
-        self._finished(Finished(sent.name, sent.user, sent.call_id, "", sent.done, sent.reason))
+        self._finished(
+            Finished(
+                sent.name, sent.user, sent.call_id, "", sent.done, sent.reason, answer=sent.answer
+            )
+        )
 
 
 class _Left:

@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bus.events import CONTENT_TYPE
 from bus.process import private_file
+from consumers.actions.answer_text import MOST, answer_text
 from consumers.caller_settings import WebhookSettings
 
 if TYPE_CHECKING:
@@ -41,13 +42,23 @@ _OURS = "(?2 IS NULL OR user IN (SELECT value FROM json_each(?2)))"
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of one message; `state` as in the outcomes of an event."""
+    """What became of one message; `answer` is what the receiver said, for the story alone."""
 
     name: str
     user: str
     call_id: str
     done: bool
     reason: str
+    answer: str = ""
+
+
+class _Attempt(NamedTuple):
+    """What came of one request."""
+
+    reason: str
+    final: bool = False
+    done: bool = False
+    answer: str = ""
 
 
 def signature(secret: str, body: bytes, at: int) -> str:
@@ -155,7 +166,7 @@ class Webhooks:
         if settings is None:  # the configuration no longer has it
             self._drop(number)
             return
-        reason, final, done = self._attempt(client, settings, body)
+        reason, final, done, answer = self._attempt(client, settings, body)
         log.info("webhook name=%s event=%s answer=%s attempt=%s", name, event_id, reason, attempts)
         now = self._clock()
         if not final and now - created < settings.give_up_after:
@@ -169,27 +180,48 @@ class Webhooks:
         self._drop(number)
         if not done:
             log.error("webhook given up name=%s event=%s reason=%s", name, event_id, reason)
-        self._tell(Sent(name, user, call_id, done, reason))
+        self._tell(Sent(name, user, call_id, done, reason, answer))
 
-    def _attempt(
-        self, client: "httpx.Client", settings: WebhookSettings, body: bytes
-    ) -> tuple[str, bool, bool]:
-        """Return what came of it, whether that is final, and whether it is done."""
+    def _attempt(self, client: "httpx.Client", settings: WebhookSettings, body: bytes) -> _Attempt:
+        """Send a message once."""
         import httpx
 
         stamp = signature(settings.secret.get_secret_value(), body, int(self._clock()))
-        headers = {"Content-Type": CONTENT_TYPE, SIGNATURE: stamp, "User-Agent": "starface2mqtt"}
+        headers = {
+            "Content-Type": CONTENT_TYPE,
+            SIGNATURE: stamp,
+            "User-Agent": "starface2mqtt",
+            "Accept-Encoding": "identity",  # the answer is kept as it comes
+        }
         try:
             with client.stream(
                 "POST", settings.url, content=body, headers=headers, timeout=settings.timeout
             ) as answer:
-                status = answer.status_code
+                status, said = answer.status_code, _said(answer, settings.timeout)
         except httpx.HTTPError as error:
-            return type(error).__name__, False, False
-        if 200 <= status < 300:
-            return f"status-{status}", True, True
-        return f"status-{status}", status < 500 and status not in _WORTH_ANOTHER, False
+            return _Attempt(type(error).__name__)
+        done = 200 <= status < 300
+        final = done or (status < 500 and status not in _WORTH_ANOTHER)
+        return _Attempt(f"status-{status}", final, done, said)
 
     def _drop(self, number: int) -> None:
         with self._lock:
             self._db.execute("DELETE FROM webhooks WHERE id = ?", (number,))
+
+
+def _said(answer: "httpx.Response", patience: float) -> str:
+    """Return the beginning of an answer; what is wrong with the rest of it counts no more."""
+    import httpx
+
+    limit = time.monotonic() + patience
+    told = b""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        return ""
+    try:
+        for piece in answer.iter_raw():
+            told += piece
+            if len(told) >= MOST or time.monotonic() > limit:
+                break
+    except httpx.HTTPError as error:
+        log.debug("an answer broke off reason=%s", type(error).__name__)
+    return answer_text(answer.headers.get("Content-Type", ""), told)

@@ -633,6 +633,20 @@ def test_an_executor_that_failed_is_told(desk: Desk) -> None:
     assert desk.store.open_claims() == []
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_what_a_receiver_answered_stands_in_the_story_alone(desk: Desk, done: bool) -> None:
+    desk.tell()
+    words = "no such client " * 15
+    desk.consumer.finished(
+        Finished("webhook", "0011", "c-1", "", done, "status-422", answer=words.strip())
+    )
+
+    [story] = find(desk.folder)
+    assert story.steps[-1].code == "answered"
+    assert story.steps[-1].en == f"webhook: answered “{words.strip()}”."
+    assert all("no such client" not in one.model_dump_json() for one in desk.sent)
+
+
 @pytest.mark.parametrize("place", ["bus", "executor"])
 def test_an_action_cut_off_by_a_crash_is_done_while_the_call_is_young(
     desk: Desk, place: str

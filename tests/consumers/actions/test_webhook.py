@@ -18,7 +18,9 @@ SECRET = "a secret of the site"
 class Application:
     """The program elsewhere; it answers with the given codes, then with 204."""
 
-    def __init__(self, *codes: int, location: str = "") -> None:
+    def __init__(
+        self, *codes: int, location: str = "", says: bytes = b"", kind: str = "text/plain"
+    ) -> None:
         self.codes = list(codes)
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         application = self
@@ -30,8 +32,10 @@ class Application:
                 self.send_response(application.codes.pop(0) if application.codes else 204)
                 if location:
                     self.send_header("Location", location)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(says)))
                 self.end_headers()
+                self.wfile.write(says)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -49,8 +53,10 @@ class Application:
 def application() -> Iterator[Callable[..., Application]]:
     made: list[Application] = []
 
-    def new(*codes: int, location: str = "") -> Application:
-        made.append(Application(*codes, location=location))
+    def new(
+        *codes: int, location: str = "", says: bytes = b"", kind: str = "text/plain"
+    ) -> Application:
+        made.append(Application(*codes, location=location, says=says, kind=kind))
         return made[-1]
 
     yield new
@@ -234,3 +240,33 @@ def test_a_name_reaches_the_receiver_as_text_and_changes_no_header(
     assert not any("X-Header" in headers for _, headers, _ in app.requests)
     names = [json.loads(body)["name"] for _, _, body in app.requests]
     assert sorted(names) == sorted(hostile_names)
+
+
+def test_what_the_receiver_said_is_told_and_not_logged(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    app = application(422, says=b'{"error": "no such client"}', kind="application/json")
+    hooks, told = webhooks(app.url)
+    hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: told)
+
+    assert told == [
+        Sent("webhook", "0011", "c-1", False, "status-422", '{"error": "no such client"}')
+    ]
+    assert "no such client" not in caplog.text
+
+
+def test_of_an_endless_answer_only_the_beginning_is_read(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+) -> None:
+    app = application(200, says=b"word " * 1_000_000)
+    hooks, told = webhooks(app.url)
+    hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+    _until(lambda: told)
+
+    assert told[0].done
+    assert told[0].answer == ("word " * 60)[:299] + "…"
