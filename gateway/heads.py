@@ -3,18 +3,16 @@
 import logging
 import time
 
-from bus.connection import IN_FLIGHT, Connection, Delivery, PublishRefused
+from bus.connection import Connection, Delivery, PublishRefused
 from bus.events import CONTENT_TYPE, Head, HeadData
 from bus.inbox import BrokerUnavailable
 from gateway.outbox import Heading, Outbox
+from gateway.turns import Turns
 
 log = logging.getLogger(__name__)
 
-_PAUSE = 1.0  # seconds without a change until a user is announced; the next event tells as much,
-_LONGEST = 10.0  # but nobody waits longer than this
-_BEAT = 0.25  # seconds between two looks at all users at least, so that a look costs nothing
-_AT_ONCE = 10 * IN_FLIGHT  # a client keeps as many
 _LASTS = 7 * 86_400  # seconds; what an older head speaks of is not kept anyway
+_AFTER_A_FAULT = 1.0  # seconds
 
 
 class Heads:
@@ -24,38 +22,33 @@ class Heads:
         self._connection = connection
         self._outbox = outbox
         self._gateway = gateway
-        self._due: dict[str, float] = {}
-        self._since: dict[str, float] = {}
+        self._turns = Turns()
         self._seq: dict[str, int] = {}
 
     def changed(self, user: str, seq: int) -> None:
         """Note that a user's events are settled up to a number."""
         self._seq[user] = max(seq, self._seq.get(user, 0))
-        now = time.monotonic()
-        self._due[user] = min(now + _PAUSE, self._since.setdefault(user, now) + _LONGEST)
+        self._turns.changed(user, time.monotonic())
 
     def announce_all(self) -> None:
         """Have every user announced, because the broker may have forgotten."""
         for heading in self._outbox.headings():
             self._seq[heading.user] = max(heading.seq, self._seq.get(heading.user, 0))
-            self._due[heading.user] = 0.0
+            self._turns.forgotten(heading.user)
 
     def tell(self, now: float) -> float:
         """Announce what is due; return the seconds until more will be."""
-        due = [user for user, at in self._due.items() if at <= now][:_AT_ONCE]
         under_way: list[Delivery] = []
         try:
-            for user in due:
+            for user in self._turns.next(now):
                 under_way.append(self._send(user))
-                del self._due[user]
-                self._since.pop(user, None)
+                self._turns.announced(user)
             for delivery in reversed(under_way):  # once the last is there, nobody waits any more
                 self._wait(delivery)
         except BrokerUnavailable as error:
             log.warning("numbers not announced reason=%s", error)
-        if len(due) == _AT_ONCE:
-            return 0.0
-        return min(1.0, max(_BEAT, min(self._due.values(), default=now + 1) - now))
+            return _AFTER_A_FAULT
+        return self._turns.pause(now)
 
     def _send(self, user: str) -> Delivery:
         seq = self._seq[user]
