@@ -1,9 +1,9 @@
 """The broker's accounts and what each may read and write: Mosquitto's two files.
 
 A user reads everything about himself and writes only his own switch, choices, dial requests, and
-what his workstation opened;
-each process has just its rights, and a process that serves one user writes of that user only. The
-same names are the MQTT client ids.
+what his workstation opened; a supervisor also reads of colleagues; an application has only the
+rights it was given. Each process has just its rights, and a process that serves one user writes of
+that user only. The same names are the MQTT client ids.
 """
 
 import base64
@@ -17,7 +17,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from bus.process import private_file
-from bus.topics import ANY_USER, Topics, level
+from bus.roles import Grants, Roles
+from bus.topics import ANY_USER, Topics, level, matches
 
 ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
 CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
@@ -43,6 +44,11 @@ class Accounts:
     def add(self, account: str) -> str:
         """Return the account's password, making one if it is new."""
         return self.passwords.setdefault(account, secrets.token_urlsafe(24))
+
+    def renew(self, account: str) -> str:
+        """Return a new password of an account; the old one is forgotten."""
+        self.remove(account)
+        return self.add(account)
 
     def remove(self, account: str) -> None:
         """Forget an account."""
@@ -84,18 +90,27 @@ def caller_account(login: str) -> str:
     return f"{_CALLER_FOR}{level(login)}"
 
 
-def acl_file(topics: Topics, accounts: Iterable[str]) -> str:
+def acl_file(topics: Topics, accounts: Iterable[str], roles: Roles | None = None) -> str:
     """Return Mosquitto's access rules for these accounts."""
     lines = ["# Written by starface2mqtt; changes are lost.", ""]
     for account in accounts:
-        rights = process_rights(topics, account)
-        if rights is None:
-            rights = _user_rights(topics, account)
+        rights = rights_of(topics, account, roles or Roles())
         lines.append(f"user {account}")
         lines += [f"topic read {topic}" for topic in rights.read]
         lines += [f"topic write {topic}" for topic in rights.write]
         lines.append("")
     return "\n".join(lines)
+
+
+def rights_of(topics: Topics, account: str, roles: Roles) -> Rights:
+    """Return the rights of an account, whosever it is."""
+    rights = process_rights(topics, account)
+    if rights is not None:
+        return rights
+    if account in roles.applications:
+        grants = roles.applications[account]
+        return Rights(roles.read(grants, topics), roles.write(grants, topics))
+    return _user_rights(topics, account, roles)
 
 
 def process_rights(topics: Topics, account: str) -> Rights | None:
@@ -111,11 +126,18 @@ def process_rights(topics: Topics, account: str) -> Rights | None:
     return Rights(read=(*rights.read, topics.process(account)), write=(*rights.write, *own))
 
 
-def _user_rights(topics: Topics, account: str) -> Rights:
-    of_user = f"{topics.base}/users/{account.partition(_DEVICE)[0]}"
+def _user_rights(topics: Topics, account: str, roles: Roles) -> Rights:
+    login = login_of(account)
+    of_user = topics.everything_of(login)
+    colleagues = roles.supervisors.get(login, Grants())
+    of_colleagues = [
+        topic
+        for topic in roles.read(colleagues, topics)
+        if not matches(of_user, topic)  # a head of a group is often in it
+    ]
+    own = (topics.switch, topics.choose, topics.opened, topics.dial)
     return Rights(
-        read=(f"{of_user}/#", topics.info()),
-        write=tuple(f"{of_user}/{one}" for one in ("set", "choose", "opened", "dial")),
+        read=(of_user, topics.info(), *of_colleagues), write=tuple(topic(login) for topic in own)
     )
 
 
@@ -200,11 +222,13 @@ def replace(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def write_broker_files(folder: Path, topics: Topics, passwords: Mapping[str, str]) -> None:
+def write_broker_files(
+    folder: Path, topics: Topics, passwords: Mapping[str, str], roles: Roles | None = None
+) -> None:
     """Write Mosquitto's password and access files into a folder."""
     accounts = Accounts(dict(passwords))
     replace(folder / "passwords", accounts.password_file())
-    replace(folder / "acl", acl_file(topics, accounts.passwords))
+    replace(folder / "acl", acl_file(topics, accounts.passwords, roles))
 
 
 def _hashed(name: str, password: str) -> str:
