@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    account,
     application,
     broker,
     call,
@@ -17,11 +18,13 @@ from cli import (
     desktop,
     dials,
     erase,
+    group,
     number,
     own_calls,
     processes,
     simulate,
     site,
+    supervisor,
     users,
     watching,
     why,
@@ -58,6 +61,9 @@ def _everything(
 SET_UP, RUN, WATCH = "Set up", "Run", "Look and act"
 app.command(rich_help_panel=SET_UP)(site.init)
 app.add_typer(users.app, name="user", rich_help_panel=SET_UP)
+app.add_typer(group.app, name="group", rich_help_panel=SET_UP)
+app.add_typer(supervisor.app, name="supervisor", rich_help_panel=SET_UP)
+app.add_typer(account.app, name="account", rich_help_panel=SET_UP)
 app.add_typer(contacts.app, name="contacts", rich_help_panel=SET_UP)
 app.add_typer(broker.app, name="broker", rich_help_panel=SET_UP)
 app.add_typer(application.app, name="application", rich_help_panel=SET_UP)

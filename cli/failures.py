@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from bus.connection import NetworkDead, PublishRefused, SessionTaken
 from bus.inbox import BrokerUnavailable, why
+from bus.roles import RightsRefused
 from bus.seal import SealBroken
 from bus.settings import SettingsRefused
 from cli.context import CommandFailed
@@ -16,6 +17,7 @@ _TOLD = (
     NetworkDead,
     PbxFailure,
     PublishRefused,
+    RightsRefused,
     SealBroken,
     SessionTaken,
     SettingsRefused,

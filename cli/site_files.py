@@ -3,24 +3,28 @@
 import contextlib
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from pydantic import ValidationError
 
 from bus.accounts import (
     PROCESS_ACCOUNTS,
     Accounts,
     caller_account,
+    process_rights,
     replace,
     user_account,
     write_broker_files,
 )
+from bus.inbox import why
 from bus.process import private_file, private_folder
+from bus.roles import Grants, Right, RightsRefused, Roles
 from bus.seal import Seal, new_key, read_seal
-from bus.settings import SettingsRefused, read_accounts
+from bus.settings import SettingsRefused, private, read_accounts
 from cli.settings import FILE, Settings, read
 from cli.shipped import shipped
 
@@ -53,8 +57,10 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
 
 def add_accounts(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
     """Give broker accounts to processes and users; return all passwords by account."""
-    with _accounts(settings) as accounts:
+    with _access(settings) as (accounts, roles):
         for name in names:
+            if name in roles.applications:
+                raise RightsRefused(f"{name!r} is the broker account of an application already")
             accounts.add(name)
     return accounts.passwords
 
@@ -66,11 +72,79 @@ def add_user_account(settings: Settings, login: str) -> str:
 
 
 def remove_user_account(settings: Settings, login: str) -> None:
-    """Take the broker accounts of a user and the process that serves him away."""
-    with _accounts(settings) as accounts:
+    """Take a user's broker accounts away, his process's, and every right of his and for him."""
+    with _access(settings) as (accounts, roles):
         accounts.remove(user_account(login))
         accounts.remove(caller_account(login))
         accounts.remove_devices(login)
+        roles.forget(login)
+
+
+def no_application(settings: Settings, login: str) -> None:
+    """Raise RightsRefused when an application's account has the name a user's would have."""
+    if user_account(login) in read_roles(settings).applications:
+        raise RightsRefused(
+            f"{login!r} is the broker account of an application; give that another name first: "
+            f"starface2mqtt account remove {login}"
+        )
+
+
+def add_application(
+    settings: Settings,
+    name: str,
+    right: Right,
+    users: Iterable[str],
+    groups: Iterable[str],
+    *,
+    everybody: bool,
+) -> str | None:
+    """Give an application rights, and if it is new a broker account; return its password then."""
+    with _access(settings) as (accounts, roles):
+        for group in groups:
+            roles.members(group)
+        known = name in roles.applications
+        if not known and (
+            name in accounts.passwords or process_rights(settings.broker.topics(), name)
+        ):
+            raise RightsRefused(f"{name!r} is the broker account of a user or a process")
+        roles.applications.setdefault(name, Grants()).give(
+            right, users, groups, everybody=everybody
+        )
+        return None if known else accounts.add(name)
+
+
+def renew_application(settings: Settings, name: str) -> str:
+    """Return a new password for an application's account; raise RightsRefused."""
+    with _access(settings) as (accounts, roles):
+        roles.application(name)
+        return accounts.renew(name)
+
+
+def remove_application(settings: Settings, name: str) -> None:
+    """Take an application's account away; raise RightsRefused."""
+    with _access(settings) as (accounts, roles):
+        roles.application(name)
+        del roles.applications[name]
+        accounts.remove(name)
+
+
+@contextmanager
+def changed_roles(settings: Settings) -> Iterator[Roles]:
+    """Hold the roles for a change; the broker's files follow."""
+    with _access(settings) as (_accounts, roles):
+        yield roles
+
+
+def read_roles(settings: Settings) -> Roles:
+    """Return the groups, supervisors and applications; raise SettingsRefused."""
+    path = _roles_file(settings)
+    try:
+        private(path)
+        return Roles.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Roles()
+    except ValidationError as error:
+        raise SettingsRefused(f"{path}: {why(error)}") from error
 
 
 def seal(settings: Settings) -> Seal:
@@ -83,9 +157,13 @@ def broker_folder(settings: Settings) -> Path:
     return settings.folder / "mosquitto"
 
 
+def _roles_file(settings: Settings) -> Path:
+    return settings.broker.accounts_file.with_name("broker-roles.json")
+
+
 @contextmanager
-def _accounts(settings: Settings) -> Iterator[Accounts]:
-    """Hold the broker's accounts for a change; two commands at once change one after the other."""
+def _access(settings: Settings) -> Iterator[tuple[Accounts, Roles]]:
+    """Hold accounts and roles for a change; two commands at once change one after the other."""
     path = settings.broker.accounts_file
     private_folder(path.parent)
     # SQLite's lock of a file: the same on every system, and gone with the process.
@@ -95,10 +173,13 @@ def _accounts(settings: Settings) -> Iterator[Accounts]:
     with contextlib.closing(lock):
         lock.execute("BEGIN EXCLUSIVE")
         accounts = Accounts(read_accounts(path) if path.exists() else {})
-        yield accounts
+        roles = read_roles(settings)
+        yield accounts, roles
+        # The roles first: an account without them would be taken for that of a user.
+        replace(_roles_file(settings), roles.model_dump_json(indent=2) + "\n")
         accounts.write(path)
         folder = private_folder(broker_folder(settings))
-        write_broker_files(folder, settings.broker.topics(), accounts.passwords)
+        write_broker_files(folder, settings.broker.topics(), accounts.passwords, roles)
 
 
 def _configuration(values: dict[str, dict[str, Any]]) -> str:

@@ -44,10 +44,11 @@ def add(
 ) -> None:
     """Add a user; of one who is there already, change only what is named."""
     from bus.settings import SettingsRefused
-    from cli.site_files import add_user_account, broker_folder, seal
+    from cli.site_files import add_user_account, broker_folder, no_application, seal
     from consumers.users import User, Users
 
     settings = settings_of(context)
+    no_application(settings, login)
     with Users(settings.database, seal(settings)) as users:
         known = users.find(login)
         told = {"name": name, "extension": extension, "action": action, "autostart": autostart}
@@ -101,7 +102,8 @@ def list_users(context: typer.Context) -> None:
 @app.command()
 def show(context: typer.Context, login: Login) -> None:
     """Show all that a user chose."""
-    from cli import wishes
+    from cli import rights, wishes
+    from cli.site_files import read_roles
     from consumers.users import Users
 
     settings = settings_of(context)
@@ -116,6 +118,8 @@ def show(context: typer.Context, login: Login) -> None:
         typer.echo(f"{key:10} {value}".rstrip())
     for wish in wishes.shown(user.preferences, datetime.now().astimezone()):
         typer.echo(f"{'wish':10} {wish}")
+    for word, line in rights.of_user(read_roles(settings), login):
+        typer.echo(f"{word:10} {line}")
 
 
 @app.command("set")

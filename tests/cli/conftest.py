@@ -1,0 +1,27 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.__main__ import app
+from cli.settings import Settings
+from cli.site_files import add_user_account, make_site
+from consumers.users import User, Users
+
+
+@pytest.fixture
+def staffed(tmp_path: Path) -> Settings:
+    """A site with four users who have their broker accounts."""
+    settings = make_site(tmp_path / "office", {})
+    with Users(settings.database) as users:
+        for login in ("0010", "0011", "0012", "0013"):
+            users.add(User(login=login))
+            add_user_account(settings, login)
+    return settings
+
+
+@pytest.fixture
+def run(staffed: Settings) -> Callable[..., Result]:
+    """Type a command of the staffed site."""
+    return lambda *words: CliRunner().invoke(app, ["--config", str(staffed.file), *words])

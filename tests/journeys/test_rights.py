@@ -1,0 +1,292 @@
+"""What the commands on rights come to at a real broker, started from mosquitto.conf."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bus.connection import Connection
+from bus.inbox import BrokerUnavailable
+from bus.paho_client import PahoClient
+from bus.sending import PublishRefused
+from bus.topics import Topics
+from cli.__main__ import app
+from cli.mosquitto import Mosquitto, free_port
+from cli.settings import Settings
+from cli.site_files import add_user_account, broker_folder, make_site
+from consumers.users import User, Users
+from tests.conftest import ROOT, wait_until
+
+LOGINS = ("0010", "0011", "0012", "0013")
+EVERY_KIND = "calls,caller,state,records,dial/result,head"
+T = Topics()
+
+
+class Office:
+    """Users, a broker, and the processes that tell it everything of everybody."""
+
+    def __init__(self, folder: Path) -> None:
+        self._port = free_port()
+        self.site: Settings = make_site(folder / "office", {"broker": {"port": self._port}})
+        with Users(self.site.database) as users:
+            for login in LOGINS:
+                users.add(User(login=login))
+                add_user_account(self.site, login)
+        self.broker = Mosquitto(ROOT / "mosquitto.conf", broker_folder(self.site), self._port)
+        self._newest = 1
+
+    def type(self, *words: str) -> str:
+        done = CliRunner().invoke(app, ["--config", str(self.site.file), *words])
+        assert done.exit_code == 0, done.exception
+        return done.stdout
+
+    def reload(self) -> None:
+        """Have the broker read its files again, and wait until it has: it lets a new one in."""
+        self._newest += 1
+        newest = f"gateway-{self._newest}"
+        self.type("broker", "account", newest)
+        self.broker.reload()
+        wait_until(lambda: self._let_in(newest))
+
+    def _let_in(self, account: str) -> bool:
+        with Connection(self.site.broker, account, lasting=False) as connection:
+            try:
+                connection.wait_connected()
+            except BrokerUnavailable:
+                return False
+        return True
+
+    @contextmanager
+    def listening(self, account: str, *filters: str, **options: Any) -> Iterator["Heard"]:
+        with Connection(self.site.broker, account, lasting=False, **options) as connection:
+            heard = Heard(connection)
+            for topic_filter in filters or ("#",):
+                connection.subscribe(topic_filter, lambda arrived: heard.topics.add(arrived.topic))
+            connection.wait_connected()
+            yield heard
+
+    def tell_everything(self) -> None:
+        """Let each process say of each user what it has to say."""
+        told: dict[str, list[Callable[[str], str]]] = {
+            "gateway": [T.calls, T.session, lambda login: T.head(login, "g")],
+            "sessions": [T.state, T.replay],
+            "caller": [T.caller],
+            "dial": [T.dial_result, lambda login: f"{T.dial_result(login)}/mine"],
+            "journal": [T.records],
+            "cli-1": [T.dial, T.switch, T.choose],
+        }
+        for process, topics in told.items():
+            with Connection(self.site.broker, process, lasting=False) as connection:
+                connection.wait_connected()
+                for login in LOGINS:
+                    for topic in topics:
+                        name = topic(login)
+                        retain = "/state" in name or "/head/" in name
+                        connection.publish_raw(name, b"x", retain=retain)
+
+
+class Heard:
+    """The topics on which something arrived."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.topics: set[str] = set()
+
+    def so_far(self) -> set[str]:
+        """Return what arrived, once all that was sent before has."""
+        while self.connection.work(0.3):
+            pass
+        return self.topics
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    office = Office(tmp_path)
+    with office.broker:
+        yield office
+
+
+def test_a_reader_hears_what_was_named_and_nothing_else_whatever_it_asks_for(
+    office: Office,
+) -> None:
+    office.type("account", "add", "wallboard", "--user", "0011", "--topics", "calls,state")
+    office.type("account", "add", "wallboard", "--user", "0012", "--topics", "state")
+    office.reload()
+
+    with office.listening(
+        "wallboard", "#", "starface/#", "starface/users/+/calls", "starface/users/0012/#", "$SYS/#"
+    ) as heard:
+        office.tell_everything()
+        wait_until(lambda: T.state("0012") in heard.so_far())
+
+        assert heard.so_far() == {T.calls("0011"), T.state("0011"), T.state("0012")}
+
+
+def test_what_is_retained_is_told_to_those_only_who_may_read_it(office: Office) -> None:
+    office.type("account", "add", "script", "--user", "0011", "--topics", "calls")
+    office.type("account", "add", "board", "--user", "0011", "--topics", "state,head")
+    office.reload()
+    office.tell_everything()
+
+    with office.listening("script") as script, office.listening("board") as board:
+        wait_until(lambda: len(board.so_far()) == 2)
+
+        assert board.so_far() == {T.state("0011"), T.head("0011", "g")}
+        assert script.so_far() == set()
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND.split(","))
+def test_each_kind_is_heard_alone(office: Office, kind: str) -> None:
+    office.type("account", "add", "app", "--user", "0011", "--topics", kind)
+    office.reload()
+
+    with office.listening("app") as heard:
+        office.tell_everything()
+        wait_until(heard.so_far)
+
+        assert heard.so_far() == {
+            T.head("0011", "g") if kind == "head" else f"starface/users/0011/{kind}"
+        }
+
+
+def test_everybody_is_heard_only_by_the_option_that_says_so(office: Office) -> None:
+    office.type("account", "add", "journalist", "--all", "--topics", "records")
+    office.reload()
+
+    with office.listening("journalist") as heard:
+        office.tell_everything()
+        wait_until(lambda: len(heard.so_far()) == len(LOGINS))
+
+        assert heard.so_far() == {T.records(login) for login in LOGINS}
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        *(T.calls("0011"), T.state("0011"), T.dial("0012"), T.switch("0011"), T.replay("0011")),
+        *(T.choose("0011"), T.dial_result("0011"), T.process("gateway"), T.info(), "anything"),
+    ],
+)
+def test_a_reader_writes_nothing_but_what_it_may(office: Office, topic: str) -> None:
+    office.type("account", "add", "app", "--user", "0011", "--topics", EVERY_KIND, "--may", "dial")
+    office.reload()
+
+    with office.listening("app") as heard:
+        assert heard.connection.publish_raw(T.dial("0011"), b"x") < 128
+        with pytest.raises(PublishRefused):
+            heard.connection.publish_raw(topic, b"x")
+
+
+def test_a_supervisor_hears_of_colleagues_what_was_given_and_dials_for_none(
+    office: Office,
+) -> None:
+    office.type("group", "add", "Secretariat", "0011", "0012")
+    office.type("supervisor", "add", "0010", "--group", "Secretariat")
+    office.reload()
+
+    with office.listening("0010") as heard:
+        office.tell_everything()
+        wait_until(lambda: T.state("0012") in heard.so_far())
+
+        of_colleagues = {topic for topic in heard.so_far() if T.user_of(topic) != "0010"}
+        assert of_colleagues == {T.state("0011"), T.state("0012")}
+        for topic in (T.dial("0011"), T.switch("0011"), T.state("0011")):
+            with pytest.raises(PublishRefused):
+                heard.connection.publish_raw(topic, b"x")
+
+
+def test_a_supervisor_from_another_device_hears_the_same(office: Office) -> None:
+    office.type("supervisor", "add", "0010", "--user", "0011", "--topics", "calls")
+    office.type("user", "device", "0010", "laptop")
+    office.reload()
+
+    with office.listening("0010~laptop", "starface/users/+/calls") as heard:
+        office.tell_everything()
+        wait_until(lambda: len(heard.so_far()) == 2)
+
+        assert heard.so_far() == {T.calls("0010"), T.calls("0011")}
+
+
+def test_who_joins_a_group_is_heard_after_the_reload(office: Office) -> None:
+    office.type("group", "add", "Secretariat", "0011")
+    office.type("account", "add", "app", "--group", "Secretariat", "--topics", "calls")
+    office.reload()
+
+    with office.listening("app") as heard:
+        office.type("group", "add", "Secretariat", "0013")
+        office.reload()
+        office.tell_everything()
+        wait_until(lambda: T.calls("0013") in heard.so_far())
+
+        assert heard.so_far() == {T.calls("0011"), T.calls("0013")}
+
+
+REVOCATIONS = [
+    (("group", "remove", "Secretariat", "0011"), {"0012"}),
+    (("group", "remove", "Secretariat"), set()),
+    (("user", "remove", "0011"), {"0012"}),
+    (("supervisor", "remove", "0010", "--group", "Secretariat"), set()),
+    (("supervisor", "remove", "0010"), set()),
+]
+
+
+@pytest.mark.parametrize(("words", "still"), REVOCATIONS, ids=lambda told: " ".join(told))
+def test_after_it_is_taken_back_nothing_more_arrives(
+    office: Office, words: tuple[str, ...], still: set[str]
+) -> None:
+    office.type("group", "add", "Secretariat", "0011", "0012")
+    office.type("supervisor", "add", "0010", "--group", "Secretariat", "--topics", "calls,state")
+    office.reload()
+    office.tell_everything()
+    own = T.calls("0010")
+
+    with office.listening("0010", "starface/users/+/calls", "starface/users/+/state") as heard:
+        office.tell_everything()
+        wait_until(lambda: {T.calls("0011"), T.state("0012")} <= heard.so_far())
+
+        office.type(*words)
+        office.reload()
+        heard.topics.clear()
+        office.tell_everything()
+        wait_until(lambda: own in heard.so_far())
+        assert {T.user_of(topic) for topic in heard.so_far()} == {"0010", *still}
+
+    with office.listening("0010", "starface/users/+/state") as again:
+        wait_until(lambda: T.state("0010") in again.so_far())
+        assert {T.user_of(topic) for topic in again.so_far()} == {"0010", *still}
+
+
+def test_an_account_that_is_removed_is_thrown_out_and_not_let_in_again(office: Office) -> None:
+    office.type("account", "add", "app", "--user", "0011", "--topics", "calls")
+    office.reload()
+
+    with office.listening("app") as heard:
+        office.type("account", "remove", "app")
+        office.reload()
+        wait_until(lambda: not heard.connection.connected)
+        office.tell_everything()
+        with pytest.raises(BrokerUnavailable):
+            heard.connection.wait_connected()
+        assert heard.topics == set()
+
+
+def test_a_reader_cannot_take_the_session_of_another(office: Office) -> None:
+    office.type("account", "add", "app", "--user", "0011", "--topics", "calls")
+    office.reload()
+
+    class Thief(PahoClient):
+        def _new(self) -> Any:
+            client = super()._new()
+            client._client_id = b"0012"
+            return client
+
+    with office.listening("0012", T.calls("0012")) as victim:
+        with office.listening("app", clients=Thief) as thief:
+            office.tell_everything()
+            wait_until(lambda: victim.so_far() and thief.so_far())
+
+            assert (victim.topics, thief.topics) == ({T.calls("0012")}, {T.calls("0011")})
+        assert victim.connection.connected
