@@ -21,6 +21,7 @@ from cli import (
     group,
     number,
     own_calls,
+    private,
     processes,
     simulate,
     site,
@@ -64,6 +65,7 @@ app.add_typer(users.app, name="user", rich_help_panel=SET_UP)
 app.add_typer(group.app, name="group", rich_help_panel=SET_UP)
 app.add_typer(supervisor.app, name="supervisor", rich_help_panel=SET_UP)
 app.add_typer(account.app, name="account", rich_help_panel=SET_UP)
+app.add_typer(private.app, name="private", rich_help_panel=SET_UP)
 app.add_typer(contacts.app, name="contacts", rich_help_panel=SET_UP)
 app.add_typer(broker.app, name="broker", rich_help_panel=SET_UP)
 app.add_typer(application.app, name="application", rich_help_panel=SET_UP)

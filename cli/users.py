@@ -165,7 +165,8 @@ def change(
 
 @app.command()
 def remove(context: typer.Context, login: Login) -> None:
-    """Forget a user, the token and the broker account."""
+    """Forget a user, the token, the private numbers and the broker account."""
+    from bus.private import forget_user
     from cli.site_files import remove_user_account
     from consumers.users import Users
 
@@ -173,6 +174,7 @@ def remove(context: typer.Context, login: Login) -> None:
     with Users(settings.database) as users:
         users.remove(login)
     remove_user_account(settings, login)
+    forget_user(settings.site.data_folder, login)
     typer.echo(f"{login} is removed.")
 
 

@@ -45,7 +45,7 @@ class Calls:
         self._profile = profile
 
     def take(self, note: Notification) -> str:
-        """Return the event's id once it is on disk; raise LogUnavailable."""
+        """Return the event's id once it is on disk, "" for none; raise LogUnavailable."""
         profile = self._profile
         return self._events.append(
             Told(note, parties.caller(note, profile), parties.called(note, profile), time.time())
@@ -74,7 +74,7 @@ class Callback:
         told = read_notification(user, method, params)
         if isinstance(told, Notification):
             event = self._calls.take(told)
-            log.debug("took a notification event=%s", event)
+            log.debug("took a notification event=%s", event or "-")
             self._events.tally.count(NOTIFICATIONS)
         elif isinstance(told, Reset):
             self._calls.take_reset(user)

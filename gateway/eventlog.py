@@ -19,8 +19,9 @@ from typing import Final
 from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
 from gateway.calls import Told, place
 from gateway.logfile import BUSY, LogUnavailable, depth, identity, open_log, size, writing
+from gateway.private_calls import PrivateCalls
 from gateway.rounds import others_first
-from gateway.tally import HITS, LAST, NOTIFICATIONS, Tally, write_down, written
+from gateway.tally import HITS, LAST, NOTIFICATIONS, PRIVATE, Tally, write_down, written
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,10 @@ class EventLog:
         committed: Callable[[], None],
         *,
         greatest: int,
+        private: PrivateCalls | None = None,
     ) -> None:
         self.tally = tally
+        self._private = private
         self._db = open_log(folder, durable=True)
         self._reading = open_log(folder, durable=False)
         self._reading_lock = threading.Lock()
@@ -64,7 +67,10 @@ class EventLog:
         self._full = False
 
     def append(self, told: Told) -> str:
-        """Return the id of the event once it is on disk; raise LogUnavailable if it is not."""
+        """Return the id of the event once it is on disk; raise LogUnavailable if it is not.
+
+        "" for a private call, which makes no event.
+        """
         return self._wait_for(_Entry(told))
 
     def append_reset(self, user: str) -> None:
@@ -183,7 +189,11 @@ class EventLog:
                 "INSERT INTO resets (user, payload) VALUES (?, ?)", (told, reset.encoded())
             )
             return reset.id
-        event = self._event(told)
+        tellable = self._private.tellable(self._db, told) if self._private else told
+        if tellable is None:
+            self.tally.count(PRIVATE)
+            return ""
+        event = self._event(tellable)
         self._db.execute(
             "INSERT INTO events (user, seq, at, lasts, payload) VALUES (?, ?, ?, ?, ?)",
             (event.data.user, event.seq, told.at, event.expiry(), event.encoded()),

@@ -16,7 +16,7 @@ from bus.process import private_file
 NAME = "events.db"
 BUSY = 0.45  # seconds a writer waits for another; the next round of requests waits behind it
 _LOOK = 2  # milliseconds until a busy file is looked at again; SQLite itself would sleep up to 100
-_VERSION = 1
+_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -54,6 +54,17 @@ CREATE TABLE IF NOT EXISTS calls (
 CREATE INDEX IF NOT EXISTS calls_by_url ON calls (user, number) WHERE told_by = 'url';
 CREATE INDEX IF NOT EXISTS recent_calls ON calls (user, changed);
 CREATE INDEX IF NOT EXISTS old_calls ON calls (changed);
+CREATE TABLE IF NOT EXISTS private_calls (
+    call TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    number TEXT NOT NULL,
+    told INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    changed REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS private_calls_of ON private_calls (owner, changed);
+CREATE INDEX IF NOT EXISTS private_calls_with ON private_calls (number);
+CREATE INDEX IF NOT EXISTS old_private_calls ON private_calls (changed);
 """
 
 

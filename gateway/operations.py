@@ -21,7 +21,7 @@ from gateway.eventlog import EventLog
 from gateway.server import HttpServer, listening
 from gateway.settings import address
 from gateway.station import Station
-from gateway.tally import BUCKETS, CHECKS, HITS, LAST, NOTIFICATIONS
+from gateway.tally import BUCKETS, CHECKS, HITS, LAST, NOTIFICATIONS, PRIVATE
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class Counted(Collector):
             ("notifications", NOTIFICATIONS, "Notifications taken."),
             ("callback_checks", CHECKS, "Our own checks of the callback address."),
             ("unneeded_notifications", "unneeded", "Notifications that tell nothing about calls."),
+            ("private_notifications", PRIVATE, "Notifications of private calls, kept out."),
             ("log_unavailable", "log_unavailable", "Notifications refused for want of disk."),
         ):
             yield CounterMetricFamily(f"{_PREFIX}_{name}", text, value=counts.get(count, 0))

@@ -5,10 +5,12 @@ did not take it. So marking costs one row, however many events were sent.
 """
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import private_calls
 from gateway.calls import forget_before
 from gateway.logfile import identity, open_log, size, writing
 
@@ -129,6 +131,7 @@ class Outbox:
                 (self.upto(), before),
             ).rowcount
             forget_before(self._db, before)
+            private_calls.forget_before(self._db, time.time() - private_calls.KEPT)
         self._db.execute("PRAGMA incremental_vacuum(500)").fetchall()
         return gone
 

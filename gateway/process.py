@@ -12,6 +12,7 @@ from bus.client import Clients
 from bus.codec_client import CodecClient
 from bus.numbers import NumberProfile
 from bus.paho_client import PahoClient
+from bus.private import PrivateNumbers
 from bus.process import private_folder, stop_on_signals
 from bus.settings import BrokerSettings, SettingsRefused
 from gateway.app import create_app
@@ -20,6 +21,7 @@ from gateway.doorkeeper import Doorkeeper
 from gateway.eventlog import EventLog
 from gateway.logfile import LogUnavailable
 from gateway.operations import Operations
+from gateway.private_calls import PrivateCalls
 from gateway.rates import Rates
 from gateway.server import HttpServer, listening
 from gateway.settings import GatewaySettings, address
@@ -79,8 +81,9 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     station = Station(duty, tally)
     try:
         events = EventLog(
-            site.folder, gateway.account, tally, _ringing(station, bell), greatest=greatest
-        )
+            site.folder, gateway.account, tally, _ringing(station, bell), greatest=greatest,
+            private=PrivateCalls(PrivateNumbers(site.folder, site.key)),
+        )  # fmt: skip
     except LogUnavailable as error:
         raise SettingsRefused(str(error)) from error
     sources = Sources(gateway.sources, gateway.trusted_proxy)

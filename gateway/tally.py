@@ -12,6 +12,7 @@ from collections.abc import Mapping
 HITS = "hits"
 NOTIFICATIONS = "notifications"
 CHECKS = "checks"
+PRIVATE = "private"
 LAST = "last_notification"  # not a count: milliseconds since the epoch
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 
