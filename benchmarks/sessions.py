@@ -65,7 +65,8 @@ def keep_sessions(*told: Any) -> None:
     """Be the sessions process, quietly."""
     configure_logging("ERROR")
     settings, broker, database, seal_key, folder = told
-    run_sessions(settings, broker, KEY, database, Seal(seal_key), folder)
+    profile = NumberProfile(country="CH", area_code="44")
+    run_sessions(settings, broker, KEY, database, Seal(seal_key), folder, profile)
 
 
 def be_gateway(port: int, broker: BrokerSettings, folder: Path) -> None:

@@ -29,7 +29,7 @@ def sessions(context: typer.Context) -> None:
     settings = settings_of(context, log=True)
     run(
         settings.starface, settings.broker, settings.site_key(), settings.database,
-        seal(settings), settings.site.data_folder,
+        seal(settings), settings.site.data_folder, settings.site.numbers,
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from bus.birth import Birth
 from bus.connection import Connection
 from bus.events import CallEvent, SessionReset
 from bus.inbox import Arrived
+from bus.numbers import NumberProfile
+from bus.private import PrivateNumbers
 from bus.process import stop_on_signals
 from bus.seal import Seal, SealBroken
 from bus.settings import BrokerSettings
@@ -27,6 +29,7 @@ from consumers.session_errands import Errands, Pbx
 from consumers.session_icons import Icons
 from consumers.session_memory import Roster, WellSince
 from consumers.session_person import Person
+from consumers.session_private import WithoutPrivateCalls
 from consumers.session_schedule import Timetable
 from consumers.session_site import Site, Tools
 from consumers.session_state import UserSession
@@ -268,11 +271,14 @@ def run(
     database: Path,
     seal: Seal,
     data_folder: Path,
+    profile: NumberProfile,
 ) -> None:
     """Keep all sessions until told to stop."""
+    private = PrivateNumbers(data_folder, site_key)
 
     def open_pbx(login: str, credential: Credential, callback: Callback | None) -> Pbx:
-        return StarfaceClient(starface, login, credential, callback)
+        pbx = StarfaceClient(starface, login, credential, callback)
+        return WithoutPrivateCalls(pbx, login, private, profile)
 
     errands = Errands(starface, site_key, open_pbx, HttpGateway(), callback_host)
     well = WellSince(data_folder / "sessions.db")

@@ -37,6 +37,7 @@ from tests.gateway.running import KEY, GatewayProcess
 PROGRAM = """
 import sys
 from pathlib import Path
+from bus.numbers import NumberProfile
 from bus.process import configure_logging
 from bus.settings import BrokerSettings
 from consumers.sessions import run
@@ -46,7 +47,8 @@ configure_logging("DEBUG")
 folder = Path(sys.argv[3])
 run(StarfaceSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]),
-    b"k" * 32, folder / "site.db", Seal(sys.argv[4].encode()), folder)
+    b"k" * 32, folder / "site.db", Seal(sys.argv[4].encode()), folder,
+    NumberProfile(country="CH", area_code="44"))
 """
 
 
