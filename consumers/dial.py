@@ -18,6 +18,7 @@ from bus.connection import Connection
 from bus.delivery import CallEvents, Progress
 from bus.inbox import Arrived
 from bus.numbers import NumberProfile
+from bus.private import PrivateNumbers
 from bus.process import private_folder, stop_on_signals
 from bus.seal import Seal
 from bus.settings import BrokerSettings
@@ -59,9 +60,11 @@ class DialConsumer:
         errands: Errands,
         *,
         topics: Topics,
+        is_private: Callable[[str, str], bool] = lambda _login, _number: False,
         account: str = "dial",
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._is_private = is_private
         self._settings = settings
         self._decide = decide
         self._book = book
@@ -129,7 +132,7 @@ class DialConsumer:
             request_id=str(request.request_id),
             message=request.message,
             number=understood.key,
-            shown=understood.shown,
+            shown="" if self._is_private(login, request.number) else understood.shown,
             door=request.source,
             at=self._clock(),
             phone=request.phone,
@@ -222,6 +225,7 @@ def run(
 ) -> None:
     """Place calls until told to stop."""
     private_folder(data_folder)
+    private = PrivateNumbers(data_folder, site_key)
     placing = Placing(functools.partial(Users, database, seal), Telephones(starface))
     connection = Connection(broker, account, birth=Birth(account))
     with (
@@ -237,6 +241,7 @@ def run(
         consumer = DialConsumer(
             dial, decide, book, telling, following, placing.place, users, threads,
             topics=connection.topics, account=account,
+            is_private=functools.partial(private.names, profile=profile),
         )  # fmt: skip
         # Before we are online: whoever sees us there may dial at once.
         for user in dial.users or (ANY_USER,):

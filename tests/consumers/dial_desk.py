@@ -24,6 +24,7 @@ from bus.events import (
 )
 from bus.inbox import Arrived, BrokerUnavailable
 from bus.numbers import NumberProfile
+from bus.private import PrivateNumbers
 from bus.seal import Seal
 from bus.topics import Topics
 from consumers.dial import DialConsumer
@@ -130,6 +131,7 @@ class Desk:
             for login, extension in (("0011", "11"), ("0012", "12")):
                 users.add(User(login=login, extension=extension))
         self.known = self.users()
+        self.private = PrivateNumbers(folder, SITE_KEY)
         self.start()
 
     def start(self) -> None:
@@ -144,6 +146,7 @@ class Desk:
         self.consumer = DialConsumer(
             self.settings, decide, self.book, telling, self.following, self.pbx.place, self.known,
             self.errands, topics=self.bus.topics, account=self.account, clock=self.clock,
+            is_private=functools.partial(self.private.names, profile=PROFILE),
         )  # fmt: skip
 
     def again(self) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from bus.inbox import Arrived
+from bus.private import changing, entry
 from consumers.dial_number import understand
 from consumers.dial_placing import NotPlaced, Unclear, Wish
 from tests.consumers.dial_desk import PROFILE, SITE_KEY, Desk
@@ -399,3 +400,17 @@ def test_a_number_is_erased_from_the_audit_and_the_file(tmp_path: Path) -> None:
     assert b"41441234567" not in kept
     assert key.encode() not in kept
     assert b"41441234568" in kept
+
+
+def test_a_private_number_stands_in_no_audit(tmp_path: Path) -> None:
+    one = entry(SITE_KEY, "0011", "+41441234567", "2026-11-23")
+    with changing(tmp_path) as numbers:
+        numbers[one.mark] = one
+    desk = Desk(tmp_path)
+    desk.dial("044 123 45 67")
+    desk.dial("044 123 45 67", login="0012")
+
+    assert [(row["user"], row["shown"]) for row in desk.book.audit()] == [
+        ("0012", "+4144123••••"),
+        ("0011", ""),
+    ]
