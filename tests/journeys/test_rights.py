@@ -1,5 +1,9 @@
 """What the commands on rights come to at a real broker, started from mosquitto.conf."""
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bus.connection import Connection
+from bus.events import CallData, CallEvent, Party, call_event_type, now
 from bus.inbox import BrokerUnavailable
 from bus.paho_client import PahoClient
 from bus.sending import PublishRefused
@@ -290,3 +295,38 @@ def test_a_reader_cannot_take_the_session_of_another(office: Office) -> None:
 
             assert (victim.topics, thief.topics) == ({T.calls("0012")}, {T.calls("0011")})
         assert victim.connection.connected
+
+
+def test_the_consumer_of_the_documents_hears_a_ringing_call(office: Office, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "contract.md").read_text()
+    program = page.partition("```python\n")[2].partition("```")[0]
+    made = re.search(r"^starface2mqtt (account add .*)$", page, re.MULTILINE)
+    assert made
+    password = office.type(*made[1].split()).splitlines()[0].partition("\t")[2]
+    office.reload()
+    caller = Party(number="0441234567", e164="+41441234567", kind="external")
+    data = CallData(
+        user="0011", call_id="c1", state="ringing", pbx_state="RINGING", direction="in",
+        caller=caller, called=Party(), received_at=now(),
+    )  # fmt: skip
+    event = CallEvent(source="gateway/g", type=call_event_type("ringing"), subject="c1", data=data)
+    printed = tmp_path / "printed"
+
+    def ring() -> str:
+        gateway.publish(T.calls("0011"), event)  # nobody tells when the program listens
+        return printed.read_text()
+
+    with printed.open("wb") as out, Connection(office.site.broker, "gateway") as gateway:
+        gateway.wait_connected()
+        running = subprocess.Popen(
+            [sys.executable, "-c", program.replace("1883", str(office.site.broker.port))],
+            env={**os.environ, "PASSWORD": password},
+            stdout=out,
+        )
+        try:
+            wait_until(ring)
+        finally:
+            running.kill()
+            running.wait()
+
+    assert printed.read_text().startswith("0011 is called by +41441234567\n")
