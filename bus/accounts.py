@@ -137,7 +137,10 @@ def _user_rights(topics: Topics, account: str, roles: Roles) -> Rights:
     ]
     own = (topics.switch, topics.choose, topics.opened, topics.dial)
     return Rights(
-        read=(of_user, topics.info(), *of_colleagues), write=tuple(topic(login) for topic in own)
+        read=tuple(
+            dict.fromkeys((of_user, topics.info(), topics.process("sessions"), *of_colleagues))
+        ),
+        write=tuple(topic(login) for topic in own),
     )
 
 

@@ -172,6 +172,9 @@ class Roles(BaseModel):
             for whom, right in self._spread(grants)
             for kind in right.reads
         ]
+        if any("state" in right.reads for _, right in self._spread(grants)):
+            # The broker keeps the last state; it counts while the process that told it is there.
+            told.append(topics.process("sessions"))
         return tuple(dict.fromkeys(told))
 
     def write(self, grants: Grants, topics: Topics) -> tuple[str, ...]:

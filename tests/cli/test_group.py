@@ -20,14 +20,14 @@ def test_a_group_is_made_grows_and_shrinks(run: Run) -> None:
 
 def test_who_joins_later_is_in_the_brokers_rules(staffed: Settings, run: Run) -> None:
     run("group", "add", "Secretariat", "0011")
-    run("account", "add", "wallboard", "--group", "Secretariat", "--topics", "state")
+    run("account", "add", "wallboard", "--group", "Secretariat", "--topics", "calls")
 
     run("group", "add", "Secretariat", "0012")
 
     acl = (broker_folder(staffed) / "acl").read_text().partition("user wallboard\n")[2]
     assert acl.split("\n\n")[0].split() == [
-        *("topic", "read", "starface/users/0011/state"),
-        *("topic", "read", "starface/users/0012/state"),
+        *("topic", "read", "starface/users/0011/calls"),
+        *("topic", "read", "starface/users/0012/calls"),
     ]
 
 

@@ -1,5 +1,6 @@
 """What the commands on rights come to at a real broker, started from mosquitto.conf."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from bus.birth import Birth
 from bus.connection import Connection
-from bus.events import CallData, CallEvent, Party, call_event_type, now
+from bus.events import CallData, CallEvent, Party, UserState, UserStateData, call_event_type, now
 from bus.inbox import BrokerUnavailable
 from bus.paho_client import PahoClient
 from bus.sending import PublishRefused
+from bus.settings import read_accounts
 from bus.topics import Topics
 from cli.__main__ import app
 from cli.mosquitto import Mosquitto, free_port
@@ -43,8 +46,16 @@ class Office:
         self.broker = Mosquitto(ROOT / "mosquitto.conf", broker_folder(self.site), self._port)
         self._newest = 1
 
-    def type(self, *words: str) -> str:
-        done = CliRunner().invoke(app, ["--config", str(self.site.file), *words])
+    def type(self, *words: str, account: str | None = None) -> str:
+        """Type a command on the server, or where only this account is known."""
+        known = {}
+        if account:
+            password = read_accounts(self.site.broker.accounts_file)[account]
+            known = {
+                "STARFACE2MQTT_BROKER__ACCOUNT": account,
+                "STARFACE2MQTT_BROKER__PASSWORD": password,
+            }
+        done = CliRunner().invoke(app, ["--config", str(self.site.file), *words], env=known)
         assert done.exit_code == 0, done.exception
         return done.stdout
 
@@ -201,6 +212,24 @@ def test_a_supervisor_hears_of_colleagues_what_was_given_and_dials_for_none(
         for topic in (T.dial("0011"), T.switch("0011"), T.state("0011")):
             with pytest.raises(PublishRefused):
                 heard.connection.publish_raw(topic, b"x")
+
+
+def test_a_supervisors_own_command_tells_how_the_colleagues_are(office: Office) -> None:
+    office.type("supervisor", "add", "0010", "--user", "0011")
+    office.reload()
+    birth = Birth("sessions")
+    with Connection(office.site.broker, "sessions", birth=birth) as sessions:
+        sessions.wait_connected()
+        for login in LOGINS:
+            data = UserStateData(user=login, state="active", since=now())
+            sessions.publish(T.state(login), UserState(data=data), retain=True)
+
+        told = office.type("status", "--json", account="0010")
+        switched = office.type("off", "0010", account="0010")
+
+    looks = {login: look["state"] for login, look in json.loads(told)["users"].items()}
+    assert looks == {"0010": "active", "0011": "active"}
+    assert switched == "0010 is told to be off.\n"
 
 
 def test_a_supervisor_from_another_device_hears_the_same(office: Office) -> None:
