@@ -533,7 +533,7 @@ gaps = st.sampled_from(["", " ", "-", ".", "/", "\N{NO-BREAK SPACE}", "\N{EN DAS
 
 
 @given(text=st.one_of(st.text(max_size=300), st.text(signs, max_size=40)), site=sites)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @example(text="\ud800", site=ZURICH)
 @example(text="tel:%ED%A0%80", site=ZURICH)
 @example(text="sip:@", site=ZURICH)
@@ -555,7 +555,7 @@ def test_no_text_raises_and_every_number_is_stable(text: str, site: NumberProfil
 
 
 @given(text=st.text(st.sampled_from("0123456789+ ()-/."), max_size=24), site=sites)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_digits_never_raise_and_their_number_reads_the_same_again(
     text: str, site: NumberProfile
 ) -> None:
