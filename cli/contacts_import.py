@@ -96,6 +96,10 @@ def from_carddav(
     password_file: PasswordFile = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust.")] = None,
     plain: Annotated[bool, typer.Option(help="Allow http, in a safe network.")] = False,
+    also_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further server the password may go to, as dav.example.ch."),
+    ] = None,
     priority: Priority = None,
     dry_run: DryRun = False,
     force: Force = False,
@@ -105,13 +109,18 @@ def from_carddav(
     from pydantic import SecretStr
 
     from consumers.importers.carddav import CardDavServer, carddav_records
+    from consumers.importers.dav_hosts import is_host
 
+    for host in also_host or ():
+        if not is_host(host):
+            raise CommandFailed(f"--also-host {host}: as in dav.example.ch or *.example.ch")
     server = CardDavServer(
         url=url,
         user=user,
         password=SecretStr(password_of(password_file) if user else ""),
         ca_file=str(ca_file) if ca_file else None,
         allow_plain=plain,
+        also_hosts=tuple(also_host or ()),
     )
     run = Run(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     run.apply(_CONTACTS, lambda told, report: carddav_records(server, told, report))

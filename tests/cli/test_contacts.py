@@ -418,6 +418,14 @@ def test_sources_are_listed_in_the_order_in_which_they_decide(run: Run, file: Pa
         run("source", "a", "--off")
 
 
+def test_a_further_server_of_address_books_is_named_by_its_host(run: Run) -> None:
+    with pytest.raises(CommandFailed, match="--also-host"):
+        run(
+            *("import", "carddav", "https://dav.example.ch/", "--source", "cloud"),
+            *("--also-host", "https://other.example.ch/"),
+        )
+
+
 def test_sources_of_one_priority_are_told_with_what_to_do(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "a", "--priority", "1")
 

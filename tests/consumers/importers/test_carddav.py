@@ -3,6 +3,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -11,6 +12,7 @@ from bus.numbers import NumberProfile
 from consumers.changes import ContactRecord
 from consumers.importers.carddav import CardDavServer, carddav_records
 from consumers.importers.report import Report, SourceUnreadable
+from tests.consumers.importers import dav_certificate
 
 Read = Callable[..., list[ContactRecord]]
 
@@ -44,6 +46,8 @@ class AddressBooks(BaseHTTPRequestHandler):
     password = "anna:secret"
     asked: ClassVar[list[int]] = []
     broken: ClassVar[dict[tuple[str, str], tuple[int, str]]] = {}
+    redirected: ClassVar[dict[str, str]] = {}
+    names: ClassVar[set[str]] = set()  # under which it was asked
 
     def do_PROPFIND(self) -> None:
         self._answer(self._propfind)
@@ -55,8 +59,8 @@ class AddressBooks(BaseHTTPRequestHandler):
         pass
 
     def _propfind(self, body: str) -> str | None:
-        if self.path == "/.well-known/carddav":
-            self._redirected("/dav/")
+        if self.path in self.redirected:
+            self._redirected(self.redirected[self.path])
             return None
         if self.path == "/dav/anna/book/" and self.headers["Depth"] == "1":
             cards = [(href, "<d:getetag>1</d:getetag><d:resourcetype/>") for href in CARDS]
@@ -82,6 +86,7 @@ class AddressBooks(BaseHTTPRequestHandler):
         )
 
     def _answer(self, answer: Callable[[str], str | None]) -> None:
+        self.names.add(self.headers["Host"].partition(":")[0])
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         wanted = "Basic " + base64.b64encode(self.password.encode()).decode()
         if self.headers["Authorization"] != wanted:
@@ -113,6 +118,8 @@ def handler() -> type[AddressBooks]:
     class Books(AddressBooks):
         asked: ClassVar[list[int]] = []
         broken: ClassVar[dict[tuple[str, str], tuple[int, str]]] = {}
+        redirected: ClassVar[dict[str, str]] = {"/.well-known/carddav": "/dav/"}
+        names: ClassVar[set[str]] = set()
 
     return Books
 
@@ -210,3 +217,96 @@ def test_a_server_that_is_not_there_is_told(
 
     with pytest.raises(SourceUnreadable, match=r"127\.0\.0\.1"):
         list(carddav_records(server, swiss, report))
+
+
+# several names of one provider
+
+
+Two = tuple[str, str, Path]
+
+
+@pytest.fixture
+def provider(handler: type[AddressBooks], tmp_path: Path) -> Iterator[Two]:
+    """Give a server under its two names, with the certificate that vouches for both."""
+    vouching, context = dav_certificate.make(tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        port = server.server_port
+        yield f"https://localhost:{port}", f"https://127.0.0.1:{port}", vouching
+        server.shutdown()
+        thread.join()
+
+
+def books(
+    provider: Two, profile: NumberProfile, report: Report, also: tuple[str, ...] = ()
+) -> list[ContactRecord]:
+    server = CardDavServer(
+        url=f"{provider[0]}/",
+        user="anna",
+        password="secret",
+        ca_file=str(provider[2]),
+        also_hosts=also,
+    )
+    return list(carddav_records(server, profile, report))
+
+
+def leads_to(handler: type[AddressBooks], other: str, by: str) -> None:
+    """Have the server lead to its other name."""
+    if by == "redirect":
+        handler.redirected["/.well-known/carddav"] = f"{other}/dav/"
+    elif by == "principal":
+        told = PRINCIPAL.replace("/dav/anna/", f"{other}/dav/anna/")
+        handler.broken["PROPFIND", "/dav/"] = (207, multistatus(("/dav/", told)))
+    else:
+        told = HOME.replace("/dav/anna/home/", f"{other}/dav/anna/home/")
+        handler.broken["PROPFIND", "/dav/anna/"] = (207, multistatus(("/dav/anna/", told)))
+
+
+@pytest.mark.parametrize("by", ["redirect", "principal", "home"])
+def test_the_books_are_read_on_a_further_server_the_password_may_go_to(
+    provider: Two, handler: type[AddressBooks], swiss: NumberProfile, report: Report, by: str
+) -> None:
+    leads_to(handler, provider[1], by)
+
+    assert len(books(provider, swiss, report, also=("127.0.0.1",))) == 250
+    assert handler.names == {"localhost", "127.0.0.1"}
+
+
+@pytest.mark.parametrize("by", ["redirect", "principal", "home"])
+def test_a_further_server_gets_no_request_unless_it_is_told(
+    provider: Two, handler: type[AddressBooks], swiss: NumberProfile, report: Report, by: str
+) -> None:
+    leads_to(handler, provider[1], by)
+
+    with pytest.raises(SourceUnreadable, match=r"another server.* --also-host 127\.0\.0\.1"):
+        books(provider, swiss, report)
+    assert handler.names == {"localhost"}
+
+
+def test_a_further_server_is_never_asked_in_plain_text(
+    provider: Two, handler: type[AddressBooks], swiss: NumberProfile, report: Report
+) -> None:
+    leads_to(handler, provider[1].replace("https", "http"), "redirect")
+
+    with pytest.raises(SourceUnreadable, match="another server, http://"):
+        books(provider, swiss, report, also=("127.0.0.1",))
+    assert handler.names == {"localhost"}
+
+
+def test_an_address_that_is_a_page_for_people_leads_to_the_books(
+    read: Read, handler: type[AddressBooks]
+) -> None:
+    handler.broken["PROPFIND", "/"] = (405, "")
+
+    assert len(read("/")) == 250
+
+
+def test_an_address_book_that_has_moved_is_read_where_it_is(
+    read: Read, handler: type[AddressBooks]
+) -> None:
+    handler.redirected["/old/"] = "/dav/anna/book/"
+
+    assert len(read("/old/")) == 250
