@@ -61,7 +61,10 @@ def carddav_records(
     if url.scheme != "https" and not server.allow_plain:
         raise SourceUnreadable("the password would go over the net in plain text; use https")
     auth = (server.user, server.password.get_secret_value()) if server.user else None
-    context = ssl.create_default_context(cafile=server.ca_file)
+    try:
+        context = ssl.create_default_context(cafile=server.ca_file)
+    except OSError as error:  # of ssl too
+        raise SourceUnreadable(f"{server.ca_file}: no certificates ({error.strerror})") from error
     try:
         with httpx.Client(auth=auth, timeout=_TIMEOUT, verify=context) as client:
             asked = _Server(client, url, server.also_hosts)

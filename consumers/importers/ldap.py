@@ -5,13 +5,16 @@ from __future__ import annotations
 import ssl
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from bus.numbers import NumberProfile
 from consumers.changes import Change
 from consumers.importers import mapping as columns
+from consumers.importers.ldap_faults import sentence
 from consumers.importers.mapping import ContactColumns, Flag, NumberColumn
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.rows import Rows
@@ -22,12 +25,14 @@ try:
         warnings.simplefilter("ignore", DeprecationWarning)
         import ldap3
         from ldap3.core.exceptions import LDAPException
+        from ldap3.core.results import RESULT_REFERRAL
 except ImportError:
     ldap3 = None
 
 _PAGE = 500  # entries in one answer
 _CONNECT, _READ = 10, 60  # seconds
 _DISABLED = 2  # the bit of userAccountControl
+_GUID, _GUID_OCTETS = "objectguid", 16
 
 # Attributes of Active Directory and of OpenLDAP; whatever an entry has is taken.
 DEFAULT = columns.Mapping(
@@ -83,29 +88,35 @@ class LdapServer(BaseModel):
 def connected(server: LdapServer) -> Any:
     """Log in at the server; raise SourceUnreadable, which never holds the password."""
     _need_ldap3()
-    plain = server.url.lower().startswith("ldap://") and not server.start_tls
-    if plain and server.password.get_secret_value():
+    scheme = server.url.lower().partition("://")[0]
+    if scheme not in ("ldap", "ldaps"):  # ldap3 would take it, and leave TLS out
+        raise SourceUnreadable(f"{server.url}: as in ldaps://dc.example.ch")
+    upgraded = scheme == "ldap" and server.start_tls
+    if scheme == "ldap" and not upgraded and server.password.get_secret_value():
         raise SourceUnreadable("the password would go over the net in plain text; use TLS")
-    tls = ldap3.Tls(
-        validate=ssl.CERT_REQUIRED if server.verify else ssl.CERT_NONE,
-        ca_certs_file=server.ca_file,
-    )
+    if server.ca_file and not Path(server.ca_file).is_file():
+        raise SourceUnreadable(f"{server.ca_file}: there is no such file of certificates")
     try:
+        tls = ldap3.Tls(
+            validate=ssl.CERT_REQUIRED if server.verify else ssl.CERT_NONE,
+            ca_certs_file=server.ca_file,
+        )
         connection = ldap3.Connection(
             ldap3.Server(server.url, tls=tls, connect_timeout=_CONNECT, get_info=ldap3.NONE),
             user=server.user or None,
             password=server.password.get_secret_value() or None,
             receive_timeout=_READ,
             read_only=True,
+            auto_referrals=False,  # ldap3 would tell the password to whatever server is named
             check_names=False,
             raise_exceptions=True,
         )
         connection.open()
-        if server.url.lower().startswith("ldap://") and server.start_tls:
+        if upgraded:
             connection.start_tls()
         connection.bind()
     except LDAPException as error:
-        raise SourceUnreadable(f"{server.url}: {_reason(error)}") from error
+        raise SourceUnreadable(f"{server.url}: {sentence(error, server.base)}") from error
     return connection
 
 
@@ -131,12 +142,19 @@ def ldap_records(
         for entry in entries:
             if entry.get("type") == "searchResEntry":
                 yield from rows.records(_row(entry, wanted), entry["dn"])
+        if connection.result["result"] == RESULT_REFERRAL:  # for ldap3 that is no failure
+            raise SourceUnreadable(
+                f"{server.url}: {server.base} is kept by another server; ask that one"
+            )
     except LDAPException as error:
-        raise SourceUnreadable(f"{server.url}: {_reason(error)}") from error
+        raise SourceUnreadable(f"{server.url}: {sentence(error, server.base)}") from error
 
 
 def _row(entry: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, str]:
-    told = {name.casefold(): _texts(value) for name, value in entry["attributes"].items()}
+    told = {
+        name.casefold(): _texts(name.casefold(), value)
+        for name, value in entry["raw_attributes"].items()
+    }
     row = {name: "\n".join(told.get(name.casefold(), ())) for name in wanted}
     for ours, names in _FIRST_OF.items():
         row[ours] = next((told[one.casefold()][0] for one in names if told.get(one.casefold())), "")
@@ -148,25 +166,23 @@ def _row(entry: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, str]:
     return row
 
 
-def _texts(value: Any) -> list[str]:
-    values = value if isinstance(value, list | tuple) else [value]
-    return [told for one in values if one is not None and (told := _text(one))]
+def _texts(name: str, values: Iterable[bytes | str]) -> list[str]:
+    return [told for one in values if (told := _text(name, one))]
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        try:
-            told = value.decode("utf-8")
-        except UnicodeDecodeError:
-            return value.hex()
-        return told if told.isprintable() else value.hex()
-    return str(value).strip()
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+def _text(name: str, value: bytes | str) -> str:
+    """Read a value as it came; ldap3 itself would take what is not UTF-8 for Latin-1."""
+    if isinstance(value, str):
+        return value.strip()
+    if name == _GUID and len(value) == _GUID_OCTETS:
+        return str(UUID(bytes_le=value))  # as Active Directory itself shows it
+    try:
+        told = value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.hex()
+    return told.strip() if told.isprintable() or "\n" in told else value.hex()
 
 
 def _need_ldap3() -> None:
     if ldap3 is None:
-        raise SourceUnreadable("LDAP needs starface2mqtt[importers] to be installed")
+        raise SourceUnreadable("LDAP needs ldap3: pip install 'starface2mqtt[importers]'")

@@ -8,11 +8,14 @@ from typing import Any
 
 from bus.numbers import NumberProfile
 from consumers.changes import Change
+from consumers.importers import sql_drivers
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.rows import Rows
 
 _BATCH = 1000  # rows held in memory
+# A colon or per cent sign in the query is itself, and names no parameter, whatever the driver.
+_AS_WRITTEN: dict[str, Any] = {"yield_per": _BATCH, "no_parameters": True}
 
 
 def sql_records(
@@ -26,16 +29,19 @@ def sql_records(
         from sqlalchemy import create_engine
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     except ImportError as error:
-        raise SourceUnreadable("SQL needs starface2mqtt[importers] to be installed") from error
+        raise SourceUnreadable(
+            "SQL needs SQLAlchemy: pip install 'starface2mqtt[importers]'"
+        ) from error
     try:
         engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        told = "as in postgresql+psycopg://user:password@host/database"
-        raise SourceUnreadable(f"the address of the database is not understood, {told}") from error
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise SourceUnreadable(sql_drivers.unknown(url)) from error
+    except ImportError as error:
+        raise SourceUnreadable(sql_drivers.missing(error)) from error
     rows = Rows(mapping, profile, report)
     try:
-        with engine.connect().execution_options(yield_per=_BATCH) as connection:
-            result = connection.exec_driver_sql(query)  # as it is: a colon names no parameter
+        with engine.connect().execution_options(**_AS_WRITTEN) as connection:
+            result = connection.exec_driver_sql(query)
             _check(list(result.keys()), mapping)
             for number, row in enumerate(result.mappings(), 1):
                 values = {str(name): _text(value) for name, value in row.items()}

@@ -3,18 +3,20 @@ import warnings
 from collections.abc import Callable
 
 import pytest
+from pydantic import SecretStr
 
 from bus.numbers import NumberProfile
 from consumers.changes import ContactRecord
 from consumers.importers.ldap import DEFAULT, LdapServer, connected, ldap_records
 from consumers.importers.mapping import ContactColumns, Mapping, NumberColumn
 from consumers.importers.report import Report, SourceUnreadable
+from tests.consumers.importers.ldap_server import Elsewhere
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
 
-Entry = dict[str, str | list[str]]
+Entry = dict[str, str | bytes | list[str]]
 Read = Callable[..., list[ContactRecord]]
 
 SERVER = LdapServer(url="ldaps://dc.example", base="dc=example")
@@ -86,6 +88,26 @@ def test_an_entry_without_an_id_is_known_by_its_place(read: Read) -> None:
     assert contact.key == f"cn=0,{PEOPLE}"
 
 
+def test_the_id_of_active_directory_is_written_as_it_shows_it(read: Read) -> None:
+    octets = bytes.fromhex("30 ee ef 9b dc 5a 14 86 c0 98 7a f9 97 98 a6 07")
+
+    [contact] = read(ANNA | {"objectGUID": octets})
+
+    assert contact.key == "9befee30-5adc-8614-c098-7af99798a607"
+
+
+def test_an_id_whose_octets_are_letters_is_an_id_all_the_same(read: Read) -> None:
+    [contact] = read(ANNA | {"objectGUID": b"ABCDEFGHIJKLMNOP"})
+
+    assert contact.key == "44434241-4645-4847-494a-4b4c4d4e4f50"
+
+
+def test_what_is_not_utf_8_is_not_taken_for_another_writing(read: Read) -> None:
+    [contact] = read(ANNA | {"entryUUID": b"\xe4\xf6\xfc"})
+
+    assert contact.key == "e4f6fc"
+
+
 def test_a_name_comes_from_what_the_entry_has(read: Read) -> None:
     bare = {key: ANNA[key] for key in ("objectClass", "cn", "telephoneNumber")}
 
@@ -148,6 +170,38 @@ def test_a_password_does_not_travel_in_plain_text() -> None:
 
     with pytest.raises(SourceUnreadable, match="plain text"):
         connected(LdapServer.model_validate(server.model_dump()))
+
+
+@pytest.mark.parametrize("url", ["dc.example", "dc.example:636", "ldapi://dc", "http://dc.example"])
+def test_an_address_that_does_not_say_how_is_refused_with_an_example(url: str) -> None:
+    server = LdapServer(url=url, base="dc=example", user="cn=reader", password=SecretStr("s3cret"))
+
+    with pytest.raises(SourceUnreadable, match="ldaps://"):
+        connected(server)
+
+
+def test_certificates_that_are_not_there_are_named() -> None:
+    server = SERVER.model_copy(update={"ca_file": "/nowhere/ca.pem"})
+
+    with pytest.raises(SourceUnreadable, match=r"/nowhere/ca\.pem"):
+        connected(server)
+
+
+def test_a_server_that_sends_one_elsewhere_is_not_followed(
+    swiss: NumberProfile, report: Report
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(0.5)
+        leading = Elsewhere(f"ldap://127.0.0.1:{other.getsockname()[1]}/dc=example")
+        server = LdapServer(url=leading.url, base="dc=example", start_tls=False)
+        try:
+            with pytest.raises(SourceUnreadable, match="kept by another server"):
+                list(ldap_records(connected(server), server, DEFAULT, swiss, report))
+        finally:
+            leading.close()
+
+        with pytest.raises(TimeoutError):
+            other.accept()
 
 
 def test_a_server_that_is_not_there_is_told_without_the_password() -> None:

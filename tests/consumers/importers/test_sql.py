@@ -2,8 +2,11 @@ import sqlite3
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import ExecutionContext
 
 from bus.numbers import NumberProfile
 from consumers.changes import Change, ContactRecord, DossierRecord, MatterRecord, UseRecord
@@ -113,3 +116,23 @@ def test_the_password_in_the_address_is_never_told(read: Read, url: str) -> None
         read(url=url)
 
     assert "s3cret" not in str(refused.value)
+
+
+def test_no_driver_looks_for_parameters_in_a_query(read: Read) -> None:
+    contexts: list[ExecutionContext] = []
+
+    def asked(*told: Any) -> None:
+        contexts.append(told[4])
+
+    event.listen(Engine, "before_cursor_execute", asked)
+    try:
+        read()
+    finally:
+        event.remove(Engine, "before_cursor_execute", asked)
+
+    assert [one.no_parameters for one in contexts] == [True]
+
+
+def test_a_driver_that_is_missing_is_named_with_its_package(read: Read) -> None:
+    with pytest.raises(SourceUnreadable, match="pip install 'pysqlcipher3'"):
+        read(url="sqlite+pysqlcipher://:s3cret@/directory.db")
