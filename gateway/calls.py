@@ -167,6 +167,8 @@ def _direction(told: Told, before: Direction) -> Direction:
     kinds = (told.caller.kind, told.called.kind)
     if kinds == ("internal", "internal"):
         return "internal"
+    if before == "internal" and "external" in kinds:  # a colleague has handed somebody over
+        return "in" if told.caller.kind == "external" else "out"
     if before != "unknown":
         return before
     said = told.notification.direction

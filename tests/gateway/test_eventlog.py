@@ -110,6 +110,21 @@ def test_a_call_that_changes_its_id_keeps_its_direction(events: EventLog, tmp_pa
     assert [event.data.previous_call_id for event in told] == [None, "old", None]
 
 
+@pytest.mark.parametrize(
+    ("caller", "called", "direction"), [(OUTSIDE, INSIDE, "in"), (INSIDE, OUTSIDE, "out")]
+)
+def test_an_internal_call_is_none_any_more_when_a_colleague_hands_somebody_over(
+    events: EventLog, tmp_path: Path, caller: Party, called: Party, direction: Direction
+) -> None:
+    events.append(_told("second", "connected", INSIDE, INSIDE))
+    events.append(_told("first", "other", Party(), Party(), previous="second"))
+    events.append(_told("first", "connected", caller, called))
+    events.append(_told("first", "ended", Party(), Party()))
+
+    told = [event.data.direction for event in _kept(tmp_path)]
+    assert told == ["internal", "internal", direction, direction]
+
+
 def test_a_log_at_its_greatest_size_refuses_and_says_so(tmp_path: Path) -> None:
     events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=1)
 
