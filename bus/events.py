@@ -173,9 +173,12 @@ class CallerData(Part):
     contact: Reference | None = None
     employer: Reference | None = None
     candidates: tuple[Reference, ...] = ()
+    rule: Text = "user"  # by which rule of the office the action counts, else "user"
     action: Literal["matter-or-dossier", "dossier", "business-card", "none"] = "none"
     opens: Literal["matter", "dossier", "card", "new-contact", "nothing"] = "nothing"
     opened: Reference | None = None
+    on_click: Literal["matter", "dossier", "card", "new-contact", "nothing"] = "nothing"
+    found: Reference | None = None  # what a click opens, asked for by a choice of kind "found"
     offered: tuple[Reference, ...] = ()
     url: str | None = Field(default=None, max_length=2048)
     reason: Text = ""
@@ -235,11 +238,14 @@ class DialRequest(Message):
 
 
 class ChoiceRequestData(Part):
-    """Which of the offered records a user means; without `id` the choice is revoked."""
+    """Which of the offered records a user means; without `id` the choice is revoked.
+
+    `found` takes no id: what the rules found opens, and nothing is remembered.
+    """
 
     user: UserName | None = None
     call_id: CallId
-    kind: Literal["contact", "dossier", "matter"] = "contact"
+    kind: Literal["contact", "dossier", "matter", "found"] = "contact"
     id: Text | None = None  # as the answer to the call offered it
 
 

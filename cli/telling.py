@@ -62,6 +62,8 @@ def _state(event: UserState) -> str:
 
 def _choice(event: ChoiceRequest) -> str:
     data = event.data
+    if data.kind == "found":
+        return f"{'chooses':10} what was found"
     return f"{'chooses':10} {f'{data.kind} {data.id}' if data.id else 'nobody any more'}"
 
 

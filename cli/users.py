@@ -112,7 +112,8 @@ def show(context: typer.Context, login: Login) -> None:
     told = {
         "login": user.login, "name": user.name, "extension": user.extension,
         "phone": user.phone or "the first at STARFACE", "interface": "on" if user.on else "off",
-        "action": user.action, "triggers": ", ".join(user.triggers), "internal": user.internal,
+        "action": user.action, "triggers": ", ".join(wishes.plan_shown(user)),
+        "internal": user.internal,
     }  # fmt: skip
     for key, value in told.items():
         typer.echo(f"{key:10} {value}".rstrip())
@@ -130,7 +131,11 @@ def change(
     phone: Annotated[str | None, typer.Option(help="Phone id for dialling, as SIP/11.")] = None,
     action: Annotated[Action | None, typer.Option()] = None,
     trigger: Annotated[
-        list[str] | None, typer.Option(help="ringing, connected, ended, outgoing; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="ringing, connected, ended, outgoing, party-change, click; with an action of its"
+            " own as connected=dossier; repeatable."
+        ),
     ] = None,
     internal: Annotated[Internal | None, typer.Option(help="What internal calls do.")] = None,
     autostart: Annotated[bool | None, typer.Option()] = None,
@@ -151,7 +156,7 @@ def change(
 
     changes: dict[str, Any] = {
         "name": name, "phone": phone, "action": action, "internal": internal,
-        "autostart": autostart, "triggers": tuple(trigger) if trigger else None,
+        "autostart": autostart, **(wishes.plan(trigger) if trigger else {}),
     }  # fmt: skip
     settings = settings_of(context)
     with Users(settings.database) as users:
@@ -159,8 +164,12 @@ def change(
             users.get(login).preferences, datetime.now().astimezone(), do_not_disturb, quiet_hours,
             delay,
         )  # fmt: skip
-        users.change(login, **{key: value for key, value in changes.items() if value is not None})
+        told = {key: value for key, value in changes.items() if value is not None}
+        user = users.change(login, **told)
     typer.echo(f"{login} is changed.")
+    if trigger and wishes.misses_transfers(user):
+        typer.echo("A call that a colleague puts through opens nothing then, unless it is told "
+                   "with --trigger party-change too.")  # fmt: skip
 
 
 @app.command()

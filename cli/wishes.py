@@ -1,11 +1,14 @@
-"""What a user wants beyond action and triggers: to be left alone, quiet hours, a delay."""
+"""What a user wants: which triggers with which actions, to be left alone, quiet hours, a delay."""
 
 import re
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from cli.context import CommandFailed
+
+if TYPE_CHECKING:
+    from consumers.users import User
 
 OFFICE = "office"  # the word for: as the office has it
 _SPAN = re.compile(r"([1-9][0-9]{0,3})\s*(m|min|h)")
@@ -22,12 +25,56 @@ def changed(
     """Return a user's preferences with what was told; raise CommandFailed."""
     told = dict(preferences)
     if disturb is not None:
-        told["do_not_disturb"] = _left_alone(disturb.strip().lower(), now)
+        told["do_not_disturb"] = left_alone(disturb.strip().lower(), now)
     if quiet:
         told["quiet_hours"] = None if OFFICE in quiet else _hours(quiet)
     if delay is not None:
         told["delay"] = None if delay == OFFICE else _seconds(delay)
     return {key: value for key, value in told.items() if value not in (None, False)}
+
+
+def left_alone(told: str, now: datetime, option: str = "--do-not-disturb") -> bool | str:
+    """Return whether, or until when, a user wants to be left alone; raise CommandFailed."""
+    if told in ("on", "off"):
+        return told == "on"
+    if span := _SPAN.fullmatch(told):
+        amount = timedelta(hours=1) if span[2] == "h" else timedelta(minutes=1)
+        return (now + int(span[1]) * amount).isoformat(timespec="seconds")
+    try:
+        until = _moment(told, now)
+    except ValueError:
+        raise CommandFailed(f"{option}: on, off, 30m, 2h, 18:00 or 2026-12-24T12:00") from None
+    if until <= now:
+        raise CommandFailed(f"{option}: this moment is over")
+    return until.isoformat(timespec="seconds")
+
+
+def plan(told: Sequence[str]) -> dict[str, Any]:
+    """Return triggers and their own actions, told as `ringing` or `connected=dossier`."""
+    from consumers.triggers import Action, Trigger
+
+    actions: dict[str, str] = {}
+    for one in told:
+        trigger, given, action = one.strip().lower().partition("=")
+        if trigger not in get_args(Trigger):
+            raise CommandFailed(f"--trigger: one of {', '.join(get_args(Trigger))}")
+        if given and action not in get_args(Action):
+            raise CommandFailed(f"--trigger {trigger}=: one of {', '.join(get_args(Action))}")
+        actions[trigger] = action
+    own = {trigger: action for trigger, action in actions.items() if action}
+    return {"triggers": tuple(actions), "actions": own}
+
+
+def plan_shown(user: "User") -> list[str]:
+    """Return triggers as they are told, such as `ringing` and `connected=dossier`."""
+    return [
+        f"{one}={user.actions[one]}" if one in user.actions else one for one in user.triggers
+    ]  # fmt: skip
+
+
+def misses_transfers(user: "User") -> bool:
+    """Tell whether calls open for a user, but not those that a colleague puts through."""
+    return "ringing" in user.triggers and "party-change" not in user.triggers
 
 
 def shown(preferences: dict[str, Any], now: datetime) -> list[str]:
@@ -48,23 +95,6 @@ def shown(preferences: dict[str, Any], now: datetime) -> list[str]:
     if wishes.delay is not None:
         lines.append(f"delay {wishes.delay:g} s")
     return lines
-
-
-def _left_alone(told: str, now: datetime) -> bool | str:
-    if told in ("on", "off"):
-        return told == "on"
-    if span := _SPAN.fullmatch(told):
-        amount = timedelta(hours=1) if span[2] == "h" else timedelta(minutes=1)
-        return (now + int(span[1]) * amount).isoformat(timespec="seconds")
-    try:
-        until = _moment(told, now)
-    except ValueError:
-        raise CommandFailed(
-            "--do-not-disturb: on, off, 30m, 2h, 18:00 or 2026-12-24T12:00"
-        ) from None
-    if until <= now:
-        raise CommandFailed("--do-not-disturb: this moment is over")
-    return until.isoformat(timespec="seconds")
 
 
 def _moment(told: str, now: datetime) -> datetime:

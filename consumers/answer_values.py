@@ -70,14 +70,22 @@ def references(records: "tuple[object, ...] | list[Matter | Dossier]") -> list[R
 
 def who(user: User, trigger: Trigger) -> dict[str, str]:
     """Return what a sentence says of the user, and how a command names him and his triggers."""
-    wanted = [one for one in (*user.triggers, trigger) if one != "chosen"]
+    wanted = [*user.triggers] if trigger == "chosen" else [*user.triggers, trigger]
+    sooner = ["ringing", *(one for one in user.triggers if one not in ("ringing", "connected"))]
     return {
         "user": user.name or user.login,
         "login": quote(user.login),
         "trigger": trigger,
         "triggers": ",".join(user.triggers),
-        "options": " ".join(f"--trigger {one}" for one in wanted),
+        "plan": ",".join(f"{one}={user.action_on(one)}" for one in user.triggers),
+        "options": " ".join(_option(user, one) for one in wanted),
+        "sooner": " ".join(_option(user, one) for one in sooner),
     }
+
+
+def _option(user: User, trigger: str) -> str:
+    action = {str(one): told for one, told in user.actions.items()}.get(trigger)
+    return f"--trigger {trigger}={action}" if action else f"--trigger {trigger}"
 
 
 def age(call: Call, now: datetime) -> int:

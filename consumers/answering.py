@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from bus.events import CallerData, TraceStep
+from consumers.answer_addresses import INTERNAL, Addresses, Found, Planned, record_of
 from consumers.answer_values import age, reference, references, values_of, who
 from consumers.caller_sentences import sentence
 from consumers.caller_settings import CallerSettings
@@ -14,8 +15,8 @@ from consumers.calls import Call, Trigger
 from consumers.contacts import Contact, Dossier, Match, Matter, Use
 from consumers.look_ups import DirectoryUnavailable
 from consumers.opening import Opening, choose, chosen, label
-from consumers.rules import Circumstances, Verdict, judge
-from consumers.url_templates import AddressRefused, ValueMissing, allowed, fill
+from consumers.rules import ON_CLICK, Circumstances, Verdict, judge
+from consumers.triggers import Action
 from consumers.users import User
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,9 @@ class Answer:
 
 
 class Chosen(NamedTuple):
-    """What a user took of what was offered."""
+    """What a user took of what was offered; `found` is what the rules found."""
 
-    kind: Literal["contact", "dossier", "matter"]
+    kind: Literal["contact", "dossier", "matter", "found"]
     id: str
 
     def settle(self, match: Match) -> Match:
@@ -87,8 +88,7 @@ class Answering:
     def __init__(self, directory: WhoIsCalling, settings: CallerSettings) -> None:
         self._directory = directory
         self._settings = settings
-        self._templates = settings.templates()
-        self._hosts = settings.allowed_hosts()
+        self._addresses = Addresses(settings)
 
     def answer(
         self,
@@ -105,16 +105,13 @@ class Answering:
             match = self._match(user, verdict, steps)
             if choice is not None:
                 match = choice.settle(match)
-            opening = self._opening(user, match, verdict, told.now, choice)
+            found = self._found(user, match, verdict, told.now, choice)
         except DirectoryUnavailable as error:
             log.error("directory unavailable call=%s reason=%s", call.call_id, error)
-            match, opening = Match(), None
-        steps.add(
-            "rule", "user" if verdict.rule == "user" else "site",
-            rule=verdict.rule, action=verdict.action, trigger=trigger,
-            triggers=",".join(user.triggers),
-        )  # fmt: skip
-        return self._told(user, call, trigger, verdict, match, opening, steps)
+            match, found = Match(), _NOTHING_FOUND
+        by = "site" if verdict.rule != "user" else "plan" if user.actions else "user"
+        steps.add("rule", by, rule=verdict.rule, action=verdict.action, **who(user, trigger))
+        return self._told(user, call, trigger, verdict, match, found, steps)
 
     def _match(self, user: User, verdict: Verdict, steps: Steps) -> Match:
         e164 = verdict.party.e164
@@ -141,25 +138,39 @@ class Answering:
             like = "; ".join(f"{number} {label(contact)}" for number, contact in nearest)
             steps.add("matched", "nearest", nearest=like)
 
+    def _found(
+        self, user: User, match: Match, verdict: Verdict, now: datetime, choice: Chosen | None
+    ) -> "_Finding":
+        """Return what opens by itself, and what only a click opens."""
+        if verdict.refusal not in (None, ON_CLICK):
+            return _NOTHING_FOUND
+        opening = self._opening(user, match, verdict, verdict.action, now, choice)
+        if verdict.refusal == ON_CLICK:
+            if Planned.of(opening).kind == "nothing":
+                return _Finding(opening)
+            return _Finding(None, opening)
+        if verdict.on_click is None:
+            return _Finding(opening)
+        return _Finding(opening, self._opening(user, match, verdict, verdict.on_click, now))
+
     def _opening(
         self,
         user: User,
         match: Match,
         verdict: Verdict,
+        action: Action,
         now: datetime,
-        choice: Chosen | None,
-    ) -> Opening | Literal["internal"] | None:
-        if verdict.refusal is not None:
-            return None
+        choice: Chosen | None = None,
+    ) -> Found:
         if verdict.internal and match.contact is None and match.quality == "none":
-            return "internal"
+            return INTERNAL
         contact = match.contact
         dossiers = self._directory.dossiers(contact.id) if contact else ()
-        if choice is not None and choice.kind != "contact":
+        if choice is not None and (choice.kind == "dossier" or choice.kind == "matter"):
             return chosen(choice.kind, choice.id, match, dossiers)
         several = len(dossiers) > 1 or any(len(one.matters) > 1 for one in dossiers)
         return choose(
-            verdict.action,
+            action,
             match,
             dossiers,
             self._directory.uses(user.login, contact.id) if contact and several else (),
@@ -174,20 +185,21 @@ class Answering:
         trigger: Trigger,
         verdict: Verdict,
         match: Match,
-        opening: Opening | Literal["internal"] | None,
+        found: "_Finding",
         steps: Steps,
     ) -> Answer:
-        chosen = _Chosen.of(verdict, opening)
-        record = opening.record if isinstance(opening, Opening) else None
+        opening, record = found.opening, record_of(found.opening)
+        planned = found.planned(verdict)
         values = values_of(user, call, trigger, verdict, record, match.contact)
-        url, reason, missing = self._address(chosen, record, values)
-        kind = chosen.kind if reason == chosen.reason else "nothing"
-        code = "internal-call" if kind == "card" and opening == "internal" else reason
-        offered = opening.alternatives if isinstance(opening, Opening) else ()
+        url, reason, missing = self._addresses.find(planned, record, values)
+        kind = planned.kind if reason == planned.reason else "nothing"
+        code = "internal-call" if kind == "card" and opening == INTERNAL else reason
+        shown = opening if opening is not None else found.on_click
+        offered = shown.alternatives if isinstance(shown, Opening) else ()
         told = {
             **who(user, trigger), "e164": verdict.party.e164 or "", "value": missing,
             "opened": label(record) if record else "", "age": age(call, steps.now),
-            "offered": ", ".join(label(one) for one in offered[:5]),
+            "offered": ", ".join(label(one) for one in offered[:5]), "found": found.label,
         }  # fmt: skip
         steps.add("action", code, **told)
         if kind != "nothing" and url is None:
@@ -206,9 +218,12 @@ class Answering:
             contact=reference(match.contact),
             employer=reference(match.employer),
             candidates=tuple(references(match.candidates)),
+            rule=verdict.rule,
             action=verdict.action,
             opens=kind,
             opened=reference(record) if kind != "nothing" else None,
+            on_click=found.kind_on_click,
+            found=reference(record_of(found.on_click)),
             offered=tuple(references([one for one in offered if not isinstance(one, Contact)])),
             url=url,
             reason=reason,
@@ -218,40 +233,32 @@ class Answering:
         used = record if kind != "nothing" and isinstance(record, Matter | Dossier) else None
         return Answer(data, used, {**values, "opens": kind, "url": url or ""})
 
-    def _address(
-        self, chosen: "_Chosen", record: Matter | Dossier | Contact | None, values: dict[str, str]
-    ) -> tuple[str | None, str, str]:
-        """Return the address, the reason that counts, and the value that is missing."""
-        if chosen.kind == "nothing":
-            return None, chosen.reason, ""
-        template = self._templates[chosen.template]
-        own = record.url if record is not None else ""
-        if not template and not own:
-            return None, chosen.without_address, ""
-        try:
-            address = fill(template, values | {"opens": chosen.kind}) if template else own
-            return (
-                allowed(address, self._settings.schemes, self._hosts), chosen.reason, "",
-            )  # fmt: skip
-        except ValueMissing as missing:
-            return None, "url-incomplete", missing.name
-        except AddressRefused:
-            return None, "url-refused", ""
-
 
 @dataclass(frozen=True)
-class _Chosen:
-    """What is to open, by which template, and why."""
+class _Finding:
+    """What the rules found to open, by itself and on a click; None: they refused it."""
 
-    kind: Literal["matter", "dossier", "card", "new-contact", "nothing"]
-    reason: str
-    template: str = ""
-    without_address: str = ""
+    opening: Found | None = None
+    on_click: Found | None = None
 
-    @classmethod
-    def of(cls, verdict: Verdict, opening: Opening | Literal["internal"] | None) -> "_Chosen":
-        if opening == "internal":
-            return cls("card", "internal-call", "internal", "internal-without-page")
-        if opening is None:
-            return cls("nothing", verdict.refusal or "directory-unavailable")
-        return cls(opening.kind, opening.reason, opening.kind, opening.reason)
+    def planned(self, verdict: Verdict) -> Planned:
+        """Return what opens by itself, and why."""
+        if self.opening is None:
+            return Planned("nothing", verdict.refusal or "directory-unavailable")
+        return Planned.of(self.opening)
+
+    @property
+    def kind_on_click(self) -> Literal["matter", "dossier", "card", "new-contact", "nothing"]:
+        """What kind of thing a click opens."""
+        return "nothing" if self.on_click is None else Planned.of(self.on_click).kind
+
+    @property
+    def label(self) -> str:
+        """What a click opens, for a person."""
+        record = record_of(self.on_click)
+        if self.on_click is None or record is not None:
+            return label(record) if record is not None else ""
+        return "internal-page" if self.on_click == INTERNAL else "new-contact-page"
+
+
+_NOTHING_FOUND = _Finding()

@@ -1,7 +1,7 @@
 """What the caller process does about each call event: tell who it is, and open the file once.
 
-An action is claimed on disk, done, and noted as done; so it happens once for each call and
-trigger, whatever comes twice, late or in another order, and whenever a process dies.
+An action is claimed on disk, done, and noted as done; so it happens once for each call, trigger
+and changed party, whatever comes twice, late or in another order, and whenever a process dies.
 """
 
 import logging
@@ -21,7 +21,7 @@ from consumers.caller_outbox import Outbox
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore, Claim
 from consumers.caller_stories import Stories
-from consumers.calls import FINISHED_FOR, Call, Calls, Trigger
+from consumers.calls import FINISHED_FOR, Advance, Call, Calls, Trigger, mark, trigger_of
 from consumers.put_off import Key, PutOff, Waiting
 from consumers.recent import Recent
 from consumers.rules import Circumstances, Wishes
@@ -39,7 +39,7 @@ _CLEAN_EVERY = 3600.0  # seconds
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
 
 
-_Done = tuple[str, str, str]  # user, call and trigger of an action
+_Done = tuple[str, str, str]  # user, call and mark of an action
 
 
 class CallerConsumer:
@@ -65,7 +65,7 @@ class CallerConsumer:
         self._handled: Recent[str, None] = Recent()
         self._told: Recent[Key, bytes] = Recent()
         self._dialled: Recent[tuple[str, str], None] = Recent()
-        self._under_way: Recent[_Done, None] = Recent()  # an executor is at work
+        self._under_way: Recent[_Done, str] = Recent()  # by trigger: whose executor is at work
         self._undelivered: set[_Done] = set()  # the broker does not have the answer yet
         self._pops: dict[str, deque[float]] = {}
         self._put_off = PutOff(store)
@@ -164,16 +164,24 @@ class CallerConsumer:
         self._stories.received(user, call, data)
         for lost in advance.lost:
             self._close(lost, "answered-elsewhere")
+        if advance.left is not None:
+            self._note_left(advance.left)
         if advance.ended:
             self._store.end(call.user, call.call_id, moment)
             self._close(call, "answered-elsewhere" if call.elsewhere else "ended")
-        for trigger in _wanted(user, advance.due):
+        for trigger in _wanted(user, advance):
             if not self._to_wait(user, call, trigger, event):
                 self._answer(user, call, trigger, event)
 
+    def _note_left(self, call: Call) -> None:
+        """Keep on disk that something opened for a party, who may come back after a restart."""
+        key = _key(call, "party-change")
+        if key[2] in call.opened and self._store.claim(Claim(*key, self._doors.clock(), "")):
+            self._store.done(*key)
+
     def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
         """Put an action off for the delay that was asked for; details may come meanwhile."""
-        key = (call.user, call.call_id, trigger)
+        key = _key(call, trigger)
         delay = self._delay(user)
         if trigger != "ringing" or not delay or trigger not in user.triggers:
             return key in self._put_off
@@ -191,12 +199,12 @@ class CallerConsumer:
 
     def _resume(self, key: Key, waiting: Waiting) -> None:
         """Do now what was put off, as things are by now."""
-        login, call_id, trigger = key
+        login, call_id, trigger = key[0], key[1], trigger_of(key[2])
         user, call = self._doors.find_user(login), self._calls.find(login, call_id)
         if call is None:  # it was an earlier process that heard of it
             data = waiting.event.data
             call = self._calls.take(data, waiting.event.id, self._doors.clock()).call
-        if user is not None and call is not None:
+        if user is not None and _key(call, trigger) == key:  # else it is another party by now
             self._answer(user, call, trigger, waiting.event, again=waiting.again)
         self._put_off.settle(key, waiting, opened=self._has_opened(key))
 
@@ -209,9 +217,10 @@ class CallerConsumer:
     ) -> None:
         answer = self._answering.answer(user, call, trigger, self._circumstances(user, call))
         if answer.data.reason == "directory-unavailable":
-            key = (call.user, call.call_id, trigger)
             moment = self._doors.clock()
-            self._put_off.add(key, Waiting(moment, moment + _ASK_AGAIN, event, again))
+            self._put_off.add(
+                _key(call, trigger), Waiting(moment, moment + _ASK_AGAIN, event, again)
+            )
         opens = answer.opens and (again or self._claim(call, trigger, event))
         if answer.opens and not opens:
             answer = already_opened(answer)
@@ -221,7 +230,7 @@ class CallerConsumer:
 
     def _claim(self, call: Call, trigger: Trigger, event: CallEvent) -> bool:
         return self._store.claim(
-            Claim(call.user, call.call_id, trigger, self._doors.clock(), event.model_dump_json())
+            Claim(*_key(call, trigger), self._doors.clock(), event.model_dump_json())
         )
 
     def _perform(self, call: Call, trigger: Trigger, answer: Answer) -> None:
@@ -232,12 +241,12 @@ class CallerConsumer:
         if answer.opens:
             self._calls.opened(call, trigger)
             self._pops.setdefault(call.user, deque(maxlen=600)).append(self._doors.clock())
-        key = (call.user, call.call_id, trigger)
+        key = _key(call, trigger)
         if answer.opens:
             self._undelivered.add(key)
         self._outbox.send(event, (lambda: self._delivered(key)) if answer.opens else _nothing)
         if self._actions.hand_over(event, answer.values):
-            self._under_way.keep(key, None)
+            self._under_way.keep((call.user, call.call_id, trigger), key[2])
         if answer.used is not None:
             self._doors.used(call.user, answer.used, self._now())
         self._stories.answered(call, answer, outcomes)
@@ -250,13 +259,15 @@ class CallerConsumer:
         self._undelivered.discard(key)
         self._note_if_done(key)
 
-    def _worked(self, key: _Done) -> None:
-        self._under_way.drop(key)
-        self._note_if_done(key)
+    def _worked(self, told: _Done) -> None:
+        claimed = self._under_way.value(told)
+        self._under_way.drop(told)
+        self._note_if_done((told[0], told[1], claimed or told[2]))
 
     def _note_if_done(self, key: _Done) -> None:
         """Note an action as done once the broker has it and the last executor has ended."""
-        if key not in self._undelivered and not self._under_way.holds(key):
+        at_work = self._under_way.value((key[0], key[1], trigger_of(key[2])))
+        if key not in self._undelivered and at_work != key[2]:
             self._store.done(*key)
 
     def _repeats(self, call: Call, trigger: Trigger, answer: Answer) -> bool:
@@ -266,11 +277,11 @@ class CallerConsumer:
             data.reason, data.opens, data.caller, data.called, data.contact, data.url,
             data.candidates,
         )  # fmt: skip
-        key = (call.user, call.call_id, trigger)
-        mark = blake2b(repr(told).encode(), digest_size=16).digest()  # small, as many are kept
-        if self._told.value(key) == mark:
+        key = _key(call, trigger)
+        digest = blake2b(repr(told).encode(), digest_size=16).digest()  # small, as many are kept
+        if self._told.value(key) == digest:
             return True
-        self._told.keep(key, mark)
+        self._told.keep(key, digest)
         return False
 
     def _close(self, call: Call, reason: str) -> None:
@@ -316,7 +327,20 @@ def _nothing() -> None:
     """Do nothing once an answer has arrived."""
 
 
-def _wanted(user: User, due: tuple[Trigger, ...]) -> list[Trigger]:
-    """Leave out what nobody asked for, and the ringing where the answering opens as well."""
-    wanted = [one for one in due if one in _ALWAYS or one in user.triggers]
-    return [one for one in wanted if one != "ringing" or "connected" not in wanted]
+def _key(call: Call, trigger: Trigger) -> Key:
+    return call.user, call.call_id, mark(call, trigger)
+
+
+def _wanted(user: User, advance: Advance) -> list[Trigger]:
+    """Leave out what nobody asked for, and all but one of what would open the same at once.
+
+    Another party is told in any case. A call that was handed over, but whose party is new only
+    to us, is a change for those for whom nothing opens when it rings or is answered.
+    """
+    wanted = [one for one in advance.due if one in _ALWAYS or one in user.triggers]
+    if advance.changed:
+        return ["connected"] if "connected" in wanted else ["party-change"]
+    if not {"ringing", "connected"}.isdisjoint(user.triggers):
+        wanted = [one for one in wanted if one != "party-change"]
+    answering = {"connected", "party-change"} & set(wanted)
+    return [one for one in wanted if one != "ringing" or not answering]

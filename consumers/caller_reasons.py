@@ -82,9 +82,15 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     "opens-later": (
         "Noch nichts geöffnet: geöffnet wird {triggers}. Schon beim Klingeln: starface2mqtt user"
-        " set {login} --trigger ringing",
+        " set {login} {sooner}",
         "Nothing opened yet: it is to be opened {triggers}. On ringing already: starface2mqtt"
-        " user set {login} --trigger ringing",
+        " user set {login} {sooner}",
+    ),
+    "opens-on-click": (
+        "Noch nichts geöffnet: geöffnet wird auf Klick, und zwar {found}; in der Meldung am"
+        " Bildschirm oder mit starface2mqtt open --user {login}",
+        "Nothing opened yet: a click opens {found}; in the notification on the screen or with"
+        " starface2mqtt open --user {login}",
     ),
     "not-chosen": (
         "Nichts geöffnet: geöffnet wird {triggers}, nicht {trigger}. Ändern: starface2mqtt user"
@@ -168,6 +174,13 @@ _OUTCOMES: tuple[tuple[str, tuple[str, str]], ...] = (
     ("timed-out", ("das Programm brauchte zu lange", "the program took too long")),
     ("not-started-", ("das Programm liess sich nicht starten", "the program could not be started")),
     ("no-xdg-open", ("dort fehlt das Programm xdg-open", "xdg-open is missing there")),
+    (
+        "paused",
+        (
+            "dort soll gerade nichts aufgehen, bis starface2mqtt desktop resume",
+            "nothing is to open there at present, until starface2mqtt desktop resume",
+        ),
+    ),
     ("no-address", ("es ist keine Adresse eingestellt", "no address is set")),
     (
         "address-refused",

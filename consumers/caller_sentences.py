@@ -85,6 +85,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Eingestellt ist: {action}, geöffnet wird {triggers}.",
         "The setting is: {action}, to be opened {triggers}.",
     ),
+    "rule.plan": (
+        "Eingestellt ist: {plan}. Hier gilt: {action}.",
+        "The setting is: {plan}. What counts here: {action}.",
+    ),
     "rule.site": (
         "Die Regel „{rule}“ des Büros gilt: {action}.",
         "The office's rule \N{LEFT DOUBLE QUOTATION MARK}{rule}\N{RIGHT DOUBLE QUOTATION MARK}"
@@ -158,7 +162,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "connected": ("beim Annehmen", "on answering"),
     "ended": ("am Ende", "at the end"),
     "outgoing": ("beim Wählen", "on dialling"),
+    "party-change": (
+        "wenn die andere Seite wechselt",
+        "when the other party changes",
+    ),
+    "click": ("auf Klick", "on a click"),
     "chosen": ("auf Ihre Wahl hin", "on your choice"),
+    "new-contact-page": ("die Seite für einen neuen Kontakt", "the page for a new contact"),
+    "internal-page": ("die Seite für interne Anrufe", "the page for internal calls"),
     "withheld-number": ("einer unterdrückten Nummer", "a withheld number"),
     "no-number": ("einer noch unbekannten Nummer", "a number not known yet"),
     "desktop": ("Arbeitsplatz (desktop)", "workstation (desktop)"),
@@ -167,7 +178,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "message to workstations and programs (mqtt)",
     ),
 }
-_TRANSLATED = ("action", "trigger", "triggers", "number", "executor")
+_TRANSLATED = ("action", "trigger", "triggers", "plan", "number", "executor", "found")
 
 
 def sentence(code: str, values: Mapping[str, object] | None = None) -> Sentence:
@@ -193,9 +204,11 @@ def _translated(values: _Values, language: int) -> _Values:
 
 
 def _in_words(told: str, language: int) -> str:
-    """Translate a code, or several with commas between; anything else stays as it is."""
-    known = [_WORDS.get(one) for one in told.split(",")]
-    return ", ".join(one[language] for one in known if one) if all(known) else told
+    """Translate codes with commas between, or pairs of them; anything else stays as it is."""
+    pairs = [[_WORDS.get(word) for word in one.split("=")] for one in told.split(",")]
+    if not all(all(pair) for pair in pairs):
+        return told
+    return ", ".join(" ".join(word[language] for word in pair if word) for pair in pairs)
 
 
 def shown(value: object, most: int = _VALUE) -> str:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 
 from bus.settings import Section
 from consumers.hours import read_hours
+from consumers.triggers import Action, Actions, Trigger
 from consumers.url_templates import FOR_PROGRAMS, check, hosts_of, places
 
 When = Literal["opening", "call"]
@@ -73,7 +74,12 @@ class RuleSettings(Section):
     groups: tuple[str, ...] = ()  # names, numbers or ids of groups at the PBX
     called: tuple[str, ...] = ()  # numbers as +41… or as the PBX sends them
     hours: Hours | None = None
-    action: Literal["matter-or-dossier", "dossier", "business-card", "none"] | None = None
+    action: Action | None = None
+    actions: Actions = Field(default_factory=dict)  # of triggers that have another one
+
+    def action_on(self, trigger: Trigger) -> Action | None:
+        """Return what opens on a trigger, None if the rule leaves that to the user."""
+        return self.actions.get(trigger, self.action)
 
 
 class CallerSettings(Section):

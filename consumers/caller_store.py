@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from bus.inbox import Arrived
-from consumers.calls import Trigger
 from consumers.shared_file import shared_file, write
 
 _SCHEMA = """
@@ -42,7 +41,7 @@ class Claim:
 
     user: str
     call_id: str
-    trigger: Trigger
+    trigger: str  # the mark of the action, see calls.mark
     at: float
     event: str
     begun: bool = True

@@ -2,6 +2,7 @@
 
 Pure. Events may come twice, late, out of order or with details that were missing before; what
 came of them is asked of this module, so that a call is acted upon once and never after its end.
+The party may change while a call runs; then it is acted upon once for each party.
 """
 
 from collections import OrderedDict
@@ -9,11 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import Literal
+from hashlib import blake2b
+from typing import Literal, cast
 
 from bus.events import CallData, CallStateName, Direction, Party
+from consumers.parties import NOBODY, another, better, known_by
 
-Trigger = Literal["ringing", "connected", "ended", "outgoing", "chosen"]
+Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "chosen"]
 
 _JUST_ENDED = 5.0  # seconds between our end of a call and the news that a colleague has it
 FINISHED_FOR = 600.0  # seconds an ended call stays known, so that a late event cannot reopen it
@@ -41,7 +44,6 @@ _STAGES: dict[CallStateName, Stage] = {
     "ended": Stage.ENDED,
     "other": Stage.SEEN,
 }
-_NOBODY = Party()
 _OUTWARD: frozenset[CallStateName] = frozenset({"dialing", "ringback"})
 
 
@@ -54,14 +56,14 @@ class Call:
     stage: Stage = Stage.SEEN
     direction: Direction = "unknown"
     outward: bool = False
-    caller: Party = _NOBODY
-    called: Party = _NOBODY
+    caller: Party = NOBODY
+    called: Party = NOBODY
     group: str | None = None
     event_id: str = ""
     received_at: datetime | None = None
     replayed: bool = False
     answered: frozenset[Trigger] = frozenset()  # triggers that were dealt with
-    opened: frozenset[Trigger] = frozenset()  # triggers for which something opened
+    opened: frozenset[str] = frozenset()  # marks of that for which something opened
     elsewhere: bool = False  # a colleague has it
     talked: bool = False  # the user had it
     seen_at: float = 0.0
@@ -83,8 +85,14 @@ class Advance:
 
     call: Call
     due: tuple[Trigger, ...] = ()
+    left: Call | None = None  # as it was with another party, if that has changed
     ended: bool = False
     lost: tuple[Call, ...] = field(default=())  # calls of colleagues who did not answer it
+
+    @property
+    def changed(self) -> bool:
+        """Whether the other party is another one from now on."""
+        return self.left is not None
 
 
 class Calls:
@@ -128,19 +136,23 @@ class Calls:
         call_id = self.root(data.user, data.call_id)
         before = self._calls.get((data.user, call_id)) or Call(data.user, call_id)
         call = _learned(before, data, event_id, now)
+        answers, left = _answers(before, call), before if _changes(before, call) else None
         due = _due(before, call)
-        call = replace(call, answered=call.answered.union(due))
+        if left is not None:
+            due = ("connected", "party-change") if answers else ("party-change",)
+        elif answers and (before.stage < Stage.RINGING or self._was_with_a_colleague(call)):
+            due = (*due, "party-change")
+        call = replace(call, answered=call.answered.union(due, _reached(call) if left else ()))
         self._keep(call)
-        lost = self._lost_by_colleagues(call, now) if _answers(before, call) else ()
-        return Advance(call, due, ended=call.over and not before.over, lost=lost)
+        lost = self._lost_by_colleagues(call, now) if answers else ()
+        return Advance(call, due, left, ended=call.over and not before.over, lost=lost)
 
     def opened(self, call: Call, trigger: Trigger) -> None:
-        """Note that something opened, so that further details only inform."""
+        """Note that something opened, so that this party and further details only inform."""
         known = self._calls.get((call.user, call.call_id))
         if known is not None:
-            self._calls[call.user, call.call_id] = replace(
-                known, opened=known.opened.union([trigger])
-            )
+            marks = (mark(call, trigger), mark(call, "party-change"))
+            self._calls[call.user, call.call_id] = replace(known, opened=known.opened.union(marks))
 
     def put_back(self, user: str, call_id: str, call: Call | None) -> None:
         """Unlearn an event that could not be handled, so that it can come again."""
@@ -151,6 +163,12 @@ class Calls:
                 self._over.pop(key, None)
         elif key in self._calls:
             self._drop(key)
+
+    def _was_with_a_colleague(self, call: Call) -> bool:
+        """Tell whether a call that is answered here was answered before, and then handed over."""
+        others = self._users.get(call.call_id, set()) - {call.user}
+        calls = (self._calls[user, call.call_id] for user in others)
+        return any(one.talked and not one.outward for one in calls)
 
     def _lost_by_colleagues(self, answered: Call, now: float) -> tuple[Call, ...]:
         lost = []
@@ -192,16 +210,35 @@ def _still_open(call: Call, now: float) -> bool:
     return call.stage < Stage.CONNECTED or just_ended
 
 
+def mark(call: Call, trigger: Trigger) -> str:
+    """Return what an action is claimed by: its trigger, and for a change of party whose it is."""
+    if trigger != "party-change":
+        return trigger
+    whose = f"{call.call_id} {known_by(call.other_party)}".encode()
+    return f"{trigger}:{blake2b(whose, digest_size=6).hexdigest()}"
+
+
+def trigger_of(claimed: str) -> Trigger:
+    """Return the trigger of a mark."""
+    return cast(Trigger, claimed.partition(":")[0])
+
+
 def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     """Merge an event into what is known; an ended call learns nothing that could reopen it."""
-    stage = max(call.stage, _STAGES[data.state])
+    told = _STAGES[data.state]
+    stage = max(call.stage, told)
+    late = Stage.SEEN < told < stage or bool(
+        call.received_at and data.received_at < call.received_at
+    )
+    outward = data.direction == "out" or data.state in _OUTWARD
+    turned = data.direction == "in" and call.direction in ("internal", "out")  # by a transfer
     return replace(
         call,
         stage=stage,
         direction=call.direction if data.direction == "unknown" else data.direction,
-        outward=call.outward or data.direction == "out" or data.state in _OUTWARD,
-        caller=_better(call.caller, data.caller),
-        called=_better(call.called, data.called),
+        outward=outward or (call.outward and not turned),
+        caller=better(call.caller, data.caller, late=late),
+        called=better(call.called, data.called, late=late),
         group=data.group or call.group,
         event_id=event_id,
         received_at=data.received_at,
@@ -212,18 +249,22 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     )
 
 
-def _better(known: Party, told: Party) -> Party:
-    """Keep what is known where an event says less; a name may come later than its number."""
-    if not told.number and not told.e164 and told.kind in ("unknown", "withheld") and known.number:
-        return known
-    if told == _NOBODY:
-        return known
-    same = (told.number, told.e164) == (known.number, known.e164)
-    return told.model_copy(update={"name": known.name}) if same and not told.name else told
-
-
 def _answers(before: Call, call: Call) -> bool:
     return before.stage < Stage.CONNECTED and call.stage == Stage.CONNECTED and not call.outward
+
+
+def _changes(before: Call, call: Call) -> bool:
+    """Tell whether the other party of a running call has become somebody else.
+
+    While it is still being dialled, or only its direction becomes known, that is no change.
+    """
+    running = Stage.CONNECTED if call.outward else Stage.RINGING
+    return (
+        not call.over
+        and before.stage >= running
+        and (before.outward or not call.outward)
+        and another(before.other_party, call.other_party)
+    )
 
 
 def _due(before: Call, call: Call) -> tuple[Trigger, ...]:

@@ -82,6 +82,8 @@ class Choosing:
         """Remember the choice and have it opened; what cannot be kept still opens."""
         told = request.data
         choice = Chosen(told.kind, told.id) if told.id is not None else None
+        if told.kind == "found":  # nobody was chosen, so nothing is to be remembered
+            choice = Chosen(told.kind, "")
         e164 = call.other_party.e164
         try:
             if e164 is not None and choice is None:

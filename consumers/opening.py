@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from typing import Literal
 
 from consumers.contacts import Contact, Dossier, Match, Matter, Quality, Record, Use
+from consumers.triggers import Action
 
-Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
 Kind = Literal["matter", "dossier", "card", "new-contact", "nothing"]
 Reason = Literal[
     "withheld",

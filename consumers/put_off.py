@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from bus.events import CallEvent
 from consumers.caller_store import CallerStore, Claim
-from consumers.calls import Trigger
 
-Key = tuple[str, str, Trigger]
+Key = tuple[str, str, str]  # user, call and mark of the action
 
 
 @dataclass(frozen=True)

@@ -4,23 +4,28 @@ Pure. Every "no" has a stable code; `why` turns it into a sentence.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from bus.events import Party
 from consumers.caller_settings import CallerSettings, RuleSettings
-from consumers.calls import Call, Stage, Trigger
+from consumers.calls import Call, Stage, Trigger, mark
 from consumers.hours import Hours, HoursRefused, read_hours
-from consumers.users import Action, User
+from consumers.triggers import Action
+from consumers.triggers import Trigger as Chosen
+from consumers.users import User
 
 log = logging.getLogger(__name__)
 
 Refusal = Literal[
     "interface-off", "own-dialling", "answered-elsewhere", "ended", "too-old", "not-answered-here",
-    "opens-later", "not-chosen", "do-not-disturb", "quiet-hours", "too-many", "already-opened",
-    "internal-ignored", "internal-notified", "withheld", "no-number",
+    "opens-later", "opens-on-click", "not-chosen", "do-not-disturb", "quiet-hours", "too-many",
+    "already-opened", "internal-ignored", "internal-notified", "withheld", "no-number",
 ]  # fmt: skip
+ON_CLICK: Refusal = "opens-on-click"
+_CLICKABLE: frozenset[Trigger] = frozenset({"ringing", "party-change"})
+_NEWEST_FIRST: tuple[Chosen, ...] = ("ended", "party-change", "connected", "outgoing", "ringing")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Verdict:
     refusal: Refusal | None = None
     look_up: bool = False
     internal: bool = False
+    on_click: Action | None = None  # what a click opens, if that is something else
 
 
 def judge(
@@ -49,23 +55,42 @@ def judge(
 ) -> Verdict:
     """Decide about one trigger of one call."""
     rule = _rule(user, call, settings, told.now)
-    action = rule.action if rule is not None and rule.action is not None else user.action
-    name = rule.name if rule is not None else "user"
     party = call.other_party
-    if not user.on:
-        return Verdict(party, action, name, "interface-off")
-    if told.own_dialling and not call.outward:
-        return Verdict(party, action, name, "own-dialling")
     internal = call.direction == "internal" or party.kind == "internal"
-    refusal = _party_refusal(user, party, internal=internal)
-    return Verdict(
-        party,
-        action,
-        name,
-        refusal or _moment_refusal(user, call, trigger, settings, told),
-        look_up=refusal is None and party.e164 is not None,
+    meant = _meant(user, call, trigger)
+    verdict = Verdict(
+        party, _action(user, rule, meant), rule.name if rule is not None else "user",
         internal=internal,
-    )
+    )  # fmt: skip
+    if not user.on:
+        return replace(verdict, refusal="interface-off")
+    if told.own_dialling and not call.outward:
+        return replace(verdict, refusal="own-dialling")
+    of_party = _party_refusal(user, party, internal=internal)
+    refusal = of_party or _moment_refusal(user, call, trigger, settings, told)
+    verdict = replace(verdict, refusal=refusal, look_up=of_party is None and party.e164 is not None)
+    if "click" not in user.triggers or trigger == "chosen":
+        return verdict
+    clicked = _action(user, rule, "click")
+    if refusal == ON_CLICK:
+        return replace(verdict, action=clicked)
+    more = refusal is None and clicked != verdict.action
+    return replace(verdict, on_click=clicked if more else None)
+
+
+def _action(user: User, rule: RuleSettings | None, trigger: Chosen) -> Action:
+    told = rule.action_on(trigger) if rule is not None else None
+    return user.action_on(trigger) if told is None else told
+
+
+def _meant(user: User, call: Call, trigger: Trigger) -> Chosen:
+    """Return whose action counts; what a person chooses belongs to the last that was shown."""
+    if trigger != "chosen":
+        return trigger
+    if "click" in user.triggers:
+        return "click"
+    shown = (one for one in _NEWEST_FIRST if one in call.answered and one in user.triggers)
+    return next(shown, "ringing")
 
 
 def _party_refusal(user: User, party: Party, *, internal: bool) -> Refusal | None:
@@ -93,7 +118,8 @@ def _moment_refusal(
         return "too-old"
     if trigger == "ended" and call.group and not call.talked:
         return "not-answered-here"
-    if not _chosen(user, call, trigger):
+    chosen = _chosen(user, call, trigger)
+    if not chosen and not _by_click(user, trigger):
         later = trigger == "ringing" and {"connected", "ended"} & set(user.triggers)
         return "opens-later" if later else "not-chosen"
     wishes = Wishes.of(user)
@@ -101,8 +127,10 @@ def _moment_refusal(
         return "do-not-disturb"
     if any(hours.hold(told.now) for hours in wishes.hours_or(settings.quiet_hours)):
         return "quiet-hours"
-    if trigger in call.opened:
+    if mark(call, trigger) in call.opened:
         return "already-opened"
+    if not chosen:
+        return ON_CLICK
     return "too-many" if _too_many(settings, told) else None
 
 
@@ -115,6 +143,10 @@ def _chosen(user: User, call: Call, trigger: Trigger) -> bool:
     if trigger == "ringing" and call.stage == Stage.CONNECTED and "connected" in user.triggers:
         return False
     return trigger in user.triggers
+
+
+def _by_click(user: User, trigger: Trigger) -> bool:
+    return "click" in user.triggers and trigger in _CLICKABLE
 
 
 def _too_old(call: Call, settings: CallerSettings, now: datetime) -> bool:

@@ -4,24 +4,25 @@ import json
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bus.events import UserName
 from bus.process import private_file
 from bus.settings import SettingsRefused, private
+from consumers.triggers import Action, Actions, Trigger
 from starface.token import Credential
 
 if TYPE_CHECKING:
     from bus.seal import Seal
 
-Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
-Trigger = Literal["ringing", "connected", "ended", "outgoing"]
 Internal = Literal["ignore", "notify", "pop"]
 
 RESERVED = ("gateway", "sessions", "caller", "dial", "journal", "panel", "cli", "desktop", "admin")
 _LONGEST = 48  # bytes of a login; more does not fit into a callback path
+_BEFORE: tuple[Trigger, ...] = ("ringing", "connected", "ended", "outgoing")  # of old releases
+_WITH_ANY: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
 _COLUMNS: dict[str, Any] = {
     "login": str,
     "name": str,
@@ -33,6 +34,7 @@ _COLUMNS: dict[str, Any] = {
     "triggers": str,
     "internal": str,
     "preferences": str,
+    "plan": str,
     "token_kind": str,
     "token_sealed": str,
     "changed_at": str,
@@ -55,7 +57,8 @@ class User(BaseModel):
     autostart: bool = True
     wanted: bool | None = None
     action: Action = "matter-or-dossier"
-    triggers: tuple[Trigger, ...] = ("ringing",)
+    triggers: tuple[Trigger, ...] = ("ringing", "party-change")
+    actions: Actions = {}  # of triggers that have another action than the user's
     internal: Internal = "ignore"
     preferences: dict[str, Any] = {}
 
@@ -73,6 +76,10 @@ class User(BaseModel):
         """Whether the interface is to run: the last choice, before any the autostart."""
         return self.autostart if self.wanted is None else self.wanted
 
+    def action_on(self, trigger: Trigger) -> Action:
+        """Return what opens on a trigger."""
+        return self.actions.get(trigger, self.action)
+
 
 class Users:
     """The users in the site's database; use it in a `with` block, from one thread."""
@@ -86,6 +93,7 @@ class Users:
         self._db.execute("PRAGMA journal_mode = WAL")
         if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'users'").fetchone():
             _make_table(self._db)
+        _add_plan(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +136,8 @@ class Users:
             "autostart": int(user.autostart),
             "wanted": None if user.wanted is None else int(user.wanted),
             "action": user.action,
-            "triggers": ",".join(user.triggers),
+            "triggers": ",".join(one for one in user.triggers if one in _BEFORE),
+            "plan": json.dumps({one: user.actions.get(one, "") for one in user.triggers}),
             "internal": user.internal,
             "preferences": json.dumps(user.preferences),
             "changed_at": datetime.now(UTC).isoformat(),
@@ -183,12 +192,37 @@ def _make_table(db: sqlite3.Connection) -> None:
     Database(db)["users"].create(_COLUMNS, pk="login", if_not_exists=True)  # type: ignore[union-attr]
 
 
+def _add_plan(db: sqlite3.Connection) -> None:
+    """Let a database of an earlier release hold an action for each trigger."""
+    if not any(row["name"] == "plan" for row in db.execute("PRAGMA table_info(users)")):
+        try:
+            db.execute("ALTER TABLE users ADD COLUMN plan TEXT")
+        except sqlite3.OperationalError as error:
+            if "duplicate column" not in str(error):  # another process was faster
+                raise
+
+
 def _user(row: sqlite3.Row) -> User:
+    triggers, actions = _plan(row["plan"], row["triggers"])
+    told = {key: row[key] for key in row.keys() if not key.startswith("token_")}  # noqa: SIM118
     return User.model_validate(
-        {
-            **{key: row[key] for key in row.keys() if not key.startswith("token_")},  # noqa: SIM118
+        told
+        | {
             "wanted": None if row["wanted"] is None else bool(row["wanted"]),
-            "triggers": tuple(part for part in row["triggers"].split(",") if part),
+            "triggers": triggers,
+            "actions": actions,
             "preferences": json.loads(row["preferences"] or "{}"),
         }
     )
+
+
+def _plan(plan: str | None, triggers: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return triggers and their own actions, as they are kept now or by an earlier release.
+
+    There a change of the party was answered by whatever trigger the call had reached.
+    """
+    if plan is None:
+        before = tuple(part for part in triggers.split(",") if part)
+        return ((*before, "party-change") if _WITH_ANY.intersection(before) else before), {}
+    told = {key: action for key, action in json.loads(plan).items() if key in get_args(Trigger)}
+    return tuple(told), {key: action for key, action in told.items() if action}

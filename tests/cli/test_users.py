@@ -87,10 +87,46 @@ def test_what_a_user_chose_is_changed_and_listed(site: Settings) -> None:
     assert "off\t0011\tbusiness-card" in _run(site, "user", "list").output
 
 
-def test_a_trigger_there_is_none_of_is_refused(site: Settings) -> None:
+@pytest.mark.parametrize(
+    ("told", "allowed"),
+    [
+        ("sneezing", "ringing, connected, ended, outgoing, party-change, click"),
+        ("connected=sneeze", "matter-or-dossier, dossier, business-card, none"),
+        ("connected=", "matter-or-dossier, dossier, business-card, none"),
+    ],
+)
+def test_a_trigger_or_action_there_is_none_of_is_refused(
+    site: Settings, told: str, allowed: str
+) -> None:
     _add(site)
+    refused = _run(site, "user", "set", ANNA.login, "--trigger", told)
 
-    assert _run(site, "user", "set", ANNA.login, "--trigger", "sneezing").exit_code != 0
+    assert refused.exit_code != 0
+    assert allowed in str(refused.exception)
+
+
+def test_each_trigger_may_have_an_action_of_its_own(site: Settings) -> None:
+    _add(site)
+    _run(site, "user", "set", ANNA.login, "--trigger", "ringing=business-card", "--trigger",
+         "connected", "--trigger", "party-change")  # fmt: skip
+    _run(site, "user", "set", ANNA.login, "--action", "dossier")
+
+    shown = _run(site, "user", "show", ANNA.login).output
+    assert "action     dossier" in shown
+    assert "triggers   ringing=business-card, connected, party-change" in shown
+
+
+@pytest.mark.parametrize(
+    ("triggers", "hint"),
+    [(["ringing"], True), (["ringing", "party-change"], False), (["outgoing"], False)],
+)
+def test_whoever_leaves_out_the_change_of_party_is_told_what_that_means(
+    site: Settings, triggers: list[str], hint: bool
+) -> None:
+    _add(site)
+    words = [word for one in triggers for word in ("--trigger", one)]
+
+    assert ("party-change" in _run(site, "user", "set", ANNA.login, *words).output) == hint
 
 
 @pytest.mark.parametrize(

@@ -298,7 +298,7 @@ def test_a_second_click_opens_again_and_later_events_do_not(desk: Desk) -> None:
     call = _several(desk)
     for click in ("click-1", "click-2"):
         desk.consumer.choose(call, Chosen("contact", "7"), click)
-    desk.tell(caller=ADA)
+    desk.tell(caller=call.caller.model_copy(update={"name": "Ada"}))
 
     assert [one.event_id for one in desk.opened()] == ["click-1", "click-2"]
     assert len({one.id for one in desk.events}) == len(desk.events)
@@ -388,11 +388,198 @@ def test_a_name_left_over_from_a_caller_is_not_shown_for_the_next(desk: Desk) ->
 
 def test_other_details_after_the_opening_inform_and_open_nothing(desk: Desk) -> None:
     desk.tell()
-    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
-    desk.tell("connected", caller=GRACE)
+    desk.tell("connected", caller=ADA.model_copy(update={"name": "Ada"}))
 
     assert [one.reason for one in desk.sent] == ["only-open-matter", "already-opened"]
     assert len(desk.programs.begun) == 1
+
+
+SECRETARY = Party(number="12", kind="internal")
+LAWYER = Party(number="11", kind="internal")
+
+
+def _put_through(desk: Desk) -> None:
+    """Have a colleague ask and then hand over a client, as STARFACE tells it."""
+    inside = {"call_id": "c-2", "caller": SECRETARY, "called": LAWYER, "direction": "internal"}
+    desk.tell(**inside)
+    desk.tell("connected", **inside)
+    desk.tell("other", caller=Party(), direction="internal", previous_call_id="c-2")
+    desk.tell("connected", called=LAWYER)
+
+
+def _prefers(desk: Desk, *triggers: Any, **more: Any) -> None:
+    desk.users["0011"] = User.model_validate(
+        {"login": "0011", "extension": "11", "triggers": triggers, **more}
+    )
+
+
+@pytest.mark.parametrize(
+    ("triggers", "opened"),
+    [
+        (("ringing", "party-change"), ["party-change"]),
+        (("party-change",), ["party-change"]),
+        (("connected", "party-change"), ["party-change"]),
+        (("ringing",), []),
+        (("ended",), []),
+    ],
+)
+def test_a_client_who_is_put_through_opens_for_whom_wants_it(
+    desk: Desk, triggers: tuple[str, ...], opened: list[str]
+) -> None:
+    _prefers(desk, *triggers)
+    _put_through(desk)
+
+    assert [one.trigger for one in desk.opened()] == opened
+    assert desk.sent[-1].caller == ADA  # told in any case
+    assert desk.sent[-1].trigger == "party-change"
+
+
+def test_a_colleague_who_may_pop_does_not_use_up_the_opening_of_the_client(desk: Desk) -> None:
+    _prefers(desk, "ringing", "party-change", internal="pop")
+    desk.settings = CallerSettings(
+        matter="https://files.example/m/{id}", internal="https://files.example/in/{number}"
+    )
+    desk.start()
+    _put_through(desk)
+
+    assert [(one.trigger, one.opens) for one in desk.opened()] == [
+        ("ringing", "card"), ("party-change", "matter"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("triggers", [("ringing", "party-change"), ("connected", "party-change")])
+def test_each_party_of_a_call_opens_once_though_it_comes_back(
+    desk: Desk, triggers: tuple[str, ...]
+) -> None:
+    _prefers(desk, *triggers)
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.tell()
+    for party in (ADA, SECRETARY, ADA, GRACE, ADA, GRACE, GRACE, SECRETARY):
+        desk.tell("connected", caller=party)
+
+    assert [one.caller for one in desk.opened()] == [ADA, GRACE]
+    assert len(desk.programs.begun) == 2
+    desk.start()  # a process that knows nothing of all this but the claims
+    for party in (GRACE, ADA, GRACE):
+        desk.tell("connected", caller=party)
+    assert len(desk.programs.begun) == 2
+
+
+@pytest.mark.parametrize(
+    ("triggers", "opened"),
+    [
+        (("ringing", "party-change"), "ringing"),
+        (("connected", "party-change"), "connected"),
+        (("party-change",), "party-change"),
+    ],
+)
+@pytest.mark.parametrize("rings", [True, False], ids=["handed over blindly", "picked up"])
+def test_a_call_taken_from_a_colleague_opens_once(
+    desk: Desk, triggers: tuple[str, ...], opened: str, rings: bool
+) -> None:
+    _prefers(desk, *triggers)
+    desk.tell(user="0012")
+    desk.tell("connected", user="0012")
+    desk.sent.clear()
+    if rings:
+        desk.tell()
+    desk.tell("connected")
+    desk.tell("held")
+    desk.tell("connected")
+
+    assert [one.trigger for one in desk.opened()] == [opened]
+
+
+def test_an_ordinary_call_opens_nothing_where_only_a_change_of_party_does(desk: Desk) -> None:
+    _prefers(desk, "party-change")
+    for state in ("incoming", "ringing", "connected", "ended"):
+        desk.tell(state)
+
+    assert desk.opened() == []
+    assert desk.sent[0].reason == "not-chosen"
+
+
+def test_a_change_of_party_cut_off_by_a_crash_is_taken_up_while_it_is_still_so(desk: Desk) -> None:
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.tell()
+    desk.crash = True
+    with pytest.raises(KeyboardInterrupt):
+        desk.tell("connected", caller=GRACE)
+    desk.crash = False
+    desk.start()
+    desk.pass_time(1)
+    desk.pass_time(1)
+
+    assert [one.caller for one in desk.opened()] == [ADA, GRACE]
+    assert desk.store.open_claims() == []
+
+
+def test_a_change_of_party_that_waits_is_dropped_when_the_party_changes_again(desk: Desk) -> None:
+    desk.tell()
+    desk.shelf.broken = True
+    desk.tell("connected", caller=GRACE)
+    desk.shelf.broken = False
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.tell("connected", caller=SECRETARY)
+    desk.pass_time(3)
+
+    assert [one.caller for one in desk.opened()] == [ADA]
+
+
+def test_each_trigger_has_its_own_action(desk: Desk) -> None:
+    _prefers(
+        desk, "ringing", "connected", action="business-card",
+        actions={"connected": "matter-or-dossier"},
+    )  # fmt: skip
+    desk.tell()
+    desk.tell("connected")
+
+    told = [(one.trigger, one.action, one.opens) for one in desk.opened()]
+    assert told == [
+        ("ringing", "business-card", "card"), ("connected", "matter-or-dossier", "matter"),
+    ]  # fmt: skip
+    [story] = find(desk.folder)
+    said = [step for step in story.steps if step.step == "rule"]
+    assert "beim Klingeln Visitenkarte, beim Annehmen Akte oder Dossier" in said[0].de
+    assert said[1].en.endswith("What counts here: matter or dossier.")
+
+
+def test_a_click_opens_what_was_found_and_nothing_does_by_itself(desk: Desk) -> None:
+    _prefers(desk, "click")
+    desk.tell()
+    told = desk.sent[-1]
+    call = desk.consumer.find_call("0011", "c-1")
+    assert call is not None
+
+    assert (told.opens, told.on_click, told.reason) == ("nothing", "matter", "opens-on-click")
+    assert told.found is not None
+    assert told.found.title == "Will"
+    assert desk.programs.begun == []
+    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    assert [(one.opens, one.reason) for one in desk.opened()] == [("matter", "only-open-matter")]
+    desk.tell("connected", caller=ADA.model_copy(update={"name": "Ada"}))
+    assert len(desk.opened()) == 1
+
+
+def test_a_click_may_open_more_than_what_opened_by_itself(desk: Desk) -> None:
+    _prefers(
+        desk, "ringing", "click", action="business-card", actions={"click": "matter-or-dossier"}
+    )
+    desk.tell()
+    call = desk.consumer.find_call("0011", "c-1")
+    assert call is not None
+    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+
+    assert [(one.opens, one.on_click) for one in desk.sent] == [
+        ("card", "matter"), ("matter", "nothing"),
+    ]  # fmt: skip
+
+
+def test_a_caller_nobody_knows_is_told_as_such_though_a_click_would_open(desk: Desk) -> None:
+    _prefers(desk, "click")
+    desk.tell(caller=GRACE)
+
+    assert (desk.sent[-1].reason, desk.sent[-1].on_click) == ("unknown-caller", "nothing")
 
 
 def test_an_old_event_is_told_as_too_old_and_opens_nothing(desk: Desk) -> None:

@@ -1,4 +1,5 @@
 import random
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -6,10 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.events import CallData, Party, now
-from consumers.calls import FINISHED_FOR, Advance, Calls, Stage
+from consumers.calls import FINISHED_FOR, Advance, Calls, Stage, mark
 
 AT = now()
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
+GRACE = Party(number="0449999999", e164="+41449999999", kind="external")
+DESK = Party(number="11", kind="internal")
+ME = Party(number="12", kind="internal")
 
 
 def _data(state: Any, **more: Any) -> CallData:
@@ -35,7 +39,7 @@ def test_a_call_that_is_only_announced_is_not_due() -> None:
 
 
 def test_a_call_whose_ringing_was_never_told_is_due_when_answered() -> None:
-    assert _take(Calls(), "connected").due == ("ringing", "connected")
+    assert _take(Calls(), "connected").due == ("ringing", "connected", "party-change")
 
 
 def test_a_ringing_after_the_answer_is_not_due_again() -> None:
@@ -64,6 +68,105 @@ def test_details_that_come_later_make_a_call_due_again() -> None:
 
     assert advance.due == ("ringing",)
     assert advance.call.caller == ADA
+
+
+@pytest.mark.parametrize("before", [ADA, DESK])
+def test_another_party_of_a_running_call_is_a_change(before: Party) -> None:
+    calls = Calls()
+    _take(calls, "ringing", caller=before)
+    _take(calls, "connected", caller=before)
+
+    advance = _take(calls, "connected", caller=GRACE)
+
+    assert (advance.changed, advance.due) == (True, ("party-change",))
+    assert _take(calls, "connected", caller=GRACE).due == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Party(), ADA),
+        (Party(kind="withheld"), ADA),
+        (Party(number="4412", kind="unknown"), ADA),
+        (ADA, Party(kind="withheld")),
+        (ADA, Party(number="+41441234567", e164="+41441234567", kind="external")),
+        (ADA, ADA.model_copy(update={"name": "Ada"})),
+    ],
+)
+def test_details_are_no_change_of_party(before: Party, after: Party) -> None:
+    calls = Calls()
+    _take(calls, "ringing", caller=before)
+
+    advance = _take(calls, "connected", caller=after)
+
+    assert not advance.changed
+    assert "party-change" not in advance.due
+
+
+def test_what_was_told_late_takes_the_party_not_back() -> None:
+    calls = Calls()
+    _take(calls, "connected", caller=GRACE)
+    late = AT - timedelta(seconds=1)
+
+    assert _take(calls, "ringing", caller=ADA).due == ()
+    assert _take(calls, "connected", caller=ADA, received_at=late).call.caller == GRACE
+
+
+def test_a_call_that_is_still_being_dialled_has_one_party() -> None:
+    calls = Calls()
+    _take(calls, "dialing", direction="out", called=ADA)
+
+    assert _take(calls, "ringback", direction="out", called=GRACE).due == ("outgoing",)
+    _take(calls, "connected", direction="out", called=GRACE)
+    assert _take(calls, "connected", direction="out", called=ADA).due == ("party-change",)
+
+
+@pytest.mark.parametrize(
+    ("state", "caller", "called", "direction"),
+    [("ringing", DESK, ME, "internal"), ("dialing", ME, DESK, "internal")],
+    ids=["the secretary called", "the lawyer called"],
+)
+def test_a_client_who_is_put_through_is_the_party_from_then_on(
+    state: str, caller: Party, called: Party, direction: str
+) -> None:
+    calls = Calls()
+    told: dict[str, Any] = {"caller": caller, "called": called, "direction": direction}
+    _take(calls, state, call_id="c-2", **told)
+    _take(calls, "connected", call_id="c-2", **told)
+    _take(calls, "other", caller=Party(), direction=direction, previous_call_id="c-2")
+
+    advance = _take(calls, "connected", caller=ADA, called=ME, direction="in")
+
+    assert advance.due == ("party-change",)
+    assert advance.call.other_party == ADA
+
+
+def test_a_call_that_a_colleague_had_is_handed_over_when_it_is_answered_here() -> None:
+    calls = Calls()
+    for state in ("ringing", "connected"):
+        _take(calls, state, user="0012")
+
+    assert _take(calls, "ringing").due == ("ringing",)
+    assert _take(calls, "connected").due == ("connected", "party-change")
+
+
+def test_a_call_of_a_group_that_is_answered_is_not_handed_over() -> None:
+    calls = Calls()
+    for user in ("0011", "0012"):
+        _take(calls, "ringing", user=user, group="Sales")
+
+    assert _take(calls, "connected", group="Sales").due == ("connected",)
+
+
+def test_each_party_is_marked_for_itself_and_nobody_can_be_read_from_it() -> None:
+    calls = Calls()
+    ringing = _take(calls, "ringing").call
+    changed = _take(calls, "ringing", caller=GRACE).call
+
+    marks = {mark(one, "party-change") for one in (ringing, changed)}
+    assert len(marks) == 2
+    assert not any("99999" in one or "23456" in one for one in marks)
+    assert mark(ringing, "ringing") == mark(changed, "ringing")
 
 
 def test_an_event_without_details_takes_none_away() -> None:
@@ -163,7 +266,8 @@ def test_a_call_taken_over_from_a_colleague_is_the_users_again() -> None:
     advance = _take(calls, "connected", user="0011")
 
     assert not advance.call.elsewhere
-    assert advance.due == ("connected",)
+    assert advance.due == ("connected", "party-change")
+    assert not advance.changed
 
 
 def test_an_ended_call_is_forgotten_after_a_while_and_a_running_one_is_not() -> None:

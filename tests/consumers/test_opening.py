@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.contacts import Contact, Dossier, Match, Matter, Use
-from consumers.opening import Action, Opening, choose
+from consumers.opening import Opening, choose
+from consumers.triggers import Action
 
 TODAY = date(2026, 11, 23)
 ANNA = Contact(id=1, source="crm", key="1", name="Anna")

@@ -5,7 +5,7 @@ import pytest
 
 from bus.events import Party
 from consumers.caller_settings import CallerSettings, RuleSettings
-from consumers.calls import Call, Stage
+from consumers.calls import Call, Stage, mark
 from consumers.rules import Circumstances, Verdict, judge
 from consumers.users import User
 
@@ -178,6 +178,65 @@ def test_a_choice_is_meant_whenever_it_comes_but_not_too_often(
     because: dict[str, Any], expected: str | None
 ) -> None:
     assert _judge(trigger="chosen", **because).refusal == expected
+
+
+@pytest.mark.parametrize(
+    ("user", "rule", "trigger", "expected"),
+    [
+        ({}, None, "ringing", "matter-or-dossier"),
+        ({"actions": {"connected": "dossier"}}, None, "connected", "dossier"),
+        ({"actions": {"connected": "dossier"}}, None, "ringing", "matter-or-dossier"),
+        ({"actions": {"connected": "dossier"}}, {"action": "none"}, "connected", "none"),
+        ({}, {"actions": {"connected": "dossier"}}, "connected", "dossier"),
+        ({}, {"action": "none", "actions": {"connected": "dossier"}}, "ringing", "none"),
+        ({}, {"actions": {"connected": "dossier"}}, "ringing", "matter-or-dossier"),
+        ({"triggers": ("ringing", "click"), "actions": {"click": "dossier"}}, None, "chosen",
+         "dossier"),
+        ({"actions": {"ringing": "business-card"}}, None, "chosen", "business-card"),
+    ],
+)  # fmt: skip
+def test_a_trigger_has_the_action_of_the_rule_then_of_the_user(
+    user: dict[str, Any], rule: dict[str, Any] | None, trigger: str, expected: str
+) -> None:
+    rules = (RuleSettings(name="r", **rule),) if rule is not None else ()
+    call = {"answered": frozenset({"ringing"})}
+
+    assert _judge(user, call, trigger, {"rules": rules}).action == expected
+
+
+@pytest.mark.parametrize(
+    ("triggers", "trigger", "refusal", "on_click"),
+    [
+        (("click",), "ringing", "opens-on-click", None),
+        (("click",), "party-change", "opens-on-click", None),
+        (("click",), "outgoing", "not-chosen", None),
+        (("ended", "click"), "ringing", "opens-on-click", None),
+        (("ringing", "click"), "ringing", None, "dossier"),
+        (("ringing",), "ringing", None, None),
+    ],
+)
+def test_what_opens_on_a_click_opens_not_by_itself(
+    triggers: tuple[str, ...], trigger: str, refusal: str | None, on_click: str | None
+) -> None:
+    verdict = _judge({"triggers": triggers, "actions": {"click": "dossier"}}, trigger=trigger)
+
+    assert (verdict.refusal, verdict.on_click) == (refusal, on_click)
+    assert refusal != "opens-on-click" or verdict.action == "dossier"
+
+
+def test_who_does_not_want_to_be_disturbed_sees_nothing_to_click() -> None:
+    user = {"triggers": ("click",), "preferences": {"do_not_disturb": True}}
+
+    assert _judge(user).refusal == "do-not-disturb"
+
+
+def test_a_change_of_party_is_refused_for_a_party_that_had_its_opening() -> None:
+    call = Call(user="0011", call_id="c-1", caller=ADA)
+    user = {"triggers": ("party-change",)}
+
+    assert _judge(user, trigger="party-change").refusal is None
+    opened = {"opened": frozenset({mark(call, "party-change")})}
+    assert _judge(user, opened, "party-change").refusal == "already-opened"
 
 
 def test_the_first_rule_that_fits_counts() -> None:

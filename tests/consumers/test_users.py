@@ -1,4 +1,6 @@
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,52 @@ def test_a_user_is_kept_with_what_he_chose(users: Users) -> None:
 
     assert users.get("0011") == anna
     assert users.credential("0011") == TOKEN
+
+
+def test_an_action_of_a_trigger_is_kept(users: Users) -> None:
+    anna = User(login="0011", triggers=("connected", "click"), actions={"click": "dossier"})
+
+    users.add(anna)
+
+    assert users.get("0011") == anna
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("ringing", ("ringing", "party-change")),
+        ("connected,ended", ("connected", "ended", "party-change")),
+        ("outgoing", ("outgoing", "party-change")),
+        ("ended", ("ended",)),
+        ("", ()),
+    ],
+)
+def test_a_user_of_an_earlier_release_keeps_what_opened_on_a_change_of_party(
+    tmp_path: Path, seal: Seal, before: str, now: tuple[str, ...]
+) -> None:
+    path = tmp_path / "site.db"
+    with Users(path, seal) as users:
+        users.add(User(login="0011"), TOKEN)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("ALTER TABLE users DROP COLUMN plan")
+        db.execute("UPDATE users SET triggers = ?", [before])
+        db.commit()
+
+    with Users(path, seal) as users, Users(path, seal) as others:
+        assert users.get("0011").triggers == now
+        users.change("0011", triggers=("ringing",))
+        assert others.get("0011").triggers == ("ringing",)
+        assert others.credential("0011") == TOKEN
+
+
+def test_a_trigger_of_a_later_release_is_passed_over(users: Users, tmp_path: Path) -> None:
+    users.add(User(login="0011"))
+    with closing(sqlite3.connect(tmp_path / "site.db")) as db:
+        db.execute("""UPDATE users SET plan = '{"ringing": "", "sneezing": "dossier"}'""")
+        db.commit()
+
+    assert users.get("0011").triggers == ("ringing",)
+    assert users.get("0011").actions == {}
 
 
 def test_a_token_lies_sealed_and_a_password_nowhere(users: Users, tmp_path: Path) -> None:
