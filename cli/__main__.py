@@ -17,9 +17,11 @@ from cli import (
     contacts,
     desktop,
     dials,
+    dnd,
     erase,
     group,
     number,
+    open_found,
     own_calls,
     private,
     processes,
@@ -83,6 +85,7 @@ app.command(rich_help_panel=WATCH)(watching.watch)
 app.command(rich_help_panel=WATCH)(watching.status)
 app.command(rich_help_panel=WATCH)(why.why)
 app.command(rich_help_panel=WATCH)(choose.choose)
+app.command("open", rich_help_panel=WATCH)(open_found.open_found)
 app.command(rich_help_panel=WATCH)(call.call)
 app.command(rich_help_panel=WATCH)(own_calls.hangup)
 app.command(rich_help_panel=WATCH)(own_calls.hold)
@@ -93,6 +96,7 @@ app.command(rich_help_panel=WATCH)(number.number)
 app.command(rich_help_panel=WATCH)(erase.erase)
 app.command(rich_help_panel=WATCH)(watching.on)
 app.command(rich_help_panel=WATCH)(watching.off)
+app.command(rich_help_panel=WATCH)(dnd.dnd)
 
 
 def main() -> None:
