@@ -1,7 +1,9 @@
 """`starface2mqtt desktop`: what runs on a user's workstation, with that user's broker account."""
 
+import math
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +56,56 @@ def dial(
         typer.echo("Handed to the running desktop process.")
 
 
+@app.command("close-all")
+def close_all(context: typer.Context) -> None:
+    """Take all notifications of calls away."""
+    from consumers.desktop_spool import CLOSE_ALL
+
+    _ask(_workstation(context), CLOSE_ALL)
+
+
+@app.command("open-last")
+def open_last(context: typer.Context) -> None:
+    """Open what the last call is about, as a click on its notification does."""
+    from consumers.desktop_spool import OPEN_LAST
+
+    _ask(_workstation(context), OPEN_LAST)
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    until: Annotated[
+        str, typer.Argument(help="How long or until when: 30m, 2h, 18:00; else until `resume`.")
+    ] = "on",
+) -> None:
+    """Let nothing open or be shown on this workstation, as while its screen is shared."""
+    from cli.wishes import left_alone
+    from consumers.desktop_spool import Spool
+
+    spool = Spool(_folder(_workstation(context).login()))
+    told = left_alone(until.strip().lower(), datetime.now().astimezone(), "pause")
+    if isinstance(told, str):
+        end = datetime.fromisoformat(told)
+        spool.pause(end.timestamp())
+        typer.echo(f"Nothing opens here until {end:%Y-%m-%d %H:%M}.")
+    elif told:
+        spool.pause(math.inf)
+        typer.echo("Nothing opens here until: starface2mqtt desktop resume")
+    else:
+        spool.pause(0.0)
+        typer.echo("Calls open here again.")
+
+
+@app.command()
+def resume(context: typer.Context) -> None:
+    """Let calls open and be shown on this workstation again."""
+    from consumers.desktop_spool import Spool
+
+    Spool(_folder(_workstation(context).login())).pause(0.0)
+    typer.echo("Calls open here again.")
+
+
 @app.command()
 def install(
     autostart: Annotated[bool, typer.Option(help="Also start at the log-in.")] = False,
@@ -85,6 +137,17 @@ def _workstation(context: typer.Context) -> "Workstation":
     from cli.workstation import read
 
     return read((context.find_root().obj or {}).get("config"))
+
+
+def _ask(told: "Workstation", wish: str) -> None:
+    from consumers.desktop_spool import AlreadyRunning, Spool
+
+    spool = Spool(_folder(told.login()))
+    try:
+        with spool:
+            raise CommandFailed("no desktop process runs here; start: starface2mqtt desktop run")
+    except AlreadyRunning:
+        spool.ask(wish)
 
 
 def _folder(login: str) -> Path:

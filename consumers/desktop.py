@@ -34,12 +34,13 @@ from consumers.actions.failure import ActionFailed
 from consumers.desktop_cards import Card, Cards, Offer
 from consumers.desktop_opener import Opener
 from consumers.desktop_settings import DesktopSettings
-from consumers.desktop_spool import Spool
+from consumers.desktop_spool import CLOSE_ALL, OPEN_LAST, Spool
 from consumers.recent import Recent
 
 log = logging.getLogger(__name__)
 
-_TICK = 0.2  # seconds between two looks for numbers to dial
+_TICK = 0.2  # seconds between two looks for numbers to dial and other wishes
+_EACH = frozenset({"chosen", "party-change"})
 # Reasons for which nothing is shown: the call is nobody's business here, or somebody wants peace.
 _SILENT = frozenset(
     {"internal-ignored", "interface-off", "own-dialling", "not-chosen", "already-opened",
@@ -56,9 +57,10 @@ class DesktopConsumer:
         opener: Opener,
         cards: Cards,
         do: Callable[[Callable[[], None]], None],
-        choose: Callable[[str, Reference | None], None],
+        choose: Callable[[ChoiceRequestData], None],
         report: Callable[[str, str], None],
         clock: Callable[[], float] = time.time,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._opener = opener
@@ -67,6 +69,8 @@ class DesktopConsumer:
         self._choose = choose
         self._report = report
         self._clock = clock
+        self._paused = paused
+        self._last: CallerData | None = None  # the last that opened or may be opened
         self._seen: Recent[str, None] = Recent(1_000)
         self._opened: Recent[tuple[str, str], None] = Recent(1_000)
 
@@ -80,8 +84,9 @@ class DesktopConsumer:
         self._seen.keep(event.id, None)
         data = event.data
         if data.trigger == "closed":
-            self._cards.close(data.call_id)
-            self._cards.close(_not_opened(data.call_id))
+            if self._settings.close_at_end or data.reason != "ended":
+                self._cards.close(data.call_id)
+                self._cards.close(_not_opened(data.call_id))
         elif data.trigger != "outcome":
             self._act(data)
 
@@ -97,15 +102,34 @@ class DesktopConsumer:
             told = words.say(sentence, self._settings.language)
             self._cards.show(key, Card("starface2mqtt", [told]))
 
+    def open_last(self) -> None:
+        """Open what the last call is about, as a click on its notification does."""
+        if self._last is not None:
+            self._clicks(self._last)()
+
     def _act(self, data: CallerData) -> None:
-        # A choice is opened each time it is made, anything else once for each call.
-        key = (data.call_id, data.event_id if data.trigger == "chosen" else data.trigger)
-        wanted = self._settings.opens in ("browser", "program")
-        if wanted and data.opens != "nothing" and not self._opened.holds(key):
+        if data.url or data.on_click != "nothing":
+            self._last = data
+        # A choice is opened each time it is made, anything else once for each call and party.
+        key = (data.call_id, data.event_id if data.trigger in _EACH else data.trigger)
+        opens = data.opens != "nothing" and self._opens_by_itself(data)
+        if self._paused() and data.trigger != "chosen":
+            if opens:
+                self._report(data.call_id, "paused")
+            return
+        if opens and not self._opened.holds(key):
             self._opened.keep(key, None)
             self._do(lambda: self._open(data))
-        if self._settings.notification and data.reason not in _SILENT:
+        if not self._settings.notification:
+            return
+        if data.reason not in _SILENT:
             self._cards.show(data.call_id, self._card(data))
+        elif data.trigger == "party-change" and data.reason == "not-chosen":
+            self._cards.update(data.call_id, self._card(data))  # what is shown is somebody else
+
+    def _opens_by_itself(self, data: CallerData) -> bool:
+        wanted = self._settings.opens
+        return wanted in ("browser", "program") or (wanted == "click" and data.trigger == "chosen")
 
     def _open(self, data: CallerData) -> None:
         try:
@@ -120,17 +144,32 @@ class DesktopConsumer:
 
     def _card(self, data: CallerData) -> Card:
         language = self._settings.language
-        clicked = (lambda: self._do(lambda: self._open(data))) if data.url else None
         offers = [
             Offer(words.label(one), self._chooses(data, one)) for one in words.offers(data)
         ]  # fmt: skip
+        if data.on_click != "nothing":
+            opens = Offer(words.say(words.OPEN, language), self._finds(data))
+            offers = [opens, *offers[: words.MOST_OFFERS - 1]]
         if data.remembered:
             forget = words.say(words.FORGET, language)
             offers.append(Offer(forget, self._chooses(data, None)))
+        clicked = self._clicks(data) if data.url or data.on_click != "nothing" else None
         return Card(words.title(data, language), words.lines(data, language), clicked, offers)
 
+    def _clicks(self, data: CallerData) -> Callable[[], None]:
+        """Return what a click on the notification does."""
+        if data.url is None and data.on_click != "nothing":
+            return self._finds(data)
+        return lambda: self._do(lambda: self._open(data))
+
+    def _finds(self, data: CallerData) -> Callable[[], None]:
+        return lambda: self._choose(ChoiceRequestData(call_id=data.call_id, kind="found"))
+
     def _chooses(self, data: CallerData, reference: Reference | None) -> Callable[[], None]:
-        return lambda: self._choose(data.call_id, reference)
+        chosen = ChoiceRequestData(call_id=data.call_id)
+        if reference is not None:
+            chosen = chosen.model_copy(update={"kind": reference.kind, "id": reference.id})
+        return lambda: self._choose(chosen)
 
 
 def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: Path) -> None:
@@ -138,16 +177,16 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(folder))
         cards = Cards(settings.notification_seconds, settings.most_notifications)
-        stack.callback(cards.close_all)
+        stack.callback(cards.end)
         connection = Connection(broker, level(login), lasting=False)
 
-        def chosen(call_id: str, reference: Reference | None) -> None:
+        def chosen(data: ChoiceRequestData) -> None:
             # A press is told in the notifications' thread, which must not wait for the broker.
-            connection.post(lambda: choose(call_id, reference))
+            connection.post(lambda: choose(data))
 
-        def choose(call_id: str, reference: Reference | None) -> None:
-            if not _asked(connection, connection.topics.choose(login),
-                          choice(login, call_id, reference)):  # fmt: skip
+        def choose(data: ChoiceRequestData) -> None:
+            request = ChoiceRequest(source=f"desktop/{level(login)}", time=now(), data=data)
+            if not _asked(connection, connection.topics.choose(login), request):
                 consumer.say("choose", words.NOT_CHOSEN)
 
         def report(call_id: str, reason: str) -> None:
@@ -156,12 +195,18 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
             )
 
         opener = Opener(settings)
-        consumer = DesktopConsumer(settings, opener, cards, _in_a_thread, chosen, report)
+        consumer = DesktopConsumer(
+            settings, opener, cards, _in_a_thread, chosen, report, paused=spool.paused
+        )
         topics = connection.topics
         connection.consume(topics.caller(login), CallerEvent, consumer.handle)
         connection.consume(topics.dial_result(login), DialResult, consumer.tell)
 
-        def dial() -> float:
+        wishes = {CLOSE_ALL: cards.close_all, OPEN_LAST: consumer.open_last}
+
+        def heed() -> float:
+            for wish in spool.wishes():
+                wishes.get(wish, _nothing)()
             for number in spool.take():
                 if not place(connection, login, number):
                     consumer.say("dial", words.NOT_DIALLED)
@@ -169,7 +214,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
 
         stop_on_signals(connection.stop)
         with connection:
-            connection.run(dial)
+            connection.run(heed)
 
 
 def place(connection: Connection, login: str, number: str) -> bool:
@@ -180,14 +225,6 @@ def place(connection: Connection, login: str, number: str) -> bool:
         data=DialRequestData(number=number, request_id=uuid4()),
     )
     return _asked(connection, connection.topics.dial(login), request)
-
-
-def choice(login: str, call_id: str, reference: Reference | None) -> ChoiceRequest:
-    """Say which of those offered is meant; without one, that the choice is revoked."""
-    data = ChoiceRequestData(call_id=call_id)
-    if reference is not None:
-        data = data.model_copy(update={"kind": reference.kind, "id": reference.id})
-    return ChoiceRequest(source=f"desktop/{level(login)}", time=now(), data=data)
 
 
 def _tell_opened(connection: Connection, topic: str, call_id: str, reason: str) -> None:
@@ -205,6 +242,10 @@ def _asked(connection: Connection, topic: str, request: Message) -> bool:
         log.error("not asked topic=%s reason=%s", topic.rpartition("/")[2], error)
         return False
     return code != NO_SUBSCRIBERS
+
+
+def _nothing() -> None:
+    """Do nothing at a wish of another release."""
 
 
 def _not_opened(call_id: str) -> str:

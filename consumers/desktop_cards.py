@@ -53,6 +53,8 @@ class Cards:
         self._seconds = seconds
         self._most = most
         self._shown: OrderedDict[str, str] = OrderedDict()
+        self._waiting: OrderedDict[str, Card] = OrderedDict()  # not more than can be shown
+        self._lock = threading.Lock()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._notifier: Any = None
@@ -60,16 +62,36 @@ class Cards:
         self._thread.start()
 
     def show(self, key: str, card: Card) -> None:
-        """Show a notification, in place of an earlier one with the same key."""
-        self._jobs.put(lambda: self._show(key, card))
+        """Show a notification, in place of an earlier one with the same key.
+
+        Of many at once only the newest are shown, not each for a moment.
+        """
+        with self._lock:
+            self._waiting.pop(key, None)
+            self._waiting[key] = card
+            while len(self._waiting) > self._most:
+                self._waiting.popitem(last=False)
+        self._jobs.put(lambda: self._show_waiting(key))
+
+    def update(self, key: str, card: Card) -> None:
+        """Show a notification in place of one that is there; without one, none."""
+        self._jobs.put(lambda: self._show(key, card) if key in self._shown else None)
 
     def close(self, key: str) -> None:
         """Take a notification away, if it is still there."""
+        with self._lock:
+            self._waiting.pop(key, None)
         self._jobs.put(lambda: self._close(key))
 
     def close_all(self) -> None:
-        """Take all notifications away and show no more."""
+        """Take all notifications away."""
+        with self._lock:
+            self._waiting.clear()
         self._jobs.put(self._close_all)
+
+    def end(self) -> None:
+        """Take all notifications away and show no more."""
+        self.close_all()
         self._jobs.put(None)
         self._thread.join(_END)
 
@@ -81,6 +103,12 @@ class Cards:
             loop.call_soon_threadsafe(loop.stop)
             self._looping.join(_END)
             loop.close()
+
+    def _show_waiting(self, key: str) -> None:
+        with self._lock:
+            card = self._waiting.pop(key, None)
+        if card is not None:
+            self._show(key, card)
 
     def _show(self, key: str, card: Card) -> None:
         self._close(key)

@@ -22,8 +22,9 @@ class DesktopSettings(Section):
     schemes: tuple[str, ...] = ("https",)
     hosts: tuple[Host, ...] = ()  # empty: any the office's caller process allows
     notification: bool = True
-    notification_seconds: int = Field(default=20, ge=1, le=600)
+    notification_seconds: int = Field(default=20, ge=0, le=600)  # 0: as long as the call
     most_notifications: int = Field(default=3, ge=1, le=20)  # the oldest makes way
+    close_at_end: bool = True  # False: the notification of a call that is over stays
     language: Literal["de", "en"] = "de"
     max_age: float = Field(default=30.0, ge=1, le=60)  # seconds
     clock_tolerance: float = Field(default=5.0, ge=0, le=600)  # seconds
@@ -36,6 +37,8 @@ class DesktopSettings(Section):
             places(argument, _TOLD)
         if self.program and ("{" in self.program[0] or _by_shell(self.program[0])):
             raise ValueError("program: the program must be written out, and be no .bat or .cmd")
+        if not self.notification_seconds and not self.close_at_end:
+            raise ValueError("close_at_end: a notification without an end needs it")
         return self
 
 

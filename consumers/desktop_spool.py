@@ -1,7 +1,8 @@
-"""One desktop process for each user, and numbers handed to it by `starface2mqtt desktop open`.
+"""One desktop process for each user, and what other commands of `desktop` hand to it.
 
 A broker account has one connection, so a second process would push the first one out. The handler
-of tel: links therefore puts the number into a folder of the user, and the process dials it.
+of tel: links therefore puts the number into a folder of the user, and the process dials it; other
+wishes come the same way. That nothing is to open for a while stands there too.
 """
 
 import json
@@ -14,8 +15,11 @@ from uuid import uuid4
 
 from bus.process import private_file, private_folder
 
+CLOSE_ALL, OPEN_LAST = "close-all", "open-last"
 FRESH = 15.0  # seconds; a number handed over earlier is not dialled any more
-_LONGEST = 256  # characters of a number
+_LONGEST = 256  # characters of a number or wish
+_MEMBERS = {"dial": "number", "wish": "wish"}
+_PAUSE = "paused"
 
 
 class AlreadyRunning(Exception):
@@ -51,24 +55,52 @@ class Spool:
 
     def hand_over(self, number: str) -> None:
         """Leave a number for the process to dial."""
-        name = uuid4().hex
-        half = private_file(self._folder / f"{name}.half")
-        half.write_text(json.dumps({"number": number[:_LONGEST], "at": time.time()}))
-        half.replace(self._folder / f"{name}.dial")
+        self._leave("dial", number)
 
     def take(self) -> list[str]:
         """Return the numbers that are to be dialled now, oldest first."""
-        numbers = []
-        for path in sorted(self._folder.glob("*.dial"), key=lambda one: one.stat().st_mtime):
+        return self._taken("dial")
+
+    def ask(self, wish: str) -> None:
+        """Leave a wish for the process."""
+        self._leave("wish", wish)
+
+    def wishes(self) -> list[str]:
+        """Return what is wished now, oldest first."""
+        return self._taken("wish")
+
+    def pause(self, until: float) -> None:
+        """Let nothing open on this workstation until a moment; 0: no longer."""
+        half = private_file(self._folder / f"{uuid4().hex}.half")
+        half.write_text(json.dumps({"until": until}))
+        half.replace(self._folder / _PAUSE)
+
+    def paused(self) -> bool:
+        """Tell whether nothing is to open now."""
+        try:
+            told = json.loads((self._folder / _PAUSE).read_text())
+            return time.time() < float(told["until"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def _leave(self, kind: str, told: str) -> None:
+        name = uuid4().hex
+        half = private_file(self._folder / f"{name}.half")
+        half.write_text(json.dumps({_MEMBERS[kind]: told[:_LONGEST], "at": time.time()}))
+        half.replace(self._folder / f"{name}.{kind}")
+
+    def _taken(self, kind: str) -> list[str]:
+        found = []
+        for path in sorted(self._folder.glob(f"*.{kind}"), key=lambda one: one.stat().st_mtime):
             try:
                 told = json.loads(path.read_text())
                 fresh = 0 <= time.time() - float(told["at"]) + 1 <= FRESH
-                if fresh and isinstance(told["number"], str):
-                    numbers.append(told["number"])
+                if fresh and isinstance(told[_MEMBERS[kind]], str):
+                    found.append(told[_MEMBERS[kind]])
             except (ValueError, KeyError, TypeError):
                 pass  # not ours
             path.unlink(missing_ok=True)
-        return numbers
+        return found
 
 
 if os.name == "nt":

@@ -19,6 +19,7 @@ _OFFERED = Sentence(de="Bitte wählen", en="Please choose")
 _SWITCHBOARD = Sentence(de="Durchwahl von", en="Extension of")
 _EMPLOYER = Sentence(de="bei", en="at")
 _REMEMBERED = Sentence(de="Von Ihnen gewählt", en="As you chose")
+OPEN = Sentence(de="Öffnen", en="Open")
 FORGET = Sentence(de="Nicht mehr merken", en="Forget my choice")
 NOT_DIALLED = Sentence(
     de="Nicht gewählt: der Vermittler ist nicht erreichbar.",
@@ -101,8 +102,8 @@ def _at_switchboard(data: CallerData) -> bool:
 
 
 def _what(data: CallerData, language: Language) -> str:
-    if data.opened is not None:
-        return f"{data.opened.reference or ''} {data.opened.title}".strip()
+    if (shown := data.opened or data.found) is not None:
+        return f"{shown.reference or ''} {shown.title}".strip()
     if data.contact is None and data.candidates:
         names = ", ".join(one.title for one in data.candidates[:MOST_OFFERS])
         more = ", …" if len(data.candidates) > MOST_OFFERS else ""

@@ -111,3 +111,43 @@ def test_what_cannot_be_a_number_is_not_dialled(type_: Type, tmp_path: Path, num
     _configure(tmp_path, _FILE.format(port=1, password="x"))
 
     assert isinstance(type_("open", "--", number).exception, CommandFailed)
+
+
+def _site(tmp_path: Path) -> Spool:
+    _configure(tmp_path, _FILE.format(port=1, password="x"))
+    return Spool(tmp_path / "state" / "starface2mqtt" / "desktop-0011")
+
+
+@pytest.mark.parametrize("wish", ["close-all", "open-last"])
+def test_a_wish_is_handed_to_the_running_process(type_: Type, tmp_path: Path, wish: str) -> None:
+    with _site(tmp_path) as spool:
+        assert type_(wish).exit_code == 0
+        assert spool.wishes() == [wish]
+    assert "starface2mqtt desktop run" in str(type_(wish).exception)
+    assert spool.wishes() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Nothing opens here until: starface2mqtt desktop resume"),
+        (("2h",), "Nothing opens here until 20"),
+        (("2199-01-01T12:00",), "Nothing opens here until 2199-01-01 12:00."),
+    ],
+)
+def test_a_workstation_is_paused_until_the_end_or_resume(
+    type_: Type, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    spool = _site(tmp_path)
+
+    assert said in type_("pause", *words).output
+    assert spool.paused()
+    assert "again" in type_("resume").output
+    assert not spool.paused()
+
+
+def test_a_pause_that_cannot_be_read_is_refused(type_: Type, tmp_path: Path) -> None:
+    spool = _site(tmp_path)
+
+    assert "pause: on, off, 30m, 2h, 18:00" in str(type_("pause", "long").exception)
+    assert not spool.paused()

@@ -11,6 +11,7 @@ from desktop_notifier import Button
 from bus.events import (
     CallerData,
     CallerEvent,
+    ChoiceRequestData,
     DialResult,
     DialResultData,
     Party,
@@ -68,17 +69,18 @@ class Desk:
         self.fails = False
         self.chosen: list[tuple[str, str | None]] = []
         self.reported: list[tuple[str, str]] = []
+        self.paused = False
         self.cards = Cards(20, self.settings.most_notifications, lambda: self.notifier)
         self.consumer = DesktopConsumer(
             self.settings, Opener(self.settings, self._start), self.cards, lambda job: job(),
-            self._choose, self._report,
+            self._choose, self._report, paused=lambda: self.paused,
         )  # fmt: skip
 
     def _report(self, call_id: str, reason: str) -> None:
         self.reported.append((call_id, reason))
 
-    def _choose(self, call_id: str, reference: Reference | None) -> None:
-        self.chosen.append((call_id, reference.id if reference is not None else None))
+    def _choose(self, data: ChoiceRequestData) -> None:
+        self.chosen.append((data.call_id, "found" if data.kind == "found" else data.id))
 
     def _start(self, arguments: Sequence[str]) -> None:
         if self.fails:
@@ -120,9 +122,10 @@ def new_desk() -> Iterator[NewDesk]:
 
     yield new
     for one in made:
-        one.cards.close_all()
+        one.cards.end()
 
 
+TWO = [Reference(kind="contact", id=one, title=f"Frei {one}") for one in ("8", "9")]
 NOTHING: dict[str, Any] = {"opens": "nothing", "opened": None, "url": None}
 
 
@@ -237,6 +240,136 @@ def test_a_click_opens_where_nothing_opens_by_itself(new_desk: NewDesk) -> None:
     assert len(desk.started) == 1
 
 
+@pytest.mark.parametrize(("at_end", "left"), [(True, 0), (False, 1)])
+def test_a_notification_may_stay_after_the_end_of_the_call(
+    new_desk: NewDesk, at_end: bool, left: int
+) -> None:
+    desk = new_desk(close_at_end=at_end)
+    desk.tell()
+    desk.tell(trigger="closed", reason="ended", **NOTHING)
+    assert len(desk.settled().shown) == left
+
+    desk.tell(trigger="closed", reason="answered-elsewhere", **NOTHING)
+    assert desk.settled().shown == {}
+
+
+def _wait(event: threading.Event) -> None:
+    assert event.wait(10)
+
+
+def test_of_many_calls_at_once_only_the_newest_are_shown(new_desk: NewDesk) -> None:
+    desk = new_desk(most_notifications=3)
+    busy = threading.Event()
+    desk.cards._jobs.put(lambda: _wait(busy))  # the desktop is slow
+    for number in range(50):
+        desk.tell(call_id=f"c-{number}", contact=TWO[0].model_copy(update={"title": f"{number}"}))
+    busy.set()
+
+    assert [title for title, _ in desk.settled().history] == ["47", "48", "49"]
+    assert len(desk.started) == 50
+
+
+def test_all_notifications_are_taken_away_at_once_and_later_ones_come(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    for number in range(3):
+        desk.tell(call_id=f"c-{number}")
+    desk.cards.close_all()
+    assert desk.settled().shown == {}
+
+    desk.tell(call_id="c-9")
+    assert len(desk.settled().shown) == 1
+
+
+ON_CLICK: dict[str, Any] = NOTHING | {
+    "reason": "opens-on-click", "on_click": "matter",
+    "found": Reference(kind="matter", id="70", title="Will", reference="2026-1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["button", "notification", "key"])
+def test_what_opens_on_a_click_is_asked_for_by_it(new_desk: NewDesk, way: str) -> None:
+    desk = new_desk()
+    desk.tell(**ON_CLICK)
+    notifier = desk.settled()
+
+    assert desk.started == []
+    assert list(notifier.buttons) == ["Öffnen"]
+    assert notifier.history == [("Ada Lovelace", "+41441234567\n2026-1 Will")]
+    clicked = notifier.buttons["Öffnen"] if way == "button" else notifier.click["0"]
+    assert clicked is not None
+    desk.consumer.open_last() if way == "key" else clicked()
+    assert desk.chosen == [("c-1", "found")]
+
+
+def test_the_button_stands_before_other_offers_and_there_are_not_too_many(
+    new_desk: NewDesk,
+) -> None:
+    desk = new_desk(language="en")
+    offered = [Reference(kind="matter", id=one, title=one) for one in ("a", "b", "c")]
+    desk.tell(on_click="dossier", offered=offered)
+    notifier = desk.settled()
+
+    assert list(notifier.buttons) == ["Open", "a", "b"]
+    clicked = notifier.click["0"]
+    assert clicked is not None
+    clicked()  # opens once more what has opened by itself
+    assert (len(desk.started), desk.chosen) == (2, [])
+
+
+@pytest.mark.parametrize(("opens", "started"), [("click", 1), ("nothing", 0)])
+def test_what_was_clicked_opens_though_nothing_opens_here_by_itself(
+    new_desk: NewDesk, opens: str, started: int
+) -> None:
+    desk = new_desk(opens=opens)
+    desk.tell(trigger="chosen")
+
+    assert len(desk.started) == started
+
+
+def test_without_a_call_there_is_nothing_to_open(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.consumer.open_last()
+
+    assert (desk.started, desk.chosen) == ([], [])
+
+
+def test_on_a_paused_workstation_nothing_opens_or_is_shown_and_the_office_is_told(
+    new_desk: NewDesk,
+) -> None:
+    desk = new_desk()
+    desk.paused = True
+    desk.tell()
+    desk.tell(call_id="c-2", **NOTHING, reason="unknown-caller")
+
+    assert desk.started == []
+    assert desk.settled().history == []
+    assert desk.reported == [("c-1", "paused")]
+    desk.tell(trigger="chosen")
+    assert len(desk.started) == 1
+
+
+def test_each_new_party_of_a_call_opens(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    for event in ("e-1", "e-1", "e-2"):
+        desk.tell(trigger="party-change", event_id=event)
+
+    assert len(desk.started) == 2
+
+
+def test_another_party_is_shown_in_place_of_the_one_before_but_not_anew(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    other = Reference(kind="contact", id="8", title="Grace Hopper")
+    change: dict[str, Any] = {
+        "trigger": "party-change", "reason": "not-chosen", "contact": other, **NOTHING,
+    }  # fmt: skip
+    desk.tell(**change)
+    assert desk.settled().history == []
+
+    desk.tell()
+    desk.tell(**change)
+    assert [title for title, _ in desk.settled().shown.values()] == ["Grace Hopper"]
+
+
 def test_a_hostile_name_is_text_in_a_notification(new_desk: NewDesk) -> None:
     desk = new_desk()
     desk.tell(contact=Reference(kind="contact", id="7", title="<b>\x1b[2J\u202egnp</b>"),
@@ -272,9 +405,6 @@ def test_an_opener_that_fails_is_told_and_leaves_the_notification(new_desk: NewD
     assert desk.reported == [("c-1", "exit-1")]
     desk.tell(trigger="closed", reason="ended", **NOTHING)
     assert desk.settled().shown == {}
-
-
-TWO = [Reference(kind="contact", id=one, title=f"Frei {one}") for one in ("8", "9")]
 
 
 def test_a_press_says_who_is_meant(new_desk: NewDesk) -> None:
@@ -370,6 +500,11 @@ def test_a_refused_dial_is_shown_and_an_accepted_one_is_not(new_desk: NewDesk) -
         )  # fmt: skip
 
     assert desk.settled().history == [("starface2mqtt", "de refused")]
+
+
+def test_a_notification_without_any_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="close_at_end"):
+        DesktopSettings(notification_seconds=0, close_at_end=False)
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,27 @@ def test_only_the_user_can_read_what_was_handed_over(tmp_path: Path, name: str) 
 
         [path] = (tmp_path / "spool").glob(name)
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_pause_ends_by_itself_and_outlives_the_process(tmp_path: Path) -> None:
+    Spool(tmp_path).pause(time.time() + 60)
+    assert Spool(tmp_path).paused()
+
+    Spool(tmp_path).pause(time.time() - 1)
+    assert not Spool(tmp_path).paused()
+
+
+@pytest.mark.parametrize("told", ["", "{}", "[]", '{"until": "soon"}'])
+def test_a_pause_that_cannot_be_read_is_none(tmp_path: Path, told: str) -> None:
+    (tmp_path / "paused").write_text(told)
+
+    assert not Spool(tmp_path).paused()
+
+
+def test_a_wish_is_no_number_and_is_taken_once(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.ask("close-all")
+
+    assert spool.take() == []
+    assert spool.wishes() == ["close-all"]
+    assert spool.wishes() == []
