@@ -151,24 +151,30 @@ def test_what_is_settled_and_old_is_forgotten_and_what_is_held_is_not(
     outbox.close()
 
 
-def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -> None:
+def _waited_beside_counts(events: EventLog) -> float:
+    """Return the seconds until a request is refused while counts wait for the same lock."""
+
     def count() -> None:
         with pytest.raises(LogUnavailable):
             events.write_counts()
 
-    events.tally.count("hits")
-    other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
     counts = threading.Thread(target=count)
     counts.start()
-
     before = time.monotonic()
     with pytest.raises(LogUnavailable):
         events.append(_told("c-1", "ringing"))
-
-    # Without their turns it would be twice the time a writer waits.
-    assert time.monotonic() - before < 1.8 * BUSY
+    took = time.monotonic() - before
     counts.join()
+    return took
+
+
+def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -> None:
+    events.tally.count("hits")
+    other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    # Without their turns each try would take twice the time a writer waits.
+    assert min(_waited_beside_counts(events) for _ in range(3)) < 1.8 * BUSY
     assert events.fault is not None
     other.execute("ROLLBACK")
     other.close()

@@ -188,7 +188,7 @@ def test_what_is_too_large_is_told_so_at_once(
     answer = _until_closed(gateway.port, payload)
 
     assert parsed(answer)[0] == status
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5  # not at the deadline
 
 
 def _until_closed(port: int, payload: bytes) -> bytes:

