@@ -5,7 +5,7 @@ looked up when the broker's files are written, so who joins it is covered. A per
 right for everybody.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -72,6 +72,18 @@ class Grants(BaseModel):
         if everybody:
             self.everybody = None
 
+    def revoke(
+        self, users: Collection[str], groups: Collection[str], *, everybody: bool = False
+    ) -> None:
+        """Take rights away; raise RightsRefused, and take none, for what was not given."""
+        strange = [login for login in users if login not in self.users]
+        strange += [f"group {group}" for group in groups if group not in self.groups]
+        if everybody and self.everybody is None:
+            strange.append("every user")
+        if strange:
+            raise RightsRefused(f"no right was given for {', '.join(strange)}; nothing was taken")
+        self.take(users, groups, everybody=everybody)
+
     @property
     def none(self) -> bool:
         """Whether nothing is left."""
@@ -135,13 +147,14 @@ class Roles(BaseModel):
             self.members(group)
         self.supervisors.setdefault(login, Grants()).give(right, users, groups)
 
-    def release(self, login: str, users: Iterable[str] = (), groups: Iterable[str] = ()) -> None:
+    def release(
+        self, login: str, users: Collection[str] = (), groups: Collection[str] = ()
+    ) -> None:
         """Let a user no longer read of these colleagues, of all when none is named."""
         if login not in self.supervisors:
             raise RightsRefused(f"{login} reads of no colleague")
-        named = tuple(users), tuple(groups)
-        if any(named):
-            self.supervisors[login].take(*named)
+        if users or groups:
+            self.supervisors[login].revoke(users, groups)
         else:
             del self.supervisors[login]
         self._without_the_empty()

@@ -101,7 +101,7 @@ def remove(
     settings = settings_of(context)
     if user or group or everybody:
         with changed_roles(settings) as roles:
-            roles.application(name).take(user or (), group or (), everybody=everybody)
+            roles.application(name).revoke(user or (), group or (), everybody=everybody)
         _tell(context, name)
     else:
         remove_application(settings, name)

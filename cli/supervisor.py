@@ -28,9 +28,12 @@ def add(
     settings = settings_of(context)
     if not (user or group):
         raise CommandFailed("say of whom: --user LOGIN or --group NAME")
+    given = right(topics or ["state"], None)
+    if not given.reads:
+        raise CommandFailed("say what is read, such as --topics state,calls")
     all_known(settings, (login, *(user or ())))
     with changed_roles(settings) as roles:
-        roles.supervise(login, right(topics or ["state"], None), user or (), group or ())
+        roles.supervise(login, given, user or (), group or ())
         _tell(login, lines(roles.supervisors[login]))
     typer.echo(copy_them(settings), err=True)
 

@@ -124,6 +124,20 @@ def test_a_new_password_makes_the_old_one_worthless(staffed: Settings, run: Run)
     assert (broker_folder(staffed) / "passwords").read_text() != file
 
 
+@pytest.mark.parametrize("words", [["--user", "0011"], ["--group", "Partners"], ["--all"]])
+def test_a_right_that_was_not_given_is_not_said_to_be_taken(
+    staffed: Settings, run: Run, words: list[str]
+) -> None:
+    run("group", "add", "Secretariat", "0011")
+    run("account", "add", "crm", "--group", "Secretariat", "--topics", "calls")
+    before = _rules(staffed, "crm")
+
+    taken = run("account", "remove", "crm", *words)
+
+    assert isinstance(taken.exception, RightsRefused)
+    assert _rules(staffed, "crm") == before == ["topic read starface/users/0011/calls"]
+
+
 def test_a_removed_account_is_gone_and_no_other_command_removes_a_user(
     staffed: Settings, run: Run
 ) -> None:

@@ -39,6 +39,9 @@ def test_it_is_taken_back_of_some_or_of_all(run: Run) -> None:
     assert (
         run("supervisor", "remove", "0010", "--user", "0011").stdout == "0010: 0012: reads state\n"
     )
+    mistyped = run("supervisor", "remove", "0010", "--user", "0012", "--user", "0011")
+    assert "no right was given for 0011" in str(mistyped.exception)
+    assert "0012: reads state" in run("supervisor", "list").stdout
     assert run("supervisor", "remove", "0010").stdout == "0010: reads of no colleague\n"
     assert isinstance(run("supervisor", "remove", "0010").exception, RightsRefused)
     assert "supervises" not in run("user", "show", "0010").stdout
@@ -52,6 +55,7 @@ def test_it_is_taken_back_of_some_or_of_all(run: Run) -> None:
         (["0010", "--user", "0099"], "no user 0099"),
         (["0010", "--group", "Partners"], "no group 'Partners'"),
         (["0010", "--user", "0011", "--topics", "everything"], "known are calls"),
+        (["0010", "--user", "0011", "--topics", ""], "say what is read"),
     ],
 )
 def test_what_cannot_be_is_refused(run: Run, words: list[str], told: str) -> None:

@@ -77,7 +77,7 @@ class Office:
 
     @contextmanager
     def listening(self, account: str, *filters: str, **options: Any) -> Iterator["Heard"]:
-        with Connection(self.site.broker, account, lasting=False, **options) as connection:
+        with Connection(self.site.broker, account, **{"lasting": False} | options) as connection:
             heard = Heard(connection)
             for topic_filter in filters or ("#",):
                 connection.subscribe(topic_filter, lambda arrived: heard.topics.add(arrived.topic))
@@ -291,6 +291,21 @@ def test_after_it_is_taken_back_nothing_more_arrives(
     with office.listening("0010", "starface/users/+/state") as again:
         wait_until(lambda: T.state("0010") in again.so_far())
         assert {T.user_of(topic) for topic in again.so_far()} == {"0010", *still}
+
+
+def test_what_the_broker_kept_is_not_told_after_the_right_was_taken(office: Office) -> None:
+    office.type("account", "add", "app", "--user", "0011", "--user", "0012", "--topics", "calls")
+    office.reload()
+    with office.listening("app", "starface/users/+/calls", lasting=True):
+        pass
+    office.tell_everything()
+
+    office.type("account", "remove", "app", "--user", "0011")
+    office.reload()
+
+    with office.listening("app", "starface/users/+/calls", lasting=True) as heard:
+        wait_until(heard.so_far)
+        assert heard.so_far() == {T.calls("0012")}
 
 
 def test_an_account_that_is_removed_is_thrown_out_and_not_let_in_again(office: Office) -> None:
