@@ -111,7 +111,7 @@ def install(
     autostart: Annotated[bool, typer.Option(help="Also start at the log-in.")] = False,
 ) -> None:
     """Make this program the one that opens tel: and callto: links of this user."""
-    from consumers.desktop_registration import RegistrationRefused
+    from consumers.desktop_handler import RegistrationRefused
     from consumers.desktop_registration import install as register
 
     try:
@@ -122,14 +122,21 @@ def install(
         typer.echo(f"Wrote {one}")
     if sys.platform == "win32":
         typer.echo("Now choose starface2mqtt for TEL and CALLTO under Settings, Default apps.")
+    if sys.platform == "darwin":
+        typer.echo("Now choose starface2mqtt in FaceTime's settings, under Default for calls.")
 
 
 @app.command()
 def uninstall() -> None:
     """Take back what `install` did."""
+    from consumers.desktop_handler import RegistrationRefused
     from consumers.desktop_registration import uninstall as take_back
 
-    for one in take_back(Path.home()):
+    try:
+        removed = take_back(Path.home())
+    except RegistrationRefused as error:
+        raise CommandFailed(str(error)) from error
+    for one in removed:
         typer.echo(f"Removed {one}")
 
 

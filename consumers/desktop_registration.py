@@ -1,7 +1,7 @@
 """Makes this program the one that opens tel: and callto: links, and starts it at the log-in.
 
 For the user alone, without administrator's rights: on Linux by desktop files, on Windows in the
-user's part of the registry, where Windows then asks the user to choose it.
+user's part of the registry, on macOS by an application that hands links on.
 """
 
 import configparser
@@ -11,35 +11,35 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-SCHEMES = ("tel", "callto")
-_NAME = "starface2mqtt"
-_FILE = f"{_NAME}.desktop"
+from consumers import desktop_registration_mac as mac
+from consumers import desktop_registration_windows as windows
+from consumers.desktop_handler import NAME, SCHEMES
+
+_FILE = f"{NAME}.desktop"
 _DEFAULTS = "Default Applications"
 _UNSAFE = '"`$\\'
 _PLAIN = re.compile(r"[\w@+=:,./-]+", re.ASCII)
 
 
-class RegistrationRefused(Exception):
-    """This system does not let a program register itself; the sentence says what to do."""
-
-
 def install(command: Sequence[str], home: Path, *, autostart: bool = False) -> list[str]:
     """Register and return what was written, file by file or key by key."""
     if sys.platform == "win32":
-        return _install_windows(command, autostart=autostart)
+        from consumers.desktop_registry import UserRegistry
+
+        return windows.install(UserRegistry(), command, autostart=autostart)
     if sys.platform == "darwin":
-        raise RegistrationRefused(
-            "macOS takes handlers of links only from an application bundle; make one with"
-            " Automator that runs: starface2mqtt desktop open, then choose it in the settings of"
-            " FaceTime under: default for calls"
-        )
+        return mac.install(command, home, autostart=autostart)
     return _install_linux(command, home, autostart=autostart)
 
 
 def uninstall(home: Path) -> list[str]:
     """Take back what `install` wrote, and return what was removed."""
     if sys.platform == "win32":
-        return _uninstall_windows()
+        from consumers.desktop_registry import UserRegistry
+
+        return windows.uninstall(UserRegistry())
+    if sys.platform == "darwin":
+        return mac.uninstall(home)
     return _uninstall_linux(home)
 
 
@@ -68,7 +68,7 @@ def _uninstall_linux(home: Path) -> list[str]:
 
 def _entry(command: Sequence[str], more: str, argument: str = "") -> str:
     line = " ".join(_quoted(part) for part in command) + argument
-    return f"[Desktop Entry]\nType=Application\nName={_NAME}\nExec={line}\n{more}\n"
+    return f"[Desktop Entry]\nType=Application\nName={NAME}\nExec={line}\n{more}\n"
 
 
 def _quoted(part: str) -> str:
@@ -112,60 +112,3 @@ def _applications(home: Path) -> Path:
 
 def _configuration(home: Path) -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-
-
-if sys.platform == "win32":
-    import subprocess
-    import winreg
-
-    _CLASS = rf"Software\Classes\{_NAME}.link"
-    _OWN = rf"Software\{_NAME}"
-    _REGISTERED = r"Software\RegisteredApplications"
-    _RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
-
-    def _install_windows(command: Sequence[str], *, autostart: bool) -> list[str]:
-        opened = subprocess.list2cmdline([*command, "open", "--"]) + ' "%1"'
-        values = [
-            (_CLASS, "", "URL:tel"),
-            (_CLASS, "URL Protocol", ""),
-            (rf"{_CLASS}\shell\open\command", "", opened),
-            (rf"{_OWN}\Capabilities", "ApplicationName", _NAME),
-            (rf"{_OWN}\Capabilities", "ApplicationDescription", "STARFACE"),
-            (_REGISTERED, _NAME, rf"{_OWN}\Capabilities"),
-        ]
-        values += [
-            (rf"{_OWN}\Capabilities\URLAssociations", scheme, f"{_NAME}.link") for scheme in SCHEMES
-        ]
-        if autostart:
-            values.append((_RUN, _NAME, subprocess.list2cmdline([*command, "run"])))
-        for key, name, value in values:
-            with winreg.CreateKey(winreg.HKEY_CURRENT_USER, key) as handle:
-                winreg.SetValueEx(handle, name, 0, winreg.REG_SZ, value)
-        return [rf"HKCU\{key}" for key, _, _ in values]
-
-    def _uninstall_windows() -> list[str]:
-        removed = []
-        for key in (
-            rf"{_CLASS}\shell\open\command", rf"{_CLASS}\shell\open", rf"{_CLASS}\shell", _CLASS,
-            rf"{_OWN}\Capabilities\URLAssociations", rf"{_OWN}\Capabilities", _OWN,
-        ):  # fmt: skip
-            try:
-                winreg.DeleteKey(winreg.HKEY_CURRENT_USER, key)
-                removed.append(rf"HKCU\{key}")
-            except FileNotFoundError:
-                continue
-        for key in (_REGISTERED, _RUN):
-            with winreg.CreateKey(winreg.HKEY_CURRENT_USER, key) as handle:
-                try:
-                    winreg.DeleteValue(handle, _NAME)
-                except FileNotFoundError:
-                    continue
-        return removed
-
-else:
-
-    def _install_windows(command: Sequence[str], *, autostart: bool) -> list[str]:
-        raise RegistrationRefused("this is not Windows")
-
-    def _uninstall_windows() -> list[str]:
-        raise RegistrationRefused("this is not Windows")
