@@ -41,9 +41,15 @@ class Import:
 
     def run(self, *, dry_run: bool, force: bool) -> Applied:
         """Bring all records of the source, or tell what that would change."""
-        with Known(self._path, self._changes.source) as known:
-            staging = Staging(self._connection, known)
-            staging.take(self._changes.records)
+        if not dry_run:
+            self._source()  # now, so that its place is by when it came and not by its speed
+        try:
+            with Known(self._path, self._changes.source) as known:
+                staging = Staging(self._connection, known)
+                staging.take(self._changes.records)
+        except BaseException:
+            self._give_back()
+            raise
         if dry_run:
             self._differences.find(*self._counting())
         else:
@@ -92,16 +98,28 @@ class Import:
 
     def _source(self) -> int:
         """Give the id of the source; a new one stays hidden until it has something."""
-        with writing(self._connection):
-            self._run(
-                "INSERT OR IGNORE INTO sources (name, priority, edition)"  # noqa: S608
-                f" VALUES (?, ifnull(?, {BEHIND_ALL}), ?)",
-                self._changes.source,
-                self._changes.priority,
-                HIDDEN,
-            )
-        row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
+        query = "SELECT id FROM sources WHERE name = ?"
+        row = self._run(query, self._changes.source).fetchone()
+        if row is None:
+            with writing(self._connection):
+                self._run(
+                    "INSERT OR IGNORE INTO sources (name, priority, edition)"  # noqa: S608
+                    f" VALUES (?, ifnull(?, {BEHIND_ALL}), ?)",
+                    self._changes.source,
+                    self._changes.priority,
+                    HIDDEN,
+                )
+            row = self._run(query, self._changes.source).fetchone()
         return int(row[0])
+
+    def _give_back(self) -> None:
+        """Leave no source behind that never had anything, unless another import is at it."""
+        if self._connection.in_transaction:  # what was put aside is not needed any more
+            self._run("ROLLBACK")
+        row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
+        if row is not None:
+            with suppress(SourceClaimed, sqlite3.Error), claimed(self._path, row[0], 0):
+                Settling(self._connection, row[0], self._pace).forget_source()
 
     def _counting(self) -> tuple[int, int]:
         """Give the id of the source and its edition that counts."""

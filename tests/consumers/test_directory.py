@@ -620,6 +620,36 @@ def test_a_person_in_two_sources_is_found_once(directory: Directory) -> None:
     assert match.contact.source == "crm"
 
 
+def test_a_slow_source_keeps_the_place_it_came_at(path: Path, directory: Directory) -> None:
+    def slowly() -> Iterator[Change]:
+        with Directory(path) as meanwhile:
+            bring(meanwhile, "fast", contact("x", ANNA))
+        yield contact("y", ANNA)
+
+    directory.apply(Changes("slow", slowly(), complete=ALL))
+
+    assert priorities(directory) == {"slow": 0, "fast": -10}
+
+
+def test_a_source_that_breaks_off_at_its_first_import_takes_no_place(directory: Directory) -> None:
+    def breaking() -> Iterator[Change]:
+        yield contact("x", ANNA)
+        raise DirectoryUnavailable("the source is gone")
+
+    with pytest.raises(DirectoryUnavailable):
+        directory.apply(Changes("crm", breaking(), complete=ALL))
+    bring(directory, "phone", contact("x", ANNA))
+
+    assert priorities(directory) == {"phone": 0}
+
+
+def test_a_dry_run_takes_no_place(directory: Directory) -> None:
+    directory.apply(Changes("crm", [contact("x", ANNA)], complete=ALL), dry_run=True)
+    bring(directory, "phone", contact("x", ANNA))
+
+    assert priorities(directory) == {"phone": 0}
+
+
 def test_a_source_told_its_priority_goes_before_those_that_are_not(directory: Directory) -> None:
     bring(directory, "phone", contact("x", ANNA))
     bring(directory, "own", contact("y", ANNA), priority=100)
