@@ -143,6 +143,45 @@ def test_a_foreign_number_is_foreign_whatever_area_code_is_configured(
     assert read_number(text, site).e164 == "+" + re.sub(r"\D", "", text)
 
 
+@pytest.mark.parametrize("text", ["00", "00117", "00 12", "0012", "00 110", "0041", "+41", "+1"])
+def test_an_international_prefix_before_too_little_is_no_number(text: str) -> None:
+    for site in SITES.values():
+        number = read_number(text, site)
+        assert number.e164 is None, (site, number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "044 520 67 89 ",
+        " 044 520 67 89",
+        "044\u00a0520\u00a067\u00a089\u00a0",
+        "044\u202f520\u202f67\u202f89",
+        "\u2007044 520 67 89",
+    ],
+)
+def test_blanks_of_every_kind_at_the_ends_mean_nothing(text: str) -> None:
+    assert read_number(text, SITES["CH"]).e164 == "+41445206789"
+
+
+@pytest.mark.parametrize(
+    ("site", "text", "e164"),
+    [
+        ("DE", "04941 12345", "+49494112345"),  # Aurich
+        ("DE", "4930123456", "+4930123456"),
+        ("CH", "041 210 12 34", "+41412101234"),  # Lucerne
+        ("CH", "41412101234", "+41412101234"),
+        ("AT", "0431 12345", "+4343112345"),
+        ("IT", "039 123456", "+39039123456"),  # Monza
+        ("FR", "03 33 12 34 56", "+33333123456"),
+    ],
+)
+def test_a_national_number_may_begin_with_the_digits_of_the_country(
+    site: str, text: str, e164: str
+) -> None:
+    assert read_number(text, SITES[site]).e164 == e164
+
+
 def test_a_local_number_without_an_area_code_is_unknown() -> None:
     assert read_number("123456", GERMANY).kind == "unknown"
     assert read_number("123456", BERLIN).e164 == "+4930123456"

@@ -386,6 +386,17 @@ def test_a_name_left_over_from_a_caller_is_not_shown_for_the_next(desk: Desk) ->
     assert desk.sent[-1].contact is None
 
 
+def test_two_withheld_callers_never_share_a_person(desk: Desk) -> None:
+    withheld = Party(number="", kind="withheld")
+    desk.tell()
+    desk.tell(call_id="c-2", caller=withheld)
+    desk.tell(call_id="c-3", caller=withheld)
+
+    told = [(one.call_id, one.contact, one.candidates, one.reason) for one in desk.sent[1:]]
+    assert told == [("c-2", None, (), "withheld"), ("c-3", None, (), "withheld")]
+    assert [one.name for one in find(desk.folder, last=3)] == ["", "", "Ada Lovelace"]
+
+
 def test_other_details_after_the_opening_inform_and_open_nothing(desk: Desk) -> None:
     desk.tell()
     desk.tell("connected", caller=ADA.model_copy(update={"name": "Ada"}))
@@ -740,6 +751,18 @@ def test_a_directory_that_cannot_be_read_is_asked_again(desk: Desk) -> None:
     desk.pass_time(3)
 
     assert [one.reason for one in desk.sent] == ["directory-unavailable", "only-open-matter"]
+    first, later = desk.sent
+    assert (first.contact, first.caller) == (None, ADA)
+    assert later.contact is not None
+    assert later.call_id == first.call_id
+
+
+def test_a_directory_that_cannot_be_read_holds_up_no_other_call(desk: Desk) -> None:
+    desk.shelf.broken = True
+    desk.tell()
+    desk.tell(call_id="c-2", caller=GRACE)
+
+    assert [one.call_id for one in desk.sent] == ["c-1", "c-2"]
 
 
 def test_an_answer_waits_for_the_broker_and_the_others_do_not(desk: Desk) -> None:

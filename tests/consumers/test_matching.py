@@ -289,6 +289,41 @@ def test_a_switchboard_on_a_persons_card_leads_to_the_employer(directory: Direct
     assert (match.quality, name(match.contact)) == ("switchboard", "Muster")
 
 
+def test_several_people_with_the_switchboard_on_their_cards_are_one_company(
+    directory: Directory,
+) -> None:
+    put(
+        directory,
+        company("muster"),
+        contact("carla", switchboard(MUSTER, STEM), employer_key="muster"),
+        contact("dora", switchboard(MUSTER, STEM), employer_key="muster"),
+    )
+
+    unknown = directory.find("+41445550255", user="u")
+    itself = directory.find(MUSTER, user="u")
+
+    assert (unknown.quality, name(unknown.contact)) == ("switchboard", "Muster")
+    assert (itself.quality, names(itself)) == ("several", ["Carla", "Dora"])
+
+
+def test_an_extension_in_the_directory_is_no_part_of_anybodys_number(directory: Directory) -> None:
+    put(directory, contact("anna", ANNA), contact("beat", ContactNumber(raw="567")))
+
+    assert directory.find("567", user="u").quality == "none"
+    assert name(directory.find(ANNA, user="u").contact) == "Anna"
+
+
+def test_the_same_question_has_the_same_answer_all_day(directory: Directory) -> None:
+    put(directory, contact("anna", ANNA), contact("beat", ANNA))
+    first = directory.find(ANNA, user="u")
+    put(directory, contact("anna", ANNA), contact("beat", ANNA))
+    put(directory, contact("carl", "+41790000000"), source="phone", priority=20)
+
+    assert {directory.find(ANNA, user="u").model_dump_json() for _ in range(20)} == {
+        first.model_dump_json()
+    }
+
+
 def test_a_switchboard_on_the_card_of_a_person_without_a_company_is_no_match(
     directory: Directory,
 ) -> None:
