@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
-from cli import contacts_import, contacts_sources
+from cli import contacts_columns, contacts_import, contacts_sources
 from cli.contacts_run import checked, opened
 from cli.contacts_sources import Json, line
 from cli.context import CommandFailed, settings_of
@@ -29,6 +29,7 @@ app = typer.Typer(
     help="The directory: find, import, add and export contacts.", no_args_is_help=True
 )
 app.add_typer(contacts_import.app, name="import")
+app.command()(contacts_columns.mapping)
 app.command("list")(contacts_sources.list_contacts)
 app.command()(contacts_sources.sources)
 app.command()(contacts_sources.source)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.contacts_columns import columns_of
 from cli.contacts_run import Run, mapping_of, opened, password_of, tell, text_of
 from cli.context import CommandFailed, settings_of
 
@@ -62,10 +63,10 @@ def from_csv(
     force: Force = False,
     refused: Refused = None,
 ) -> None:
-    """Import a CSV file; encoding and delimiter are found out."""
+    """Import a CSV file; encoding, delimiter and usual headings are found out."""
     from consumers.importers.csv_file import csv_records
 
-    columns = mapping_of(mapping)
+    columns = mapping_of(mapping) if mapping else columns_of(file)
     run = Run(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     run.apply(columns.kinds, lambda told, report: csv_records(file, columns, told, report))
 

@@ -51,6 +51,18 @@ def csv_records(
         raise SourceUnreadable(f"{path}: not written in {encoding}: {error}") from error
 
 
+def headings_of(path: Path) -> list[str]:
+    """Give the first line's columns; raise SourceUnreadable."""
+    encoding = encoding_of(path)
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            delimiter, first, _ = _first_line(file)
+        delimiter = delimiter or delimiter_of(first, set())
+        return [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise SourceUnreadable(f"{path}: its first line cannot be read: {error}") from error
+
+
 def encoding_of(path: Path) -> str:
     """Find out how a file is encoded."""
     try:
@@ -106,12 +118,8 @@ def _guessed(sample: bytes, path: Path) -> str:
 def _rows(
     file: TextIO, mapping: Mapping, path: Path, report: Report
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    first = file.readline()
-    skipped = 0
-    if first.lower().startswith("sep="):
-        delimiter, first, skipped = first[4:5], file.readline(), 1
-    else:
-        delimiter = mapping.file.delimiter or delimiter_of(first, mapping.columns())
+    delimiter, first, skipped = _first_line(file)
+    delimiter = delimiter or mapping.file.delimiter or delimiter_of(first, mapping.columns())
     reader = csv.reader(_chained(first, file), delimiter=delimiter)
     try:
         names = next(reader, [])
@@ -137,6 +145,22 @@ def _rows(
         raise SourceUnreadable(f"{path}: line {line}: {error}") from error
 
 
+def _first_line(file: TextIO) -> tuple[str, str, int]:
+    """Give the delimiter if Excel tells it, the first line, and how many lines stand before it."""
+    first = file.readline()
+    if first.lower().startswith("sep="):
+        return first[4:5], file.readline(), 1
+    return "", first, 0
+
+
+def unknown_columns(path: Path, names: list[str]) -> str:
+    """Say that nothing can be done with these columns."""
+    return (
+        f"{path}: its columns ({', '.join(names)}) do not say which are a name and a telephone"
+        f" number; say which means what in a mapping file: --mapping FILE (docs/directory.md)"
+    )
+
+
 def _chained(first: str, file: TextIO) -> Iterator[str]:
     yield first
     yield from file
@@ -152,10 +176,7 @@ def _checked(names: list[str], mapping: Mapping, path: Path) -> list[str]:
             )
     missing = sorted(wanted - set(names))
     if mapping.optional and missing == sorted(wanted):
-        raise SourceUnreadable(
-            f"{path}: none of its columns ({', '.join(names)}) has a name that is known here; "
-            f"say which means what in a mapping file: --mapping FILE (docs/directory.md)"
-        )
+        raise SourceUnreadable(unknown_columns(path, names))
     if missing and not mapping.optional:
         raise SourceUnreadable(f"{path}: no column {', '.join(missing)}; it has {', '.join(names)}")
     return names
