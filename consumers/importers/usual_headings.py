@@ -31,7 +31,8 @@ _NOT_THEIRS = _words(
     "type typ label art name vorwahl code bemerkung kommentar assistent assistentin assistenz"
     " assistant assistants rückruf callback telex tty tdd isdn pager funkruf date datum"
 )
-_FURTHER = {  # headings' own words beside those of the fields (consumers/importers/number_fields.py)
+# Words of headings beside those of fields (consumers/importers/number_fields.py).
+_FURTHER = {
     "faxnummer": "fax",
     "télécopie": "fax",
     "mobilnummer": "mobile",
