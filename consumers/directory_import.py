@@ -41,7 +41,7 @@ class Import:
 
     def run(self, *, dry_run: bool, force: bool) -> Applied:
         """Bring all records of the source, or tell what that would change."""
-        if not dry_run:
+        if not dry_run and self._counting()[0] < 0:
             self._source()  # now, so that its place is by when it came and not by its speed
         try:
             with Known(self._path, self._changes.source) as known:
@@ -98,18 +98,15 @@ class Import:
 
     def _source(self) -> int:
         """Give the id of the source; a new one stays hidden until it has something."""
-        query = "SELECT id FROM sources WHERE name = ?"
-        row = self._run(query, self._changes.source).fetchone()
-        if row is None:
-            with writing(self._connection):
-                self._run(
-                    "INSERT OR IGNORE INTO sources (name, priority, edition)"  # noqa: S608
-                    f" VALUES (?, ifnull(?, {BEHIND_ALL}), ?)",
-                    self._changes.source,
-                    self._changes.priority,
-                    HIDDEN,
-                )
-            row = self._run(query, self._changes.source).fetchone()
+        with writing(self._connection):
+            self._run(
+                "INSERT OR IGNORE INTO sources (name, priority, edition)"  # noqa: S608
+                f" VALUES (?, ifnull(?, {BEHIND_ALL}), ?)",
+                self._changes.source,
+                self._changes.priority,
+                HIDDEN,
+            )
+        row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
         return int(row[0])
 
     def _give_back(self) -> None:
