@@ -6,14 +6,17 @@ So nothing waits for the disk itself: what a power cut takes back is repeated ju
 the call is young.
 """
 
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bus.erasing import traces_of, wipe
 from bus.inbox import Arrived
 from consumers.shared_file import shared_file, write
 
@@ -30,6 +33,7 @@ CREATE TABLE IF NOT EXISTS aside (id INTEGER PRIMARY KEY, at REAL NOT NULL, topi
     reason TEXT NOT NULL, payload BLOB NOT NULL);
 """
 _TELLING = (("claims", "event"), ("aside", "payload"), ("webhooks", "body"))
+_SPELLING = re.compile(r"(?<=\d)[\s./()-]+(?=\d)")
 _CLAIMS_KEPT = 172_800.0  # seconds; twice as long as a gateway can repeat an event
 _OVER_KEPT = 86_400.0  # seconds
 _ASIDE_KEPT = 1_000  # messages
@@ -166,22 +170,29 @@ class CallerStore:
             return write(self._db, sql, values).rowcount > 0
 
 
-def erase(data_folder: Path, number: str) -> int:
-    """Erase what caller processes keep about a number, from the write-ahead logs too."""
-    erased = 0
+def erase(data_folder: Path, number: str) -> tuple[int, bool]:
+    """Erase what caller processes keep about a number; return how much, and whether all is gone."""
+    erased, clean = 0, True
     for path in sorted(data_folder.glob("caller*.db")):
-        db = sqlite3.connect(path, isolation_level=None, timeout=5)
-        try:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
             db.execute("PRAGMA secure_delete = ON")
+            db.create_function("names", 2, _names, deterministic=True)
+            gone = 0
             for table, column in _TELLING:
                 if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
-                    erased += db.execute(
-                        f"DELETE FROM {table} WHERE instr({column}, ?)",  # noqa: S608
-                        (number if column == "event" else number.encode(),),
+                    gone += db.execute(
+                        f"DELETE FROM {table} WHERE names({column}, ?)",  # noqa: S608
+                        (number,),
                     ).rowcount
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            db.close()
-    return erased
+            erased += gone
+            clean = wipe(path, db, traces_of(number), changed=gone > 0) and clean
+    return erased, clean
+
+
+def _names(told: str | bytes | None, number: str) -> bool:
+    """Tell whether a message names a number, in whatever spelling; rather once too often."""
+    text = told if isinstance(told, str) else (told or b"").decode(errors="replace")
+    if not number.startswith("+"):
+        return f'"{number}"' in text
+    digits = traces_of(number).pop().decode() if traces_of(number) else number[1:]
+    return number in text or digits in _SPELLING.sub("", text)

@@ -5,9 +5,11 @@ of tel: links therefore puts the number into a folder of the user, and the proce
 wishes come the same way. That nothing is to open for a while stands there too.
 """
 
+import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -56,6 +58,16 @@ class Spool:
     def hand_over(self, number: str) -> None:
         """Leave a number for the process to dial."""
         self._leave("dial", number)
+
+    def erase(self, means: Callable[[str], bool]) -> int:
+        """Take away what is to be dialled and means a number; return how much."""
+        erased = 0
+        for path in [*self._folder.glob("*.dial"), *self._folder.glob("*.half")]:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                if means(str(json.loads(path.read_text())["number"])):
+                    path.unlink()
+                    erased += 1
+        return erased
 
     def take(self) -> list[str]:
         """Return the numbers that are to be dialled now, oldest first."""

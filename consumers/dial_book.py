@@ -3,8 +3,10 @@
 What is told is written together with the stage it tells of, and marked when the broker has it.
 """
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from bus.erasing import wipe
 from consumers.dial_claims import ROW, Claims, Entry, as_entry
 
 _RANK = {
@@ -165,14 +167,16 @@ class Book(Claims):
         names = [column[0] for column in rows.description]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def erase(self, number: str) -> int:
-        """Forget which requests were for a number, told by its keyed hash; return how many."""
+    def erase(self, number: str, traces: Collection[bytes]) -> tuple[int, bool]:
+        """Forget which requests were for a number, told by its keyed hash.
+
+        Return how many, and whether every byte of its traces is gone.
+        """
         self._db.execute("PRAGMA secure_delete = ON")
         erased = self._db.execute(
             "UPDATE requests SET number = '', shown = '' WHERE number = ?", (number,)
-        )
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return erased.rowcount
+        ).rowcount
+        return erased, wipe(self._path, self._db, traces, changed=erased > 0)
 
     def forget_before(self, at: float) -> None:
         """Delete what is older than the audit is kept."""

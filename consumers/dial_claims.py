@@ -86,6 +86,7 @@ class Claims:
 
     def __init__(self, path: Path, owner: str) -> None:
         self._owner = owner
+        self._path = path
         self._db = sqlite3.connect(private_file(path), isolation_level=None, timeout=5)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # a claim must outlive a power cut

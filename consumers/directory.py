@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
+from bus.erasing import traces_of, wipe
 from consumers import directory_schema
 from consumers.changes import Applied, Changes
 from consumers.contacts import Contact, ContactNumber, Source
@@ -55,7 +56,15 @@ class Directory(LookUps):
         """Erase what all users have chosen for a number; contacts are their sources' to erase."""
         keys = same_keys(e164)
         marks = ", ".join("?" * len(keys))
-        return self._write(f"DELETE FROM choices WHERE e164 IN ({marks})", keys)  # noqa: S608
+        known = self._read(lambda shelves: shelves.exact(e164))
+        with closing(directory_schema.plainly_connected(self._path)) as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            gone = connection.execute(
+                f"DELETE FROM choices WHERE e164 IN ({marks})",  # noqa: S608
+                keys,
+            ).rowcount
+            wipe(self._path, connection, () if known else traces_of(e164), changed=False)
+        return gone
 
     def sources(self) -> list[Source]:
         """Give the sources in the order in which they decide."""

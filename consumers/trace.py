@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bus.erasing import traces_of, wipe
 from bus.events import TraceStep
 from consumers.shared_file import shared_file, write
 
@@ -160,24 +162,22 @@ def find(
     return [_story(row) for row in rows[:last]]
 
 
-def erase(data_folder: Path, e164: str) -> int:
-    """Erase every story that names a number, from the write-ahead logs too."""
-    erased = 0
+def erase(data_folder: Path, e164: str) -> tuple[int, bool]:
+    """Erase every story that names a number; return how many, and whether every byte is gone."""
+    erased, clean = 0, True
     for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
-        db = sqlite3.connect(path, isolation_level=None, timeout=5)
-        try:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
             db.execute("PRAGMA secure_delete = ON")
-            erased += db.execute(
+            gone = db.execute(
                 "DELETE FROM stories WHERE e164 = ?1 OR number = ?1"
-                " OR (?1 LIKE '+%' AND instr(steps, ?1))",  # as a similar entry
+                " OR (?1 LIKE '+%' AND instr(steps, ?1))"  # as a similar entry
+                " RETURNING number",
                 (e164,),
-            ).rowcount
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            db.close()
-    return erased
+            ).fetchall()
+            erased += len(gone)
+            traces = traces_of(e164, *(number for (number,) in gone))
+            clean = wipe(path, db, traces, changed=bool(gone)) and clean
+    return erased, clean
 
 
 def _read(path: Path, where: str, values: list[str], last: int) -> list[tuple[Any, ...]]:

@@ -106,6 +106,12 @@ class Lanes:
             row.payload = None
         return fresh
 
+    def forget_payloads(self) -> None:
+        """Have every event read from the log again before it is sent."""
+        for lane in self._lanes.values():
+            for row in lane.rows:
+                row.payload = None
+
     def return_unsent(self, row: Row) -> None:
         """Note that it is not known what became of an event, so it is to be sent again."""
         self._lane(row.user).under_way = False

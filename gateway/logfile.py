@@ -84,6 +84,7 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         db.execute("PRAGMA journal_size_limit = 16777216")
+        db.execute("PRAGMA secure_delete = ON")  # events name people
         _make(db)
         if durable:
             db.execute(f"PRAGMA busy_timeout = {_LOOK}")

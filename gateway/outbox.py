@@ -13,6 +13,7 @@ from pathlib import Path
 from gateway import private_calls
 from gateway.calls import forget_before
 from gateway.logfile import identity, open_log, size, writing
+from gateway.tally import ERASED
 
 _COLUMNS = "place, user, seq, at, lasts, payload"
 # One statement for all, because the log is locked while Python waits for its own lock between two.
@@ -58,6 +59,13 @@ class Outbox:
         """Return the place up to which everything is settled or held back."""
         (upto,) = self._db.execute("SELECT value FROM counters WHERE name = 'upto'").fetchone()
         return int(upto)
+
+    def erased(self) -> int:
+        """Return how often something was taken out of the events on disk."""
+        found = self._db.execute(
+            "SELECT value FROM counters WHERE name = ?", (ERASED,)
+        ).fetchone()  # fmt: skip
+        return int(found[0]) if found else 0
 
     def settle(self, upto: int, held: Iterable[Hold] = (), released: Iterable[int] = ()) -> None:
         """Note a new place, what is held back and what is no more; raise LogUnavailable.

@@ -49,6 +49,7 @@ class Publisher:
         self._flights: deque[_Flight] = deque()
         self._heads = Heads(connection, outbox, gateway)
         self._replays = Replays(connection, outbox, gateway, self._asked)
+        self._erased = outbox.erased()
         self._noted = 0
         self._noted_at = 0.0
         self._more = True
@@ -68,6 +69,7 @@ class Publisher:
         now = time.monotonic()
         self._lanes.wake(now)
         self._more = True
+        self._forget_erased()
         self._pump()
         self._note(now)
         if not self._connection.connected:
@@ -98,6 +100,13 @@ class Publisher:
         """Try again what was refused: a consumer of this user is there."""
         self._lanes.wake(time.monotonic(), user)
         self.wake()
+
+    def _forget_erased(self) -> None:
+        """Read what waits in memory again: it may name somebody who was erased on disk."""
+        erased = self._outbox.erased()
+        if erased != self._erased:
+            self._erased = erased
+            self._lanes.forget_payloads()
 
     def _pump(self) -> None:
         self._posted = False

@@ -13,6 +13,7 @@ HITS = "hits"
 NOTIFICATIONS = "notifications"
 CHECKS = "checks"
 PRIVATE = "private"
+ERASED = "erased"  # how often something was taken out of the event log
 LAST = "last_notification"  # not a count: milliseconds since the epoch
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 

@@ -1,3 +1,5 @@
+import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -6,15 +8,22 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bus.events import TraceStep
+from bus.events import Party, TraceStep
 from cli.__main__ import app
 from cli.context import CommandFailed
 from cli.settings import Settings
 from cli.site_files import make_site
+from consumers.caller_store import CallerStore, Claim
 from consumers.changes import Changes, ContactRecord
 from consumers.contacts import ContactNumber
+from consumers.desktop_spool import Spool
 from consumers.directory import Directory
 from consumers.trace import Chapter, Subject, Traces, find, path_of
+from gateway.calls import Told
+from gateway.eventlog import EventLog
+from gateway.logfile import NAME
+from gateway.notifications import Notification
+from gateway.tally import Tally
 
 E164 = "+41445550180"
 
@@ -42,9 +51,16 @@ def site(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def erase(site: Settings) -> Callable[..., Result]:
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "starface2mqtt" / "desktop-0011"
+
+
+@pytest.fixture
+def erase(site: Settings, tmp_path: Path) -> Callable[..., Result]:
     def run(*words: str, said: str = "") -> Result:
-        return CliRunner().invoke(app, ["--config", str(site.file), "erase", *words], input=said)
+        return CliRunner(env={"XDG_STATE_HOME": str(tmp_path / "state")}).invoke(
+            app, ["--config", str(site.file), "erase", *words], input=said
+        )
 
     return run
 
@@ -64,10 +80,57 @@ def test_a_number_in_any_spelling_is_forgotten(
         assert directory.choices("0011") == []
 
 
+def test_no_file_of_the_machine_holds_the_number_any_more(
+    tmp_path: Path, erase: Callable[..., Result], site: Settings, spool: Path
+) -> None:
+    other = "+41445550199"
+    folder = site.site.data_folder
+    ida = Party(number="0445550199", e164=other, name="Ida", kind="external")
+    with closing(EventLog(folder, "gateway", Tally(), lambda: None, greatest=10**8)) as events:
+        note = Notification(user="0011", call_id="c", state="ringing")
+        events.append(Told(note, ida, Party(), time.time()))
+        with closing(CallerStore(folder / "caller.db")) as store:
+            store.claim(Claim("0011", "c", "ringing", time.time(), f'{{"e164": "{other}"}}'))
+            with Directory(site.database) as directory:
+                record = ContactRecord(
+                    key="k", name="K", numbers=(ContactNumber(raw="x", e164=other),)
+                )
+                directory.apply(Changes(source="gone", records=[record]))
+                assert directory.remember_choice("0011", other, directory.search("K")[0].id)
+                directory.apply(
+                    Changes(source="gone", records=[], complete=frozenset({"contact"})), force=True
+                )
+            Spool(spool).hand_over("044 555 01 99")
+
+            told = erase(other, "--yes")
+
+    assert told.exit_code == 0, told.output
+    assert "1 events" in told.output
+    assert "1 numbers handed" in told.output
+    holding = [path for path in tmp_path.rglob("*") if path.is_file() and b"5550199" in
+               path.read_bytes().replace(b" ", b"")]  # fmt: skip
+    assert holding == []
+
+
+def test_what_others_hold_is_named_and_the_command_fails(
+    erase: Callable[..., Result], site: Settings
+) -> None:
+    folder = site.site.data_folder
+    EventLog(folder, "gateway", Tally(), lambda: None, greatest=10**8).close()
+    with closing(sqlite3.connect(folder / NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        told = erase(E164, "--yes")
+
+    assert isinstance(told.exception, CommandFailed)
+    assert "events in the gateway's log" in str(told.exception)
+    assert "2 stories" in told.output
+
+
 def test_what_is_somebody_elses_to_erase_is_named(erase: Callable[..., Result]) -> None:
     told = erase(E164, "--yes").output
 
-    assert "after 24 hours" in told
+    assert "Not reached" in told
+    assert "at most 24 hours" in told
     assert "Ida Frei, whom the source test has" in told
 
 

@@ -103,11 +103,12 @@ def test_a_locked_file_is_waited_for(store: CallerStore, tmp_path: Path) -> None
 def test_an_erased_number_is_nowhere_any_more(store: CallerStore, tmp_path: Path) -> None:
     store.claim(CLAIM)
     store.set_aside(Arrived("t", b'{"x": "+41441234567"}'), "unreadable")
+    store.set_aside(Arrived("t", b"<x>044 123 45 67"), "unreadable")
     hooks = Webhooks(tmp_path / "caller.db", (), lambda _: None)
     hooks.add("webhook", "e-1", "0011", "c-1", b'{"number": "+41441234567"}')
     hooks.add("webhook", "e-2", "0011", "c-2", b'{"number": "+41449999999"}')
 
-    assert erase(tmp_path, "+41441234567") == 3
+    assert erase(tmp_path, "+41441234567") == (4, True)
     assert hooks.waiting() == 1
     hooks.stop()
     store.close()

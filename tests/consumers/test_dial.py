@@ -393,7 +393,7 @@ def test_a_number_is_erased_from_the_audit_and_the_file(tmp_path: Path) -> None:
     desk.dial("044 123 45 68", login="0012")
     key = understand("0441234567", PROFILE, desk.settings, SITE_KEY).key
 
-    assert desk.book.erase(key) == 1
+    assert desk.book.erase(key, ()) == (1, True)
 
     assert [row["shown"] for row in desk.book.audit()] == ["+41441234568", ""]
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("dial.db*"))

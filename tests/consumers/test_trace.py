@@ -88,7 +88,7 @@ def test_an_endless_call_has_no_endless_story(tmp_path: Path) -> None:
 def test_an_erased_number_is_nowhere_any_more(tmp_path: Path) -> None:
     traces = Traces(path_of(tmp_path, "caller"))
     traces.add([_chapter()])
-    assert erase(tmp_path, "+41441234567") == 1
+    assert erase(tmp_path, "+41441234567") == (1, True)
     traces.close()
 
     assert find(tmp_path) == []

@@ -1,0 +1,77 @@
+"""Takes one number out of the event log: its events keep their place, their number and their state.
+
+Gateways may run meanwhile, so each piece of the work is short.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bus.erasing import traces_of, wipe
+from bus.events import CallEvent, Party
+from gateway.logfile import NAME, open_log, writing
+from gateway.parties import key
+from gateway.tally import ERASED, write_down
+
+_AT_ONCE = 100  # events rewritten while nobody else can write
+_PATIENCE = 5.0  # seconds for others to finish writing
+
+
+@dataclass
+class Erased:
+    """How many events named the number, and whether every byte of it is gone."""
+
+    events: int = 0
+    clean: bool = True
+    _written: set[str] = field(default_factory=set)
+
+
+def erase(data_folder: Path, number: str) -> Erased | None:
+    """Take a number, in E.164 or as short digits, out of this machine's event log.
+
+    None if there is no log here. Raises LogUnavailable when others do not let us write.
+    """
+    path = data_folder / NAME
+    if not path.exists():
+        return None
+    done = Erased()
+    with closing(open_log(data_folder, durable=False)) as db:
+        newest = 0
+        while rows := _naming(db, number, newest):
+            newest = rows[-1][0]
+            with writing(db, _PATIENCE):
+                _rewrite(db, number, rows, done)
+        with writing(db, _PATIENCE):  # nobody writes now: what came in meanwhile
+            _rewrite(db, number, _naming(db, number, newest), done)
+            db.execute("UPDATE calls SET number = '' WHERE number = ?", (number,))
+            write_down(db, {ERASED: 1})  # so that the publisher forgets what it has read
+        traces = traces_of(number, *done._written)
+        done.clean = wipe(path, db, traces, changed=done.events > 0)
+    return done
+
+
+def _naming(db: sqlite3.Connection, number: str, after: int) -> list[tuple[int, bytes]]:
+    told = number.encode() if number.startswith("+") else f'"{number}"'.encode()
+    return db.execute(
+        "SELECT place, payload FROM events WHERE place > ? AND instr(payload, ?)"
+        " ORDER BY place LIMIT ?",
+        (after, told, _AT_ONCE),
+    ).fetchall()
+
+
+def _rewrite(
+    db: sqlite3.Connection, number: str, rows: Iterable[tuple[int, bytes]], done: Erased
+) -> None:
+    for place, payload in rows:
+        event = CallEvent.model_validate_json(payload)
+        parties = {"caller": event.data.caller, "called": event.data.called}
+        gone = {end: Party() for end, party in parties.items() if key(party) == number}
+        if not gone:
+            continue
+        done.events += 1
+        done._written |= {one.number for end, one in parties.items() if end in gone}
+        data = event.data.model_copy(update=gone)
+        bare = event.model_copy(update={"data": data})
+        db.execute("UPDATE events SET payload = ? WHERE place = ?", (bare.encoded(), place))
