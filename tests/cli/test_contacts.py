@@ -4,48 +4,30 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from cli import contacts
 from cli.context import CommandFailed
+from tests.cli.contacts_command import contacts_command, site
 
 ANNA = "+41 44 123 45 67"
 
 Run = Callable[..., str]
 
-app = typer.Typer(pretty_exceptions_enable=False)
-app.add_typer(contacts.app, name="contacts")
-
-
-@app.callback()
-def _config(context: typer.Context, config: Path) -> None:
-    context.obj = {"config": config}
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "starface2mqtt.toml").write_text('[site]\ncountry = "CH"\narea_code = "44"\n')
+    site(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def run(folder: Path) -> Run:
-    def run(*words: object, env: dict[str, str] | None = None) -> str:
-        config = str(folder / "starface2mqtt.toml")
-        line = [config, "contacts", *[str(word) for word in words]]
-        result = CliRunner().invoke(app, line, env=env)
-        if isinstance(result.exception, CommandFailed):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+    return partial(contacts_command, folder / "starface2mqtt.toml")
 
 
 @pytest.fixture
