@@ -25,7 +25,7 @@ from gateway.notifications import (
     read_url,
 )
 from gateway.reachability import Reachability
-from gateway.refusals import Refused
+from gateway.refusals import NOTHING_HERE, Refused
 from gateway.tally import CHECKS, HITS, NOTIFICATIONS
 from starface.xmlrpc import CALL_BYTES, Unreadable, read_call, write_response
 
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _TRUE = write_response(True)
 _XML = "text/xml; charset=utf-8"
 _RETRY = 2  # seconds
+_UNFIT = "not a request that is served here"
 CALLBACK = "/starface/{who}/{session}/{mac}"
 
 
@@ -70,7 +71,7 @@ class Callback:
         """Take one notification; 200 means that it is on disk."""
         user = self._door.user(req, who, session, mac)
         self._door.check_xml(req)
-        method, params = read_call(_body(req))
+        method, params = read_call(_document(req))
         told = read_notification(user, method, params)
         if isinstance(told, Notification):
             event = self._calls.take(told)
@@ -154,7 +155,7 @@ def create_app(
         Unreadable: lambda error: Refused(400, f"XML-RPC: {error}"),
         NotificationRefused: lambda error: Refused(400, str(error)),
         ValidationError: lambda error: Refused(400, why(error)),
-        falcon.HTTPError: lambda error: Refused(error.status_code, error.title or error.status),
+        falcon.HTTPError: _not_here,
         LogUnavailable: lambda error: _not_now(error, events),
         Exception: _failed,
     }
@@ -185,6 +186,11 @@ def _not_now(error: LogUnavailable, events: EventLog) -> Refused:
     return Refused(503, "the event log cannot take it now", retry_after=_RETRY)
 
 
+def _not_here(error: falcon.HTTPError) -> Refused:
+    lines = {404: NOTHING_HERE, 405: f"expected here: {dict(error.headers or {}).get('Allow')}"}
+    return Refused(error.status_code, lines.get(error.status_code, _UNFIT))
+
+
 def _failed(error: Exception) -> Refused:
     # The text of an exception may hold a number or a name, so only its kind and place are logged.
     trace, places = error.__traceback__, []
@@ -200,3 +206,10 @@ def _body(req: falcon.Request) -> bytes:
     if len(body) > CALL_BYTES:
         raise Refused(413, f"larger than {CALL_BYTES} bytes")
     return bytes(body)
+
+
+def _document(req: falcon.Request) -> bytes:
+    body = _body(req)
+    if not body:
+        raise Refused(400, "no body, or one without Content-Length")
+    return body

@@ -15,6 +15,8 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
+from starface.xmlrpc import CALL_BYTES
+
 log = logging.getLogger(__name__)
 
 _DISCARDED = 1_000_000  # bytes a refused sender may still send
@@ -37,7 +39,7 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
         """Read the headers: exactly one Content-Length or one chunked coding, never both."""
         codings = _CODINGS.findall(header_plus)
         super().parse_header(header_plus)
-        if codings and (codings != [b"chunked"] or self.version != "1.1"):
+        if codings and ([one.lower() for one in codings] != [b"chunked"] or self.version != "1.1"):
             raise ParsingError("Transfer-Encoding other than chunked, once")
         if codings and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Content-Length and Transfer-Encoding exclude each other")
@@ -64,7 +66,8 @@ class OneLine(ErrorTask):  # type: ignore[misc]
         """Write the answer and a line in the log."""
         error = self.request.error
         self.status = f"{error.code} {error.reason}"
-        body = f"{error.reason}: {_harmless(error.body)}\n".encode()
+        fault = f"larger than {CALL_BYTES} bytes" if error.code == 413 else _harmless(error.body)
+        body = f"{error.reason}: {fault}\n".encode()
         log.warning(
             "refused status=%s source=%s reason=%s",
             error.code, self.channel.addr[0], body.decode().strip(),

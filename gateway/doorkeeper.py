@@ -10,7 +10,7 @@ import falcon
 from falcon.uri import parse_query_string
 
 from gateway.rates import Rates
-from gateway.refusals import Refused
+from gateway.refusals import NOTHING_HERE, Refused
 from gateway.sources import Source, Sources
 from starface.callback import PathRefused, read_path
 
@@ -46,7 +46,7 @@ class Doorkeeper:
         try:
             proof = self._proof(who, session, mac)
         except PathRefused as error:
-            raise self._stranger(source, Refused(404, "there is nothing here")) from error
+            raise self._stranger(source, Refused(404, NOTHING_HERE)) from error
         if not self._rates.allows(proof.session):
             raise Refused(429, "too many notifications at once", retry_after=1)
         told = self.single(req.params)

@@ -1,5 +1,7 @@
 """What is refused, with the status and the one line that names the fault."""
 
+NOTHING_HERE = "there is nothing here"  # for a wrong path and a wrong proof alike
+
 
 class Refused(Exception):
     """A request that is not accepted; the line names the fault and repeats nothing of it."""

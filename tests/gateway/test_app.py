@@ -170,6 +170,27 @@ def test_a_callback_is_posted(client: Client, method: str) -> None:
     assert "POST" in answer.headers["allow"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "line"),
+    [
+        ("GET", path_of("0011"), 405, "expected here: POST, OPTIONS"),
+        ("PUT", "/", 405, "expected here: GET, HEAD, OPTIONS"),
+        ("BREW", "/", 400, "not a request that is served here"),
+        ("GET", "/metrics", 404, "there is nothing here"),
+        ("POST", path_of("0011"), 400, "no body, or one without Content-Length"),
+    ],
+)
+def test_the_line_of_a_refusal_names_the_fault(
+    client: Client, method: str, path: str, status: int, line: str
+) -> None:
+    environ = falcon.testing.create_environ(path=path, headers=XML) | {"REQUEST_METHOD": method}
+    answer = falcon.testing.StartResponseMock()
+    body = b"".join(client.app(environ, answer))
+
+    assert answer.status.startswith(str(status))
+    assert body.decode() == f"{line}\n"
+
+
 def test_a_parameter_twice_is_refused(client: Client) -> None:
     query = "de.vertico.starface.user=0011&de.vertico.starface.user=0012"
 

@@ -93,10 +93,11 @@ def test_a_body_with_one_length_is_read(gateway: GatewayProcess, kept: Kept, ver
     assert kept() == ["c-length"]
 
 
-def test_a_chunked_body_is_read(gateway: GatewayProcess, kept: Kept) -> None:
+@pytest.mark.parametrize("coding", ["chunked", "Chunked"])
+def test_a_chunked_body_is_read(gateway: GatewayProcess, kept: Kept, coding: str) -> None:
     body = _chunked(call_state("c-chunked"))
 
-    assert parsed(raw(gateway.port, _head("Transfer-Encoding: chunked") + body))[0] == 200
+    assert parsed(raw(gateway.port, _head(f"Transfer-Encoding: {coding}") + body))[0] == 200
     assert kept() == ["c-chunked"]
 
 
