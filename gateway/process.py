@@ -90,19 +90,21 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     door = Doorkeeper(site.key, sources, Rates(gateway.rate, gateway.burst))
     app = create_app(events, door, site.profile)
     tls, plain = _divided(site, sockets)
-    server = HttpServer(app, plain, sources.may_connect, _counting(tally))
-    stop_on_signals(server.stop)
+    server = HttpServer(app, plain, sources.may_connect, _counting(tally), tls)
+    secured = _secured(site, server, tls)
+    stop_on_signals(lambda: _stop(server, secured))
     operations: list[Operations] = []
     station.on_duty = lambda: operations.extend(_operations(gateway.operations, events, station))
     station.start()
     ended = threading.Event()
     counts = threading.Thread(target=_write_counts, args=(events, ended), daemon=True)
     counts.start()
-    secured = _secured(site, app, tls, sources)
+    for listener in secured:
+        listener.start()
     log.info("listening on=%s gateway=%s", ",".join(gateway.listen), events.gateway)
     server.run()
-    for listeners in secured:
-        listeners.stop()
+    for listener in secured:
+        listener.join()
     station.stop(_GOODBYE)
     ended.set()
     counts.join(1)
@@ -136,15 +138,17 @@ def _divided(
     return tls, [sock for sock in sockets if sock not in tls]
 
 
-def _secured(
-    site: Site, app: object, sockets: list[socket.socket], sources: Sources
-) -> list[TlsServer]:
-    if site.certificate is None or not sockets:
+def _secured(site: Site, server: HttpServer, sockets: list[socket.socket]) -> list[TlsServer]:
+    if site.certificate is None:
         return []
-    threads = site.gateway.tls_threads
-    server = TlsServer(app, sockets, site.certificate, threads, sources.may_connect)
-    server.start()
-    return [server]
+    pairs = zip(sockets, server.inlets, strict=True)
+    return [TlsServer(sock, site.certificate, one.admits, one.hand_over) for sock, one in pairs]
+
+
+def _stop(server: HttpServer, secured: list[TlsServer]) -> None:
+    for listener in secured:
+        listener.close()
+    server.stop()
 
 
 def _operations(listen: str, events: EventLog, station: Station) -> list[Operations]:

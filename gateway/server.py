@@ -8,8 +8,9 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
@@ -36,6 +37,7 @@ _LINGER = 2.0  # seconds in which a refused sender may read why
 Answered = Callable[[int], None]
 MayConnect = Callable[[str], bool]
 App = Callable[..., Any]
+S = TypeVar("S", bound="Server")
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
@@ -76,12 +78,23 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             else:
                 self._take_in(connection, address)
 
+    def admits(self, address: str) -> bool:
+        """Tell whether an address may connect; foreign ones must not take up the places."""
+        if self._may_connect(address):
+            return True
+        log.warning("refused status=403 source=%s reason=not among [gateway] sources", address)
+        self.answered(403)
+        return False
+
     def _take_in(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         """Give a connection a place, and take it from whoever has too many."""
-        if not self._may_connect(address[0]):
-            connection.close()  # foreign addresses must not take up the places
-            self.answered(403)
+        if not self.admits(address[0]):
+            connection.close()
             return
+        self.enter(connection, address)
+
+    def enter(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        """Hear a connection that may be here."""
         self._make_room(address[0])
         channel = Channel(self, connection, address, self.adj, map=self._map)
         self.watch.held[address[0]] += 1
@@ -119,8 +132,34 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             self.answered(408)
 
 
+class Inlet(Server):
+    """A listening socket that others accept at: they take off TLS and hand over what is left."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._handed: deque[tuple[socket.socket, tuple[Any, ...]]] = deque()
+
+    def readable(self) -> bool:
+        """Look after the connections, and accept none here."""
+        super().readable()
+        return False
+
+    def hand_over(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        """Have a connection heard; may be called from any thread."""
+        self._handed.append((connection, address))
+        self.pull_trigger()
+
+    def take_in_handed(self) -> None:
+        """Hear those that were handed over."""
+        while self._handed:
+            self.enter(*self._handed.popleft())
+
+
 class HttpServer:
-    """All plain listeners of a process: one loop in one thread."""
+    """All listeners of a process: one loop in one thread.
+
+    `secured` are those whose TLS somebody else takes off; `inlets` take what is left.
+    """
 
     def __init__(
         self,
@@ -128,6 +167,7 @@ class HttpServer:
         sockets: list[socket.socket],
         may_connect: MayConnect,
         answered: Answered,
+        secured: Sequence[socket.socket] = (),
     ) -> None:
         self._channels: dict[int, Any] = {}
         self._watch = Watch(self._channels)
@@ -147,33 +187,27 @@ class HttpServer:
             send_bytes=18_000,  # else the head and the body of an answer are sent one by one
         )
         self._rounds = Rounds()
-        self._servers = [
-            Server(
-                app,
-                sock,
-                self._adj,
-                self._rounds,
-                self._channels,
-                self._watch,
-                may_connect,
-                answered,
-            )
-            for sock in sockets
-        ]
+
+        def served(kind: type[S], sock: socket.socket) -> S:
+            return kind(
+                app, sock, self._adj, self._rounds, self._channels, self._watch,
+                may_connect, answered,
+            )  # fmt: skip
+
+        self.inlets = [served(Inlet, sock) for sock in secured]
+        self._servers = [*(served(Server, sock) for sock in sockets), *self.inlets]
 
     def run(self) -> None:
         """Serve until `stop`; requests in hand are finished."""
         while not self._stopping and self._channels:
-            self._watch.once(1)
-            self._rounds.serve()
+            self._turn(1)
         for server in self._servers:
             self._watch.leave(server.socket.fileno())
             server.accepting = False
             server.socket.close()
         limit = time.monotonic() + 1.0
         while self._in_hand() and time.monotonic() < limit:
-            self._watch.once(0.05)
-            self._rounds.serve()
+            self._turn(0.05)
         close_all(self._channels, ignore_all=True)
         self._watch.close()
 
@@ -182,6 +216,12 @@ class HttpServer:
         self._stopping = True
         for server in self._servers:
             server.pull_trigger()
+
+    def _turn(self, timeout: float) -> None:
+        self._watch.once(timeout)
+        for inlet in self.inlets:
+            inlet.take_in_handed()
+        self._rounds.serve()
 
     def _in_hand(self) -> bool:
         return any(

@@ -42,7 +42,6 @@ class GatewaySettings(Section):
     tls_port: int = Field(default=8081, ge=1, le=65535)
     certificate: Path | None = None  # PEM with the chain; read again when it is renewed
     private_key: Path | None = None
-    tls_threads: int = Field(default=4, ge=1, le=64)  # of each process
 
     sources: tuple[Network, ...] = ()  # who may send notifications; empty: anybody with the path
     trusted_proxy: IPvAnyAddress | None = None  # whose X-Forwarded-For is believed

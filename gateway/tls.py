@@ -1,7 +1,7 @@
-"""The listeners that speak TLS: uvicorn serves the same application as waitress does.
+"""The listeners that speak TLS: asyncio takes it off, and waitress hears what was said.
 
-waitress has no TLS. The certificate is read again when its files change; connections that are
-open go on with the old one.
+waitress has no TLS. So what comes is read, limited, refused and counted as on the plain ports. The
+certificate is read again when its files change; connections that are open go on with the old one.
 """
 
 import asyncio
@@ -10,28 +10,24 @@ import logging
 import socket
 import ssl
 import threading
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Final
-
-from a2wsgi import WSGIMiddleware
-from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
-
-from gateway.server import DEADLINE, MayConnect
+from typing import Any, Final
 
 log = logging.getLogger(__name__)
 
 _HANDSHAKE = 10.0  # seconds
+_DEADLINE = 18.0  # seconds for all; waitress gives up before, and says so
+_GOODBYE = 2.0  # seconds in which the other side may confirm the end
 _PER_ADDRESS = 100  # connections; then the oldest of this address has to go
-_CONNECTIONS = 400
+_CONNECTIONS = 800
+_AT_ONCE = 65_536  # bytes
 _LOOK = 1.0  # seconds between two looks at the certificate's files
+_QUIET = 0.05  # seconds; whoever was refused and sends nothing any more reads the answer
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Scope]]
-Send = Callable[[Scope], Awaitable[None]]
+HandOver = Callable[[socket.socket, tuple[Any, ...]], None]
+Admits = Callable[[str], bool]
 
 
 class CertificateUnusable(Exception):
@@ -54,7 +50,7 @@ class Certificate:
         self._seen = seen
         try:
             _context(self._chain, self._key)
-            self.context.load_cert_chain(self._chain, self._key)
+            self.context.load_cert_chain(self._chain, self._key, _no_password)
         except (CertificateUnusable, OSError) as error:
             log.error("certificate not renewed reason=%s", error)
             return
@@ -68,54 +64,21 @@ class Certificate:
         return found
 
 
-class OneRequest(H11Protocol):
-    """A connection that ends after a while, whatever was said in it."""
-
-    by_address: ClassVar[defaultdict[str, list["OneRequest"]]] = defaultdict(list)
-    may_connect: MayConnect
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the connection a place and a deadline."""
-        super().connection_made(transport)
-        self._address = str((transport.get_extra_info("peername") or ("?",))[0])
-        if not self.may_connect(self._address):
-            transport.abort()
-        others = self.by_address[self._address]
-        others.append(self)
-        if len(others) > _PER_ADDRESS:
-            others[0].transport.abort()
-        self._deadline = asyncio.get_running_loop().call_later(DEADLINE, transport.abort)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Free the place."""
-        self._deadline.cancel()
-        with contextlib.suppress(ValueError):
-            self.by_address[self._address].remove(self)
-        if not self.by_address[self._address]:
-            del self.by_address[self._address]
-        super().connection_lost(exc)
-
-
 class TlsServer:
-    """All TLS listeners of a process, in a thread of their own."""
+    """One TLS listener of a process, in a thread of its own.
+
+    `admits` says whether an address may connect, `hand_over` takes what is left without TLS.
+    """
 
     def __init__(
-        self,
-        app: Any,
-        sockets: list[socket.socket],
-        certificate: Certificate,
-        threads: int,
-        may_connect: MayConnect,
+        self, sock: socket.socket, certificate: Certificate, admits: Admits, hand_over: HandOver
     ) -> None:
-        self._sockets = sockets
+        self._sock = sock
         self._certificate = certificate
-        self._config = Config(
-            _strict(WSGIMiddleware(app, workers=threads)),
-            http="h11", ws="none", lifespan="off", server_header=False, access_log=False,
-            log_config=None, limit_concurrency=_CONNECTIONS, timeout_keep_alive=5,
-            proxy_headers=False, h11_max_incomplete_event_size=8_192,
-        )  # fmt: skip
-        self._may_connect = may_connect
+        self._admits = admits
+        self._hand_over = hand_over
+        self._visits: dict[asyncio.Task[None], str] = {}  # with the address, the oldest first
+        self._held = Counter[str]()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
@@ -124,9 +87,13 @@ class TlsServer:
         """Begin to serve."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Serve no more; requests in hand are finished."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+    def close(self) -> None:
+        """Take in nobody any more; a signal handler may call it."""
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def join(self) -> None:
+        """Wait until those who were taken in have their answers."""
         self._thread.join(3)
 
     def _run(self) -> None:
@@ -134,61 +101,139 @@ class TlsServer:
             self._loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
-        self._config.load()
-        state = ServerState()
-
-        class Bound(OneRequest):
-            may_connect = staticmethod(self._may_connect)
-
-        servers = [
-            await self._loop.create_server(
-                lambda: Bound(self._config, state, {}), sock=sock,
-                ssl=self._certificate.context, ssl_handshake_timeout=_HANDSHAKE,
-            )
-            for sock in self._sockets
-        ]  # fmt: skip
+        accepting = self._loop.create_task(self._accept())
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _LOOK)
             self._certificate.renew()
-        for server in servers:
-            server.close()
-        if state.tasks:
-            await asyncio.wait(state.tasks, timeout=1)
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
+        accepting.cancel()
+        if self._visits:
+            await asyncio.wait(self._visits, timeout=1)
+        for visit in list(self._visits):
+            visit.cancel()
+        await asyncio.gather(accepting, *self._visits, return_exceptions=True)
 
+    async def _accept(self) -> None:
+        while True:
+            try:
+                connection, address = await self._loop.sock_accept(self._sock)
+            except OSError as error:
+                log.warning("a connection was gone before it began reason=%s", error.strerror)
+                await asyncio.sleep(_QUIET)
+                continue
+            if not self._admits(address[0]):
+                connection.close()
+                continue
+            self._make_room(address[0])
+            visit = self._loop.create_task(self._visit(connection, address))
+            self._visits[visit] = address[0]
+            self._held[address[0]] += 1
+            visit.add_done_callback(self._left)
 
-def _strict(app: Any) -> Any:
-    """Return the application with one request for each connection and one length for each body."""
+    def _left(self, visit: asyncio.Task[None]) -> None:
+        address = self._visits.pop(visit)
+        self._held[address] -= 1
+        if not self._held[address]:
+            del self._held[address]
 
-    async def told(scope: Scope, receive: Receive, send: Send) -> None:
-        names = [name for name, _ in scope["headers"]]
+    def _make_room(self, address: str) -> None:
+        if self._held[address] < _PER_ADDRESS:
+            if len(self._visits) < _CONNECTIONS:
+                return
+            address = self._held.most_common(1)[0][0]
+        going = (visit for visit, of in self._visits.items() if of == address)
+        next(going).cancel()
 
-        async def closing(message: Scope) -> None:
-            if message["type"] == "http.response.start":
-                headers = [pair for pair in message["headers"] if pair[0].lower() != b"connection"]
-                message["headers"] = [*headers, (b"connection", b"close")]
-            await send(message)
+    async def _visit(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                await self._converse(connection, address)
+        except ssl.SSLError as error:  # no TLS at all, or our certificate is not trusted
+            log.warning("refused source=%s reason=TLS: %s", address[0], error.reason)
+        except (OSError, TimeoutError) as error:
+            log.debug("a connection ended source=%s kind=%s", address[0], type(error).__name__)
 
-        if b"transfer-encoding" in names and b"content-length" in names:
-            log.warning("refused status=400 source=%s reason=two lengths", scope["client"][0])
-            await closing({"type": "http.response.start", "status": 400,
-                           "headers": [(b"content-type", b"text/plain")]})  # fmt: skip
-            await closing({"type": "http.response.body", "body": b"Bad Request: two lengths\n"})
+    async def _converse(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        reader = asyncio.StreamReader(_AT_ONCE)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await self._loop.connect_accepted_socket(
+            lambda: protocol, connection, ssl=self._certificate.context,
+            ssl_handshake_timeout=_HANDSHAKE, ssl_shutdown_timeout=_GOODBYE,
+        )  # fmt: skip
+        writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
+        try:
+            await self._pass_on(reader, writer, address)
+        except BaseException:
+            transport.abort()
+            raise
+        writer.close()
+
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: tuple[Any, ...]
+    ) -> None:
+        """Let waitress hear the sender; nobody who is silent takes up a place there."""
+        first = await reader.read(_AT_ONCE)
+        if not first:
             return
-        await app(scope, receive, closing)
+        ours, theirs = socket.socketpair()
+        self._hand_over(theirs, address)
+        answer = _Answer(writer)
+        inward, _ = await self._loop.create_connection(lambda: answer, sock=ours)
+        inward.write(first)
+        asking = self._loop.create_task(_ask(reader, inward))
+        try:
+            await answer.given.wait()
+        finally:
+            asking.cancel()
+            inward.abort()
+        if not answer.told.startswith(b"HTTP/1.1 200 "):
+            await _let_finish(reader)
 
-    return told
+
+class _Answer(asyncio.Protocol):
+    """What waitress says, on its way out."""
+
+    def __init__(self, outward: asyncio.StreamWriter) -> None:
+        self.told = b""  # the last of it
+        self.given = asyncio.Event()
+        self._outward = outward
+
+    def data_received(self, data: bytes) -> None:
+        self.told = data
+        self._outward.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.given.set()
+
+
+async def _ask(reader: asyncio.StreamReader, inward: asyncio.WriteTransport) -> None:
+    with contextlib.suppress(OSError):  # the sender has ended it
+        while data := await reader.read(_AT_ONCE):
+            inward.write(data)
+            while inward.get_write_buffer_size() > _AT_ONCE:
+                await asyncio.sleep(_QUIET)
+        inward.write_eof()
+
+
+async def _let_finish(reader: asyncio.StreamReader) -> None:
+    """Throw away what a refused sender still sends, else he would never read why."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE):
+            while await asyncio.wait_for(reader.read(_AT_ONCE), _QUIET):
+                pass
 
 
 def _context(chain: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(chain, key)
+        context.load_cert_chain(chain, key, _no_password)
     except (OSError, ssl.SSLError) as error:
         reason = error.strerror or type(error).__name__
         raise CertificateUnusable(f"{chain} with {key}: {reason}") from error
     return context
+
+
+def _no_password() -> str:
+    # Else OpenSSL asks at the terminal, and whoever serves others waits for the answer.
+    raise CertificateUnusable("the private key is encrypted; store it without a password")

@@ -1,45 +1,87 @@
+import contextlib
 import socket
+import sqlite3
 import ssl
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.mosquitto import free_port
+from gateway.logfile import NAME
 from gateway.process import _certificate
+from gateway.server import DEADLINE
 from gateway.settings import GatewaySettings
 from tests.conftest import wait_until
 from tests.gateway.certificates import make
-from tests.gateway.running import GatewayProcess, call_state, parsed, path_of
+from tests.gateway.running import GatewayProcess, call_state, parsed, path_of, raw
+
+FIRST = call_state("c-first")
+
+
+class SecureOnly(GatewayProcess):
+    """A gateway without a plain port."""
+
+    def answers(self) -> bool:
+        try:
+            with _connect(self.port) as connection:
+                return _ask(connection, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
+        except OSError:
+            return False
 
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
-    chain, private = make(tmp_path, "first")
-    broker = BrokerSettings(port=free_port(), account="gateway", password=SecretStr("x"))
     plain, secure = free_port(), free_port()
+    listen = (f"127.0.0.1:{plain}", f"127.0.0.1:{secure}")
     with GatewayProcess(
-        tmp_path / "data",
-        broker,
-        plain,
-        listen=(f"127.0.0.1:{plain}", f"127.0.0.1:{secure}"),
-        tls_port=secure,
-        certificate=str(chain),
-        private_key=str(private),
-    ) as process:
+        tmp_path / "data", _nowhere(), plain, listen=listen, tls_port=secure,
+        **_certified(tmp_path),
+    ) as process:  # fmt: skip
         process.secure = secure
         yield process
 
 
-def _connect(port: int) -> ssl.SSLSocket:
+def _nowhere() -> BrokerSettings:
+    return BrokerSettings(port=free_port(), account="gateway", password=SecretStr("x"))
+
+
+def _certified(folder: Path) -> dict[str, str]:
+    chain, private = make(folder, "first")
+    return {"certificate": str(chain), "private_key": str(private)}
+
+
+def _connect(port: int, source: str = "127.0.0.1") -> ssl.SSLSocket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), 5))
+    plain = socket.create_connection(("127.0.0.1", port), 5, (source, 0))
+    return context.wrap_socket(plain)
+
+
+def _closed(connection: ssl.SSLSocket) -> bool:
+    connection.setblocking(False)
+    try:
+        while connection.recv(1_000):
+            pass
+    except ssl.SSLWantReadError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _name(connection: ssl.SSLSocket) -> str:
@@ -48,7 +90,8 @@ def _name(connection: ssl.SSLSocket) -> str:
 
 
 def _ask(connection: ssl.SSLSocket, payload: bytes) -> tuple[int, dict[str, str], bytes]:
-    connection.sendall(payload)
+    with contextlib.suppress(OSError):  # it may be refused before all is sent
+        connection.sendall(payload)
     answer = b""
     while part := connection.recv(65_536):
         answer += part
@@ -70,18 +113,113 @@ def test_a_notification_by_tls_is_taken_and_the_connection_closed(gateway: Gatew
     assert "server" not in headers
 
 
+def test_a_chunked_body_by_tls_is_read(gateway: GatewayProcess) -> None:
+    body = call_state("c")
+    head = _post(b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
+
+    with _connect(gateway.secure) as connection:
+        status, _, _ = _ask(connection, head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+
+    assert status == 200
+
+
+def test_whoever_waits_to_be_asked_for_the_body_is_asked_for_it(gateway: GatewayProcess) -> None:
+    head, _, body = _post(call_state("c"), "Expect: 100-continue").partition(b"\r\n\r\n")
+
+    with _connect(gateway.secure) as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        assert _ask(connection, body)[0] == 200
+
+
 @pytest.mark.parametrize(
     ("payload", "status"),
     [
         (_post(b"nonsense"), 400),
         (_post(b"0\r\n\r\n", "Transfer-Encoding: chunked"), 400),
+        (_post(FIRST, f"Content-Length: {len(FIRST)}"), 400),
+        (_post(FIRST).replace(b"\r\n", b"\n"), 400),
         (_post(b" " * 65_537), 413),
+        (_post(b" " * 3_000_000), 413),
+        (_post(FIRST).replace(b"Content-Length: ", b"Content-Length: 100000"), 413),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 9_000 + b"\r\n\r\n", 431),
         (b"nonsense\r\n\r\n", 400),
     ],
+    ids=["body", "CL+TE", "CL twice", "LF only", "65 KiB", "3 MB", "announced", "head", "HTTP"],
 )
-def test_nonsense_by_tls_is_refused(gateway: GatewayProcess, payload: bytes, status: int) -> None:
+def test_nonsense_by_tls_is_refused_as_without(
+    gateway: GatewayProcess, payload: bytes, status: int
+) -> None:
     with _connect(gateway.secure) as connection:
-        assert _ask(connection, payload)[0] == status
+        told, headers, body = _ask(connection, payload)
+
+    assert told == status
+    assert headers["connection"] == "close"
+    assert body.count(b"\n") == 1
+    refusals = [line for line in gateway.log.read_text().splitlines() if "refused status" in line]
+    assert len(refusals) == 1
+    assert f"status={status} source=127.0.0.1 reason=" in refusals[0]
+    with closing(sqlite3.connect(gateway.folder / NAME)) as db:
+        assert db.execute("SELECT count(*) FROM events").fetchone() == (0,)
+
+
+@pytest.mark.timeout(90)
+def test_300_idle_and_300_dripping_connections_by_tls_do_not_keep_the_pbx_waiting(
+    gateway: GatewayProcess,
+) -> None:
+    idle = [_connect(gateway.secure, f"127.0.2.{number % 50 + 1}") for number in range(300)]
+    drips = [_connect(gateway.secure, f"127.0.1.{number % 50 + 1}") for number in range(300)]
+    started = time.monotonic()
+    for connection in drips:
+        connection.sendall(_post(call_state("c"))[:200])
+    took = []
+    while time.monotonic() - started < DEADLINE + 3:
+        for connection in drips:
+            with contextlib.suppress(OSError):
+                connection.send(b"x")
+        before = time.monotonic()
+        with _connect(gateway.secure) as honest:
+            assert _ask(honest, _post(call_state("canary")))[0] == 200
+        took.append(time.monotonic() - before)
+        threading.Event().wait(0.2)
+
+    assert sorted(took)[int(len(took) * 0.99)] < 0.5
+    assert drips[-1].recv(1_000).startswith(b"HTTP/1.1 408 ")
+    wait_until(lambda: all(_closed(connection) for connection in [*idle, *drips]), 5)
+
+
+def test_who_speaks_no_tls_is_named_in_the_log(gateway: GatewayProcess) -> None:
+    raw(gateway.secure, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    wait_until(lambda: "refused source=127.0.0.1 reason=TLS: HTTP" in gateway.log.read_text())
+
+
+def test_a_gateway_may_have_nothing_but_tls(tmp_path: Path) -> None:
+    secure = free_port()
+    with SecureOnly(
+        tmp_path / "data", _nowhere(), secure, listen=(f"127.0.0.1:{secure}",), tls_port=secure,
+        **_certified(tmp_path),
+    ) as process:  # fmt: skip
+        with _connect(secure) as connection:
+            assert _ask(connection, _post(call_state("c")))[0] == 200
+        assert process.stop() == 0
+        process.start()
+
+
+def test_a_foreign_address_gets_no_tls_and_one_line_in_the_log(tmp_path: Path) -> None:
+    plain, secure = free_port(), free_port()
+    with GatewayProcess(
+        tmp_path / "data", _nowhere(), plain,
+        listen=(f"127.0.0.1:{plain}", f"127.0.0.1:{secure}"), tls_port=secure,
+        sources=("127.0.0.1/32",), **_certified(tmp_path),
+    ) as process:  # fmt: skip
+        for port in (secure, plain):
+            with pytest.raises(OSError):  # noqa: PT011, reset or end of file
+                _connect(port, "127.0.0.2")
+
+        lines = [line for line in process.log.read_text().splitlines() if "127.0.0.2" in line]
+        assert len(lines) == 2
+        assert all("refused status=403" in line and "sources" in line for line in lines)
 
 
 def test_a_renewed_certificate_is_used_without_losing_a_connection(
@@ -120,3 +258,24 @@ def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsRefused, match=r"none\.pem"):
         _certificate(settings)
+
+
+def test_an_encrypted_key_is_named_and_nobody_is_asked_for_its_password(tmp_path: Path) -> None:
+    chain, private = make(tmp_path, "first")
+    key = load_pem_private_key(private.read_bytes(), None)
+    locked = key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    private.write_bytes(locked)
+
+    with pytest.raises(SettingsRefused, match=r"private_key: .*encrypted"):
+        _certificate(GatewaySettings(certificate=chain, private_key=private))
+
+
+def test_a_key_of_another_certificate_is_named(tmp_path: Path) -> None:
+    chain, _ = make(tmp_path, "first")
+    (tmp_path / "other").mkdir()
+    _, other = make(tmp_path / "other", "second")
+
+    with pytest.raises(SettingsRefused, match=r"private_key: .*mismatch"):
+        _certificate(GatewaySettings(certificate=chain, private_key=other))
