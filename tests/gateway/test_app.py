@@ -179,6 +179,7 @@ def test_a_callback_is_posted(client: Client, method: str) -> None:
         ("GET", "/metrics", 404, "there is nothing here"),
         ("POST", path_of("0011"), 400, "no body, or one without Content-Length"),
     ],
+    ids=["method", "method of the page", "unknown method", "place", "no body"],
 )
 def test_the_line_of_a_refusal_names_the_fault(
     client: Client, method: str, path: str, status: int, line: str
@@ -187,7 +188,7 @@ def test_the_line_of_a_refusal_names_the_fault(
     answer = falcon.testing.StartResponseMock()
     body = b"".join(client.app(environ, answer))
 
-    assert answer.status.startswith(str(status))
+    assert str(answer.status).startswith(str(status))
     assert body.decode() == f"{line}\n"
 
 
