@@ -30,7 +30,7 @@ from consumers.users import User, Users
 
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
 ROOT = Path(__file__).parent.parent.parent
-_CALLER = """
+CALLER = """
 import json
 import sys
 from pathlib import Path
@@ -111,7 +111,7 @@ class Office:
             "starface/processes/caller", lambda arrived: online.append(arrived.payload)
         )
         files = (self.database, self.data)
-        with running(_CALLER, *arguments, *files, json.dumps(users)) as process:
+        with running(CALLER, *arguments, *files, json.dumps(users)) as process:
             self.wait(lambda: online[-1:] == [b"online"])
             yield process
 

@@ -111,7 +111,7 @@ def test_a_choice_opens_counts_at_the_next_call_and_can_be_revoked(
     with Directory(office.database) as directory:
         number = ContactNumber(raw="044 123 45 67", e164="+41441234567")
         twin = ContactRecord(key="c2", name="Byron Lovelace", numbers=(number,))
-        directory.apply(Changes(source="twins", records=[twin]))
+        directory.apply(Changes(source="test", records=[twin]))
     person = connect("0011")
 
     def choose(told: str | None) -> None:

@@ -24,7 +24,7 @@ def office(tmp_path: Path, broker_settings: BrokerSettings, connect: Any) -> Off
     with Directory(office.database) as directory:
         number = ContactNumber(raw="044 123 45 67", e164="+41441234567")
         twin = ContactRecord(key="c2", name="Byron <b>Lovelace", numbers=(number,))
-        directory.apply(Changes(source="twins", records=[twin]))
+        directory.apply(Changes(source="test", records=[twin]))
     return office
 
 

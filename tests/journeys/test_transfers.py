@@ -1,0 +1,238 @@
+"""A client who is put through, from the telephone system to the file: every process as it runs."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bus.connection import Connection
+from bus.events import CallerData, CallerEvent
+from consumers.caller_settings import CallerSettings
+from consumers.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
+from consumers.contacts import ContactNumber
+from consumers.directory import Directory
+from consumers.trace import find
+from starface.simulator import DEFAULT_USERS, Simulator
+from starface.simulator.switches import Switches
+from tests.conftest import wait_until
+from tests.journeys.caller_office import CALLER, running
+from tests.journeys.sessions_running import Office, SessionsProcess, open_stage
+
+LAWYER, SECRETARY, _ = (person.login for person in DEFAULT_USERS)
+CLIENT, OTHER_CLIENT = "+41441234567", "+493023125123"
+DEFAULT = ("ringing", "party-change")
+
+
+@dataclass
+class Firm:
+    """A law firm at work, with what the lawyer was told."""
+
+    pbx: Simulator
+    office: Office
+    answers: list[CallerData]
+
+    def prefer(self, *triggers: str, **more: object) -> None:
+        """Have the lawyer's files opened on these triggers."""
+        with self.office.users() as users:
+            users.change(LAWYER, **{"triggers": triggers, "actions": {}, **more})
+
+    def settled(self) -> list[CallerData]:
+        """Return what was told for the lawyer, once a call that came last is over there too."""
+        last = self.pbx.ring(LAWYER)
+        self.pbx.hang_up(last)
+        wait_until(
+            lambda: any(one.trigger == "closed" and one.call_id == last for one in self.answers)
+        )
+        return [one for one in self.answers if one.call_id != last]
+
+    def opened(self) -> list[tuple[str, str, str | None]]:
+        """Return trigger, kind and number of everything that opened, once all is over."""
+        opened = [one for one in self.settled() if one.opens != "nothing"]
+        return [(one.trigger, one.opens, one.caller.e164) for one in opened]
+
+
+@pytest.fixture(scope="module", params=["v30", "v22"])
+def started(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Firm]:
+    folder = tmp_path_factory.mktemp("firm")
+    answers: list[CallerData] = []
+    accounts = ["sessions", "caller", "cli-1"]
+    with open_stage(folder, accounts) as stage, Simulator(switches=Switches(speed=20)) as pbx:
+        port = stage.gateway.port
+        office = Office(folder / "office", DEFAULT_USERS, pbx.port, port, api=request.param)
+        with Directory(office.folder / "site.db") as directory:
+            directory.apply(Changes(source="test", records=_clients()))
+        settings = CallerSettings(matter="https://files.example/{id}", pops_per_minute=600)
+        arguments = (
+            settings.model_dump_json(), stage.broker.model_dump_json(),
+            office.folder / "site.db", office.folder / "data", json.dumps(None),
+        )  # fmt: skip
+        with (
+            SessionsProcess(office, stage.broker),
+            running(CALLER, *arguments),
+            Connection(stage.broker, "cli-1", lasting=False) as watching,
+        ):
+            watching.consume(
+                f"starface/users/{LAWYER}/caller", CallerEvent,
+                lambda told, _: answers.append(told.data),
+            )  # fmt: skip
+            thread = threading.Thread(target=watching.run)
+            thread.start()
+            logins = [person.login for person in DEFAULT_USERS]
+            wait_until(lambda: all(stage.listener.state(one) == "active" for one in logins), 30)
+            firm = Firm(pbx, office, answers)
+            _warm(firm)
+            yield firm
+            watching.stop()
+            thread.join()
+
+
+def _clients() -> list[Change]:
+    records: list[Change] = []
+    for place, number in enumerate((CLIENT, OTHER_CLIENT)):
+        told = (ContactNumber(raw=number, e164=number),)
+        records += [
+            ContactRecord(key=f"c{place}", name=f"Client {place}", numbers=told),
+            DossierRecord(key=f"d{place}", contact_key=f"c{place}", title=f"Client {place}"),
+            MatterRecord(key=f"m{place}", dossier_key=f"d{place}", title="Will"),
+        ]
+    return records
+
+
+def _warm(firm: Firm) -> None:
+    """Ring until the caller process answers."""
+
+    def answered() -> bool:
+        call = firm.pbx.ring(LAWYER, CLIENT)
+        firm.pbx.hang_up(call)
+        return bool(firm.answers)
+
+    wait_until(answered, 30)
+    firm.settled()
+
+
+@pytest.fixture
+def firm(started: Firm) -> Firm:
+    started.prefer(*DEFAULT)
+    started.answers.clear()
+    return started
+
+
+def _play(name: str) -> Callable[[Firm], None]:
+    def play(firm: Firm) -> None:
+        assert firm.pbx.run(name, user=SECRETARY, other=LAWYER).wait(20)
+
+    return play
+
+
+def _pick_up(firm: Firm) -> None:
+    """Take a call that rings at the secretary."""
+    pbx = firm.pbx.pbx
+    call = firm.pbx.ring(SECRETARY, CLIENT)
+    with pbx.lock:
+        pbx.hand_over(call, SECRETARY, LAWYER, ringing=False)
+    firm.pbx.hang_up(call)
+
+
+def _have_put_through(firm: Firm) -> None:
+    """Ask the secretary, by telephone, for a client she has on the line."""
+    pbx = firm.pbx.pbx
+    held = firm.pbx.ring(SECRETARY, CLIENT)
+    firm.pbx.answer(held)
+    with pbx.lock:
+        pbx.hold(held, SECRETARY)
+        asking = pbx.place(LAWYER, "12")
+        pbx.lift(asking)
+        pbx.answer(asking, SECRETARY)
+        pbx.join(held, asking, SECRETARY, LAWYER)
+    firm.pbx.hang_up(held)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [_play("attended-transfer"), _pick_up, _have_put_through],
+    ids=["asked first", "picked up", "asked for"],
+)
+@pytest.mark.parametrize(
+    "triggers",
+    [DEFAULT, ("party-change",), ("connected", "party-change"), ("outgoing", "party-change")],
+    ids=",".join,
+)
+def test_a_client_who_comes_by_a_colleague_opens_once(
+    firm: Firm, happens: Callable[[Firm], None], triggers: tuple[str, ...]
+) -> None:
+    firm.prefer(*triggers)
+    happens(firm)
+
+    [(trigger, kind, number)] = firm.opened()
+    assert trigger in triggers
+    assert (kind, number) == ("matter", CLIENT)
+
+
+@pytest.mark.parametrize("triggers", [DEFAULT, ("party-change",), ("connected",)], ids=",".join)
+def test_a_client_handed_over_without_a_word_opens_once_for_each_call_that_is_told(
+    firm: Firm, triggers: tuple[str, ...]
+) -> None:
+    firm.prefer(*triggers)
+    _play("blind-transfer")(firm)
+
+    opened = [one for one in firm.settled() if one.opens != "nothing"]
+    assert {one.caller.e164 for one in opened} == {CLIENT}
+    # v22 cannot tell that the ringing call has another id, and tells a second call.
+    assert len(opened) == len({one.call_id for one in opened})
+
+
+@pytest.mark.parametrize("happens", [_play("attended-transfer"), _have_put_through])
+def test_whoever_wants_none_of_it_is_told_of_the_client_and_nothing_opens(
+    firm: Firm, happens: Callable[[Firm], None]
+) -> None:
+    firm.prefer("outgoing")
+    happens(firm)
+
+    told = firm.settled()
+    assert {one.opens for one in told} == {"nothing"}
+    assert CLIENT in {one.caller.e164 for one in told}
+
+
+def test_an_ordinary_call_opens_nothing_for_whom_only_a_change_counts(firm: Firm) -> None:
+    firm.prefer("party-change")
+    call = firm.pbx.ring(LAWYER, CLIENT)
+    firm.pbx.answer(call)
+    firm.pbx.hang_up(call)
+
+    assert firm.opened() == []
+
+
+def test_a_transfer_whose_events_come_several_times_opens_once(firm: Firm) -> None:
+    firm.pbx.set(repeat=3)
+    try:
+        _play("attended-transfer")(firm)
+        assert [number for _, _, number in firm.opened()] == [CLIENT]
+    finally:
+        firm.pbx.set(repeat=1)
+
+
+def test_a_number_told_late_is_no_change_of_party(firm: Firm) -> None:
+    firm.pbx.set(details_late=True)
+    try:
+        call = firm.pbx.ring(LAWYER, CLIENT)
+        firm.pbx.answer(call)
+        firm.pbx.hang_up(call)
+        assert [trigger for trigger, _, _ in firm.opened()] == ["ringing"]
+    finally:
+        firm.pbx.set(details_late=False)
+
+
+def test_a_trigger_opens_what_was_chosen_for_it_and_the_story_says_so(firm: Firm) -> None:
+    more: dict[str, Any] = {"actions": {"party-change": "business-card"}}
+    firm.prefer("party-change", **more)
+    _play("attended-transfer")(firm)
+
+    assert firm.opened() == [("party-change", "card", CLIENT)]
+    stories = find(firm.office.folder / "data", user=LAWYER, last=2)
+    said = [step.de for story in stories for step in story.steps]
+    assert any("wenn die andere Seite wechselt Visitenkarte. Hier gilt: V" in one for one in said)
