@@ -19,9 +19,10 @@ from consumers.caller_doors import Actions, Doors
 from consumers.caller_events import already_opened, answered, closed, failed
 from consumers.caller_outbox import Outbox
 from consumers.caller_settings import CallerSettings
-from consumers.caller_store import CallerStore, Claim
+from consumers.caller_store import CallerStore
 from consumers.caller_stories import Stories
-from consumers.calls import FINISHED_FOR, Advance, Call, Calls, Trigger, mark, trigger_of
+from consumers.calls import FINISHED_FOR, Advance, Call, Calls, Trigger, trigger_of
+from consumers.claiming import Claiming, key_of
 from consumers.put_off import Key, PutOff, Waiting
 from consumers.recent import Recent
 from consumers.rules import Circumstances, Wishes
@@ -37,9 +38,6 @@ _SETTLE = 0.5  # seconds for events that waited at the broker, before a claim is
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
 _CLEAN_EVERY = 3600.0  # seconds
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
-
-
-_Done = tuple[str, str, str]  # user, call and mark of an action
 
 
 class CallerConsumer:
@@ -65,8 +63,7 @@ class CallerConsumer:
         self._handled: Recent[str, None] = Recent()
         self._told: Recent[Key, bytes] = Recent()
         self._dialled: Recent[tuple[str, str], None] = Recent()
-        self._under_way: Recent[_Done, str] = Recent()  # by trigger: whose executor is at work
-        self._undelivered: set[_Done] = set()  # the broker does not have the answer yet
+        self._claiming = Claiming(store, doors.clock)
         self._pops: dict[str, deque[float]] = {}
         self._put_off = PutOff(store)
         self._cleaned = 0.0
@@ -133,7 +130,7 @@ class CallerConsumer:
         if not told.done and call is not None:
             self._outbox.send(failed(call, told, steps), _nothing)
         if told.last and told.trigger:
-            self._worked((told.user, told.call_id, told.trigger))
+            self._claiming.worked(told.user, told.call_id, told.trigger)
         self._stories.write()
 
     def tick(self) -> float:
@@ -164,8 +161,6 @@ class CallerConsumer:
         self._stories.received(user, call, data)
         for lost in advance.lost:
             self._close(lost, "answered-elsewhere")
-        if advance.left is not None:
-            self._note_left(advance.left)
         if advance.ended:
             self._store.end(call.user, call.call_id, moment)
             self._close(call, "answered-elsewhere" if call.elsewhere else "ended")
@@ -173,15 +168,9 @@ class CallerConsumer:
             if not self._to_wait(user, call, trigger, event):
                 self._answer(user, call, trigger, event)
 
-    def _note_left(self, call: Call) -> None:
-        """Keep on disk that something opened for a party, who may come back after a restart."""
-        key = _key(call, "party-change")
-        if key[2] in call.opened and self._store.claim(Claim(*key, self._doors.clock(), "")):
-            self._store.done(*key)
-
     def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
         """Put an action off for the delay that was asked for; details may come meanwhile."""
-        key = _key(call, trigger)
+        key = key_of(call, trigger)
         delay = self._delay(user)
         if trigger != "ringing" or not delay or trigger not in user.triggers:
             return key in self._put_off
@@ -204,7 +193,7 @@ class CallerConsumer:
         if call is None:  # it was an earlier process that heard of it
             data = waiting.event.data
             call = self._calls.take(data, waiting.event.id, self._doors.clock()).call
-        if user is not None and _key(call, trigger) == key:  # else it is another party by now
+        if user is not None and key_of(call, trigger) == key:  # else it is another party by now
             self._answer(user, call, trigger, waiting.event, again=waiting.again)
         self._put_off.settle(key, waiting, opened=self._has_opened(key))
 
@@ -219,19 +208,14 @@ class CallerConsumer:
         if answer.data.reason == "directory-unavailable":
             moment = self._doors.clock()
             self._put_off.add(
-                _key(call, trigger), Waiting(moment, moment + _ASK_AGAIN, event, again)
+                key_of(call, trigger), Waiting(moment, moment + _ASK_AGAIN, event, again)
             )
-        opens = answer.opens and (again or self._claim(call, trigger, event))
+        opens = answer.opens and (again or self._claiming.take(call, trigger, event))
         if answer.opens and not opens:
             answer = already_opened(answer)
         if self._repeats(call, trigger, answer) and not again:
             return
         self._perform(call, trigger, answer)
-
-    def _claim(self, call: Call, trigger: Trigger, event: CallEvent) -> bool:
-        return self._store.claim(
-            Claim(*_key(call, trigger), self._doors.clock(), event.model_dump_json())
-        )
 
     def _perform(self, call: Call, trigger: Trigger, answer: Answer) -> None:
         """Tell the answer and have it acted upon; the bus comes first, it is the fastest."""
@@ -241,12 +225,14 @@ class CallerConsumer:
         if answer.opens:
             self._calls.opened(call, trigger)
             self._pops.setdefault(call.user, deque(maxlen=600)).append(self._doors.clock())
-        key = _key(call, trigger)
+        key = key_of(call, trigger)
         if answer.opens:
-            self._undelivered.add(key)
-        self._outbox.send(event, (lambda: self._delivered(key)) if answer.opens else _nothing)
+            self._claiming.sending(key)
+        self._outbox.send(
+            event, (lambda: self._claiming.delivered(key)) if answer.opens else _nothing
+        )
         if self._actions.hand_over(event, answer.values):
-            self._under_way.keep((call.user, call.call_id, trigger), key[2])
+            self._claiming.begun(key)
         if answer.used is not None:
             self._doors.used(call.user, answer.used, self._now())
         self._stories.answered(call, answer, outcomes)
@@ -255,21 +241,6 @@ class CallerConsumer:
             call.user, answer.data.quality, answer.data.opens, answer.data.reason,
         )  # fmt: skip
 
-    def _delivered(self, key: _Done) -> None:
-        self._undelivered.discard(key)
-        self._note_if_done(key)
-
-    def _worked(self, told: _Done) -> None:
-        claimed = self._under_way.value(told)
-        self._under_way.drop(told)
-        self._note_if_done((told[0], told[1], claimed or told[2]))
-
-    def _note_if_done(self, key: _Done) -> None:
-        """Note an action as done once the broker has it and the last executor has ended."""
-        at_work = self._under_way.value((key[0], key[1], trigger_of(key[2])))
-        if key not in self._undelivered and at_work != key[2]:
-            self._store.done(*key)
-
     def _repeats(self, call: Call, trigger: Trigger, answer: Answer) -> bool:
         """Tell whether the same was told before, so that a repeat stays silent."""
         data = answer.data
@@ -277,7 +248,7 @@ class CallerConsumer:
             data.reason, data.opens, data.caller, data.called, data.contact, data.url,
             data.candidates,
         )  # fmt: skip
-        key = _key(call, trigger)
+        key = key_of(call, trigger)
         digest = blake2b(repr(told).encode(), digest_size=16).digest()  # small, as many are kept
         if self._told.value(key) == digest:
             return True
@@ -325,10 +296,6 @@ class CallerConsumer:
 
 def _nothing() -> None:
     """Do nothing once an answer has arrived."""
-
-
-def _key(call: Call, trigger: Trigger) -> Key:
-    return call.user, call.call_id, mark(call, trigger)
 
 
 def _wanted(user: User, advance: Advance) -> list[Trigger]:

@@ -96,6 +96,13 @@ class CallerStore:
             (user, call_id, trigger),
         )
 
+    def note_done(self, user: str, call_id: str, trigger: str, at: float) -> None:
+        """Note that an action is not to be done any more, unless it is being done."""
+        self._write(
+            "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, 'done', ?, NULL)",
+            (user, call_id, trigger, at),
+        )
+
     def claimed(self, user: str, call_id: str, trigger: str) -> bool:
         """Tell whether an action has been taken before."""
         return bool(

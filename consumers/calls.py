@@ -85,14 +85,9 @@ class Advance:
 
     call: Call
     due: tuple[Trigger, ...] = ()
-    left: Call | None = None  # as it was with another party, if that has changed
+    changed: bool = False  # the other party is another one from now on
     ended: bool = False
     lost: tuple[Call, ...] = field(default=())  # calls of colleagues who did not answer it
-
-    @property
-    def changed(self) -> bool:
-        """Whether the other party is another one from now on."""
-        return self.left is not None
 
 
 class Calls:
@@ -136,16 +131,16 @@ class Calls:
         call_id = self.root(data.user, data.call_id)
         before = self._calls.get((data.user, call_id)) or Call(data.user, call_id)
         call = _learned(before, data, event_id, now)
-        answers, left = _answers(before, call), before if _changes(before, call) else None
+        answers, changed = _answers(before, call), _changes(before, call)
         due = _due(before, call)
-        if left is not None:
+        if changed:
             due = ("connected", "party-change") if answers else ("party-change",)
         elif answers and (before.stage < Stage.RINGING or self._was_with_a_colleague(call)):
             due = (*due, "party-change")
-        call = replace(call, answered=call.answered.union(due, _reached(call) if left else ()))
+        call = replace(call, answered=call.answered.union(due, _reached(call) if changed else ()))
         self._keep(call)
         lost = self._lost_by_colleagues(call, now) if answers else ()
-        return Advance(call, due, left, ended=call.over and not before.over, lost=lost)
+        return Advance(call, due, changed, ended=call.over and not before.over, lost=lost)
 
     def opened(self, call: Call, trigger: Trigger) -> None:
         """Note that something opened, so that this party and further details only inform."""

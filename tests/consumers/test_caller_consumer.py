@@ -989,6 +989,38 @@ def test_events_in_disorder_open_each_call_once_and_none_after_its_end(
     assert len(begun) == len(set(begun))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_parties_that_change_in_disorder_open_once_each_whenever_a_process_dies(
+    desk: Desk, seed: int
+) -> None:
+    dice = random.Random(seed)
+    desk.settings = CallerSettings(matter="https://files.example/m/{id}", pops_per_minute=600)
+    desk.start()
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    for number in range(60):
+        desk.users["0011"] = desk.users["0011"].model_copy(
+            update={"triggers": dice.choice([("ringing", "party-change"), ("party-change",)])}
+        )
+        way = ["incoming", "ringing", *["connected"] * 6, "held", "connected", "ended"]
+        told = [
+            desk.event(
+                state, call_id=f"c-{number}",
+                caller=dice.choice([ADA, GRACE, SECRETARY, Party(), Party(kind="withheld")]),
+            )
+            for state in way
+        ]  # fmt: skip
+        for event in [event for event in told for _ in range(dice.randint(1, 2))]:
+            desk.consumer.handle(event)
+            if dice.random() < 0.05:
+                desk.start()
+            if dice.random() < 0.1:
+                desk.consumer.handle(dice.choice(told))  # late, or a repeat
+
+    begun = [(one.data.call_id, one.data.caller.e164) for one in desk.programs.begun]
+    assert len(begun) > 60
+    assert len(begun) == len(set(begun))
+
+
 def _dialled(user: str, call_id: str) -> DialResult:
     return DialResult(
         data=DialResultData(
