@@ -11,7 +11,9 @@ from bus.events import ChoiceRequest, ChoiceRequestData, now
 from bus.settings import BrokerSettings
 from consumers.changes import Changes, ContactRecord
 from consumers.contacts import ContactNumber
+from consumers.desktop_spool import CLOSE_ALL, Spool
 from consumers.directory import Directory
+from consumers.users import Users
 from tests.journeys.caller_office import Office
 from tests.journeys.notification_service import NotificationService, Shown, notification_service
 
@@ -20,12 +22,14 @@ URL = "https://files.example/matters/m%2F1"
 
 @pytest.fixture
 def office(tmp_path: Path, broker_settings: BrokerSettings, connect: Any) -> Office:
-    office = Office(tmp_path, broker_settings, connect)
+    return Office(tmp_path, broker_settings, connect)
+
+
+def _add_a_twin(office: Office) -> None:
     with Directory(office.database) as directory:
         number = ContactNumber(raw="044 123 45 67", e164="+41441234567")
         twin = ContactRecord(key="c2", name="Byron <b>Lovelace", numbers=(number,))
         directory.apply(Changes(source="test", records=[twin]))
-    return office
 
 
 def _environment(folder: Path, address: str) -> dict[str, str]:
@@ -56,15 +60,22 @@ def _chosen(office: Office, call_id: str, opened: Path) -> bool:
     return opened.exists()
 
 
-def _pressed(service: NotificationService, card: Shown, opened: Path) -> bool:
+def _found(office: Office, call_id: str, opened: Path) -> bool:
+    data = ChoiceRequestData(call_id=call_id, kind="found")
+    office.panel.publish(office.panel.topics.choose("0011"), ChoiceRequest(time=now(), data=data))
+    return opened.exists()
+
+
+def _pressed(service: NotificationService, card: Shown, opened: Path, label: str) -> bool:
     """Press once more: a press in the very moment a card is shown is not heard."""
-    service.press(card, "Ada Lovelace")
+    service.press(card, label)
     return opened.exists()
 
 
 def test_a_button_opens_who_is_meant_and_the_next_call_knows_it(
     office: Office, tmp_path: Path
 ) -> None:
+    _add_a_twin(office)
     opened = tmp_path / "opened"
     with notification_service(tmp_path) as service:
         environment = _environment(tmp_path, service.address if service else "unix:path=/nowhere")
@@ -74,7 +85,7 @@ def test_a_button_opens_who_is_meant_and_the_next_call_knows_it(
                 [card] = service.shown.values()
                 assert set(card.buttons) == {"", "Ada Lovelace", "Byron <b>Lovelace"}
                 assert "Byron &lt;b&gt;Lovelace" in card.message
-                office.wait(lambda: _pressed(service, card, opened))
+                office.wait(lambda: _pressed(service, card, opened, "Ada Lovelace"))
             else:  # a workstation without notifications still opens
                 call = _ring_until(office, lambda call: _chosen(office, call, opened))
             office.wait(opened.exists)
@@ -88,3 +99,33 @@ def test_a_button_opens_who_is_meant_and_the_next_call_knows_it(
                 office.wait(lambda: service.titles() == [])
 
     assert (later.remembered, later.opens) == (True, "matter")
+
+
+def test_where_a_click_opens_nothing_opens_before_and_all_can_be_taken_away(
+    office: Office, tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    office.settings |= {"rules": [{"name": "cards", "actions": {"click": "business-card"}}]}
+    office.settings |= {"card": "https://files.example/cards/{id}"}
+    with Users(office.database) as users:
+        users.change("0011", triggers=("click",))
+    with notification_service(tmp_path) as service:
+        environment = _environment(tmp_path, service.address if service else "unix:path=/nowhere")
+        with office.caller(), office.desktop(environment, schemes=["https"]):
+            if service is not None:
+                _ring_until(office, lambda _: service.shown)
+                [card] = service.shown.values()
+                assert set(card.buttons) == {"", "Öffnen"}
+                assert not opened.exists()
+                office.wait(lambda: _pressed(service, card, opened, "Öffnen"))
+                for call in range(50):
+                    office.tell(call_id=f"d-{call}")
+                office.wait_for(call_id="d-49")
+                office.wait(lambda: len(service.shown) == 3)
+                Spool(tmp_path / "desktop").ask(CLOSE_ALL)
+                office.wait(lambda: not service.shown)
+            else:
+                _ring_until(office, lambda call: _found(office, call, opened))
+            office.wait(opened.exists)
+
+    assert set(opened.read_text().splitlines()) == {"https://files.example/cards/c1"}
