@@ -168,8 +168,8 @@ def change(
         user = users.change(login, **told)
     typer.echo(f"{login} is changed.")
     if trigger and wishes.misses_transfers(user):
-        typer.echo("A call that a colleague puts through opens nothing then, unless it is told "
-                   "with --trigger party-change too.")  # fmt: skip
+        typer.echo("A client whom a colleague puts through may open nothing then; for that, name "
+                   "--trigger party-change too.")  # fmt: skip
 
 
 @app.command()

@@ -73,8 +73,9 @@ def plan_shown(user: "User") -> list[str]:
 
 
 def misses_transfers(user: "User") -> bool:
-    """Tell whether calls open for a user, but not those that a colleague puts through."""
-    return "ringing" in user.triggers and "party-change" not in user.triggers
+    """Tell whether calls open for a user, but perhaps not those that a colleague puts through."""
+    opens = {"ringing", "connected"} & set(user.triggers)
+    return bool(opens) and "party-change" not in user.triggers
 
 
 def shown(preferences: dict[str, Any], now: datetime) -> list[str]:

@@ -37,6 +37,7 @@ _SOON = 0.05
 _SETTLE = 0.5  # seconds for events that waited at the broker, before a claim is taken up again
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
 _CLEAN_EVERY = 3600.0  # seconds
+_AT_ONCE: frozenset[Trigger] = frozenset({"ringing", "connected", "party-change"})
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
 
 
@@ -301,13 +302,15 @@ def _nothing() -> None:
 def _wanted(user: User, advance: Advance) -> list[Trigger]:
     """Leave out what nobody asked for, and all but one of what would open the same at once.
 
-    Another party is told in any case. A call that was handed over, but whose party is new only
-    to us, is a change for those for whom nothing opens when it rings or is answered.
+    Another party is told in any case. A call that rang here and was handed over is a change of
+    party only for those for whom nothing opens when it rings.
     """
     wanted = [one for one in advance.due if one in _ALWAYS or one in user.triggers]
     if advance.changed:
         return ["connected"] if "connected" in wanted else ["party-change"]
-    if not {"ringing", "connected"}.isdisjoint(user.triggers):
-        wanted = [one for one in wanted if one != "party-change"]
-    answering = {"connected", "party-change"} & set(wanted)
-    return [one for one in wanted if one != "ringing" or not answering]
+    rang = "ringing" not in advance.due
+    order: tuple[Trigger, ...] = ("connected", "party-change", "ringing")
+    if rang and "ringing" in user.triggers:
+        order = ("connected", "ringing")
+    first = next((one for one in order if one in wanted), None)
+    return [one for one in wanted if one == first or one not in _AT_ONCE]

@@ -99,10 +99,10 @@ REASONS: dict[str, tuple[str, str]] = {
         " user set {login} {options}",
     ),
     "do-not-disturb": (
-        "Nichts geöffnet: {user} möchte nicht gestört werden. Aufheben: starface2mqtt user set"
-        " {login} --do-not-disturb off",
-        "Nothing opened: {user} does not want to be disturbed. End it: starface2mqtt user set"
-        " {login} --do-not-disturb off",
+        "Nichts geöffnet: {user} möchte nicht gestört werden. Aufheben: starface2mqtt dnd off"
+        " --user {login}",
+        "Nothing opened: {user} does not want to be disturbed. End it: starface2mqtt dnd off"
+        " --user {login}",
     ),
     "quiet-hours": (
         "Nichts geöffnet: es ist Ruhezeit. Ändern: starface2mqtt user set {login} --quiet-hours,"

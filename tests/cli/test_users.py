@@ -118,7 +118,12 @@ def test_each_trigger_may_have_an_action_of_its_own(site: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("triggers", "hint"),
-    [(["ringing"], True), (["ringing", "party-change"], False), (["outgoing"], False)],
+    [
+        (["ringing"], True),
+        (["connected"], True),
+        (["outgoing"], False),
+        (["ringing", "party-change"], False),
+    ],
 )
 def test_whoever_leaves_out_the_change_of_party_is_told_what_that_means(
     site: Settings, triggers: list[str], hint: bool
