@@ -63,6 +63,7 @@ class CallerConsumer:
         self._calls = Calls()
         self._handled: Recent[str, None] = Recent()
         self._told: Recent[Key, bytes] = Recent()
+        self._unknown: Recent[Key, None] = Recent()  # looked up, and nobody was found
         self._dialled: Recent[tuple[str, str], None] = Recent()
         self._claiming = Claiming(store, doors.clock)
         self._pops: dict[str, deque[float]] = {}
@@ -165,9 +166,14 @@ class CallerConsumer:
         if advance.ended:
             self._store.end(call.user, call.call_id, moment)
             self._close(call, "answered-elsewhere" if call.elsewhere else "ended")
-        for trigger in _wanted(user, advance):
+        again: list[Trigger] = ["ringing"] if self._was_unknown(advance) else []
+        for trigger in _wanted(user, advance) or again:
             if not self._to_wait(user, call, trigger, event):
                 self._answer(user, call, trigger, event)
+
+    def _was_unknown(self, advance: Advance) -> bool:
+        """Tell whether a call is answered whose caller nobody knew; perhaps somebody does now."""
+        return "connected" in advance.due and self._unknown.holds(key_of(advance.call, "ringing"))
 
     def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
         """Put an action off for the delay that was asked for; details may come meanwhile."""
@@ -250,6 +256,10 @@ class CallerConsumer:
             data.candidates,
         )  # fmt: skip
         key = key_of(call, trigger)
+        if data.quality == "none" and data.caller.e164:
+            self._unknown.keep(key, None)
+        else:
+            self._unknown.drop(key)
         digest = blake2b(repr(told).encode(), digest_size=16).digest()  # small, as many are kept
         if self._told.value(key) == digest:
             return True

@@ -386,6 +386,39 @@ def test_a_name_left_over_from_a_caller_is_not_shown_for_the_next(desk: Desk) ->
     assert desk.sent[-1].contact is None
 
 
+def test_a_contact_made_while_it_rings_opens_when_the_call_is_answered(desk: Desk) -> None:
+    desk.tell(caller=GRACE)
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.tell("connected", caller=GRACE)
+    desk.tell("held", caller=GRACE)
+
+    assert [(one.reason, one.opens) for one in desk.sent] == [
+        ("unknown-caller", "nothing"),
+        ("only-open-matter", "matter"),
+    ]
+
+
+def test_a_contact_made_on_the_page_for_new_ones_is_shown_and_opens_nothing_more(
+    new_desk: Callable[..., Desk],
+) -> None:
+    desk = new_desk(settings=CallerSettings(new_contact="https://files.example/new"))
+    desk.tell(caller=GRACE)
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.tell("connected", caller=GRACE)
+
+    page, card = desk.sent
+    assert (page.opens, page.contact) == ("new-contact", None)
+    assert (card.opens, card.reason) == ("nothing", "already-opened")
+    assert card.contact is not None
+
+
+def test_a_caller_who_stays_unknown_is_told_once(desk: Desk) -> None:
+    desk.tell(caller=GRACE)
+    desk.tell("connected", caller=GRACE)
+
+    assert [one.reason for one in desk.sent] == ["unknown-caller"]
+
+
 def test_two_withheld_callers_never_share_a_person(desk: Desk) -> None:
     withheld = Party(number="", kind="withheld")
     desk.tell()
