@@ -44,6 +44,7 @@ def add(
 ) -> None:
     """Add a user; of one who is there already, change only what is named."""
     from bus.settings import SettingsRefused
+    from cli.extensions import advice
     from cli.site_files import add_user_account, broker_folder, no_application, seal
     from consumers.users import User, Users
 
@@ -70,6 +71,8 @@ def add(
         f"Copy {broker_folder(settings)}/* to the broker and reload it "
         f"(systemctl reload mosquitto)."
     )
+    if told_of := advice(user.extension, settings.site.numbers):
+        typer.echo(told_of, err=True)
 
 
 @app.command("password")

@@ -39,6 +39,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     # normalised
     "normalised.external": ("Die Nummer {number} ist {e164}.", "The number {number} is {e164}."),
+    "normalised.service": (
+        "{number} ist eine Dienst- oder Notrufnummer.",
+        "{number} is a service or an emergency number.",
+    ),
     "normalised.internal": (
         "{number} ist ein interner Anschluss.",
         "{number} is an internal extension.",

@@ -52,7 +52,9 @@ class Stories:
         if data.previous_call_id is not None:
             steps.add("received", "renamed")
         if data.state in _TELLING and self._is_news(call, (party.kind, party.number)):
-            steps.add("normalised", party.kind, number=party.number or "–", e164=party.e164 or "–")
+            short = party.kind == "external" and not party.e164
+            kind = "service" if short else party.kind
+            steps.add("normalised", kind, number=party.number or "–", e164=party.e164 or "–")
         self._gather(_subject(call, also=data.call_id), steps)
 
     def _is_news(self, call: Call, number: tuple[str, str]) -> bool:

@@ -252,6 +252,14 @@ def test_a_story_explains_each_number_once(desk: Desk) -> None:
     assert told == [f"The number {one.number} is {one.e164}." for one in (ADA, GRACE)]
 
 
+def test_the_story_of_a_service_number_says_what_it_is(desk: Desk) -> None:
+    desk.tell(caller=Party(number="163", kind="external"))
+
+    assert "163 is a service or an emergency number." in [
+        step.en for step in find(desk.folder)[0].steps
+    ]
+
+
 def test_a_story_says_how_a_withheld_number_rang(desk: Desk) -> None:
     desk.tell(caller=Party(kind="withheld"))
 
