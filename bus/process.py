@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from bus.settings import SettingsRefused
+
 _SECRETS = re.compile(
     r"(?P<name>de\.vertico\.starface\.(?:auth|jwt)=)[^&\s\"']+"
     r"|(?P<path>/starface/[\w-]+/)[\w-]+/[\w-]+"
@@ -74,15 +76,27 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
 
 
 def private_folder(path: Path) -> Path:
-    """Return a folder only the owner can look into, making it if need be."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Return a folder only the owner can look into, made if need be; raise SettingsRefused."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
     return path
 
 
 def private_file(path: Path) -> Path:
-    """Return a file only the owner can read, making it empty if need be."""
+    """Return a file only the owner can read, made empty if need be; raise SettingsRefused."""
     private_folder(path.parent)
-    path.touch(mode=0o600, exist_ok=True)
-    if path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
-        path.chmod(0o600)
+    try:
+        path.touch(mode=0o600, exist_ok=True)
+        if path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
+            path.chmod(0o600)
+    except OSError as error:
+        raise _unwritable(path, error) from error
     return path
+
+
+def _unwritable(path: Path, error: OSError) -> SettingsRefused:
+    return SettingsRefused(
+        f"{path}: {error.strerror or error}; the account this runs as must be able to write there"
+    )

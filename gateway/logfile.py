@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bus.process import private_file
+from bus.settings import SettingsRefused
 
 NAME = "events.db"
 BUSY = 0.45  # seconds a writer waits for another; the next round of requests waits behind it
@@ -77,7 +78,10 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
 
     `durable`: what is committed survives a power cut. Whoever may repeat his work does without.
     """
-    path = private_file(folder / NAME)
+    try:
+        path = private_file(folder / NAME)
+    except SettingsRefused as error:
+        raise LogUnavailable(str(error)) from error
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY, check_same_thread=False)
     try:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only in a new file
@@ -90,7 +94,8 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
             db.execute(f"PRAGMA busy_timeout = {_LOOK}")
     except sqlite3.Error as error:
         db.close()
-        raise LogUnavailable(f"{path}: the event log cannot be opened: {error}") from error
+        advice = "; once it is moved away, a new one is begun" if _is_damaged(error) else ""
+        raise LogUnavailable(f"{path}: the event log cannot be opened: {error}{advice}") from error
     return db
 
 
@@ -108,6 +113,11 @@ def writing(db: sqlite3.Connection, patience: float = BUSY) -> Iterator[None]:
             raise
     except sqlite3.Error as error:
         raise LogUnavailable(f"the event log could not be written: {error}") from error
+
+
+def _is_damaged(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _begin(db: sqlite3.Connection, patience: float) -> None:

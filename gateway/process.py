@@ -13,7 +13,7 @@ from bus.codec_client import CodecClient
 from bus.numbers import NumberProfile
 from bus.paho_client import PahoClient
 from bus.private import PrivateNumbers
-from bus.process import private_folder, stop_on_signals
+from bus.process import private_file, stop_on_signals
 from bus.settings import BrokerSettings, SettingsRefused
 from gateway.app import create_app
 from gateway.bell import Bell
@@ -27,7 +27,7 @@ from gateway.server import HttpServer, listening
 from gateway.settings import GatewaySettings, address
 from gateway.siblings import Siblings
 from gateway.sources import Sources
-from gateway.station import Duty, Station
+from gateway.station import LOCK, Duty, Station
 from gateway.tally import HITS, Tally
 from gateway.tls import Certificate, CertificateUnusable, TlsServer
 
@@ -45,7 +45,7 @@ def run(
     data_folder: Path,
 ) -> None:
     """Take notifications and publish events until SIGTERM; raise SettingsRefused."""
-    private_folder(data_folder)
+    private_file(data_folder / LOCK)
     broker.credentials(gateway.account)
     certificate = _certificate(gateway)
     sockets = _sockets(gateway.listen)

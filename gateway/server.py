@@ -213,6 +213,8 @@ class HttpServer:
 
     def stop(self) -> None:
         """Have `run` come to its end; may be called from any thread."""
+        if self._stopping:
+            return
         self._stopping = True
         for server in self._servers:
             server.pull_trigger()

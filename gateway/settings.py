@@ -1,14 +1,40 @@
 """The section [gateway] of the configuration."""
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, IPvAnyAddress, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyAddress,
+    StringConstraints,
+    model_validator,
+)
 
 from bus.settings import Section
 
 Network = IPv4Network | IPv6Network
+
+
+def _network(told: object) -> Network:
+    try:
+        return ip_network(str(told))
+    except ValueError as error:
+        raise ValueError(
+            f"a network, such as '192.0.2.0/24' or '2001:db8::/32' ({error})"
+        ) from None
+
+
+def _is_proxy(told: object) -> object:
+    if told in ("", None):
+        return None
+    try:
+        ip_address(str(told))
+    except ValueError:
+        raise ValueError("one address, such as '192.0.2.10'") from None
+    return told
 
 
 def address(listen: str) -> tuple[str, int]:
@@ -25,6 +51,12 @@ def _is_address(listen: str) -> str:
     return listen
 
 
+def _some(listen: tuple[str, ...]) -> tuple[str, ...]:
+    if not listen:
+        raise ValueError("at least one address, such as '0.0.0.0:8080'")
+    return listen
+
+
 def _is_address_or_off(listen: str) -> str:
     return listen and _is_address(listen)
 
@@ -35,7 +67,10 @@ Address = Annotated[str, AfterValidator(_is_address)]
 class GatewaySettings(Section):
     """Where the gateway listens and what it believes."""
 
-    listen: tuple[Address, ...] = ("0.0.0.0:8080", "0.0.0.0:8081")
+    listen: Annotated[tuple[Address, ...], AfterValidator(_some)] = (
+        "0.0.0.0:8080",
+        "0.0.0.0:8081",
+    )
     account: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")] = "gateway"
 
     # TLS on the listeners of this port, once there is a certificate.
@@ -43,8 +78,12 @@ class GatewaySettings(Section):
     certificate: Path | None = None  # PEM with the chain; read again when it is renewed
     private_key: Path | None = None
 
-    sources: tuple[Network, ...] = ()  # who may send notifications; empty: anybody with the path
-    trusted_proxy: IPvAnyAddress | None = None  # whose X-Forwarded-For is believed
+    sources: tuple[
+        Annotated[Network, BeforeValidator(_network)], ...
+    ] = ()  # who may send notifications; empty: anybody with the path
+    trusted_proxy: Annotated[IPvAnyAddress | None, BeforeValidator(_is_proxy)] = (
+        None  # whose X-Forwarded-For is believed
+    )
     rate: int = Field(default=100, ge=1)  # notifications per second and login at the PBX
     burst: int = Field(default=1_000, ge=1)  # notifications at once
 
@@ -61,4 +100,7 @@ class GatewaySettings(Section):
     def _a_key_for_the_certificate(self) -> Self:
         if (self.certificate is None) != (self.private_key is None):
             raise ValueError("certificate and private_key belong together")
+        ports = {address(one)[1] for one in self.listen}
+        if self.certificate is not None and self.tls_port not in ports:
+            raise ValueError(f"tls_port {self.tls_port} is no port of listen, so nothing spoke TLS")
         return self

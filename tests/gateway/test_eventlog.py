@@ -180,3 +180,10 @@ def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -
     other.close()
     events.write_counts()
     assert events.counts()["hits"] == 1
+
+
+def test_a_damaged_log_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"no database at all" * 1_000)
+
+    with pytest.raises(LogUnavailable, match=r"events\.db: .*; once it is moved away"):
+        EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=100_000_000)

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import os
 import random
 import resource
+import signal
 import socket
 import sqlite3
 import threading
@@ -323,3 +325,14 @@ def test_many_mutated_requests_never_harm_the_gateway(gateway: GatewayProcess, s
     before = _memory(gateway.pid)
 
     _survives(gateway, _fuzz(gateway, 100 + seed, 10_000), before)
+
+
+def test_a_gateway_told_twice_to_stop_stops_once_and_in_order(gateway: GatewayProcess) -> None:
+    os.kill(gateway.pid, signal.SIGTERM)
+    wait_until(lambda: "stopping signal" in gateway.log.read_text())
+    for _ in range(5):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(gateway.pid, signal.SIGTERM)
+
+    assert gateway.stop() == 0
+    assert "Traceback" not in gateway.log.read_text()
