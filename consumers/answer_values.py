@@ -33,6 +33,7 @@ def values_of(
         "number": party.number if shown else "",
         "e164": (party.e164 or "") if shown else "",
         "called": call.called.e164 or call.called.number,
+        "called_name": "" if party == call.called else call.called.name,
         "group": call.group or "",
         "user": user.login,
         "call_id": call.call_id,

@@ -103,6 +103,7 @@ def _values(data: CallerData) -> dict[str, str]:
         "number": party.number,
         "e164": party.e164 or "",
         "called": data.called.e164 or data.called.number,
+        "called_name": "" if party == data.called else data.called.name,
         "group": data.group or "",
         "user": data.user,
         "call_id": data.call_id,

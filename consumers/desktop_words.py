@@ -59,12 +59,20 @@ def lines(data: CallerData, language: Language) -> list[str]:
     told = ["" if party.kind == "withheld" else party.e164 or party.number]
     if data.employer is not None and data.contact is not None:
         told.append(f"{say(_EMPLOYER, language)} {data.employer.title}")
-    told.append(data.called.name or data.group if data.group else "")
+    told.append("" if party == data.called else _line(data))
     if data.remembered:
         told.append(say(_REMEMBERED, language))
     told.append(_what(data, language))
     known = title(data, language)  # a number alone need not be said twice
     return [said for line in told if (said := shown(line)) and said != known]
+
+
+def _line(data: CallerData) -> str:
+    """Say which group or outside number was called; the own telephone need not be said."""
+    called = data.called
+    if data.group:
+        return called.name or data.group
+    return called.name or called.e164 or "" if called.kind == "external" else ""
 
 
 def offers(data: CallerData) -> list[Reference]:

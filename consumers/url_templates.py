@@ -11,8 +11,9 @@ from urllib.parse import quote, urlsplit
 
 PLACEHOLDERS = frozenset(
     {
-        "id", "reference", "title", "name", "company", "number", "e164", "called", "group",
-        "user", "call_id", "direction", "trigger", "action", "opens", "source",
+        "id", "reference", "title", "name", "company", "number", "e164", "called",
+        "called_name", "group", "user", "call_id", "direction", "trigger", "action",
+        "opens", "source",
     }
 )  # fmt: skip
 FOR_PROGRAMS = PLACEHOLDERS | {"url"}

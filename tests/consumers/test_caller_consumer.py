@@ -372,6 +372,27 @@ def test_an_unknown_caller_opens_the_page_for_new_contacts(new_desk: Callable[..
     assert answer.url == "https://files.example/new?n=%2B41449999999&name="
 
 
+@pytest.mark.parametrize(
+    ("direction", "called", "line"),
+    [
+        ("in", Party(number="20", kind="internal", name="Kanzlei & Notariat"), "Kanzlei+%26"),
+        ("out", GRACE.model_copy(update={"name": "Grace"}), ""),
+    ],
+)
+def test_the_name_of_the_line_that_was_called_is_known_to_addresses(
+    new_desk: Callable[..., Desk], direction: str, called: Party, line: str
+) -> None:
+    page = "https://files.example/new?line={called_name?}"
+    desk = new_desk(settings=CallerSettings(new_contact=page))
+    desk.users["0011"] = User(login="0011", triggers=("ringing", "outgoing"))
+    state = "ringing" if direction == "in" else "dialing"
+    desk.tell(state, direction=direction, caller=GRACE, called=called, group="7")
+
+    [answer] = desk.opened()
+    assert (answer.url or "").replace("%20", "+").startswith(page.partition("{")[0] + line)
+    assert bool(line) is not (answer.url or "").endswith("=")
+
+
 def test_a_withheld_number_opens_no_page_for_new_contacts(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(settings=CallerSettings(new_contact="https://files.example/new"))
     desk.tell(caller=Party(number="", kind="withheld"))

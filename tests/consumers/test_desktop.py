@@ -176,6 +176,22 @@ def test_a_notification_shows_who_calls_and_what_opens(new_desk: NewDesk) -> Non
             "claimed", "+41441234567\nKanzlei",
         ),
         (
+            {"contact": None, **NOTHING, "reason": "unknown-caller",
+             "called": Party(number="0445550000", e164="+41445550000", kind="external")},
+            "claimed", "+41441234567\n+41445550000",
+        ),
+        (
+            {"contact": None, **NOTHING, "reason": "unknown-caller",
+             "called": Party(number="0445550000", e164="+41445550000", kind="external",
+                             name="Notariat")},
+            "claimed", "+41441234567\nNotariat",
+        ),
+        (
+            {"contact": None, **NOTHING, "reason": "unknown-caller",
+             "called": Party(number="11", kind="internal", name="Anna")},
+            "claimed", "+41441234567",
+        ),
+        (
             {"contact": None, **NOTHING, "reason": "several-contacts", "group": "Sales",
              "candidates": [Reference(kind="contact", id="1", title="A & B")]},
             "claimed", "+41441234567\nSales\nMehrere kommen in Frage: A &amp; B",
