@@ -18,6 +18,7 @@ from typing import Any
 
 from bus.erasing import traces_of, wipe
 from bus.inbox import Arrived
+from consumers.parties import change_to
 from consumers.shared_file import shared_file, write
 
 _SCHEMA = """
@@ -32,7 +33,11 @@ CREATE TABLE IF NOT EXISTS ids (user TEXT, call_id TEXT, root TEXT NOT NULL, at 
 CREATE TABLE IF NOT EXISTS aside (id INTEGER PRIMARY KEY, at REAL NOT NULL, topic TEXT NOT NULL,
     reason TEXT NOT NULL, payload BLOB NOT NULL);
 """
-_TELLING = (("claims", "event"), ("aside", "payload"), ("webhooks", "body"))
+_TELLING = (
+    ("claims", "names(event, ?1) OR trigger = change_to(call_id, ?1)"),
+    ("aside", "names(payload, ?1)"),
+    ("webhooks", "names(body, ?1)"),
+)
 _SPELLING = re.compile(r"(?<=\d)[\s./()-]+(?=\d)")
 _CLAIMS_KEPT = 172_800.0  # seconds; twice as long as a gateway can repeat an event
 _OVER_KEPT = 86_400.0  # seconds
@@ -184,11 +189,12 @@ def erase(data_folder: Path, number: str) -> tuple[int, bool]:
         with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
             db.execute("PRAGMA secure_delete = ON")
             db.create_function("names", 2, _names, deterministic=True)
+            db.create_function("change_to", 2, change_to, deterministic=True)
             gone = 0
-            for table, column in _TELLING:
+            for table, names_it in _TELLING:
                 if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
                     gone += db.execute(
-                        f"DELETE FROM {table} WHERE names({column}, ?)",  # noqa: S608
+                        f"DELETE FROM {table} WHERE {names_it}",  # noqa: S608
                         (number,),
                     ).rowcount
             erased += gone

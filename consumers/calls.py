@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
-from hashlib import blake2b
 from typing import Literal, cast
 
 from bus.events import CallData, CallStateName, Direction, Party
-from consumers.parties import NOBODY, another, better, known_by
+from consumers.parties import NOBODY, another, better, change_to, known_by
 
 Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "chosen"]
 
@@ -209,8 +208,7 @@ def mark(call: Call, trigger: Trigger) -> str:
     """Return what an action is claimed by: its trigger, and for a change of party whose it is."""
     if trigger != "party-change":
         return trigger
-    whose = f"{call.call_id} {known_by(call.other_party)}".encode()
-    return f"{trigger}:{blake2b(whose, digest_size=6).hexdigest()}"
+    return change_to(call.call_id, known_by(call.other_party))
 
 
 def trigger_of(claimed: str) -> Trigger:

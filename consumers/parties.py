@@ -3,6 +3,8 @@
 Pure. That an event tells more about an unknown is no change; neither is another spelling.
 """
 
+from hashlib import blake2b
+
 from bus.events import Party
 
 NOBODY = Party()
@@ -11,6 +13,11 @@ NOBODY = Party()
 def known_by(party: Party) -> str:
     """Return what a party is known by, nothing if the PBX did not say who it is."""
     return party.e164 or (party.number if party.kind == "internal" else "")
+
+
+def change_to(call_id: str, known: str) -> str:
+    """Return what a change to a party is noted by; the number itself cannot be read from it."""
+    return f"party-change:{blake2b(f'{call_id} {known}'.encode(), digest_size=6).hexdigest()}"
 
 
 def another(before: Party, after: Party) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from bus.inbox import Arrived
 from consumers.actions.webhook import Webhooks
 from consumers.caller_store import CallerStore, Claim, erase
+from consumers.parties import change_to
 
 CLAIM = Claim("0011", "c-1", "ringing", 100.0, '{"number": "+41441234567"}')
 
@@ -98,6 +99,17 @@ def test_a_locked_file_is_waited_for(store: CallerStore, tmp_path: Path) -> None
     assert store.claim(CLAIM)
     timer.join()
     other.close()
+
+
+def test_that_an_erased_number_was_put_through_is_forgotten(
+    store: CallerStore, tmp_path: Path
+) -> None:
+    marks = [change_to("c-1", number) for number in ("+41441234567", "+41449999999")]
+    for mark in marks:
+        store.note_done("0011", "c-1", mark, 1.0)
+
+    assert erase(tmp_path, "+41441234567") == (1, True)
+    assert [store.claimed("0011", "c-1", mark) for mark in marks] == [False, True]
 
 
 def test_an_erased_number_is_nowhere_any_more(store: CallerStore, tmp_path: Path) -> None:
