@@ -52,9 +52,9 @@ class Calls:
             Told(note, parties.caller(note, profile), parties.called(note, profile), time.time())
         )
 
-    def take_reset(self, user: str) -> None:
-        """Note that a user's session at the PBX ended; raise LogUnavailable."""
-        self._events.append_reset(user)
+    def take_reset(self, user: str) -> str:
+        """Note that a user's session at the PBX ended, return its id; raise LogUnavailable."""
+        return self._events.append_reset(user)
 
 
 class Callback:
@@ -78,8 +78,8 @@ class Callback:
             log.debug("took a notification event=%s", event or "-")
             self._events.tally.count(NOTIFICATIONS)
         elif isinstance(told, Reset):
-            self._calls.take_reset(user)
-            log.info("the PBX ended a session")
+            event = self._calls.take_reset(user)
+            log.info("the PBX ended a session event=%s", event)
         elif isinstance(told, Check):
             self._events.tally.count(CHECKS)
             resp.set_header("X-Starface2mqtt", self._events.gateway)

@@ -26,6 +26,7 @@ from gateway.tally import HITS, LAST, NOTIFICATIONS, PRIVATE, Tally, write_down,
 log = logging.getLogger(__name__)
 
 PATIENCE = 0.5  # seconds a request waits for the disk; the PBX waits twice that at most
+_FULL = "the event log has reached its greatest size (log_megabytes)"
 _MEASURE = 1.0  # seconds between two looks at the size
 _MOMENT = 0.02  # seconds
 
@@ -73,14 +74,14 @@ class EventLog:
         """
         return self._wait_for(_Entry(told))
 
-    def append_reset(self, user: str) -> None:
-        """Note that the PBX ended a session; raise LogUnavailable."""
-        self._wait_for(_Entry(user))
+    def append_reset(self, user: str) -> str:
+        """Note that the PBX ended a session, return the id of that; raise LogUnavailable."""
+        return self._wait_for(_Entry(user))
 
     @property
     def fault(self) -> str | None:
-        """Why the last event could not be kept; None when it could."""
-        return self._fault
+        """Why an event could not be kept; None when it could."""
+        return self._fault or (_FULL if self._full else None)
 
     def counts(self) -> dict[str, int]:
         """Return all that was counted; raise LogUnavailable."""
@@ -239,6 +240,7 @@ class EventLog:
         try:
             with writing(self._db, patience):
                 write_down(self._db, {**counts, LAST: last})
+                self._measure()
         except LogUnavailable:
             self.tally.add(counts)
             raise
@@ -246,8 +248,11 @@ class EventLog:
 
     def _refuse_when_full(self) -> None:
         """Raise LogUnavailable when the log has reached its greatest size."""
+        self._measure()
+        if self._full:
+            raise LogUnavailable(_FULL)
+
+    def _measure(self) -> None:
         if time.monotonic() - self._measured >= _MEASURE:
             self._measured = time.monotonic()
             self._full = size(self._db) > self._greatest
-        if self._full:
-            raise LogUnavailable("the event log has reached its greatest size (log_megabytes)")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from gateway.eventlog import EventLog
+from gateway.logfile import LogUnavailable
 from gateway.server import HttpServer, listening
 from gateway.settings import address
 from gateway.station import Station
@@ -26,6 +28,14 @@ from gateway.tally import BUCKETS, CHECKS, HITS, LAST, NOTIFICATIONS, PRIVATE
 log = logging.getLogger(__name__)
 
 _PREFIX = "starface2mqtt_gateway"
+_GAUGES = {
+    "log_depth": "Events in the event log that the broker has not taken yet.",
+    "log_oldest_seconds": "Age of the oldest event that the broker has not taken yet.",
+    "log_bytes": "Size of the event log in use.",
+    "last_notification_timestamp_seconds": "When the PBX last told something; 0: never.",
+    "broker_connected": "1 while connected to the broker, else 0.",
+    "log_writable": "1 while notifications can be kept in the event log, else 0.",
+}
 
 
 class Condition:
@@ -92,34 +102,45 @@ class Counted(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics; a count that went back would be a new beginning to Prometheus."""
-        counts = self._events.written_counts()
+        faults = self._condition.faults()
+        try:
+            counts, depth = self._events.written_counts(), self._events.depth()
+        except (LogUnavailable, sqlite3.Error) as error:
+            log.error("counts not readable reason=%s", error)
+            yield from _gauges(_links(faults) | {"log_writable": 0})
+            return
         for name, count, text in (
             ("http_hits", HITS, "HTTP requests on the notification ports."),
-            ("notifications", NOTIFICATIONS, "Notifications taken."),
+            ("notifications", NOTIFICATIONS, "Notifications taken and kept in the event log."),
             ("callback_checks", CHECKS, "Our own checks of the callback address."),
             ("unneeded_notifications", "unneeded", "Notifications that tell nothing about calls."),
             ("private_notifications", PRIVATE, "Notifications of private calls, kept out."),
             ("log_unavailable", "log_unavailable", "Notifications refused for want of disk."),
         ):
             yield CounterMetricFamily(f"{_PREFIX}_{name}", text, value=counts.get(count, 0))
-        yield _labelled("http_requests", "HTTP requests by answer.", "status", "requests:", counts)
-        yield _labelled("events", "Events by what became of them.", "outcome", "events:", counts)
-        yield _labelled("refused_publishes", "Events refused.", "code", "refused:", counts)
+        yield _labelled(
+            "http_requests",
+            "HTTP requests on the notification ports by status of the answer.",
+            "status",
+            "requests:",
+            counts,
+        )
+        yield _labelled(
+            "events",
+            "Events by what became of them: accepted by the broker, or expired before.",
+            "outcome",
+            "events:",
+            counts,
+        )
+        yield _labelled(
+            "refused_publishes",
+            "Events the broker did not take, by its reason code; they are tried again.",
+            "code",
+            "refused:",
+            counts,
+        )
         yield _latency(counts)
-        yield from self._gauges(counts)
-
-    def _gauges(self, counts: dict[str, int]) -> Iterable[Metric]:
-        depth, oldest, size = self._events.depth()
-        faults = self._condition.faults()
-        for name, value, text in (
-            ("log_depth", depth, "Events not yet taken by the broker."),
-            ("log_oldest_seconds", time.time() - oldest if oldest else 0, "Age of the oldest."),
-            ("log_bytes", size, "Size of the event log."),
-            ("last_notification_timestamp_seconds", counts.get(LAST, 0) / 1000, "When it came."),
-            ("broker_connected", int(faults["broker"] is None), "1 while connected."),
-            ("log_writable", int(faults["event_log"] is None), "1 while events can be kept."),
-        ):
-            yield GaugeMetricFamily(f"{_PREFIX}_{name}", text, value=value)
+        yield from _gauges(_state(counts, depth) | _links(faults))
 
 
 class Operations:
@@ -141,6 +162,28 @@ class Operations:
         """Close the endpoint."""
         self._server.stop()
         self._thread.join(2)
+
+
+def _state(counts: dict[str, int], depth: tuple[int, float | None, int]) -> dict[str, float]:
+    waiting, oldest, size = depth
+    return {
+        "log_depth": waiting,
+        "log_oldest_seconds": max(0.0, time.time() - oldest) if oldest else 0,
+        "log_bytes": size,
+        "last_notification_timestamp_seconds": counts.get(LAST, 0) / 1000,
+    }
+
+
+def _links(faults: dict[str, str | None]) -> dict[str, float]:
+    return {
+        "broker_connected": int(faults["broker"] is None),
+        "log_writable": int(faults["event_log"] is None),
+    }
+
+
+def _gauges(values: dict[str, float]) -> Iterable[Metric]:
+    for name, value in values.items():
+        yield GaugeMetricFamily(f"{_PREFIX}_{name}", _GAUGES[name], value=value)
 
 
 def _labelled(

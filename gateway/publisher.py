@@ -4,6 +4,7 @@ It runs in the thread that works through the connection's inbox. What the broker
 by its reason code, what it does not take stays in the log and is tried again.
 """
 
+import json
 import logging
 import time
 from collections import deque
@@ -159,11 +160,10 @@ class Publisher:
 
     def _take_off(self, row: Row) -> None:
         age = max(0.0, time.time() - row.at)
-        if age > (UNANSWERED_EXPIRY if row.lasts == UNANSWERED_EXPIRY else self._keep):
-            self._settle(row, "expired")
-            return
         payload = row.payload or self._outbox.payload(row.place)
-        if payload is None:
+        late = age > (UNANSWERED_EXPIRY if row.lasts == UNANSWERED_EXPIRY else self._keep)
+        if payload is None or late:
+            log.info("too old to be told event=%s age=%.0f", event_id(payload), age)
             self._settle(row, "expired")
             return
         try:
@@ -194,6 +194,8 @@ class Publisher:
             raise
         if code == 0:
             self._tally.observe("publish", max(0.0, time.time() - row.at))
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("published event=%s", event_id(row.payload))
             self._settle(row, "accepted")
         else:
             self._refuse(row, code)
@@ -208,7 +210,8 @@ class Publisher:
     def _refuse(self, row: Row, code: int) -> None:
         self._tally.count(f"refused:0x{code:02x}")
         level = logging.INFO if code == NO_SUBSCRIBERS else logging.ERROR
-        log.log(level, "the broker did not take an event place=%s code=0x%02x", row.place, code)
+        event = event_id(row.payload or self._outbox.payload(row.place))
+        log.log(level, "the broker did not take an event event=%s code=0x%02x", event, code)
         for held in self._lanes.refuse(row, time.monotonic()):
             self._hold(held, code)
 
@@ -238,3 +241,8 @@ class Publisher:
                 self._outbox.forget_reset(place)
         except (BrokerUnavailable, PublishRefused, LogUnavailable) as error:
             log.warning("a session's end could not be told reason=%s", error)
+
+
+def event_id(payload: bytes | None) -> str:
+    """Return the id of an event in the log; empty when it is not kept any more."""
+    return str(json.loads(payload)["id"]) if payload else ""

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,14 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bus.paho_client import PahoClient
 from bus.settings import BrokerSettings
 from cli.mosquitto import Mosquitto, free_port
+from gateway.eventlog import EventLog
+from gateway.logfile import LogUnavailable
+from gateway.operations import Condition, Counted
+from gateway.station import Duty, Station
+from gateway.tally import Tally
 from tests.conftest import wait_until
 from tests.gateway.running import GatewayProcess, call_state, notify, path_of, request
 
@@ -66,6 +73,8 @@ def test_metrics_count_and_name_nobody(gateway: GatewayProcess) -> None:
     assert notify(gateway.port, path_of("0011"), b"nonsense") == 400
 
     wait_until(lambda: _metrics(gateway).get(f"{PREFIX}refused_publishes_total0x10"))
+    refused = r"did not take an event event=[0-9a-f-]{36} code=0x10"
+    wait_until(lambda: re.search(refused, gateway.log.read_text()))
     wait_until(lambda: _metrics(gateway).get(f"{PREFIX}http_requests_total400") == 1)
     counted = _metrics(gateway)
     assert counted[f"{PREFIX}notifications_total"] == 1
@@ -74,6 +83,46 @@ def test_metrics_count_and_name_nobody(gateway: GatewayProcess) -> None:
     text = request(gateway.operations, "GET", "/metrics")[2].decode()
     for planted in ("0011", "1234567", "Grace"):
         assert planted not in text
+
+
+def test_metrics_are_named_and_explained_as_prometheus_asks(gateway: GatewayProcess) -> None:
+    assert notify(gateway.port, path_of("0011"), call_state("c-1")) == 200
+    wait_until(lambda: _metrics(gateway).get(f"{PREFIX}notifications_total"))
+
+    text = request(gateway.operations, "GET", "/metrics")[2].decode()
+    families = list(text_string_to_metric_families(text))
+
+    assert len({family.name for family in families}) == len(families)
+    for family in families:
+        assert re.fullmatch(rf"{PREFIX}[a-z]+(_[a-z]+)*", family.name)
+        assert family.documentation.endswith(".")
+        assert len(family.documentation.split()) > 2
+        assert family.type in ("counter", "gauge", "histogram")
+        assert not family.name.endswith(("_count", "_sum", "_bucket", "_ms", "_kb"))
+        if family.type == "counter":
+            assert all(sample.name.endswith("_total") for sample in family.samples)
+        else:
+            assert "_total" not in family.name
+
+
+class Unreadable(EventLog):
+    """An event log on a disk that fails."""
+
+    def written_counts(self) -> dict[str, int]:
+        raise LogUnavailable("disk I/O error")
+
+
+def test_metrics_tell_that_the_log_cannot_be_read(tmp_path: Path) -> None:
+    events = Unreadable(tmp_path, "gateway", Tally(), lambda: None, greatest=10**8)
+    station = Station(Duty(tmp_path, "gateway", BrokerSettings(), PahoClient, 1, 1), Tally())
+
+    told = Counted(events, Condition(events, station)).collect()
+
+    assert {family.name: family.samples[0].value for family in told} == {
+        f"{PREFIX}broker_connected": 0,
+        f"{PREFIX}log_writable": 0,
+    }
+    events.close()
 
 
 def test_notification_ports_have_no_metrics(gateway: GatewayProcess) -> None:
