@@ -19,6 +19,7 @@ from cli import settings as configuration
 from cli.context import CommandFailed
 from consumers.dial_policy import Dialable, DialPolicy, decide
 from consumers.dial_refusals import Refusal
+from consumers.importers.number_fields import read_field
 
 
 class _Site(NamedTuple):
@@ -37,11 +38,27 @@ def report(
     steps = explain(text, site.profile, country=site.country)
     abroad = bool(site.country and found.e164 and found.dialable)
     decision = decide(found.e164 or text if abroad else text, site.profile, site.policy)
+    numbers = _in_a_field(found, site)
     if as_json:
-        told = _as_json(found, steps, decision, site.language)
+        told = _as_json(found, steps, decision, site.language) | {"field": numbers}
         return json.dumps(told, ensure_ascii=False, indent=2)
     sentences = [step.sentence(site.language) for step in steps]
+    if numbers:
+        sentences.append(_importing(numbers, site.language))
     return "\n".join([*sentences, _dialling(decision, site.language)])
+
+
+def _in_a_field(found: Number, site: _Site) -> list[str]:
+    """Give the numbers an import would find in a text that is no number by itself."""
+    if found.kind != "unknown":
+        return []
+    field = read_field(found.raw, site.profile, country=site.country or "")
+    return [one.e164 or one.raw for one in field.numbers]
+
+
+def _importing(numbers: list[str], language: Language) -> str:
+    words = "Ein Import fände darin" if language == "de" else "An import would find in it"
+    return f"{words}: {', '.join(numbers)}"
 
 
 def _site(config: Path | None, country: str | None, lang: str | None) -> _Site:

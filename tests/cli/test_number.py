@@ -116,6 +116,17 @@ def test_what_is_no_number_says_why(run: Run) -> None:
     assert "Not dialled (not_a_number)" in result.stdout
 
 
+def test_what_an_import_finds_in_a_field_with_two_numbers_is_told(run: Run, site: Path) -> None:
+    told = run("044 520 67 88 / 89", "--lang", "en").stdout
+
+    assert "Result: unknown." in told
+    assert "An import would find in it: +41445206788, +41445206789" in told
+    as_json = json.loads(run("044 520 67 88 / 89", "--json", config=site).stdout)
+    assert as_json["field"] == ["+41445206788", "+41445206789"]
+    assert "import" not in run("044 520 67 88", "--lang", "en").stdout
+    assert "import" not in run("*21#", "--lang", "en").stdout
+
+
 def test_an_extension_of_one_digit_says_what_it_is_and_why_it_is_not_dialled(run: Run) -> None:
     lines = run("1", "--lang", "en").stdout.splitlines()
 
