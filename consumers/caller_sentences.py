@@ -182,6 +182,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "message to workstations and programs (mqtt)",
     ),
 }
+_OR = (" oder", " or")
 _TRANSLATED = ("action", "trigger", "triggers", "plan", "number", "executor", "found")
 
 
@@ -201,18 +202,23 @@ class _Values(dict[str, str]):
 
 
 def _translated(values: _Values, language: int) -> _Values:
-    words = {key: _in_words(values[key], language) for key in _TRANSLATED if key in values}
+    words = {
+        key: _in_words(values[key], language, _OR[language] if key == "triggers" else ",")
+        for key in _TRANSLATED
+        if key in values
+    }
     if "outcome" in values:
         words["outcome"] = outcome(values["outcome"])[language]
     return _Values({**values, **words})
 
 
-def _in_words(told: str, language: int) -> str:
+def _in_words(told: str, language: int, before_last: str) -> str:
     """Translate codes with commas between, or pairs of them; anything else stays as it is."""
     pairs = [[_WORDS.get(word) for word in one.split("=")] for one in told.split(",")]
     if not all(all(pair) for pair in pairs):
         return told
-    return ", ".join(" ".join(word[language] for word in pair if word) for pair in pairs)
+    *first, last = [" ".join(word[language] for word in pair if word) for pair in pairs]
+    return f"{', '.join(first)}{before_last} {last}" if first else last
 
 
 def shown(value: object, most: int = _VALUE) -> str:

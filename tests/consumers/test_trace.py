@@ -151,7 +151,7 @@ def test_a_code_is_told_in_words_and_a_number_as_it_is() -> None:
     told = sentence("rule.user", {"action": "none", "trigger": "ringing",
                                   "triggers": "connected,ended"})  # fmt: skip
 
-    assert "keine Aktion, geöffnet wird beim Annehmen, am Ende." in told.de
+    assert "keine Aktion, geöffnet wird beim Annehmen oder am Ende." in told.de
     assert "044,1" in sentence("received.ringing", {"number": "044,1"}).de
 
 
