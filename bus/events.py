@@ -183,6 +183,7 @@ class CallerData(Part):
     url: str | None = Field(default=None, max_length=2048)
     reason: Text = ""
     sentence: Sentence | None = None
+    discreet: bool = False  # a notification tells name and number only after a click
     outcomes: tuple[Outcome, ...] = ()
     trace: tuple[TraceStep, ...] = ()
 

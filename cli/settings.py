@@ -17,6 +17,7 @@ from pydantic_settings import (
 from bus.inbox import why
 from bus.numbers import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused
+from cli.secrecy import kept_secret
 from consumers.caller_settings import CallerSettings
 from consumers.dial_settings import DialSettings
 from consumers.directory_settings import DirectorySettings
@@ -36,6 +37,7 @@ class SiteSettings(NumberProfile):
     language: Literal["de", "en", "fr", "it"] = "de"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
+    professional_secrecy: bool = False  # keep less, and refuse what could be read on the way
 
     @property
     def numbers(self) -> NumberProfile:
@@ -131,7 +133,7 @@ def read(config: Path | None = None) -> Settings:
         raise SettingsRefused(f"{path}: {_faults(error)}") from error
     except OSError as error:
         raise SettingsRefused(f"{path}: {error.strerror}") from error
-    return _anchored(settings, path.resolve())
+    return kept_secret(_anchored(settings, path.resolve()))
 
 
 def _from_file(path: Path) -> type[Settings]:

@@ -14,6 +14,10 @@ def init(
     external_address: Annotated[
         str, typer.Option(help="The office's address as a cloud PBX sees it.")
     ] = "",
+    professional_secrecy: Annotated[
+        bool,
+        typer.Option("--professional-secrecy", help="For lawyers, doctors, notaries and the like."),
+    ] = False,
 ) -> None:
     """Write configuration, secrets and the broker's files for a new site."""
     from cli.site_files import make_site
@@ -21,9 +25,13 @@ def init(
     site: dict[str, Any] = {"country": country}
     if area_code:
         site["area_code"] = area_code
+    if professional_secrecy:
+        site["professional_secrecy"] = True
     starface: dict[str, Any] = {"host": pbx} if pbx else {}
     if external_address:
         starface |= {"location": "cloud", "external_address": external_address}
+        if professional_secrecy:
+            starface |= {"callback_scheme": "https", "callback_port": 8081}
     settings = make_site(folder.resolve(), {"site": site, "starface": starface})
     typer.echo(_next_steps(settings.folder, cloud=bool(external_address)))
 

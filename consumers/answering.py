@@ -228,6 +228,7 @@ class Answering:
             url=url,
             reason=reason,
             sentence=sentence(f"action.{code}", told),
+            discreet=self._settings.discreet,
             trace=tuple(steps.told),
         )
         used = record if kind != "nothing" and isinstance(record, Matter | Dossier) else None

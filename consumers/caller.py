@@ -72,7 +72,14 @@ def run(
                 consumer.finished(ended.get())
 
         executors = Executors(settings, file, finished, users)
-        doors = Doors(people.find, _sender(connection), _user_of(habits, executors))
+
+        def forget_choices(before: float) -> None:
+            executors.do(lambda: habits.forget_choices_before(before))
+
+        doors = Doors(
+            people.find, _sender(connection), _user_of(habits, executors),
+            forget_choices=forget_choices,
+        )  # fmt: skip
         consumer = CallerConsumer(
             settings, Answering(directory, settings), store, traces, executors, doors
         )

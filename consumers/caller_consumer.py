@@ -144,7 +144,9 @@ class CallerConsumer:
             self._resume(key, waiting)
         if moment - self._cleaned > _CLEAN_EVERY:
             self._cleaned = moment
-            self._store.forget_before(moment)
+            self._store.forget_before(moment, self._settings.set_aside_days)
+            if self._settings.choice_days:
+                self._doors.forget_choices(moment - self._settings.choice_days * 86_400)
             self._stories.forget_before(moment - self._settings.trace_days * 86_400)
         self._stories.write()
         return _SOON if self._put_off or self._outbox.busy else _IDLE

@@ -30,3 +30,4 @@ class Doors:
     send: Callable[[CallerEvent], Underway]  # raises BrokerUnavailable
     used: Callable[[str, Matter | Dossier, datetime], None]
     clock: Callable[[], float] = time.time
+    forget_choices: Callable[[float], object] = float  # those made before a moment

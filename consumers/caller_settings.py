@@ -34,6 +34,7 @@ class WebhookSettings(Section):
     on: When = "opening"  # or every call event of a user
     timeout: float = Field(default=5.0, gt=0, le=60)  # seconds
     give_up_after: int = Field(default=600, ge=0, le=86_400)  # seconds of retries
+    names: bool = True  # False: it is told ids and numbers, and no names
     plain_http: bool = False  # allowed without being asked for on this machine only
 
     @model_validator(mode="after")
@@ -53,6 +54,7 @@ class CommandSettings(Section):
     arguments: tuple[str, ...] = Field(min_length=1, max_length=64)
     on: When = "opening"
     timeout: float = Field(default=10.0, gt=0, le=600)  # seconds
+    names: bool = True  # False: the placeholders that name somebody are empty
 
     @model_validator(mode="after")
     def _fixed_program(self) -> Self:
@@ -100,6 +102,9 @@ class CallerSettings(Section):
     quiet_hours: tuple[Hours, ...] = ()
     suffix_digits: int = Field(default=0, ge=0, le=15)  # last digits that only offer; 0 = off
     trace_days: int = Field(default=30, ge=1, le=3650)
+    choice_days: int = Field(default=0, ge=0, le=3650)  # 0: as long as the contact has the number
+    set_aside_days: int = Field(default=14, ge=1, le=365)  # messages that could not be handled
+    discreet: bool = False  # notifications tell name and number only after a click
     webhooks: tuple[WebhookSettings, ...] = ()
     commands: tuple[CommandSettings, ...] = ()
     rules: tuple[RuleSettings, ...] = ()

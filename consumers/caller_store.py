@@ -161,12 +161,12 @@ class CallerStore:
         )
         self._write("DELETE FROM aside WHERE id <= (SELECT max(id) FROM aside) - ?", (_ASIDE_KEPT,))
 
-    def forget_before(self, now: float) -> None:
-        """Drop what no event can refer to any more."""
+    def forget_before(self, now: float, set_aside_days: int = 14) -> None:
+        """Drop what no event can refer to any more, and what was set aside long ago."""
         self._write("DELETE FROM claims WHERE at < ?", (now - _CLAIMS_KEPT,))
         self._write("DELETE FROM over WHERE at < ?", (now - _OVER_KEPT,))
         self._write("DELETE FROM ids WHERE at < ?", (now - _OVER_KEPT,))
-        self._write("DELETE FROM aside WHERE at < ?", (now - 14 * 86_400,))
+        self._write("DELETE FROM aside WHERE at < ?", (now - set_aside_days * 86_400,))
 
     def close(self) -> None:
         """Close the file."""

@@ -73,6 +73,7 @@ class DesktopConsumer:
         self._last: CallerData | None = None  # the last that opened or may be opened
         self._seen: Recent[str, None] = Recent(1_000)
         self._opened: Recent[tuple[str, str], None] = Recent(1_000)
+        self._revealed: Recent[str, None] = Recent(1_000)  # calls of which the user has seen who
 
     def handle(self, event: CallerEvent, _arrived: Arrived | None = None) -> None:
         """Act on one answer."""
@@ -143,6 +144,19 @@ class DesktopConsumer:
             self._report(data.call_id, "")
 
     def _card(self, data: CallerData) -> Card:
+        hidden = data.discreet or self._settings.discreet
+        if hidden and not self._revealed.holds(data.call_id):
+            language = self._settings.language
+            told = [words.called_line(data), words.say(words.REVEAL, language)]
+            return Card(words.call(data, language), [one for one in told if one],
+                        lambda: self._reveal(data))  # fmt: skip
+        return self._full_card(data)
+
+    def _reveal(self, data: CallerData) -> None:
+        self._revealed.keep(data.call_id, None)
+        self._cards.show(data.call_id, self._full_card(data))
+
+    def _full_card(self, data: CallerData) -> Card:
         language = self._settings.language
         offers = [
             Offer(words.label(one), self._chooses(data, one)) for one in words.offers(data)

@@ -24,6 +24,7 @@ class DesktopSettings(Section):
     notification: bool = True
     notification_seconds: int = Field(default=20, ge=0, le=600)  # 0: as long as the call
     most_notifications: int = Field(default=3, ge=1, le=20)  # the oldest makes way
+    discreet: bool = False  # name and number only after a click; the office may demand it too
     close_at_end: bool = True  # False: the notification of a call that is over stays
     language: Literal["de", "en"] = "de"
     max_age: float = Field(default=30.0, ge=1, le=60)  # seconds

@@ -20,6 +20,9 @@ _SWITCHBOARD = Sentence(de="Durchwahl von", en="Extension of")
 _EMPLOYER = Sentence(de="bei", en="at")
 _REMEMBERED = Sentence(de="Von Ihnen gewählt", en="As you chose")
 OPEN = Sentence(de="Öffnen", en="Open")
+_INCOMING = Sentence(de="Anruf", en="Call")
+_OUTGOING = Sentence(de="Ihr Anruf", en="Your call")
+REVEAL = Sentence(de="Klicken zeigt, wer es ist", en="Click to see who it is")
 FORGET = Sentence(de="Nicht mehr merken", en="Forget my choice")
 NOT_DIALLED = Sentence(
     de="Nicht gewählt: der Vermittler ist nicht erreichbar.",
@@ -53,26 +56,34 @@ def title(data: CallerData, language: Language) -> str:
     return shown(party.name or party.e164 or party.number or say(_UNKNOWN, language))
 
 
+def call(data: CallerData, language: Language) -> str:
+    """Say that there is a call, and not with whom."""
+    outward = data.direction == "out" or data.trigger == "outgoing"
+    return say(_OUTGOING if outward else _INCOMING, language)
+
+
+def called_line(data: CallerData) -> str:
+    """Say which group or outside number was called; the own telephone need not be said."""
+    called = data.called
+    if other_party(data) == called:
+        return ""
+    if data.group:
+        return shown(called.name or data.group)
+    return shown(called.name or called.e164 or "") if called.kind == "external" else ""
+
+
 def lines(data: CallerData, language: Language) -> list[str]:
     """Say the number, the line that was called, and what opens or is in question."""
     party = other_party(data)
     told = ["" if party.kind == "withheld" else party.e164 or party.number]
     if data.employer is not None and data.contact is not None:
         told.append(f"{say(_EMPLOYER, language)} {data.employer.title}")
-    told.append("" if party == data.called else _line(data))
+    told.append(called_line(data))
     if data.remembered:
         told.append(say(_REMEMBERED, language))
     told.append(_what(data, language))
     known = title(data, language)  # a number alone need not be said twice
     return [said for line in told if (said := shown(line)) and said != known]
-
-
-def _line(data: CallerData) -> str:
-    """Say which group or outside number was called; the own telephone need not be said."""
-    called = data.called
-    if data.group:
-        return called.name or data.group
-    return called.name or called.e164 or "" if called.kind == "external" else ""
 
 
 def offers(data: CallerData) -> list[Reference]:

@@ -116,6 +116,12 @@ class LookUps:
         with self._answering(), writing(self._current()):
             self._forget(user, e164)
 
+    def forget_choices_before(self, at: float) -> None:
+        """Have all users asked again whose choices are older."""
+        before = moment(datetime.fromtimestamp(at, UTC))
+        with self._answering(), writing(self._current()):
+            self._connection.execute("DELETE FROM choices WHERE chosen_at < ?", [before])
+
     def choices(self, user: str) -> list[Choice]:
         """Give what a user has chosen, for each number."""
         return self._read(lambda shelves: shelves.choices(user))

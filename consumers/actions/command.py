@@ -28,6 +28,7 @@ class Command:
     def __init__(self, settings: CommandSettings) -> None:
         self.name = settings.name
         self.on = settings.on
+        self.names = settings.names
         self._template = settings.arguments[1:]
         self._program = _program(settings.arguments[0], settings.name)
         self._timeout = settings.timeout

@@ -13,6 +13,7 @@ from consumers.actions.command import Command
 from consumers.actions.failure import ActionFailed
 from consumers.actions.webhook import Sent, Webhooks
 from consumers.caller_settings import CallerSettings, When
+from consumers.nameless import nameless, without_names
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +67,9 @@ class Executors:
         for webhook in self._webhook_settings:
             if _wants(webhook.on, event.data):
                 data = event.data
+                told = event if webhook.names else nameless(event)
                 self._webhooks.add(
-                    webhook.name, event.id, data.user, data.call_id, event.encoded()
+                    webhook.name, event.id, data.user, data.call_id, told.encoded()
                 )  # fmt: skip
         commands = [one for one in self._commands if _wants(one.on, event.data)]
         left = _Left(len(commands))
@@ -107,7 +109,8 @@ class Executors:
     ) -> None:
         data = event.data
         try:
-            reason, done = command.run(values), True
+            told = values if command.names else without_names(values)
+            reason, done = command.run(told), True
         except ActionFailed as error:
             reason, done = str(error), False
             log.error("command failed name=%s event=%s reason=%s", command.name, event.id, reason)

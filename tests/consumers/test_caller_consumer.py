@@ -123,6 +123,7 @@ class Desk:
     sent: list[CallerData] = field(default_factory=list)
     events: list[CallerEvent] = field(default_factory=list)
     used: list[tuple[str, int]] = field(default_factory=list)
+    forgotten: list[float] = field(default_factory=list)
     moment: float = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
     broker_gone: bool = False
     broker_silent: bool = False
@@ -145,7 +146,9 @@ class Desk:
             self.store,
             traces,
             self.programs,
-            Doors(self.users.get, self._send, self._use, lambda: self.moment),
+            Doors(
+                self.users.get, self._send, self._use, lambda: self.moment, self.forgotten.append
+            ),
         )
 
     def close(self) -> None:
@@ -1094,3 +1097,23 @@ def _dialled(user: str, call_id: str) -> DialResult:
             sentence=Sentence(de="", en=""),
         )
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("days", "back"), [(0, None), (365, 365 * 86_400.0)])
+def test_choices_are_forgotten_after_the_days_of_the_office(
+    new_desk: Callable[..., Desk], days: int, back: float | None
+) -> None:
+    desk = new_desk(settings=CallerSettings(choice_days=days))
+    desk.pass_time(7200)
+
+    assert [desk.moment - before for before in desk.forgotten][-1:] == ([back] if back else [])
+
+
+@pytest.mark.parametrize("discreet", [True, False])
+def test_an_answer_says_whether_notifications_are_to_be_discreet(
+    new_desk: Callable[..., Desk], discreet: bool
+) -> None:
+    desk = new_desk(settings=CallerSettings(discreet=discreet))
+    desk.tell()
+
+    assert [one.discreet for one in desk.sent] == [discreet]

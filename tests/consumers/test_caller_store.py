@@ -1,5 +1,6 @@
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,16 @@ def test_an_erased_number_is_nowhere_any_more(store: CallerStore, tmp_path: Path
     hooks.stop()
     store.close()
     assert not any(b"41441234567" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_what_was_set_aside_is_kept_as_long_as_the_office_says(store: CallerStore) -> None:
+    store.set_aside(Arrived("t", b"x"), "unreadable")
+    store.forget_before(time.time() + 2 * 86_400, set_aside_days=3)
+    assert _aside(store) == 1
+    store.forget_before(time.time() + 4 * 86_400, set_aside_days=3)
+
+    assert _aside(store) == 0
+
+
+def _aside(store: CallerStore) -> int:
+    return int(store._read("SELECT count(*) FROM aside", ())[0][0])

@@ -537,3 +537,41 @@ def test_a_notification_without_any_end_is_refused() -> None:
 def test_a_program_that_cannot_be_meant_is_refused(told: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"program|placeholder"):
         DesktopSettings.model_validate(told)
+
+
+def test_a_discreet_notification_tells_who_it_is_after_a_click(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.tell(discreet=True, group="7", called=Party(number="7", name="Inheritance"))
+
+    notifier = desk.settled()
+    [(key, (title, message))] = notifier.shown.items()
+    assert title == "Anruf"
+    assert message == "Inheritance\nKlicken zeigt, wer es ist"
+    assert notifier.buttons == {}
+    click = notifier.click[key]
+    assert click is not None
+    click()
+    [(title, message)] = desk.settled().shown.values()
+    assert title == "Ada Lovelace"
+    assert "+41441234567" in message
+
+
+def test_who_has_looked_sees_the_rest_of_the_call(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.tell(discreet=True)
+    click = desk.settled().click["0"]
+    assert click is not None
+    click()
+    desk.tell(discreet=True, trigger="connected")
+
+    assert [title for title, _ in desk.settled().shown.values()] == ["Ada Lovelace"]
+
+
+@pytest.mark.parametrize(("direction", "title"), [("in", "Call"), ("out", "Your call")])
+def test_a_workstation_may_wish_to_be_discreet(
+    new_desk: NewDesk, direction: str, title: str
+) -> None:
+    desk = new_desk(discreet=True, language="en")
+    desk.tell(direction=direction)
+
+    assert [one for one, _ in desk.settled().shown.values()] == [title]

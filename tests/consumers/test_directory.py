@@ -587,6 +587,17 @@ def test_a_number_is_erased_from_all_choices(office: Directory) -> None:
     assert office.find(ANNA, user="u").quality == "several"
 
 
+def test_a_choice_is_forgotten_when_it_is_too_old(office: Directory) -> None:
+    put(office, contact("beat", ANNA), complete=frozenset())
+    [first, _] = office.find(ANNA, user="u").candidates
+    office.remember_choice("u", ANNA, first.id)
+
+    office.forget_choices_before(datetime.now(UTC).timestamp() - 60)
+    assert len(office.choices("u")) == 1
+    office.forget_choices_before(datetime.now(UTC).timestamp() + 60)
+    assert office.choices("u") == []
+
+
 def test_a_source_is_removed_with_all_it_has(office: Directory) -> None:
     assert office.remove_source("crm") is True
     assert office.remove_source("crm") is False

@@ -108,3 +108,23 @@ def test_stopping_does_not_wait_for_a_slow_command(desk: Callable[..., Desk]) ->
 
     threading.Thread(target=stop, daemon=True).start()
     assert stopped.wait(4)
+
+
+def test_a_program_that_may_not_know_names_gets_none(
+    desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    writes = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
+    arguments = [sys.executable, "-c", writes, str(tmp_path / "told"), "{id} {name?}"]
+    silent = {"names": False}
+    of = desk(
+        commands=[{"name": "writes", "arguments": arguments, **silent}],
+        webhooks=[NOWHERE | silent],
+    )
+    event = _event(caller=Party(number="0441234567", name="Ada Lovelace"))
+    of.executors.hand_over(event, {"id": "70", "name": "Ada Lovelace"})
+    of.wait_for(1)
+
+    assert (tmp_path / "told").read_text() == "70 "
+    queue = b"".join(path.read_bytes() for path in tmp_path.glob("caller.db*"))
+    assert b"0441234567" in queue
+    assert b"Lovelace" not in queue
