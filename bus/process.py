@@ -5,14 +5,22 @@ import logging
 import os
 import re
 import signal
+import sqlite3
 import sys
+import threading
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from types import TracebackType
+from typing import Any, Literal
 
 from bus.settings import SettingsRefused
 
+log = logging.getLogger(__name__)
+
+_MOST_CAUSES = 5
+_HARMLESS = (sqlite3.Error, OSError, SettingsRefused)  # they quote no caller
 _SECRETS = re.compile(
     r"(?P<name>de\.vertico\.starface\.(?:auth|jwt)=)[^&\s\"']+"
     r"|(?P<path>/starface/[\w-]+/)[\w-]+/[\w-]+"
@@ -26,6 +34,11 @@ def configure_logging(level: str = "INFO", form: Literal["text", "json"] = "text
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level, handlers=[lines], force=True)
+    sys.excepthook = _say_why
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = lambda told: _say_why(
+            told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback
+        )
     for noisy in ("httpx", "httpcore", "waitress.queue"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -33,6 +46,24 @@ def configure_logging(level: str = "INFO", form: Literal["text", "json"] = "text
 def without_secrets(text: str) -> str:
     """Return a line with tokens and callback paths made unreadable."""
     return _SECRETS.sub(lambda hit: (hit["name"] or hit["path"] or "") + "…", text)
+
+
+def where_it_failed(error: BaseException | None) -> str:
+    """Return the way to a failure without its text, which may hold a number or a name."""
+    chain: list[str] = []
+    while error is not None and len(chain) < _MOST_CAUSES:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        told = f": {error}" if isinstance(error, _HARMLESS) else ""
+        chain.append(f"{frames}{type(error).__name__}{told}")
+        hidden = error.__suppress_context__
+        error = error.__cause__ or (None if hidden else error.__context__)
+    return "\ncaused by:\n".join(chain)
+
+
+def _say_why(
+    _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+) -> None:
+    log.critical("failed", exc_info=error)
 
 
 class TextLines(logging.Formatter):
@@ -44,6 +75,10 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         return without_secrets(super().format(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  (logging's own name)
+        """Return where it failed."""
+        return where_it_failed(ei[1])
 
 
 class JsonLines(logging.Formatter):
@@ -60,7 +95,7 @@ class JsonLines(logging.Formatter):
             **{hit["key"]: hit["value"] for hit in _HANDLES.finditer(message)},
         }
         if record.exc_info:
-            line["trace"] = without_secrets(self.formatException(record.exc_info))
+            line["trace"] = without_secrets(where_it_failed(record.exc_info[1]))
         return json.dumps(line, ensure_ascii=False)
 
 

@@ -137,7 +137,7 @@ def test_why_a_child_failed_is_in_the_log(tmp_path: Path) -> None:
     with family(tmp_path) as running:
         running.want("one two faulty")
 
-        wait_until(lambda: "ValueError: cannot work" in running.log.read_text())
+        wait_until(lambda: "ValueError" in running.log.read_text())
 
 
 def test_all_end_with_the_parent_also_the_one_that_does_not_listen(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 import json
 import logging
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from bus.process import JsonLines, TextLines, private_file, without_secrets
+from bus.process import JsonLines, TextLines, private_file, where_it_failed, without_secrets
 
 PATH = "/starface/MDAxMQ/qrqTZqzteVwR15B300a-0nRW1W2K/N7EcT6KczF9zR9-8ZUq0PA"
+_CALLER = "Ada Lovelace, 0441234567"
 TOKEN = "2c1a012f" * 16
 
 
@@ -39,6 +43,51 @@ def test_a_line_for_a_machine_holds_its_handles_as_members() -> None:
     told = json.loads(JsonLines().format(_record("refused source=%s reason=%s", "1.2.3.4", "a b")))
 
     assert (told["message"], told["source"], told["reason"]) == ("refused", "1.2.3.4", "a b")
+
+
+def _failing(kind: type[Exception]) -> Exception:
+    try:
+        try:
+            raise ValueError(_CALLER)
+        except ValueError as error:
+            raise kind(_CALLER) from error
+    except kind as error:
+        return error
+
+
+@pytest.mark.parametrize("lines", [TextLines(), JsonLines()])
+def test_a_failure_tells_its_place_and_not_its_text(lines: logging.Formatter) -> None:
+    error = _failing(KeyError)
+    record = _record("posted work failed")
+    record.exc_info = (type(error), error, error.__traceback__)
+
+    told = lines.format(record)
+
+    assert "KeyError" in told
+    assert "caused by" in told
+    assert "in _failing" in told
+    assert _CALLER not in told
+
+
+def test_what_quotes_no_caller_is_told() -> None:
+    assert "database is locked" in where_it_failed(sqlite3.OperationalError("database is locked"))
+
+
+def test_a_process_that_dies_tells_its_place_and_not_its_text() -> None:
+    number = "0441234567"
+    program = (
+        "import sys, threading\nfrom bus.process import configure_logging\n"
+        "configure_logging('DEBUG')\n"
+        "def fail(): int(sys.argv[1] + 'x')\n"
+        "one = threading.Thread(target=fail); one.start(); one.join()\nfail()"
+    )
+    died = subprocess.run(
+        [sys.executable, "-c", program, number], capture_output=True, text=True, check=False
+    )
+
+    assert died.returncode == 1
+    assert died.stderr.count("ValueError") == 2
+    assert number not in died.stderr
 
 
 def test_a_private_file_is_for_its_owner_only(tmp_path: Path) -> None:
