@@ -9,8 +9,8 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-_PATIENCE = 5.0  # seconds until others leave the file for a moment
-_AGAIN = 0.02  # seconds
+_PATIENCE = 10.0  # seconds until others leave the file for a moment
+_AGAIN = 0.001  # seconds
 _SHORTEST = 6  # digits that are looked for in a file; fewer occur anywhere
 _SMALL = 32 << 20  # bytes; written anew within a moment
 _PIECE = 1 << 20  # bytes
@@ -23,6 +23,7 @@ def wipe(
 
     A large file is written anew only where a trace is found, since others have to wait meanwhile.
     """
+    db.execute("PRAGMA busy_timeout = 2")  # SQLite's own waiting comes too late again and again
     _patiently(db, "PRAGMA wal_checkpoint(TRUNCATE)")
     small = path.stat().st_size <= _SMALL
     if not (changed and small) and not _holds(path, traces):

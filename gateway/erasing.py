@@ -25,7 +25,7 @@ class Erased:
 
     events: int = 0
     clean: bool = True
-    _written: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)  # how it was spelled
 
 
 def erase(data_folder: Path, number: str) -> Erased | None:
@@ -38,16 +38,18 @@ def erase(data_folder: Path, number: str) -> Erased | None:
         return None
     done = Erased()
     with closing(open_log(data_folder, durable=False)) as db:
+        db.execute("PRAGMA busy_timeout = 2")  # milliseconds until it looks again, not longer
         newest = 0
         while rows := _naming(db, number, newest):
             newest = rows[-1][0]
+            bare = _bare(number, rows, done)  # an event never changes but here
             with writing(db, _PATIENCE):
-                _rewrite(db, number, rows, done)
+                _rewrite(db, bare)
         with writing(db, _PATIENCE):  # nobody writes now: what came in meanwhile
-            _rewrite(db, number, _naming(db, number, newest), done)
+            _rewrite(db, _bare(number, _naming(db, number, newest), done))
             db.execute("UPDATE calls SET number = '' WHERE number = ?", (number,))
             write_down(db, {ERASED: 1})  # so that the publisher forgets what it has read
-        traces = traces_of(number, *done._written)
+        traces = traces_of(number, *done.written)
         done.clean = wipe(path, db, traces, changed=done.events > 0)
     return done
 
@@ -61,17 +63,21 @@ def _naming(db: sqlite3.Connection, number: str, after: int) -> list[tuple[int, 
     ).fetchall()
 
 
-def _rewrite(
-    db: sqlite3.Connection, number: str, rows: Iterable[tuple[int, bytes]], done: Erased
-) -> None:
+def _bare(number: str, rows: Iterable[tuple[int, bytes]], done: Erased) -> list[tuple[bytes, int]]:
+    """Return the events that name the number as they are to be, with their places."""
+    bare: list[tuple[bytes, int]] = []
     for place, payload in rows:
         event = CallEvent.model_validate_json(payload)
         parties = {"caller": event.data.caller, "called": event.data.called}
         gone = {end: Party() for end, party in parties.items() if key(party) == number}
-        if not gone:
-            continue
-        done.events += 1
-        done._written |= {one.number for end, one in parties.items() if end in gone}
-        data = event.data.model_copy(update=gone)
-        bare = event.model_copy(update={"data": data})
-        db.execute("UPDATE events SET payload = ? WHERE place = ?", (bare.encoded(), place))
+        if gone:
+            done.events += 1
+            done.written |= {one.number for end, one in parties.items() if end in gone}
+            data = event.data.model_copy(update=gone)
+            bare.append((event.model_copy(update={"data": data}).encoded(), place))
+    return bare
+
+
+def _rewrite(db: sqlite3.Connection, bare: list[tuple[bytes, int]]) -> None:
+    # What was emptied meanwhile, because its time is over, stays empty.
+    db.executemany("UPDATE events SET payload = ? WHERE place = ? AND payload <> x''", bare)

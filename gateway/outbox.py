@@ -98,7 +98,11 @@ class Outbox:
     def repeatable(self, user: str, after: int, upto: int, limit: int) -> list[Row]:
         """Return a user's events after a number, as far as they are settled."""
         return self._rows(
-            "user = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?", user, after, upto, limit
+            "user = ? AND seq > ? AND seq <= ? AND payload <> x'' ORDER BY seq LIMIT ?",
+            user,
+            after,
+            upto,
+            limit,
         )
 
     def headings(self, user: str | None = None) -> list[Heading]:
@@ -142,6 +146,25 @@ class Outbox:
             private_calls.forget_before(self._db, time.time() - private_calls.KEPT)
         self._db.execute("PRAGMA incremental_vacuum(500)").fetchall()
         return gone
+
+    def empty_before(self, moment: float) -> int:
+        """Empty what is too old to be told to anybody, though the broker never took it.
+
+        Its place stays until it is settled; return how many. Raise LogUnavailable.
+        """
+        (fresh,) = self._db.execute(
+            "SELECT coalesce((SELECT place FROM events WHERE at >= ? ORDER BY place LIMIT 1),"
+            " (SELECT max(place) + 1 FROM events), 0)",
+            (moment,),
+        ).fetchone()
+        left = "SELECT place FROM events WHERE place < ? AND payload <> x'' ORDER BY place LIMIT ?"
+        if self._db.execute(left, (fresh, 1)).fetchone() is None:
+            return 0
+        with writing(self._db):
+            return self._db.execute(
+                f"UPDATE events SET payload = x'' WHERE place IN ({left})",  # noqa: S608
+                (fresh, 2000),
+            ).rowcount
 
     def size(self) -> int:
         """Return the bytes in use."""

@@ -150,6 +150,7 @@ class Station:
         keep = min(duty.keep, _SHORTEST_KEEP) if crowded else duty.keep
         try:
             gone = outbox.prune(time.time() - keep)
+            gone += outbox.empty_before(time.time() - duty.keep)
         except LogUnavailable as error:
             log.warning("nothing pruned reason=%s", error)
             return

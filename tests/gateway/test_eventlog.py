@@ -170,6 +170,25 @@ def _waited_beside_counts(events: EventLog) -> float:
     return took
 
 
+def test_what_the_broker_never_took_is_emptied_when_its_time_is_over(
+    events: EventLog, tmp_path: Path
+) -> None:
+    for number in range(3):
+        events.append(_told(f"c-{number}", "ringing"))
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
+        db.execute("UPDATE events SET at = at - 86401 WHERE seq < 3")
+        outbox = Outbox(tmp_path)
+
+        assert outbox.empty_before(time.time() - 86_400) == 2
+        assert outbox.empty_before(time.time() - 86_400) == 0
+        assert [bool(row.payload) for row in outbox.after(0, 10)] == [False, False, True]
+        assert [row.seq for row in outbox.repeatable("0011", 0, 9, 10)] == [3]
+        outbox.empty_before(time.time() + 60)
+        outbox.close()
+        kept = db.execute("SELECT seq, payload FROM events").fetchall()
+    assert kept == [(1, b""), (2, b""), (3, b"")]
+
+
 def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -> None:
     events.tally.count("hits")
     other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
