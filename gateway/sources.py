@@ -1,20 +1,24 @@
 """Where a request really comes from, and whether that place may send notifications."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from gateway.settings import Network
 
 Source = IPv4Address | IPv6Address
+
+_WITH_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::[0-9]{1,5})?")
+_MAPPED = 96  # bits in front of an IPv4 address in IPv6
 
 
 class Sources:
     """The addresses that are believed; a proxy's word counts only from its own address."""
 
     def __init__(self, allowed: Sequence[Network], proxy: Source | None = None) -> None:
-        self._allowed = tuple(allowed)
-        self._proxy = proxy
+        self._allowed = tuple(map(_unmapped, allowed))
+        self._proxy = _address(str(proxy)) if proxy else None
 
     def may_connect(self, peer: str) -> bool:
         """Tell whether an address may take up a connection; a proxy speaks for many."""
@@ -37,12 +41,18 @@ class Sources:
 
 @lru_cache(maxsize=1024)
 def _address(text: str) -> Source | None:
-    text = text.strip()
-    if text.startswith("[") or text.count(":") == 1:
-        text = text.removeprefix("[").rpartition(":")[0].removesuffix("]") or text
+    told = _WITH_PORT.fullmatch(text.strip())
     try:
-        found = ip_address(text.strip("[]"))
+        found = ip_address(told["v6"] or told["v4"] if told else text.strip())
     except ValueError:
         return None
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return mapped or found
+
+
+def _unmapped(network: Network) -> Network:
+    """Return the IPv4 network that `::ffff:192.0.2.0/120` means, as its addresses come as IPv4."""
+    if not isinstance(network, IPv6Network) or network.prefixlen < _MAPPED:
+        return network
+    mapped = network.network_address.ipv4_mapped
+    return IPv4Network((mapped, network.prefixlen - _MAPPED)) if mapped else network

@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import ssl
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 from bus.settings import BrokerSettings
 from cli.mosquitto import free_port
 from gateway.logfile import NAME
+from gateway.sources import Sources
 from tests.gateway.certificates import make
 from tests.gateway.running import GatewayProcess, call_state, parsed, path_of
 
@@ -153,3 +155,40 @@ def test_t23_a_wrong_path_and_another_user_tell_nothing(alone: GatewayProcess, t
 
     assert told == paths
     assert _kept(alone) == set()
+
+
+SOME = [ip_network(one) for one in ("192.0.2.0/24", "2001:db8::/32", "::ffff:198.51.100.0/120")]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "source"),
+    [
+        ("10.0.0.1", "192.0.2.5", "192.0.2.5"),
+        ("::ffff:10.0.0.1", "192.0.2.5", "192.0.2.5"),
+        ("10.0.0.1", "6.6.6.6, 192.0.2.5", "192.0.2.5"),
+        ("10.0.0.1", "192.0.2.5:1234", "192.0.2.5"),
+        ("10.0.0.1", "::ffff:192.0.2.5", "192.0.2.5"),
+        ("10.0.0.1", "2001:db8::5", "2001:db8::5"),
+        ("10.0.0.1", "[2001:db8::5]", "2001:db8::5"),
+        ("10.0.0.1", "[2001:db8::5]:1234", "2001:db8::5"),
+        ("198.51.100.7", None, "198.51.100.7"),
+    ],
+)
+def test_an_address_is_known_in_every_spelling(
+    peer: str, forwarded: str | None, source: str
+) -> None:
+    for proxy in ("10.0.0.1", "::ffff:10.0.0.1"):
+        sources = Sources(SOME, ip_address(proxy))
+
+        assert str(sources.of(peer, forwarded)) == source
+        assert sources.allow(sources.of(peer, forwarded))
+
+
+@pytest.mark.parametrize(
+    "forwarded",
+    [None, "", "unknown", "192.0.2.5, 6.6.6.6", '"192.0.2.5"', "[192.0.2.5", "6.6.6.6:1"],
+)
+def test_what_a_proxy_does_not_tell_plainly_is_nobody(forwarded: str | None) -> None:
+    sources = Sources(SOME, ip_address("10.0.0.1"))
+
+    assert not sources.allow(sources.of("10.0.0.1", forwarded))
