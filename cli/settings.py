@@ -1,6 +1,7 @@
 """The whole configuration: one TOML file, every value overridable by environment."""
 
 import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,7 +17,7 @@ from pydantic_settings import (
 
 from bus.inbox import why
 from bus.numbers import NumberProfile
-from bus.settings import BrokerSettings, SettingsRefused
+from bus.settings import BrokerSettings, SettingsRefused, private
 from cli.secrecy import kept_secret
 from consumers.caller_settings import CallerSettings
 from consumers.dial_settings import DialSettings
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
         """Return the key that signs callback paths; raise SettingsRefused."""
         path = self.site.secrets_folder / "site.key"
         try:
+            private(path)
             key = path.read_bytes()
         except FileNotFoundError as error:
             raise SettingsRefused(
@@ -133,6 +135,7 @@ def read(config: Path | None = None) -> Settings:
         raise SettingsRefused(f"{path}: {_faults(error)}") from error
     except OSError as error:
         raise SettingsRefused(f"{path}: {error.strerror}") from error
+    _keeps_secrets(path, settings)
     return kept_secret(_anchored(settings, path.resolve()))
 
 
@@ -165,6 +168,19 @@ def _anchored(settings: Settings, file: Path) -> Settings:
             }
             sections[name] = section.model_copy(update=paths)
     return settings.model_copy(update=sections)
+
+
+def _keeps_secrets(path: Path, settings: Settings) -> None:
+    """Raise SettingsRefused when everybody on this machine may read secrets in the file."""
+    secrets = [one.secret for one in settings.caller.webhooks]
+    secrets += filter(None, (settings.broker.password, settings.starface.oauth_client_secret))
+    text = path.read_text(encoding="utf-8")
+    readable = path.stat().st_mode & stat.S_IROTH
+    if readable and any(one.get_secret_value() in text for one in secrets):
+        raise SettingsRefused(
+            f"{path}: there are secrets in it and everybody on this machine may read it; mend it"
+            f" with: chmod o= {path}"
+        )
 
 
 def _faults(error: ValidationError) -> str:

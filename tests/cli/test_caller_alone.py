@@ -107,6 +107,7 @@ def test_where_the_configuration_names_the_account_one_process_serves_all(
 ) -> None:
     password = json.loads(broker_settings.accounts_file.read_text())["caller"]
     site = tmp_path / "starface2mqtt.toml"
+    site.touch(mode=0o600)
     site.write_text(
         f'[broker]\nport = {broker_settings.port}\naccount = "caller"\npassword = "{password}"\n'
     )

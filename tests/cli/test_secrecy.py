@@ -14,6 +14,7 @@ WEBHOOK = '[[caller.webhooks]]\nname = "crm"\nsecret = "at least sixteen charact
 
 def _read(tmp_path: Path, text: str, profile: str = SECRET) -> Settings:
     path = tmp_path / "starface2mqtt.toml"
+    path.touch(mode=0o600)
     path.write_text(profile + text)
     return read(path)
 

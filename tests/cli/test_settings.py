@@ -126,3 +126,41 @@ def test_a_misspelt_key_of_an_office_is_named(tmp_path: Path) -> None:
         match=r"\[offices.vienna\] contry: there is no such key; known are area_code",
     ):
         read(_file(tmp_path, "[offices.vienna]\ncontry = 'AT'\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[broker]\naccount = 'gateway'\npassword = 'a-secret'\n",
+     "[starface]\noauth_client_secret = 'a-secret'\n",
+     "[[caller.webhooks]]\nurl = 'https://a.example'\nsecret = 'sixteen-characters'\n"],
+)  # fmt: skip
+def test_secrets_everybody_may_read_are_refused(tmp_path: Path, text: str) -> None:
+    path = _file(tmp_path, text)
+    path.chmod(0o644)
+
+    with pytest.raises(SettingsRefused, match="chmod o="):
+        read(path)
+
+    path.chmod(0o640)  # the group may be the service's own
+    assert read(path).file == path
+
+
+def test_a_file_without_secrets_may_be_read_by_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARFACE2MQTT_BROKER__PASSWORD", "a-secret")
+    path = _file(tmp_path, "")
+    path.chmod(0o644)
+
+    assert read(path).broker.password is not None
+
+
+def test_a_site_key_others_may_read_is_refused(tmp_path: Path) -> None:
+    settings = read(_file(tmp_path, ""))
+    key = settings.site.secrets_folder / "site.key"
+    key.parent.mkdir()
+    key.write_bytes(b"k" * 32)
+    key.chmod(0o644)
+
+    with pytest.raises(SettingsRefused, match="chmod 600"):
+        settings.site_key()
