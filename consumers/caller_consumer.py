@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 from bus.events import CallEvent, DialResult, Outcome
 from bus.inbox import Arrived
 from consumers.actions.dispatch import Finished
 from consumers.answering import Answer, Answering, Chosen
+from consumers.answers_told import AnswersTold
 from consumers.caller_doors import Actions, Doors
 from consumers.caller_events import already_opened, answered, closed, failed
 from consumers.caller_outbox import Outbox
@@ -62,8 +62,7 @@ class CallerConsumer:
         self._doors = doors
         self._calls = Calls()
         self._handled: Recent[str, None] = Recent()
-        self._told: Recent[Key, bytes] = Recent()
-        self._unknown: Recent[Key, None] = Recent()  # looked up, and nobody was found
+        self._told = AnswersTold()
         self._dialled: Recent[tuple[str, str], None] = Recent()
         self._claiming = Claiming(store, doors.clock)
         self._pops: dict[str, deque[float]] = {}
@@ -175,7 +174,9 @@ class CallerConsumer:
 
     def _was_unknown(self, advance: Advance) -> bool:
         """Tell whether a call is answered whose caller nobody knew; perhaps somebody does now."""
-        return "connected" in advance.due and self._unknown.holds(key_of(advance.call, "ringing"))
+        return "connected" in advance.due and self._told.found_nobody(
+            key_of(advance.call, "ringing")
+        )
 
     def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
         """Put an action off for the delay that was asked for; details may come meanwhile."""
@@ -222,7 +223,7 @@ class CallerConsumer:
         opens = answer.opens and (again or self._claiming.take(call, trigger, event))
         if answer.opens and not opens:
             answer = already_opened(answer)
-        if self._repeats(call, trigger, answer) and not again:
+        if not self._told.keep(key_of(call, trigger), answer.data) and not again:
             return
         self._perform(call, trigger, answer)
 
@@ -249,24 +250,6 @@ class CallerConsumer:
             "answered event=%s user=%s quality=%s opens=%s reason=%s", answer.data.event_id,
             call.user, answer.data.quality, answer.data.opens, answer.data.reason,
         )  # fmt: skip
-
-    def _repeats(self, call: Call, trigger: Trigger, answer: Answer) -> bool:
-        """Tell whether the same was told before, so that a repeat stays silent."""
-        data = answer.data
-        told = (
-            data.reason, data.opens, data.caller, data.called, data.contact, data.url,
-            data.candidates,
-        )  # fmt: skip
-        key = key_of(call, trigger)
-        if data.quality == "none" and data.caller.e164:
-            self._unknown.keep(key, None)
-        else:
-            self._unknown.drop(key)
-        digest = blake2b(repr(told).encode(), digest_size=16).digest()  # small, as many are kept
-        if self._told.value(key) == digest:
-            return True
-        self._told.keep(key, digest)
-        return False
 
     def _close(self, call: Call, reason: str) -> None:
         """Tell that cards of this call are to close."""
