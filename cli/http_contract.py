@@ -69,7 +69,8 @@ _PAGE = {
 _REFUSALS = {
     400: "Nonsense", 403: "Wrong user, token or address", 404: "Not a path of this site",
     405: "Wrong method", 408: "Too slow", 413: "Larger than 64 KiB", 415: "Wrong content type",
-    429: "Too many", 503: "The event log cannot take it now",
+    429: "Too many", 431: "Headers larger than 8 KiB", 501: "A transfer coding other than chunked",
+    503: "The event log cannot take it now",
 }  # fmt: skip
 
 
