@@ -122,8 +122,8 @@ def _tell_what_stays(settings: "Settings", meant: str) -> None:
     from consumers.directory import Directory
 
     typer.echo(
-        "Not reached: event logs and data folders of other machines (erase there too), and what the"
-        " broker holds for absent processes, at most 24 hours."
+        "Not reached: event logs and data folders of other machines (erase there too), calls under"
+        " way at this moment, and what the broker holds for absent processes, at most 24 hours."
     )
     if (settings.site.data_folder / "private-numbers.json").exists():
         typer.echo("Private numbers stay private: their list holds no numbers.")

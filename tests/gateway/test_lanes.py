@@ -102,3 +102,11 @@ def test_each_user_leaves_in_order_whatever_happens(steps: list[tuple[str, str]]
     assert lanes.upto == len(steps)
     assert sum(map(len, left.values())) == len(steps)
     assert all(places == sorted(places) for places in left.values())
+
+
+def test_payloads_can_be_read_again() -> None:
+    lanes = _lanes(_row(1), _row(2), _row(3, "b"))
+    lanes.forget_payloads()
+
+    rows = [lanes.next(0.0), lanes.next(0.0)]
+    assert [row and row.payload for row in rows] == [None, None]

@@ -12,6 +12,7 @@ from bus.numbers import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.mosquitto import Mosquitto, free_port
 from gateway.calls import Told
+from gateway.erasing import erase
 from gateway.eventlog import EventLog
 from gateway.notifications import Notification
 from gateway.process import run
@@ -174,6 +175,30 @@ def test_the_end_of_a_session_is_told_even_when_the_broker_was_away(
 
     _work_until(sessions, lambda: heard)
     assert SessionReset.model_validate_json(heard[0]).data.user == "0011"
+
+
+def test_what_waits_for_the_broker_goes_out_without_an_erased_number(
+    gateway: GatewayProcess, broker: Mosquitto, connect: Connect
+) -> None:
+    journal = connect("journal")
+    heard = _follow(journal, "0011")
+    broker.stop()
+    for state in ("CONNECTED", "HANGUP"):
+        assert notify(gateway.port, path_of("0011"), call_state("c", state)) == 200
+
+    done = erase(gateway.folder, "+41441234567")
+    wait_until(lambda: b"1234567" not in _on_disk(gateway.folder))
+    broker.start()
+    _work_until(journal, lambda: len(heard) == 2)
+
+    assert done is not None
+    assert (done.events, done.clean) == (2, True)
+    assert [event.data.state for event in heard] == ["connected", "ended"]
+    assert [event.data.caller for event in heard] == [Party(), Party()]
+
+
+def _on_disk(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("events.db*"))
 
 
 def test_ringing_that_is_too_old_is_not_told_late_but_can_be_asked_for(
