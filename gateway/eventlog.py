@@ -5,6 +5,7 @@ commits for all that are waiting, the others find their work done. Numbers are g
 transaction.
 """
 
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 0.5  # seconds a request waits for the disk; the PBX waits twice that at most
 _FULL = "the event log has reached its greatest size (log_megabytes)"
 _MEASURE = 1.0  # seconds between two looks at the size
+_SHARE = 0.05  # seconds between two pages that tell the other processes what was counted
 _MOMENT = 0.02  # seconds
 
 
@@ -64,6 +66,7 @@ class EventLog:
         self._waiting: deque[_Entry] = deque()
         self._lock = threading.Lock()
         self._measured = 0.0
+        self._shared = 0.0
         self._fault: str | None = None
         self._full = False
 
@@ -100,6 +103,7 @@ class EventLog:
 
     def totals(self) -> tuple[int, int, float | None]:
         """Return all HTTP requests, all notifications and when the last one came."""
+        self._share_counts()
         counts = self.counts()
         last = counts.get(LAST)
         return counts.get(HITS, 0), counts.get(NOTIFICATIONS, 0), last / 1000 if last else None
@@ -135,6 +139,20 @@ class EventLog:
                 log.warning("counts lost reason=%s", error)
             self._db.close()
             self._reading.close()
+
+    def _share_counts(self) -> None:
+        """Write down what was counted, else a page of another process would show less than ours.
+
+        Not at each request, because a write costs; if it cannot be now, it is done a second later.
+        """
+        if time.monotonic() - self._shared < _SHARE or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._shared = time.monotonic()
+            with contextlib.suppress(LogUnavailable):
+                self._write_counts(0.0)
+        finally:
+            self._lock.release()
 
     def _wait_for(self, entry: _Entry) -> str:
         self._waiting.append(entry)

@@ -3,6 +3,7 @@ import sqlite3
 import stat
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from gateway.eventlog import EventLog
 from gateway.logfile import BUSY, NAME, LogUnavailable
 from gateway.notifications import Notification
 from gateway.outbox import Outbox
-from gateway.tally import Tally
+from gateway.tally import HITS, Tally
+from tests.conftest import wait_until
 
 INSIDE = Party(number="11", kind="internal")
 OUTSIDE = Party(number="0791112233", e164="+41791112233", kind="external")
@@ -208,3 +210,20 @@ def test_a_damaged_log_is_named_with_what_to_do(tmp_path: Path) -> None:
 
     with pytest.raises(LogUnavailable, match=r"events\.db: .*; once it is moved away"):
         EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=100_000_000)
+
+
+def test_the_count_on_the_page_rises_whichever_process_answers(tmp_path: Path) -> None:
+    one, other = (
+        EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=10**8) for _ in range(2)
+    )
+
+    def settled(events: EventLog, shown: int) -> bool:
+        return events.totals()[0] == shown == one.written_counts()[HITS]
+
+    for shown, events in enumerate((one, other, other, one, other, one), 1):
+        events.tally.count(HITS)
+        assert events.totals()[0] == shown
+        wait_until(partial(settled, events, shown))
+
+    one.close()
+    other.close()
