@@ -1,15 +1,8 @@
 """The broker behind TLS: a real Mosquitto, with either library."""
 
-import datetime
-import ipaddress
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from bus.accounts import Accounts, write_broker_files
 from bus.client import Clients
@@ -19,45 +12,21 @@ from bus.inbox import Arrived, BrokerUnavailable
 from bus.paho_client import PahoClient
 from bus.settings import BrokerSettings
 from cli.mosquitto import Mosquitto, free_port
+from tests.certificates import make
 from tests.conftest import ROOT
-
-
-def _certificate(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-    now = datetime.datetime.now(datetime.UTC)
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(here, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
-    (folder / "key.pem").write_bytes(private)
-    path = folder / "certificate.pem"
-    path.write_bytes(made.public_bytes(encoding))
-    return path
 
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerSettings]:
     folder = tmp_path_factory.mktemp("broker")
-    certificate = _certificate(folder)
+    certificate, key = make(folder, "broker", ["127.0.0.1"], may_vouch=True)
     accounts = Accounts()
     for account in ("gateway", "panel"):
         accounts.add(account)
     accounts.write(folder / "accounts.json")
     write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)
     conf = folder / "tls.conf"
-    lines = f"certfile {certificate}\nkeyfile {folder / 'key.pem'}\n"
+    lines = f"certfile {certificate}\nkeyfile {key}\n"
     text = (ROOT / "mosquitto.conf").read_text()
     conf.write_text(text.replace("allow_anonymous", f"{lines}allow_anonymous", 1))
     with Mosquitto(conf, folder, free_port()) as broker:

@@ -8,42 +8,32 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bus.accounts import write_broker_files
 from bus.birth import Birth
 from bus.connection import Connection
 from bus.events import CallerData, CallerEvent, ChoiceRequest, Party, Reference
 from bus.inbox import Arrived
-from bus.settings import read_accounts
 from cli.__main__ import app
-from cli.mosquitto import Mosquitto, free_port
-from cli.settings import Settings, read
-from cli.site_files import add_user_account, broker_folder, make_site
+from cli.settings import Settings
 from consumers.trace import Chapter, Subject, Traces, path_of
 from consumers.users import User, Users
-from tests.conftest import ROOT, wait_until
+from tests.cli.broker_site import site_with_broker
+from tests.conftest import wait_until
 
 WILL = Reference(kind="matter", id="70", title="Will", reference="2026-1")
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Settings]:
-    port = free_port()
-    settings = make_site(tmp_path / "site", {"broker": {"port": port}})
-    add_user_account(settings, "0011")
-    folder = broker_folder(settings)
-    write_broker_files(
-        folder, settings.broker.topics(), read_accounts(settings.broker.accounts_file)
-    )
-    with Users(settings.database) as users:
-        users.add(User(login="0011", extension="0011"))
-    traces = Traces(path_of(settings.site.data_folder, "caller"))
-    traces.add(
-        [Chapter(Subject("0011", call, also=f"{call}-later"), (), at)
-         for at, call in enumerate(("c-1", "c-2"))]
-    )  # fmt: skip
-    traces.close()
-    with Mosquitto(ROOT / "mosquitto.conf", folder, port):
-        yield read(settings.file)
+    with site_with_broker(tmp_path / "site") as settings:
+        with Users(settings.database) as users:
+            users.add(User(login="0011", extension="0011"))
+        traces = Traces(path_of(settings.site.data_folder, "caller"))
+        traces.add(
+            [Chapter(Subject("0011", call, also=f"{call}-later"), (), at)
+             for at, call in enumerate(("c-1", "c-2"))]
+        )  # fmt: skip
+        traces.close()
+        yield settings
 
 
 def _open(site: Settings, *words: str) -> Result:

@@ -9,31 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from bus.accounts import write_broker_files
 from bus.birth import Birth
 from bus.connection import Connection
 from bus.events import Sentence, UserState, UserStateData, now
 from bus.inbox import Arrived
-from bus.settings import read_accounts
-from cli.mosquitto import Mosquitto, free_port
-from cli.settings import Settings, read
-from cli.site_files import add_user_account, broker_folder, make_site
-from tests.conftest import ROOT, wait_until
+from cli.settings import Settings
+from tests.cli.broker_site import site_with_broker
+from tests.conftest import wait_until
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Settings]:
-    port = free_port()
-    settings = make_site(tmp_path / "site", {"broker": {"port": port}})
-    add_user_account(settings, "0011")
-    folder = broker_folder(settings)
-    write_broker_files(
-        folder, settings.broker.topics(), read_accounts(settings.broker.accounts_file)
-    )
-    with Mosquitto(ROOT / "mosquitto.conf", folder, port):
-        yield read(settings.file)
+    with site_with_broker(tmp_path / "site") as settings:
+        yield settings
 
 
 def _words(site: Settings, *words: str) -> list[str]:

@@ -16,7 +16,7 @@ from bus.settings import BrokerSettings
 from cli.mosquitto import free_port
 from gateway.logfile import NAME
 from gateway.sources import Sources
-from tests.gateway.certificates import make
+from tests.certificates import make
 from tests.gateway.running import GatewayProcess, call_state, parsed, path_of
 
 LISTED, UNLISTED, PROXY = "127.0.5.1", "127.0.6.1", "127.0.0.9"

@@ -25,8 +25,8 @@ from gateway.logfile import NAME
 from gateway.process import _certificate
 from gateway.server import DEADLINE
 from gateway.settings import GatewaySettings
+from tests.certificates import make
 from tests.conftest import wait_until
-from tests.gateway.certificates import make
 from tests.gateway.running import GatewayProcess, call_state, parsed, path_of, raw
 
 FIRST = call_state("c-first")

@@ -1,16 +1,12 @@
-import datetime
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from starface.simulator import Simulator
+from tests.certificates import make
 from tests.starface.simulator_fixtures import TLS
 
 BODY = b"<methodCall><methodName>ucp.v30.requests.system.getServerVersion</methodName></methodCall>"
@@ -19,24 +15,7 @@ BODY = b"<methodCall><methodName>ucp.v30.requests.system.getServerVersion</metho
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Make a certificate of one's own, as PBXs have."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pbx.example")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "pbx.pem"
-    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
-    path.write_bytes(private + made.public_bytes(encoding))
-    return path, path
+    return make(tmp_path_factory.mktemp("tls"), "pbx.example")
 
 
 @pytest.fixture

@@ -9,20 +9,15 @@ import traceback
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from starface.failures import AnswerUnreadable, OutcomeUnknown, PbxFailure, PbxUnreachable
 from starface.settings import StarfaceSettings
 from starface.transport import Transport
 from starface.xmlrpc import read_response, write_response
+from tests.certificates import fingerprint, make, serving
 from tests.starface.packet_server import Script, Server, http, settings_for, value
 
 Serve = Callable[..., Server]
@@ -347,32 +342,8 @@ class Certificate:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """Return a certificate for 127.0.0.1 that nobody has signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pbx")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "pbx.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return Certificate(context, signed.fingerprint(hashes.SHA256()).hex(), file)
+    chain, key = make(tmp_path_factory.mktemp("tls"), "pbx", ["127.0.0.1"])
+    return Certificate(serving(chain, key), fingerprint(chain), chain)
 
 
 def test_an_unknown_certificate_is_not_believed(serve: Serve, certificate: Certificate) -> None:

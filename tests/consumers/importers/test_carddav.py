@@ -12,7 +12,7 @@ from bus.numbers import NumberProfile
 from consumers.changes import ContactRecord
 from consumers.importers.carddav import CardDavServer, carddav_records
 from consumers.importers.report import Report, SourceUnreadable
-from tests.consumers.importers import dav_certificate
+from tests.certificates import make, serving
 
 Read = Callable[..., list[ContactRecord]]
 
@@ -228,7 +228,8 @@ Two = tuple[str, str, Path]
 @pytest.fixture
 def provider(handler: type[AddressBooks], tmp_path: Path) -> Iterator[Two]:
     """Give a server under its two names, with the certificate that vouches for both."""
-    vouching, context = dav_certificate.make(tmp_path)
+    vouching, key = make(tmp_path, "localhost", ["localhost", "127.0.0.1"], may_vouch=True)
+    context = serving(vouching, key)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         server.daemon_threads = True
