@@ -99,6 +99,10 @@ class Settings(BaseSettings):
             raise SettingsRefused(
                 f"{path}: there is no site key; make it with: starface2mqtt init"
             ) from error
+        except OSError as error:
+            raise SettingsRefused(
+                f"{path}: {error.strerror}; the account this runs as must be able to read it"
+            ) from error
         if len(key) < 32:
             raise SettingsRefused(f"{path}: a site key has 32 bytes or more")
         return key

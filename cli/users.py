@@ -43,6 +43,7 @@ def add(
     check: Check = True,
 ) -> None:
     """Add a user; of one who is there already, change only what is named."""
+    from bus.accounts import user_account
     from bus.settings import SettingsRefused
     from cli.extensions import advice
     from cli.site_files import add_user_account, broker_folder, no_application, seal
@@ -66,7 +67,8 @@ def add(
             )
         users.add(user, _credential(settings.starface, login, password, check=check))
     broker_password = add_user_account(settings, login)
-    typer.echo(f"{login} is added. Its broker account is {login!r}, password {broker_password}")
+    account = user_account(login)
+    typer.echo(f"{login} is added. Its broker account is {account!r}, password {broker_password}")
     typer.echo(
         f"Copy {broker_folder(settings)}/* to the broker and reload it "
         f"(systemctl reload mosquitto)."

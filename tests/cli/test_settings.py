@@ -155,6 +155,14 @@ def test_a_file_without_secrets_may_be_read_by_everybody(
     assert read(path).broker.password is not None
 
 
+def test_a_site_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    settings = read(_file(tmp_path, ""))
+    (settings.site.secrets_folder / "site.key").mkdir(mode=0o700, parents=True)
+
+    with pytest.raises(SettingsRefused, match=r"site\.key: .*must be able to read it"):
+        settings.site_key()
+
+
 def test_a_site_key_others_may_read_is_refused(tmp_path: Path) -> None:
     settings = read(_file(tmp_path, ""))
     key = settings.site.secrets_folder / "site.key"

@@ -50,6 +50,13 @@ def test_an_added_user_can_log_in_and_has_a_broker_account(site: Settings) -> No
     assert ANNA.password not in added.output
 
 
+def test_the_broker_account_is_told_as_the_broker_knows_it(site: Settings) -> None:
+    added = _run(site, "user", "add", "jörg", "--no-check")
+
+    assert "account is 'j%C3%B6rg'" in added.output
+    assert "j%C3%B6rg" in read_accounts(site.broker.accounts_file)
+
+
 def test_a_wrong_password_adds_nobody(site: Settings) -> None:
     added = _add(site, password="wrong")
 
