@@ -43,6 +43,8 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("Transfer-Encoding other than chunked, once")
         if codings and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Content-Length and Transfer-Encoding exclude each other")
+        if "," in self.headers.get("HOST", ""):  # waitress joins what stands there twice
+            raise ParsingError("two Host headers")
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("another version of HTTP")
         # A second request in the same connection could be one that somebody smuggled in.

@@ -127,6 +127,7 @@ FIRST = call_state("c-first")
             _head("Transfer-Encoding: chunked", "Transfer-Encoding: chunked") + _chunked(FIRST),
             id="TE twice",
         ),
+        pytest.param(_head("Host: y", _length(FIRST)) + FIRST, id="Host twice"),
         pytest.param(_head("Transfer-Encoding: gzip, chunked") + _chunked(FIRST), id="gzip"),
         pytest.param(_head("Transfer-Encoding: xchunked") + _chunked(FIRST), id="xchunked"),
         pytest.param(
