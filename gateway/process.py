@@ -102,7 +102,7 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     for listener in secured:
         listener.start()
     log.info("listening on=%s gateway=%s", ",".join(gateway.listen), events.gateway)
-    server.run()
+    server.run(lambda: any(listener.busy for listener in secured))
     for listener in secured:
         listener.join()
     station.stop(_GOODBYE)

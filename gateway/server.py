@@ -25,13 +25,16 @@ log = logging.getLogger(__name__)
 
 DEADLINE = 15.0  # seconds from the first byte to the last, however slowly they drip
 _PER_ADDRESS = 100  # connections; then the oldest unfinished one of this address has to go
-_CONNECTIONS = 800  # in all; descriptors must stay below the 1,024 that select() can watch
+# In all; with TLS a connection takes up three descriptors, and all of them together must stay below
+# the 1,024 that select() can watch and that systems often grant.
+_CONNECTIONS = 500
 _HEADER_BYTES = 8_192
 _AT_ONCE = 20  # connections taken in for one round
 _TOO_SLOW = (
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 26\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\n\r\nRequest Timeout: too slow\n"
 )
+_GOODBYE = 1.0  # seconds for requests in hand when the process is to end
 _LINGER = 2.0  # seconds in which a refused sender may read why
 
 Answered = Callable[[int], None]
@@ -149,6 +152,11 @@ class Inlet(Server):
         self._handed.append((connection, address))
         self.pull_trigger()
 
+    @property
+    def handed(self) -> bool:
+        """Whether a connection was handed over that is not heard yet."""
+        return bool(self._handed)
+
     def take_in_handed(self) -> None:
         """Hear those that were handed over."""
         while self._handed:
@@ -197,16 +205,20 @@ class HttpServer:
         self.inlets = [served(Inlet, sock) for sock in secured]
         self._servers = [*(served(Server, sock) for sock in sockets), *self.inlets]
 
-    def run(self) -> None:
-        """Serve until `stop`; requests in hand are finished."""
+    def run(self, more_to_come: Callable[[], bool] = lambda: False) -> None:
+        """Serve until `stop`; requests in hand are finished, and those that are still to come in.
+
+        `more_to_come` tells whether somebody may still hand over a connection.
+        """
         while not self._stopping and self._channels:
             self._turn(1)
         for server in self._servers:
             self._watch.leave(server.socket.fileno())
             server.accepting = False
-            server.socket.close()
-        limit = time.monotonic() + 1.0
-        while self._in_hand() and time.monotonic() < limit:
+            if server not in self.inlets:  # whose sockets others accept at
+                server.socket.close()
+        limit = time.monotonic() + _GOODBYE
+        while (self._in_hand() or more_to_come()) and time.monotonic() < limit:
             self._turn(0.05)
         close_all(self._channels, ignore_all=True)
         self._watch.close()
@@ -226,7 +238,7 @@ class HttpServer:
         self._rounds.serve()
 
     def _in_hand(self) -> bool:
-        return any(
+        return any(one.handed for one in self.inlets) or any(
             channel.requests or channel.total_outbufs_len
             for channel in list(self._channels.values())
             if isinstance(channel, Channel)

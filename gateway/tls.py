@@ -21,7 +21,7 @@ _HANDSHAKE = 10.0  # seconds
 _DEADLINE = 18.0  # seconds for all; waitress gives up before, and says so
 _GOODBYE = 2.0  # seconds in which the other side may confirm the end
 _PER_ADDRESS = 100  # connections; then the oldest of this address has to go
-_CONNECTIONS = 800
+_CONNECTIONS = 200  # in all; each takes up three descriptors, see gateway/server.py
 _AT_ONCE = 65_536  # bytes
 _LOOK = 1.0  # seconds between two looks at the certificate's files
 _QUIET = 0.05  # seconds; whoever was refused and sends nothing any more reads the answer
@@ -40,21 +40,29 @@ class Certificate:
     def __init__(self, chain: Path, key: Path) -> None:
         self._chain, self._key = chain, key
         self._seen = self._times()
+        self._trouble = ""
+        self._lock = threading.Lock()  # several listeners look after one certificate
         self.context: Final = _context(chain, key)
 
     def renew(self) -> None:
-        """Read the files again if they changed; one that cannot be used changes nothing."""
-        seen = self._times()
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            _context(self._chain, self._key)
-            self.context.load_cert_chain(self._chain, self._key, _no_password)
-        except (CertificateUnusable, OSError) as error:
-            log.error("certificate not renewed reason=%s", error)
-            return
-        log.info("certificate renewed")
+        """Read the files again if they changed; one that cannot be used changes nothing.
+
+        It is tried again, because who renews may let us read the key only a moment later.
+        """
+        with self._lock:
+            seen = self._times()
+            if seen == self._seen:
+                return
+            try:
+                _context(self._chain, self._key)
+                self.context.load_cert_chain(self._chain, self._key, _no_password)
+            except (CertificateUnusable, OSError) as error:
+                if str(error) != self._trouble:
+                    log.error("certificate not renewed reason=%s", error)
+                self._trouble = str(error)
+                return
+            self._seen, self._trouble = seen, ""
+            log.info("certificate renewed")
 
     def _times(self) -> list[int]:
         found = []
@@ -92,8 +100,13 @@ class TlsServer:
         with contextlib.suppress(RuntimeError):  # it has ended already
             self._loop.call_soon_threadsafe(self._stopping.set)
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody who was taken in may still ask something."""
+        return self._thread.is_alive() and bool(self._visits)
+
     def join(self) -> None:
-        """Wait until those who were taken in have their answers."""
+        """Wait until the thread has ended."""
         self._thread.join(3)
 
     def _run(self) -> None:
@@ -106,6 +119,9 @@ class TlsServer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _LOOK)
             self._certificate.renew()
+            if accepting.done():
+                log.error("no connections taken in for a second kind=%s", _kind_of(accepting))
+                accepting = self._loop.create_task(self._accept())
         accepting.cancel()
         if self._visits:
             await asyncio.wait(self._visits, timeout=1)
@@ -124,14 +140,25 @@ class TlsServer:
             if not self._admits(address[0]):
                 connection.close()
                 continue
+            # At once, else the end of a connection would wait for an acknowledgement.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._make_room(address[0])
             visit = self._loop.create_task(self._visit(connection, address))
             self._visits[visit] = address[0]
             self._held[address[0]] += 1
             visit.add_done_callback(self._left)
+            await asyncio.sleep(0)  # those who are there have their turn, however many wait
 
     def _left(self, visit: asyncio.Task[None]) -> None:
-        address = self._visits.pop(visit)
+        self._give_back(visit)
+        if not visit.cancelled() and visit.exception() is not None:
+            log.error("a connection failed kind=%s", _kind_of(visit))
+
+    def _give_back(self, visit: asyncio.Task[None]) -> None:
+        """Give a place back, once for each visit."""
+        address = self._visits.pop(visit, None)
+        if address is None:
+            return
         self._held[address] -= 1
         if not self._held[address]:
             del self._held[address]
@@ -141,8 +168,9 @@ class TlsServer:
             if len(self._visits) < _CONNECTIONS:
                 return
             address = self._held.most_common(1)[0][0]
-        going = (visit for visit, of in self._visits.items() if of == address)
-        next(going).cancel()
+        going = next(visit for visit, of in self._visits.items() if of == address)
+        going.cancel()
+        self._give_back(going)  # now, as it ends only when the loop comes to it
 
     async def _visit(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         try:
@@ -185,6 +213,7 @@ class TlsServer:
             await answer.given.wait()
         finally:
             asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
             inward.abort()
         if not answer.told.startswith(b"HTTP/1.1 200 "):
             await _let_finish(reader)
@@ -207,11 +236,14 @@ class _Answer(asyncio.Protocol):
 
 
 async def _ask(reader: asyncio.StreamReader, inward: asyncio.WriteTransport) -> None:
-    with contextlib.suppress(OSError):  # the sender has ended it
+    try:
         while data := await reader.read(_AT_ONCE):
             inward.write(data)
             while inward.get_write_buffer_size() > _AT_ONCE:
                 await asyncio.sleep(_QUIET)
+    except OSError:  # the sender is gone, so nobody waits for an answer
+        inward.abort()
+    else:
         inward.write_eof()
 
 
@@ -221,6 +253,12 @@ async def _let_finish(reader: asyncio.StreamReader) -> None:
         async with asyncio.timeout(_GOODBYE):
             while await asyncio.wait_for(reader.read(_AT_ONCE), _QUIET):
                 pass
+
+
+def _kind_of(task: asyncio.Task[None]) -> str:
+    """Return what ended a task; its text may hold what somebody sent."""
+    error = None if task.cancelled() else task.exception()
+    return type(error).__name__
 
 
 def _context(chain: Path, key: Path) -> ssl.SSLContext:

@@ -1,10 +1,13 @@
 import contextlib
+import os
 import socket
 import sqlite3
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -188,6 +191,54 @@ def test_300_idle_and_300_dripping_connections_by_tls_do_not_keep_the_pbx_waitin
     wait_until(lambda: all(_closed(connection) for connection in [*idle, *drips]), 5)
 
 
+def _descriptors(gateway: GatewayProcess) -> int:
+    return len(list(Path(f"/proc/{gateway.pid}/fd").iterdir()))
+
+
+def test_however_many_connect_at_once_from_an_address_it_has_its_places_and_no_more(
+    gateway: GatewayProcess,
+) -> None:
+    before = _descriptors(gateway)
+    flood = [socket.create_connection(("127.0.0.1", gateway.secure), 5) for _ in range(400)]
+
+    with _connect(gateway.secure, "127.0.0.2") as honest:
+        assert _ask(honest, _post(call_state("c")))[0] == 200
+    assert _descriptors(gateway) - before < 110
+    for one in flood:
+        one.close()
+
+
+def test_a_sender_who_resets_leaves_his_places_at_once(gateway: GatewayProcess) -> None:
+    before = _descriptors(gateway)
+    senders = [_connect(gateway.secure, f"127.0.1.{number + 1}") for number in range(50)]
+    for sender in senders:
+        sender.sendall(_post(call_state("c"))[:100])
+    wait_until(lambda: _descriptors(gateway) - before >= 150)
+
+    for sender in senders:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sender.close()
+
+    wait_until(lambda: _descriptors(gateway) - before <= 5, DEADLINE / 2)
+
+
+def test_who_is_connected_when_the_gateway_ends_has_his_answer(gateway: GatewayProcess) -> None:
+    senders = [_connect(gateway.secure) for _ in range(20)]
+    with ThreadPoolExecutor() as pool:
+        ended = pool.submit(gateway.stop)
+        wait_until(lambda: not _is_taken_in(gateway.port))
+        answers = [_ask(sender, _post(call_state(f"c-{n}"))) for n, sender in enumerate(senders)]
+
+    assert [status for status, _, _ in answers] == [200] * 20
+    assert ended.result() == 0
+
+
+def _is_taken_in(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+        return True
+    return False
+
+
 def test_who_speaks_no_tls_is_named_in_the_log(gateway: GatewayProcess) -> None:
     raw(gateway.secure, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 
@@ -243,6 +294,25 @@ def test_half_a_renewal_changes_nothing(gateway: GatewayProcess, tmp_path: Path)
 
     with _connect(gateway.secure) as connection:
         assert _name(connection) == "first"
+
+
+def test_a_renewal_is_tried_again_until_the_key_fits(
+    gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.pem"
+    make(tmp_path, "second")
+    right = key.read_bytes()
+    key.write_bytes(b"not yet there")
+    seen = key.stat()
+    wait_until(lambda: "certificate not renewed" in gateway.log.read_text())
+
+    key.write_bytes(right)
+    os.utime(key, ns=(seen.st_atime_ns, seen.st_mtime_ns))  # as after chmod: no newer than before
+
+    wait_until(lambda: "certificate renewed" in gateway.log.read_text())
+    with _connect(gateway.secure) as connection:
+        assert _name(connection) == "second"
+    assert gateway.log.read_text().count("certificate not renewed") <= 2
 
 
 def test_a_silent_connection_does_not_keep_others_waiting(gateway: GatewayProcess) -> None:
