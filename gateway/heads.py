@@ -38,17 +38,27 @@ class Heads:
 
     def tell(self, now: float) -> float:
         """Announce what is due; return the seconds until more will be."""
+        return self._turns.pause(now) if self._announce(self._turns.next(now)) else _AFTER_A_FAULT
+
+    def tell_all(self, limit: float) -> None:
+        """Announce every number before the process ends, as far as it can be done until then."""
+        while (users := self._turns.left()) and time.monotonic() < limit:
+            if not self._announce(users):
+                return
+
+    def _announce(self, users: list[str]) -> bool:
+        """Announce some users; tell whether the broker was there."""
         under_way: list[Delivery] = []
         try:
-            for user in self._turns.next(now):
+            for user in users:
                 under_way.append(self._send(user))
                 self._turns.announced(user)
             for delivery in reversed(under_way):  # once the last is there, nobody waits any more
                 self._wait(delivery)
         except BrokerUnavailable as error:
             log.warning("numbers not announced reason=%s", error)
-            return _AFTER_A_FAULT
-        return self._turns.pause(now)
+            return False
+        return True
 
     def _send(self, user: str) -> Delivery:
         seq = self._seq[user]

@@ -84,7 +84,7 @@ class Publisher:
         self._more = True
         while self._connection.connected and time.monotonic() < limit and self._slice():
             pass
-        self._heads.tell(float("inf"))
+        self._heads.tell_all(limit)
         self._note(float("inf"))
 
     @property

@@ -9,7 +9,7 @@ AT_ONCE: Final = 10 * IN_FLIGHT  # a client keeps as many
 BEAT = 0.25  # seconds between two looks at all users at least, so that a look costs nothing
 BESIDE: Final = 25  # announced at a look while events flow: each would cost a second message else
 _PAUSE = 1.0  # seconds without a change until a user is announced; the next event tells as much,
-_LONGEST = 10.0  # but nobody waits longer than this
+_LONGEST = 10.0  # and nobody waits longer than this, unless many do while events flow
 _FLOW = 50  # events between two looks
 
 
@@ -38,6 +38,10 @@ class Turns:
             return list(self._forgotten)[:AT_ONCE]
         due = [user for user, at in self._due.items() if at <= now]
         return due[: BESIDE if flowing else AT_ONCE]
+
+    def left(self) -> list[str]:
+        """Return who is not announced yet, due or not."""
+        return list({**self._forgotten, **dict.fromkeys(self._due)})[:AT_ONCE]
 
     def announced(self, user: str) -> None:
         """Note that a user has had his turn."""

@@ -73,6 +73,22 @@ def test_whom_the_broker_forgot_is_announced_at_once_even_while_events_flow() ->
     assert turns.pause(10.0) > 0.0
 
 
+def test_at_the_end_nobody_is_left_out_due_or_not() -> None:
+    turns = Turns()
+    users = [f"{number:04}" for number in range(AT_ONCE + 50)]
+    for user in users:
+        turns.changed(user, 10.0)
+    turns.forgotten("0007")
+
+    left = turns.left()
+    for user in left:
+        turns.announced(user)
+
+    assert len(left) == AT_ONCE
+    assert left[0] == "0007"
+    assert sorted(left + turns.left()) == users
+
+
 def test_a_look_comes_when_the_first_is_due_but_not_all_the_time() -> None:
     turns = Turns()
     assert turns.pause(10.0) == 1.0
