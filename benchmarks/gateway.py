@@ -192,7 +192,7 @@ def cpu(pid: int) -> float:
 
 def run(told: argparse.Namespace, peers: Path, folder: Path, memory: Path) -> None:
     accounts = Accounts()
-    for account in PROCESS_ACCOUNTS:
+    for account in (*PROCESS_ACCOUNTS, "journal"):
         accounts.add(account)
     accounts.write(folder / "accounts.json")
     write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)

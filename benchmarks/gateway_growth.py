@@ -53,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         accounts = Accounts()
-        for account in PROCESS_ACCOUNTS:
+        for account in (*PROCESS_ACCOUNTS, "journal"):
             accounts.add(account)
         accounts.write(folder / "accounts.json")
         write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)

@@ -8,12 +8,12 @@ right for everybody.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from bus.events import UserName
 from bus.topics import ANY_USER, Topics
 
-Kind = Literal["calls", "caller", "state", "records", "dial/result", "head"]
+Kind = Literal["calls", "caller", "state", "dial/result", "head"]
 Act = Literal["dial", "set", "choose", "replay"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTS: tuple[Act, ...] = get_args(Act)
@@ -22,7 +22,6 @@ _TOPICS: Mapping[str, Callable[[Topics, str], str]] = {
     "calls": Topics.calls,
     "caller": Topics.caller,
     "state": Topics.state,
-    "records": Topics.records,
     "dial/result": Topics.dial_result,
     "head": Topics.heads,
     "dial": Topics.dial,
@@ -43,6 +42,12 @@ class Right(BaseModel):
 
     reads: tuple[Kind, ...] = ()
     may: tuple[Act, ...] = ()
+
+    @field_validator("reads", mode="before")
+    @classmethod
+    def _known(cls, told: Iterable[str]) -> tuple[str, ...]:
+        """Leave out what another release of this program lets be read; it is no right here."""
+        return tuple(kind for kind in told if kind in KINDS)
 
 
 class Grants(BaseModel):

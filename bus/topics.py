@@ -50,10 +50,6 @@ class Topics:
         """Return the topic on which a workstation says what it opened."""
         return self._of(user, "opened")
 
-    def records(self, user: str) -> str:
-        """Return the topic of finished calls."""
-        return self._of(user, "records")
-
     def state(self, user: str) -> str:
         """Return the retained topic of a user's telephone icon."""
         return self._of(user, "state")

@@ -29,7 +29,6 @@ _CHANNELS: tuple[tuple[str, str, str, str, bool, str], ...] = (
     ("set", _TOPICS.switch("USER"), "Switch", "anybody", False, "30"),
     ("dial", _TOPICS.dial("USER"), "DialRequest", "anybody", False, "15"),
     ("dialResult", _TOPICS.dial_result("USER"), "DialResult", "dial", False, "60"),
-    ("records", _TOPICS.records("USER"), "CallRecord", "journal", False, ""),
     ("head", _TOPICS.head("USER", "GATEWAY"), "Head", "gateway", True, "604800"),
     ("replay", _TOPICS.replay("USER"), "ReplayRequest", "consumers", False, "30"),
     ("session", _TOPICS.session("USER"), "SessionReset", "gateway", False, "60"),
@@ -87,7 +86,6 @@ def schema(name: str) -> dict[str, Any]:
 
 def asyncapi(examples: Mapping[str, Any]) -> dict[str, Any]:
     """Return the AsyncAPI 3 document."""
-    known = [one for one in _CHANNELS if one[2] in MESSAGES or one[2] in _PLAIN]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -105,9 +103,9 @@ def asyncapi(examples: Mapping[str, Any]) -> dict[str, Any]:
                 "security": [{"$ref": "#/components/securitySchemes/account"}],
             }
         },
-        "channels": {one[0]: _channel(*one[1:]) for one in known},
+        "channels": {one[0]: _channel(*one[1:]) for one in _CHANNELS},
         "operations": {
-            one[0]: _operation(one[0], one[2], one[3], retained=one[4]) for one in known
+            one[0]: _operation(one[0], one[2], one[3], retained=one[4]) for one in _CHANNELS
         },
         "components": {
             "securitySchemes": {

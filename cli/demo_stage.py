@@ -151,7 +151,8 @@ class Stage:
             self.broker_name = "iotcore, the embedded broker (for trying out only)"
         else:
             raise BrokerNotStarted(
-                "there is no broker: apt-get install mosquitto, or pip install iotcore"
+                "there is no broker: apt-get install mosquitto, "
+                f"or {sys.executable} -m pip install iotcore"
             )
 
     def _start(self, name: str, words: list[str]) -> None:

@@ -17,7 +17,7 @@ GroupOption = Annotated[
 ]
 TopicsOption = Annotated[
     list[str] | None,
-    typer.Option("--topics", help="calls, caller, state, records, dial/result, head; with commas."),
+    typer.Option("--topics", help="calls, caller, state, dial/result, head; with commas."),
 ]
 
 

@@ -166,3 +166,9 @@ def test_a_colleague_can_see_who_reads_of_him(roles: Roles) -> None:
 def test_a_wildcard_is_no_user(login: str) -> None:
     with pytest.raises(ValidationError):
         Roles.model_validate({"applications": {"x": {"users": {login: {"reads": ["calls"]}}}}})
+
+
+def test_what_another_release_lets_be_read_is_no_right_and_no_fault() -> None:
+    told = Right.model_validate_json('{"reads": ["records", "calls"], "may": []}')
+
+    assert told == CALLS

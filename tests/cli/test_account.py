@@ -44,9 +44,9 @@ def test_a_new_account_reads_what_was_named_and_its_password_is_shown_once(
 
 
 def test_everybody_is_named_by_one_option_only(staffed: Settings, run: Run) -> None:
-    run("account", "add", "journalist", "--all", "--topics", "records")
+    run("account", "add", "journalist", "--all", "--topics", "caller")
 
-    assert _rules(staffed, "journalist") == ["topic read starface/users/+/records"]
+    assert _rules(staffed, "journalist") == ["topic read starface/users/+/caller"]
     run("account", "remove", "journalist", "--all")
     assert _rules(staffed, "journalist") == []
 

@@ -12,6 +12,7 @@ from cli.site_files import (
     remove_user_account,
     seal,
 )
+from cli.up import PROGRAMS
 
 
 def test_a_new_site_has_all_it_needs_and_nobody_else_can_read_it(tmp_path: Path) -> None:
@@ -41,6 +42,13 @@ def test_two_sites_share_no_secret(tmp_path: Path) -> None:
     assert one.site_key() != two.site_key()
     first, second = (read_accounts(each.broker.accounts_file) for each in (one, two))
     assert not set(first.values()) & set(second.values())
+
+
+def test_a_new_site_has_broker_accounts_for_what_runs_and_nothing_else(tmp_path: Path) -> None:
+    accounts = read_accounts(make_site(tmp_path, {}).broker.accounts_file)
+
+    on_the_bus = set(PROGRAMS) - {"directory"}
+    assert {name for name in accounts if not name.startswith("cli-")} == on_the_bus
 
 
 def test_a_users_account_comes_and_goes_with_the_user(tmp_path: Path) -> None:

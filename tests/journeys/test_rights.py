@@ -29,7 +29,7 @@ from consumers.users import User, Users
 from tests.conftest import ROOT, wait_until
 
 LOGINS = ("0010", "0011", "0012", "0013")
-EVERY_KIND = "calls,caller,state,records,dial/result,head"
+EVERY_KIND = "calls,caller,state,dial/result,head"
 T = Topics()
 
 
@@ -91,7 +91,6 @@ class Office:
             "sessions": [T.state, T.replay],
             "caller": [T.caller],
             "dial": [T.dial_result, lambda login: f"{T.dial_result(login)}/mine"],
-            "journal": [T.records],
             "cli-1": [T.dial, T.switch, T.choose],
         }
         for process, topics in told.items():
@@ -169,14 +168,14 @@ def test_each_kind_is_heard_alone(office: Office, kind: str) -> None:
 
 
 def test_everybody_is_heard_only_by_the_option_that_says_so(office: Office) -> None:
-    office.type("account", "add", "journalist", "--all", "--topics", "records")
+    office.type("account", "add", "journalist", "--all", "--topics", "caller")
     office.reload()
 
     with office.listening("journalist") as heard:
         office.tell_everything()
         wait_until(lambda: len(heard.so_far()) == len(LOGINS))
 
-        assert heard.so_far() == {T.records(login) for login in LOGINS}
+        assert heard.so_far() == {T.caller(login) for login in LOGINS}
 
 
 @pytest.mark.parametrize(
