@@ -23,6 +23,13 @@ def test_the_production_file_lets_nobody_in_by_chance(line: str) -> None:
     assert line in CONF.splitlines()
 
 
+def test_every_listener_binds_the_client_id_also_those_yet_to_be_uncommented() -> None:
+    listeners = CONF.replace("# listener ", "listener ").split("\nlistener ")[1:]
+
+    assert len(listeners) == 3
+    assert all("use_username_as_clientid true" in one for one in listeners)
+
+
 def test_a_file_without_a_listener_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BrokerNotStarted, match="listener"):
         adapted("allow_anonymous false\n", 1999, tmp_path)
