@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -16,8 +15,6 @@ from consumers.contacts import ContactKind, ContactNumber
 from consumers.importers.countries import country_code
 from consumers.importers.number_fields import read_field
 from consumers.importers.report import Report
-
-_INTERNATIONAL = re.compile(r"\D*?(\+|00|tel:\+)", re.IGNORECASE)
 
 
 class NumberField(NamedTuple):
@@ -104,12 +101,9 @@ def _numbers(
     draft: Draft, where: str, profile: NumberProfile, report: Report
 ) -> list[ContactNumber]:
     country = country_code(draft.country)
+    unknown = f"the country {draft.country[:40]!r} is not understood" if country is None else ""
     numbers: list[ContactNumber] = []
     for one in draft.numbers:
-        if country is None and not _INTERNATIONAL.match(one.text):
-            reason = f"the country {draft.country[:40]!r} is not understood"
-            report.refuse_number(where, one.text[:200], reason)
-            continue
         told = read_field(
             one.text,
             profile,
@@ -117,6 +111,7 @@ def _numbers(
             label=one.label,
             switchboard=one.switchboard,
             extension_digits=one.extension_digits,
+            only_international=unknown,
         )
         for unread in told.unread:
             report.refuse_number(where, unread.text, unread.reason)

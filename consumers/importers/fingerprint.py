@@ -20,11 +20,12 @@ from bus import (
 )
 from bus.numbers import NumberProfile
 from consumers import changes, contacts, matching
-from consumers.importers import countries, drafts, number_fields
+from consumers.importers import countries, drafts, number_fields, readings, second_lines
 
 _RULES = (
     *(number_plan, number_profile, number_quick, number_reading, number_text, number_words),
-    *(numbers, changes, contacts, matching, countries, drafts, number_fields),
+    *(numbers, changes, contacts, matching),
+    *(countries, drafts, number_fields, readings, second_lines),
 )
 _SIZE = 16  # bytes
 

@@ -7,16 +7,18 @@ with its reason and never guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from bus.numbers import Number, NumberProfile, read_number
+from bus.numbers import NumberProfile
 from consumers.contacts import ContactNumber
-from consumers.importers.second_lines import Piece, in_full, is_tail, parts
+from consumers.importers.readings import Reader, reader, why_not, without_fraction
+from consumers.importers.second_lines import Piece, in_full, is_tail, is_valid
 from consumers.matching import stem_of
 
 SWITCHBOARD = "switchboard"
+TWO = "two numbers; write each in full, with ; between them"
+NOT_HERE = "not a telephone number here; a national number needs its area code or its country"
 _LONGEST = 200  # characters of one number as written
 
 # Words of German, English, French and Italian address books, and what they mean here.
@@ -40,10 +42,13 @@ _LABEL = re.compile(
 )
 _TRAILING = re.compile(rf"[\s,]*[(\[]?\s*(?<![^\W_])(?P<word>{_WORD})\.?\s*[)\]]?\s*$", re.I)
 _STRONG = re.compile(
-    r"([\r\n;|]+|(?<=[\s\d])(?:oder|od\.|or|und|u\.|and|&|ou|et|bzw\.?|resp\.?|o|e)(?=\s))", re.I
+    r"[\r\n;|]+|:{3}|(?<=[\s\d])(?:oder|od\.|or|und|u\.|and|&|ou|et|bzw\.?|resp\.?|o|e)(?=\s)",
+    re.I,
 )
-_WEAK = re.compile(r"[,/]|\s[-–—]\s")
+_WEAK = re.compile(r"(\s*[,/]\s*|\s[-–—]\s)")
+_MOST_CUT = 20  # parts between commas and slashes; a number itself has a few
 _PLAIN = re.compile(r"\+?[\d ().'\u00a0\u202f]*-?[\d ]*")  # most fields: nothing to split
+_ONLY_NUMBERS = re.compile(r"[\d\s+()./,–—-]*\d[\d\s+()./,–—-]*")
 _WHOLE = re.compile(r"\s*(\+|\(?0)")  # what may begin a number that is complete by itself
 
 
@@ -71,22 +76,26 @@ def read_field(
     label: str = "",
     switchboard: bool = False,
     extension_digits: int = 0,
+    only_international: str = "",
 ) -> ReadField:
-    """Read the numbers of one field; its own country reads its national numbers."""
+    """Read the numbers of one field; its own country reads its national numbers.
 
-    def read(piece: str) -> Number:
-        return read_number(piece, profile, country=country or None)
-
+    `only_international` is the reason why national ones cannot be read.
+    """
+    read = reader(profile, country)
     numbers: list[ContactNumber] = []
     unread: list[Unread] = []
-    for word, piece, fault in _pieces(text, read):
-        raw = piece.strip(" ,.:/").strip()
+    for word, piece, fault, _ in _pieces(text, read):
+        raw = without_fraction(piece.strip(" ,.:/").strip())
         if not raw:
             continue
         meaning = _MEANS.get(word.casefold(), "") or label_meaning(label)
         told = read(raw) if len(raw) <= _LONGEST and not fault else None
+        if told and only_international and told.reading != "international":
+            told = None
         if told is None or told.kind in ("unknown", "withheld"):
-            unread.append(Unread(raw[:_LONGEST], fault or _reason(raw, read)))
+            reason = fault or _reason(raw, read, only_international)
+            unread.append(Unread(raw[:_LONGEST], reason))
             continue
         marked = switchboard or meaning == SWITCHBOARD
         e164 = told.e164 or ""
@@ -100,34 +109,19 @@ def label_meaning(label: str) -> str:
     return _MEANS.get(label.strip(" .:").casefold(), label.strip())
 
 
-def _pieces(text: str, read: Callable[[str], Number]) -> list[Piece]:
+def _pieces(text: str, read: Reader) -> list[Piece]:
     """Give label and text of each number of a field."""
     if _PLAIN.fullmatch(text):
         return [Piece("", text)]
-    return [
-        piece
-        for part in _apart(text)
-        for piece in in_full(
-            [
-                one._replace(label=one.label or word)
-                for word, labelled in _labelled(part)
-                for one in _complete_numbers(labelled, read)
-            ],
-            read,
-        )
-    ]
-
-
-def _apart(text: str) -> list[str]:
-    """Split where one number surely ends; the last digits of a second line stay behind a word."""
-    first, *rest = _STRONG.split(text)
-    apart = [first]
-    for between, part in zip(rest[::2], rest[1::2], strict=True):
-        if is_tail(part) and between.strip("\r\n;|"):
-            apart[-1] = f"{apart[-1].rstrip()}, {part.strip()}"
-        else:
-            apart.append(part)
-    return apart
+    return in_full(
+        (
+            one._replace(label=one.label or word)
+            for part in _STRONG.split(text)
+            for word, labelled in _labelled(part)
+            for one in _cut(labelled, read)
+        ),
+        read,
+    )
 
 
 def _labelled(part: str) -> list[tuple[str, str]]:
@@ -144,16 +138,58 @@ def _labelled(part: str) -> list[tuple[str, str]]:
     return cut
 
 
-def _complete_numbers(text: str, read: Callable[[str], Number]) -> list[Piece]:
-    """Split at commas and slashes only if each part is a complete number, or a second line."""
-    if lines := parts(text, read):
-        return lines
-    cut = [_unlabelled(part) for part in _WEAK.split(text) if part.strip()]
-    complete = [_is_complete(one.text, read) for one in cut]
-    return cut if len(cut) > 1 and all(complete) else [_unlabelled(text)]
+def _cut(text: str, read: Reader) -> list[Piece]:
+    """Cut at commas and slashes if each part is a whole number, or last digits behind one."""
+    text = text.strip(" ,.:/")
+    first, *rest = _WEAK.split(text)
+    parts = [("", first)]
+    parts += [one for one in zip(rest[::2], rest[1::2], strict=True) if one[1].strip()]
+    if len(parts) == 1 or len(parts) > _MOST_CUT:
+        return [_unlabelled(text)]
+    if cut := _numbers_from(0, parts, read):
+        return cut
+    for end in range(1, len(parts)):
+        behind = _unlabelled(_joined(parts, end, len(parts))).text
+        if _ONLY_NUMBERS.fullmatch(behind) and _ends(parts, 0, end, read):
+            return [Piece("", text, TWO)]
+    return [_unlabelled(text)]
 
 
-def _is_complete(text: str, read: Callable[[str], Number]) -> bool:
+def _numbers_from(
+    start: int, parts: list[tuple[str, str]], read: Reader, *, valid: bool = False
+) -> list[Piece] | None:
+    """Give all parts from one on as whole numbers and last digits; None if they are not."""
+    if start == len(parts):
+        return []
+    between = parts[start][0]
+    for end in range(start + 1, len(parts) + 1):
+        piece = _unlabelled(_joined(parts, start, end))._replace(between=between)
+        known = is_valid(read(piece.text))
+        if (known and start == 0) or _is_complete(piece.text, read):
+            after = _numbers_from(end, parts, read, valid=valid or known)
+            if after is not None:
+                return [piece, *after]
+        if end < len(parts) and _ends(parts, start, end, read):
+            break
+    tail = _unlabelled(parts[start][1])._replace(between=between)
+    if valid and between.strip() in (",", "/") and is_tail(tail.text):
+        after = _numbers_from(start + 1, parts, read, valid=True)
+        return None if after is None else [tail, *after]
+    return None
+
+
+def _ends(parts: list[tuple[str, str]], start: int, end: int, read: Reader) -> bool:
+    """Tell whether a valid number ends before a comma or slash, which then is no spelling."""
+    text = _unlabelled(_joined(parts, start, end)).text
+    return parts[end][0].strip() in (",", "/") and is_valid(read(text))
+
+
+def _joined(parts: list[tuple[str, str]], start: int, end: int) -> str:
+    text = "".join(f"{between}{part}" for between, part in parts[start:end])
+    return text[len(parts[start][0]) :]
+
+
+def _is_complete(text: str, read: Reader) -> bool:
     return bool(_WHOLE.match(text) and read(text.strip()).e164)
 
 
@@ -165,13 +201,15 @@ def _unlabelled(text: str) -> Piece:
     return Piece("", text)
 
 
-def _reason(raw: str, read: Callable[[str], Number]) -> str:
+def _reason(raw: str, read: Reader, only_international: str) -> str:
     if not re.search(r"\d", raw):
         return "no digits"
+    if only_international:
+        return only_international
     first, *others = _WEAK.split(raw)
     two = any(re.search(r"\d", one) for one in others) and _is_complete(first, read)
     if two or read(raw).reading == "two-numbers":
-        return "two numbers; write each in full, with ; between them"
+        return TWO
     if len(re.findall(r"\d", raw)) > 15:
         return "more than 15 digits, or several numbers that cannot be told apart"
-    return "not a telephone number here; a national number needs its area code or its country"
+    return why_not(read(raw)) or NOT_HERE

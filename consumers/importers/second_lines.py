@@ -1,27 +1,27 @@
 """The second line of an office, written by its last digits alone: `044 123 45 67 / 68`.
 
 A habit of Germany, Austria and Switzerland. It is taken for one only on evidence; otherwise the
-last digits are told as unclear, for they may as well be an extension.
+last digits are told as unclear, for they may as well be an extension. Where a number may go on,
+as in Germany and Austria, only a hyphen is evidence: `030 12345-67/68`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from phonenumbers import PhoneNumber, PhoneNumberType, number_type
 
 from bus import number_plan
 from bus.numbers import Number
-
-Reader = Callable[[str], Number]
+from consumers.importers.readings import Reader, is_assigned
 
 NOT_COMPLETE = "two numbers, and the second is not complete; write it in full"
 TWO_OR_ONE = "two numbers, or one with its extension; write both in full, or `-` before it"
 
-_TAIL = re.compile(r"\d(?: ?\d){0,3}")
-_BETWEEN = re.compile(r"\s*[/,]\s*")
+_TAIL = re.compile(r"[-–]?\s?\d(?: ?\d){0,3}")
+_EXTENSION = re.compile(r"(?P<stem>.*\d)(?P<hyphen>\s*[-–]\s*)(?P<digits>\d{1,4})\s*")
 _LINES = (PhoneNumberType.FIXED_LINE, PhoneNumberType.UAN, PhoneNumberType.VOIP)
 
 
@@ -31,43 +31,75 @@ class Piece(NamedTuple):
     label: str
     text: str
     fault: str = ""
+    between: str = ""  # the comma or slash before it; nothing where it surely stands alone
 
 
 def is_tail(text: str) -> bool:
-    """Tell whether this may be the last digits of a number: one to four, not only zeros."""
-    return _TAIL.fullmatch(text.strip()) is not None and text.strip("0 ") != ""
+    """Tell whether this may be the last digits of a number: one to four."""
+    return _TAIL.fullmatch(text.strip(" ,.:/")) is not None
 
 
-def parts(text: str, read: Reader) -> list[Piece] | None:
-    """Split a whole number and the last digits of others; None where it is nothing of the kind."""
-    first, *tails = _BETWEEN.split(text.strip(" ,/"))
-    if not tails or not all(is_tail(one) for one in tails) or _valid(read(first)) is None:
-        return None
-    if _valid(whole := read(text)) is not None and _continues(whole, read(first)):
-        spelling = not re.search(r"\s/|/\s", text)
-        return None if spelling else [Piece("", text, TWO_OR_ONE)]
-    return [Piece("", one) for one in (first, *tails)]
+def in_full(pieces: Iterable[Piece], read: Reader) -> list[Piece]:
+    """Write last digits out as the number they stand for, or say that they are not complete.
 
-
-def in_full(pieces: list[Piece], read: Reader) -> list[Piece]:
-    """Write last digits out as the number they stand for, or say that they are not complete."""
+    Behind a whole number they are never taken for an extension of ours.
+    """
     told: list[Piece] = []
-    before = ""
+    before, seen, first = "", False, -1
     for piece in pieces:
-        if before and not piece.fault and is_tail(piece.text):
-            whole = _second_line(before, re.sub(r"\D", "", piece.text), read)
-            piece = piece._replace(text=whole) if whole else piece._replace(fault=NOT_COMPLETE)
-        if not piece.fault:
-            before = piece.text if _valid(read(piece.text)) is not None else ""
+        if piece.fault or not seen or not is_tail(piece.text):
+            number = None if piece.fault else read(piece.text)
+            seen = seen or bool(number and number.e164)
+            before = piece.text if number and is_valid(number) else ""
+            told.append(piece)
+            first = len(told)
+            continue
+        tail = piece.text.strip(" ,.:/")
+        if before and (whole := _second_line(before, tail, read)):
+            piece, before = piece._replace(text=whole), whole
+        elif before and _may_go_on(before, tail, read):
+            if piece.between and first == len(told):
+                one = told.pop()
+                piece = one._replace(text=f"{one.text}{piece.between}{tail}")
+                before = ""
+            piece = piece._replace(fault=TWO_OR_ONE)
+        else:
+            piece = piece._replace(fault=NOT_COMPLETE)
         told.append(piece)
     return told
 
 
-def _second_line(first: str, tail: str, read: Reader) -> str:
-    """Give the number whose last digits are the tail, or nothing without evidence.
+def is_valid(number: Number) -> bool:
+    """Tell whether this is a whole number which the tables know."""
+    return number.e164 is not None and is_assigned(number.e164)
 
-    Evidence: both are valid numbers of lines, not mobiles; the second is higher; and the tail has
-    one or two digits, or as many as the groups in which the first one is written.
+
+def _second_line(first: str, tail: str, read: Reader) -> str:
+    """Give the number whose last digits are the tail, or nothing without evidence."""
+    second = _by_hyphen(first, tail)
+    if not second and not _may_go_on(first, tail, read):
+        second = _by_last_digits(first, re.sub(r"\D", "", tail))
+    return second if second and _is_line(read(first)) and _is_line(read(second)) else ""
+
+
+def _by_hyphen(first: str, tail: str) -> str:
+    """Put the tail in place of the extension: `-67/68`, `-67/-58`, `-0/-12`."""
+    extension = _EXTENSION.fullmatch(first)
+    if not extension:
+        return ""
+    digits, hyphened = re.sub(r"\D", "", tail), tail[0] in "-–"
+    alike = len(digits) == len(extension["digits"])
+    higher = int(digits) > int(extension["digits"])
+    if (alike and (hyphened or higher)) or (hyphened and not extension["digits"].strip("0")):
+        return f"{extension['stem']}{extension['hyphen']}{digits}"
+    return ""
+
+
+def _by_last_digits(first: str, tail: str) -> str:
+    """Put the tail in place of the last digits.
+
+    Evidence: the second is higher; and the tail has one or two digits, or as many as the groups in
+    which the first one is written. Both have to be valid numbers of lines, not mobiles.
     """
     digits = [place for place, sign in enumerate(first) if sign.isdecimal()]
     cut = digits[-len(tail)] if len(digits) > len(tail) else 0
@@ -79,22 +111,22 @@ def _second_line(first: str, tail: str, read: Reader) -> str:
     signs = list(first)
     for place, digit in zip(digits[-len(tail) :], tail, strict=True):
         signs[place] = digit
-    second = "".join(signs)
-    return second if _is_line(read(first)) and _is_line(read(second)) else ""
+    return "".join(signs)
+
+
+def _may_go_on(first: str, tail: str, read: Reader) -> bool:
+    """Tell whether the number and the last digits together would be a number too."""
+    digits = re.sub(r"\D", "", tail)
+    return is_assigned(f"{read(first).e164}{digits}")
 
 
 def _is_line(number: Number) -> bool:
-    parsed = _valid(number)
+    parsed = _parsed(number)
     return parsed is not None and number_type(parsed) in _LINES
 
 
-def _valid(number: Number) -> PhoneNumber | None:
+def _parsed(number: Number) -> PhoneNumber | None:
     if number.e164 is None:
         return None
     parsed = number_plan.number_after_plus(number.e164.removeprefix("+"))
     return parsed if parsed is not None and number_plan.is_valid(parsed) else None
-
-
-def _continues(whole: Number, first: Number) -> bool:
-    """Tell whether the whole text is the first number with more digits, not one of elsewhere."""
-    return (whole.e164 or "").startswith(first.e164 or "-")

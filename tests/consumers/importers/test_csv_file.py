@@ -97,12 +97,14 @@ def test_rows_that_are_refused_are_told_with_line_and_reason(read: Read, report:
 def test_a_country_that_is_not_understood_reads_only_international_numbers(
     read: Read, report: Report
 ) -> None:
-    row = "1;Anna;Müller;;Atlantis;044 123 45 67;+41 79 555 01 01\r\n"
+    row = "1;Anna;Müller;;Atlantis;044 123 45 67;+41 79 555 01 01 / 044 123 45 68\r\n"
     [anna] = only_contacts(read(HEAD + row))
 
     assert [one.e164 for one in anna.numbers] == ["+41795550101"]
-    [refusal] = report.refusals
-    assert "Atlantis" in refusal.reason
+    assert [one.reason for one in report.refusals] == [
+        "'044 123 45 67': the country 'Atlantis' is not understood",
+        "'044 123 45 68': the country 'Atlantis' is not understood",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -70,26 +70,109 @@ def test_without_evidence_the_first_is_taken_and_the_rest_told(first: str, rest:
     assert unread.reason.startswith("two numbers")
 
 
-@pytest.mark.parametrize("text", ["030 1234567 / 68", "030 1234567 / 12", "030 123456-0 / 12"])
-def test_what_may_be_one_number_or_two_is_refused_whole(text: str) -> None:
-    field = read_field(text, GERMAN)
+AUSTRIAN = NumberProfile(country="AT", area_code="1")
+
+
+@pytest.mark.parametrize(
+    ("profile", "text"),
+    [
+        (GERMAN, "030 1234567 / 68"),
+        (GERMAN, "030 1234567 / 12"),
+        (GERMAN, "030 123456-0 / 12"),
+        (GERMAN, "030 1234567/68"),
+        (GERMAN, "030/1234567/68"),
+        (GERMAN, "030 1234567, 68"),
+        (GERMAN, "1234567/68"),
+        (GERMAN, "030/12345-67/-168"),
+        (AUSTRIAN, "01 513 12 34/35"),
+        (AUSTRIAN, "0316/380/1234"),
+        (SWISS, "+39 06 1234567/8"),
+    ],
+)
+def test_what_may_be_one_number_or_two_is_refused_whole(profile: NumberProfile, text: str) -> None:
+    field = read_field(text, profile)
 
     assert field.numbers == ()
     [unread] = field.unread
+    assert unread.text == text
     assert unread.reason.startswith("two numbers, or one")
 
 
-def test_a_slash_without_blanks_is_spelling_where_the_whole_is_a_number() -> None:
-    assert [one.e164 for one in read_field("030 1234567/68", GERMAN).numbers] == ["+4930123456768"]
+@pytest.mark.parametrize(
+    "between", [" oder ", " und ", " u. ", " & ", "; ", "\n", " | ", " / Fax ", ", Fax "]
+)
+def test_where_two_surely_are_but_the_second_is_unclear_the_first_is_taken(between: str) -> None:
+    field = read_field(f"030 12345{between}99", GERMAN)
+
+    assert told(field) == ["030 12345"]
+    [unread] = field.unread
+    assert (unread.text, unread.reason[:11]) == ("99", "two numbers")
 
 
-def test_a_word_between_them_says_that_there_are_two() -> None:
-    assert told(read_field("030 1234567 oder 68", GERMAN)) == ["030 1234567", "030 1234568"]
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("030 12345-67/68", ["030 12345-67", "030 12345-68"]),
+        ("030 12345-67/-58", ["030 12345-67", "030 12345-58"]),
+        ("030/12345-0/-12", ["030/12345-0", "030/12345-12"]),
+        ("030 12345-67/68/69", ["030 12345-67", "030 12345-68", "030 12345-69"]),
+        ("030 12345 - 67 / 68", ["030 12345 - 67", "030 12345 - 68"]),
+    ],
+)
+def test_a_hyphen_tells_which_digits_are_the_extension(text: str, expected: list[str]) -> None:
+    field = read_field(text, GERMAN)
+
+    assert told(field) == expected
+    assert [one.e164 for one in field.numbers] == [read_number(x, GERMAN).e164 for x in expected]
+    assert field.unread == ()
 
 
-@pytest.mark.parametrize("text", ["044 123 45 67; 23", "044 123 45 67\n23"])
-def test_an_extension_on_its_own_stays_an_extension(text: str) -> None:
-    assert told(read_field(text, SWISS)) == ["044 123 45 67", "23"]
+@pytest.mark.parametrize(
+    ("profile", "text", "e164"),
+    [
+        (GERMAN, "030/1234567", "+49301234567"),
+        (GERMAN, "03301/1234", "+4933011234"),
+        (GERMAN, "+49 3301/1234", "+4933011234"),
+        (AUSTRIAN, "0664/123 45 67", "+436641234567"),
+        (SWISS, "044 520/67/88", "+41445206788"),
+    ],
+)
+def test_a_slash_before_a_number_is_whole_is_spelling(
+    profile: NumberProfile, text: str, e164: str
+) -> None:
+    assert [one.e164 for one in read_field(text, profile).numbers] == [e164]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "refused"),
+    [
+        ("044 520 67 88; 89", ["88", "89"], []),
+        ("044 520 67 88\n89", ["88", "89"], []),
+        ("044 520 67 88 | 89", ["88", "89"], []),
+        ("044 520 67 88 und 89, Fax 90", ["88", "89", "90"], []),
+        ("044 520 67 88; 23", ["88"], ["23"]),
+        ("044 520 67 88\n23", ["88"], ["23"]),
+        ("044 520 67 88; ask; 89", ["88"], ["ask", "89"]),
+        ("044 520 67 88; 117", ["88"], ["117"]),
+        ("044 520 67 88 / 00", ["88"], ["00"]),
+        ("044 520 67 88 / 0", ["88"], ["0"]),
+        ("044/520 67 88/89", ["88", "89"], []),
+        ("044 520 67 88 / 91 Zentrale", ["88", "91"], []),
+        ("044 520 67 88 / 89 / 079 555 01 01", ["88", "89", "01"], []),
+        ("044 520 67 88 / 12 / 89", ["88", "89"], ["12"]),
+    ],
+)
+def test_behind_a_whole_number_last_digits_are_never_our_own_extension(
+    text: str, expected: list[str], refused: list[str]
+) -> None:
+    field = read_field(text, SWISS)
+
+    assert [one.e164[-2:] for one in field.numbers] == expected
+    assert [one.text for one in field.unread] == refused
+
+
+def test_extensions_alone_stay_extensions() -> None:
+    assert told(read_field("23; 24", SWISS)) == ["23", "24"]
 
 
 @pytest.mark.parametrize(
