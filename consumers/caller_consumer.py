@@ -262,9 +262,8 @@ class CallerConsumer:
         pops = self._pops.get(user.login, deque())
         while pops and moment - pops[0] > 60:
             pops.popleft()
-        own = self._dialled.holds((call.user, call.call_id)) or (
-            bool(user.extension) and call.caller.number == user.extension
-        )
+        dialled = self._dialled.holds((call.user, call.call_id)) and not call.put_forth
+        own = dialled or (bool(user.extension) and call.caller.number == user.extension)
         return Circumstances(self._now(), own, len(pops))
 
     def _take_up_again(self) -> None:

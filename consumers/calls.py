@@ -65,6 +65,7 @@ class Call:
     opened: frozenset[str] = frozenset()  # marks of that for which something opened
     elsewhere: bool = False  # a colleague has it
     talked: bool = False  # the user had it
+    put_forth: bool = False  # it was dialled outward or its party changed: no own telephone rings
     seen_at: float = 0.0
 
     @property
@@ -136,7 +137,11 @@ class Calls:
             due = ("connected", "party-change") if answers else ("party-change",)
         elif answers and (before.stage < Stage.RINGING or self._was_with_a_colleague(call)):
             due = (*due, "party-change")
-        call = replace(call, answered=call.answered.union(due, _reached(call) if changed else ()))
+        call = replace(
+            call,
+            answered=call.answered.union(due, _reached(call) if changed else ()),
+            put_forth=call.put_forth or call.outward or changed,
+        )
         self._keep(call)
         lost = self._lost_by_colleagues(call, now) if answers else ()
         return Advance(call, due, changed, ended=call.over and not before.over, lost=lost)

@@ -712,6 +712,24 @@ def test_a_call_from_the_own_extension_opens_nothing(desk: Desk) -> None:
     assert desk.sent[0].reason == "own-dialling"
 
 
+@pytest.mark.parametrize("told_again", [False, True])
+@pytest.mark.parametrize("before", [(), ("dialing",), ("dialing", "connected")])
+def test_a_client_put_through_by_a_colleague_who_was_dialled_by_a_click_opens(
+    desk: Desk, before: tuple[str, ...], told_again: bool
+) -> None:
+    desk.consumer.note_dialling(_dialled("0011", "c-1"), Arrived("", b""))
+    inside = {"direction": "internal", "caller": LAWYER, "called": SECRETARY}
+    for state in ("ringing", *before):
+        desk.tell(state, **inside)
+    if told_again:
+        desk.consumer.note_dialling(_dialled("0011", "c-1"), Arrived("", b""))
+    assert desk.opened() == []
+
+    desk.tell("connected", called=LAWYER)
+
+    assert [one.caller for one in desk.opened()] == [ADA]
+
+
 def test_a_delay_spares_a_call_that_is_blocked_at_once(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=1.0))
     desk.tell()

@@ -5,11 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from bus.connection import Connection
-from bus.events import CallerData, CallerEvent
+from bus.events import CallerData, CallerEvent, DialResult, DialResultData, Sentence
 from consumers.caller_settings import CallerSettings
 from consumers.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
 from consumers.contacts import ContactNumber
@@ -33,6 +34,16 @@ class Firm:
     pbx: Simulator
     office: Office
     answers: list[CallerData]
+    dialling: Connection
+
+    def tell_dialled(self, call_id: str) -> None:
+        """Tell that the lawyer had this call placed by a click."""
+        told = DialResultData(
+            user=LAWYER, request_id=uuid4(), call_id=call_id, state="accepted",
+            sentence=Sentence(de="", en=""),
+        )  # fmt: skip
+        topics = self.dialling.topics
+        self.dialling.publish(topics.dial_result(LAWYER), DialResult(data=told))
 
     def prefer(self, *triggers: str, **more: object) -> None:
         """Have the lawyer's files opened on these triggers."""
@@ -60,7 +71,7 @@ def started(
 ) -> Iterator[Firm]:
     folder = tmp_path_factory.mktemp("firm")
     answers: list[CallerData] = []
-    accounts = ["sessions", "caller", "cli-1"]
+    accounts = ["sessions", "caller", "cli-1", "dial"]
     with open_stage(folder, accounts) as stage, Simulator(switches=Switches(speed=20)) as pbx:
         port = stage.gateway.port
         office = Office(folder / "office", DEFAULT_USERS, pbx.port, port, api=request.param)
@@ -75,7 +86,9 @@ def started(
             SessionsProcess(office, stage.broker),
             running(CALLER, *arguments),
             Connection(stage.broker, "cli-1", lasting=False) as watching,
+            Connection(stage.broker, "dial", lasting=False) as dialling,
         ):
+            dialling.wait_connected()
             watching.consume(
                 f"starface/users/{LAWYER}/caller", CallerEvent,
                 lambda told, _: answers.append(told.data),
@@ -84,7 +97,7 @@ def started(
             thread.start()
             logins = [person.login for person in DEFAULT_USERS]
             wait_until(lambda: all(stage.listener.state(one) == "active" for one in logins), 30)
-            firm = Firm(pbx, office, answers)
+            firm = Firm(pbx, office, answers, dialling)
             _warm(firm)
             yield firm
             watching.stop()
@@ -138,7 +151,7 @@ def _pick_up(firm: Firm) -> None:
     firm.pbx.hang_up(call)
 
 
-def _have_put_through(firm: Firm) -> None:
+def _have_put_through(firm: Firm, *, by_click: bool = False) -> None:
     """Ask the secretary, by telephone, for a client she has on the line."""
     pbx = firm.pbx.pbx
     held = firm.pbx.ring(SECRETARY, CLIENT)
@@ -146,16 +159,22 @@ def _have_put_through(firm: Firm) -> None:
     with pbx.lock:
         pbx.hold(held, SECRETARY)
         asking = pbx.place(LAWYER, "12")
+        if by_click:
+            firm.tell_dialled(asking)
         pbx.lift(asking)
         pbx.answer(asking, SECRETARY)
         pbx.join(held, asking, SECRETARY, LAWYER)
     firm.pbx.hang_up(held)
 
 
+def _have_put_through_after_a_click(firm: Firm) -> None:
+    _have_put_through(firm, by_click=True)
+
+
 @pytest.mark.parametrize(
     "happens",
-    [_play("attended-transfer"), _pick_up, _have_put_through],
-    ids=["asked first", "picked up", "asked for"],
+    [_play("attended-transfer"), _pick_up, _have_put_through, _have_put_through_after_a_click],
+    ids=["asked first", "picked up", "asked for", "asked for by a click"],
 )
 @pytest.mark.parametrize(
     "triggers",
