@@ -67,7 +67,11 @@ def judge(
     if told.own_dialling and not call.outward:
         return replace(verdict, refusal="own-dialling")
     of_party = _party_refusal(user, party, internal=internal)
-    refusal = of_party or _moment_refusal(user, call, trigger, settings, told)
+    refusal = (
+        (_peace(user, settings, told.now) if trigger != "chosen" else None)
+        or of_party
+        or _moment_refusal(user, call, trigger, settings, told)
+    )
     verdict = replace(verdict, refusal=refusal, look_up=of_party is None and party.e164 is not None)
     if "click" not in user.triggers or trigger == "chosen":
         return verdict
@@ -91,6 +95,16 @@ def _meant(user: User, call: Call, trigger: Trigger) -> Chosen:
         return "click"
     shown = (one for one in _NEWEST_FIRST if one in call.answered and one in user.triggers)
     return next(shown, "ringing")
+
+
+def _peace(user: User, settings: CallerSettings, now: datetime) -> Refusal | None:
+    """Say why a user is to be left alone; other reasons are shown on the screen, these never."""
+    wishes = Wishes.of(user)
+    if wishes.undisturbed(now):
+        return "do-not-disturb"
+    if any(hours.hold(now) for hours in wishes.hours_or(settings.quiet_hours)):
+        return "quiet-hours"
+    return None
 
 
 def _party_refusal(user: User, party: Party, *, internal: bool) -> Refusal | None:
@@ -122,11 +136,6 @@ def _moment_refusal(
     if not chosen and not _by_click(user, trigger):
         later = trigger == "ringing" and {"connected", "ended"} & set(user.triggers)
         return "opens-later" if later else "not-chosen"
-    wishes = Wishes.of(user)
-    if wishes.undisturbed(told.now):
-        return "do-not-disturb"
-    if any(hours.hold(told.now) for hours in wishes.hours_or(settings.quiet_hours)):
-        return "quiet-hours"
     if mark(call, trigger) in call.opened:
         return "already-opened"
     if not chosen:

@@ -224,6 +224,44 @@ def test_what_opens_on_a_click_opens_not_by_itself(
     assert refusal != "opens-on-click" or verdict.action == "dossier"
 
 
+@pytest.mark.parametrize(
+    ("wished", "settings", "expected"),
+    [
+        ({"preferences": {"do_not_disturb": True}}, {}, "do-not-disturb"),
+        ({}, {"quiet_hours": ("11:00-13:00",)}, "quiet-hours"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("user", "call", "trigger"),
+    [
+        ({"triggers": ("connected",)}, {}, "ringing"),
+        ({"triggers": ("outgoing",)}, {}, "ringing"),
+        ({}, {"caller": Party(kind="withheld")}, "ringing"),
+        ({}, {"caller": Party(number="*21", kind="unknown")}, "ringing"),
+        ({"internal": "notify"}, {"direction": "internal"}, "ringing"),
+        ({"internal": "ignore"}, {"direction": "internal"}, "ringing"),
+        ({"triggers": ("connected",)}, {}, "party-change"),
+        ({"triggers": ("ended",)}, {"stage": Stage.ENDED, "group": "Sales"}, "ended"),
+        ({}, {"outward": True, "called": ADA}, "outgoing"),
+    ],
+)
+def test_whatever_else_speaks_against_it_nothing_is_shown_to_who_wants_peace(
+    wished: dict[str, Any],
+    settings: dict[str, Any],
+    expected: str,
+    user: dict[str, Any],
+    call: dict[str, Any],
+    trigger: str,
+) -> None:
+    assert _judge({**user, **wished}, call, trigger, settings).refusal == expected
+
+
+def test_a_user_who_is_off_is_told_as_such_though_not_to_be_disturbed() -> None:
+    user = {"wanted": False, "preferences": {"do_not_disturb": True}}
+
+    assert _judge(user).refusal == "interface-off"
+
+
 def test_who_does_not_want_to_be_disturbed_sees_nothing_to_click() -> None:
     user = {"triggers": ("click",), "preferences": {"do_not_disturb": True}}
 
