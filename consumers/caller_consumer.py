@@ -131,7 +131,7 @@ class CallerConsumer:
         if not told.done and call is not None:
             self._outbox.send(failed(call, told, steps), _nothing)
         if told.last and told.trigger:
-            self._claiming.worked(told.user, told.call_id, told.trigger)
+            self._claiming.worked((told.user, told.call_id, told.mark or told.trigger))
         self._stories.write()
 
     def tick(self) -> float:
@@ -241,7 +241,7 @@ class CallerConsumer:
         self._outbox.send(
             event, (lambda: self._claiming.delivered(key)) if answer.opens else _nothing
         )
-        if self._actions.hand_over(event, answer.values):
+        if self._actions.hand_over(event, answer.values, key[2]):
             self._claiming.begun(key)
         if answer.used is not None:
             self._doors.used(call.user, answer.used, self._now())

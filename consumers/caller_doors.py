@@ -18,8 +18,8 @@ class Actions(Protocol):
     def planned(self, data: CallerData) -> tuple[Outcome, ...]:
         """Return what `hand_over` is going to begin."""
 
-    def hand_over(self, event: CallerEvent, values: Mapping[str, str]) -> bool:
-        """Begin every executor's work; True if a command is under way."""
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
+        """Begin every executor's work, which is claimed by `mark`; True if a command runs."""
 
 
 @dataclass(frozen=True)

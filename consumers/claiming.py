@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bus.events import CallEvent
 from consumers.caller_store import CallerStore, Claim
-from consumers.calls import Call, Trigger, mark, trigger_of
+from consumers.calls import Call, Trigger, mark
 from consumers.put_off import Key
 from consumers.recent import Recent
 
@@ -25,7 +25,7 @@ class Claiming:
     def __init__(self, store: CallerStore, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
-        self._at_work: Recent[Key, str] = Recent()  # by trigger: the mark an executor works for
+        self._at_work: Recent[Key, None] = Recent()  # an executor is at work for it
         self._undelivered: set[Key] = set()  # the broker does not have the answer yet
 
     def take(self, call: Call, trigger: Trigger, event: CallEvent) -> bool:
@@ -53,19 +53,13 @@ class Claiming:
 
     def begun(self, key: Key) -> None:
         """Note that an executor is at work."""
-        self._at_work.keep(_by_trigger(key), key[2])
+        self._at_work.keep(key, None)
 
-    def worked(self, user: str, call_id: str, trigger: str) -> None:
+    def worked(self, key: Key) -> None:
         """Note that the last executor has ended."""
-        claimed = self._at_work.value((user, call_id, trigger)) or trigger
-        self._at_work.drop((user, call_id, trigger))
-        self._note_if_done((user, call_id, claimed))
+        self._at_work.drop(key)
+        self._note_if_done(key)
 
     def _note_if_done(self, key: Key) -> None:
-        if key not in self._undelivered and self._at_work.value(_by_trigger(key)) != key[2]:
+        if key not in self._undelivered and not self._at_work.holds(key):
             self._store.done(*key)
-
-
-def _by_trigger(key: Key) -> Key:
-    """Return an action as executors know it, by trigger only."""
-    return key[0], key[1], trigger_of(key[2])

@@ -33,6 +33,7 @@ class Finished:
     reason: str
     last: bool = False  # nothing else is under way for this action
     answer: str = ""  # what a webhook's receiver said, for the story alone
+    mark: str = ""  # what the action was claimed by, where it is a command's
 
 
 class Executors:
@@ -62,7 +63,7 @@ class Executors:
         wanted += [one.name for one in self._commands if _wants(one.on, data)]
         return tuple(Outcome(executor=name, state="queued") for name in wanted)
 
-    def hand_over(self, event: CallerEvent, values: Mapping[str, str]) -> bool:
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
         """Begin every executor's work; True if a command is under way."""
         for webhook in self._webhook_settings:
             if _wants(webhook.on, event.data):
@@ -74,7 +75,7 @@ class Executors:
         commands = [one for one in self._commands if _wants(one.on, event.data)]
         left = _Left(len(commands))
         for command in commands:
-            self.do(lambda command=command: self._run(command, event, values, left))  # type: ignore[misc]
+            self.do(lambda command=command: self._run(command, event, values, mark, left))  # type: ignore[misc]
         return bool(commands)
 
     def do(self, job: Callable[[], None]) -> None:
@@ -105,7 +106,12 @@ class Executors:
                 log.exception("an action failed")
 
     def _run(
-        self, command: Command, event: CallerEvent, values: Mapping[str, str], left: "_Left"
+        self,
+        command: Command,
+        event: CallerEvent,
+        values: Mapping[str, str],
+        mark: str,
+        left: "_Left",
     ) -> None:
         data = event.data
         try:
@@ -116,7 +122,14 @@ class Executors:
             log.error("command failed name=%s event=%s reason=%s", command.name, event.id, reason)
         self._finished(
             Finished(
-                command.name, data.user, data.call_id, data.trigger, done, reason, left.one_less()
+                command.name,
+                data.user,
+                data.call_id,
+                data.trigger,
+                done,
+                reason,
+                left.one_less(),
+                mark=mark,
             )
         )
 

@@ -81,17 +81,19 @@ class Programs:
 
     def __init__(self) -> None:
         self.begun: list[CallerEvent] = []
+        self.marks: list[str] = []
         self.under_way = False
         self.crash = False
 
     def planned(self, data: CallerData) -> tuple[Outcome, ...]:
         return (Outcome(executor="command", state="queued"),) if data.opens != "nothing" else ()
 
-    def hand_over(self, event: CallerEvent, values: Mapping[str, str]) -> bool:
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
         if self.crash:
             raise KeyboardInterrupt
         if event.data.opens != "nothing":
             self.begun.append(event)
+            self.marks.append(mark)
         return self.under_way and event.data.opens != "nothing"
 
 
@@ -899,6 +901,25 @@ def test_an_action_is_not_done_before_the_broker_has_the_answer_though_the_comma
 
     assert desk.opened()
     assert desk.store.open_claims() == []
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_each_of_two_changes_of_party_is_done_when_its_own_command_has_ended(
+    desk: Desk, first: int
+) -> None:
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.programs.under_way = True
+    for party in (SECRETARY, ADA, GRACE):
+        desk.tell("connected", caller=party)
+    desk.pass_time(1)
+    marks = desk.programs.marks
+    assert [one.data.caller for one in desk.programs.begun] == [ADA, GRACE]
+
+    for mark, left in ((marks[first], [marks[1 - first]]), (marks[1 - first], [])):
+        desk.consumer.finished(
+            Finished("command", "0011", "c-1", "party-change", True, "", True, mark=mark)
+        )
+        assert [one.trigger for one in desk.store.open_claims()] == left
 
 
 def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(

@@ -58,7 +58,7 @@ def _event(**more: Any) -> CallerEvent:
 
 def test_a_failing_executor_hides_no_other(desk: Callable[..., Desk]) -> None:
     all_ = desk(commands=[FAILS, WORKS], webhooks=[NOWHERE | {"give_up_after": 0}])
-    all_.executors.hand_over(_event(), {})
+    all_.executors.hand_over(_event(), {}, "ringing")
 
     told = {one.executor: (one.done, one.reason) for one in all_.wait_for(3)}
     assert told == {
@@ -70,15 +70,17 @@ def test_a_failing_executor_hides_no_other(desk: Callable[..., Desk]) -> None:
 
 def test_the_last_command_of_an_action_says_so(desk: Callable[..., Desk]) -> None:
     both = desk(commands=[FAILS, WORKS])
-    assert both.executors.hand_over(_event(), {})
+    assert both.executors.hand_over(_event(), {}, "party-change:ab")
 
-    assert sorted(one.last for one in both.wait_for(2)) == [False, True]
+    ended = both.wait_for(2)
+    assert sorted(one.last for one in ended) == [False, True]
+    assert {one.mark for one in ended} == {"party-change:ab"}
 
 
 def test_a_slow_command_holds_up_nobody(desk: Callable[..., Desk]) -> None:
     slow = desk(commands=[SLOW | {"timeout": 5}])
     for _ in range(3):
-        slow.executors.hand_over(_event(), {})
+        slow.executors.hand_over(_event(), {}, "ringing")
     done = threading.Event()
     slow.executors.do(done.set)
 
@@ -94,12 +96,12 @@ def test_what_opens_nothing_is_only_told_to_those_who_want_every_call(
         "always"
     ]
     assert len(some.executors.planned(_event().data)) == 2
-    assert not desk(commands=[WORKS]).executors.hand_over(_event(opens="nothing"), {})
+    assert not desk(commands=[WORKS]).executors.hand_over(_event(opens="nothing"), {}, "ringing")
 
 
 def test_stopping_does_not_wait_for_a_slow_command(desk: Callable[..., Desk]) -> None:
     slow = desk(commands=[SLOW])
-    slow.executors.hand_over(_event(), {})
+    slow.executors.hand_over(_event(), {}, "ringing")
     stopped = threading.Event()
 
     def stop() -> None:
@@ -121,7 +123,7 @@ def test_a_program_that_may_not_know_names_gets_none(
         webhooks=[NOWHERE | silent],
     )
     event = _event(caller=Party(number="0441234567", name="Ada Lovelace"))
-    of.executors.hand_over(event, {"id": "70", "name": "Ada Lovelace"})
+    of.executors.hand_over(event, {"id": "70", "name": "Ada Lovelace"}, "ringing")
     of.wait_for(1)
 
     assert (tmp_path / "told").read_text() == "70 "
