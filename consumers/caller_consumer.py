@@ -119,6 +119,7 @@ class CallerConsumer:
         answer = self._answering.answer(user, asked, "chosen", circumstances, choice)
         self._perform(asked, "chosen", answer)
         if answer.opens:  # what opens for the call from now on would be the same once more
+            self._claiming.take_by_hand(call, answer.data.action)
             for trigger in call.answered:
                 self._calls.opened(call, trigger)
         self._stories.write()
@@ -220,7 +221,9 @@ class CallerConsumer:
             self._put_off.add(
                 key_of(call, trigger), Waiting(moment, moment + _ASK_AGAIN, event, again)
             )
-        opens = answer.opens and (again or self._claiming.take(call, trigger, event))
+        opens = answer.opens and (
+            again or self._claiming.take(call, trigger, event, answer.data.action)
+        )
         if answer.opens and not opens:
             answer = already_opened(answer)
         if not self._told.keep(key_of(call, trigger), answer.data) and not again:

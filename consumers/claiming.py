@@ -10,6 +10,7 @@ from consumers.caller_store import CallerStore, Claim
 from consumers.calls import Call, Trigger, mark
 from consumers.put_off import Key
 from consumers.recent import Recent
+from consumers.triggers import Action
 
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
 
@@ -27,20 +28,37 @@ class Claiming:
         self._clock = clock
         self._at_work: Recent[Key, None] = Recent()  # an executor is at work for it
         self._undelivered: set[Key] = set()  # the broker does not have the answer yet
+        self._had: Recent[Key, Action] = Recent()  # by party: what a change or a person opened
 
-    def take(self, call: Call, trigger: Trigger, event: CallEvent) -> bool:
-        """Take an action for this process; the party has then had its opening, should it return.
-
-        One that had it by a change of party has it no more where an earlier process did that.
-        """
+    def take(self, call: Call, trigger: Trigger, event: CallEvent, action: Action) -> bool:
+        """Take an action for this process; the party has then had its opening, should it return."""
         at, of_party = self._clock(), key_of(call, "party-change")
-        had = trigger in _SHOWING and self._store.claimed(*of_party)
-        if had and not self._store.claimed(*key_of(call, "ringing")):
+        if trigger in _SHOWING and self._opened_the_same(call, action):
             return False
         taken = self._store.claim(Claim(*key_of(call, trigger), at, event.model_dump_json()))
         if taken and trigger in _SHOWING:
             self._store.note_done(*of_party, at)
+        if taken and trigger == "party-change":
+            self._had.keep(of_party, action)
         return taken
+
+    def take_by_hand(self, call: Call, action: Action) -> None:
+        """Note that a person had something opened; the call opens no more of that by itself."""
+        of_party = key_of(call, "party-change")
+        self._store.note_done(*of_party, self._clock())
+        self._had.keep(of_party, action)
+
+    def _opened_the_same(self, call: Call, action: Action) -> bool:
+        """Tell whether the party had this opened by a change, or by hand.
+
+        What an earlier process opened counts as the same, as it may be for the same event.
+        """
+        of_party = key_of(call, "party-change")
+        had = self._had.value(of_party)
+        if had is not None:
+            return had == action
+        ringing = key_of(call, "ringing")
+        return self._store.claimed(*of_party) and not self._store.claimed(*ringing)
 
     def sending(self, key: Key) -> None:
         """Note that the answer is on its way."""

@@ -643,6 +643,79 @@ def test_a_click_opens_what_was_found_and_nothing_does_by_itself(desk: Desk) -> 
     assert len(desk.opened()) == 1
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("triggers", "actions", "opened"),
+    [
+        (("click", "connected"), {}, ["chosen"]),
+        (("click", "connected"), {"click": "business-card"}, ["chosen", "connected"]),
+        (("click", "outgoing", "connected", "party-change"), {}, ["chosen"]),
+    ],
+)
+def test_what_was_opened_by_a_click_opens_not_again_when_the_call_is_answered(
+    desk: Desk,
+    triggers: tuple[str, ...],
+    actions: dict[str, str],
+    opened: list[str],
+    restart: bool,
+) -> None:
+    _prefers(desk, *triggers, actions=actions)
+    desk.tell()
+    call = desk.consumer.find_call("0011", "c-1")
+    assert call is not None
+    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    if restart:
+        desk.start()
+    desk.tell("connected")
+
+    # An earlier process does not tell what it opened, so nothing opens twice for the party.
+    assert [one.trigger for one in desk.opened()] == (["chosen"] if restart else opened)
+
+
+def test_a_contact_chosen_while_it_rings_opens_not_again_when_the_call_is_answered(
+    desk: Desk,
+) -> None:
+    _prefers(desk, "connected", "party-change")
+    call = _several(desk)
+    desk.consumer.choose(call, Chosen("contact", "7"), "click-1")
+    desk.shelf.numbers[call.caller.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.tell("connected", caller=call.caller)
+
+    assert [one.trigger for one in desk.opened()] == ["chosen"]
+
+
+def test_a_click_for_one_party_leaves_the_next_its_opening(desk: Desk) -> None:
+    _prefers(desk, "click", "connected")
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    desk.tell()
+    call = desk.consumer.find_call("0011", "c-1")
+    assert call is not None
+    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    desk.tell("connected", caller=GRACE)
+
+    assert [(one.trigger, one.caller) for one in desk.opened()] == [
+        ("chosen", ADA), ("connected", GRACE),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("actions", "opened"),
+    [
+        ({"party-change": "business-card"}, ["party-change", "connected"]),
+        ({}, ["party-change"]),
+    ],
+)
+def test_a_party_that_came_while_it_rang_opens_again_on_answering_only_for_another_action(
+    desk: Desk, actions: dict[str, str], opened: list[str]
+) -> None:
+    _prefers(desk, "connected", "party-change", actions=actions)
+    desk.tell(caller=SECRETARY, direction="internal")
+    desk.tell()
+    desk.tell("connected")
+
+    assert [one.trigger for one in desk.opened()] == opened
+
+
 def test_a_click_may_open_more_than_what_opened_by_itself(desk: Desk) -> None:
     _prefers(
         desk, "ringing", "click", action="business-card", actions={"click": "matter-or-dossier"}
