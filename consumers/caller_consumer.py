@@ -169,9 +169,17 @@ class CallerConsumer:
             self._store.end(call.user, call.call_id, moment)
             self._close(call, "answered-elsewhere" if call.elsewhere else "ended")
         again: list[Trigger] = ["ringing"] if self._was_unknown(advance) else []
-        for trigger in _wanted(user, advance) or again:
+        for wanted in _wanted(user, advance) or again:
+            trigger = self._as_of_now(user, advance, wanted)
             if not self._to_wait(user, call, trigger, event):
                 self._answer(user, call, trigger, event)
+
+    def _as_of_now(self, user: User, advance: Advance, trigger: Trigger) -> Trigger:
+        """Return what a call has come to that an earlier process knew with another party."""
+        wanted = advance.begins and "party-change" in user.triggers
+        if wanted and self._claiming.is_for_another(advance.call, trigger):
+            return "party-change"
+        return trigger
 
     def _was_unknown(self, advance: Advance) -> bool:
         """Tell whether a call is answered whose caller nobody knew; perhaps somebody does now."""
@@ -226,6 +234,12 @@ class CallerConsumer:
         )
         if answer.opens and not opens:
             answer = already_opened(answer)
+        if (
+            trigger == "outgoing"
+            and trigger not in user.triggers
+            and "party-change" in user.triggers
+        ):
+            self._claiming.pass_over(call, trigger)
         if not self._told.keep(key_of(call, trigger), answer.data) and not again:
             return
         self._perform(call, trigger, answer)

@@ -85,6 +85,7 @@ class Advance:
 
     call: Call
     due: tuple[Trigger, ...] = ()
+    begins: bool = False  # this process had not heard of it as ringing, dialled or connected
     changed: bool = False  # the other party is another one from now on
     ended: bool = False
     lost: tuple[Call, ...] = field(default=())  # calls of colleagues who did not answer it
@@ -144,7 +145,9 @@ class Calls:
         )
         self._keep(call)
         lost = self._lost_by_colleagues(call, now) if answers else ()
-        return Advance(call, due, changed, ended=call.over and not before.over, lost=lost)
+        begins = before.stage < Stage.RINGING
+        ended = call.over and not before.over
+        return Advance(call, due, begins, changed, ended=ended, lost=lost)
 
     def opened(self, call: Call, trigger: Trigger) -> None:
         """Note that something opened, so that this party and further details only inform."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bus.events import CallEvent
 from consumers.caller_store import CallerStore, Claim
 from consumers.calls import Call, Trigger, mark
+from consumers.parties import known_by
 from consumers.put_off import Key
 from consumers.recent import Recent
 from consumers.triggers import Action
@@ -41,6 +42,20 @@ class Claiming:
         if taken and trigger == "party-change":
             self._had.keep(of_party, action)
         return taken
+
+    def is_for_another(self, call: Call, trigger: Trigger) -> bool:
+        """Tell whether an earlier process had a trigger of this call dealt with for another."""
+        return (
+            trigger in _SHOWING
+            and bool(known_by(call.other_party))
+            and self._store.claimed(*key_of(call, trigger))
+            and not self._store.claimed(*key_of(call, "party-change"))
+        )
+
+    def pass_over(self, call: Call, trigger: Trigger) -> None:
+        """Note that a trigger of a call was seen and nothing was to open."""
+        for one in (trigger, "party-change"):
+            self._store.note_done(*key_of(call, one), self._clock())
 
     def take_by_hand(self, call: Call, action: Action) -> None:
         """Note that a person had something opened; the call opens no more of that by itself."""

@@ -716,6 +716,49 @@ def test_a_party_that_came_while_it_rang_opens_again_on_answering_only_for_anoth
     assert [one.trigger for one in desk.opened()] == opened
 
 
+_OUT = {"direction": "out", "caller": LAWYER}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("triggers", "outward"),
+    [
+        (("connected", "party-change"), False),
+        (("ringing", "connected", "party-change"), False),
+        (("ringing", "party-change"), False),
+        (("ringing", "party-change"), True),
+        (("outgoing", "party-change"), True),
+    ],
+)
+def test_the_next_party_opens_though_the_process_was_started_again_meanwhile(
+    desk: Desk, triggers: tuple[str, ...], outward: bool, restart: bool
+) -> None:
+    _prefers(desk, *triggers)
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    side = "called" if outward else "caller"
+    more = _OUT if outward else {}
+    for state in ("dialing" if outward else "ringing", "connected"):
+        desk.tell(state, **{**more, side: ADA})
+    desk.pass_time(1)
+    if restart:
+        desk.start()
+    before = len(desk.opened())
+    desk.tell("connected", **{**more, side: GRACE})
+    desk.tell("held", **{**more, side: GRACE})
+
+    [opened] = desk.opened()[before:]
+    assert (opened.called if outward else opened.caller) == GRACE
+
+
+def test_whoever_was_dialled_before_a_restart_is_no_change_of_party(desk: Desk) -> None:
+    for state in ("dialing", "connected"):
+        desk.tell(state, called=ADA, **_OUT)
+    desk.start()
+    desk.tell("held", called=ADA, **_OUT)
+
+    assert desk.opened() == []
+
+
 def test_a_click_may_open_more_than_what_opened_by_itself(desk: Desk) -> None:
     _prefers(
         desk, "ringing", "click", action="business-card", actions={"click": "matter-or-dossier"}
