@@ -57,6 +57,7 @@ class Call:
     outward: bool = False
     caller: Party = NOBODY
     called: Party = NOBODY
+    last_known: Party = NOBODY  # the other party that was last said to be somebody
     group: str | None = None
     event_id: str = ""
     received_at: datetime | None = None
@@ -233,7 +234,7 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     )
     outward = data.direction == "out" or data.state in _OUTWARD
     turned = data.direction == "in" and call.direction in ("internal", "out")  # by a transfer
-    return replace(
+    learned = replace(
         call,
         stage=stage,
         direction=call.direction if data.direction == "unknown" else data.direction,
@@ -248,6 +249,9 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
         talked=call.talked or stage == Stage.CONNECTED,
         seen_at=now,
     )
+    if known_by(learned.other_party):
+        return replace(learned, last_known=learned.other_party)
+    return replace(learned, last_known=NOBODY) if learned.outward > call.outward else learned
 
 
 def _answers(before: Call, call: Call) -> bool:
@@ -264,7 +268,7 @@ def _changes(before: Call, call: Call) -> bool:
         not call.over
         and before.stage >= running
         and (before.outward or not call.outward)
-        and another(before.other_party, call.other_party)
+        and another(before.last_known, call.other_party)
     )
 
 

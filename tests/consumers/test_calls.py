@@ -103,6 +103,35 @@ def test_details_are_no_change_of_party(before: Party, after: Party) -> None:
     assert "party-change" not in advance.due
 
 
+@pytest.mark.parametrize(
+    "between",
+    [Party(number="*70", kind="unknown"), Party(number="117", kind="external")],
+    ids=["parked", "a service"],
+)
+@pytest.mark.parametrize(("after", "due"), [(GRACE, ("party-change",)), (ADA, ())])
+def test_a_party_that_cannot_be_told_apart_hides_no_change(
+    between: Party, after: Party, due: tuple[str, ...]
+) -> None:
+    calls = Calls()
+    for caller, state in ((ADA, "ringing"), (ADA, "connected"), (between, "connected")):
+        assert "party-change" not in _take(calls, state, caller=caller).due
+
+    advance = _take(calls, "connected", caller=after)
+
+    assert advance.changed is (after == GRACE)
+    assert set(due) <= set(advance.due)
+    assert advance.changed or "party-change" not in advance.due
+
+
+def test_who_is_dialled_is_no_change_of_whose_telephone_rang_before() -> None:
+    calls = Calls()
+    _take(calls, "ringing", direction="internal", caller=ME)
+    _take(calls, "connected", direction="out", caller=ME, called=Party(kind="withheld"))
+    _take(calls, "ringback", direction="out", caller=ME, called=Party(number="4", kind="unknown"))
+
+    assert "party-change" not in _take(calls, "connected", direction="out", called=ADA).due
+
+
 def test_what_was_told_late_takes_the_party_not_back() -> None:
     calls = Calls()
     _take(calls, "connected", caller=GRACE)
