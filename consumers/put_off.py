@@ -62,9 +62,14 @@ class PutOff:
         else:
             self._store.no_longer_put_off(*key)
 
+    def give_up(self, key: Key) -> None:
+        """Let an action wait no more."""
+        if key in self._waiting:
+            self.settle(key, self._waiting.pop(key), opened=False)
+
     def drop(self, user: str, call_id: str) -> bool:
         """Let nothing of a call wait any more; False if nothing did."""
         dropped = [one for one in self._waiting if one[:2] == (user, call_id)]
         for key in dropped:
-            self.settle(key, self._waiting.pop(key), opened=False)
+            self.give_up(key)
         return bool(dropped)

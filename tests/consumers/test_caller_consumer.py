@@ -888,6 +888,25 @@ def test_a_delayed_action_does_not_open_what_a_colleague_answered(
     assert "Nothing opened: a colleague answered the call." in [step.en for step in story.steps]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_waits_since_it_rang_gives_way_to_what_opens_on_answering(
+    new_desk: Callable[..., Desk], restart: bool
+) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=3.0))
+    _prefers(desk, "ringing", "connected")
+    desk.tell()
+    desk.pass_time(1)
+    if restart:
+        desk.start()
+    desk.tell("connected")
+    desk.pass_time(3)
+
+    assert [(one.trigger, one.reason) for one in desk.sent] == [("connected", "only-open-matter")]
+    [story] = find(desk.folder)
+    assert (story.opens, story.reason) == ("matter", "only-open-matter")
+    assert desk.store.open_claims() == []
+
+
 def test_what_waits_when_the_process_dies_is_done_once_by_the_next(
     new_desk: Callable[..., Desk],
 ) -> None:
