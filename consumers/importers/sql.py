@@ -26,18 +26,23 @@ def sql_records(
     The address holds a password, so no error repeats it.
     """
     try:
-        from sqlalchemy import create_engine
+        from sqlalchemy import create_engine, make_url
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     except ImportError as error:
         raise SourceUnreadable(
             "SQL needs SQLAlchemy: pip install 'starface2mqtt[importers]'"
         ) from error
     try:
-        engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise SourceUnreadable(sql_drivers.unknown(url)) from error
+        address = make_url(url)
+        if "@" in (address.host or ""):  # the end of a password, which the driver would tell
+            raise SourceUnreadable(sql_drivers.NOT_PLAIN)
+        engine = create_engine(address)
+    except (ArgumentError, NoSuchModuleError):
+        raise SourceUnreadable(sql_drivers.unknown(url)) from None
     except ImportError as error:
         raise SourceUnreadable(sql_drivers.missing(error)) from error
+    except ValueError:  # of the port, for which it takes a part of the password
+        raise SourceUnreadable(sql_drivers.NOT_PLAIN) from None
     rows = Rows(mapping, profile, report)
     try:
         with engine.connect().execution_options(**_AS_WRITTEN) as connection:
@@ -53,7 +58,15 @@ def sql_records(
 
 
 def _check(names: list[str], mapping: Mapping) -> None:
-    missing = sorted(mapping.columns() - set(names))
+    """Refuse a query without the columns we look for, or with one of them twice."""
+    wanted = mapping.columns()
+    for name in sorted(wanted):
+        if names.count(name) > 1:
+            raise SourceUnreadable(
+                f"the query gives the column {name!r} {names.count(name)} times; name them apart"
+                " with AS"
+            )
+    missing = sorted(wanted - set(names))
     if missing and not mapping.optional:
         raise SourceUnreadable(
             f"the query gives no column {', '.join(missing)}; it gives {', '.join(names)}"
@@ -65,6 +78,8 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a telephone number or a key that was taken for an amount
     if isinstance(value, date | datetime):
         return value.isoformat()
     if isinstance(value, bytes | memoryview):

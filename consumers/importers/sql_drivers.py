@@ -12,6 +12,10 @@ _INSTEAD = {  # drivers that need a compiler, and an address that needs none
     "MySQLdb": "or begin the address with mysql+pymysql:// and: pip install pymysql",
     "psycopg2": "or begin it with postgresql+psycopg:// and: pip install 'psycopg[binary]'",
 }
+NOT_PLAIN = (
+    "the address of the database is not understood; a user or password in it is written with its"
+    " @ : / % # ? percent-encoded: %40 %3A %2F %25 %23 %3F"
+)
 _EXAMPLE = "as in postgresql+psycopg://user:password@host/database"
 _SPELLED = {"postgres": "postgresql+psycopg", "mssql": "mssql+pyodbc", "mysql": "mysql+pymysql"}
 

@@ -1,4 +1,5 @@
 import sqlite3
+import traceback
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -116,6 +117,37 @@ def test_the_password_in_the_address_is_never_told(read: Read, url: str) -> None
         read(url=url)
 
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("password", ["ab@s3cret", "s3cret@x:y", "a@b:s3cret", "a/b@c:s3cret"])
+def test_a_password_that_breaks_the_address_is_told_without_it(read: Read, password: str) -> None:
+    with pytest.raises(SourceUnreadable, match="percent-encoded") as refused:
+        read(url=f"postgresql+psycopg://anna:{password}@host/db")
+
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_column_that_a_query_gives_twice_is_refused(read: Read) -> None:
+    mapping = Mapping.model_validate({"contact": {"name": "name", "numbers": ["tel"]}})
+
+    with pytest.raises(SourceUnreadable, match=r"'tel' 2 times"):
+        read("SELECT name, tel, '044 123 45 68' AS tel FROM person", mapping)
+
+
+@pytest.mark.parametrize(
+    ("told", "key", "e164"),
+    [("41441234567.0", "7", "+41441234567"), ("441234567.0", "7", "")],
+)
+def test_a_number_kept_as_an_amount_is_a_whole_one(
+    read: Read, told: str, key: str, e164: str
+) -> None:
+    mapping = Mapping.model_validate({"contact": {"key": "k", "name": "name", "numbers": ["tel"]}})
+
+    [contact] = read(f"SELECT 7.0 AS k, 'Anna' AS name, {told} AS tel", mapping)
+
+    assert isinstance(contact, ContactRecord)
+    assert contact.key == key
+    assert [one.e164 for one in contact.numbers] == ([e164] if e164 else [])
 
 
 def test_no_driver_looks_for_parameters_in_a_query(read: Read) -> None:
