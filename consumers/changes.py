@@ -10,6 +10,7 @@ from typing import Literal
 from consumers.contacts import ContactKind, ContactNumber, Country, Key, Link, Record, Text
 
 RecordKind = Literal["contact", "dossier", "matter"]
+DERIVED = "~"  # what the key of a contact begins with that has none but its name
 KINDS: tuple[RecordKind, ...] = ("contact", "dossier", "matter")
 
 

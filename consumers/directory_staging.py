@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import Any
 
 from consumers.changes import (
+    DERIVED,
     Change,
     ContactRecord,
     DossierRecord,
@@ -47,6 +48,7 @@ class Staging:
         self._connection = connection
         self._known = known
         self._conflicts: list[str] = []
+        self._joined_by_name = 0
         self._put_in: dict[RecordKind, str] = {}
         self._run(f"PRAGMA temp.cache_size = -{_CACHE}")
         for kind, fields in FIELDS.items():
@@ -74,8 +76,17 @@ class Staging:
 
     @property
     def conflicts(self) -> tuple[str, ...]:
-        """Tell which keys came twice with different values."""
-        return tuple(self._conflicts)
+        """Tell which keys came twice with different values, and what only a name put together."""
+        if not self._joined_by_name:
+            return tuple(self._conflicts)
+        rows = self._joined_by_name
+        told = "1 row has" if rows == 1 else f"{rows} rows have"
+        were = "was put together with it" if rows == 1 else "were put together with them"
+        return (
+            f"{told} the name of another and {were}: they may be several people; a column that"
+            " tells them apart is the key of a mapping",
+            *self._conflicts,
+        )
 
     def _put(self, record: Change) -> None:
         if isinstance(record, Unchanged):
@@ -123,9 +134,12 @@ class Staging:
             kept_fields, kept = (
                 (list(row[3:]), json.loads(row[2])) if row[0] else (list(fields), [])
             )
-        if kept_fields != list(fields):
-            self._note("contact", key)
+        differs = kept_fields != list(fields)
         further = [one for one in numbers if one not in kept]
+        if key.startswith(DERIVED):
+            self._joined_by_name += bool(differs or further)
+        elif differs:
+            self._note("contact", key)
         if further or not row[0] or row[1] != (read_from or None):
             values = _contact_values(key, kept_fields, [*kept, *further], b"")
             self._run("DELETE FROM staged_contact WHERE key = ?", [key])

@@ -52,13 +52,14 @@ def csv_records(
 
 
 def headings_of(path: Path) -> list[str]:
-    """Give the first line's columns; raise SourceUnreadable."""
+    """Give the headings; raise SourceUnreadable."""
     encoding = encoding_of(path)
     try:
         with path.open(encoding=encoding, newline="") as file:
             delimiter, first, _ = _first_line(file)
-        delimiter = delimiter or delimiter_of(first, set())
-        return [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
+            delimiter = delimiter or delimiter_of(first, set())
+            names = next(csv.reader(_chained(first, file), delimiter=delimiter), [])
+            return [name.strip() for name in names]
     except (OSError, UnicodeError, csv.Error) as error:
         raise SourceUnreadable(f"{path}: its first line cannot be read: {error}") from error
 

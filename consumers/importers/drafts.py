@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from bus.numbers import NumberProfile
-from consumers.changes import ContactRecord, Unchanged
+from consumers.changes import DERIVED, ContactRecord, Unchanged
 from consumers.contacts import ContactKind, ContactNumber
 from consumers.importers.countries import country_code
 from consumers.importers.number_fields import read_field
@@ -137,4 +137,4 @@ def _named(draft: Draft) -> Draft:
 def _derived_key(kind: str, name: str, company: str) -> str:
     """Make a key for a source that has none: the same contact has the same one next time."""
     text = "\x1f".join((kind, name, company))
-    return "~" + hashlib.sha256(text.encode()).hexdigest()[:24]
+    return DERIVED + hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -44,6 +44,7 @@ class NumberColumn(_Part):
 
     column: str
     label: str = ""
+    label_column: str = ""  # says the label in each row; where it is empty, `label` does
     switchboard: bool = False
     extension_digits: int = Field(default=0, ge=0, le=4)  # zeros that stand for the extension
 
@@ -140,7 +141,7 @@ class Mapping(_Part):
                 elif isinstance(value, Flag):
                     used.add(value.column)
                 elif isinstance(value, tuple):
-                    used |= {one.column for one in value}
+                    used |= {name for one in value for name in (one.column, one.label_column)}
         return used - {""}
 
 

@@ -35,8 +35,8 @@ _WORDS = {
     "": "tel|telefon|telephon|telephone|phone|téléphone|tél|telefono|fon|ph|t|nr|tel-nr|telnr"
     "|rufnummer|nummer|number|numero|numéro|no",
 }
-_MEANS = {word: label for label, words in _WORDS.items() for word in words.split("|")}
-_WORD = "|".join(sorted((re.escape(word) for word in _MEANS), key=len, reverse=True))
+MEANS = {word: label for label, words in _WORDS.items() for word in words.split("|")}
+_WORD = "|".join(sorted((re.escape(word) for word in MEANS), key=len, reverse=True))
 _LABEL = re.compile(
     rf"(?<![^\W_])(?P<word>{_WORD})(?![^\W\d_])[\s.:]*(?=[+(\d]|(?:{_WORD})\b)", re.I
 )
@@ -89,7 +89,7 @@ def read_field(
         raw = without_fraction(piece.strip(" ,.:/").strip())
         if not raw:
             continue
-        meaning = _MEANS.get(word.casefold(), "") or label_meaning(label)
+        meaning = MEANS.get(word.casefold(), "") or label_meaning(label)
         told = read(raw) if len(raw) <= _LONGEST and not fault else None
         if told and only_international and told.reading != "international":
             told = None
@@ -106,7 +106,7 @@ def read_field(
 
 def label_meaning(label: str) -> str:
     """Give our word for a label if it has one, otherwise the label as it is."""
-    return _MEANS.get(label.strip(" .:").casefold(), label.strip())
+    return MEANS.get(label.strip(" .:").casefold(), label.strip())
 
 
 def _pieces(text: str, read: Reader) -> list[Piece]:
@@ -130,7 +130,7 @@ def _labelled(part: str) -> list[tuple[str, str]]:
     cut: list[tuple[str, str]] = [("", part[: found[0].start()] if found else part)]
     word = ""
     for here, after in zip_longest(found, found[1:]):
-        word = here["word"] if not _MEANS.get(word.casefold()) else word
+        word = here["word"] if not MEANS.get(word.casefold()) else word
         text = part[here.end() : after.start() if after else len(part)]
         if text.strip(" ,/"):
             cut.append((word, text))

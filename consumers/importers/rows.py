@@ -64,7 +64,10 @@ class Rows:
             active=_flag(told.active, row, otherwise=True),
             numbers=[
                 NumberField(
-                    row.get(one.column, ""), one.label, one.switchboard, one.extension_digits
+                    row.get(one.column, ""),
+                    filled(one.label_column, row) or one.label,
+                    one.switchboard,
+                    one.extension_digits,
                 )
                 for one in told.numbers
             ],

@@ -58,16 +58,101 @@ def test_excels_line_for_the_delimiter_is_no_heading(config: Path, tmp_path: Pat
     assert "numbers Telefon." in contacts_command(config, "import", "csv", file, "--source", "list")
 
 
-def test_our_own_export_is_read_as_such_whatever_stands_beside(
-    config: Path, tmp_path: Path
-) -> None:
-    text = "key,name,work,dossier,matter,note\nK-1,Ada Lovelace,044 888 00 11,D-1,M-1,x\n"
-    told = contacts_command(
-        config, "import", "csv", written(tmp_path, text), "--source", "own-export"
-    )
+def test_our_own_export_is_read_as_such(config: Path, tmp_path: Path) -> None:
+    text = "key,name,work,dossier,matter\nK-1,Ada Lovelace,044 888 00 11,D-1,M-1\n"
+    told = contacts_command(config, "import", "csv", written(tmp_path, text), "--source", "own-x")
 
     assert "Read as" not in told
     assert "matters: 1 added" in told
+
+
+def test_what_stands_beside_our_own_headings_is_said(config: Path, tmp_path: Path) -> None:
+    text = (
+        "key,name,work,dossier,matter,note,phone,Telefon Gegner\n"
+        "K-1,Ada Lovelace,044 888 00 11,D-1,M-1,x,044 888 00 12,044 888 00 13\n"
+    )
+    told = contacts_command(config, "import", "csv", written(tmp_path, text), "--source", "own-x")
+
+    assert "Read as: key key; name name; numbers work (work), phone; dossiers; matters." in told
+    assert "Not used: note, Telefon Gegner." in told
+    assert "whose is not clear; by a mapping if meant: Telefon Gegner." in told
+    assert "Ada Lovelace" in contacts_command(config, "find", "044 888 00 12")
+    assert "+41448880013: none" in contacts_command(config, "find", "044 888 00 13")
+
+
+@pytest.mark.parametrize(
+    ("headings", "read"),
+    [
+        ("key,name,phone", "key key; name name; numbers phone"),
+        ("name,company,phone1", "name name; company company; numbers phone1"),
+        ("name,email,Rufnr.", "name name; email email; numbers Rufnr."),
+        ("id,name,mobile", "key id; name name; numbers mobile (mobile)"),
+        ("name,work,Rufnr.", "name name; numbers work (work), Rufnr."),
+    ],
+)
+def test_a_few_headings_of_ours_do_not_make_a_list_our_export(
+    config: Path, tmp_path: Path, headings: str, read: str
+) -> None:
+    file = written(tmp_path, f"{headings}\n1,Ada Lovelace,044 888 00 11\n")
+
+    assert f"Read as: {read}." in contacts_command(
+        config, "import", "csv", file, "--source", "list", "--dry-run"
+    )
+
+
+def test_headings_of_ours_alone_need_no_key(config: Path, tmp_path: Path) -> None:
+    file = written(tmp_path, "name,mobile\nAda Lovelace,079 888 00 11\n")
+
+    assert "Read as" not in contacts_command(config, "import", "csv", file, "--source", "list")
+
+
+def test_a_heading_that_is_there_twice_is_named_before_a_mapping_is_printed(
+    config: Path, tmp_path: Path
+) -> None:
+    file = written(tmp_path, "Name;Telefon;Telefon\nAda Lovelace;044 888 00 11;\n")
+
+    with pytest.raises(CommandFailed, match="'Telefon' is there 2 times"):
+        contacts_command(config, "mapping", file)
+
+
+def test_a_heading_may_have_two_lines_and_another_none(config: Path, tmp_path: Path) -> None:
+    text = 'Name;"Telefon\ngeschäftlich";;;\nAda Lovelace;044 888 00 11;;;\n'
+    file = written(tmp_path, text)
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(contacts_command(config, "mapping", file), encoding="utf-8")
+
+    told = contacts_command(config, "import", "csv", file, "--source", "list", "--dry-run")
+    assert "numbers Telefon geschäftlich (work)." in told
+    assert "Not used" not in told
+    again = contacts_command(
+        config, "import", "csv", file, "--source", "list", "--mapping", mapping
+    )
+    assert "1 added" in again
+
+
+def test_googles_labels_are_those_of_its_numbers(config: Path, tmp_path: Path) -> None:
+    text = (
+        "Name,Phone 1 - Label,Phone 1 - Value,Address 1 - Country\n"
+        "Ada Lovelace,Mobile,079 888 00 11 ::: 079 888 00 12,\n"
+        "Jean Martin,Work,01 23 45 67 89,France\n"
+    )
+    contacts_command(config, "import", "csv", written(tmp_path, text), "--source", "google")
+
+    assert "+33123456789 work" in contacts_command(config, "show", "1")
+    assert "Ada" in contacts_command(config, "find", "079 888 00 12")
+    assert "Jean Martin" in contacts_command(config, "find", "+33 1 23 45 67 89")
+
+
+def test_rows_that_are_put_together_by_their_name_are_told(config: Path, tmp_path: Path) -> None:
+    text = (
+        "Name;Ort;Telefon\nPeter Müller;Bern;044 888 00 11\nPeter Müller;Basel;044 888 00 12\n"
+        "Ada Lovelace;Bern;044 888 00 13\nAda Lovelace;Bern;044 888 00 13\n"
+    )
+    file = written(tmp_path, text)
+
+    for _ in range(2):  # and the next time, when most of it is not read again
+        told = contacts_command(config, "import", "csv", file, "--source", "list")
+        assert "1 row has the name of another and was put together with it" in told
 
 
 def test_a_list_without_numbers_is_not_imported(config: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from consumers.importers.mapping import ContactColumns
-from consumers.importers.usual_headings import usual_mapping
+from consumers.importers.usual_headings import doubtful, usual_mapping
 
 
 def _read(*headings: str) -> ContactColumns:
@@ -97,9 +97,103 @@ def test_a_firms_line_alone_is_where_one_reaches_the_contact() -> None:
     }
 
 
-def test_a_column_called_number_is_one_only_where_no_other_is() -> None:
-    assert _numbers("Nummer", "Mobil") == {"Mobil": "mobile"}
-    assert _numbers("Nummer") == {"Nummer": ""}
+@pytest.mark.parametrize(
+    ("heading", "label"),
+    [
+        ("Telefon1", ""),
+        ("Tel1", ""),
+        ("Telefonnr.", ""),
+        ("Rufnr.", ""),
+        ("Haupttelefon", ""),
+        ("Autotelefon", "mobile"),
+        ("Tel. dienstlich", "work"),
+        ("Dienstlich: Telefon", "work"),
+        ("Téléphone (bureau 2)", "work"),
+        ("Telefono (uff.)", "work"),
+        ("Numéro de téléphone", ""),
+        ("Autre téléphone", ""),
+        ("work", "work"),
+        ("numbers", ""),
+    ],
+)
+def test_further_headings_of_programs(heading: str, label: str) -> None:
+    assert _numbers(heading) == {heading: label}
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Telefon Gegner", "Tel. Gericht", "Telefon Versicherung", "Mobil Ehefrau",
+        "Telefon gesperrt", "Mobile App", "Telefon für Hörbehinderte", "Radio Phone",
+        "TTY/TDD Phone", "Assistant's Phone", "Téléphone de l'assistant", "Phone 1 - Type",
+    ],
+)  # fmt: skip
+def test_a_number_that_is_perhaps_somebody_elses_is_doubtful(heading: str) -> None:
+    assert _numbers("Telefon", heading) == {"Telefon": ""}
+    assert doubtful(["Name", "Telefon", heading, "Notiz"]) == [heading]
+
+
+@pytest.mark.parametrize("heading", ["Nummer", "Number", "Nr.", "Kundennummer", "Numéro"])
+def test_a_column_called_number_has_no_telephone_numbers(heading: str) -> None:
+    assert usual_mapping(["Name", heading]) is None
+
+
+def test_the_firms_line_in_french_is_the_switchboard_beside_an_own_one() -> None:
+    assert _numbers("Téléphone (bureau)", "Téléphone société") == {
+        "Téléphone (bureau)": "work",
+        "Téléphone société": "switchboard",
+    }
+
+
+def test_googles_labels_belong_to_the_values_beside_them() -> None:
+    contact = _read("Name", "Phone 1 - Type", "Phone 1 - Value", "Phone 2 - Value")
+
+    assert [one.label_column for one in contact.numbers] == ["Phone 1 - Type", ""]
+
+
+@pytest.mark.parametrize(
+    ("headings", "country"),
+    [
+        (("Land",), "Land"),
+        (("Address 1 - Country",), "Address 1 - Country"),
+        (("Dienstlich: Land",), "Dienstlich: Land"),
+        (("Pays/Région (bureau)",), "Pays/Région (bureau)"),
+        (("Business Country/Region",), "Business Country/Region"),
+        (("Home Country", "Work Country"), "{Work Country} {Home Country}"),
+    ],
+)
+def test_the_country_is_found_wherever_a_program_has_it(
+    headings: tuple[str, ...], country: str
+) -> None:
+    assert _read("Name", "Telefon", *headings).country == country
+
+
+@pytest.mark.parametrize(
+    ("heading", "key"),
+    [
+        ("ID", "ID"), ("Adressnr.", "Adressnr."), ("Kundennummer", "Kundennummer"),
+        ("Mandantennummer", "Mandantennummer"), ("Kontakt-Nr.", "Kontakt-Nr."),
+        ("UID", ""), ("Nr.", ""),
+    ],
+)  # fmt: skip
+def test_what_tells_contacts_apart_is_the_key(heading: str, key: str) -> None:
+    assert _read("Name", "Telefon", heading).key == key
+
+
+@pytest.mark.parametrize(
+    ("headings", "name"),
+    [
+        (("nom", "prenom"), "{prenom} {nom}"),
+        (("Nom", "Prénom"), "{Prénom} {Nom}"),
+        (("vollstaendiger Name", "Name"), "Name"),
+    ],
+)
+def test_accents_make_no_difference(headings: tuple[str, ...], name: str) -> None:
+    assert _read(*headings, "tel").name == name
+
+
+def test_the_address_for_mail_is_found_in_thunderbird() -> None:
+    assert _read("Name", "Telefon", "Primary Email").email == "Primary Email"
 
 
 def test_a_single_name_beside_a_first_name_is_the_last_name() -> None:
