@@ -1,3 +1,5 @@
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,23 @@ def test_every_setting_stands_in_the_commented_example() -> None:
     ]
 
     assert missing == []
+
+
+def test_a_commented_setting_of_the_example_shows_its_default() -> None:
+    example = (Path(__file__).parents[2] / "starface2mqtt.example.toml").read_text()
+    without = re.sub(r"(?s)# Further offices.*?(?=\[starface\])", "", example)
+    told = tomllib.loads(re.sub(r"(?m)^# (\[dial|[a-z_]+ = )", r"\1", without))
+    default = Settings()
+    wrong = [
+        f"[{section}] {key}"
+        for section, values in told.items()
+        for shown in [type(getattr(default, section)).model_validate(values)]
+        for key, value in values.items()
+        if value != "" and getattr(shown, key) != getattr(getattr(default, section), key)
+    ]
+
+    assert len(told) > 7
+    assert wrong == ["[starface] port"]  # left out, it is the scheme's own
 
 
 def test_the_commented_example_is_a_valid_configuration(tmp_path: Path) -> None:
