@@ -45,6 +45,14 @@ class Card:
         return html.escape(text, quote=False) if sys.platform == "linux" else text
 
 
+@dataclass(frozen=True)
+class _Wish:
+    """What is wanted of a notification: to be there anew, in place of one, or not any more."""
+
+    card: Card | None = None
+    anew: bool = True
+
+
 class Cards:
     """The notifications that are shown at present; where there is no desktop, none."""
 
@@ -53,7 +61,9 @@ class Cards:
         self._seconds = seconds
         self._most = most
         self._shown: OrderedDict[str, str] = OrderedDict()
-        self._waiting: OrderedDict[str, Card] = OrderedDict()  # not more than can be shown
+        # The newest wish of each notification: a slow desktop is not asked for earlier ones.
+        self._waiting: OrderedDict[str, _Wish] = OrderedDict()
+        self._sweep = False  # all that is shown goes before what waits
         self._lock = threading.Lock()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,27 +77,32 @@ class Cards:
         Of many at once only the newest are shown, not each for a moment.
         """
         with self._lock:
-            self._waiting.pop(key, None)
-            self._waiting[key] = card
-            while len(self._waiting) > self._most:
-                self._waiting.popitem(last=False)
-        self._jobs.put(lambda: self._show_waiting(key))
+            self._want(key, _Wish(card))
+            new = [one for one, wish in self._waiting.items() if wish.card and wish.anew]
+            for oldest in new[: -self._most]:
+                self._waiting[oldest] = _Wish()
+        self._jobs.put(self._heed)
 
     def update(self, key: str, card: Card) -> None:
-        """Show a notification in place of one that is there; without one, none."""
-        self._jobs.put(lambda: self._show(key, card) if key in self._shown else None)
+        """Show a notification in place of one that is there or about to be; without one, none."""
+        with self._lock:
+            before = self._waiting.get(key)
+            if before is None or before.card is not None:
+                self._want(key, _Wish(card, anew=before is not None and before.anew))
+        self._jobs.put(self._heed)
 
     def close(self, key: str) -> None:
         """Take a notification away, if it is still there."""
         with self._lock:
-            self._waiting.pop(key, None)
-        self._jobs.put(lambda: self._close(key))
+            self._want(key, _Wish())
+        self._jobs.put(self._heed)
 
     def close_all(self) -> None:
         """Take all notifications away."""
         with self._lock:
             self._waiting.clear()
-        self._jobs.put(self._close_all)
+            self._sweep = True
+        self._jobs.put(self._heed)
 
     def end(self) -> None:
         """Take all notifications away and show no more."""
@@ -104,11 +119,23 @@ class Cards:
             self._looping.join(_END)
             loop.close()
 
-    def _show_waiting(self, key: str) -> None:
+    def _want(self, key: str, wish: _Wish) -> None:
+        self._waiting.pop(key, None)
+        self._waiting[key] = wish
+
+    def _heed(self) -> None:
+        """Do what waits longest; each wish that came has brought one such job, some for nothing."""
         with self._lock:
-            card = self._waiting.pop(key, None)
-        if card is not None:
-            self._show(key, card)
+            sweep, self._sweep = self._sweep, False
+            key, wish = self._waiting.popitem(last=False) if self._waiting else ("", None)
+        if sweep:
+            self._close_all()
+        if wish is None:
+            return
+        if wish.card is None:
+            self._close(key)
+        elif wish.anew or key in self._shown:
+            self._show(key, wish.card)
 
     def _show(self, key: str, card: Card) -> None:
         self._close(key)

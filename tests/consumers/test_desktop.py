@@ -21,7 +21,7 @@ from bus.events import (
 )
 from consumers.actions.failure import ActionFailed
 from consumers.desktop import DesktopConsumer
-from consumers.desktop_cards import Cards, in_one_line
+from consumers.desktop_cards import Card, Cards, in_one_line
 from consumers.desktop_opener import Opener
 from consumers.desktop_settings import DesktopSettings
 
@@ -283,6 +283,46 @@ def test_of_many_calls_at_once_only_the_newest_are_shown(new_desk: NewDesk) -> N
 
     assert [title for title, _ in desk.settled().history] == ["47", "48", "49"]
     assert len(desk.started) == 50
+
+
+@pytest.mark.parametrize(
+    ("wishes", "left"),
+    [
+        (("show 1", "close", "show 2"), ["2"]),
+        (("show 1", "update 2", "show 3"), ["3"]),
+        (("show 1", "update 2"), ["2"]),
+        (("show 1", "close", "update 2"), []),
+        (("show 1", "sweep", "show 2"), ["2"]),
+        (("show 1", "sweep", "update 2"), []),
+        (("show 1", "show 2", "close"), []),
+        (("update 1",), []),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_on_a_slow_desktop_the_newest_wish_counts(
+    new_desk: NewDesk, wishes: tuple[str, ...], left: list[str], before: bool
+) -> None:
+    desk = new_desk()
+    busy = threading.Event()
+    if before:  # an earlier notification is there or is not: at the end the newest counts
+        desk.cards.show("c-1", Card("0", []))
+        desk.settled()
+    desk.cards._jobs.put(lambda: _wait(busy))
+    for wish in wishes:
+        what, _, title = wish.partition(" ")
+        match what:
+            case "show":
+                desk.cards.show("c-1", Card(title, []))
+            case "update":
+                desk.cards.update("c-1", Card(title, []))
+            case "close":
+                desk.cards.close("c-1")
+            case _:
+                desk.cards.close_all()
+    busy.set()
+
+    shown = [title for title, _ in desk.settled().shown.values()]
+    assert shown == (["1"] if before and wishes == ("update 1",) else left)
 
 
 def test_all_notifications_are_taken_away_at_once_and_later_ones_come(new_desk: NewDesk) -> None:
