@@ -24,7 +24,7 @@ app = typer.Typer(
 def run(context: typer.Context) -> None:
     """Follow your calls: open files, show who calls."""
     from bus.process import configure_logging
-    from consumers.desktop import run as serve
+    from consumers.desktop_process import run as serve
     from consumers.desktop_spool import AlreadyRunning
 
     told = _workstation(context)
@@ -176,7 +176,7 @@ def _command() -> list[str]:
 def _dial(told: "Workstation", number: str) -> None:
     from bus.connection import Connection
     from bus.topics import level
-    from consumers.desktop import place
+    from consumers.desktop_process import place
 
     login = told.login()
     with Connection(told.broker, level(login), lasting=False) as connection:

@@ -62,7 +62,7 @@ import sys
 from pathlib import Path
 from bus.process import configure_logging
 from bus.settings import BrokerSettings
-from consumers.desktop import run
+from consumers.desktop_process import run
 from consumers.desktop_settings import DesktopSettings
 configure_logging()
 run("0011", DesktopSettings.model_validate_json(sys.argv[1]),
