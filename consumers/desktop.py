@@ -16,7 +16,7 @@ from bus.inbox import Arrived
 from consumers import desktop_words as words
 from consumers.actions.failure import ActionFailed
 from consumers.desktop_cards import Card, Cards, Offer
-from consumers.desktop_opener import Opener
+from consumers.desktop_opener import Opener, other_party
 from consumers.desktop_settings import DesktopSettings
 from consumers.recent import Recent
 
@@ -27,6 +27,10 @@ _EACH = frozenset({"chosen", "party-change"})
 _SILENT = frozenset(
     {"internal-ignored", "interface-off", "own-dialling", "not-chosen", "already-opened",
      "do-not-disturb", "quiet-hours", "too-old", "answered-elsewhere", "ended"}
+)  # fmt: skip
+# Those for which not even what is there already may show somebody else: it is taken away.
+_HIDING = frozenset(
+    {"do-not-disturb", "quiet-hours", "interface-off", "answered-elsewhere", "ended"}
 )  # fmt: skip
 
 
@@ -53,6 +57,8 @@ class DesktopConsumer:
         self._clock = clock
         self._paused = paused
         self._last: CallerData | None = None  # the last that opened or may be opened
+        self._parties: Recent[str, str] = Recent(1_000)  # whom each call's notification shows
+        self._openable: Recent[tuple[str, str], CallerData] = Recent(1_000)  # by call and party
         self._seen: Recent[str, None] = Recent(1_000)
         self._opened: Recent[tuple[str, str], None] = Recent(1_000)
         self._revealed: Recent[str, None] = Recent(1_000)  # calls of which the user has seen who
@@ -93,6 +99,9 @@ class DesktopConsumer:
     def _act(self, data: CallerData) -> None:
         if data.url or data.on_click != "nothing":
             self._last = data
+            self._openable.keep(_with(data), data)
+        told = self._openable.value(_with(data)) if data.reason == "already-opened" else None
+        shown, another = data.reason not in _SILENT, self._is_another(data)
         # A choice is opened each time it is made, anything else once for each call and party.
         key = (data.call_id, data.event_id if data.trigger in _EACH else data.trigger)
         opens = data.opens != "nothing" and self._opens_by_itself(data)
@@ -105,10 +114,21 @@ class DesktopConsumer:
             self._do(lambda: self._open(data))
         if not self._settings.notification:
             return
-        if data.reason not in _SILENT:
+        if shown:
             self._cards.show(data.call_id, self._card(data))
-        elif data.trigger == "party-change" and data.reason == "not-chosen":
-            self._cards.update(data.call_id, self._card(data))  # what is shown is somebody else
+        elif another and data.reason in _HIDING:
+            self._cards.close(data.call_id)
+        elif another:  # somebody who is back, or for whom nothing opens
+            self._cards.update(data.call_id, self._card(told or data))
+
+    def _is_another(self, data: CallerData) -> bool:
+        """Tell whether the call is with somebody else than is shown, and note who that is."""
+        _, party = _with(data)
+        before = self._parties.value(data.call_id)
+        another = data.trigger == "party-change" or before not in (None, party)
+        if another or data.reason not in _SILENT:
+            self._parties.keep(data.call_id, party)
+        return another
 
     def _opens_by_itself(self, data: CallerData) -> bool:
         wanted = self._settings.opens
@@ -166,6 +186,12 @@ class DesktopConsumer:
         if reference is not None:
             chosen = chosen.model_copy(update={"kind": reference.kind, "id": reference.id})
         return lambda: self._choose(chosen)
+
+
+def _with(data: CallerData) -> tuple[str, str]:
+    """Return what tells one party of a call from another."""
+    party = other_party(data)
+    return data.call_id, party.e164 or party.number or party.name or party.kind
 
 
 def _not_opened(call_id: str) -> str:

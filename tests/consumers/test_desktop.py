@@ -426,6 +426,63 @@ def test_another_party_is_shown_in_place_of_the_one_before_but_not_anew(new_desk
     assert [title for title, _ in desk.settled().shown.values()] == ["Grace Hopper"]
 
 
+GRACE = Party(number="0449999999", e164="+41449999999", kind="external")
+HOPPER: dict[str, Any] = {
+    "caller": GRACE, "contact": Reference(kind="contact", id="8", title="Grace Hopper"),
+    "opened": Reference(kind="matter", id="80", title="Navy"), "url": f"{URL}8",
+}  # fmt: skip
+CHANGE = "party-change"
+
+
+def test_a_party_that_is_back_is_shown_and_a_click_opens_what_is_hers(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.tell()
+    desk.tell(trigger=CHANGE, **HOPPER)
+    desk.tell(trigger=CHANGE, reason="already-opened", **NOTHING)
+
+    notifier = desk.settled()
+    [(key, (title, _))] = notifier.shown.items()
+    assert title == "Ada Lovelace"
+    click = notifier.click[key]
+    assert click is not None
+    click()
+    assert [list(one)[-1] for one in desk.started] == [URL, f"{URL}8", URL]
+
+
+@pytest.mark.parametrize("trigger", [CHANGE, "connected"])
+def test_a_colleague_is_shown_in_place_of_a_client_though_not_anew(
+    new_desk: NewDesk, trigger: str
+) -> None:
+    colleague: dict[str, Any] = NOTHING | {
+        "caller": Party(number="12", kind="internal", name="Bernd"), "contact": None,
+        "quality": "none", "reason": "internal-ignored",
+    }  # fmt: skip
+    desk = new_desk()
+    desk.tell(call_id="c-2", trigger=trigger, **colleague)
+    assert desk.settled().shown == {}
+
+    desk.tell()
+    desk.tell(trigger=trigger, **colleague)
+    assert [title for title, _ in desk.settled().shown.values()] == ["Bernd"]
+
+
+@pytest.mark.parametrize("reason", ["do-not-disturb", "quiet-hours", "ended"])
+def test_who_wants_peace_by_now_is_shown_nobody(new_desk: NewDesk, reason: str) -> None:
+    desk = new_desk()
+    desk.tell()
+    desk.tell(trigger=CHANGE, reason=reason, **HOPPER | NOTHING)
+
+    assert desk.settled().shown == {}
+
+
+def test_what_tells_no_more_of_the_same_party_leaves_what_is_shown(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.tell()
+    desk.tell(trigger="connected", reason="not-chosen", **NOTHING)
+
+    assert len(desk.settled().history) == 1
+
+
 def test_a_hostile_name_is_text_in_a_notification(new_desk: NewDesk) -> None:
     desk = new_desk()
     desk.tell(contact=Reference(kind="contact", id="7", title="<b>\x1b[2J\u202egnp</b>"),
