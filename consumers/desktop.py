@@ -22,6 +22,8 @@ from consumers.recent import Recent
 
 log = logging.getLogger(__name__)
 
+_LAST_FOR = 600.0  # seconds after a call in which a key still opens what it was about
+_LONGEST_CALL = 14_400.0  # seconds, if its end is never told
 _EACH = frozenset({"chosen", "party-change"})
 # Reasons for which nothing is shown: the call is nobody's business here, or somebody wants peace.
 _SILENT = frozenset(
@@ -56,7 +58,9 @@ class DesktopConsumer:
         self._report = report
         self._clock = clock
         self._paused = paused
-        self._last: CallerData | None = None  # the last that opened or may be opened
+        self._last: CallerData | None = None  # what the last call is about, if it can be opened
+        self._last_call = ""
+        self._last_until = 0.0
         self._parties: Recent[str, str] = Recent(1_000)  # whom each call's notification shows
         self._openable: Recent[tuple[str, str], CallerData] = Recent(1_000)  # by call and party
         self._seen: Recent[str, None] = Recent(1_000)
@@ -73,6 +77,8 @@ class DesktopConsumer:
         self._seen.keep(event.id, None)
         data = event.data
         if data.trigger == "closed":
+            if data.call_id == self._last_call:
+                self._last_until = min(self._last_until, self._clock() + _LAST_FOR)
             if self._settings.close_at_end or data.reason != "ended":
                 self._cards.close(data.call_id)
                 self._cards.close(_not_opened(data.call_id))
@@ -93,15 +99,17 @@ class DesktopConsumer:
 
     def open_last(self) -> None:
         """Open what the last call is about, as a click on its notification does."""
-        if self._last is not None:
+        if self._last is not None and self._clock() < self._last_until:
             self._clicks(self._last)()
 
     def _act(self, data: CallerData) -> None:
         if data.url or data.on_click != "nothing":
-            self._last = data
             self._openable.keep(_with(data), data)
         told = self._openable.value(_with(data)) if data.reason == "already-opened" else None
         shown, another = data.reason not in _SILENT, self._is_another(data)
+        if shown or another:
+            self._last, self._last_call = self._openable.value(_with(data)), data.call_id
+            self._last_until = self._clock() + _LONGEST_CALL
         # A choice is opened each time it is made, anything else once for each call and party.
         key = (data.call_id, data.event_id if data.trigger in _EACH else data.trigger)
         opens = data.opens != "nothing" and self._opens_by_itself(data)

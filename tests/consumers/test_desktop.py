@@ -1,5 +1,6 @@
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -70,10 +71,11 @@ class Desk:
         self.chosen: list[tuple[str, str | None]] = []
         self.reported: list[tuple[str, str]] = []
         self.paused = False
+        self.later = 0.0
         self.cards = Cards(20, self.settings.most_notifications, lambda: self.notifier)
         self.consumer = DesktopConsumer(
             self.settings, Opener(self.settings, self._start), self.cards, lambda job: job(),
-            self._choose, self._report, paused=lambda: self.paused,
+            self._choose, self._report, lambda: time.time() + self.later, lambda: self.paused,
         )  # fmt: skip
 
     def _report(self, call_id: str, reason: str) -> None:
@@ -387,6 +389,57 @@ def test_without_a_call_there_is_nothing_to_open(new_desk: NewDesk) -> None:
     desk.consumer.open_last()
 
     assert (desk.started, desk.chosen) == ([], [])
+
+
+UNKNOWN: dict[str, Any] = NOTHING | {
+    "caller": Party(number="0441111111", e164="+41441111111", kind="external"), "contact": None,
+    "quality": "none", "reason": "unknown-caller",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        {"call_id": "c-2", **UNKNOWN},
+        {"trigger": "party-change", **UNKNOWN},
+        {"trigger": "party-change", **UNKNOWN, "reason": "internal-ignored"},
+    ],
+)
+def test_the_key_opens_nothing_of_an_earlier_caller(
+    new_desk: NewDesk, newer: dict[str, Any]
+) -> None:
+    desk = new_desk(opens="click")
+    desk.tell()
+    desk.tell(**newer)
+    desk.consumer.open_last()
+    assert desk.started == []
+
+    desk.tell()
+    desk.consumer.open_last()
+    assert len(desk.started) == 1
+
+
+def test_the_key_opens_what_a_running_call_is_about_though_more_was_told(new_desk: NewDesk) -> None:
+    desk = new_desk(opens="click")
+    desk.tell()
+    desk.later = 3600
+    desk.tell(age=-3600, trigger="connected", **NOTHING | {"reason": "too-many"})
+    desk.consumer.open_last()
+
+    assert len(desk.started) == 1
+
+
+@pytest.mark.parametrize(("minutes", "started"), [(9, 1), (11, 0)])
+def test_the_key_opens_nothing_long_after_the_call(
+    new_desk: NewDesk, minutes: int, started: int
+) -> None:
+    desk = new_desk(opens="click")
+    desk.tell()
+    desk.tell(trigger="closed", reason="ended", **NOTHING)
+    desk.later = minutes * 60
+    desk.consumer.open_last()
+
+    assert len(desk.started) == started
 
 
 def test_on_a_paused_workstation_nothing_opens_or_is_shown_and_the_office_is_told(
