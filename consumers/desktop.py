@@ -65,7 +65,7 @@ class DesktopConsumer:
         self._openable: Recent[tuple[str, str], CallerData] = Recent(1_000)  # by call and party
         self._seen: Recent[str, None] = Recent(1_000)
         self._opened: Recent[tuple[str, str], None] = Recent(1_000)
-        self._revealed: Recent[str, None] = Recent(1_000)  # calls of which the user has seen who
+        self._revealed: Recent[tuple[str, str], None] = Recent(1_000)  # whom the user has seen
 
     def handle(self, event: CallerEvent, _arrived: Arrived | None = None) -> None:
         """Act on one answer."""
@@ -155,7 +155,7 @@ class DesktopConsumer:
 
     def _card(self, data: CallerData) -> Card:
         hidden = data.discreet or self._settings.discreet
-        if hidden and not self._revealed.holds(data.call_id):
+        if hidden and not self._revealed.holds(_with(data)):
             language = self._settings.language
             told = [words.called_line(data), words.say(words.REVEAL, language)]
             return Card(words.call(data, language), [one for one in told if one],
@@ -163,7 +163,7 @@ class DesktopConsumer:
         return self._full_card(data)
 
     def _reveal(self, data: CallerData) -> None:
-        self._revealed.keep(data.call_id, None)
+        self._revealed.keep(_with(data), None)
         self._cards.show(data.call_id, self._full_card(data))
 
     def _full_card(self, data: CallerData) -> Card:

@@ -717,6 +717,18 @@ def test_who_has_looked_sees_the_rest_of_the_call(new_desk: NewDesk) -> None:
     assert [title for title, _ in desk.settled().shown.values()] == ["Ada Lovelace"]
 
 
+@pytest.mark.parametrize("trigger", ["party-change", "ringing"])
+def test_who_has_looked_has_not_seen_another_party(new_desk: NewDesk, trigger: str) -> None:
+    desk = new_desk(discreet=True)
+    desk.tell()
+    click = desk.settled().click["0"]
+    assert click is not None
+    click()
+    desk.tell(trigger=trigger, **HOPPER)
+
+    assert [title for title, _ in desk.settled().shown.values()] == ["Anruf"]
+
+
 @pytest.mark.parametrize(("direction", "title"), [("in", "Call"), ("out", "Your call")])
 def test_a_workstation_may_wish_to_be_discreet(
     new_desk: NewDesk, direction: str, title: str
