@@ -81,7 +81,7 @@ def pause(
 ) -> None:
     """Let nothing open or be shown on this workstation, as while its screen is shared."""
     from cli.wishes import left_alone
-    from consumers.desktop_spool import Spool
+    from consumers.desktop_spool import CLOSE_ALL, Spool
 
     spool = Spool(_folder(_workstation(context).login()))
     told = left_alone(until.strip().lower(), datetime.now().astimezone(), "pause")
@@ -95,6 +95,8 @@ def pause(
     else:
         spool.pause(0.0)
         typer.echo("Calls open here again.")
+    if told:
+        spool.ask(CLOSE_ALL)  # what is shown already goes too
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from uuid import uuid4
 
 from bus.events import (
     CallerData,
@@ -45,7 +46,7 @@ class DesktopConsumer:
         opener: Opener,
         cards: Cards,
         do: Callable[[Callable[[], None]], None],
-        choose: Callable[[ChoiceRequestData], None],
+        choose: Callable[[str, ChoiceRequestData], None],
         report: Callable[[str, str], None],
         clock: Callable[[], float] = time.time,
         paused: Callable[[], bool] = lambda: False,
@@ -64,6 +65,7 @@ class DesktopConsumer:
         self._parties: Recent[str, str] = Recent(1_000)  # whom each call's notification shows
         self._openable: Recent[tuple[str, str], CallerData] = Recent(1_000)  # by call and party
         self._seen: Recent[str, None] = Recent(1_000)
+        self._chosen: Recent[str, None] = Recent(1_000)  # requests that were made here
         self._opened: Recent[tuple[str, str], None] = Recent(1_000)
         self._revealed: Recent[tuple[str, str], None] = Recent(1_000)  # whom the user has seen
 
@@ -113,14 +115,15 @@ class DesktopConsumer:
         # A choice is opened each time it is made, anything else once for each call and party.
         key = (data.call_id, data.event_id if data.trigger in _EACH else data.trigger)
         opens = data.opens != "nothing" and self._opens_by_itself(data)
-        if self._paused() and data.trigger != "chosen":
+        paused, chosen_here = self._paused(), self._chosen.holds(data.event_id)
+        if paused and not chosen_here:
             if opens:
                 self._report(data.call_id, "paused")
             return
         if opens and not self._opened.holds(key):
             self._opened.keep(key, None)
             self._do(lambda: self._open(data))
-        if not self._settings.notification:
+        if paused or not self._settings.notification:
             return
         if shown:
             self._cards.show(data.call_id, self._card(data))
@@ -140,7 +143,9 @@ class DesktopConsumer:
 
     def _opens_by_itself(self, data: CallerData) -> bool:
         wanted = self._settings.opens
-        return wanted in ("browser", "program") or (wanted == "click" and data.trigger == "chosen")
+        return wanted in ("browser", "program") or (
+            wanted == "click" and self._chosen.holds(data.event_id)
+        )
 
     def _open(self, data: CallerData) -> None:
         try:
@@ -187,13 +192,19 @@ class DesktopConsumer:
         return lambda: self._do(lambda: self._open(data))
 
     def _finds(self, data: CallerData) -> Callable[[], None]:
-        return lambda: self._choose(ChoiceRequestData(call_id=data.call_id, kind="found"))
+        return lambda: self._ask(ChoiceRequestData(call_id=data.call_id, kind="found"))
 
     def _chooses(self, data: CallerData, reference: Reference | None) -> Callable[[], None]:
         chosen = ChoiceRequestData(call_id=data.call_id)
         if reference is not None:
             chosen = chosen.model_copy(update={"kind": reference.kind, "id": reference.id})
-        return lambda: self._choose(chosen)
+        return lambda: self._ask(chosen)
+
+    def _ask(self, chosen: ChoiceRequestData) -> None:
+        """Have the office answer a press; its answer names the request as its event."""
+        request_id = str(uuid4())
+        self._chosen.keep(request_id, None)
+        self._choose(request_id, chosen)
 
 
 def _with(data: CallerData) -> tuple[str, str]:

@@ -45,12 +45,13 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
         stack.callback(cards.end)
         connection = Connection(broker, level(login), lasting=False)
 
-        def chosen(data: ChoiceRequestData) -> None:
+        def chosen(request_id: str, data: ChoiceRequestData) -> None:
             # A press is told in the notifications' thread, which must not wait for the broker.
-            connection.post(lambda: choose(data))
+            connection.post(lambda: choose(request_id, data))
 
-        def choose(data: ChoiceRequestData) -> None:
-            request = ChoiceRequest(source=f"desktop/{level(login)}", time=now(), data=data)
+        def choose(request_id: str, data: ChoiceRequestData) -> None:
+            source = f"desktop/{level(login)}"
+            request = ChoiceRequest(id=request_id, source=source, time=now(), data=data)
             if not _asked(connection, connection.topics.choose(login), request):
                 consumer.say("choose", words.NOT_CHOSEN)
 

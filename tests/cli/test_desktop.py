@@ -142,7 +142,9 @@ def test_a_workstation_is_paused_until_the_end_or_resume(
 
     assert said in type_("pause", *words).output
     assert spool.paused()
+    assert spool.wishes() == ["close-all"]
     assert "again" in type_("resume").output
+    assert spool.wishes() == []
     assert not spool.paused()
 
 

@@ -69,6 +69,7 @@ class Desk:
         self.started: list[Sequence[str]] = []
         self.fails = False
         self.chosen: list[tuple[str, str | None]] = []
+        self.asked: list[str] = []
         self.reported: list[tuple[str, str]] = []
         self.paused = False
         self.later = 0.0
@@ -81,7 +82,8 @@ class Desk:
     def _report(self, call_id: str, reason: str) -> None:
         self.reported.append((call_id, reason))
 
-    def _choose(self, data: ChoiceRequestData) -> None:
+    def _choose(self, request_id: str, data: ChoiceRequestData) -> None:
+        self.asked.append(request_id)
         self.chosen.append((data.call_id, "found" if data.kind == "found" else data.id))
 
     def _start(self, arguments: Sequence[str]) -> None:
@@ -338,6 +340,12 @@ def test_all_notifications_are_taken_away_at_once_and_later_ones_come(new_desk: 
     assert len(desk.settled().shown) == 1
 
 
+def _press(desk: Desk, label: str) -> None:
+    pressed = desk.settled().buttons[label]
+    assert pressed is not None
+    pressed()
+
+
 ON_CLICK: dict[str, Any] = NOTHING | {
     "reason": "opens-on-click", "on_click": "matter",
     "found": Reference(kind="matter", id="70", title="Will", reference="2026-1"),
@@ -374,14 +382,19 @@ def test_the_button_stands_before_other_offers_and_there_are_not_too_many(
     assert (len(desk.started), desk.chosen) == (2, [])
 
 
-@pytest.mark.parametrize(("opens", "started"), [("click", 1), ("nothing", 0)])
-def test_what_was_clicked_opens_though_nothing_opens_here_by_itself(
-    new_desk: NewDesk, opens: str, started: int
+@pytest.mark.parametrize(
+    ("opens", "here", "elsewhere"), [("browser", 1, 1), ("click", 1, 0), ("nothing", 0, 0)]
+)
+def test_what_was_clicked_elsewhere_opens_only_where_calls_open_by_themselves(
+    new_desk: NewDesk, opens: str, here: int, elsewhere: int
 ) -> None:
     desk = new_desk(opens=opens)
-    desk.tell(trigger="chosen")
+    desk.tell(trigger="chosen", candidates=TWO)
+    assert len(desk.started) == elsewhere
 
-    assert len(desk.started) == started
+    _press(desk, "Frei 9")
+    desk.tell(trigger="chosen", event_id=desk.asked[-1])
+    assert len(desk.started) == elsewhere + here
 
 
 def test_without_a_call_there_is_nothing_to_open(new_desk: NewDesk) -> None:
@@ -453,8 +466,20 @@ def test_on_a_paused_workstation_nothing_opens_or_is_shown_and_the_office_is_tol
     assert desk.started == []
     assert desk.settled().history == []
     assert desk.reported == [("c-1", "paused")]
+
+
+def test_while_paused_only_what_was_asked_for_here_opens(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.paused = True
     desk.tell(trigger="chosen")
+    assert desk.started == []
+
+    desk.tell(**ON_CLICK)
+    desk.consumer.open_last()
+    [request] = desk.asked
+    desk.tell(trigger="chosen", event_id=request)
     assert len(desk.started) == 1
+    assert desk.settled().history == []
 
 
 def test_each_new_party_of_a_call_opens(new_desk: NewDesk) -> None:
