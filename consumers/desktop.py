@@ -105,7 +105,7 @@ class DesktopConsumer:
             self._clicks(self._last)()
 
     def _act(self, data: CallerData) -> None:
-        if data.url or data.on_click != "nothing":
+        if self._can_open(data):
             self._openable.keep(_with(data), data)
         told = self._openable.value(_with(data)) if data.reason == "already-opened" else None
         shown, another = data.reason not in _SILENT, self._is_another(data)
@@ -140,6 +140,11 @@ class DesktopConsumer:
         if another or data.reason not in _SILENT:
             self._parties.keep(data.call_id, party)
         return another
+
+    def _can_open(self, data: CallerData) -> bool:
+        """Tell whether there is something that a click would open here."""
+        there = data.url is not None or data.on_click != "nothing"
+        return there and self._settings.opens != "nothing"
 
     def _opens_by_itself(self, data: CallerData) -> bool:
         wanted = self._settings.opens
@@ -176,13 +181,13 @@ class DesktopConsumer:
         offers = [
             Offer(words.label(one), self._chooses(data, one)) for one in words.offers(data)
         ]  # fmt: skip
-        if data.on_click != "nothing":
+        if data.on_click != "nothing" and self._can_open(data):
             opens = Offer(words.say(words.OPEN, language), self._finds(data))
             offers = [opens, *offers[: words.MOST_OFFERS - 1]]
         if data.remembered:
             forget = words.say(words.FORGET, language)
             offers.append(Offer(forget, self._chooses(data, None)))
-        clicked = self._clicks(data) if data.url or data.on_click != "nothing" else None
+        clicked = self._clicks(data) if self._can_open(data) else None
         return Card(words.title(data, language), words.lines(data, language), clicked, offers)
 
     def _clicks(self, data: CallerData) -> Callable[[], None]:

@@ -397,6 +397,18 @@ def test_what_was_clicked_elsewhere_opens_only_where_calls_open_by_themselves(
     assert len(desk.started) == elsewhere + here
 
 
+@pytest.mark.parametrize("told", ["matter", "on a click"])
+def test_where_nothing_opens_no_click_or_button_offers_it(new_desk: NewDesk, told: str) -> None:
+    desk = new_desk(opens="nothing")
+    desk.tell(**ON_CLICK if told == "on a click" else {})
+    notifier = desk.settled()
+    desk.consumer.open_last()
+
+    assert notifier.history == [("Ada Lovelace", "+41441234567\n2026-1 Will")]
+    assert (notifier.buttons, notifier.click["0"]) == ({}, None)
+    assert (desk.started, desk.chosen) == ([], [])
+
+
 def test_without_a_call_there_is_nothing_to_open(new_desk: NewDesk) -> None:
     desk = new_desk()
     desk.consumer.open_last()
