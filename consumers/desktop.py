@@ -178,15 +178,16 @@ class DesktopConsumer:
 
     def _full_card(self, data: CallerData) -> Card:
         language = self._settings.language
-        offers = [
-            Offer(words.label(one), self._chooses(data, one)) for one in words.offers(data)
-        ]  # fmt: skip
+        first, last = [], []
         if data.on_click != "nothing" and self._can_open(data):
-            opens = Offer(words.say(words.OPEN, language), self._finds(data))
-            offers = [opens, *offers[: words.MOST_OFFERS - 1]]
+            first = [Offer(words.say(words.OPEN, language), self._finds(data))]
         if data.remembered:
-            forget = words.say(words.FORGET, language)
-            offers.append(Offer(forget, self._chooses(data, None)))
+            last = [Offer(words.say(words.FORGET, language), self._chooses(data, None))]
+        room = words.MOST_OFFERS - len(first) - len(last)
+        offers = [
+            Offer(words.label(one), self._chooses(data, one)) for one in words.offers(data)[:room]
+        ]  # fmt: skip
+        offers = [*first, *offers, *last]
         clicked = self._clicks(data) if self._can_open(data) else None
         return Card(words.title(data, language), words.lines(data, language), clicked, offers)
 

@@ -91,9 +91,8 @@ def offers(data: CallerData) -> list[Reference]:
     if data.action == "none":
         return []
     if data.offered and data.contact is not None:
-        return list(data.offered[:MOST_OFFERS])
-    others = [one for one in data.candidates if one != data.contact]
-    return others[: MOST_OFFERS - 1 if data.remembered else MOST_OFFERS]
+        return list(data.offered)
+    return [one for one in data.candidates if one != data.contact]
 
 
 def label(reference: Reference) -> str:

@@ -35,6 +35,7 @@ class Notifier:
 
     def __init__(self) -> None:
         self.shown: dict[str, tuple[str, str]] = {}
+        self.labels: list[str] = []
         self.buttons: dict[str, Callable[[], None] | None] = {}
         self.history: list[tuple[str, str]] = []
         self.click: dict[str, Callable[[], None] | None] = {}
@@ -49,6 +50,7 @@ class Notifier:
         timeout: int,
     ) -> str:
         self.buttons = {one.title: one.on_pressed for one in buttons}
+        self.labels = [one.title for one in buttons]
         key = str(len(self.history))
         self.history.append((title, message))
         self.shown[key] = (title, message)
@@ -129,6 +131,7 @@ def new_desk() -> Iterator[NewDesk]:
         one.cards.end()
 
 
+WILL = Reference(kind="matter", id="70", title="Will")
 TWO = [Reference(kind="contact", id=one, title=f"Frei {one}") for one in ("8", "9")]
 NOTHING: dict[str, Any] = {"opens": "nothing", "opened": None, "url": None}
 
@@ -633,6 +636,25 @@ def test_a_remembered_choice_can_be_changed_or_revoked(new_desk: NewDesk) -> Non
     assert pressed is not None
     pressed()
     assert desk.chosen == [("c-1", None)]
+
+
+@pytest.mark.parametrize(
+    ("told", "labels"),
+    [
+        ({"on_click": "matter"}, ["Open", "Frei 9", "Forget my choice"]),
+        ({"offered": [WILL] * 4}, ["Will", "Will", "Forget my choice"]),
+        ({"on_click": "card", "offered": [WILL] * 4}, ["Open", "Will", "Forget my choice"]),
+    ],
+)
+def test_there_are_never_more_buttons_than_a_desktop_shows(
+    new_desk: NewDesk, told: dict[str, Any], labels: list[str]
+) -> None:
+    desk = new_desk(language="en")
+    three = [*TWO, Reference(kind="contact", id="10", title="Frei 10")]
+    desk.tell(contact=TWO[0], remembered=True, candidates=three, **told)
+    desk.settled()
+
+    assert desk.notifier.labels == labels
 
 
 def test_a_user_who_wants_no_action_is_not_asked(new_desk: NewDesk) -> None:
