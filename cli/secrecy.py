@@ -67,8 +67,9 @@ def _faults(settings: Settings) -> Iterator[str]:
     for command in settings.caller.commands:
         if not command.names and _asks_for_names(command):
             yield (
-                f"[[caller.commands]] {command.name}: arguments with a name: "
-                "leave it out, or set names = true"
+                f"[[caller.commands]] {command.name}: arguments with a name, or an"
+                " address that may hold one: leave it out (the record's key is {id}), or set"
+                " names = true"
             )
     if starface.verify == "off":
         yield '[starface] verify = "off": set "on", or "pinned" with the fingerprint'

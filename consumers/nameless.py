@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from bus.events import CallerEvent, Party, Reference
 
-NAMING = frozenset({"name", "company", "title", "reference"})  # placeholders
+# Placeholders; an address may be made of a name, or be a record's own.
+NAMING = frozenset({"name", "company", "title", "reference", "url"})
 
 
 def nameless(event: CallerEvent) -> CallerEvent:

@@ -69,6 +69,8 @@ def test_names_are_told_to_programs_only_where_allowed(tmp_path: Path) -> None:
       "[[caller.webhooks]] crm: url over http: write https://"),
      ('[[caller.commands]]\nname = "dms"\narguments = ["true", "{name}"]\n',
       "[[caller.commands]] dms: arguments with a name"),
+     ('[[caller.commands]]\nname = "dms"\narguments = ["true", "{id}", "{url}"]\n',
+      "[[caller.commands]] dms: arguments with a name, or an address that may hold one"),
      ('[starface]\nhost = "pbx.example"\nverify = "off"\n', '[starface] verify = "off": set "on"'),
      ('[starface]\nlocation = "cloud"\nexternal_address = "192.0.2.1"\nscheme = "http"\n'
       'callback_scheme = "https"\n', '[starface] scheme = "http" for a PBX outside the LAN'),

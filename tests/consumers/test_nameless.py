@@ -27,6 +27,7 @@ def test_no_name_is_left_and_the_call_can_still_be_told() -> None:
 
 
 def test_placeholders_that_name_somebody_are_left_out() -> None:
-    values = {"name": "Ada", "company": "Engines", "title": "Will", "reference": "1", "id": "70"}
+    values = {"name": "Ada", "company": "Engines", "title": "Will", "reference": "1", "id": "70",
+              "url": "https://x.example/?name=Ada"}  # fmt: skip
 
     assert without_names(values) == {"id": "70"}
