@@ -39,7 +39,7 @@ def left_alone(told: str, now: datetime, option: str = "--do-not-disturb") -> bo
         return told == "on"
     if span := _SPAN.fullmatch(told):
         amount = timedelta(hours=1) if span[2] == "h" else timedelta(minutes=1)
-        return (now + int(span[1]) * amount).isoformat(timespec="seconds")
+        return (now + int(span[1]) * amount).astimezone().isoformat(timespec="seconds")
     try:
         until = _moment(told, now)
     except ValueError:
@@ -100,8 +100,10 @@ def shown(preferences: dict[str, Any], now: datetime) -> list[str]:
 
 def _moment(told: str, now: datetime) -> datetime:
     if len(told) == len("18:00"):
-        until = datetime.combine(now.date(), time.fromisoformat(told)).astimezone()
-        return until if until > now else until + timedelta(days=1)
+        today, clock = now.astimezone().date(), time.fromisoformat(told)
+        days = (today, today + timedelta(days=1))  # a day may have 23 or 25 hours
+        ends = [datetime.combine(day, clock).astimezone() for day in days]
+        return ends[0] if ends[0] > now else ends[1]
     return datetime.fromisoformat(told.upper()).astimezone()
 
 
