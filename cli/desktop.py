@@ -84,7 +84,7 @@ def pause(
     from consumers.desktop_spool import CLOSE_ALL, Spool
 
     spool = Spool(_folder(_workstation(context).login()))
-    told = left_alone(until.strip().lower(), datetime.now().astimezone(), "pause")
+    told = left_alone(until, datetime.now().astimezone(), "pause")
     if isinstance(told, str):
         end = datetime.fromisoformat(told)
         spool.pause(end.timestamp())

@@ -24,8 +24,8 @@ def dnd(
     from cli import wishes
     from consumers.users import Users
 
-    end = span or until
-    if (span and until) or (end and wish != "on"):
+    given = [one for one in (span, until) if one is not None]
+    if len(given) > 1 or (given and wish != "on"):
         raise CommandFailed("an end goes with on, either --for 2h or --until 18:00")
     settings = settings_of(context)
     login = login_meant(settings, user, option="--user")
@@ -33,7 +33,12 @@ def dnd(
     with Users(settings.database) as users:
         known = users.get(login)
         if wish is not None:
-            told = wishes.changed(known.preferences, now, end or wish, None, None)
+            end: bool | str = wish == "on"
+            if span is not None:
+                end = wishes.ends_in(span, now, "--for")
+            elif until is not None:
+                end = wishes.ends_at(until, now, "--until")
+            told = wishes.with_peace(known.preferences, end)
             known = users.change(login, preferences=told)
     alone = [one for one in wishes.shown(known.preferences, now) if one.startswith("do not")]
     typer.echo(f"{login}: {alone[0] if alone else 'calls open as set'}")

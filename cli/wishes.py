@@ -25,7 +25,7 @@ def changed(
     """Return a user's preferences with what was told; raise CommandFailed."""
     told = dict(preferences)
     if disturb is not None:
-        told["do_not_disturb"] = left_alone(disturb.strip().lower(), now)
+        told = with_peace(told, left_alone(disturb, now))
     if quiet:
         told["quiet_hours"] = None if OFFICE in quiet else _hours(quiet)
     if delay is not None:
@@ -33,20 +33,30 @@ def changed(
     return {key: value for key, value in told.items() if value not in (None, False)}
 
 
+def with_peace(preferences: dict[str, Any], wish: bool | str) -> dict[str, Any]:
+    """Return a user's preferences with whether, or until when, nothing is to open."""
+    others = {key: value for key, value in preferences.items() if key != "do_not_disturb"}
+    return others | ({"do_not_disturb": wish} if wish else {})
+
+
 def left_alone(told: str, now: datetime, option: str = "--do-not-disturb") -> bool | str:
     """Return whether, or until when, a user wants to be left alone; raise CommandFailed."""
+    told = told.strip().lower()
     if told in ("on", "off"):
         return told == "on"
-    if span := _SPAN.fullmatch(told):
-        amount = timedelta(hours=1) if span[2] == "h" else timedelta(minutes=1)
-        return (now + int(span[1]) * amount).astimezone().isoformat(timespec="seconds")
-    try:
-        until = _moment(told, now)
-    except ValueError:
-        raise CommandFailed(f"{option}: on, off, 30m, 2h, 18:00 or 2026-12-24T12:00") from None
-    if until <= now:
-        raise CommandFailed(f"{option}: this moment is over")
-    return until.isoformat(timespec="seconds")
+    end = _in_a_while(told, now) or _moment(told, now)
+    return _end(end, now, f"{option}: on, off, 30m, 2h, 18:00 or 2026-12-24T12:00", option)
+
+
+def ends_in(told: str, now: datetime, option: str) -> str:
+    """Return the moment that is so far away; raise CommandFailed."""
+    return _end(_in_a_while(told.strip().lower(), now), now, f"{option}: 30m or 2h", option)
+
+
+def ends_at(told: str, now: datetime, option: str) -> str:
+    """Return the moment that is told, the next of a time of day; raise CommandFailed."""
+    end = _moment(told.strip().lower(), now)
+    return _end(end, now, f"{option}: 18:00 or 2026-12-24T12:00", option)
 
 
 def plan(told: Sequence[str]) -> dict[str, Any]:
@@ -98,13 +108,33 @@ def shown(preferences: dict[str, Any], now: datetime) -> list[str]:
     return lines
 
 
-def _moment(told: str, now: datetime) -> datetime:
-    if len(told) == len("18:00"):
-        today, clock = now.astimezone().date(), time.fromisoformat(told)
-        days = (today, today + timedelta(days=1))  # a day may have 23 or 25 hours
-        ends = [datetime.combine(day, clock).astimezone() for day in days]
-        return ends[0] if ends[0] > now else ends[1]
-    return datetime.fromisoformat(told.upper()).astimezone()
+def _end(end: datetime | None, now: datetime, allowed: str, option: str) -> str:
+    if end is None:
+        raise CommandFailed(allowed)
+    if end <= now:
+        raise CommandFailed(f"{option}: this moment is over")
+    return end.isoformat(timespec="seconds")
+
+
+def _in_a_while(told: str, now: datetime) -> datetime | None:
+    span = _SPAN.fullmatch(told)
+    if span is None:
+        return None
+    amount = timedelta(hours=1) if span[2] == "h" else timedelta(minutes=1)
+    return (now + int(span[1]) * amount).astimezone()
+
+
+def _moment(told: str, now: datetime) -> datetime | None:
+    try:
+        if len(told) != len("18:00"):
+            return datetime.fromisoformat(told.upper()).astimezone()
+        clock = time.fromisoformat(told)
+    except ValueError:
+        return None
+    today = now.astimezone().date()
+    days = (today, today + timedelta(days=1))  # a day may have 23 or 25 hours
+    ends = [datetime.combine(day, clock).astimezone() for day in days]
+    return ends[0] if ends[0] > now else ends[1]
 
 
 def _hours(told: Sequence[str]) -> list[str]:

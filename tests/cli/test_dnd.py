@@ -59,3 +59,23 @@ def test_a_user_is_left_alone_until_the_end_or_off(
 def test_a_wish_that_makes_no_sense_changes_nothing(dnd: Ask, words: tuple[str, ...]) -> None:
     assert dnd(*words).exit_code != 0
     assert dnd().output == "0011: calls open as set\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "word", "said"),
+    [
+        ("--for", "off", "--for: 30m or 2h"),
+        ("--for", "18:00", "--for: 30m or 2h"),
+        ("--for", "", "--for: 30m or 2h"),
+        ("--until", "on", "--until: 18:00 or 2026-12-24T12:00"),
+        ("--until", "2h", "--until: 18:00 or 2026-12-24T12:00"),
+        ("--until", "2020-01-01T12:00", "--until: this moment is over"),
+    ],
+)
+def test_a_span_is_no_moment_and_neither_is_a_switch(
+    dnd: Ask, option: str, word: str, said: str
+) -> None:
+    dnd("on", "--until", "2199-01-01T12:00")
+
+    assert str(dnd("on", option, word).exception) == said
+    assert "until 2199-01-01 12:00" in dnd().output
