@@ -30,7 +30,7 @@ def erase(
     read = read_number(number, settings.site.numbers)
     meant = read.e164 or read.short
     if not meant:
-        raise CommandFailed(f"this is no telephone number; see: starface2mqtt number '{number}'")
+        raise CommandFailed("this is no telephone number; see: starface2mqtt number NUMBER")
     if not yes:
         typer.confirm(f"Erase all that is kept about {meant}?", abort=True)
     failed = [*_erase_all(settings, meant, number)]

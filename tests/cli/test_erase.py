@@ -141,3 +141,10 @@ def test_nothing_is_erased_without_a_yes(site: Settings, erase: Callable[..., Re
 
 def test_a_text_that_is_no_number_is_refused(erase: Callable[..., Result]) -> None:
     assert isinstance(erase("Ida", "--yes").exception, CommandFailed)
+
+
+def test_what_was_typed_unseen_is_not_shown(erase: Callable[..., Result]) -> None:
+    told = erase(said="079 12a\n")
+
+    assert "079 12a" not in f"{told.output}{told.exception}"
+    assert str(told.exception) == "this is no telephone number; see: starface2mqtt number NUMBER"
