@@ -4,6 +4,7 @@ macOS tells an application of a link by an Apple event, never by an argument. So
 compiler makes an application that takes the event and starts `starface2mqtt desktop open`.
 """
 
+import logging
 import plistlib
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from consumers.desktop_handler import NAME, SCHEMES, RegistrationRefused
+
+log = logging.getLogger(__name__)
 
 _IDENTIFIER = f"{NAME}.link"
 _AT_LOG_IN = f"{NAME}.desktop"
@@ -54,13 +57,16 @@ def uninstall(home: Path, *, run: Run | None = None) -> list[str]:
     """Remove what `install` wrote, and return what was there of it."""
     run = run or _run
     app, start, removed = _application(home), _start(home), []
-    if app.is_dir():
-        run([str(_REGISTER), "-u", str(app)])
-        shutil.rmtree(app)
-        removed.append(str(app))
     if start.exists():
         start.unlink()
         removed.append(str(start))
+    if app.is_dir():
+        shutil.rmtree(app)
+        removed.append(str(app))
+        try:
+            run([str(_REGISTER), "-u", str(app)])
+        except RegistrationRefused as error:  # macOS forgets by itself what is not there any more
+            log.warning("still known to the system reason=%s", error)
     return removed
 
 

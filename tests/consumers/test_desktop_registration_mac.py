@@ -127,6 +127,19 @@ def test_taking_back_removes_exactly_what_was_written(tmp_path: Path, mac: FakeM
     assert uninstall(tmp_path, run=mac.run) == []
 
 
+def test_taking_back_removes_the_files_though_the_system_will_not_forget(
+    tmp_path: Path, mac: FakeMac, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_: Sequence[str]) -> None:
+        raise RegistrationRefused("lsregister: -10814")
+
+    written = install(COMMAND, tmp_path, autostart=True, run=mac.run)
+
+    assert sorted(uninstall(tmp_path, run=fails)) == sorted(written)
+    assert not any(Path(one).exists() for one in written)
+    assert "lsregister: -10814" in caplog.text
+
+
 def test_a_program_that_is_not_there_is_a_refusal(tmp_path: Path) -> None:
     with pytest.raises(RegistrationRefused, match="osacompile"):
         install(COMMAND, tmp_path, autostart=False)
