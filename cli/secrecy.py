@@ -23,7 +23,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "caller": {"trace_days": 7, "choice_days": 365, "set_aside_days": 3, "discreet": True},
     "dial": {"audit_days": 30, "mask": "all"},
 }
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def kept_secret(settings: Settings) -> Settings:
@@ -58,11 +57,11 @@ def _without_names(told: CallerSettings, caller: Section) -> Section:
 
 def _faults(settings: Settings) -> Iterator[str]:
     broker, starface = settings.broker, settings.starface
-    if not broker.tls and broker.host not in _LOOPBACK:
+    if not broker.tls and not _is_here(broker.host):
         yield f"[broker] host = {broker.host!r} without TLS: set tls = true"
     for webhook in settings.caller.webhooks:
         url = urlsplit(webhook.url)
-        if url.scheme == "http" and url.hostname not in _LOOPBACK:
+        if url.scheme == "http" and not _is_here(url.hostname or ""):
             yield f"[[caller.webhooks]] {webhook.name}: url over http: write https://"
     for command in settings.caller.commands:
         if not command.names and _asks_for_names(command):
@@ -71,7 +70,7 @@ def _faults(settings: Settings) -> Iterator[str]:
                 " address that may hold one: leave it out (the record's key is {id}), or set"
                 " names = true"
             )
-    if starface.verify == "off":
+    if starface.verify == "off" and starface.scheme == "https":
         yield '[starface] verify = "off": set "on", or "pinned" with the fingerprint'
     if starface.location == "cloud" or _is_public(starface.host):
         if starface.scheme == "http":
@@ -84,7 +83,7 @@ def _faults(settings: Settings) -> Iterator[str]:
     for section, listen in (
         ("panel", settings.panel.listen), ("directory", settings.directory.listen),
     ):  # fmt: skip
-        if listen and listen.rpartition(":")[0].strip("[]") not in _LOOPBACK:
+        if listen and not _is_here(listen.rpartition(":")[0].strip("[]")):
             yield (
                 f"[{section}] listen = {listen!r}, which has no TLS: listen on 127.0.0.1, behind"
                 " a proxy with TLS"
@@ -95,6 +94,16 @@ def _asks_for_names(command: CommandSettings) -> bool:
     from consumers.nameless import NAMING
 
     return any(f"{{{name}}}" in part for part in command.arguments for name in NAMING)
+
+
+def _is_here(host: str) -> bool:
+    """Tell whether an address can only be this machine."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_public(host: str) -> bool:

@@ -64,7 +64,9 @@ def test_names_are_told_to_programs_only_where_allowed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [('[broker]\nhost = "192.0.2.7"\n', "[broker] host = '192.0.2.7' without TLS: set tls = true"),
+    [('[broker]\nhost = "localhost.example"\n',
+      "[broker] host = 'localhost.example' without TLS"),
+     ('[broker]\nhost = "192.0.2.7"\n', "[broker] host = '192.0.2.7' without TLS: set tls = true"),
      (WEBHOOK + 'url = "http://crm.example/calls"\nplain_http = true\n',
       "[[caller.webhooks]] crm: url over http: write https://"),
      ('[[caller.commands]]\nname = "dms"\narguments = ["true", "{name}"]\n',
@@ -104,6 +106,12 @@ def test_all_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
      WEBHOOK + 'url = "http://127.0.0.1:9000/calls"\n',
      '[starface]\nhost = "192.168.1.2"\nscheme = "http"\n',
      '[starface]\nlocation = "cloud"\nexternal_address = "192.0.2.1"\ncallback_scheme = "https"\n',
+     '[starface]\nhost = "192.168.1.2"\nscheme = "http"\nverify = "off"\n',
+     '[broker]\nhost = "127.0.1.1"\n',
+     '[broker]\nhost = "localhost."\n',
+     WEBHOOK + 'url = "http://127.0.0.2:9000/calls"\nplain_http = true\n',
+     '[directory]\nlisten = "[::1]:8091"\n',
+     '[panel]\nlisten = "127.0.1.1:8090"\n',
      '[panel]\nlisten = "127.0.0.1:8090"\n'],
 )  # fmt: skip
 def test_a_way_that_is_closed_is_allowed(tmp_path: Path, text: str) -> None:
