@@ -39,6 +39,7 @@ class PrivateNumber(BaseModel):
     added: str  # the day
 
 
+_Version = tuple[int, int]
 _LIST = TypeAdapter(tuple[PrivateNumber, ...])
 _NOTHING: frozenset[str] = frozenset()
 
@@ -52,7 +53,9 @@ class PrivateNumbers:
         self._path = folder / NAME
         self._key = site_key
         self._clock = clock
-        self._version: tuple[int, int] | None = _version(self._path)
+        self._version: _Version | None = _version(self._path)
+        self._unreadable: _Version | None = None  # told of
+        self._in_use = self._version is not None
         self._marks = _by_user(read_list(self._path))
         self._looked = clock()
 
@@ -61,7 +64,7 @@ class PrivateNumbers:
         """Whether there is a list, be it empty by now: a call may be under way."""
         if self._clock() - self._looked >= _LOOK_AGAIN:
             self._look()
-        return self._version is not None
+        return self._in_use
 
     def concerns(self, user: str) -> bool:
         """Tell whether a user has private numbers."""
@@ -90,11 +93,15 @@ class PrivateNumbers:
         version = _version(self._path)
         if version == self._version:
             return
-        self._version = version or self._version
+        self._in_use = self._in_use or version is not None
         try:
             self._marks = _by_user(read_list(self._path))
-        except SettingsRefused as error:
-            log.error("the earlier private numbers stay in force reason=%s", error)
+        except SettingsRefused as error:  # looked at again, since access may be all it lacks
+            if version != self._unreadable:
+                log.error("the earlier private numbers stay in force reason=%s", error)
+            self._unreadable = version
+        else:
+            self._version = version
 
 
 def number_mark(site_key: bytes, user: str, number: str) -> str:
@@ -160,7 +167,7 @@ def _by_user(numbers: tuple[PrivateNumber, ...]) -> dict[str, frozenset[str]]:
     return {user: frozenset(theirs) for user, theirs in marks.items()}
 
 
-def _version(path: Path) -> tuple[int, int] | None:
+def _version(path: Path) -> _Version | None:
     try:
         found = path.stat()
     except OSError:

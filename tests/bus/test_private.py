@@ -108,3 +108,33 @@ def test_any_spelling_names_a_private_number(tmp_path: Path, text: str) -> None:
     profile = NumberProfile(country="CH", area_code="44")
 
     assert PrivateNumbers(tmp_path, KEY).names("0011", text, profile)
+
+
+def test_a_list_that_could_be_read_only_later_counts_then(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = _Clock()
+    numbers = PrivateNumbers(tmp_path, KEY, clock)
+    _add(tmp_path)
+    (tmp_path / NAME).chmod(0o644)  # copied from another machine
+    for clock.now in (2.0, 4.0):
+        assert not numbers.holds("0011", MOTHER)
+    assert len(caplog.records) == 1
+
+    (tmp_path / NAME).chmod(0o600)
+    clock.now = 6.0
+    assert numbers.holds("0011", MOTHER)
+
+
+def test_a_list_that_comes_back_as_it_was_counts_again(tmp_path: Path) -> None:
+    clock = _Clock()
+    _add(tmp_path)
+    numbers = PrivateNumbers(tmp_path, KEY, clock)
+    aside = (tmp_path / NAME).rename(tmp_path / "aside")
+    clock.now = 2.0
+    assert not numbers.holds("0011", MOTHER)
+    assert numbers.in_use
+
+    aside.rename(tmp_path / NAME)
+    clock.now = 4.0
+    assert numbers.holds("0011", MOTHER)
