@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from bus.accounts import replace
 from bus.events import UserName
-from bus.numbers import NumberProfile, read_number
+from bus.numbers import NumberProfile, read_number, same_subscriber_keys
 from bus.process import private_file
 from bus.settings import SettingsRefused, private
 
@@ -71,11 +71,17 @@ class PrivateNumbers:
         return self.in_use and user in self._marks
 
     def holds(self, user: str, number: str) -> bool:
-        """Tell whether a number, in E.164 or as an extension's digits, is private for a user."""
+        """Tell whether a number, in E.164 or as an extension's digits, is private for a user.
+
+        One behind which the same subscriber answers, such as an Italian one without its zero, is.
+        """
         if not self.in_use or not number:
             return False
         marks = self._marks.get(user, _NOTHING)
-        return bool(marks) and number_mark(self._key, user, number) in marks
+        if not marks:
+            return False
+        spelled = (number, *same_subscriber_keys(number))
+        return any(number_mark(self._key, user, one) in marks for one in spelled)
 
     def names(self, user: str, text: str, profile: NumberProfile) -> bool:
         """Tell whether a text, in any spelling, is a private number of a user."""

@@ -56,12 +56,12 @@ def show(context: typer.Context, user: User = None) -> None:
 @app.command()
 def check(context: typer.Context, number: Number = None, user: User = None) -> None:
     """Tell whether a number is private for a user."""
-    from bus.private import NAME, number_mark, read_list
+    from bus.private import PrivateNumbers
 
     settings = settings_of(context)
     login = _known(settings, user)
-    mark = number_mark(settings.site_key(), login, _meant(settings, number))
-    found = any(one.mark == mark for one in read_list(settings.site.data_folder / NAME))
+    numbers = PrivateNumbers(settings.site.data_folder, settings.site_key())
+    found = numbers.holds(login, _meant(settings, number))
     typer.echo(f"It is {'private' if found else 'not private'} for {login}.")
 
 

@@ -138,3 +138,17 @@ def test_a_list_that_comes_back_as_it_was_counts_again(tmp_path: Path) -> None:
     aside.rename(tmp_path / NAME)
     clock.now = 4.0
     assert numbers.holds("0011", MOTHER)
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [("+390471123456", "+39471123456"), ("+39471123456", "+390471123456")],
+)
+def test_an_italian_number_is_private_with_and_without_its_zero(
+    tmp_path: Path, named: str, told: str
+) -> None:
+    _add(tmp_path, number=named)
+    numbers = PrivateNumbers(tmp_path, KEY)
+
+    assert numbers.holds("0011", told)
+    assert not numbers.holds("0011", "+390471123457")
