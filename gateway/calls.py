@@ -14,7 +14,7 @@ RINGING_TOGETHER = 60.0  # seconds in which two tellings of a new call are one c
 LONGEST_CALL = 14_400.0  # seconds
 _FRESH = 5.0  # seconds in which a call's time need not be noted again
 JUST_ENDED = 30.0  # seconds in which a second "ended" still belongs to the call
-_NO_NUMBER = ("", "withheld")  # yet: a call's first states may lack it
+NO_NUMBER = ("", "withheld")  # yet: a call's first states may lack it
 LATE = 5.0  # seconds in which anything else does; who calls again needs longer to be ringing
 
 
@@ -67,7 +67,7 @@ def _place_uci(db: sqlite3.Connection, told: Told, call_id: str) -> Placed:
         known = _find(db, note.user, previous)
     direction = _direction(told, known.direction if known else "unknown")
     number = key(_other(told, direction)) or (known.number if known else "")
-    if previous is None and number and (known is None or known.number in _NO_NUMBER):
+    if previous is None and number and (known is None or known.number in NO_NUMBER):
         previous = _told_by_url(db, told, number)
         if previous is not None:
             before = _find(db, note.user, previous)
@@ -115,7 +115,7 @@ def _same_call(
         " ORDER BY open OR ? DESC, number = ? DESC, changed DESC LIMIT 1",
         (
             note.user, since, ended, starting, number,
-            number in _NO_NUMBER and not starting, note.state == "ended", number,
+            number in NO_NUMBER and not starting, note.state == "ended", number,
         ),
     )  # fmt: skip
     found = rows.fetchone()

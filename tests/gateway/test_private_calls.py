@@ -249,3 +249,98 @@ def test_no_line_above_debug_tells_of_a_private_call(
 
     assert [one for one in caplog.records if one.levelname != "DEBUG"] == []
     assert "5550180" not in caplog.text
+
+
+def test_a_client_whom_a_private_colleague_hands_over_is_told(
+    pbx: _Pbx, kept: Kept, tmp_path: Path
+) -> None:
+    pbx.tells("c", "RINGING", MOTHER)
+    pbx.tells("c", "CONNECTED", "", "11")
+    pbx.tells("c", "CONNECTED", CLIENT)
+    pbx.tells("c", "HANGUP")
+
+    assert kept() == [("c", "connected"), ("c", "ended")]
+    assert b"5550180" not in (tmp_path / NAME).read_bytes()
+
+
+def test_a_private_party_who_comes_back_is_private_again(pbx: _Pbx, kept: Kept) -> None:
+    for state, number in (
+        ("RINGING", MOTHER), ("CONNECTED", CLIENT), ("PARKED", MOTHER), ("HANGUP", MOTHER),
+    ):  # fmt: skip
+        pbx.tells("c", state, number)
+
+    assert kept() == [("c", "connected"), ("c", "ended")]
+
+
+def test_what_was_held_back_at_the_beginning_has_no_end(pbx: _Pbx, kept: Kept) -> None:
+    pbx.tells("c", "INCOMING", called="")
+    pbx.tells("c", "HANGUP", called="11")
+    pbx.tells("c", "HANGUP", called="")
+    pbx.tells("d", "REQUESTED", "11", "")
+    pbx.tells("d", "HANGUP", "11", "")
+
+    assert kept() == []
+
+
+def test_a_call_held_back_whose_end_alone_names_the_caller_is_told(pbx: _Pbx, kept: Kept) -> None:
+    pbx.tells("c", "INCOMING", called="")
+    pbx.tells("c", "HANGUP", CLIENT)
+
+    assert kept() == [("c", "ended")]
+
+
+@pytest.mark.parametrize("state", ["QUEUED", "RINGBACK"])
+def test_a_first_state_of_any_name_waits_for_the_number(pbx: _Pbx, kept: Kept, state: str) -> None:
+    pbx.tells("c", state, called="")
+    pbx.tells("c", "RINGING", MOTHER)
+    pbx.tells("d", state, called="")
+    pbx.tells("d", "CONNECTED", CLIENT)
+
+    assert kept() == [("d", "connected")]
+
+
+@pytest.mark.parametrize("before", [[], ["INCOMING"]])
+def test_a_url_without_number_ends_when_the_call_proves_to_be_private(
+    pbx: _Pbx, kept: Kept, before: list[str]
+) -> None:
+    for state in before:
+        pbx.tells("c", state, called="")
+    pbx.requests("ringing")
+    pbx.tells("c", "RINGING", MOTHER)
+    pbx.requests("answered", MOTHER)
+    pbx.tells("c", "HANGUP", MOTHER)
+    pbx.requests("ended", MOTHER)
+
+    (ringing, state), (ended, end) = kept()
+    assert (ringing, state, end) == (ended, "ringing", "ended")
+
+
+def test_a_url_without_number_that_comes_later_ends_too(pbx: _Pbx, kept: Kept) -> None:
+    pbx.tells("c", "RINGING", MOTHER)
+    pbx.requests("ringing")
+    pbx.tells("c", "HANGUP", MOTHER)
+    pbx.requests("ended")
+
+    (ringing, state), (ended, end) = kept()
+    assert (ringing, state, end) == (ended, "ringing", "ended")
+
+
+def test_the_end_of_a_private_call_by_url_ends_no_other_call(pbx: _Pbx, kept: Kept) -> None:
+    pbx.tells("a", "CONNECTED", CLIENT)
+    pbx.tells("p", "RINGING")
+    pbx.tells("p", "CONNECTED", MOTHER)
+    pbx.tells("a", "PARKED", CLIENT)
+    pbx.requests("ended", MOTHER)
+
+    assert kept()[-1] == ("p", "ended")
+    assert [state for call, state in kept() if call == "a"] == ["connected", "held"]
+
+
+def test_the_end_by_url_of_a_private_call_that_was_never_told_ends_nothing(
+    pbx: _Pbx, kept: Kept
+) -> None:
+    pbx.tells("a", "CONNECTED", CLIENT)
+    pbx.requests("ringing", MOTHER)
+    pbx.requests("ended", MOTHER)
+
+    assert kept() == [("a", "connected")]
