@@ -11,6 +11,9 @@ from consumers.session_errands import Pbx
 from starface.token import Credential
 from starface.wire import CallListEntry, CallState
 
+_TOLD = ("RINGING", "CONNECTED", "PARKED", "HANGUP")  # with or without a number
+_OUTGOING = ("REQUESTED", "PROCEEDING", "OUTGOING", "RINGBACK")
+
 
 class WithoutPrivateCalls:
     """One user's conversation with the PBX, in which his private calls do not occur."""
@@ -22,6 +25,7 @@ class WithoutPrivateCalls:
         self._user = user
         self._numbers = numbers
         self._profile = profile
+        self._private: set[str] = set()  # running calls, whose number may not be told again
 
     @property
     def credential(self) -> Credential:
@@ -53,16 +57,27 @@ class WithoutPrivateCalls:
         ids = self._pbx.call_ids()
         if not self._numbers.concerns(self._user):
             return ids
-        return [one for one in ids if not self._is_private(self._pbx.call_state(one))]
+        self._private.intersection_update(ids)
+        return [one for one in ids if not self._stays_out(one, self._pbx.call_state(one))]
 
     def call_state(self, call_id: str) -> CallState | None:
         """Return one call."""
         state = self._pbx.call_state(call_id)
-        return None if self._is_private(state) else state
+        return None if self._stays_out(call_id, state) else state
 
     def call_list(self, since: datetime) -> list[CallListEntry]:
         """Return the calls begun since then."""
         return [one for one in self._pbx.call_list(since) if not self._is_private(one)]
+
+    def _stays_out(self, call_id: str, state: CallState | None) -> bool:
+        """Tell whether the gateway tells nothing of a call: it is private, or may prove to be."""
+        if state is None or not self._numbers.concerns(self._user):
+            return False
+        if self._is_private(state):
+            self._private.add(call_id)
+        elif state.caller_number and state.called_number:
+            self._private.discard(call_id)  # another has taken it over
+        return call_id in self._private or _is_said_to_nobody(state)
 
     def _is_private(self, call: CallState | CallListEntry | None) -> bool:
         if call is None or not self._numbers.concerns(self._user):
@@ -71,3 +86,9 @@ class WithoutPrivateCalls:
             self._numbers.names(self._user, one, self._profile)
             for one in (call.caller_number, call.called_number)
         )
+
+
+def _is_said_to_nobody(state: CallState) -> bool:
+    """Tell whether it is not said yet with whom a call is; the gateway waits for that."""
+    other = state.called_number if state.state in _OUTGOING else state.caller_number
+    return state.state not in _TOLD and not other
