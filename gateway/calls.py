@@ -67,7 +67,7 @@ def _place_uci(db: sqlite3.Connection, told: Told, call_id: str) -> Placed:
         known = _find(db, note.user, previous)
     direction = _direction(told, known.direction if known else "unknown")
     number = key(_other(told, direction)) or (known.number if known else "")
-    if previous is None and number and (known is None or known.number in NO_NUMBER):
+    if previous is None and _is_first_told(known, number):
         previous = _told_by_url(db, told, number)
         if previous is not None:
             before = _find(db, note.user, previous)
@@ -80,6 +80,13 @@ def _place_uci(db: sqlite3.Connection, told: Told, call_id: str) -> Placed:
     if here is None or _tells_more(told, here, direction, number):
         _note(db, told, call_id, direction, number, "uci")
     return Placed(call_id, direction, previous)
+
+
+def _is_first_told(known: _Known | None, number: str) -> bool:
+    """Tell whether this is the first state that says with whom the call is, or that it hides it."""
+    if known is None:
+        return bool(number)
+    return number != known.number and known.number in NO_NUMBER
 
 
 def _place_url(db: sqlite3.Connection, told: Told) -> Placed:

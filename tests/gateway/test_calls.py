@@ -130,3 +130,23 @@ def test_an_open_call_goes_before_one_that_has_just_ended(line: Line) -> None:
     line.by_url("answered", at=3)
 
     assert line.calls() == ["c-2", "c-1", "c-1", "c-2"]
+
+
+def test_a_withheld_call_under_way_is_not_the_one_a_url_tells_of(line: Line) -> None:
+    line.by_pbx("RINGING", callerNumber="")
+    line.by_pbx("CONNECTED", at=3, callerNumber="")
+    line.by_url("ringing", at=120, number="")
+    line.by_pbx("PARKED", at=121, callerNumber="")
+    line.by_pbx("RINGING", at=122, call_id="c-2", callerNumber="")
+    line.by_url("answered", at=123, number="")
+
+    assert line.calls() == ["c-1", "c-1", "c-2", "c-1", "c-2", "c-2"]
+
+
+def test_a_withheld_call_told_by_url_before_its_own_ringing_is_one(line: Line) -> None:
+    line.by_pbx("INCOMING", callerNumber="", calledNumber="")
+    line.by_url("ringing", at=1, number="")
+    line.by_pbx("RINGING", at=2, callerNumber="")
+    line.by_url("ended", at=3, number="")
+
+    assert set(line.calls()) == {"c-1"}
