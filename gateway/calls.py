@@ -15,6 +15,7 @@ LONGEST_CALL = 14_400.0  # seconds
 _FRESH = 5.0  # seconds in which a call's time need not be noted again
 JUST_ENDED = 30.0  # seconds in which a second "ended" still belongs to the call
 NO_NUMBER = ("", "withheld")  # yet: a call's first states may lack it
+ERASED_NUMBER = "?"  # remembered instead of one that was erased; no number is like it
 LATE = 5.0  # seconds in which anything else does; who calls again needs longer to be ringing
 
 
@@ -118,11 +119,12 @@ def _same_call(
     rows = db.execute(
         "SELECT call_id, direction, told_by FROM calls WHERE user = ? AND changed >= ?"
         " AND became IS NULL AND (open OR (changed >= ? AND NOT (? AND told_by = 'url')))"
-        " AND (number = ? OR ? OR number = '')"
+        " AND (number = ? OR ? OR number IN ('', ?))"
         " ORDER BY open OR ? DESC, number = ? DESC, changed DESC LIMIT 1",
         (
             note.user, since, ended, starting, number,
-            number in NO_NUMBER and not starting, note.state == "ended", number,
+            number in NO_NUMBER and not starting, "" if starting else ERASED_NUMBER,
+            note.state == "ended", number,
         ),
     )  # fmt: skip
     found = rows.fetchone()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bus.erasing import traces_of, wipe
 from bus.events import CallEvent, Party
+from gateway.calls import ERASED_NUMBER
 from gateway.logfile import NAME, open_log, writing
 from gateway.parties import key
 from gateway.tally import ERASED, write_down
@@ -47,7 +48,7 @@ def erase(data_folder: Path, number: str) -> Erased | None:
                 _rewrite(db, bare)
         with writing(db, _PATIENCE):  # nobody writes now: what came in meanwhile
             _rewrite(db, _bare(number, _naming(db, number, newest), done))
-            db.execute("UPDATE calls SET number = '' WHERE number = ?", (number,))
+            db.execute("UPDATE calls SET number = ? WHERE number = ?", (ERASED_NUMBER, number))
             write_down(db, {ERASED: 1})  # so that the publisher forgets what it has read
         traces = traces_of(number, *done.written)
         done.clean = wipe(path, db, traces, changed=done.events > 0)

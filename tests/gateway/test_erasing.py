@@ -67,6 +67,30 @@ def test_the_call_itself_forgets_the_number_and_goes_on(events: EventLog, tmp_pa
     assert b"5550180" not in _bytes(tmp_path)
 
 
+def _by_url(caller: Party, state: CallStateName) -> Told:
+    note = Notification(user="0011", call_id=None, state=state)
+    return Told(note, caller, Party(), time.time())
+
+
+def test_another_caller_does_not_join_a_call_whose_number_was_erased(
+    events: EventLog, tmp_path: Path
+) -> None:
+    events.append(_told("a", IDA))
+    erase(tmp_path, NUMBER)
+    events.append(_by_url(HANS, "ringing"))
+
+    first, second = (event.data.call_id for event in _kept(tmp_path))
+    assert first != second
+
+
+def test_a_call_whose_number_was_erased_still_ends(events: EventLog, tmp_path: Path) -> None:
+    events.append(_told("a", IDA))
+    erase(tmp_path, NUMBER)
+    events.append(_by_url(IDA, "ended"))
+
+    assert [event.data.call_id for event in _kept(tmp_path)] == ["a", "a"]
+
+
 def test_an_extension_is_erased_where_it_stands_alone(events: EventLog, tmp_path: Path) -> None:
     events.append(_told("a", IDA))
 
