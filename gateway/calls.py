@@ -16,6 +16,7 @@ _FRESH = 5.0  # seconds in which a call's time need not be noted again
 JUST_ENDED = 30.0  # seconds in which a second "ended" still belongs to the call
 NO_NUMBER = ("", "withheld")  # yet: a call's first states may lack it
 ERASED_NUMBER = "?"  # remembered instead of one that was erased; no number is like it
+_WITHHELD_HANDED_OVER = ("withheld", "internal", "connected")  # else the number may just lack
 LATE = 5.0  # seconds in which anything else does; who calls again needs longer to be ringing
 
 
@@ -177,7 +178,10 @@ def _direction(told: Told, before: Direction) -> Direction:
     if kinds == ("internal", "internal"):
         return "internal"
     if before == "internal" and "external" in kinds:  # a colleague has handed somebody over
+        # "out" for who had dialled the colleague: the far end is still the one called.
         return "in" if told.caller.kind == "external" else "out"
+    if before == "internal" and (*kinds, told.notification.state) == _WITHHELD_HANDED_OVER:
+        return "in"
     if before != "unknown":
         return before
     said = told.notification.direction

@@ -113,7 +113,8 @@ def test_a_call_that_changes_its_id_keeps_its_direction(events: EventLog, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("caller", "called", "direction"), [(OUTSIDE, INSIDE, "in"), (INSIDE, OUTSIDE, "out")]
+    ("caller", "called", "direction"),
+    [(OUTSIDE, INSIDE, "in"), (INSIDE, OUTSIDE, "out"), (Party(kind="withheld"), INSIDE, "in")],
 )
 def test_an_internal_call_is_none_any_more_when_a_colleague_hands_somebody_over(
     events: EventLog, tmp_path: Path, caller: Party, called: Party, direction: Direction
