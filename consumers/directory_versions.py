@@ -233,5 +233,10 @@ CREATE VIEW known_matters AS
     WHERE m.since <= s.edition AND (m.until IS NULL OR m.until > s.edition);
 """
 
+# The sample is behind all real sources, also where it came before that was so.
+_THIRD = """
+UPDATE sources SET priority = -1000 WHERE name = 'sample' AND priority BETWEEN -999 AND 0;
+"""
+
 # One script for each version; a released one is never changed, a further one is added.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)

@@ -108,3 +108,25 @@ def test_a_directory_of_the_first_version_takes_further_imports(tmp_path: Path) 
     assert found.id == 7
     assert again is not None
     assert again.id > 9
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, -1000), (-10, -1000), (50, 50)])
+def test_the_sample_of_an_older_directory_goes_behind_all_sources_once(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    old = tmp_path / "old.db"
+    opened(old, MIGRATIONS[:2]).conn.close()
+    with sqlite3.connect(old) as connection:
+        connection.execute(
+            "INSERT INTO sources (name, priority, edition) VALUES ('sample', ?, 1)", [before]
+        )
+    connection.close()
+
+    with Directory(old) as directory:
+        directory.apply(Changes("crm", [ContactRecord(key="1", name="Anna")]))
+    assert rows(old, "SELECT name, priority FROM sources") == [("sample", after), ("crm", 0)]
+
+    with Directory(old) as directory:
+        directory.set_source("sample", priority=7)
+    opened(old).conn.close()
+    assert ("sample", 7) in rows(old, "SELECT name, priority FROM sources")
