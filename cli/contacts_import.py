@@ -114,7 +114,9 @@ def from_carddav(
 
     for host in also_host or ():
         if not is_host(host):
-            raise CommandFailed(f"--also-host {host}: as in dav.example.ch or *.example.ch")
+            raise CommandFailed(
+                f"--also-host {host}: as in dav.example.ch, *.example.ch or x.ch:8443"
+            )
     server = CardDavServer(
         url=url,
         user=user,

@@ -49,7 +49,9 @@ class CardDavServer(BaseModel):
     def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         for host in hosts:
             if not is_host(host):
-                raise ValueError(f"{host[:60]!r} is no server; as in dav.example.ch, *.example.ch")
+                raise ValueError(
+                    f"{host[:60]!r} is no server; as in dav.example.ch, *.example.ch, x.ch:8443"
+                )
         return hosts
 
 
@@ -176,8 +178,9 @@ class _Server:
 
     def _refuse_elsewhere(self, url: httpx.URL) -> None:
         if not may_ask(self._start, url, self._also):
-            told = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
-            hint = f"; if the password may go there: --also-host {url.host}"
+            host = url.netloc.decode("ascii", "replace")  # with its port
+            told = f"{url.scheme}://{host}"
+            hint = f"; if the password may go there: --also-host {host}"
             raise AnswerRefused(
                 f"it leads to another server, {told}{hint if url.scheme == 'https' else ''}"
             )

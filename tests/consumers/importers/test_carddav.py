@@ -282,7 +282,7 @@ def test_a_further_server_gets_no_request_unless_it_is_told(
 ) -> None:
     leads_to(handler, provider[1], by)
 
-    with pytest.raises(SourceUnreadable, match=r"another server.* --also-host 127\.0\.0\.1"):
+    with pytest.raises(SourceUnreadable, match=r"another server.* --also-host 127\.0\.0\.1:\d"):
         books(provider, swiss, report)
     assert handler.names == {"localhost"}
 
