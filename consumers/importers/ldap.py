@@ -31,6 +31,7 @@ except ImportError:
 
 _PAGE = 500  # entries in one answer
 _CONNECT, _READ = 10, 60  # seconds
+_NAMED, _LONGEST_NAME = 3, 100  # of the servers that keep a part of the tree
 _DISABLED = 2  # the bit of userAccountControl
 _GUID, _GUID_OCTETS = "objectguid", 16
 
@@ -131,6 +132,7 @@ def ldap_records(
     _need_ldap3()
     rows = Rows(mapping, profile, report)
     wanted = mapping.columns()
+    elsewhere: list[str] = []
     try:
         entries = connection.extend.standard.paged_search(
             server.base,
@@ -142,12 +144,24 @@ def ldap_records(
         for entry in entries:
             if entry.get("type") == "searchResEntry":
                 yield from rows.records(_row(entry, wanted), entry["dn"])
+            elif entry.get("type") == "searchResRef":
+                elsewhere += entry.get("uri") or ["?"]
         if connection.result["result"] == RESULT_REFERRAL:  # for ldap3 that is no failure
             raise SourceUnreadable(
                 f"{server.url}: {server.base} is kept by another server; ask that one"
             )
     except LDAPException as error:
         raise SourceUnreadable(f"{server.url}: {sentence(error, server.base)}") from error
+    if elsewhere:
+        report.rows += 1
+        report.refuse_row(server.base, _not_asked(elsewhere))
+
+
+def _not_asked(elsewhere: list[str]) -> str:
+    """Say which parts of the tree other servers keep; the password does not go there."""
+    named = [one[:_LONGEST_NAME] for one in dict.fromkeys(elsewhere)]
+    told = ", ".join(named[:_NAMED]) + (", …" if len(named) > _NAMED else "")
+    return f"referrals to other servers are not followed ({len(elsewhere)}): {told}"
 
 
 def _row(entry: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, str]:

@@ -9,9 +9,10 @@ _ELSEWHERE = bytes.fromhex("0a010a 0400 0400")
 
 
 class Elsewhere:
-    """Answers each search with a referral to another server."""
+    """Answers each search with a referral to another server, for all or for a part of it."""
 
-    def __init__(self, other: str) -> None:
+    def __init__(self, other: str, *, in_part: bool = False) -> None:
+        self._in_part = in_part
         self._other = other.encode()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"ldap://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -33,6 +34,9 @@ class Elsewhere:
                 number, kind = body[:3], body[3]
                 if kind == _BIND:
                     connection.sendall(_message(number, 0x61, _ACCEPTED))
+                elif kind == _SEARCH and self._in_part:
+                    connection.sendall(_message(number, 0x73, _part(0x04, self._other)))
+                    connection.sendall(_message(number, 0x65, _ACCEPTED))
                 elif kind == _SEARCH:
                     told = _ELSEWHERE + _part(0xA3, _part(0x04, self._other))
                     connection.sendall(_message(number, 0x65, told))

@@ -204,6 +204,20 @@ def test_a_server_that_sends_one_elsewhere_is_not_followed(
             other.accept()
 
 
+def test_parts_that_other_servers_keep_are_told(swiss: NumberProfile, report: Report) -> None:
+    leading = Elsewhere("ldap://dc2.example/dc=part,dc=example", in_part=True)
+    server = LdapServer(url=leading.url, base="dc=example", start_tls=False)
+    try:
+        records = list(ldap_records(connected(server), server, DEFAULT, swiss, report))
+    finally:
+        leading.close()
+
+    assert records == []
+    [refusal] = report.refusals
+    assert refusal.where == "dc=example"
+    assert "not followed (1): ldap://dc2.example/dc=part" in refusal.reason
+
+
 def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
