@@ -16,13 +16,13 @@ from consumers.actions.dispatch import Finished
 from consumers.answering import Answer, Answering, Chosen
 from consumers.answers_told import AnswersTold
 from consumers.caller_doors import Actions, Doors
-from consumers.caller_events import already_opened, answered, closed, failed
+from consumers.caller_events import already_opened, answered, closed, failed, opened_before
 from consumers.caller_outbox import Outbox
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore
 from consumers.caller_stories import Stories
 from consumers.calls import FINISHED_FOR, Advance, Call, Calls, Trigger, trigger_of
-from consumers.claiming import Claiming, key_of
+from consumers.claiming import Claiming, key_of, told_as
 from consumers.put_off import Key, PutOff, Waiting
 from consumers.recent import Recent
 from consumers.rules import Circumstances, Wishes
@@ -162,6 +162,8 @@ class CallerConsumer:
         call = advance.call
         if call.call_id != data.call_id:
             self._store.rename(data.user, data.call_id, call.call_id, moment)
+        if advance.anew:
+            self._store.begin_anew(call.user, call.call_id)
         self._stories.received(user, call, data)
         for lost in advance.lost:
             self._close(lost, "answered-elsewhere")
@@ -186,7 +188,7 @@ class CallerConsumer:
     def _was_unknown(self, advance: Advance) -> bool:
         """Tell whether a call is answered whose caller nobody knew; perhaps somebody does now."""
         return "connected" in advance.due and self._told.found_nobody(
-            key_of(advance.call, "ringing")
+            told_as(advance.call, "ringing")
         )
 
     def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
@@ -195,7 +197,7 @@ class CallerConsumer:
         delay = self._delay(user)
         if trigger != "ringing" or not delay or trigger not in user.triggers:
             return key in self._put_off
-        if key not in self._put_off and not self._told.holds(key):
+        if key not in self._put_off and not self._told.holds(told_as(call, trigger)):
             moment = self._doors.clock()
             self._put_off.add(key, Waiting(moment, moment + delay, event))
             self._stories.put_off(call, delay)
@@ -235,14 +237,14 @@ class CallerConsumer:
             again or self._claiming.take(call, trigger, event, answer.data.action)
         )
         if answer.opens and not opens:
-            answer = already_opened(answer)
+            answer = opened_before(answer) if call.telling else already_opened(answer)
         if (
             trigger == "outgoing"
             and trigger not in user.triggers
             and "party-change" in user.triggers
         ):
             self._claiming.pass_over(call, trigger)
-        if not self._told.keep(key_of(call, trigger), answer.data) and not again:
+        if not self._told.keep(told_as(call, trigger), answer.data) and not again:
             return
         self._perform(call, trigger, answer)
 

@@ -27,6 +27,16 @@ def already_opened(answer: Answer) -> Answer:
     return replace(answer, data=answer.data.model_copy(update=told), used=None)
 
 
+def opened_before(answer: Answer) -> Answer:
+    """Return the same answer where a click opens what opened before a colleague had the call."""
+    told = {
+        "reason": "opened-before", "sentence": sentence("action.opened-before"),
+        "on_click": answer.data.opens, "found": answer.data.opened,
+    }  # fmt: skip
+    answer = already_opened(answer)
+    return replace(answer, data=answer.data.model_copy(update=told))
+
+
 def closed(call: Call, reason: str, trace: tuple[TraceStep, ...]) -> CallerEvent:
     """Tell that the cards of a call are to close."""
     data = _of(call, "closed", reason, trace)

@@ -120,6 +120,12 @@ REASONS: dict[str, tuple[str, str]] = {
         "Für diesen Anruf wurde schon etwas geöffnet.",
         "Something was opened for this call already.",
     ),
+    "opened-before": (
+        "Nicht noch einmal geöffnet: für diesen Anruf wurde schon etwas geöffnet, bevor ihn eine"
+        " Kollegin oder ein Kollege hatte. Ein Klick auf die Meldung öffnet es.",
+        "Not opened again: something was opened for this call before a colleague had it. A click"
+        " on the notification opens it.",
+    ),
     "internal-ignored": (
         "Nichts geöffnet: interne Anrufe öffnen hier nichts. Ändern: starface2mqtt user set"
         " {login} --internal notify (melden) oder pop (öffnen)",

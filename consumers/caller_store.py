@@ -135,6 +135,10 @@ class CallerStore:
         """Note that a call is over."""
         self._write("INSERT OR REPLACE INTO over VALUES (?, ?, ?)", (user, call_id, at))
 
+    def begin_anew(self, user: str, call_id: str) -> None:
+        """Note that a call that was over is handed to its user again."""
+        self._write("DELETE FROM over WHERE user = ? AND call_id = ?", (user, call_id))
+
     def ended_since(self, moment: float) -> list[tuple[str, str]]:
         """Return user and id of the calls that are over, oldest first."""
         return [

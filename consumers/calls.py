@@ -17,6 +17,7 @@ from consumers.parties import NOBODY, another, better, change_to, known_by
 
 Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "chosen"]
 
+_LATEST = 10.0  # seconds after the end until which another telling under one id may be a late one
 _JUST_ENDED = 5.0  # seconds between our end of a call and the news that a colleague has it
 FINISHED_FOR = 600.0  # seconds an ended call stays known, so that a late event cannot reopen it
 LONGEST_CALL = 43_200.0  # seconds after which a call is forgotten whose end never came
@@ -67,6 +68,10 @@ class Call:
     elsewhere: bool = False  # a colleague has it
     talked: bool = False  # the user had it
     put_forth: bool = False  # it was dialled outward or its party changed: no own telephone rings
+    telling: int = 0  # how often it had ended here before and was handed over again
+    began_at: datetime | None = None  # of a later telling
+    ended_at: datetime | None = None
+    next_id: str = ""  # another id, told after it had ended here
     seen_at: float = 0.0
 
     @property
@@ -89,6 +94,7 @@ class Advance:
     begins: bool = False  # this process had not heard of it as ringing, dialled or connected
     changed: bool = False  # the other party is another one from now on
     ended: bool = False
+    anew: bool = False  # it had ended here before
     lost: tuple[Call, ...] = field(default=())  # calls of colleagues who did not answer it
 
 
@@ -127,11 +133,16 @@ class Calls:
 
     def take(self, data: CallData, event_id: str, now: float) -> Advance:
         """Learn from one event."""
-        if data.previous_call_id is not None:
-            self.follow(data.user, data.call_id, self.root(data.user, data.previous_call_id))
+        self._learn_id(data)
         self._forget_old(now)
         call_id = self.root(data.user, data.call_id)
         before = self._calls.get((data.user, call_id)) or Call(data.user, call_id)
+        if before.began_at is not None and data.received_at < before.began_at:
+            return Advance(before)
+        if anew := _may_begin_anew(before, data) and self._was_with_a_colleague(before):
+            telling = before.telling + 1
+            before = Call(data.user, call_id, telling=telling, began_at=data.received_at)
+            self._over.pop((data.user, call_id), None)
         call = _learned(before, data, event_id, now)
         answers, changed = _answers(before, call), _changes(before, call)
         due = _due(before, call)
@@ -148,7 +159,18 @@ class Calls:
         lost = self._lost_by_colleagues(call, now) if answers else ()
         begins = before.stage < Stage.RINGING
         ended = call.over and not before.over
-        return Advance(call, due, begins, changed, ended=ended, lost=lost)
+        return Advance(call, due, begins, changed, ended=ended, anew=anew, lost=lost)
+
+    def _learn_id(self, data: CallData) -> None:
+        """Note the id a call goes on under; a new one after its end is of another telling."""
+        if data.previous_call_id is None:
+            return
+        known = (data.user, data.call_id) in self._roots
+        self.follow(data.user, data.call_id, self.root(data.user, data.previous_call_id))
+        key = (data.user, self.root(data.user, data.call_id))
+        call = self._calls.get(key)
+        if not known and call is not None and call.over and call.call_id != data.call_id:
+            self._calls[key] = replace(call, next_id=data.call_id)
 
     def opened(self, call: Call, trigger: Trigger) -> None:
         """Note that something opened, so that this party and further details only inform."""
@@ -162,7 +184,9 @@ class Calls:
         key = (user, self.root(user, call_id))
         if call is not None:
             self._calls[key] = call
-            if not call.over:
+            if call.over:
+                self._over.setdefault(key, call.seen_at)
+            else:
                 self._over.pop(key, None)
         elif key in self._calls:
             self._drop(key)
@@ -225,6 +249,17 @@ def trigger_of(claimed: str) -> Trigger:
     return cast(Trigger, claimed.partition(":")[0])
 
 
+def _may_begin_anew(call: Call, data: CallData) -> bool:
+    """Tell whether a call that is over here is not merely told late, as it was.
+
+    Under an id that came after the end it cannot be; under the same one time has to have passed.
+    """
+    if not call.over or call.ended_at is None or data.state not in ("ringing", "connected"):
+        return False
+    passed = (data.received_at - call.ended_at).total_seconds()
+    return passed > (0.0 if data.call_id == call.next_id else _LATEST)
+
+
 def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     """Merge an event into what is known; an ended call learns nothing that could reopen it."""
     told = _STAGES[data.state]
@@ -247,6 +282,7 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
         replayed=data.replayed,
         elsewhere=call.elsewhere and stage != Stage.CONNECTED,
         talked=call.talked or stage == Stage.CONNECTED,
+        ended_at=call.ended_at or (data.received_at if stage == Stage.ENDED else None),
         seen_at=now,
     )
     if known_by(learned.other_party):

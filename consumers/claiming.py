@@ -21,6 +21,11 @@ def key_of(call: Call, trigger: Trigger) -> Key:
     return call.user, call.call_id, mark(call, trigger)
 
 
+def told_as(call: Call, trigger: Trigger) -> Key:
+    """Return what an answer is known by; of each telling of a call it is another one."""
+    return call.user, f"{call.call_id} {call.telling}", mark(call, trigger)
+
+
 class Claiming:
     """The actions in hand."""
 

@@ -572,6 +572,57 @@ def test_a_call_taken_from_a_colleague_opens_once(
     assert [one.trigger for one in desk.opened()] == [opened]
 
 
+@pytest.mark.parametrize("new_id", [False, True])
+@pytest.mark.parametrize(
+    ("triggers", "told"),
+    [
+        (("connected",), [("ringing", "opens-later"), ("connected", "only-open-matter")]),
+        (("ringing", "party-change"), [("ringing", "opened-before")]),
+        (("party-change",), [("ringing", "not-chosen"), ("party-change", "only-open-matter")]),
+    ],
+)
+def test_a_group_call_handed_over_later_is_told_and_opens_once_for_its_party(
+    desk: Desk, triggers: tuple[str, ...], told: list[tuple[str, str]], new_id: bool
+) -> None:
+    _prefers(desk, *triggers)
+    for user in ("0011", "0012"):
+        desk.tell(user=user, group="Sales")
+    desk.tell("connected", user="0012", group="Sales")
+    desk.tell("ended", group="Sales")
+    desk.pass_time(60)
+    before = len(desk.sent)
+    more = {"call_id": "c-2", "previous_call_id": "c-1"} if new_id else {}
+    for state in ("ringing", "ringing", "connected", "held"):
+        desk.tell(state, **more)
+
+    assert [(one.trigger, one.reason) for one in desk.sent[before:]] == told
+    begun = [one.data.user for one in desk.programs.begun]
+    assert begun.count("0011") == 1
+    desk.tell("ended", **more)
+    assert (desk.sent[-1].trigger, desk.sent[-1].reason) == ("closed", "ended")
+
+
+def test_a_click_opens_what_had_opened_before_a_colleague_had_the_call(desk: Desk) -> None:
+    for user in ("0011", "0012"):
+        desk.tell(user=user)
+        desk.tell("connected", user=user)
+    desk.tell("ended")
+    desk.pass_time(60)
+    desk.tell()
+    told = desk.sent[-1]
+    call = desk.consumer.find_call("0011", "c-1")
+    assert call is not None
+
+    assert (told.reason, told.opens, told.url, told.on_click) == (
+        "opened-before", "nothing", None, "matter",
+    )  # fmt: skip
+    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    assert (desk.sent[-1].trigger, desk.sent[-1].opens) == ("chosen", "matter")
+    desk.start()
+    desk.tell("ended")
+    assert desk.sent[-1].reason == "ended"
+
+
 def test_an_ordinary_call_opens_nothing_where_only_a_change_of_party_does(desk: Desk) -> None:
     _prefers(desk, "party-change")
     for state in ("incoming", "ringing", "connected", "ended"):

@@ -246,6 +246,87 @@ def test_a_chain_of_ids_leads_to_the_first() -> None:
     assert calls.root("0012", "c-3") == "c-3"
 
 
+def _group_call_answered_by_a_colleague(calls: Calls) -> None:
+    for user in ("0011", "0012"):
+        _take(calls, "ringing", user=user, group="Sales")
+    _take(calls, "connected", user="0012", group="Sales")
+    _take(calls, "ended")
+
+
+def test_a_call_a_colleague_hands_over_after_it_had_ended_here_begins_anew() -> None:
+    calls = Calls()
+    _group_call_answered_by_a_colleague(calls)
+    later = AT + timedelta(seconds=60)
+
+    assert _take(calls, "ringing", 60.0, received_at=later).due == ("ringing",)
+    advance = _take(calls, "connected", 61.0, received_at=later)
+    assert advance.due == ("connected", "party-change")
+    assert _take(calls, "ended", 62.0, received_at=later).ended
+    calls.take(_data("ringing", call_id="x"), "e", 61.0 + FINISHED_FOR)
+    assert calls.find("0011", "c-1") is not None
+
+
+def test_a_call_given_back_to_whom_had_it_begins_anew() -> None:
+    calls = Calls()
+    for user in ("0012", "0011"):
+        for state in ("ringing", "connected"):
+            _take(calls, state, user=user)
+    _take(calls, "ended", user="0012")
+
+    advance = _take(calls, "ringing", user="0012", received_at=AT + timedelta(seconds=60))
+
+    assert (advance.due, advance.anew) == (("ringing",), True)
+
+
+def test_a_call_that_is_handed_over_under_another_id_begins_anew_at_once() -> None:
+    calls = Calls()
+    _group_call_answered_by_a_colleague(calls)
+    later = AT + timedelta(seconds=1)
+    _take(calls, "other", call_id="c-2", previous_call_id="c-1", received_at=later)
+
+    advance = _take(calls, "connected", call_id="c-2", received_at=later)
+
+    assert advance.due == ("ringing", "connected", "party-change")
+    assert advance.call.call_id == "c-1"
+
+
+@pytest.mark.parametrize("state", ["ringing", "connected", "incoming", "held", "other"])
+@pytest.mark.parametrize("seconds", [-60, 0, 9])
+def test_what_is_told_late_of_a_call_that_a_colleague_has_reopens_nothing(
+    state: str, seconds: int
+) -> None:
+    calls = Calls()
+    _group_call_answered_by_a_colleague(calls)
+
+    advance = _take(calls, state, received_at=AT + timedelta(seconds=seconds))
+
+    assert (advance.due, advance.call.over) == ((), True)
+
+
+def test_what_nobody_else_had_is_never_begun_anew() -> None:
+    calls = Calls()
+    for state in ("ringing", "connected", "ended"):
+        _take(calls, state)
+    later = AT + timedelta(seconds=60)
+
+    for call_id in ("c-1", "c-2"):
+        advance = _take(
+            calls, "ringing", call_id=call_id, previous_call_id="c-1", received_at=later
+        )
+        assert advance.call.over
+
+
+def test_a_late_end_of_the_first_telling_does_not_end_the_next() -> None:
+    calls = Calls()
+    _group_call_answered_by_a_colleague(calls)
+    _take(calls, "ringing", received_at=AT + timedelta(seconds=60))
+
+    advance = _take(calls, "ended", received_at=AT + timedelta(seconds=1))
+
+    assert not advance.ended
+    assert not advance.call.over
+
+
 def test_colleagues_lose_a_call_that_one_of_them_answers() -> None:
     calls = Calls()
     for user in ("0011", "0012", "0013"):

@@ -119,7 +119,7 @@ def test_a_missing_value_is_written_as_in_the_settings() -> None:
 
 UNAVOIDABLE = {
     "withheld", "own-dialling", "answered-elsewhere", "ended", "not-answered-here",
-    "already-opened", "interrupted", "choice-gone",
+    "already-opened", "opened-before", "interrupted", "choice-gone",
 }  # fmt: skip
 
 
