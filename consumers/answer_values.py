@@ -72,20 +72,23 @@ def references(records: "tuple[object, ...] | list[Matter | Dossier]") -> list[R
 def who(user: User, trigger: Trigger) -> dict[str, str]:
     """Return what a sentence says of the user, and how a command names him and his triggers."""
     wanted = [*user.triggers] if trigger == "chosen" else [*user.triggers, trigger]
-    sooner = ["ringing", *(one for one in user.triggers if one not in ("ringing", "connected"))]
+    actions: dict[str, str] = {**user.actions}
+    of_ringing = actions.get("ringing", actions.get("connected", ""))  # in place of that
+    sooner = {"ringing": of_ringing} | {
+        one: actions.get(one, "") for one in user.triggers if one not in ("ringing", "connected")
+    }
     return {
         "user": user.name or user.login,
         "login": quote(user.login),
         "trigger": trigger,
         "triggers": ",".join(user.triggers),
         "plan": ",".join(f"{one}={user.action_on(one)}" for one in user.triggers),
-        "options": " ".join(_option(user, one) for one in wanted),
-        "sooner": " ".join(_option(user, one) for one in sooner),
+        "options": " ".join(_option(one, actions.get(one, "")) for one in wanted),
+        "sooner": " ".join(_option(one, action) for one, action in sooner.items()),
     }
 
 
-def _option(user: User, trigger: str) -> str:
-    action = {str(one): told for one, told in user.actions.items()}.get(trigger)
+def _option(trigger: str, action: str) -> str:
     return f"--trigger {trigger}={action}" if action else f"--trigger {trigger}"
 
 

@@ -8,6 +8,7 @@ from consumers.caller_reasons import REASONS, outcome
 _LONGEST = 500  # characters, as the contract allows
 _VALUE = 128  # characters of one value
 _ANSWER = 300  # characters of what a receiver said
+_OWN = ("triggers", "plan", "options", "sooner")  # lists and commands made here, never cut
 
 # Codes are stable: programs may compare them. A code is "step.reason".
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -228,4 +229,6 @@ def shown(value: object, most: int = _VALUE) -> str:
 
 
 def _most(key: str) -> int:
+    if key in _OWN:
+        return _LONGEST
     return _ANSWER if key == "answer" else _VALUE

@@ -1,12 +1,16 @@
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from bus.events import TraceStep
+from consumers.answer_values import who
 from consumers.caller_reasons import REASONS
 from consumers.caller_sentences import SENTENCES, sentence
 from consumers.trace import Chapter, Subject, Traces, erase, find, path_of
+from consumers.triggers import Trigger
+from consumers.users import User
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -153,6 +157,38 @@ def test_a_code_is_told_in_words_and_a_number_as_it_is() -> None:
 
     assert "keine Aktion, geöffnet wird beim Annehmen oder am Ende." in told.de
     assert "044,1" in sentence("received.ringing", {"number": "044,1"}).de
+
+
+_ALL = get_args(Trigger)
+_EACH_ITS_OWN = User(
+    login="l" * 48,
+    name="Dr. Annegret von Hohenstein",
+    triggers=tuple(one for one in _ALL if one != "ended"),
+    actions=dict.fromkeys(_ALL, "matter-or-dossier"),
+)
+
+
+@pytest.mark.parametrize("code", ["action.not-chosen", "action.opens-later", "rule.plan"])
+def test_the_longest_command_that_is_offered_is_whole_and_no_code_is_shown(code: str) -> None:
+    values = {**who(_EACH_ITS_OWN, "ended"), "action": "business-card"}
+    told = sentence(code, values)
+
+    for words, last in ((told.de, "Visitenkarte."), (told.en, "business card.")):
+        command = values["options" if code == "action.not-chosen" else "sooner"]
+        assert words.endswith(last if code == "rule.plan" else command)
+        assert "…" not in words
+        assert code != "rule.plan" or "=" not in words
+
+
+def test_what_is_to_open_sooner_is_what_opened_later() -> None:
+    user = User(
+        login="0011", triggers=("connected", "ended"),
+        actions={"connected": "business-card", "ended": "dossier"},
+    )  # fmt: skip
+
+    assert who(user, "ringing")["sooner"] == (
+        "--trigger ringing=business-card --trigger ended=dossier"
+    )
 
 
 @pytest.mark.parametrize("language", [0, 1])
