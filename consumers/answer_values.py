@@ -72,7 +72,7 @@ def references(records: "tuple[object, ...] | list[Matter | Dossier]") -> list[R
 def who(user: User, trigger: Trigger) -> dict[str, str]:
     """Return what a sentence says of the user, and how a command names him and his triggers."""
     wanted = [*user.triggers] if trigger == "chosen" else [*user.triggers, trigger]
-    actions: dict[str, str] = {**user.actions}
+    actions = {str(one): str(action) for one, action in user.actions.items()}
     of_ringing = actions.get("ringing", actions.get("connected", ""))  # in place of that
     sooner = {"ringing": of_ringing} | {
         one: actions.get(one, "") for one in user.triggers if one not in ("ringing", "connected")
