@@ -32,6 +32,7 @@ FIELDS: dict[RecordKind, tuple[str, ...]] = {
     "dossier": ("contact_key", "reference", "title", "url", "active"),
     "matter": ("dossier_key", "reference", "title", "url", "open", "last_used"),
 }
+_NAME = FIELDS["contact"].index("name")
 LATER = """
     WHERE (excluded.used_on, ifnull(excluded.used_at, '')) > (used_on, ifnull(used_at, ''))"""
 _CACHE = 48_000  # KiB of memory while an import runs; the rest waits on disk
@@ -138,6 +139,11 @@ class Staging:
         further = [one for one in numbers if one not in kept]
         if key.startswith(DERIVED):
             self._joined_by_name += bool(differs or further)
+        elif kept_fields[_NAME] != list(fields)[_NAME]:
+            self._tell(
+                f"contact {key} came twice with different names: is that its key?"
+                " The first counts, with the numbers of both"
+            )
         elif differs:
             self._note("contact", key)
         if further or not row[0] or row[1] != (read_from or None):
@@ -154,8 +160,11 @@ class Staging:
                 self._note(kind, record.key)
 
     def _note(self, kind: RecordKind, key: str) -> None:
+        self._tell(f"{kind} {key} came twice and differs; the first counts")
+
+    def _tell(self, conflict: str) -> None:
         if len(self._conflicts) < _CONFLICTS:
-            self._conflicts.append(f"{kind} {key} came twice and differs; the first counts")
+            self._conflicts.append(conflict)
 
     def _put_use(self, record: UseRecord) -> None:
         at = record.at.astimezone(UTC).isoformat() if record.at else None

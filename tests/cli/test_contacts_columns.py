@@ -143,6 +143,14 @@ def test_googles_labels_are_those_of_its_numbers(config: Path, tmp_path: Path) -
     assert "Jean Martin" in contacts_command(config, "find", "+33 1 23 45 67 89")
 
 
+def test_a_key_that_is_none_is_told(config: Path, tmp_path: Path) -> None:
+    text = "Kundennummer;Name;Telefon\n1;Ada;044 888 00 11\n1;Grace;044 888 00 12\n"
+    file = written(tmp_path, text)
+
+    told = contacts_command(config, "import", "csv", file, "--source", "list")
+    assert "contact 1 came twice with different names: is that its key?" in told
+
+
 def test_rows_that_are_put_together_by_their_name_are_told(config: Path, tmp_path: Path) -> None:
     text = (
         "Name;Ort;Telefon\nPeter Müller;Bern;044 888 00 11\nPeter Müller;Basel;044 888 00 12\n"

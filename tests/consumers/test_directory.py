@@ -297,9 +297,15 @@ def test_a_contact_told_in_several_rows_has_the_numbers_of_all(directory: Direct
 
 
 def test_a_key_with_two_meanings_is_told(directory: Directory) -> None:
-    applied = put(directory, contact("anna", ANNA), contact("anna", ANNA, name="Beat"))
+    applied = put(directory, contact("anna", ANNA), contact("anna", ANNA, email="a@b.ch"))
 
     assert applied.conflicts == ("contact anna came twice and differs; the first counts",)
+
+
+def test_a_key_with_two_names_is_told(directory: Directory) -> None:
+    [told] = put(directory, contact("anna", ANNA), contact("anna", ANNA, name="Beat")).conflicts
+
+    assert told.startswith("contact anna came twice with different names: is that its key?")
     assert anna(directory).name == "Anna"
 
 
