@@ -84,13 +84,18 @@ def _contacts(
     hrefs = server.cards(book)
     report.total = (report.total or 0) + len(hrefs)
     for start in range(0, len(hrefs), _BATCH):
-        for resource in server.read(book, hrefs[start : start + _BATCH]):
+        wanted = hrefs[start : start + _BATCH]
+        missing = len(wanted)
+        for resource in server.read(book, wanted):
             report.done += 1
+            missing -= 1
             if resource.card:
                 lines = resource.card.splitlines()
                 yield from contacts_of(lines, profile, report, f"{resource.href} ")
             elif " 404 " not in f"{resource.status} ":
                 raise AnswerRefused(f"{resource.href} cannot be read ({resource.status})")
+        if missing > 0:  # their contacts would disappear without a word
+            raise AnswerRefused(f"{missing} cards of {book.path} were asked for and not given")
 
 
 class _Answer(NamedTuple):

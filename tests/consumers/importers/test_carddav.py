@@ -158,6 +158,15 @@ def test_all_cards_of_an_address_book_are_read_in_parts(
     assert handler.asked == [100, 100, 50]
 
 
+def test_cards_that_are_asked_for_and_not_given_refuse_the_import(
+    read: Read, handler: type[AddressBooks]
+) -> None:
+    handler.broken["REPORT", "/dav/anna/book/"] = (207, multistatus())
+
+    with pytest.raises(SourceUnreadable, match="100 cards of /dav/anna/book/ were asked for"):
+        read()
+
+
 @pytest.mark.parametrize("path", ["/", "/dav/"])
 def test_the_address_books_of_a_server_are_found(read: Read, path: str) -> None:
     assert len(read(path)) == 250
