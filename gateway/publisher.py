@@ -51,6 +51,7 @@ class Publisher:
         self._heads = Heads(connection, outbox, gateway)
         self._replays = Replays(connection, outbox, gateway, self._asked)
         self._erased = outbox.erased()
+        self._expired = 0  # not logged yet
         self._noted = 0
         self._noted_at = 0.0
         self._more = True
@@ -70,7 +71,6 @@ class Publisher:
         now = time.monotonic()
         self._lanes.wake(now)
         self._more = True
-        self._forget_erased()
         self._pump()
         self._note(now)
         if not self._connection.connected:
@@ -117,29 +117,42 @@ class Publisher:
     def _slice(self) -> bool:
         """Send some events; tell whether there may be more."""
         settled = 0
+        self._forget_erased()
         try:
             while settled < _SLICE:
-                self._fill()
-                if not self._flights:
+                before = self._expired
+                self._fill(_SLICE - settled)
+                settled += self._expired - before
+                if self._flights:
+                    settled += self._land_half()
+                elif self._expired == before:
                     return False
-                settled += self._land_half()
         except (BrokerUnavailable, LogUnavailable) as error:
             log.warning("publishing interrupted reason=%s", error)
             while self._flights:
                 self._lanes.return_unsent(self._flights.popleft().row)
             return False
         finally:
+            self._tell_expired()
             self._note(time.monotonic())
         return True
 
-    def _fill(self) -> None:
-        """Have as many events under way as the broker allows."""
+    def _fill(self, most: int) -> None:
+        """Have as many events under way as the broker allows; drop that many at most."""
+        enough = self._expired + most
         while len(self._flights) < IN_FLIGHT and self._connection.connected:
             row = self._lanes.next(time.monotonic())
             if row is not None:
                 self._take_off(row)
+                if self._expired >= enough:
+                    return
             elif not self._read():
                 return
+
+    def _tell_expired(self) -> None:
+        if self._expired:
+            log.info("too old to be told events=%d", self._expired)
+            self._expired = 0
 
     def _read(self) -> bool:
         if not self._more or self._lanes.waiting > _SLICE:
@@ -162,8 +175,9 @@ class Publisher:
         age = max(0.0, time.time() - row.at)
         payload = row.payload or self._outbox.payload(row.place)
         late = age > (UNANSWERED_EXPIRY if row.lasts == UNANSWERED_EXPIRY else self._keep)
-        if payload is None or late:
-            log.info("too old to be told event=%s age=%.0f", event_id(payload), age)
+        if not payload or late:  # emptied: nothing is told, whatever the clock says now
+            log.debug("too old to be told event=%s age=%.0f", event_id(payload), age)
+            self._expired += 1
             self._settle(row, "expired")
             return
         try:
