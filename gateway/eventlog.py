@@ -88,18 +88,16 @@ class EventLog:
 
     def counts(self) -> dict[str, int]:
         """Return all that was counted; raise LogUnavailable."""
-        counts = Counter(self.written_counts())
-        counts.update(self.tally.seen())
+        with self._reading_lock:  # between taking counts and writing them they are nowhere
+            counts = Counter(self._written_counts())
+            counts.update(self.tally.seen())
         counts[LAST] = max(counts[LAST], int(self.tally.last * 1000))
         return counts
 
     def written_counts(self) -> dict[str, int]:
         """Return what no kill can take back any more; raise LogUnavailable."""
         with self._reading_lock:
-            try:
-                return written(self._reading)
-            except sqlite3.Error as error:
-                raise LogUnavailable(f"the event log could not be read: {error}") from error
+            return self._written_counts()
 
     def totals(self) -> tuple[int, int, float | None]:
         """Return all HTTP requests, all notifications and when the last one came."""
@@ -250,18 +248,26 @@ class EventLog:
             ),
         )
 
-    def _write_counts(self, patience: float) -> None:
-        counts = self.tally.take()
-        if not counts:
-            return
-        last = int(self.tally.last * 1000)
+    def _written_counts(self) -> dict[str, int]:
         try:
-            with writing(self._db, patience):
-                write_down(self._db, {**counts, LAST: last})
-                self._measure()
-        except LogUnavailable:
-            self.tally.add(counts)
-            raise
+            return written(self._reading)
+        except sqlite3.Error as error:
+            raise LogUnavailable(f"the event log could not be read: {error}") from error
+
+    def _write_counts(self, patience: float) -> None:
+        with self._reading_lock:
+            counts = self.tally.take()
+            if not counts and not self._full:
+                return
+            last = int(self.tally.last * 1000)
+            try:
+                with writing(self._db, patience):
+                    if counts:
+                        write_down(self._db, {**counts, LAST: last})
+                    self._measure()
+            except LogUnavailable:
+                self.tally.add(counts)
+                raise
         self._fault = None
 
     def _refuse_when_full(self) -> None:

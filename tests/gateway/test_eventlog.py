@@ -228,3 +228,36 @@ def test_the_count_on_the_page_rises_whichever_process_answers(tmp_path: Path) -
 
     one.close()
     other.close()
+
+
+def test_a_log_that_has_room_again_says_so_though_nothing_comes(tmp_path: Path) -> None:
+    events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=1)
+    with pytest.raises(LogUnavailable):
+        events.append(_told("c", "ringing"))
+    events.write_counts()
+    events._greatest = 10**9  # as if it had been pruned
+
+    def writable() -> bool:
+        events.write_counts()
+        return events.fault is None
+
+    assert not events.tally.seen()
+    wait_until(writable)
+    events.close()
+
+
+def test_counts_never_go_back_while_they_are_written_down(events: EventLog, tmp_path: Path) -> None:
+    events.tally.count(HITS)
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # so that writing takes its time
+        writing = threading.Thread(target=events.write_counts)
+        writing.start()
+        limit = time.monotonic() + 0.1
+        seen = set()
+        while time.monotonic() < limit:
+            seen.add(events.counts().get(HITS, 0))
+        other.execute("ROLLBACK")
+        writing.join()
+
+    assert seen == {1}
+    assert events.written_counts()[HITS] == 1
