@@ -20,7 +20,7 @@ from bus.settings import SettingsRefused
 log = logging.getLogger(__name__)
 
 _MOST_CAUSES = 5
-_HARMLESS = (sqlite3.Error, OSError, SettingsRefused)  # they quote no caller
+_HARMLESS = (sqlite3.Error, SettingsRefused)  # they quote no caller
 _SECRETS = re.compile(
     r"(?P<name>de\.vertico\.starface\.(?:auth|jwt)=)[^&\s\"']+"
     r"|(?P<path>/starface/[\w-]+/)[\w-]+/[\w-]+"
@@ -53,11 +53,26 @@ def where_it_failed(error: BaseException | None) -> str:
     chain: list[str] = []
     while error is not None and len(chain) < _MOST_CAUSES:
         frames = "".join(traceback.format_tb(error.__traceback__))
-        told = f": {error}" if isinstance(error, _HARMLESS) else ""
-        chain.append(f"{frames}{type(error).__name__}{told}")
+        chain.append(f"{frames}{type(error).__name__}{_harmless_text(error)}")
         hidden = error.__suppress_context__
         error = error.__cause__ or (None if hidden else error.__context__)
     return "\ncaused by:\n".join(chain)
+
+
+def _harmless_text(error: BaseException) -> str:
+    """Return what the system says, without the name of a file or what a library adds."""
+    if isinstance(error, _HARMLESS):
+        return f": {error}"
+    if not isinstance(error, OSError):
+        return ""
+    home = type(error).__module__  # by name, since not every process needs these modules
+    if home == "ssl":
+        text = getattr(error, "reason", None)  # a word of OpenSSL's
+    elif home == "socket":
+        text = error.strerror
+    else:
+        text = os.strerror(error.errno) if error.errno else None
+    return f": {text}" if text else ""
 
 
 def _say_why(

@@ -1,6 +1,8 @@
 import json
 import logging
+import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +73,27 @@ def test_a_failure_tells_its_place_and_not_its_text(lines: logging.Formatter) ->
 
 def test_what_quotes_no_caller_is_told() -> None:
     assert "database is locked" in where_it_failed(sqlite3.OperationalError("database is locked"))
+
+
+class _RequestFailed(OSError):
+    """As an HTTP library raises it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError(13, "Permission denied", _CALLER), "PermissionError: Permission denied"),
+        (OSError(28, _CALLER), "OSError: No space left on device"),
+        (_RequestFailed(_CALLER), "_RequestFailed"),
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (ssl.SSLError(1, _CALLER), "SSLError"),
+    ],
+)
+def test_the_system_says_what_failed_and_no_file_and_no_library(error: OSError, told: str) -> None:
+    text = where_it_failed(error)
+
+    assert text.endswith(told)
+    assert _CALLER not in text
 
 
 def test_a_process_that_dies_tells_its_place_and_not_its_text() -> None:
