@@ -111,7 +111,11 @@ class Counted(Collector):
             return
         for name, count, text in (
             ("http_hits", HITS, "HTTP requests on the notification ports."),
-            ("notifications", NOTIFICATIONS, "Notifications taken and kept in the event log."),
+            (
+                "notifications",
+                NOTIFICATIONS,
+                "Notifications of calls taken, those of private calls too.",
+            ),
             ("callback_checks", CHECKS, "Our own checks of the callback address."),
             ("unneeded_notifications", "unneeded", "Notifications that tell nothing about calls."),
             ("private_notifications", PRIVATE, "Notifications of private calls, kept out."),
