@@ -103,16 +103,18 @@ class Spool:
 
     def _taken(self, kind: str) -> list[str]:
         found = []
-        for path in sorted(self._folder.glob(f"*.{kind}"), key=lambda one: one.stat().st_mtime):
+        for path in self._folder.glob(f"*.{kind}"):
             try:
                 told = json.loads(path.read_text())
                 fresh = 0 <= time.time() - float(told["at"]) + 1 <= FRESH
                 if fresh and isinstance(told[_MEMBERS[kind]], str):
-                    found.append(told[_MEMBERS[kind]])
+                    found.append((float(told["at"]), told[_MEMBERS[kind]]))
+            except FileNotFoundError:
+                continue  # erased meanwhile
             except (ValueError, KeyError, TypeError):
                 pass  # not ours
             path.unlink(missing_ok=True)
-        return found
+        return [one for _, one in sorted(found)]
 
 
 if os.name == "nt":

@@ -26,6 +26,22 @@ def test_a_number_that_was_handed_over_is_taken_once(tmp_path: Path) -> None:
     assert spool.take() == []
 
 
+def test_what_was_handed_over_earlier_comes_first(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    for number in ("9", "1", "5"):
+        spool.hand_over(number)
+
+    assert spool.take() == ["9", "1", "5"]
+
+
+def test_what_is_erased_while_it_is_taken_is_not_dialled(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    (tmp_path / "gone.dial").symlink_to(tmp_path / "erased")  # listed, and not there
+    spool.hand_over("1")
+
+    assert spool.take() == ["1"]
+
+
 def test_an_old_or_foreign_file_is_not_dialled(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     told = [{"number": "1", "at": time.time() - 60}, {"number": 1, "at": time.time()}, [], "x"]
