@@ -167,6 +167,7 @@ class CallerData(Part):
     caller: Party
     called: Party = Party()
     direction: Direction = "unknown"
+    outward: bool = False  # the user placed it, internal ones too: the other party is the called
     group: Text | None = None
     quality: Literal["exact", "switchboard", "suffix", "several", "none"] = "none"
     remembered: bool = False

@@ -212,6 +212,7 @@ class Answering:
             caller=call.caller,
             called=call.called,
             direction=call.direction,
+            outward=call.outward,
             group=call.group,
             quality=match.quality,
             remembered=match.remembered,

@@ -84,10 +84,14 @@ def _started(arguments: Sequence[str]) -> None:
         raise ActionFailed(f"exit-{code}")
 
 
+def placed(data: CallerData) -> bool:
+    """Tell whether the user placed the call; an answer of an older release says it less well."""
+    return data.outward or data.direction == "out" or data.trigger == "outgoing"
+
+
 def other_party(data: CallerData) -> Party:
     """Return whoever is not the user."""
-    outward = data.direction == "out" or data.trigger == "outgoing"
-    return data.called if outward else data.caller
+    return data.called if placed(data) else data.caller
 
 
 def _values(data: CallerData) -> dict[str, str]:

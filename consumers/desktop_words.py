@@ -4,7 +4,7 @@ from typing import Literal
 
 from bus.events import CallerData, Reference, Sentence
 from consumers.caller_sentences import shown
-from consumers.desktop_opener import other_party
+from consumers.desktop_opener import other_party, placed
 
 Language = Literal["de", "en"]
 
@@ -58,8 +58,7 @@ def title(data: CallerData, language: Language) -> str:
 
 def call(data: CallerData, language: Language) -> str:
     """Say that there is a call, and not with whom."""
-    outward = data.direction == "out" or data.trigger == "outgoing"
-    return say(_OUTGOING if outward else _INCOMING, language)
+    return say(_OUTGOING if placed(data) else _INCOMING, language)
 
 
 def called_line(data: CallerData) -> str:

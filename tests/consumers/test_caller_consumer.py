@@ -767,6 +767,15 @@ def test_a_party_that_came_while_it_rang_opens_again_on_answering_only_for_anoth
     assert [one.trigger for one in desk.opened()] == opened
 
 
+def test_an_answer_tells_that_the_user_placed_an_internal_call(desk: Desk) -> None:
+    inside = {"direction": "internal", "caller": LAWYER, "called": SECRETARY}
+    desk.tell("dialing", **inside)
+    desk.tell("connected", **inside | {"called": SECRETARY.model_copy(update={"name": "Bernd"})})
+    desk.tell(call_id="c-2", **inside | {"caller": SECRETARY, "called": LAWYER})
+
+    assert {(one.call_id, one.outward) for one in desk.sent} == {("c-1", True), ("c-2", False)}
+
+
 _OUT = {"direction": "out", "caller": LAWYER}
 
 

@@ -788,6 +788,21 @@ def test_who_has_looked_has_not_seen_another_party(new_desk: NewDesk, trigger: s
     assert [title for title, _ in desk.settled().shown.values()] == ["Anruf"]
 
 
+@pytest.mark.parametrize("trigger", ["outgoing", "chosen", "party-change"])
+@pytest.mark.parametrize(("discreet", "title"), [(False, "Bernd"), (True, "Ihr Anruf")])
+def test_a_colleague_who_was_dialled_is_shown_whatever_is_told_of_the_call(
+    new_desk: NewDesk, trigger: str, discreet: bool, title: str
+) -> None:
+    desk = new_desk(discreet=discreet)
+    desk.tell(
+        contact=None, **NOTHING | {"reason": "internal-notified"}, direction="internal",
+        outward=True, trigger=trigger, caller=Party(number="11", kind="internal"),
+        called=Party(number="12", kind="internal", name="Bernd"),
+    )  # fmt: skip
+
+    assert [one for one, _ in desk.settled().shown.values()] == [title]
+
+
 @pytest.mark.parametrize(("direction", "title"), [("in", "Call"), ("out", "Your call")])
 def test_a_workstation_may_wish_to_be_discreet(
     new_desk: NewDesk, direction: str, title: str
