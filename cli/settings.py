@@ -3,10 +3,11 @@
 import os
 import stat
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -139,7 +140,7 @@ def read(config: Path | None = None) -> Settings:
         raise SettingsRefused(f"{path}: {_faults(error)}") from error
     except OSError as error:
         raise SettingsRefused(f"{path}: {error.strerror}") from error
-    _keeps_secrets(path, settings)
+    _keeps_secrets(path)
     return kept_secret(_anchored(settings, path.resolve()))
 
 
@@ -174,17 +175,27 @@ def _anchored(settings: Settings, file: Path) -> Settings:
     return settings.model_copy(update=sections)
 
 
-def _keeps_secrets(path: Path, settings: Settings) -> None:
+def _keeps_secrets(path: Path) -> None:
     """Raise SettingsRefused when everybody on this machine may read secrets in the file."""
-    secrets = [one.secret for one in settings.caller.webhooks]
-    secrets += filter(None, (settings.broker.password, settings.starface.oauth_client_secret))
-    text = path.read_text(encoding="utf-8")
-    readable = path.stat().st_mode & stat.S_IROTH
-    if readable and any(one.get_secret_value() in text for one in secrets):
+    if os.name != "posix" or not path.stat().st_mode & stat.S_IROTH:
+        return  # elsewhere the mode says nothing about who may read a file
+    if any(_secrets_in(Settings, tomllib.loads(path.read_text(encoding="utf-8")))):
         raise SettingsRefused(
             f"{path}: there are secrets in it and everybody on this machine may read it; mend it"
             f" with: chmod o= {path}"
         )
+
+
+def _secrets_in(model: Any, told: Mapping[str, Any]) -> Iterator[str]:
+    """Give the keys of the secrets that stand in a file, whatever the environment says."""
+    for key, value in told.items():
+        if (field := getattr(model, "model_fields", {}).get(key)) is None:
+            continue
+        if SecretStr in (field.annotation, *get_args(field.annotation)) and value:
+            yield key
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict):
+                yield from _secrets_in(_model_in(field.annotation), one)
 
 
 def _faults(error: ValidationError) -> str:

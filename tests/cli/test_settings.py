@@ -174,6 +174,17 @@ def test_a_file_without_secrets_may_be_read_by_everybody(
     assert read(path).broker.password is not None
 
 
+def test_a_password_of_the_environment_that_the_file_holds_by_chance_is_no_secret_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARFACE2MQTT_BROKER__PASSWORD", "mqtt")
+    path = _file(tmp_path, "[offices.bern]\ncountry = 'CH'\n[broker]\nhost = 'mqtt.example'\n"
+                 "[[caller.rules]]\nname = 'r'\nactions = { ringing = 'none' }\n")  # fmt: skip
+    path.chmod(0o644)
+
+    assert read(path).broker.host == "mqtt.example"
+
+
 def test_a_site_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     settings = read(_file(tmp_path, ""))
     (settings.site.secrets_folder / "site.key").mkdir(mode=0o700, parents=True)
