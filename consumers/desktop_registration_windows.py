@@ -5,11 +5,15 @@ RegisteredApplications and Capabilities, and the user chooses it in the settings
 program of this user has declared is declared too, as Windows may not know it; another's stays.
 """
 
+import logging
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from consumers.desktop_handler import DESCRIPTION, NAME, SCHEMES, RegistrationRefused
+
+log = logging.getLogger(__name__)
 
 _CLASSES = r"Software\Classes"
 _PROGRAM = f"{NAME}.link"  # the ProgID
@@ -27,6 +31,9 @@ class Registry(Protocol):
 
     def read(self, key: str, name: str) -> str | None:
         """Give a value; None if there is none."""
+
+    def read_for_all(self, key: str, name: str) -> str | None:
+        """Give a value that holds for every user of the machine; None if there is none."""
 
     def write(self, key: str, name: str, value: str) -> None:
         """Set a value, and make its key."""
@@ -63,9 +70,13 @@ def uninstall(registry: Registry) -> list[str]:
     """Remove what `install` writes, nothing else, and return what was there of it."""
     ours = [scheme for scheme in SCHEMES if _is_ours(registry, scheme)]
     told = values(("-",), ours, autostart=True)
-    removed = [_shown(one.key, one.name) for one in told if registry.remove(one.key, one.name)]
+    removed = [
+        _shown(one.key, one.name)
+        for one in told
+        if _allowed(one.key, partial(registry.remove, one.key, one.name))
+    ]
     for key in _deepest_first(one.key for one in told if one.key not in (_REGISTERED, _RUN)):
-        registry.drop(key)
+        _allowed(key, partial(registry.drop, key))
     registry.announce()
     return removed
 
@@ -116,13 +127,24 @@ def _line(command: Sequence[str]) -> str:
 def _is_free(registry: Registry, scheme: str) -> bool:
     key = rf"{_CLASSES}\{scheme}"
     declared = (registry.read(key, "URL Protocol"), registry.read(rf"{key}\{_COMMAND}", ""))
-    return declared == (None, None) or _is_ours(registry, scheme)
+    # Windows itself declares some schemes for all; a program has them only with a command.
+    taken = declared != (None, None) or registry.read_for_all(rf"{key}\{_COMMAND}", "") is not None
+    return not taken or _is_ours(registry, scheme)
 
 
 def _is_ours(registry: Registry, scheme: str) -> bool:
     """Tell whether a scheme is opened by the command we wrote, whatever program that was then."""
     told = registry.read(rf"{_CLASSES}\{scheme}\{_COMMAND}", "")
     return told is not None and told == registry.read(rf"{_CLASS}\{_COMMAND}", "")
+
+
+def _allowed(key: str, remove: Callable[[], bool]) -> bool:
+    """Remove something, unless this system forbids it; the rest is removed all the same."""
+    try:
+        return remove()
+    except PermissionError:
+        log.warning("not removed, access is denied key=%s", _shown(key, ""))
+        return False
 
 
 def _deepest_first(keys: Iterator[str]) -> list[str]:

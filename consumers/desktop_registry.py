@@ -8,16 +8,23 @@ if sys.platform == "win32":
 
     _ASSOCIATIONS_CHANGED = 0x08000000  # SHCNE_ASSOCCHANGED
 
+    def _read(place: int, key: str, name: str) -> str | None:
+        try:
+            with winreg.OpenKey(place, key) as handle:
+                return str(winreg.QueryValueEx(handle, name)[0])
+        except (FileNotFoundError, PermissionError):
+            return None
+
     class UserRegistry:
         """HKEY_CURRENT_USER."""
 
         def read(self, key: str, name: str) -> str | None:
             """Give a value; None if there is none."""
-            try:
-                with winreg.OpenKey(winreg.HKEY_CURRENT_USER, key) as handle:
-                    return str(winreg.QueryValueEx(handle, name)[0])
-            except FileNotFoundError:
-                return None
+            return _read(winreg.HKEY_CURRENT_USER, key, name)
+
+        def read_for_all(self, key: str, name: str) -> str | None:
+            """Give a value that holds for every user of the machine; None if there is none."""
+            return _read(winreg.HKEY_LOCAL_MACHINE, key, name)
 
         def write(self, key: str, name: str, value: str) -> None:
             """Set a value, and make its key."""

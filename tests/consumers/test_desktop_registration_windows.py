@@ -21,11 +21,16 @@ class FakeRegistry:
     def __init__(self, *others: tuple[str, str, str]) -> None:
         self.keys: dict[str, dict[str, str]] = {}
         self.announced = 0
+        self.for_all: dict[str, str] = {}
+        self.forbidden: tuple[str, ...] = ()
         for key, name, text in others:
             self.write(key, name, text)
 
     def read(self, key: str, name: str) -> str | None:
         return self.keys.get(key, {}).get(name)
+
+    def read_for_all(self, key: str, name: str) -> str | None:
+        return self.for_all.get(key) if not name else None
 
     def write(self, key: str, name: str, value: str) -> None:
         path = PureWindowsPath(key)
@@ -34,9 +39,15 @@ class FakeRegistry:
         self.keys[key][name] = value
 
     def remove(self, key: str, name: str) -> bool:
+        self._allow(key)
         return self.keys.get(key, {}).pop(name, None) is not None
 
+    def _allow(self, key: str) -> None:
+        if key in self.forbidden:
+            raise PermissionError(5, "Access is denied")
+
     def drop(self, key: str) -> bool:
+        self._allow(key)
         if key not in self.keys or self.keys[key]:
             return False
         if any(one.startswith(rf"{key}" + "\\") for one in self.keys):
@@ -163,3 +174,26 @@ def test_there_is_nothing_to_take_back_where_nothing_was_written() -> None:
 
     assert uninstall(registry) == []
     assert set(registry.keys) == set(FakeRegistry(*OTHERS).keys)
+
+
+def test_a_scheme_that_a_program_has_for_all_users_is_left_to_it() -> None:
+    registry = FakeRegistry()
+    registry.for_all[rf"{CLASSES}\tel\{PLACE}"] = "teams.exe"
+    install(registry, COMMAND, autostart=False)
+
+    assert rf"{CLASSES}\tel" not in registry.keys
+    assert registry.read(rf"{CLASSES}\callto\{PLACE}", "") == OPENS
+
+
+def test_what_may_not_be_removed_spares_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    registry = FakeRegistry()
+    install(registry, COMMAND, autostart=True)
+    registry.forbidden = (RUN, OURS)
+    removed = uninstall(registry)
+
+    assert rf"HKCU\{REGISTERED} starface2mqtt" in removed
+    assert rf"HKCU\{RUN} starface2mqtt" not in removed
+    assert registry.read(RUN, "starface2mqtt") is not None
+    assert [one for one in registry.keys if one.startswith(r"Software\starface2mqtt")] == []
+    assert rf"key=HKCU\{RUN}" in caplog.text
+    assert registry.announced == 2
