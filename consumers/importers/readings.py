@@ -18,6 +18,7 @@ Reader = Callable[[str], Number]
 _LONGEST_LOCAL = 8  # digits; longer ones without a zero have lost it in a spreadsheet
 _INTEGRAL = re.compile(r"\s*(\d+)\.0+\s*")
 
+_EXTENDED = re.compile(r"(.*\d)[ ,]*(?:[-–]|[A-Za-z]+[.:]?)\s*-?\s*\d{1,3}\s*")
 _REASONS = {"lost-front": "it seems to have lost the zero or + in front; write it in full"}
 
 
@@ -28,7 +29,7 @@ def reader(profile: NumberProfile, country: str) -> Reader:
         told = read_number(without_fraction(text), profile, country=country or None)
         if told.e164 is None or told.reading == "international":
             return told
-        if told.reading == "local" and len(re.sub(r"\D", "", told.raw)) > _LONGEST_LOCAL:
+        if told.reading == "local" and _digits(told.raw) > _LONGEST_LOCAL:
             return _refused(text, "lost-front")
         sure = quickly(told.e164, profile) is not None or is_assigned(told.e164)
         return told if sure else _refused(text, "not-assigned")
@@ -51,6 +52,12 @@ def is_assigned(e164: str) -> bool:
     """Tell whether the tables know a range that holds this number."""
     parsed = number_plan.number_after_plus(e164.removeprefix("+"))
     return parsed is not None and number_plan.is_valid(parsed)
+
+
+def _digits(text: str) -> int:
+    """Count the digits before those of an extension."""
+    extended = _EXTENDED.fullmatch(text)
+    return len(re.sub(r"\D", "", extended[1] if extended else text))
 
 
 def _refused(text: str, reading: str) -> Number:
