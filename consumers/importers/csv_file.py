@@ -10,6 +10,7 @@ import codecs
 import csv
 from collections.abc import Iterator
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -21,6 +22,7 @@ from consumers.importers.rows import Rows
 
 _DELIMITERS = ";,\t|"
 _SAMPLE = 1 << 18  # bytes looked at for the encoding
+_COMPARED = 10  # lines below the headings that tell the delimiter
 _LONGEST_ROW = 200  # lines; more is a quotation mark that is never closed
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -57,8 +59,9 @@ def headings_of(path: Path) -> list[str]:
     try:
         with path.open(encoding=encoding, newline="") as file:
             delimiter, first, _ = _first_line(file)
-            delimiter = delimiter or delimiter_of(first, set())
-            names = next(csv.reader(_chained(first, file), delimiter=delimiter), [])
+            lines = [first, *islice(file, _COMPARED)]
+            delimiter = delimiter or _steady_delimiter(lines)
+            names = next(csv.reader(lines, delimiter=delimiter), [])
             return [name.strip() for name in names]
     except (OSError, UnicodeError, csv.Error) as error:
         raise SourceUnreadable(f"{path}: its first line cannot be read: {error}") from error
@@ -88,6 +91,19 @@ def delimiter_of(first_line: str, columns: set[str]) -> str:
         header = next(csv.reader([first_line], delimiter=delimiter), [])
         names = {name.strip() for name in header}
         return len(names & columns), len(header)
+
+    return max(_DELIMITERS, key=found)
+
+
+def _steady_delimiter(lines: list[str]) -> str:
+    """Find out what stands between the columns: what cuts all lines alike, and leaves no blanks."""
+
+    def found(delimiter: str) -> tuple[bool, float, bool, int]:
+        header, *rows = list(csv.reader(lines, delimiter=delimiter)) or [[]]
+        filled = [row for row in rows if row]
+        alike = sum(len(row) == len(header) for row in filled) / max(len(filled), 1)
+        blank = any(name.startswith(" ") for name in header)
+        return len(header) > 1, alike, not blank, len(header)
 
     return max(_DELIMITERS, key=found)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bus.numbers import NumberProfile
 from consumers.changes import KINDS, Change, Changes, ContactRecord, Tally, UseRecord
 from consumers.directory import Directory
-from consumers.importers.csv_file import csv_records, delimiter_of, encoding_of
+from consumers.importers.csv_file import csv_records, delimiter_of, encoding_of, headings_of
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sample import default_mapping
@@ -68,6 +68,30 @@ def test_the_delimiter_is_found_out(read: Read, delimiter: str) -> None:
 
 def test_the_columns_we_look_for_decide_about_the_delimiter() -> None:
     assert delimiter_of("name;a,b,c,d,e", {"name"}) == ";"
+
+
+@pytest.mark.parametrize(
+    ("text", "headings"),
+    [
+        ("Name;Telefon\nAnna;1\n", ["Name", "Telefon"]),
+        ('Name,Telefon\n"Meier; Anna",1\n', ["Name", "Telefon"]),
+        ("Name, Vorname, Titel;Telefon\nMeier Anna;1\n", ["Name, Vorname, Titel", "Telefon"]),
+        ("Name, Vorname, T;Telefon\nMeier, Anna, Dr.;1\n", ["Name, Vorname, T", "Telefon"]),
+        ("Name, Vorname, T;Telefon\n", ["Name, Vorname, T", "Telefon"]),
+        ("Name;Telefon;Ort\nAnna\nBeat;1\n", ["Name", "Telefon", "Ort"]),
+        ('Name;"Tel.\nG";Ort\nAnna;1;Bern\n', ["Name", "Tel.\nG", "Ort"]),
+        ("Name, Telefon\nAnna, 1\n", ["Name", "Telefon"]),
+        ("sep=|\nName|Telefon;x\n", ["Name", "Telefon;x"]),
+        ("", []),
+    ],
+)
+def test_the_headings_are_told_apart_as_the_lines_below_are(
+    tmp_path: Path, text: str, headings: list[str]
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(text)
+
+    assert headings_of(file) == headings
 
 
 def test_the_first_line_of_excel_may_name_the_delimiter(read: Read, report: Report) -> None:
