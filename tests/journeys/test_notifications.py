@@ -1,5 +1,6 @@
 """What a user sees of a call on the desktop's own notifications, and presses there."""
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bus.events import ChoiceRequest, ChoiceRequestData, now
+from bus.events import ChoiceRequest, ChoiceRequestData, Party, now
 from bus.settings import BrokerSettings
 from consumers.changes import Changes, ContactRecord
 from consumers.contacts import ContactNumber
@@ -129,3 +130,30 @@ def test_where_a_click_opens_nothing_opens_before_and_all_can_be_taken_away(
             office.wait(opened.exists)
 
     assert set(opened.read_text().splitlines()) == {"https://files.example/cards/c1"}
+
+
+def test_a_notification_follows_the_call_and_a_pause_takes_it_away(
+    office: Office, tmp_path: Path
+) -> None:
+    colleague = Party(number="12", kind="internal", name="Bernd")
+    opened = tmp_path / "opened"
+    with notification_service(tmp_path) as service:
+        environment = _environment(tmp_path, service.address if service else "unix:path=/nowhere")
+        with office.caller(), office.desktop(environment, schemes=["https"]):
+            if service is not None:
+                call = _ring_until(office, lambda _: service.shown)
+                assert service.titles() == ["Ada Lovelace"]
+                office.tell("connected", call_id=call)
+                office.tell("connected", call_id=call, caller=colleague)
+                office.wait(lambda: service.titles() == ["Bernd"])
+                office.tell("connected", call_id=call)
+                office.wait(lambda: service.titles() == ["Ada Lovelace"])
+                spool = Spool(tmp_path / "desktop")
+                spool.pause(math.inf)
+                spool.ask(CLOSE_ALL)
+                office.wait(lambda: service.titles() == [])
+            else:
+                _ring_until(office, lambda _: opened.exists())
+            office.wait(opened.exists)
+
+    assert set(opened.read_text().splitlines()) == {URL}
