@@ -297,7 +297,7 @@ def test_a_contact_told_in_several_rows_has_the_numbers_of_all(directory: Direct
 
 
 def test_a_key_with_two_meanings_is_told(directory: Directory) -> None:
-    applied = put(directory, contact("anna", ANNA), contact("anna", ANNA, email="a@b.ch"))
+    applied = put(directory, contact("anna", ANNA), contact("anna", ANNA, company="Muster AG"))
 
     assert applied.conflicts == ("contact anna came twice and differs; the first counts",)
 
