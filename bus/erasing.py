@@ -14,23 +14,69 @@ _AGAIN = 0.001  # seconds
 _SHORTEST = 6  # digits that are looked for in a file; fewer occur anywhere
 _SMALL = 32 << 20  # bytes; written anew within a moment
 _PIECE = 1 << 20  # bytes
+_PAGES = 250  # given back at once
+_TURN = 0.005  # seconds for others between two pieces
 
 
 def wipe(
-    path: Path, db: sqlite3.Connection, traces: Collection[bytes], *, changed: bool = True
+    path: Path,
+    db: sqlite3.Connection,
+    traces: Collection[bytes],
+    *,
+    changed: bool = True,
+    in_pieces: bool = False,
+    small: int = _SMALL,
 ) -> bool:
     """Empty the log of a file and see to it that no trace is left; False if one is.
 
     A large file is written anew only where a trace is found, since others have to wait meanwhile.
+    `in_pieces`: nobody can wait that long. Then what is free in a large file is given back piece by
+    piece, and it is written anew only while nobody else has it open.
     """
     db.execute("PRAGMA busy_timeout = 2")  # SQLite's own waiting comes too late again and again
-    _patiently(db, "PRAGMA wal_checkpoint(TRUNCATE)")
-    small = path.stat().st_size <= _SMALL
-    if not (changed and small) and not _holds(path, traces):
+    _empty_log(db)
+    is_small = path.stat().st_size <= small
+    if not (changed and is_small) and not _holds(path, traces):
         return True
+    if in_pieces and not is_small:
+        _give_back(db)
+        if not _holds(path, traces):
+            return True
+        if not _is_alone(db):
+            return False
     _patiently(db, "VACUUM")
-    _patiently(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+    _patiently(db, "PRAGMA journal_mode = WAL")
+    _empty_log(db)
     return not _holds(path, traces)
+
+
+def _empty_log(db: sqlite3.Connection) -> None:
+    _patiently(db, "PRAGMA wal_checkpoint")  # most of it, while others may write
+    _patiently(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _give_back(db: sqlite3.Connection) -> None:
+    """Cut what is free off the file, a little at a time; only a file made for it can do that."""
+    free = _free(db)
+    while free:
+        _patiently(db, f"PRAGMA incremental_vacuum({_PAGES})")
+        time.sleep(_TURN)
+        before, free = free, _free(db)
+        if free >= before:
+            break
+    _empty_log(db)
+
+
+def _free(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def _is_alone(db: sqlite3.Connection) -> bool:
+    """Take the file for us, which is possible only while nobody else has it open."""
+    try:
+        return bool(db.execute("PRAGMA journal_mode = DELETE").fetchone()[0] == "delete")
+    except sqlite3.OperationalError:
+        return False
 
 
 def traces_of(number: str, *written: str) -> set[bytes]:
@@ -51,7 +97,7 @@ def _patiently(db: sqlite3.Connection, statement: str) -> None:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
         else:
-            if not rows or rows[0][0] == 0:  # a checkpoint tells whether it was hindered
+            if not rows or rows[0][0] != 1:  # a checkpoint tells whether it was hindered
                 return
         time.sleep(_AGAIN)
 

@@ -37,7 +37,8 @@ def erase(
     _tell_what_stays(settings, meant)
     if failed:
         raise CommandFailed(
-            f"not all is erased, as other processes held it: {', '.join(failed)}; erase again"
+            f"not all is erased, as other processes held it: {', '.join(failed)}; erase"
+            " again, and while they are stopped if this stays"
         )
 
 

@@ -51,7 +51,7 @@ def erase(data_folder: Path, number: str) -> Erased | None:
             db.execute("UPDATE calls SET number = ? WHERE number = ?", (ERASED_NUMBER, number))
             write_down(db, {ERASED: 1})  # so that the publisher forgets what it has read
         traces = traces_of(number, *done.written)
-        done.clean = wipe(path, db, traces, changed=done.events > 0)
+        done.clean = wipe(path, db, traces, changed=done.events > 0, in_pieces=True)
     return done
 
 
