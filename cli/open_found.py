@@ -49,8 +49,8 @@ def open_found(
         while not (answers := [one for one in heard if one.data.event_id == request.id]):
             if time.monotonic() > until:
                 raise CommandFailed(
-                    "nobody answered: the caller process is not running, or the call is over for"
-                    " more than ten minutes"
+                    f"nobody answered: the caller process is not running, or {login} is off; see:"
+                    " starface2mqtt status"
                 )
             connection.work(_TICK)
     typer.echo(caller_line(answers[0].data))

@@ -16,7 +16,14 @@ from consumers.actions.dispatch import Finished
 from consumers.answering import Answer, Answering, Chosen
 from consumers.answers_told import AnswersTold
 from consumers.caller_doors import Actions, Doors
-from consumers.caller_events import already_opened, answered, closed, failed, opened_before
+from consumers.caller_events import (
+    already_opened,
+    answered,
+    closed,
+    failed,
+    forgotten,
+    opened_before,
+)
 from consumers.caller_outbox import Outbox
 from consumers.caller_settings import CallerSettings
 from consumers.caller_store import CallerStore
@@ -123,6 +130,12 @@ class CallerConsumer:
             for trigger in call.answered:
                 self._calls.opened(call, trigger)
         self._stories.write()
+
+    def refuse(self, login: str, call_id: str, request_id: str) -> None:
+        """Tell a user who chose something for a call that nothing is known of it."""
+        user = self._doors.find_user(login)
+        if user is not None:
+            self._outbox.send(forgotten(user, call_id, request_id), _nothing)
 
     def finished(self, told: Finished) -> None:
         """Note what became of an executor's work."""

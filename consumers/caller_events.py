@@ -8,9 +8,11 @@ from uuid import NAMESPACE_OID, uuid5
 
 from bus.events import CallerData, CallerEvent, Outcome, TraceStep
 from consumers.actions.dispatch import Finished
+from consumers.answer_values import who
 from consumers.answering import Answer
 from consumers.caller_sentences import sentence
 from consumers.calls import Call
+from consumers.users import User
 
 
 def answered(data: CallerData, outcomes: tuple[Outcome, ...]) -> CallerEvent:
@@ -35,6 +37,13 @@ def opened_before(answer: Answer) -> Answer:
     }  # fmt: skip
     answer = already_opened(answer)
     return replace(answer, data=answer.data.model_copy(update=told))
+
+
+def forgotten(user: User, call_id: str, request_id: str) -> CallerEvent:
+    """Tell that a choice came for a call of which nothing is known here."""
+    data = _of(Call(user.login, call_id, event_id=request_id), "chosen", "call-forgotten", ())
+    said = sentence("action.call-forgotten", who(user, "chosen"))
+    return _event(data.model_copy(update={"sentence": said}))
 
 
 def closed(call: Call, reason: str, trace: tuple[TraceStep, ...]) -> CallerEvent:

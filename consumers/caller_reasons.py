@@ -52,6 +52,14 @@ REASONS: dict[str, tuple[str, str]] = {
         "Nichts geöffnet: was gewählt wurde, steht nicht mehr im Verzeichnis.",
         "Nothing opened: what was chosen is no longer in the directory.",
     ),
+    "call-forgotten": (
+        "Nichts geöffnet: dieser Anruf ist hier nicht mehr bekannt; er ist seit mehr als zehn"
+        " Minuten zu Ende, oder das Programm caller wurde seither neu gestartet. Wer anrief, sagt:"
+        " starface2mqtt why --user {login}",
+        "Nothing opened: this call is not known here any more; it is over for more than ten"
+        " minutes, or the program caller was started again since. Who called is told by:"
+        " starface2mqtt why --user {login}",
+    ),
     "interface-off": (
         "Nichts geöffnet: die Schnittstelle von {user} ist ausgeschaltet. Einschalten:"
         " starface2mqtt on {login}",

@@ -69,6 +69,7 @@ class Call:
     talked: bool = False  # the user had it
     put_forth: bool = False  # it was dialled outward or its party changed: no own telephone rings
     telling: int = 0  # how often it had ended here before and was handed over again
+    restored: bool = False  # of an earlier process: nothing is known but that it is over
     began_at: datetime | None = None  # of a later telling
     ended_at: datetime | None = None
     next_id: str = ""  # another id, told after it had ended here
@@ -129,7 +130,9 @@ class Calls:
     def restore(self, over: Iterable[tuple[str, str]], now: float) -> None:
         """Take in calls that had ended before this process started."""
         for user, call_id in over:
-            self._keep(Call(user=user, call_id=call_id, stage=Stage.ENDED, seen_at=now))
+            self._keep(
+                Call(user=user, call_id=call_id, stage=Stage.ENDED, seen_at=now, restored=True)
+            )
 
     def take(self, data: CallData, event_id: str, now: float) -> Advance:
         """Learn from one event."""
@@ -272,6 +275,7 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     learned = replace(
         call,
         stage=stage,
+        restored=False,
         direction=call.direction if data.direction == "unknown" else data.direction,
         outward=outward or (call.outward and not turned),
         caller=better(call.caller, data.caller, late=late),

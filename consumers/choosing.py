@@ -32,6 +32,9 @@ class Answers(Protocol):
     def choose(self, call: Call, choice: Chosen | None, request_id: str) -> None:
         """Open what a user chose for a call, or ask again where a choice was revoked."""
 
+    def refuse(self, login: str, call_id: str, request_id: str) -> None:
+        """Tell a user who chose something for a call that nothing is known of it."""
+
 
 class Memory(Protocol):
     """Where choices are kept."""
@@ -73,8 +76,9 @@ class Choosing:
             return
         self._seen.keep(key, None)
         call = self._answers.find_call(user, request.data.call_id)
-        if call is None:
+        if call is None or call.restored:
             log.warning("choice for a call that is not known event=%s user=%s", request.id, user)
+            self._answers.refuse(user, request.data.call_id, request.id)
             return
         self._do(lambda: self._take(call, request))
 

@@ -1227,6 +1227,35 @@ def test_an_ended_call_stays_ended_after_a_restart(desk: Desk) -> None:
     assert desk.opened() == []
 
 
+@pytest.mark.parametrize("over", [False, True])
+def test_a_choice_for_a_call_of_an_earlier_process_is_told_as_no_longer_known(
+    desk: Desk, over: bool
+) -> None:
+    desk.tell()
+    if over:
+        desk.tell("ended")
+    desk.start()
+    call = desk.consumer.find_call("0011", "c-1")
+    assert call is None or call.restored
+    desk.consumer.refuse("0011", "c-1", "click-1")
+
+    told = desk.sent[-1]
+    assert (told.trigger, told.event_id, told.call_id) == ("chosen", "click-1", "c-1")
+    assert (told.reason, told.opens) == ("call-forgotten", "nothing")
+    assert told.sentence is not None
+    assert told.sentence.en.endswith("starface2mqtt why --user 0011")
+
+
+def test_a_late_detail_makes_an_ended_call_known_again_to_a_choice(desk: Desk) -> None:
+    desk.tell("ended")
+    desk.start()
+    desk.tell("connected")
+    call = desk.consumer.find_call("0011", "c-1")
+
+    assert call is not None
+    assert (call.restored, call.over, call.caller) == (False, True, ADA)
+
+
 def test_a_changed_id_is_known_after_a_restart(desk: Desk) -> None:
     desk.tell()
     desk.tell("connected", call_id="c-2", previous_call_id="c-1")

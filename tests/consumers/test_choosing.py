@@ -24,6 +24,7 @@ class Desk:
         self.call: Call | None = CALL
         self.remembered: list[tuple[str, str, int | None]] = []
         self.opened: list[Chosen | None] = []
+        self.refused: list[tuple[str, str, str]] = []
         self.locked = False
         self.choosing = Choosing(self, self, Topics(), _now, _now, NOON.timestamp)
 
@@ -33,6 +34,9 @@ class Desk:
 
     def choose(self, call: Call, choice: Chosen | None, request_id: str) -> None:
         self.opened.append(choice)
+
+    def refuse(self, login: str, call_id: str, request_id: str) -> None:
+        self.refused.append((login, call_id, request_id))
 
     def remember_choice(self, user: str, e164: str, contact_id: int) -> bool:
         if self.locked:
@@ -89,6 +93,17 @@ def test_a_request_that_comes_twice_counts_once(desk: Desk) -> None:
     desk.choosing.handle(request, Arrived("starface/users/0011/choose", b""))
 
     assert len(desk.opened) == 1
+
+
+@pytest.mark.parametrize("call", [None, Call("0011", "c-1", restored=True)])
+def test_a_choice_for_a_call_that_is_not_known_any_more_is_refused(
+    desk: Desk, call: Call | None
+) -> None:
+    desk.call = call
+    request = desk.tell()
+
+    assert (desk.opened, desk.remembered) == ([], [])
+    assert desk.refused == [("0011", "c-1", request.id)]
 
 
 @pytest.mark.parametrize("age", [31, -31])
