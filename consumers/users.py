@@ -219,10 +219,16 @@ def _user(row: sqlite3.Row) -> User:
 def _plan(plan: str | None, triggers: str) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return triggers and their own actions, as they are kept now or by an earlier release.
 
-    There a change of the party was answered by whatever trigger the call had reached.
+    There a change of the party was answered by whatever trigger the call had reached. An earlier
+    release that was put back for a while knows its own triggers only, and has the last word there.
     """
+    before = tuple(part for part in triggers.split(",") if part)
     if plan is None:
-        before = tuple(part for part in triggers.split(",") if part)
         return ((*before, "party-change") if _WITH_ANY.intersection(before) else before), {}
-    told = {key: action for key, action in json.loads(plan).items() if key in get_args(Trigger)}
+    told = {
+        key: action
+        for key, action in json.loads(plan).items()
+        if key in get_args(Trigger) and (key in before or key not in _BEFORE)
+    }
+    told |= {key: "" for key in before if key not in told}
     return tuple(told), {key: action for key, action in told.items() if action}

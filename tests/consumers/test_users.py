@@ -70,6 +70,31 @@ def test_a_user_of_an_earlier_release_keeps_what_opened_on_a_change_of_party(
         assert others.credential("0011") == TOKEN
 
 
+@pytest.mark.parametrize(
+    ("triggers", "back", "now", "actions"),
+    [
+        (("ringing", "party-change"), "connected", ("party-change", "connected"), {}),
+        (("ringing", "click"), "ringing,ended", ("ringing", "click", "ended"), {}),
+        (("ringing", "connected"), "connected", ("connected",), {"connected": "dossier"}),
+        (("connected", "ringing"), "connected,ringing", ("connected", "ringing"),
+         {"connected": "dossier"}),
+        (("ringing",), "", (), {}),
+    ],
+)  # fmt: skip
+def test_what_an_earlier_release_set_that_was_put_back_for_a_while_counts(
+    users: Users, tmp_path: Path, triggers: tuple[str, ...], back: str, now: tuple[str, ...],
+    actions: dict[str, str],
+) -> None:  # fmt: skip
+    own = {"connected": "dossier"} if "connected" in triggers else {}
+    users.add(User.model_validate({"login": "0011", "triggers": triggers, "actions": own}))
+    with closing(sqlite3.connect(tmp_path / "site.db")) as db:
+        db.execute("UPDATE users SET triggers = ?", [back])
+        db.commit()
+
+    assert users.get("0011").triggers == now
+    assert users.get("0011").actions == actions
+
+
 def test_a_trigger_of_a_later_release_is_passed_over(users: Users, tmp_path: Path) -> None:
     users.add(User(login="0011"))
     with closing(sqlite3.connect(tmp_path / "site.db")) as db:
