@@ -125,7 +125,8 @@ def _warm(firm: Firm) -> None:
         return bool(firm.answers)
 
     wait_until(answered, 30)
-    firm.settled()
+    for _ in range(3):  # what was told of the first calls may overtake each other
+        firm.settled()
 
 
 @pytest.fixture
