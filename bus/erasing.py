@@ -4,6 +4,7 @@ SQLite overwrites what is deleted, but a page that was once divided may keep an 
 write-ahead log keeps every page as it was. Others may have the file open all the time.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Collection
@@ -15,6 +16,9 @@ _SHORTEST = 6  # digits that are looked for in a file; fewer occur anywhere
 _SMALL = 32 << 20  # bytes; written anew within a moment
 _PIECE = 1 << 20  # bytes
 _PAGES = 250  # given back at once
+# Closing a file takes away all locks which its process has on it (POSIX), those of SQLite too. So
+# what was looked through stays open; the command that erases ends soon.
+_looked_through: list[int] = []
 _TURN = 0.005  # seconds for others between two pieces
 
 
@@ -111,11 +115,12 @@ def _in_file(path: Path, traces: Collection[bytes]) -> bool:
     if not traces:
         return False
     overlap = max(map(len, traces)) - 1
-    with path.open("rb") as file:
-        tail = b""
-        while piece := file.read(_PIECE):
-            piece = tail + piece
-            if any(one in piece for one in traces):
-                return True
-            tail = piece[-overlap:] if overlap else b""
+    file = os.open(path, os.O_RDONLY)
+    _looked_through.append(file)
+    tail = b""
+    while piece := os.read(file, _PIECE):
+        piece = tail + piece
+        if any(one in piece for one in traces):
+            return True
+        tail = piece[-overlap:] if overlap else b""
     return False
