@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.context import settings_of
+from cli.rights import copy_them
 
 app = typer.Typer(help="The broker's accounts and files.", no_args_is_help=True)
 
@@ -24,6 +25,7 @@ def account(
     if not fits or process_rights(settings.broker.topics(), name) is None:
         raise typer.BadParameter(f"{name!r} is no process; accounts of users come by `user add`")
     typer.echo(f"{name}\t{add_accounts(settings, (name,))[name]}")
+    typer.echo(copy_them(settings), err=True)
 
 
 @app.command()
@@ -38,3 +40,4 @@ def files(context: typer.Context) -> None:
         logins = [user.login for user in users.all()]
     add_accounts(settings, (*map(user_account, logins), *map(caller_account, logins)))
     typer.echo(str(broker_folder(settings)))
+    typer.echo(copy_them(settings), err=True)
