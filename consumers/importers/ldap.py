@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -199,4 +200,4 @@ def _text(name: str, value: bytes | str) -> str:
 
 def _need_ldap3() -> None:
     if ldap3 is None:
-        raise SourceUnreadable("LDAP needs ldap3: pip install 'starface2mqtt[importers]'")
+        raise SourceUnreadable(f"LDAP needs ldap3: {sys.executable} -m pip install ldap3")

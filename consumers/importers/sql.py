@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -30,7 +31,7 @@ def sql_records(
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     except ImportError as error:
         raise SourceUnreadable(
-            "SQL needs SQLAlchemy: pip install 'starface2mqtt[importers]'"
+            f"SQL needs SQLAlchemy: {sys.executable} -m pip install sqlalchemy"
         ) from error
     try:
         address = make_url(url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 _PACKAGES = {  # the module a driver is imported by, and the package that has it
     "psycopg": "psycopg[binary]",
     "psycopg2": "psycopg2-binary",
@@ -28,7 +30,8 @@ def missing(error: ImportError) -> str:
         return f"the driver of the database cannot be loaded: {words}{_library(str(error))}"
     package = _PACKAGES.get(module, module)
     instead = f", {_INSTEAD[module]}" if module in _INSTEAD else ""
-    return f"the driver of the database is missing: pip install '{package}'{instead}"
+    install = f"{sys.executable} -m pip install '{package}'"
+    return f"the driver of the database is missing: {install}{instead}"
 
 
 def unknown(url: str) -> str:
