@@ -186,7 +186,8 @@ class CallerConsumer:
         again: list[Trigger] = ["ringing"] if self._was_unknown(advance) else []
         for wanted in _wanted(user, advance) or again:
             trigger = self._as_of_now(user, advance, wanted)
-            if trigger == "connected":  # what was to open on ringing would only be told wrongly
+            if trigger == "connected" or (trigger == "party-change" and trigger in user.triggers):
+                # What was to open on ringing could only be told wrongly from now on.
                 self._put_off.give_up(key_of(call, "ringing"))
             if not self._to_wait(user, call, trigger, event):
                 self._answer(user, call, trigger, event)

@@ -967,6 +967,24 @@ def test_what_waits_since_it_rang_gives_way_to_what_opens_on_answering(
     assert desk.store.open_claims() == []
 
 
+@pytest.mark.parametrize(
+    ("triggers", "opened"),
+    [(("ringing", "party-change"), "party-change"), (("ringing",), "ringing")],
+)
+def test_what_waits_since_it_rang_gives_way_to_a_change_of_party_that_opens(
+    new_desk: Callable[..., Desk], triggers: tuple[str, ...], opened: str
+) -> None:
+    desk = new_desk(settings=CallerSettings(matter="https://a.example/{id}", delay=3.0))
+    desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=_CONTACT)
+    _prefers(desk, *triggers)
+    desk.tell()
+    desk.tell(caller=GRACE)
+    desk.pass_time(4)
+
+    assert [(one.trigger, one.caller) for one in desk.opened()] == [(opened, GRACE)]
+    assert "already-opened" not in [one.reason for one in desk.sent]
+
+
 def test_what_waits_when_the_process_dies_is_done_once_by_the_next(
     new_desk: Callable[..., Desk],
 ) -> None:
