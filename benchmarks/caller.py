@@ -25,22 +25,17 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bus.accounts import (  # noqa: E402
-    PROCESS_ACCOUNTS,
-    Accounts,
-    caller_account,
-    write_broker_files,
-)
-from bus.connection import Connection  # noqa: E402
+from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, caller_account, write_broker_files  # noqa: E402
 from bus.events import CallData, CallerEvent, CallEvent, Party, call_event_type, now  # noqa: E402
-from bus.inbox import Arrived  # noqa: E402
-from bus.process import private_folder  # noqa: E402
+from bus.mqtt.connection import Connection  # noqa: E402
+from bus.mqtt.inbox import Arrived  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
-from cli.mosquitto import Mosquitto, free_port  # noqa: E402
-from consumers.changes import Changes, ContactRecord, DossierRecord, MatterRecord  # noqa: E402
-from consumers.contacts import ContactNumber  # noqa: E402
-from consumers.directory import Directory  # noqa: E402
+from cli.demo.mosquitto import Mosquitto, free_port  # noqa: E402
+from consumers.directory.changes import Changes, ContactRecord, DossierRecord, MatterRecord  # noqa: E402
+from consumers.directory.directory import Directory  # noqa: E402
+from consumers.directory.records import ContactNumber  # noqa: E402
 from consumers.users import User, Users  # noqa: E402
+from runtime.process import private_folder  # noqa: E402
 
 P99 = 20.0  # ms from the event's publication to the answer at a third party
 PSS = 35.0  # MB of one process that is alone

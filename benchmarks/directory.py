@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from bus.numbers import NumberProfile
-from consumers.changes import Changes
-from consumers.directory import Directory
-from consumers.importers.csv_file import csv_records
+from bus.numbers.number import NumberProfile
+from consumers.directory.changes import Changes
+from consumers.directory.directory import Directory
 from consumers.importers.report import Report
 from consumers.importers.sample import default_mapping
+from consumers.importers.sources.csv_file import csv_records
 
 SWISS = NumberProfile(country="CH", area_code="44")
 AREAS = (21, 22, 31, 32, 33, 34, 41, 43, 44, 51, 52, 55, 56, 61, 62, 71, 81, 91)

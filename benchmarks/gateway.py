@@ -24,12 +24,12 @@ from typing import IO
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bus.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files
+from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
+from cli.demo.mosquitto import Mosquitto, free_port
 from gateway.settings import GatewaySettings
 from starface.callback import callback_path
-from starface.xmlrpc import write_call
+from starface.xmlrpc.reading import write_call
 
 ROOT = Path(__file__).parent.parent
 USERS = [f"{number:04}" for number in range(1, 201)]
@@ -39,8 +39,8 @@ MEMORY = Path("/dev/shm")  # a log here costs all but the disk
 PROGRAM = """
 import sys
 from pathlib import Path
-from bus.numbers import NumberProfile
-from bus.process import configure_logging
+from bus.numbers.number import NumberProfile
+from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from gateway.process import run
 from gateway.settings import GatewaySettings

@@ -22,21 +22,21 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.caller import _SITE, _broker, _fill, _number, _process, _until_online  # noqa: E402
-from bus.connection import Connection  # noqa: E402
 from bus.events import CallerEvent  # noqa: E402
-from bus.process import private_folder  # noqa: E402
+from bus.mqtt.connection import Connection  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
-from cli.mosquitto import free_port  # noqa: E402
+from cli.demo.mosquitto import free_port  # noqa: E402
 from gateway.settings import GatewaySettings  # noqa: E402
+from runtime.process import private_folder  # noqa: E402
 from starface.callback import callback_path  # noqa: E402
-from starface.xmlrpc import write_call  # noqa: E402
+from starface.xmlrpc.reading import write_call  # noqa: E402
 
 KEY = b"k" * 32
 USERS, CONTACTS = 200, 10_000
 PROGRAM = """
 import sys
 from pathlib import Path
-from bus.numbers import NumberProfile
+from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings
 from gateway.process import run
 from gateway.settings import GatewaySettings

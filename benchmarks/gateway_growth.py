@@ -27,18 +27,18 @@ from benchmarks.gateway import (  # noqa: E402
     proportional_memory,
     running,
 )
-from bus.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files  # noqa: E402
+from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files  # noqa: E402
 from bus.events import Party  # noqa: E402
-from bus.process import private_folder  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
-from cli.mosquitto import Mosquitto, free_port  # noqa: E402
-from gateway.calls import Told  # noqa: E402
-from gateway.eventlog import EventLog  # noqa: E402
-from gateway.logfile import writing  # noqa: E402
-from gateway.notifications import Notification  # noqa: E402
-from gateway.outbox import Outbox  # noqa: E402
+from cli.demo.mosquitto import Mosquitto, free_port  # noqa: E402
+from gateway.calls.correlation import Told  # noqa: E402
+from gateway.calls.notifications import Notification  # noqa: E402
+from gateway.eventlog.counters import Tally  # noqa: E402
+from gateway.eventlog.file import writing  # noqa: E402
+from gateway.eventlog.reader import Outbox  # noqa: E402
+from gateway.eventlog.writer import EventLog  # noqa: E402
 from gateway.settings import GatewaySettings  # noqa: E402
-from gateway.tally import Tally  # noqa: E402
+from runtime.process import private_folder  # noqa: E402
 from starface.callback import callback_path  # noqa: E402
 
 CASES = [(10, 10), (100_000, 10), (10, 5_000), (100_000, 5_000)]

@@ -20,20 +20,20 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bus.accounts import Accounts, write_broker_files
-from bus.numbers import NumberProfile
-from bus.process import configure_logging
-from bus.seal import Seal, new_key
+from bus.access.accounts import Accounts, write_broker_files
+from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
-from consumers.sessions import run as run_sessions
+from cli.demo.mosquitto import Mosquitto, free_port
+from consumers.sessions.process import run as run_sessions
 from consumers.users import User, Users
 from gateway.process import run as run_gateway
 from gateway.settings import GatewaySettings
+from runtime.process import configure_logging
+from runtime.secret_box import Seal, new_key
+from starface.credential import derive
 from starface.settings import StarfaceSettings
 from starface.simulator import Simulator
-from starface.simulator.people import many_users
-from starface.token import derive
+from starface.simulator.model.people import many_users
 
 ROOT = Path(__file__).parent.parent
 KEY = b"k" * 32

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from cli import (
+from cli.commands import (
     account,
     application,
     broker,
     call,
     choose,
-    contacts,
     desktop,
     dials,
     dnd,
@@ -24,14 +23,15 @@ from cli import (
     open_found,
     own_calls,
     private,
-    processes,
-    simulate,
-    site,
     supervisor,
     users,
-    watching,
     why,
 )
+from cli.commands import init as site
+from cli.commands import watch as watching
+from cli.contacts import contacts
+from cli.run import processes
+from cli.simulate import simulate
 
 app = typer.Typer(
     help="Call events of a STARFACE telephone system on MQTT, and calls placed through it.",
@@ -107,7 +107,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from cli.failures import sentence
+        from cli.site.errors import sentence
 
         told = sentence(error)
         if told is None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bus.events import UserName
-from bus.process import private_file
 from bus.settings import SettingsRefused, private
 from consumers.triggers import Action, Actions, Trigger
-from starface.token import Credential
+from runtime.process import private_file
+from starface.credential import Credential
 
 if TYPE_CHECKING:
-    from bus.seal import Seal
+    from runtime.secret_box import Seal
 
 Internal = Literal["ignore", "notify", "pop"]
 

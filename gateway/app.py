@@ -8,14 +8,12 @@ from typing import Any
 import falcon
 from pydantic import ValidationError
 
-from bus.inbox import why
-from bus.numbers import NumberProfile
-from gateway import parties
-from gateway.calls import Told
-from gateway.doorkeeper import Doorkeeper
-from gateway.eventlog import EventLog
-from gateway.logfile import LogUnavailable
-from gateway.notifications import (
+from bus.mqtt.inbox import why
+from bus.numbers.number import NumberProfile
+from gateway.admission import Doorkeeper
+from gateway.calls import parties
+from gateway.calls.correlation import Told
+from gateway.calls.notifications import (
     Check,
     Notification,
     NotificationRefused,
@@ -24,10 +22,12 @@ from gateway.notifications import (
     read_notification,
     read_url,
 )
+from gateway.eventlog.counters import CHECKS, HITS, NOTIFICATIONS
+from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.writer import EventLog
 from gateway.reachability import Reachability
 from gateway.refusals import NOTHING_HERE, Refused
-from gateway.tally import CHECKS, HITS, NOTIFICATIONS
-from starface.xmlrpc import CALL_BYTES, Unreadable, read_call, write_response
+from starface.xmlrpc.reading import CALL_BYTES, Unreadable, read_call, write_response
 
 log = logging.getLogger(__name__)
 

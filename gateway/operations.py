@@ -18,12 +18,12 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from gateway.eventlog import EventLog
-from gateway.logfile import LogUnavailable
-from gateway.server import HttpServer, listening
+from gateway.eventlog.counters import BUCKETS, CHECKS, HITS, LAST, NOTIFICATIONS, PRIVATE
+from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.writer import EventLog
+from gateway.http.server import HttpServer, listening
+from gateway.publishing.leader import Station
 from gateway.settings import address
-from gateway.station import Station
-from gateway.tally import BUCKETS, CHECKS, HITS, LAST, NOTIFICATIONS, PRIVATE
 
 log = logging.getLogger(__name__)
 

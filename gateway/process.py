@@ -8,28 +8,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bus.client import Clients
-from bus.codec_client import CodecClient
-from bus.numbers import NumberProfile
-from bus.paho_client import PahoClient
-from bus.private import PrivateNumbers
-from bus.process import private_file, stop_on_signals
+from bus.mqtt.client import Clients
+from bus.mqtt.mqtt5_client import CodecClient
+from bus.mqtt.paho_client import PahoClient
+from bus.numbers.number import NumberProfile
+from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings, SettingsRefused
+from gateway.admission import Doorkeeper
 from gateway.app import create_app
-from gateway.bell import Bell
-from gateway.doorkeeper import Doorkeeper
-from gateway.eventlog import EventLog
-from gateway.logfile import LogUnavailable
+from gateway.calls.private_calls import PrivateCalls
+from gateway.eventlog.counters import HITS, Tally
+from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.writer import EventLog
+from gateway.http.server import HttpServer, listening
+from gateway.http.tls import Certificate, CertificateUnusable, TlsServer
 from gateway.operations import Operations
-from gateway.private_calls import PrivateCalls
+from gateway.publishing.leader import LOCK, Duty, Station
+from gateway.publishing.wakeup import Bell
 from gateway.rates import Rates
-from gateway.server import HttpServer, listening
 from gateway.settings import GatewaySettings, address
 from gateway.siblings import Siblings
-from gateway.sources import Sources
-from gateway.station import LOCK, Duty, Station
-from gateway.tally import HITS, Tally
-from gateway.tls import Certificate, CertificateUnusable, TlsServer
+from gateway.source_addresses import Sources
+from runtime.process import private_file, stop_on_signals
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import falcon
 
-from gateway.logfile import LogUnavailable
+from gateway.eventlog.file import LogUnavailable
 from gateway.reachability_words import LANGUAGES, WORDS
-from gateway.sources import Sources
+from gateway.source_addresses import Sources
 
 _PAGE = """<!doctype html>
 <html lang="{language}">

@@ -15,7 +15,7 @@ class Siblings:
 
     def run(self) -> None:
         """Keep them running until SIGTERM."""
-        from bus.children import Children  # only for systems that can fork
+        from runtime.child_processes import Children  # only for systems that can fork
 
         children = Children()
 

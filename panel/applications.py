@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bus.process import private_file
+from runtime.process import private_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS applications (

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from bus.events import DialResultData
-from panel.dialling import DialWish
+from panel.dial_requests import DialWish
 
 STATUSES = {
     "202": "The PBX places the call; ask `GET` at Location for what becomes of it.",

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import uvicorn
 
-from bus.birth import Birth
-from bus.connection import Connection
 from bus.events import DialResult
-from bus.process import stop_on_signals
+from bus.mqtt.connection import Connection
+from bus.mqtt.presence import Birth
 from bus.settings import BrokerSettings, SettingsRefused
 from bus.topics import ANY_USER
+from panel.api import create_app
 from panel.applications import Applications
-from panel.dialling import Dialling
-from panel.door import create_app
+from panel.dial_requests import Dialling
 from panel.settings import PanelSettings
+from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from starface.failures import (
     RequestForbidden,
 )
 from starface.transport import Answer
-from starface.xmlrpc import Faulted, Unreadable, Value, read_response
+from starface.xmlrpc.reading import Faulted, Unreadable, Value, read_response
 
 REFUSED = (
     "STARFACE does not accept the login ID and its password; check both at STARFACE's web page, "

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from starface import methods, wire
 from starface.answers import MethodUnknown, NotDone
-from starface.asking import Asker, Callback
+from starface.credential import Credential
 from starface.failures import (
     AnswerUnreadable,
     CallRefused,
@@ -17,11 +17,11 @@ from starface.failures import (
     RequestForbidden,
     UnsupportedByApi,
 )
+from starface.request import Asker, Callback
 from starface.settings import Api, StarfaceSettings
-from starface.token import Credential
 from starface.transport import Transport
 from starface.wire import CallListEntry, CallState, FunctionKey, Group, UserPresence
-from starface.xmlrpc import Value
+from starface.xmlrpc.reading import Value
 
 __all__ = [
     "AnswerUnreadable",

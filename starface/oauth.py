@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from starface.credential import Credential
 from starface.failures import AnswerUnreadable, LoginRefused, PbxFailure, RequestForbidden
+from starface.json_client import Reply, Web
 from starface.settings import StarfaceSettings
-from starface.token import Credential
-from starface.web import Reply, Web
 
 _DISCOVERY = "/.well-known/openid-configuration"
 _EARLY = 30.0  # seconds before its end at which a token is renewed

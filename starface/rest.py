@@ -6,7 +6,9 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from starface.credential import rest_secret
 from starface.failures import AnswerUnreadable, LoginRefused, PbxFailure, RequestForbidden
+from starface.json_client import Reply, Web
 from starface.oauth import AccessTokens
 from starface.rest_models import (
     Account,
@@ -19,8 +21,6 @@ from starface.rest_models import (
     full_contact,
 )
 from starface.settings import StarfaceSettings
-from starface.token import rest_secret
-from starface.web import Reply, Web
 from starface.wire import Told
 
 _PAGE = 100  # contacts in one answer

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from starface.xmlrpc import DateTime, Unreadable, Value
+from starface.xmlrpc.reading import DateTime, Unreadable, Value
 
 _LONGEST = 512
 

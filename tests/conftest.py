@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from bus.accounts import (
+from bus.access.accounts import (
     PROCESS_ACCOUNTS,
     Accounts,
     caller_account,
     user_account,
     write_broker_files,
 )
-from bus.connection import Connection
+from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
+from cli.demo.mosquitto import Mosquitto, free_port
 
 ROOT = Path(__file__).parent.parent
 USERS = ("0011", "0012", "0013")

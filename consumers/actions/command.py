@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bus.settings import SettingsRefused
 from consumers.actions.failure import ActionFailed
-from consumers.caller_settings import CommandSettings
+from consumers.caller.settings import CommandSettings
 
 _PLACE = re.compile(r"\{([^{}?]*)(\??)\}")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")

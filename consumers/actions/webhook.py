@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bus.events import CONTENT_TYPE
-from bus.process import private_file
-from consumers.actions.answer_text import MOST, answer_text
-from consumers.caller_settings import WebhookSettings
+from consumers.actions.response_text import MOST, answer_text
+from consumers.caller.settings import WebhookSettings
+from runtime.process import private_file
 
 if TYPE_CHECKING:
     import httpx

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from bus.numbers import NumberProfile
-from consumers.changes import DERIVED, ContactRecord, Unchanged
-from consumers.contacts import ContactKind, ContactNumber
-from consumers.importers.countries import country_code
-from consumers.importers.number_fields import read_field
+from bus.numbers.number import NumberProfile
+from consumers.directory.changes import DERIVED, ContactRecord, Unchanged
+from consumers.directory.records import ContactKind, ContactNumber
+from consumers.importers.numbers.countries import country_code
+from consumers.importers.numbers.fields import read_field
 from consumers.importers.report import Report
 
 

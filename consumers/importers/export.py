@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from consumers.contacts import Contact, ContactNumber, Dossier, Matter
-from consumers.directory import Directory
+from consumers.directory.directory import Directory
+from consumers.directory.records import Contact, ContactNumber, Dossier, Matter
 
 _LABELLED = ("work", "mobile", "home", "fax")
 _CONTACT = ("key", "kind", "name", "company", "employer", "country", "email", "url", "active")

@@ -9,18 +9,19 @@ from hashlib import blake2b
 
 import phonenumbers
 
-from bus import (
-    number_plan,
-    number_profile,
-    number_quick,
-    number_reading,
-    number_text,
-    number_words,
-    numbers,
-)
-from bus.numbers import NumberProfile
-from consumers import changes, contacts, matching
-from consumers.importers import countries, drafts, number_fields, readings, second_lines
+from bus.numbers import fast_path as number_quick
+from bus.numbers import number as numbers
+from bus.numbers import number_words
+from bus.numbers import numbering_plan as number_plan
+from bus.numbers import profile as number_profile
+from bus.numbers import reading as number_reading
+from bus.numbers import spelling as number_text
+from bus.numbers.number import NumberProfile
+from consumers.directory import changes, matching
+from consumers.directory import records as contacts
+from consumers.importers import drafts
+from consumers.importers.numbers import countries, readings, second_lines
+from consumers.importers.numbers import fields as number_fields
 
 _RULES = (
     *(number_plan, number_profile, number_quick, number_reading, number_text, number_words),

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from consumers.changes import RecordKind
+from consumers.directory.changes import RecordKind
 from consumers.importers.report import SourceUnreadable
 
 _HOLE = re.compile(r"\{([^{}]+)\}")

@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from bus.numbers import NumberProfile
-from consumers.changes import (
+from bus.numbers.number import NumberProfile
+from consumers.directory.changes import (
     Change,
     Changes,
     DossierRecord,
@@ -26,7 +26,7 @@ from consumers.changes import (
     Removal,
     UseRecord,
 )
-from consumers.contacts import ContactKind, Key, Link, Text
+from consumers.directory.records import ContactKind, Key, Link, Text
 from consumers.importers.drafts import Draft, NumberField, change, why
 from consumers.importers.report import Report
 

@@ -7,8 +7,14 @@ from datetime import date, datetime
 
 from pydantic import ValidationError
 
-from bus.numbers import NumberProfile
-from consumers.changes import Change, ContactRecord, DossierRecord, MatterRecord, UseRecord
+from bus.numbers.number import NumberProfile
+from consumers.directory.changes import (
+    Change,
+    ContactRecord,
+    DossierRecord,
+    MatterRecord,
+    UseRecord,
+)
 from consumers.importers import mapping as columns
 from consumers.importers.drafts import Draft, NumberField, change, why
 from consumers.importers.mapping import ContactColumns, DossierColumns, Flag, MatterColumns, filled

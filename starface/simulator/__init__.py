@@ -1,14 +1,14 @@
 """A stand-in PBX that speaks the real protocol."""
 
-from starface.simulator.people import (
+from starface.simulator.control.simulator import Simulator
+from starface.simulator.model.people import (
     DEFAULT_USERS,
     SimulatedContact,
     SimulatedGroup,
     SimulatedUser,
     many_users,
 )
-from starface.simulator.stand_in import Simulator
-from starface.simulator.switches import NumberHabits, Switches, UserHabits
+from starface.simulator.model.switches import NumberHabits, Switches, UserHabits
 
 __all__ = [
     "DEFAULT_USERS",

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from bus.accounts import Accounts, write_broker_files
-from bus.client import Clients
-from bus.codec_client import CodecClient
-from bus.connection import Connection
-from bus.inbox import Arrived, BrokerUnavailable
-from bus.paho_client import PahoClient
+from bus.access.accounts import Accounts, write_broker_files
+from bus.mqtt.client import Clients
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.mqtt5_client import CodecClient
+from bus.mqtt.paho_client import PahoClient
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
+from cli.demo.mosquitto import Mosquitto, free_port
 from tests.certificates import make
 from tests.conftest import ROOT
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bus.accounts import write_broker_files
+from bus.access.accounts import write_broker_files
 from bus.settings import read_accounts
-from cli.mosquitto import Mosquitto, free_port
-from cli.settings import Settings, read
-from cli.site_files import add_user_account, broker_folder, make_site
+from cli.demo.mosquitto import Mosquitto, free_port
+from cli.site.files import add_user_account, broker_folder, make_site
+from cli.site.settings import Settings, read
 from tests.conftest import ROOT
 
 

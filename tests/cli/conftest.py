@@ -5,8 +5,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
-from cli.settings import Settings
-from cli.site_files import add_user_account, make_site
+from cli.site.files import add_user_account, make_site
+from cli.site.settings import Settings
 from consumers.users import User, Users
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from cli import contacts
-from cli.context import CommandFailed
+from cli.contacts import contacts
+from cli.site.context import CommandFailed
 
 _app = typer.Typer(pretty_exceptions_enable=False)
 _app.add_typer(contacts.app, name="contacts")

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
-from bus.connection import PublishRefused
 from bus.events import (
     CallData,
     CallEvent,
@@ -22,19 +21,20 @@ from bus.events import (
     call_event_type,
     now,
 )
-from bus.inbox import Arrived, BrokerUnavailable
-from bus.numbers import NumberProfile
-from bus.private import PrivateNumbers
-from bus.seal import Seal
+from bus.mqtt.connection import PublishRefused
+from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.numbers.number import NumberProfile
+from bus.numbers.private_numbers import PrivateNumbers
 from bus.topics import Topics
-from consumers.dial import DialConsumer
-from consumers.dial_book import Book
-from consumers.dial_following import Following
-from consumers.dial_number import understand
-from consumers.dial_placing import Outcome, Placed, Wish
-from consumers.dial_settings import DialSettings
-from consumers.dial_telling import Telling
+from consumers.dial.consumer import DialConsumer
+from consumers.dial.dial_book import Book
+from consumers.dial.number import understand
+from consumers.dial.placing import Outcome, Placed, Wish
+from consumers.dial.progress import Following
+from consumers.dial.results import Telling
+from consumers.dial.settings import DialSettings
 from consumers.users import User, Users
+from runtime.secret_box import Seal
 from starface.client import PbxUnreachable
 
 PROFILE = NumberProfile(country="CH", area_code="44", internal_digits=2)

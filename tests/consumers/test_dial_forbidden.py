@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from consumers.dial_placing import Placing
+from consumers.dial.placing import Placing
 from consumers.users import User
 from starface.client import StarfaceClient
+from starface.credential import derive
 from starface.settings import StarfaceSettings
-from starface.token import derive
 from tests.consumers.cutting_pbx import CuttingPbx
 from tests.consumers.dial_desk import Desk
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from bus.seal import Seal, SealBroken, new_key, read_seal
 from bus.settings import SettingsRefused
 from consumers.users import User, Users, UserUnknown
-from starface.token import Credential, derive
+from runtime.secret_box import Seal, SealBroken, new_key, read_seal
+from starface.credential import Credential, derive
 
 TOKEN = derive("sha512", "0011", "Geheim#2024")
 

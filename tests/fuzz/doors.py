@@ -10,18 +10,18 @@ from urllib.parse import quote
 import falcon.testing
 
 from bus import events
-from bus.codec_client import read_packet
 from bus.events import Message
-from bus.inbox import Arrived, Inbox
-from bus.numbers import NumberProfile
+from bus.mqtt.inbox import Arrived, Inbox
+from bus.mqtt.mqtt5_client import read_packet
+from bus.numbers.number import NumberProfile
+from gateway.admission import Doorkeeper
 from gateway.app import create_app
-from gateway.doorkeeper import Doorkeeper
-from gateway.eventlog import EventLog
+from gateway.eventlog.counters import Tally
+from gateway.eventlog.writer import EventLog
 from gateway.rates import Rates
-from gateway.sources import Sources
-from gateway.tally import Tally
+from gateway.source_addresses import Sources
 from starface.callback import callback_path
-from starface.xmlrpc import (
+from starface.xmlrpc.reading import (
     DateTime,
     Faulted,
     Unreadable,

@@ -21,10 +21,10 @@ from tests.gateway.running import call_state, notify, path_of
 CONSUMER = """
 import sqlite3, sys
 from pathlib import Path
-from bus.connection import Connection, SessionTaken
-from bus.delivery import CallEvents, Progress
+from bus.mqtt.connection import Connection, SessionTaken
+from bus.mqtt.call_stream import CallEvents, Progress
 from bus.events import CallEvent
-from bus.process import configure_logging, stop_on_signals
+from runtime.process import configure_logging, stop_on_signals
 from bus.settings import BrokerSettings
 configure_logging("INFO")
 folder, mode = Path(sys.argv[2]), sys.argv[3]

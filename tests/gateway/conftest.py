@@ -4,13 +4,13 @@ from pathlib import Path
 import falcon.testing
 import pytest
 
-from bus.numbers import NumberProfile
+from bus.numbers.number import NumberProfile
+from gateway.admission import Doorkeeper
 from gateway.app import create_app
-from gateway.doorkeeper import Doorkeeper
-from gateway.eventlog import EventLog
+from gateway.eventlog.counters import Tally
+from gateway.eventlog.writer import EventLog
 from gateway.rates import Rates
-from gateway.sources import Sources
-from gateway.tally import Tally
+from gateway.source_addresses import Sources
 from tests.gateway.running import KEY
 
 PROFILE = NumberProfile(country="CH", area_code="44")

@@ -12,15 +12,15 @@ from typing import Any, Self
 from bus.settings import BrokerSettings
 from gateway.settings import GatewaySettings
 from starface.callback import callback_path
-from starface.xmlrpc import write_call
+from starface.xmlrpc.reading import write_call
 from tests.conftest import ROOT, wait_until
 
 KEY = b"k" * 32
 PROGRAM = """
 import logging, sys
 from pathlib import Path
-from bus.numbers import NumberProfile
-from bus.process import configure_logging
+from bus.numbers.number import NumberProfile
+from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from gateway.process import run
 from gateway.settings import GatewaySettings

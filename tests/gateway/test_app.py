@@ -9,13 +9,13 @@ import falcon.testing
 import pytest
 
 from bus.events import CallEvent
+from gateway.admission import Doorkeeper
 from gateway.app import create_app
-from gateway.doorkeeper import Doorkeeper
-from gateway.eventlog import EventLog
-from gateway.logfile import NAME
+from gateway.eventlog.file import NAME
+from gateway.eventlog.writer import EventLog
 from gateway.rates import Rates
-from gateway.sources import Sources
-from starface.xmlrpc import read_response, write_call
+from gateway.source_addresses import Sources
+from starface.xmlrpc.reading import read_response, write_call
 from tests.gateway.conftest import PROFILE
 from tests.gateway.running import KEY, call_state, path_of
 

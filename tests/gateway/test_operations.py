@@ -12,14 +12,14 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bus.paho_client import PahoClient
+from bus.mqtt.paho_client import PahoClient
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
-from gateway.eventlog import EventLog
-from gateway.logfile import LogUnavailable
+from cli.demo.mosquitto import Mosquitto, free_port
+from gateway.eventlog.counters import Tally
+from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.writer import EventLog
 from gateway.operations import Condition, Counted
-from gateway.station import Duty, Station
-from gateway.tally import Tally
+from gateway.publishing.leader import Duty, Station
 from tests.conftest import wait_until
 from tests.gateway.running import GatewayProcess, call_state, notify, path_of, request
 

@@ -10,8 +10,8 @@ from typing import Any
 import falcon.testing
 import pytest
 
-from gateway.logfile import NAME
-from starface.simulator.recordings import read
+from gateway.eventlog.file import NAME
+from starface.simulator.recordings.recordings import read
 from tests.conftest import ROOT
 from tests.gateway.running import path_of
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bus.inbox import why
-from bus.numbers import NumberProfile
+from bus.mqtt.inbox import why
+from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused
 from gateway.process import run
 from gateway.settings import GatewaySettings

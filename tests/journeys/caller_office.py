@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bus.connection import Connection
 from bus.events import (
     CallData,
     CallerData,
@@ -21,11 +20,12 @@ from bus.events import (
     call_event_type,
     now,
 )
-from bus.inbox import Arrived
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import Arrived
 from bus.settings import BrokerSettings
-from consumers.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
-from consumers.contacts import ContactNumber
-from consumers.directory import Directory
+from consumers.directory.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
+from consumers.directory.directory import Directory
+from consumers.directory.records import ContactNumber
 from consumers.users import User, Users
 
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
@@ -34,11 +34,11 @@ CALLER = """
 import json
 import sys
 from pathlib import Path
-from bus.numbers import NumberProfile
-from bus.process import configure_logging
+from bus.numbers.number import NumberProfile
+from runtime.process import configure_logging
 from bus.settings import BrokerSettings
-from consumers.caller import run
-from consumers.caller_settings import CallerSettings
+from consumers.caller.process import run
+from consumers.caller.settings import CallerSettings
 configure_logging()
 run(json.loads(sys.argv[5]), CallerSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
@@ -47,11 +47,11 @@ run(json.loads(sys.argv[5]), CallerSettings.model_validate_json(sys.argv[1]),
 _CREW = """
 import sys
 from pathlib import Path
-from bus.numbers import NumberProfile
-from bus.process import configure_logging
+from bus.numbers.number import NumberProfile
+from runtime.process import configure_logging
 from bus.settings import BrokerSettings
-from cli.caller_alone import Start
-from consumers.caller_settings import CallerSettings
+from cli.run.caller import Start
+from consumers.caller.settings import CallerSettings
 configure_logging()
 Start(None, CallerSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
@@ -60,10 +60,10 @@ Start(None, CallerSettings.model_validate_json(sys.argv[1]),
 _DESKTOP = """
 import sys
 from pathlib import Path
-from bus.process import configure_logging
+from runtime.process import configure_logging
 from bus.settings import BrokerSettings
-from consumers.desktop_process import run
-from consumers.desktop_settings import DesktopSettings
+from consumers.desktop.process import run
+from consumers.desktop.settings import DesktopSettings
 configure_logging()
 run("0011", DesktopSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]), Path(sys.argv[3]))

@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
-from bus.connection import Connection
 from bus.events import (
     CallData,
     CallEvent,
@@ -24,32 +23,33 @@ from bus.events import (
     call_event_type,
     now,
 )
-from bus.process import private_file, private_folder
-from bus.seal import Seal
+from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
-from consumers.dial_settings import DialSettings
+from consumers.dial.settings import DialSettings
 from consumers.users import User, Users
+from runtime.process import private_file, private_folder
+from runtime.secret_box import Seal
 from starface.client import StarfaceClient
+from starface.credential import derive
 from starface.settings import StarfaceSettings
 from starface.simulator import DEFAULT_USERS, Simulator
-from starface.token import derive
 
 NUMBER = "+41 44 123 45 67"
 _PROGRAM = """
 import json, sys
 from pathlib import Path
-from bus.numbers import NumberProfile
-from bus.process import configure_logging
+from bus.numbers.number import NumberProfile
+from runtime.process import configure_logging
 from bus.settings import BrokerSettings
-from consumers import dial
-from consumers.dial_settings import DialSettings
-from bus.seal import Seal
+from consumers.dial import consumer
+from consumers.dial.settings import DialSettings
+from runtime.secret_box import Seal
 from starface.settings import StarfaceSettings
 
 told = json.loads(sys.argv[1])
 configure_logging("INFO")
 folder = Path(told["folder"])
-dial.run(
+consumer.run(
     DialSettings.model_validate(told["dial"]), StarfaceSettings.model_validate(told["starface"]),
     BrokerSettings.model_validate(told["broker"]),
     NumberProfile(country="CH", area_code="44", internal_digits=2),

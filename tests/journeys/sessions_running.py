@@ -14,34 +14,34 @@ from typing import Self
 
 from cryptography.fernet import Fernet
 
-from bus.accounts import Accounts, write_broker_files
-from bus.connection import Connection
+from bus.access.accounts import Accounts, write_broker_files
 from bus.events import CallData, CallEvent, UserState, UserStateData
-from bus.inbox import Arrived
-from bus.seal import Seal
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import Arrived
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
-from cli.mosquitto import Mosquitto, free_port
-from consumers.session_callback import HttpGateway
-from consumers.session_errands import Errands, Pbx
-from consumers.session_memory import Roster, WellSince
-from consumers.sessions import Sessions
+from cli.demo.mosquitto import Mosquitto, free_port
+from consumers.sessions.callback_check import HttpGateway
+from consumers.sessions.process import Sessions
+from consumers.sessions.resync_window import Roster, WellSince
+from consumers.sessions.tasks import Errands, Pbx
 from consumers.users import User, Users
+from runtime.secret_box import Seal
 from starface.client import Callback, StarfaceClient
+from starface.credential import Credential, derive
 from starface.settings import StarfaceSettings, callback_host
 from starface.simulator import SimulatedUser, Simulator
-from starface.token import Credential, derive
 from tests.conftest import ROOT
 from tests.gateway.running import KEY, GatewayProcess
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from bus.numbers import NumberProfile
-from bus.process import configure_logging
+from bus.numbers.number import NumberProfile
+from runtime.process import configure_logging
 from bus.settings import BrokerSettings
-from consumers.sessions import run
-from bus.seal import Seal
+from consumers.sessions.process import run
+from runtime.secret_box import Seal
 from starface.settings import StarfaceSettings
 configure_logging("DEBUG")
 folder = Path(sys.argv[3])

@@ -18,11 +18,11 @@ from bus.events import (
     now,
 )
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto
-from consumers.changes import Changes, ContactRecord
-from consumers.contacts import ContactNumber
-from consumers.directory import Directory
-from consumers.trace import find
+from cli.demo.mosquitto import Mosquitto
+from consumers.caller.story_store import find
+from consumers.directory.changes import Changes, ContactRecord
+from consumers.directory.directory import Directory
+from consumers.directory.records import ContactNumber
 from consumers.users import User, Users
 from tests.journeys.caller_office import Office
 

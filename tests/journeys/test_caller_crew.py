@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from bus.accounts import caller_account
+from bus.access.accounts import caller_account
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto
-from consumers.caller_crew import MANY
-from consumers.trace import find
+from cli.demo.mosquitto import Mosquitto
+from consumers.caller.processes import MANY
+from consumers.caller.story_store import find
 from consumers.users import User, Users
 from tests.journeys.caller_office import Office
 

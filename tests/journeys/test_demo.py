@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from starface.callback import callback_path
+from starface.credential import derive
 from starface.simulator import DEFAULT_USERS
-from starface.token import derive
 from tests.journeys.ports import free_range
 
 STEPS = (

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bus.accounts import Accounts, write_broker_files
-from bus.connection import Connection, PublishRefused
+from bus.access.accounts import Accounts, write_broker_files
 from bus.events import CallStateName, DialRequest, DialRequestData, now
+from bus.mqtt.connection import Connection, PublishRefused
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto
+from cli.demo.mosquitto import Mosquitto
 from starface.simulator import Simulator
 from tests.conftest import wait_until
 from tests.journeys.dial_office import NUMBER, Office, Person

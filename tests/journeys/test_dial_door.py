@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bus.connection import Connection
+from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
+from cli.demo.mosquitto import Mosquitto, free_port
 from panel.applications import Applications
 from starface.simulator import Simulator
 from tests.conftest import wait_until
@@ -19,7 +19,7 @@ from tests.journeys.dial_office import Office
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from bus.process import configure_logging
+from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from panel.process import run
 from panel.settings import PanelSettings

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from bus.connection import Connection
 from bus.events import CallEvent, Head, Party, ReplayRequest, ReplayRequestData, SessionReset
-from bus.numbers import NumberProfile
+from bus.mqtt.connection import Connection
+from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused
-from cli.mosquitto import Mosquitto, free_port
-from gateway.calls import Told
-from gateway.erasing import erase
-from gateway.eventlog import EventLog
-from gateway.notifications import Notification
+from cli.demo.mosquitto import Mosquitto, free_port
+from gateway.calls.correlation import Told
+from gateway.calls.notifications import Notification
+from gateway.eventlog.counters import Tally
+from gateway.eventlog.erasure import erase
+from gateway.eventlog.writer import EventLog
 from gateway.process import run
 from gateway.settings import GatewaySettings
-from gateway.tally import Tally
-from starface.xmlrpc import write_call
+from starface.xmlrpc.reading import write_call
 from tests.conftest import wait_until
 from tests.gateway.running import KEY, GatewayProcess, call_state, notify, path_of
 

@@ -15,12 +15,12 @@ import pytest
 
 from bus.events import Party
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
-from gateway.calls import Told
-from gateway.eventlog import EventLog
-from gateway.logfile import NAME
-from gateway.notifications import Notification
-from gateway.tally import Tally
+from cli.demo.mosquitto import Mosquitto, free_port
+from gateway.calls.correlation import Told
+from gateway.calls.notifications import Notification
+from gateway.eventlog.counters import Tally
+from gateway.eventlog.file import NAME
+from gateway.eventlog.writer import EventLog
 from tests.conftest import USERS, wait_until
 from tests.gateway.accounting import Consumer, Pbx, in_order, settle
 from tests.gateway.running import GatewayProcess, call_state, notify, path_of

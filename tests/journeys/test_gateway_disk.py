@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bus.connection import Connection
 from bus.events import CallEvent
+from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
-from gateway.logfile import NAME
+from cli.demo.mosquitto import Mosquitto, free_port
+from gateway.eventlog.file import NAME
 from tests.conftest import USERS, wait_until
 from tests.gateway.accounting import Consumer
 from tests.gateway.failing_disk import NAME as FAULTS_FILE

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bus.connection import Connection
-from bus.inbox import Arrived
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import Arrived
 from bus.settings import BrokerSettings
-from cli.mosquitto import free_port
+from cli.demo.mosquitto import free_port
 from tests.gateway.running import GatewayProcess, call_state, notify, path_of, told
 
 USERS = [f"{number:04}" for number in range(200)]

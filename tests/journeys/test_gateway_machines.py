@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bus.connection import Connection
-from bus.delivery import CallEvents, Progress
 from bus.events import CallEvent
+from bus.mqtt.call_stream import CallEvents, Progress
+from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
-from cli.mosquitto import Mosquitto, free_port
+from cli.demo.mosquitto import Mosquitto, free_port
 from tests.conftest import USERS, wait_until
 from tests.gateway.running import GatewayProcess, call_state, notify, path_of
 

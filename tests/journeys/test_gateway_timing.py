@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from bus.settings import BrokerSettings
-from cli.mosquitto import free_port
+from cli.demo.mosquitto import free_port
 from tests.gateway.running import GatewayProcess, call_state, parsed, path_of
 
 TOKEN = "0011:" + "a1b2c3d4" * 16

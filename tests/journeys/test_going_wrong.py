@@ -11,10 +11,10 @@ import httpx
 import psutil
 import pytest
 
-from bus.connection import Connection
 from bus.events import CallerEvent, CallEvent, UserState
-from bus.inbox import Arrived
-from cli.demo_stage import Ports, Stage
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import Arrived
+from cli.demo.stage import Ports, Stage
 from tests.conftest import wait_until
 from tests.journeys.ports import free_range
 

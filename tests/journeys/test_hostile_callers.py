@@ -13,9 +13,9 @@ import pytest
 
 from bus.events import Party
 from bus.settings import BrokerSettings
-from consumers.changes import Changes, ContactRecord
-from consumers.contacts import ContactNumber
-from consumers.directory import Directory
+from consumers.directory.changes import Changes, ContactRecord
+from consumers.directory.directory import Directory
+from consumers.directory.records import ContactNumber
 from tests.hostile_names import HOSTILE
 from tests.journeys.caller_office import Office
 

@@ -10,10 +10,10 @@ import pytest
 
 from bus.events import ChoiceRequest, ChoiceRequestData, Party, now
 from bus.settings import BrokerSettings
-from consumers.changes import Changes, ContactRecord
-from consumers.contacts import ContactNumber
-from consumers.desktop_spool import CLOSE_ALL, Spool
-from consumers.directory import Directory
+from consumers.desktop.instance import CLOSE_ALL, Spool
+from consumers.directory.changes import Changes, ContactRecord
+from consumers.directory.directory import Directory
+from consumers.directory.records import ContactNumber
 from consumers.users import Users
 from tests.journeys.caller_office import Office
 from tests.journeys.notification_service import NotificationService, Shown, notification_service

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from bus.private import changing, entry
+from bus.numbers.private_numbers import changing, entry
 from starface.simulator import DEFAULT_USERS, Simulator
 from tests.conftest import wait_until
 from tests.gateway.running import KEY

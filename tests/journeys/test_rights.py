@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bus.birth import Birth
-from bus.connection import Connection
 from bus.events import CallData, CallEvent, Party, UserState, UserStateData, call_event_type, now
-from bus.inbox import BrokerUnavailable
-from bus.paho_client import PahoClient
-from bus.sending import PublishRefused
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import BrokerUnavailable
+from bus.mqtt.paho_client import PahoClient
+from bus.mqtt.presence import Birth
+from bus.mqtt.publication import PublishRefused
 from bus.settings import read_accounts
 from bus.topics import Topics
 from cli.__main__ import app
-from cli.mosquitto import Mosquitto, free_port
-from cli.settings import Settings
-from cli.site_files import add_user_account, broker_folder, make_site
+from cli.demo.mosquitto import Mosquitto, free_port
+from cli.site.files import add_user_account, broker_folder, make_site
+from cli.site.settings import Settings
 from consumers.users import User, Users
 from tests.conftest import ROOT, wait_until
 

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from bus.connection import Connection
-from cli.mosquitto import free_port
+from bus.mqtt.connection import Connection
+from cli.demo.mosquitto import free_port
 from consumers.users import User
+from starface.credential import derive
 from starface.oauth import log_in
 from starface.simulator import DEFAULT_USERS, SimulatedUser, Simulator
-from starface.simulator.switches import Switches
-from starface.token import derive
+from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until
 from tests.gateway.running import GatewayProcess
 from tests.journeys.sessions_running import (

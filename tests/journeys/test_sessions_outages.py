@@ -11,9 +11,9 @@ import pytest
 
 from consumers.users import User
 from starface.client import Callback, StarfaceClient
+from starface.credential import derive
 from starface.simulator import SimulatedUser, Simulator
-from starface.simulator.switches import Switches
-from starface.token import derive
+from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until
 from tests.journeys.sessions_running import (
     Listener,

@@ -9,15 +9,15 @@ from uuid import uuid4
 
 import pytest
 
-from bus.connection import Connection
 from bus.events import CallerData, CallerEvent, DialResult, DialResultData, Sentence
-from consumers.caller_settings import CallerSettings
-from consumers.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
-from consumers.contacts import ContactNumber
-from consumers.directory import Directory
-from consumers.trace import find
+from bus.mqtt.connection import Connection
+from consumers.caller.settings import CallerSettings
+from consumers.caller.story_store import find
+from consumers.directory.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
+from consumers.directory.directory import Directory
+from consumers.directory.records import ContactNumber
 from starface.simulator import DEFAULT_USERS, Simulator
-from starface.simulator.switches import Switches
+from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until
 from tests.journeys.caller_office import CALLER, running
 from tests.journeys.sessions_running import Office, SessionsProcess, open_stage

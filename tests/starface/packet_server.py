@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 from starface.settings import StarfaceSettings
-from starface.xmlrpc import Value, Writable, read_call, write_response
+from starface.xmlrpc.reading import Value, Writable, read_call, write_response
 
 Script = Callable[[socket.socket, bytes], None]
 

@@ -21,10 +21,10 @@ from starface.client import (
     StarfaceClient,
     UnsupportedByApi,
 )
+from starface.credential import derive
 from starface.settings import StarfaceSettings
-from starface.token import derive
 from starface.wire import CallState
-from starface.xmlrpc import DateTime, Value, write_fault, write_response
+from starface.xmlrpc.reading import DateTime, Value, write_fault, write_response
 from tests.starface.packet_server import Request, Script, Server, http, settings_for, value
 
 Serve = Callable[..., Server]

@@ -19,9 +19,9 @@ from starface.client import (
     RequestForbidden,
     StarfaceClient,
 )
+from starface.credential import Credential
 from starface.oauth import AccessTokens
 from starface.settings import StarfaceSettings
-from starface.token import Credential
 from tests.starface.packet_server import (
     Request,
     Server,

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from starface.simulator import Simulator, UserHabits
-from starface.simulator.calls import NoSuchCall, NoSuchUser
-from starface.simulator.scenarios import STORIES, NoSuchScenario
+from starface.simulator.model.calls import NoSuchCall, NoSuchUser
+from starface.simulator.model.scenarios import STORIES, NoSuchScenario
 from tests.starface.simulator_fixtures import PlainClient, anna_listens, wait_until
 
 PLACE = "call.placeCallWithPhone"

@@ -16,11 +16,11 @@ from starface.client import (
     PbxFailure,
     StarfaceClient,
 )
+from starface.credential import derive
 from starface.oauth import log_in
 from starface.rest import by_password, by_tokens
 from starface.settings import StarfaceSettings
 from starface.simulator import SimulatedContact, Simulator
-from starface.token import derive
 from tests.starface.simulator_fixtures import Receiver, listening
 
 

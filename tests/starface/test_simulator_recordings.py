@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from starface.simulator.door import Door
-from starface.simulator.pseudonyms import Pseudonyms
-from starface.simulator.recorder import Recorder, create_recorder
-from starface.simulator.recordings import RecordingUnreadable, read, send
+from starface.simulator.interface.http_port import Door
+from starface.simulator.recordings.pseudonyms import Pseudonyms
+from starface.simulator.recordings.recorder import Recorder, create_recorder
+from starface.simulator.recordings.recordings import RecordingUnreadable, read, send
 from tests.starface.simulator_fixtures import PREFIX, TLS, TOKEN_0011, listening
 
 CALL_ID = "c2b7d1f0-10a4-4a51-8a54-6f3d3b1d9e77"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from starface.simulator.switches import Switches
-from starface.simulator.wording import number_as_told
+from starface.simulator.model.switches import Switches
+from starface.simulator.notify.format import number_as_told
 from tests.starface.simulator_fixtures import PREFIX, TOKEN_0011, anna_listens, wait_until
 
 

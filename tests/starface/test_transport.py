@@ -16,7 +16,7 @@ import pytest
 from starface.failures import AnswerUnreadable, OutcomeUnknown, PbxFailure, PbxUnreachable
 from starface.settings import StarfaceSettings
 from starface.transport import Transport
-from starface.xmlrpc import read_response, write_response
+from starface.xmlrpc.reading import read_response, write_response
 from tests.certificates import fingerprint, make, serving
 from tests.starface.packet_server import Script, Server, http, settings_for, value
 

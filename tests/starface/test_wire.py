@@ -4,7 +4,7 @@ import pytest
 
 from starface import wire
 from starface.wire import CallListEntry, CallState, FunctionKey, Group, UserPresence
-from starface.xmlrpc import DateTime, Unreadable, Value
+from starface.xmlrpc.reading import DateTime, Unreadable, Value
 
 TOLD: dict[str, Value] = {"id": "u1", "state": "RINGING"}
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from bus.numbers import NumberProfile
-from consumers.changes import Changes
-from consumers.importers.csv_file import csv_records
+from bus.numbers.number import NumberProfile
+from consumers.directory.changes import Changes
 from consumers.importers.mapping import Mapping, read_mapping
 from consumers.importers.report import Report
+from consumers.importers.sources.csv_file import csv_records
 
 CONTACTS = Path(__file__).with_name("contacts.csv")
 MAPPING = Path(__file__).with_name("mapping.toml")

@@ -9,7 +9,7 @@ import pytest
 from bus.settings import SettingsRefused
 from consumers.actions.command import Command
 from consumers.actions.failure import ActionFailed
-from consumers.caller_settings import CommandSettings
+from consumers.caller.settings import CommandSettings
 
 PWNED = Path("/tmp/starface-pwned")  # noqa: S108
 _WRITE_ARGV = "import json,sys; open(sys.argv[1],'w').write(json.dumps(sys.argv[2:]))"

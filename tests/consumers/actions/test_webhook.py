@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from consumers.actions.webhook import SIGNATURE, Sent, Webhooks, signature
-from consumers.caller_settings import WebhookSettings
+from consumers.caller.settings import WebhookSettings
 
 SECRET = "a secret of the site"
 

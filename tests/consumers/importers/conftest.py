@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bus.numbers import NumberProfile
-from consumers.directory import Directory
+from bus.numbers.number import NumberProfile
+from consumers.directory.directory import Directory
 from consumers.importers.report import Report
 
 

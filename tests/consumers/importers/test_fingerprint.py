@@ -1,5 +1,5 @@
-from bus.numbers import NumberProfile
-from consumers.changes import Unchanged
+from bus.numbers.number import NumberProfile
+from consumers.directory.changes import Unchanged
 from consumers.importers.drafts import Draft, NumberField, change, contact
 from consumers.importers.fingerprint import fingerprint
 from consumers.importers.report import Report

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.numbers import NumberProfile
+from bus.numbers.number import NumberProfile
 from consumers.importers.mapping import Flag, filled, read_mapping
 from consumers.importers.push import push
 from consumers.importers.report import SourceUnreadable

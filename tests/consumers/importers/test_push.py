@@ -3,9 +3,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bus.numbers import NumberProfile
-from consumers.contacts import Contact, Match
-from consumers.directory import Directory
+from bus.numbers.number import NumberProfile
+from consumers.directory.directory import Directory
+from consumers.directory.records import Contact, Match
 from consumers.importers.push import PushRefused, push
 from consumers.importers.report import Report
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bus.numbers import NumberProfile
-from consumers.directory import Directory
+from bus.numbers.number import NumberProfile
+from consumers.caller.opening import choose
+from consumers.directory.directory import Directory
 from consumers.importers.report import Report
 from consumers.importers.sample import sample
-from consumers.opening import choose
 
 SWISS = NumberProfile(country="CH", area_code="44")
 TODAY = date(2026, 11, 23)

@@ -1,0 +1,1 @@
+"""Accounts of the broker, and what each may read and write."""

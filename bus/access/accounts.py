@@ -1,0 +1,243 @@
+"""The broker's accounts and what each may read and write: Mosquitto's two files.
+
+A user reads everything about himself and writes only his own switch, choices, dial requests, and
+what his workstation opened; a supervisor also reads of colleagues; an application has only the
+rights it was given. Each process has just its rights, and a process that serves one user writes of
+that user only. The same names are the MQTT client ids.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from bus.access.roles import Grants, Roles
+from bus.topics import ANY_USER, Topics, level, matches
+from runtime.process import private_file
+
+ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
+CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
+_CALLER_FOR = "caller-for-"
+_DEVICE = "~"
+PROCESS_ACCOUNTS = ("gateway", "sessions", "caller", "dial", "panel", *CLI_ACCOUNTS)
+
+
+@dataclass(frozen=True)
+class Rights:
+    """The topics an account may read and write."""
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+
+
+@dataclass
+class Accounts:
+    """Passwords by account, users' and processes' alike."""
+
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    def add(self, account: str) -> str:
+        """Return the account's password, making one if it is new."""
+        return self.passwords.setdefault(account, secrets.token_urlsafe(24))
+
+    def renew(self, account: str) -> str:
+        """Return a new password of an account; the old one is forgotten."""
+        self.remove(account)
+        return self.add(account)
+
+    def remove(self, account: str) -> None:
+        """Forget an account."""
+        self.passwords.pop(account, None)
+
+    def remove_devices(self, login: str) -> None:
+        """Forget the accounts of a user's further devices."""
+        for account in [one for one in self.passwords if one.startswith(device_account(login, ""))]:
+            self.remove(account)
+
+    def write(self, path: Path) -> None:
+        """Write the file the processes read their passwords from."""
+        replace(path, json.dumps(self.passwords, indent=2) + "\n")
+
+    def password_file(self) -> str:
+        """Return Mosquitto's password file."""
+        return "".join(
+            f"{name}:{_hashed(name, password)}\n" for name, password in self.passwords.items()
+        )
+
+
+def user_account(login: str) -> str:
+    """Return the broker account of a user: the login as a level of a topic."""
+    return level(login)
+
+
+def device_account(login: str, device: str) -> str:
+    """Return the account of a further device of a user; no login's account holds a tilde."""
+    return f"{level(login)}{_DEVICE}{device}"
+
+
+def login_of(account: str) -> str:
+    """Return the login of a user's account, whatever the device."""
+    return unquote(account.partition(_DEVICE)[0])
+
+
+def caller_account(login: str) -> str:
+    """Return the broker account of the caller process that serves one user only."""
+    return f"{_CALLER_FOR}{level(login)}"
+
+
+def acl_file(topics: Topics, accounts: Iterable[str], roles: Roles | None = None) -> str:
+    """Return Mosquitto's access rules for these accounts."""
+    lines = ["# Written by starface2mqtt; changes are lost.", ""]
+    for account in accounts:
+        rights = rights_of(topics, account, roles or Roles())
+        lines.append(f"user {account}")
+        lines += [f"topic read {topic}" for topic in rights.read]
+        lines += [f"topic write {topic}" for topic in rights.write]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def rights_of(topics: Topics, account: str, roles: Roles) -> Rights:
+    """Return the rights of an account, whosever it is."""
+    rights = process_rights(topics, account)
+    if rights is not None:
+        return rights
+    if account in roles.applications:
+        grants = roles.applications[account]
+        return Rights(roles.read(grants, topics), roles.write(grants, topics))
+    return _user_rights(topics, account, roles)
+
+
+def process_rights(topics: Topics, account: str) -> Rights | None:
+    """Return the rights of a process's account, such as `caller` or `caller-2`, else None."""
+    kind = account.partition("-")[0]
+    if kind not in _PROCESSES:
+        return None
+    if account.startswith(_CALLER_FOR):
+        rights = _caller_for(topics, unquote(account.removeprefix(_CALLER_FOR)))
+    else:
+        rights = _PROCESSES[kind](topics)
+    own = (topics.process(account), topics.process_detail(account))
+    return Rights(read=(*rights.read, topics.process(account)), write=(*rights.write, *own))
+
+
+def _user_rights(topics: Topics, account: str, roles: Roles) -> Rights:
+    login = login_of(account)
+    of_user = topics.everything_of(login)
+    colleagues = roles.supervisors.get(login, Grants())
+    of_colleagues = [
+        topic
+        for topic in roles.read(colleagues, topics)
+        if not matches(of_user, topic)  # a head of a group is often in it
+    ]
+    own = (topics.switch, topics.choose, topics.opened, topics.dial)
+    return Rights(
+        read=tuple(
+            dict.fromkeys((of_user, topics.info(), topics.process("sessions"), *of_colleagues))
+        ),
+        write=tuple(topic(login) for topic in own),
+    )
+
+
+def _gateway(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.replay(ANY_USER),),
+        write=(
+            topics.calls(ANY_USER),
+            topics.heads(ANY_USER),
+            topics.session(ANY_USER),
+            topics.info(),
+        ),
+    )
+
+
+def _sessions(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.switch(ANY_USER), topics.session(ANY_USER), topics.calls(ANY_USER),
+              topics.heads(ANY_USER), topics.processes()),
+        write=(topics.state(ANY_USER), topics.replay(ANY_USER)),
+    )  # fmt: skip
+
+
+def _caller(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.dial_result(ANY_USER),
+              topics.state(ANY_USER), topics.choose(ANY_USER), topics.opened(ANY_USER)),
+        write=(topics.caller(ANY_USER), topics.replay(ANY_USER)),
+    )  # fmt: skip
+
+
+def _caller_for(topics: Topics, login: str) -> Rights:
+    # Whether a colleague has answered stands in the colleague's calls only.
+    return Rights(
+        read=(topics.calls(ANY_USER), topics.heads(login), topics.dial_result(login),
+              topics.state(login), topics.choose(login), topics.opened(login)),
+        write=(topics.caller(login), topics.replay(login)),
+    )  # fmt: skip
+
+
+def _dial(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.dial(ANY_USER), topics.calls(ANY_USER), topics.heads(ANY_USER),
+              topics.state(ANY_USER)),
+        write=(topics.dial_result(ANY_USER), f"{topics.dial_result(ANY_USER)}/#",
+               topics.replies(ANY_USER), topics.replay(ANY_USER)),
+    )  # fmt: skip
+
+
+def _journal(topics: Topics) -> Rights:
+    # No process here keeps a journal; tests and benchmarks hear everybody with this account.
+    return Rights(
+        read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.caller(ANY_USER)),
+        write=(topics.replay(ANY_USER),),
+    )
+
+
+def _person(topics: Topics) -> Rights:
+    return Rights(
+        read=(topics.everything_of(ANY_USER), topics.processes(), topics.info()),
+        write=(topics.switch(ANY_USER), topics.choose(ANY_USER), topics.dial(ANY_USER)),
+    )
+
+
+_PROCESSES = {
+    "gateway": _gateway,
+    "sessions": _sessions,
+    "caller": _caller,
+    "dial": _dial,
+    "journal": _journal,
+    "panel": _person,
+    "cli": _person,
+}
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a private file as a whole: the old content or the new, never half."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with private_file(fresh).open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def write_broker_files(
+    folder: Path, topics: Topics, passwords: Mapping[str, str], roles: Roles | None = None
+) -> None:
+    """Write Mosquitto's password and access files into a folder."""
+    accounts = Accounts(dict(passwords))
+    replace(folder / "passwords", accounts.password_file())
+    replace(folder / "acl", acl_file(topics, accounts.passwords, roles))
+
+
+def _hashed(name: str, password: str) -> str:
+    # The salt follows from the account and password, so that the file only changes when they do.
+    salt = hashlib.sha256(f"{name} {password}".encode()).digest()[:12]
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
+    told = [base64.b64encode(part).decode() for part in (salt, digest)]
+    return f"$7${ITERATIONS}${told[0]}${told[1]}"

@@ -1,0 +1,1 @@
+"""The connection to the broker: sessions, publishing, receiving, reconnecting."""

@@ -1,0 +1,208 @@
+"""Call events without gaps and without repeats, whatever the broker forgot.
+
+A broker's acknowledgement is not durable. So events are numbered per user and gateway, a
+consumer notes on disk what it has done, and asks the gateway again for what it lacks.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bus.events import CallEvent, Head, Part, ReplayRequest, ReplayRequestData
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.publication import PublishRefused
+from bus.topics import ANY_USER
+from runtime.process import private_file
+
+log = logging.getLogger(__name__)
+
+ASK_AGAIN = 5.0  # seconds until the same gap is asked for once more
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS upto (user TEXT, source TEXT, seq INTEGER NOT NULL,
+    PRIMARY KEY (user, source)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ahead (user TEXT, source TEXT, seq INTEGER NOT NULL,
+    PRIMARY KEY (user, source, seq)) WITHOUT ROWID;
+"""
+
+
+class _Numbered(Part):
+    """As much of a call event as tells which it is."""
+
+    source: str
+    seq: int
+
+
+class Progress:
+    """What a consumer has done, on disk: all up to a number, and single ones ahead of a gap."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(private_file(path), isolation_level=None, timeout=5)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")  # a repeat after a power cut is borne
+        self._db.executescript(_SCHEMA)
+        self._upto: dict[tuple[str, str], int] = {
+            (user, source): seq
+            for user, source, seq in self._db.execute("SELECT user, source, seq FROM upto")
+        }
+
+    def upto(self, user: str, source: str) -> int:
+        """Return the number up to which everything is done."""
+        return self._upto.get((user, source), 0)
+
+    def done(self, user: str, source: str, seq: int) -> bool:
+        """Tell whether an event has been handled before."""
+        if seq <= self.upto(user, source):
+            return True
+        found = self._db.execute(
+            "SELECT 1 FROM ahead WHERE user = ? AND source = ? AND seq = ?", (user, source, seq)
+        )
+        return found.fetchone() is not None
+
+    def mark(self, user: str, source: str, seq: int) -> None:
+        """Note that an event has been handled."""
+        upto = self.upto(user, source)
+        if seq == upto + 1:
+            self._advance(user, source, seq)
+        elif seq > upto:
+            self._db.execute("INSERT OR IGNORE INTO ahead VALUES (?, ?, ?)", (user, source, seq))
+
+    def forget_before(self, user: str, source: str, oldest: int) -> None:
+        """Give up on numbers the gateway no longer keeps."""
+        if oldest - 1 > self.upto(user, source):
+            self._advance(user, source, oldest - 1)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _advance(self, user: str, source: str, seq: int) -> None:
+        key = (user, source)
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            seq = self._joined(key, seq)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._upto[key] = seq
+
+    def _joined(self, key: tuple[str, str], seq: int) -> int:
+        """Note a number and return how far all is done, with what was done ahead of it."""
+        for (ahead,) in self._db.execute(
+            "SELECT seq FROM ahead WHERE user = ? AND source = ? AND seq > ? ORDER BY seq",
+            (*key, seq),
+        ).fetchall():
+            if ahead != seq + 1:
+                break
+            seq = ahead
+        self._db.execute(
+            "DELETE FROM ahead WHERE user = ? AND source = ? AND seq <= ?", (*key, seq)
+        )
+        self._db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (*key, seq))
+        return seq
+
+
+class CallEvents:
+    """The call events of some users, each handed over once.
+
+    They come in order, except that what was missing comes after what was not.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        progress: Progress,
+        handle: Callable[[CallEvent], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._progress = progress
+        self._handle = handle
+        self._clock = clock
+        self._asked: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def follow(self, users: Iterable[str]) -> None:
+        """Subscribe to the calls of these users."""
+        topics = self._connection.topics
+        for user in users:
+            self._connection.consume(topics.calls(user), CallEvent, self.take, self._give_up)
+            self._connection.subscribe(topics.heads(user), self._take_head)
+
+    def follow_all(self) -> None:
+        """Subscribe to the calls of every user."""
+        self.follow([ANY_USER])
+
+    def leave(self, users: Iterable[str]) -> None:
+        """Hear no more of these users."""
+        topics = self._connection.topics
+        for user in users:
+            self._connection.unsubscribe(topics.calls(user))
+            self._connection.unsubscribe(topics.heads(user))
+
+    def take(self, event: CallEvent, arrived: Arrived) -> None:
+        """Hand over an event unless it was done before; ask for what is missing before it."""
+        user = self._connection.topics.user_of(arrived.topic)
+        if event.data.user != user:
+            log.error("an event on another user's topic event=%s", event.id)
+            return
+        if event.seq is None:
+            self._handle(event)
+            return
+        if self._progress.done(user, event.source, event.seq):
+            log.debug("repeated event=%s", event.id)
+            return
+        missing = event.seq > self._progress.upto(user, event.source) + 1
+        self._handle(event)
+        self._mark(user, event.source, event.seq)
+        if missing:
+            self._ask(user, event.source)
+
+    def _give_up(self, arrived: Arrived) -> None:
+        """Count an event that cannot be handled as done: else it would be asked for for ever."""
+        try:
+            told = _Numbered.model_validate_json(arrived.payload)
+        except ValueError:
+            return
+        self._mark(self._connection.topics.user_of(arrived.topic), told.source, told.seq)
+
+    def _mark(self, user: str, source: str, seq: int) -> None:
+        try:
+            self._progress.mark(user, source, seq)
+        except sqlite3.Error as error:  # it was handled; a repeat after a restart is borne
+            log.error("progress not noted user=%s reason=%s", user, error)
+
+    def _take_head(self, arrived: Arrived) -> None:
+        if not arrived.payload:
+            return
+        try:
+            head = Head.model_validate_json(arrived.payload)
+        except ValueError:
+            log.error("unreadable head topic=%s", arrived.topic)
+            return
+        user = self._connection.topics.user_of(arrived.topic)
+        source = head.source
+        self._progress.forget_before(user, source, head.data.oldest)
+        if head.data.seq > self._progress.upto(user, source):
+            self._ask(user, source)
+
+    def _ask(self, user: str, source: str) -> None:
+        after = self._progress.upto(user, source)
+        asked_after, asked_at = self._asked.get((user, source), (-1, 0.0))
+        if asked_after == after and self._clock() - asked_at < ASK_AGAIN:
+            return
+        self._asked[user, source] = (after, self._clock())
+        log.info("asking for missed events user=%s after=%s", user, after)
+        request = ReplayRequest(
+            data=ReplayRequestData(user=user, gateway=source.rpartition("/")[2], after=after)
+        )
+        try:
+            self._connection.publish(self._connection.topics.replay(user), request)
+        except (BrokerUnavailable, PublishRefused) as error:
+            log.warning("could not ask for missed events user=%s reason=%s", user, error)
+            del self._asked[user, source]

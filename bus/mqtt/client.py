@@ -1,0 +1,94 @@
+"""What a connection asks of a library that speaks MQTT, and what it wants to hear from it.
+
+A client lives from one connect to the loss of that connection, and is never used again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bus.mqtt.presence import Birth
+from bus.mqtt.publication import Options
+from bus.settings import BrokerSettings
+
+IN_FLIGHT = 20  # messages under way in each direction: Mosquitto's Receive Maximum
+QUEUED = 200  # messages that may wait for one of these places
+SESSION_TAKEN = 0x8E
+
+
+class Unsent(Exception):
+    """The client cannot take a message now; it is not kept."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """As whom, and with what, a client presents itself."""
+
+    settings: BrokerSettings
+    account: str
+    password: str
+    lasting: bool
+    birth: Birth | None
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A message as it came; `mid` is 0 when it needs no acknowledgement."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str | None
+    correlation: bytes | None
+    mid: int
+
+
+class Client(Protocol):
+    """One life at the broker. `live` belongs to one thread, the rest may be called from any."""
+
+    def live(self) -> None:
+        """Connect and stay until the connection is lost or ended; raise OSError."""
+
+    def publish(self, topic: str, payload: bytes, options: Options) -> int:
+        """Send a message with QoS 1; return the id of its confirmation; raise Unsent."""
+
+    def subscribe(self, topic_filter: str) -> int | None:
+        """Ask for a topic with QoS 1; return the id of the answer."""
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Hear no more of a topic."""
+
+    def acknowledge(self, mid: int) -> None:
+        """Tell the broker that a message has been handled."""
+
+    def disconnect(self) -> None:
+        """End this life in an orderly way."""
+
+
+class Listener(Protocol):
+    """Who hears what the broker says; called in the thread of `live`."""
+
+    def welcomed(self, client: Client) -> None:
+        """Hear that the broker let us in."""
+
+    def turned_away(self, client: Client, reason: str) -> None:
+        """Hear that the broker refused the account."""
+
+    def subscribed(self, client: Client, mid: int, codes: Sequence[int]) -> None:
+        """Hear the answer to a subscription."""
+
+    def published(self, client: Client, mid: int, code: int) -> None:
+        """Hear that a message was confirmed, and with which reason code."""
+
+    def came(self, client: Client, message: Incoming) -> None:
+        """Hear a message."""
+
+    def ended(self, client: Client, reason: str, *, taken: bool) -> None:
+        """Hear that this life is over; `taken` when another one began with the same account."""
+
+
+class Clients(Protocol):
+    """How a client is made."""
+
+    def __call__(self, login: Login, listener: Listener) -> Client:
+        """Return a client that is not connected yet; raise OSError for an unreadable file."""

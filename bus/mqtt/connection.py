@@ -1,0 +1,372 @@
+"""The one connection of a process to the broker, whichever library speaks MQTT for it.
+
+The client lives in one thread of ours: what it hears is only put into the inbox, and the main
+thread works through it. So a handler may be slow, may publish and may use SQLite.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, Unpack
+
+from bus.events import CONTENT_TYPE, Message
+from bus.mqtt.client import IN_FLIGHT, Client, Clients, Incoming, Login, Unsent
+from bus.mqtt.inbox import Arrived, BrokerUnavailable, GivenUp, Handler, Inbox, M, Rhythm
+from bus.mqtt.paho_client import PahoClient
+from bus.mqtt.presence import Birth
+from bus.mqtt.publication import (
+    NO_SUBSCRIBERS,
+    TIMEOUT,
+    Delivery,
+    Options,
+    PublishRefused,
+    UnderWay,
+)
+from bus.mqtt.reconnect import Lives
+from bus.settings import BrokerSettings
+
+__all__ = [
+    "IN_FLIGHT",
+    "NO_SUBSCRIBERS",
+    "Connection",
+    "Delivery",
+    "NetworkDead",
+    "PublishRefused",
+    "SessionTaken",
+]
+
+log = logging.getLogger(__name__)
+
+_FAILURE = 0x80  # and above: a reason code that refuses
+
+
+class NetworkDead(Exception):
+    """The thread that talks to the broker has ended, so the process must too."""
+
+
+class SessionTaken(Exception):
+    """Another process connected with the same broker account."""
+
+
+class Connection:
+    """A broker connection that comes back by itself; use it in a `with` block.
+
+    `lasting`: the broker keeps our subscriptions and messages while we are away.
+    `clients`: the library that speaks MQTT.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        account: str,
+        *,
+        birth: Birth | None = None,
+        lasting: bool = True,
+        put_aside: Callable[[Arrived, str], None] | None = None,
+        clients: Clients = PahoClient,
+    ) -> None:
+        self.topics = settings.topics()
+        self.stopping = threading.Event()
+        self._settings = settings
+        self._account, password = settings.credentials(account)
+        self._login = Login(settings, self._account, password, lasting, birth)
+        self._clients = clients
+        self._birth = birth
+        self._lasting = lasting
+        self._inbox = Inbox(put_aside, self._reconnect)
+        self._under_way = UnderWay()
+        self._subscribing = threading.Lock()
+        self._subscribed = False  # what is wanted from now on must be said at once
+        self._awaited: set[int | None] = set()
+        self._answered: dict[int | None, threading.Event] = {}
+        self._client: Client | None = None
+        self._let_in = False  # a moment before we are connected: our topics are not confirmed yet
+        self._connected = threading.Event()
+        self._taken = False
+        self._was_connected = False
+        self._failed = False
+        self._why = "not connected to the broker yet"
+        self._on_connected: list[Callable[[], None]] = []
+        self._network = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
+        if birth is not None:
+            self._inbox.hand(self.topics.process(birth.name), self._hear_own_will)
+
+    def __enter__(self) -> Self:
+        self._network.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._connected.is_set():
+            self._say_goodbye()
+        self.stopping.set()
+        client = self._client
+        if client is not None:
+            client.disconnect()
+        self._network.join(TIMEOUT)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there and the network thread alive."""
+        return self._connected.is_set() and self._network.is_alive()
+
+    @property
+    def why(self) -> str:
+        """Why there is no connection, in one sentence with the fix."""
+        return self._why
+
+    def wait_connected(self, timeout: float = TIMEOUT) -> None:
+        """Return once connected; raise BrokerUnavailable with the reason and the fix.
+
+        A lasting connection gets the whole time, a person's command only its first attempt.
+        """
+        limit = time.monotonic() + timeout
+        while not self._connected.wait(0.05):
+            if time.monotonic() > limit or (self._failed and not self._lasting):
+                raise BrokerUnavailable(self._why)
+
+    def on_connected(self, work: Callable[[], None]) -> None:
+        """Have work done in the main thread after each connect."""
+        self._on_connected.append(work)
+
+    def subscribe(
+        self, topic_filter: str, handle: Handler, given_up: GivenUp | None = None
+    ) -> None:
+        """Hand each message of a topic to `handle` in the main thread, now and after reconnects.
+
+        `given_up` hears of a message that could not be handled and is put aside.
+        """
+        answered = threading.Event()
+        with self._subscribing:
+            self._inbox.hand(topic_filter, handle, given_up)
+            client = self._client
+            if client is None or not self._subscribed:
+                return  # it is said with all others as soon as there is a connection
+            self._answered[client.subscribe(topic_filter)] = answered
+        if not answered.wait(TIMEOUT):
+            log.warning("subscription not confirmed topic=%s", topic_filter)
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Hear no more of a topic."""
+        with self._subscribing:
+            self._inbox.drop(topic_filter)
+            client = self._client
+            if client is not None and self._subscribed:
+                client.unsubscribe(topic_filter)
+
+    def consume(
+        self,
+        topic_filter: str,
+        kind: type[M],
+        handle: Callable[[M, Arrived], None],
+        given_up: GivenUp | None = None,
+    ) -> None:
+        """Hand each live message to `handle` as a model; retained or unreadable ones never."""
+        self.subscribe(topic_filter, self._inbox.reader(kind, handle), given_up)
+
+    def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Delivery:
+        """Start to publish; raise BrokerUnavailable, and keep nothing, when not connected."""
+        under_way, client = self._under_way, self._client
+        if client is None or not self._let_in:
+            raise BrokerUnavailable(self._why)
+        delivery = Delivery(topic)
+        # No lock of ours may be held here: a client may call us back holding its own.
+        try:
+            mid = client.publish(topic, payload, options)
+        except Unsent as error:
+            raise BrokerUnavailable(f"the message could not be sent: {error}") from error
+        under_way.add(mid, delivery)
+        return delivery
+
+    def publish(self, topic: str, message: Message, *, retain: bool = False) -> int:
+        """Publish and wait for the broker; raise BrokerUnavailable or PublishRefused."""
+        return self.publish_raw(
+            topic, message.encoded(), retain=retain, expiry=message.expiry(),
+            content_type=CONTENT_TYPE,
+        )  # fmt: skip
+
+    def publish_raw(self, topic: str, payload: bytes, **options: Unpack[Options]) -> int:
+        """Publish bytes and wait for the broker; raise BrokerUnavailable or PublishRefused."""
+        return self.send(topic, payload, **options).wait()
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Have work done in the main thread; may be called from any thread."""
+        self._inbox.post(work)
+
+    def stop(self) -> None:
+        """End `run`; what is in hand is finished first. A signal handler may call it."""
+        self.stopping.set()
+        self._inbox.post(None)
+
+    def run(self, tick: Callable[[], float] | None = None) -> None:
+        """Work through what arrives until `stop`.
+
+        `tick` returns the seconds until it wants to be called again. Raises NetworkDead and
+        SessionTaken, upon which a process must end.
+        """
+        rhythm = Rhythm(tick)
+        while not self.stopping.is_set():
+            self.work(rhythm.beat())
+
+    def work(self, timeout: float) -> bool:
+        """Handle one thing that arrived; False if nothing did. Raises as `run`."""
+        if self._taken:
+            raise SessionTaken(
+                f"another process is connected as {self._account!r}; each process needs a broker "
+                f"account of its own (starface2mqtt broker account NAME)"
+            )
+        if not self._network.is_alive() and not self.stopping.is_set():
+            raise NetworkDead("the thread that talks to the broker has ended")
+        return self._inbox.work(timeout)
+
+    def _hear_own_will(self, arrived: Arrived) -> None:
+        """Correct the will of an earlier connection that the broker sent after our birth."""
+        if arrived.payload == b"offline" and self._birth is not None and self.connected:
+            for topic, payload in self._birth.announcement(self.topics):
+                self.publish_raw(topic, payload, retain=True)
+
+    def _say_goodbye(self) -> None:
+        if self._birth is None:
+            return
+        self._inbox.drop(self.topics.process(self._birth.name))
+        try:
+            for topic, payload in self._birth.farewell(self.topics):
+                self.publish_raw(topic, payload, retain=True)
+        except (BrokerUnavailable, PublishRefused) as error:
+            log.warning("could not say goodbye reason=%s", error)
+
+    # -- the network thread ---------------------------------------------------------------
+
+    def _keep_connected(self) -> None:
+        lives = Lives()
+        while not self.stopping.is_set() and not self._taken:
+            started = time.monotonic()
+            self._was_connected = False
+            self._live_once()
+            self._lost()
+            lives.ended(time.monotonic() - started, connected=self._was_connected)
+            self._taken = self._taken or lives.duel
+            self._failed = not self._was_connected
+            if not self.stopping.is_set() and not self._taken:
+                log.warning("not connected to the broker reason=%s", self._why)
+                self.stopping.wait(lives.pause())
+
+    def _reconnect(self) -> None:
+        """Drop the connection: the broker then sends again what was not acknowledged."""
+        self._was_connected = False  # a short life by our own wish is no duel
+        client = self._client
+        if client is not None:
+            client.disconnect()
+
+    def _live_once(self) -> None:
+        settings = self._settings
+        try:
+            client = self._clients(self._login, self)
+        except OSError as error:
+            self._why = f"[broker] ca_file {settings.ca_file}: {error.strerror or error}"
+            return
+        try:
+            self._under_way, self._client = UnderWay(), client
+            self._why = (
+                f"{settings.host}:{settings.port} does not answer as an MQTT {settings.version} "
+                f"broker, or refuses account {self._account!r} without a word"
+            )
+            client.live()
+        except OSError as error:
+            self._why = (
+                f"no broker at {settings.host}:{settings.port} ({error.strerror or error}); "
+                f"is Mosquitto running, and are [broker] host and port right?"
+            )
+        except Exception as error:  # a new client is better than a deaf process
+            self._why = f"the MQTT client failed: {type(error).__name__}"
+            log.exception("mqtt client failed")
+
+    # -- what the client hears, in the network thread -----------------------------------
+
+    def turned_away(self, client: Client, reason: str) -> None:
+        """Hear that the broker refused the account."""
+        self._why = (
+            f"the broker refused account {self._account!r} ({reason}); compare "
+            f"{self._settings.accounts_file} with the broker's password file"
+        )
+
+    def welcomed(self, client: Client) -> None:
+        """Hear that the broker let us in."""
+        self._let_in = True  # what waited there may come before the answer to our subscriptions
+        with self._subscribing:
+            self._awaited = {client.subscribe(each) for each in self._inbox.filters()}
+            self._subscribed = True
+        if not self._awaited:
+            self._ready(client)
+
+    def subscribed(self, client: Client, mid: int, codes: Sequence[int]) -> None:
+        """Hear the answer to a subscription."""
+        for code in codes:
+            if code >= _FAILURE:
+                log.error("subscription refused account=%s reason=0x%02x", self._account, code)
+        with self._subscribing:
+            answered = self._answered.pop(mid, None)
+        if answered is not None:
+            answered.set()
+        self._awaited.discard(mid)
+        if not self._awaited and not self._connected.is_set():
+            self._ready(client)
+
+    def published(self, client: Client, mid: int, code: int) -> None:
+        """Hear that a message was confirmed, and with which reason code."""
+        self._under_way.confirm(mid, code)
+
+    def came(self, client: Client, message: Incoming) -> None:
+        """Hear a message."""
+
+        def acknowledge() -> bool:
+            here = client is self._client
+            if here and message.mid:
+                client.acknowledge(message.mid)
+            return here
+
+        self._inbox.put(
+            Arrived(
+                topic=message.topic,
+                payload=message.payload,
+                retained=message.retained,
+                response_topic=message.response_topic,
+                correlation=message.correlation,
+                at=time.monotonic(),
+                acknowledge=acknowledge,
+            )
+        )
+
+    def ended(self, client: Client, reason: str, *, taken: bool) -> None:
+        """Hear that this life is over; `taken` when another one began with the same account."""
+        if self._connected.is_set():
+            self._why = f"the connection to the broker ended ({reason})"
+        self._taken = self._taken or taken
+        self._lost()
+
+    def _ready(self, client: Client) -> None:
+        self._why = "connected"
+        self._was_connected = True
+        if self._birth is not None:  # before anything else, and so before any farewell
+            for topic, payload in self._birth.announcement(self.topics):
+                mid = client.publish(topic, payload, {"retain": True})
+                self._under_way.add(mid, Delivery(topic))
+        self._connected.set()
+        log.info("connected to the broker account=%s", self._account)
+        for work in self._on_connected:
+            self.post(work)
+
+    def _lost(self) -> None:
+        self._connected.clear()
+        self._subscribed = False
+        self._client, self._let_in = None, False
+        self._under_way.end()
+        for answered in list(self._answered.values()):
+            answered.set()  # it is said again after the next connect
+        self._answered.clear()

@@ -1,0 +1,317 @@
+"""MQTT 5 by the mqtt5 codec and a socket of our own; for who publishes much, as the gateway.
+
+paho needs some hundred microseconds of processor time for a message and its confirmation, this
+a tenth (docs/performance.md). The codec knows MQTT 5 only and does no input or output.
+"""
+
+import contextlib
+import re
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from itertools import count
+
+import mqtt5
+
+from bus.mqtt.client import IN_FLIGHT, QUEUED, SESSION_TAKEN, Incoming, Listener, Login, Unsent
+from bus.mqtt.publication import TIMEOUT, Options
+
+_ALL_AT_ONCE = 65_536  # bytes
+_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_IDS = 65_535
+
+
+class CodecClient:
+    """One life at the broker, with the mqtt5 codec."""
+
+    def __init__(self, login: Login, listener: Listener) -> None:
+        self._login = login
+        self._listener = listener
+        self._tls = _context(login)
+        self._lock = threading.Lock()  # for the socket, which never blocks, and all up to _ending
+        self._socket: socket.socket | None = None
+        self._unsent = bytearray()
+        self._sent_at = 0.0  # monotonic
+        self._ids = count()
+        self._under_way: set[int] = set()
+        self._queued: deque[tuple[int, bytes]] = deque()
+        self._ending = False
+        self._greatest = IN_FLIGHT
+        self._keep_alive = float(login.settings.keep_alive)
+        self._heard = bytearray()
+        self._heard_at = 0.0
+        self._why = "closed by the broker"
+        self._taken = False
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+
+    def live(self) -> None:
+        """Connect and stay until the connection is lost or ended; raise OSError."""
+        with self._woken, self._waker, self._connected() as connected:
+            answer = self._introduced(connected)
+            if answer is None:
+                return
+            if answer.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
+                self._listener.turned_away(self, _words(answer.reason_code))
+                return
+            self._greatest = min(IN_FLIGHT, answer.receive_max)
+            if answer.server_keep_alive is not None:
+                self._keep_alive = float(answer.server_keep_alive)
+            connected.setblocking(False)
+            self._sent_at = self._heard_at = time.monotonic()
+            self._socket = connected
+            try:
+                self._listener.welcomed(self)
+                self._stay(connected)
+            except OSError as error:
+                self._why = error.strerror or str(error)
+            except ValueError as error:  # from the codec
+                self._why = f"not MQTT 5: {error}"
+            finally:
+                with self._lock:
+                    self._socket = None
+                self._listener.ended(self, self._why, taken=self._taken)
+
+    def publish(self, topic: str, payload: bytes, options: Options) -> int:
+        """Send a message with QoS 1; return the id of its confirmation; raise Unsent."""
+        content_type = options.get("content_type")
+        with self._lock:
+            if self._socket is None or self._ending:
+                raise Unsent("the connection has ended")
+            if len(self._queued) >= QUEUED:
+                raise Unsent("too many messages wait for their confirmation")
+            mid = self._new_id()
+            packet = mqtt5.PublishPacket(
+                topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=mid,
+                retain=options.get("retain", False),
+                message_expiry_interval=options.get("expiry") or None,
+                content_type=content_type,
+                payload_format_indicator=1 if content_type else 0,
+                correlation_data=options.get("correlation"),
+                response_topic=options.get("response_topic"),
+            ).write()  # fmt: skip
+            if len(self._under_way) < self._greatest:
+                self._under_way.add(mid)
+                self._send(packet)
+            else:
+                self._queued.append((mid, packet))
+        return mid
+
+    def subscribe(self, topic_filter: str) -> int | None:
+        """Ask for a topic with QoS 1; return the id of the answer."""
+        wanted = mqtt5.TopicFilter(
+            topic_filter, max_qos=mqtt5.QoS.AT_LEAST_ONCE, retain_as_published=False
+        )
+        with self._lock:
+            mid = self._new_id()
+            self._send(mqtt5.SubscribePacket(mid, [wanted]).write())
+        return mid
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Hear no more of a topic."""
+        with self._lock:
+            self._send(mqtt5.UnsubscribePacket(self._new_id(), [topic_filter]).write())
+
+    def acknowledge(self, mid: int) -> None:
+        """Tell the broker that a message has been handled."""
+        with self._lock:
+            self._send(mqtt5.PubAckPacket(mid).write())
+
+    def disconnect(self) -> None:
+        """End this life in an orderly way."""
+        with self._lock:
+            self._send(mqtt5.DisconnectPacket().write())
+            self._ending = True
+        self._wake()
+
+    # -- the beginning ----------------------------------------------------------------------
+
+    def _connected(self) -> socket.socket:
+        settings = self._login.settings
+        plain = socket.create_connection((settings.host, settings.port), TIMEOUT)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is None:
+            return plain
+        try:
+            return self._tls.wrap_socket(plain, server_hostname=settings.host)
+        except BaseException:
+            plain.close()
+            raise
+
+    def _introduced(self, connected: socket.socket) -> mqtt5.ConnAckPacket | None:
+        """Return the broker's answer; None if it gives none that is MQTT 5."""
+        login, settings = self._login, self._login.settings
+        will = None
+        if login.birth is not None:
+            will = mqtt5.Will(
+                settings.topics().process(login.birth.name), payload=b"offline",
+                qos=mqtt5.QoS.AT_LEAST_ONCE, retain=True,
+                user_properties=[("start_id", login.birth.start_id)],
+            )  # fmt: skip
+        connected.sendall(
+            mqtt5.ConnectPacket(
+                login.account, username=login.account, password=login.password.encode(),
+                clean_start=not login.lasting, will=will, keep_alive=settings.keep_alive,
+                session_expiry_interval=settings.session_expiry if login.lasting else 0,
+                receive_max=IN_FLIGHT,
+            ).write()
+        )  # fmt: skip
+        while data := connected.recv(_ALL_AT_ONCE):
+            self._heard += data
+            with contextlib.suppress(IndexError):  # more is to come
+                answer, length = read_packet(memoryview(self._heard))
+                del self._heard[:length]
+                return answer if isinstance(answer, mqtt5.ConnAckPacket) else None
+        return None
+
+    # -- the life ---------------------------------------------------------------------------
+
+    def _stay(self, connected: socket.socket) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            selector.register(connected, selectors.EVENT_READ)
+            watched = selectors.EVENT_READ
+            self._hear()
+            while not (self._ending and not self._unsent):
+                wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
+                if wanted != watched:
+                    selector.modify(connected, wanted)
+                    watched = wanted
+                ready = selector.select(self._until_ping())
+                with contextlib.suppress(BlockingIOError):
+                    self._woken.recv(_ALL_AT_ONCE)
+                if any(key.fileobj is connected for key, _ in ready) and not self._received():
+                    return
+                self._hear()
+
+    def _received(self) -> bool:
+        """Take in and send what there is; False once the broker has closed the connection."""
+        with self._lock:
+            self._flush()
+            while self._socket is not None:
+                try:
+                    data = self._socket.recv(_ALL_AT_ONCE)
+                except _LATER:
+                    break
+                if not data:
+                    return False
+                self._heard += data
+                self._heard_at = time.monotonic()
+                if self._tls is None and len(data) < _ALL_AT_ONCE:
+                    break
+        return True
+
+    def _hear(self) -> None:
+        """Work through the packets that are complete."""
+        at = 0
+        with memoryview(self._heard) as heard, contextlib.suppress(IndexError):
+            while at < len(heard):
+                packet, length = read_packet(heard[at:])  # IndexError: it is not complete
+                at += length
+                self._take(packet)
+        del self._heard[:at]
+
+    def _take(self, packet: mqtt5.Packet) -> None:
+        if isinstance(packet, mqtt5.PubAckPacket):
+            self._confirmed(packet.packet_id)
+            self._listener.published(self, packet.packet_id, int(packet.reason_code))
+        elif isinstance(packet, mqtt5.PublishPacket):
+            message = Incoming(
+                packet.topic, packet.payload, packet.retain, packet.response_topic,
+                packet.correlation_data, packet.packet_id or 0,
+            )  # fmt: skip
+            self._listener.came(self, message)
+        elif isinstance(packet, mqtt5.SubAckPacket):
+            self._listener.subscribed(
+                self, packet.packet_id, [int(code) for code in packet.reason_codes]
+            )
+        elif isinstance(packet, mqtt5.DisconnectPacket):
+            self._why = _words(packet.reason_code)
+            self._taken = int(packet.reason_code) == SESSION_TAKEN
+
+    def _confirmed(self, mid: int) -> None:
+        with self._lock:
+            self._under_way.discard(mid)
+            if self._queued and len(self._under_way) < self._greatest:
+                following, packet = self._queued.popleft()
+                self._under_way.add(following)
+                self._send(packet)
+
+    def _until_ping(self) -> float | None:
+        """Say that we are here when it is time; return the seconds until it is again."""
+        if not self._keep_alive:
+            return None
+        now = time.monotonic()
+        if now - self._heard_at > 2 * self._keep_alive:
+            raise TimeoutError(f"the broker was silent for {now - self._heard_at:.0f} s")
+        due = min(self._sent_at, self._heard_at) + self._keep_alive
+        if now >= due:
+            with self._lock:
+                self._send(mqtt5.PingReqPacket().write())
+            return self._keep_alive
+        return due - now
+
+    # -- with the lock held -----------------------------------------------------------------
+
+    def _new_id(self) -> int:
+        for number in self._ids:
+            mid = number % _IDS + 1
+            if mid not in self._under_way:
+                return mid
+        raise AssertionError  # count() has no end
+
+    def _send(self, packet: bytes) -> None:
+        self._unsent += packet
+        self._sent_at = time.monotonic()
+        if self._socket is None:
+            return
+        self._flush()
+        if self._unsent:
+            self._wake()
+
+    def _flush(self) -> None:
+        """Send what the socket takes; a broken one is noticed by the thread of `live`."""
+        while self._unsent and self._socket is not None:
+            try:
+                sent = self._socket.send(self._unsent)
+            except _LATER:
+                return
+            except OSError:
+                self._unsent.clear()
+                self._ending = True
+                self._why = "the connection broke"
+                self._wake()
+                return
+            del self._unsent[:sent]
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._waker.send(b"!")
+
+
+def read_packet(heard: memoryview) -> tuple[mqtt5.Packet, int]:
+    """Return a packet and its length; raise IndexError for a part of one, ValueError for nonsense.
+
+    The codec panics at a text that is not UTF-8, and its panic is not even an Exception.
+    """
+    try:
+        return mqtt5.read(heard)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError("a text that is not UTF-8") from None
+
+
+def _context(login: Login) -> ssl.SSLContext | None:
+    if not login.settings.tls:
+        return None
+    return ssl.create_default_context(cafile=login.settings.ca_file)
+
+
+def _words(reason: mqtt5.ConnAckReasonCode | mqtt5.DisconnectReasonCode) -> str:
+    """Return a reason code as MQTT spells it; the codec's enumerations have no names."""
+    return re.sub(r".*\.|:.*", "", repr(reason)).replace("_", " ").capitalize()

@@ -1,0 +1,190 @@
+"""MQTT by paho, in both versions; no other module imports it.
+
+Each connection gets a new client: paho's own queue would send again, after a reconnect, what the
+caller has already been told was not delivered.
+"""
+
+import socket
+import ssl
+from functools import lru_cache
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from bus.mqtt.client import IN_FLIGHT, QUEUED, SESSION_TAKEN, Incoming, Listener, Login, Unsent
+from bus.mqtt.presence import Birth
+from bus.mqtt.publication import TIMEOUT, Options
+from bus.settings import BrokerSettings
+
+
+class PahoClient:
+    """One life at the broker, with paho."""
+
+    def __init__(self, login: Login, listener: Listener) -> None:
+        self._login = login
+        self._listener = listener
+        self._five = login.settings.version == "5"
+        self._mqtt = self._new()
+
+    def live(self) -> None:
+        """Connect and stay until the connection is lost or ended; raise OSError."""
+        settings = self._login.settings
+        self._mqtt.connect(
+            settings.host, settings.port, keepalive=settings.keep_alive,
+            **_connect_options(settings, lasting=self._login.lasting),
+        )  # fmt: skip
+        self._mqtt.loop_forever(retry_first_connection=False)
+
+    def publish(self, topic: str, payload: bytes, options: Options) -> int:
+        """Send a message with QoS 1; return the id of its confirmation; raise Unsent."""
+        info = self._mqtt.publish(
+            topic, payload, qos=1, retain=options.get("retain", False),
+            properties=_publish_properties(
+                options.get("expiry"), options.get("content_type"),
+                options.get("correlation"), options.get("response_topic"),
+            ) if self._five else None,
+        )  # fmt: skip
+        if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            raise Unsent(mqtt.error_string(info.rc))
+        return info.mid
+
+    def subscribe(self, topic_filter: str) -> int | None:
+        """Ask for a topic with QoS 1; return the id of the answer."""
+        if self._five:
+            return self._mqtt.subscribe(topic_filter, options=SubscribeOptions(qos=1))[1]
+        return self._mqtt.subscribe(topic_filter, qos=1)[1]
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Hear no more of a topic."""
+        self._mqtt.unsubscribe(topic_filter)
+
+    def acknowledge(self, mid: int) -> None:
+        """Tell the broker that a message has been handled."""
+        self._mqtt.ack(mid, 1)
+
+    def disconnect(self) -> None:
+        """End this life in an orderly way."""
+        self._mqtt.disconnect()
+
+    def _new(self) -> mqtt.Client:
+        login = self._login
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=login.account,
+            clean_session=None if self._five else not login.lasting,
+            protocol=mqtt.MQTTv5 if self._five else mqtt.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.username_pw_set(login.account, login.password)
+        client.max_inflight_messages_set(IN_FLIGHT)
+        client.max_queued_messages_set(QUEUED)
+        client.connect_timeout = TIMEOUT
+        if login.settings.tls:
+            client.tls_set_context(ssl.create_default_context(cafile=login.settings.ca_file))
+        if login.birth is not None:
+            client.will_set(
+                login.settings.topics().process(login.birth.name), b"offline", qos=1, retain=True,
+                properties=_start_id(login.birth) if self._five else None,
+            )  # fmt: skip
+        client.on_socket_open = _without_delay
+        client.on_connect = self._connect_answered
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message_came
+        client.on_publish = self._publish_answered
+        client.on_subscribe = self._subscribe_answered
+        return client
+
+    def _connect_answered(
+        self, _client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
+    ) -> None:
+        if reason.is_failure:
+            self._listener.turned_away(self, str(reason))
+            self._mqtt.disconnect()
+        else:
+            self._listener.welcomed(self)
+
+    def _subscribe_answered(
+        self, _client: mqtt.Client, _data: Any, mid: int, reasons: list[ReasonCode], _more: Any
+    ) -> None:
+        self._listener.subscribed(self, mid, [reason.value for reason in reasons])
+
+    def _publish_answered(
+        self, _client: mqtt.Client, _data: Any, mid: int, reason: ReasonCode, _more: Any
+    ) -> None:
+        self._listener.published(self, mid, reason.value)
+
+    def _message_came(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        told = message.properties
+        self._listener.came(
+            self,
+            Incoming(
+                topic=message.topic,
+                payload=bytes(message.payload),
+                retained=message.retain,
+                response_topic=getattr(told, "ResponseTopic", None),
+                correlation=getattr(told, "CorrelationData", None),
+                mid=message.mid if message.qos else 0,
+            ),
+        )
+
+    def _disconnected(
+        self, _client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
+    ) -> None:
+        self._listener.ended(self, str(reason), taken=reason.value == SESSION_TAKEN)
+
+
+def _without_delay(_client: mqtt.Client, _data: Any, opened: Any) -> None:
+    """Send small messages at once: else each may wait 40 ms for what is said to the one before."""
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _connect_options(settings: BrokerSettings, *, lasting: bool) -> dict[str, Any]:
+    if settings.version != "5":
+        return {}
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.ReceiveMaximum = IN_FLIGHT
+    if lasting:
+        properties.SessionExpiryInterval = settings.session_expiry
+    return {"clean_start": not lasting, "properties": properties}
+
+
+def _start_id(birth: Birth) -> Properties:
+    properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+    properties.UserProperty = ("start_id", birth.start_id)
+    return properties
+
+
+class _Packed(Properties):
+    """Properties that are put into bytes once: paho does it again for each message, slowly."""
+
+    def pack(self) -> bytes:
+        """Return the bytes."""
+        if "packed" not in self.__dict__:
+            self.__dict__["packed"] = super().pack()  # type: ignore[no-untyped-call]
+        return bytes(self.__dict__["packed"])
+
+
+@lru_cache(maxsize=256)
+def _publish_properties(
+    expiry: int | None,
+    content_type: str | None,
+    correlation: bytes | None,
+    response_topic: str | None,
+) -> Properties:
+    properties = _Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if expiry:
+        properties.MessageExpiryInterval = expiry
+    if content_type:
+        properties.ContentType = content_type
+        properties.PayloadFormatIndicator = 1
+    if correlation:
+        properties.CorrelationData = correlation
+    if response_topic:
+        properties.ResponseTopic = response_topic
+    return properties

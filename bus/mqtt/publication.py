@@ -1,0 +1,87 @@
+"""A message on its way to the broker, and what the broker said of it."""
+
+import threading
+from typing import TypedDict
+
+from bus.mqtt.inbox import BrokerUnavailable
+
+TIMEOUT = 5.0  # seconds a broker may take to acknowledge
+NO_SUBSCRIBERS = 0x10
+_REFUSED = 0x80
+
+
+class PublishRefused(Exception):
+    """The broker took the message and threw it away; `code` is its reason code."""
+
+    def __init__(self, topic: str, code: int) -> None:
+        super().__init__(f"the broker refused to pass on {topic} (reason 0x{code:02x})")
+        self.code = code
+
+
+class Delivery:
+    """A message on its way to the broker."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self._code: int | None = None
+        self._done = threading.Event()
+
+    def settle(self, code: int | None) -> None:
+        """Note the broker's reason code; None says that the connection broke before it came."""
+        self._code = code
+        self._done.set()
+
+    def wait(self, timeout: float = TIMEOUT) -> int:
+        """Return the reason code (0x10: nobody subscribes); raise when it is not delivered."""
+        if not self._done.wait(timeout) or self._code is None:
+            raise BrokerUnavailable(f"the broker did not confirm a message on {self.topic}")
+        if self._code >= _REFUSED:
+            raise PublishRefused(self.topic, self._code)
+        return self._code
+
+
+class Options(TypedDict, total=False):
+    """What can be said about a message besides topic and payload."""
+
+    retain: bool
+    expiry: int | None  # seconds
+    content_type: str | None
+    correlation: bytes | None
+    response_topic: str | None
+
+
+class UnderWay:
+    """The deliveries of one life of a connection by the id of their confirmation."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._deliveries: dict[int, Delivery] = {}
+        self._early: dict[int, int] = {}  # confirmed before the delivery could be added
+        self._over = False
+
+    def add(self, mid: int, delivery: Delivery) -> None:
+        """Have a delivery settled when its confirmation comes, or this life ends."""
+        with self._lock:
+            if not self._over and mid not in self._early:
+                self._deliveries[mid] = delivery
+                return
+            code = self._early.pop(mid, None)
+        delivery.settle(code)
+
+    def confirm(self, mid: int, code: int) -> None:
+        """Note what the broker said of a message."""
+        with self._lock:
+            delivery = self._deliveries.pop(mid, None)
+            if delivery is None:
+                self._early[mid] = code
+        if delivery is not None:
+            delivery.settle(code)
+
+    def end(self) -> None:
+        """Tell all who wait that the connection broke."""
+        with self._lock:
+            self._over = True
+            pending, self._deliveries = self._deliveries, {}
+            self._early.clear()
+        for delivery in pending.values():
+            delivery.settle(None)

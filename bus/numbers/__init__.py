@@ -1,0 +1,1 @@
+"""How a telephone number is read, compared and shown."""

@@ -1,0 +1,167 @@
+"""`call`: dial from a terminal, and always know what is going on."""
+
+import getpass
+import signal
+import time
+from typing import TYPE_CHECKING, Annotated, Literal
+from uuid import UUID, uuid4
+
+import typer
+
+from cli.commands.login import login_meant
+from cli.commands.own_calls import own_call, telephone_of
+from cli.site.context import CommandFailed, settings_of
+
+if TYPE_CHECKING:
+    from bus.events import DialResultData
+    from bus.mqtt.connection import Connection
+    from cli.site.settings import Settings
+
+Language = Literal["de", "en"]
+REFUSED, UNKNOWN, INTERRUPTED = 1, 3, 130  # exit codes
+_HINT = 3.0  # seconds without an answer after which a person wants to hear why
+_PBX = 9.0  # seconds the PBX may take at most
+_COLOURS = {
+    "accepted": typer.colors.CYAN,
+    "own-phone-ringing": typer.colors.YELLOW,
+    "remote-ringing": typer.colors.YELLOW,
+    "connected": typer.colors.GREEN,
+    "ended": typer.colors.GREEN,
+}
+
+
+def call(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(help="As you would write it: +41 44 123 45 67, tel:…")],
+    login: Annotated[
+        str | None, typer.Option("--as", help="Login ID of the user whose phone rings.")
+    ] = None,
+    phone: Annotated[
+        str | None, typer.Option(help="Telephone that rings first; see `phones`.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be dialled; dial nothing.")
+    ] = False,
+    hang_up_on_interrupt: Annotated[
+        bool, typer.Option("--hang-up-on-interrupt", help="Ctrl-C ends the call too.")
+    ] = False,
+    lang: Annotated[str | None, typer.Option(help="de or en; default: the site's.")] = None,
+) -> None:
+    """Dial: your own phone rings first, and when you lift it the number is called."""
+    settings = settings_of(context)
+    if lang not in (None, "de", "en"):
+        raise typer.BadParameter("de or en", param_hint="--lang")
+    language: Language = "de" if (lang or settings.site.language) == "de" else "en"
+    if dry_run:
+        raise typer.Exit(_preview(settings, number, language))
+    meant = login_meant(settings, login)
+    raise typer.Exit(_dial(settings, meant, number, phone, language, hang_up_on_interrupt))
+
+
+def _preview(settings: "Settings", number: str, language: Language) -> int:
+    from bus.numbers.number import read_number
+    from consumers.dial.policy import Dialable, decide
+
+    read = read_number(number, settings.site.numbers)
+    decision = decide(number, settings.site.numbers, settings.dial.policy)
+    understood = read.e164 or read.short or "-"
+    typer.echo(f"number      {number}")
+    typer.echo(f"understood  {understood} ({read.kind}, {read.reading})")
+    if isinstance(decision, Dialable):
+        typer.echo(f"dialled     {decision.dialled}")
+        typer.echo("policy      allowed; nothing was dialled")
+        return 0
+    typer.echo("dialled     -")
+    typer.echo(f"policy      refused ({decision.code}): {decision.sentence(language)}")
+    return REFUSED
+
+
+def _dial(
+    settings: "Settings", login: str, number: str, phone: str | None, language: Language,
+    hang_up: bool,
+) -> int:  # fmt: skip
+    from bus.events import DialResult
+    from bus.mqtt.connection import Connection
+    from cli.commands.broker_account import cli_account
+
+    # A shell that started us in the background has SIGINT ignored; here it is a person's wish.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    request_id = uuid4()
+    told: list[DialResultData] = []
+
+    def hear(result: DialResult, _: object) -> None:
+        if result.data.request_id == request_id:
+            told.append(result.data)
+            _show(result.data, language)
+
+    with cli_account(settings) as account:
+        connection = Connection(settings.broker, account, lasting=False)
+        connection.consume(connection.topics.dial_result(login), DialResult, hear)
+        with connection:
+            connection.wait_connected()
+            _ask(connection, login, number, phone, request_id)
+            try:
+                return _watch(connection, told, settings.dial.expiry)
+            except KeyboardInterrupt:
+                _interrupted(settings, login, told, hang_up)
+                return INTERRUPTED
+
+
+def _ask(
+    connection: "Connection", login: str, number: str, phone: str | None, request_id: UUID
+) -> None:
+    from bus.events import DialRequest, DialRequestData, now
+    from bus.mqtt.connection import NO_SUBSCRIBERS
+
+    request = DialRequest(
+        source=f"cli/{getpass.getuser()}",
+        time=now(),
+        data=DialRequestData(number=number, phone=phone, request_id=request_id),
+    )
+    if connection.publish(connection.topics.dial(login), request) == NO_SUBSCRIBERS:
+        raise CommandFailed(
+            "nobody takes dial requests, nothing was dialled; start: starface2mqtt dial"
+        )
+
+
+def _watch(connection: "Connection", told: "list[DialResultData]", expiry: float) -> int:
+    """Wait for the end of the call; return the exit code."""
+    asked, hinted = time.monotonic(), False
+    while not (told and told[-1].final):
+        connection.work(0.1)
+        waited = time.monotonic() - asked
+        if told:
+            continue
+        if waited > _HINT and not hinted:
+            hinted = True
+            typer.echo("… no answer yet; is `starface2mqtt dial` running?", err=True)
+        if waited > expiry + _PBX:
+            raise CommandFailed(
+                f"no dial process answered, and after {expiry:.0f} s the request is worth nothing; "
+                f"start: starface2mqtt dial"
+            )
+    return {"refused": REFUSED, "unknown": UNKNOWN}.get(told[-1].state, 0)
+
+
+def _show(data: "DialResultData", language: Language) -> None:
+    sentence = data.sentence.de if language == "de" else data.sentence.en
+    code = f" [{data.code}]" if data.code else ""
+    state = typer.style(f"{data.state:20}", fg=_COLOURS.get(data.state, typer.colors.RED))
+    typer.echo(f"{time.strftime('%H:%M:%S')}  {state} {sentence}{code}")
+
+
+def _interrupted(
+    settings: "Settings", login: str, told: "list[DialResultData]", hang_up: bool
+) -> None:
+    call_id = next((data.call_id for data in reversed(told) if data.call_id), None)
+    if call_id is None:
+        typer.echo("\nStopped watching; the call may still be placed, so look at the phone.")
+    elif hang_up:
+        telephone = telephone_of(settings, login)
+        telephone.hang_up(own_call(telephone, call_id))
+        typer.echo(f"\nEnded call {call_id}.")
+    else:
+        typer.echo(
+            f"\nStopped watching; the call goes on. End it with: "
+            f"starface2mqtt hangup {call_id} --as {login}"
+        )

@@ -1,0 +1,188 @@
+"""`starface2mqtt desktop`: what runs on a user's workstation, with that user's broker account."""
+
+import math
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.site.context import CommandFailed
+
+if TYPE_CHECKING:
+    from cli.site.workstation import Workstation
+
+app = typer.Typer(
+    help="Show who calls and open files on this workstation; dial tel: links.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def run(context: typer.Context) -> None:
+    """Follow your calls: open files, show who calls."""
+    from consumers.desktop.instance import AlreadyRunning
+    from consumers.desktop.process import run as serve
+    from runtime.process import configure_logging
+
+    told = _workstation(context)
+    configure_logging()
+    try:
+        serve(told.login(), told.desktop, told.broker, _folder(told.login()))
+    except AlreadyRunning as error:
+        raise CommandFailed(str(error)) from error
+
+
+@app.command("open")
+def dial(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(help="A number, or a tel: or callto: link.")],
+) -> None:
+    """Dial a number or a link: your own phone rings first."""
+    from consumers.desktop.instance import AlreadyRunning, Spool
+
+    told = _workstation(context)
+    cleaned = "".join(sign for sign in number if sign.isprintable()).strip()
+    if not cleaned or len(cleaned) > 256:
+        raise CommandFailed("this is no telephone number")
+    spool = Spool(_folder(told.login()))
+    try:
+        with spool:
+            _dial(told, cleaned)
+    except AlreadyRunning:
+        spool.hand_over(cleaned)
+        typer.echo("Handed to the running desktop process.")
+
+
+@app.command("close-all")
+def close_all(context: typer.Context) -> None:
+    """Take all notifications of calls away."""
+    from consumers.desktop.instance import CLOSE_ALL
+
+    _ask(_workstation(context), CLOSE_ALL)
+
+
+@app.command("open-last")
+def open_last(context: typer.Context) -> None:
+    """Open what the last call is about, as a click on its notification does."""
+    from consumers.desktop.instance import OPEN_LAST
+
+    _ask(_workstation(context), OPEN_LAST)
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    until: Annotated[
+        str, typer.Argument(help="How long or until when: 30m, 2h, 18:00; else until `resume`.")
+    ] = "on",
+) -> None:
+    """Let nothing open or be shown on this workstation, as while its screen is shared."""
+    from cli.commands.preferences import left_alone
+    from consumers.desktop.instance import CLOSE_ALL, Spool
+
+    spool = Spool(_folder(_workstation(context).login()))
+    told = left_alone(until, datetime.now().astimezone(), "pause")
+    if isinstance(told, str):
+        end = datetime.fromisoformat(told)
+        spool.pause(end.timestamp())
+        typer.echo(f"Nothing opens here until {end:%Y-%m-%d %H:%M}.")
+    elif told:
+        spool.pause(math.inf)
+        typer.echo("Nothing opens here until: starface2mqtt desktop resume")
+    else:
+        spool.pause(0.0)
+        typer.echo("Calls open here again.")
+    if told:
+        spool.ask(CLOSE_ALL)  # what is shown already goes too
+
+
+@app.command()
+def resume(context: typer.Context) -> None:
+    """Let calls open and be shown on this workstation again."""
+    from consumers.desktop.instance import Spool
+
+    Spool(_folder(_workstation(context).login())).pause(0.0)
+    typer.echo("Calls open here again.")
+
+
+@app.command()
+def install(
+    autostart: Annotated[bool, typer.Option(help="Also start at the log-in.")] = False,
+) -> None:
+    """Make this program the one that opens tel: and callto: links of this user."""
+    from consumers.desktop.registration.link_handler import RegistrationRefused
+    from consumers.desktop.registration.linux import install as register
+
+    try:
+        written = register(_command(), Path.home(), autostart=autostart)
+    except RegistrationRefused as error:
+        raise CommandFailed(str(error)) from error
+    for one in written:
+        typer.echo(f"Wrote {one}")
+    if sys.platform == "win32":
+        typer.echo("Now choose starface2mqtt for TEL and CALLTO under Settings, Default apps.")
+    if sys.platform == "darwin":
+        typer.echo("Now choose starface2mqtt in FaceTime's settings, under Default for calls.")
+
+
+@app.command()
+def uninstall() -> None:
+    """Take back what `install` did."""
+    from consumers.desktop.registration.link_handler import RegistrationRefused
+    from consumers.desktop.registration.linux import uninstall as take_back
+
+    try:
+        removed = take_back(Path.home())
+    except RegistrationRefused as error:
+        raise CommandFailed(str(error)) from error
+    for one in removed:
+        typer.echo(f"Removed {one}")
+
+
+def _workstation(context: typer.Context) -> "Workstation":
+    from cli.site.workstation import read
+
+    return read((context.find_root().obj or {}).get("config"))
+
+
+def _ask(told: "Workstation", wish: str) -> None:
+    from consumers.desktop.instance import AlreadyRunning, Spool
+
+    spool = Spool(_folder(told.login()))
+    try:
+        with spool:
+            raise CommandFailed("no desktop process runs here; start: starface2mqtt desktop run")
+    except AlreadyRunning:
+        spool.ask(wish)
+
+
+def _folder(login: str) -> Path:
+    from platformdirs import user_state_path
+
+    from bus.topics import level
+
+    return user_state_path("starface2mqtt") / f"desktop-{level(login)}"
+
+
+def _command() -> list[str]:
+    """Return how this program is started, whatever the search path is at the log-in."""
+    program = Path(sys.argv[0]).resolve()
+    if program.name.startswith("starface2mqtt") and os.access(program, os.X_OK):
+        return [str(program), "desktop"]
+    return [sys.executable, "-m", "cli", "desktop"]
+
+
+def _dial(told: "Workstation", number: str) -> None:
+    from bus.mqtt.connection import Connection
+    from bus.topics import level
+    from consumers.desktop.process import place
+
+    login = told.login()
+    with Connection(told.broker, level(login), lasting=False) as connection:
+        connection.wait_connected()
+        if not place(connection, login, number):
+            raise CommandFailed("nobody places calls at present: is the dial process running?")
+    typer.echo("Asked to dial; your own phone rings first.")

@@ -1,0 +1,27 @@
+"""Whose telephone a command means when nobody says it."""
+
+from typing import TYPE_CHECKING
+
+from bus.access.accounts import login_of
+from cli.site.context import CommandFailed
+
+if TYPE_CHECKING:
+    from cli.site.settings import Settings
+
+
+def login_meant(settings: "Settings", told: str | None, *, option: str = "--as") -> str:
+    """Return the login told, else that of the broker account or the only user's; or fail."""
+    from consumers.users import Users
+
+    if told:
+        return told
+    if settings.broker.account:
+        return login_of(settings.broker.account)
+    with Users(settings.database) as users:
+        logins = [user.login for user in users.all()]
+    if len(logins) == 1:
+        return logins[0]
+    if not logins:
+        raise CommandFailed("there is no user yet; add one with: starface2mqtt user add LOGIN")
+    known = ", ".join(logins[:10])
+    raise CommandFailed(f"say whose telephone is meant: {option} LOGIN ({known})")

@@ -1,0 +1,109 @@
+"""What is made of a telephone number, why, and what would be dialled."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bus.numbers.number import (
+    Language,
+    Number,
+    NumberProfile,
+    Step,
+    explain,
+    read_number,
+    same_subscriber_keys,
+)
+from bus.settings import SettingsRefused
+from cli.site import settings as configuration
+from cli.site.context import CommandFailed
+from consumers.dial.policy import Dialable, DialPolicy, decide
+from consumers.dial.refusals import Refusal
+from consumers.importers.numbers.fields import read_field
+
+
+class _Site(NamedTuple):
+    profile: NumberProfile
+    policy: DialPolicy
+    language: Language
+    country: str | None  # the contact's, told beside the site's
+
+
+def report(
+    config: Path | None, text: str, country: str | None, lang: str | None, *, as_json: bool
+) -> str:
+    """Return what `starface2mqtt number` prints; raise SettingsRefused or CommandFailed."""
+    site = _site(config, country, lang)
+    found = read_number(text, site.profile, country=site.country)
+    steps = explain(text, site.profile, country=site.country)
+    abroad = bool(site.country and found.e164 and found.dialable)
+    decision = decide(found.e164 or text if abroad else text, site.profile, site.policy)
+    numbers = _in_a_field(found, site)
+    if as_json:
+        told = _as_json(found, steps, decision, site.language) | {"field": numbers}
+        return json.dumps(told, ensure_ascii=False, indent=2)
+    sentences = [step.sentence(site.language) for step in steps]
+    if numbers:
+        sentences.append(_importing(numbers, site.language))
+    return "\n".join([*sentences, _dialling(decision, site.language)])
+
+
+def _in_a_field(found: Number, site: _Site) -> list[str]:
+    """Give the numbers an import would find in a text that is no number by itself."""
+    if found.kind != "unknown":
+        return []
+    field = read_field(found.raw, site.profile, country=site.country or "")
+    return [one.e164 or one.raw for one in field.numbers]
+
+
+def _importing(numbers: list[str], language: Language) -> str:
+    words = "Ein Import fände darin" if language == "de" else "An import would find in it"
+    return f"{words}: {', '.join(numbers)}"
+
+
+def _site(config: Path | None, country: str | None, lang: str | None) -> _Site:
+    """Return the configured site, or one in the country named where nothing is configured."""
+    if lang not in (None, "de", "en"):
+        raise CommandFailed("--lang: de or en")
+    try:
+        configuration.find(config)
+    except SettingsRefused:
+        if config is not None or os.environ.get("STARFACE2MQTT_CONFIG"):
+            raise
+        profile = NumberProfile(country=country or "CH")
+        return _Site(profile, DialPolicy(), "de" if lang == "de" else "en", None)
+    told = configuration.read(config)
+    language: Language = "de" if (lang or told.site.language) == "de" else "en"
+    return _Site(told.site.numbers, told.dial.policy, language, country)
+
+
+def _dialling(decision: Dialable | Refusal, language: Language) -> str:
+    if isinstance(decision, Dialable):
+        words = "Gewählt würde" if language == "de" else "Would be dialled"
+        return f"{words}: {decision.dialled}"
+    words = "Nicht gewählt" if language == "de" else "Not dialled"
+    return f"{words} ({decision.code}): {decision.sentence(language)}"
+
+
+def _as_json(
+    found: Number, steps: tuple[Step, ...], decision: Dialable | Refusal, language: Language
+) -> dict[str, Any]:
+    return {
+        **found.model_dump(),
+        "same_subscriber": list(same_subscriber_keys(found.e164)) if found.e164 else [],
+        "steps": [
+            {"code": step.code, "values": step.values, "sentence": step.sentence(language)}
+            for step in steps
+        ],
+        "dial": _decision(decision, language),
+    }
+
+
+def _decision(decision: Dialable | Refusal, language: Language) -> dict[str, Any]:
+    if isinstance(decision, Dialable):
+        return {"allowed": True, "dialled": decision.dialled}
+    return {
+        "allowed": False,
+        "code": decision.code,
+        "sentence": decision.sentence(language),
+    }

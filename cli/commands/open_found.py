@@ -1,0 +1,67 @@
+"""`starface2mqtt open`: open what a call is about, as a click on its notification does."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.login import login_meant
+from cli.site.context import CommandFailed, settings_of
+
+if TYPE_CHECKING:
+    from cli.site.settings import Settings
+
+_PATIENCE = 5.0  # seconds
+_TICK = 0.1
+
+
+def open_found(
+    context: typer.Context,
+    call_id: Annotated[
+        str | None, typer.Argument(help="The call; default: the user's last one.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Login whose call it is.")] = None,
+) -> None:
+    """Open the matter, dossier or card of a call, even where nothing opens by itself."""
+    from bus.events import CallerEvent, ChoiceRequest, ChoiceRequestData, now
+    from bus.mqtt.connection import Connection
+    from cli.commands.broker_account import cli_account
+    from cli.commands.event_lines import caller_line
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    login = login_meant(settings, user, option="--user")
+    with Users(settings.database) as users:
+        users.get(login)
+    data = ChoiceRequestData(call_id=_meant(settings, login, call_id), kind="found")
+    heard: list[CallerEvent] = []
+    with (
+        cli_account(settings) as account,
+        Connection(settings.broker, account, lasting=False) as connection,
+    ):
+        request = ChoiceRequest(source=f"cli/{account}", time=now(), data=data)
+        connection.consume(
+            connection.topics.caller(login), CallerEvent, lambda told, _: heard.append(told)
+        )
+        connection.wait_connected()
+        connection.publish(connection.topics.choose(login), request)
+        until = time.monotonic() + _PATIENCE
+        while not (answers := [one for one in heard if one.data.event_id == request.id]):
+            if time.monotonic() > until:
+                raise CommandFailed(
+                    f"nobody answered: the caller process is not running, or {login} is off; see:"
+                    " starface2mqtt status"
+                )
+            connection.work(_TICK)
+    typer.echo(caller_line(answers[0].data))
+
+
+def _meant(settings: "Settings", login: str, call_id: str | None) -> str:
+    from consumers.caller.story_store import find
+
+    stories = find(settings.site.data_folder, user=login, call_id=call_id)
+    if stories:
+        return stories[0].call_id
+    if call_id is None:
+        raise CommandFailed(f"no call of {login} is known")
+    raise CommandFailed(f"{login} had no call {call_id}; see: starface2mqtt why --user {login}")

@@ -1,0 +1,255 @@
+"""`starface2mqtt user ...`: whose telephones take part."""
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cli.site.context import CommandFailed, settings_of
+
+if TYPE_CHECKING:
+    from starface.credential import Credential
+    from starface.settings import StarfaceSettings
+
+app = typer.Typer(help="The users: add, change, list, remove.", no_args_is_help=True)
+
+Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
+Internal = Literal["ignore", "notify", "pop"]
+Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
+Password = Annotated[
+    str,
+    typer.Option(
+        prompt=True,
+        hide_input=True,
+        envvar="STARFACE_PASSWORD",
+        help="The STARFACE password; only a token derived from it is kept.",
+    ),
+]
+Check = Annotated[bool, typer.Option(help="Try the password at the PBX first.")]
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    login: Login,
+    password: Password,
+    name: Annotated[str | None, typer.Option(help="The user's name.")] = None,
+    extension: Annotated[
+        str | None, typer.Option(help="The extension; the login if left out.")
+    ] = None,
+    action: Annotated[Action | None, typer.Option(help="What opens on a call.")] = None,
+    autostart: Annotated[bool | None, typer.Option(help="On from the start.")] = None,
+    check: Check = True,
+) -> None:
+    """Add a user; of one who is there already, change only what is named."""
+    from bus.access.accounts import user_account
+    from bus.settings import SettingsRefused
+    from cli.commands.extensions import advice
+    from cli.site.files import add_user_account, broker_folder, no_application, seal
+    from consumers.users import User, Users
+
+    settings = settings_of(context)
+    no_application(settings, login)
+    with Users(settings.database, seal(settings)) as users:
+        known = users.find(login)
+        told = {"name": name, "extension": extension, "action": action, "autostart": autostart}
+        user = User.model_validate(
+            {
+                **(known.model_dump() if known else {"login": login, "extension": login}),
+                **{key: value for key, value in told.items() if value is not None},
+            }
+        )
+        if user.extension != login and not settings.starface.extension_may_differ:
+            raise SettingsRefused(
+                f"user name {login!r} and extension {user.extension!r} must be exactly the same; "
+                f"if they differ at this site, set extension_may_differ = true in [starface]"
+            )
+        users.add(user, _credential(settings.starface, login, password, check=check))
+    broker_password = add_user_account(settings, login)
+    account = user_account(login)
+    typer.echo(f"{login} is added. Its broker account is {account!r}, password {broker_password}")
+    typer.echo(
+        f"Copy {broker_folder(settings)}/* to the broker and reload it "
+        f"(systemctl reload mosquitto)."
+    )
+    if told_of := advice(user.extension, settings.site.numbers):
+        typer.echo(told_of, err=True)
+
+
+@app.command("password")
+def change_password(
+    context: typer.Context, login: Login, password: Password, check: Check = True
+) -> None:
+    """Give a user's new STARFACE password; everything else stays."""
+    from cli.site.files import seal
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    with Users(settings.database, seal(settings)) as users:
+        user = users.get(login)
+        users.add(user, _credential(settings.starface, login, password, check=check))
+    typer.echo(f"The password of {login} is changed.")
+
+
+@app.command("list")
+def list_users(context: typer.Context) -> None:
+    """List the users and what they chose."""
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        for user in users.all():
+            look = "on" if user.on else "off"
+            typer.echo(f"{user.login}\t{look}\t{user.extension}\t{user.action}\t{user.name}")
+
+
+@app.command()
+def show(context: typer.Context, login: Login) -> None:
+    """Show all that a user chose."""
+    from cli.commands import preferences as wishes
+    from cli.commands import rights
+    from cli.site.files import read_roles
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        user = users.get(login)
+    told = {
+        "login": user.login, "name": user.name, "extension": user.extension,
+        "phone": user.phone or "the first at STARFACE", "interface": "on" if user.on else "off",
+        "action": user.action, "triggers": ", ".join(wishes.plan_shown(user)),
+        "internal": user.internal,
+    }  # fmt: skip
+    for key, value in told.items():
+        typer.echo(f"{key:10} {value}".rstrip())
+    for wish in wishes.shown(user.preferences, datetime.now().astimezone()):
+        typer.echo(f"{'wish':10} {wish}")
+    for word, line in rights.of_user(read_roles(settings), login):
+        typer.echo(f"{word:10} {line}")
+
+
+@app.command("set")
+def change(
+    context: typer.Context,
+    login: Login,
+    name: Annotated[str | None, typer.Option()] = None,
+    phone: Annotated[str | None, typer.Option(help="Phone id for dialling, as SIP/11.")] = None,
+    action: Annotated[Action | None, typer.Option()] = None,
+    trigger: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="ringing, connected, ended, outgoing, party-change, click; with an action of its"
+            " own as connected=dossier; repeatable."
+        ),
+    ] = None,
+    internal: Annotated[Internal | None, typer.Option(help="What internal calls do.")] = None,
+    autostart: Annotated[bool | None, typer.Option()] = None,
+    do_not_disturb: Annotated[
+        str | None, typer.Option(help="on, off, or until when: 30m, 2h, 18:00.")
+    ] = None,
+    quiet_hours: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead of the office's: 18:00-07:00, sat-sun; repeatable; or office."),
+    ] = None,
+    delay: Annotated[
+        str | None, typer.Option(help="Seconds before something opens; or office.")
+    ] = None,
+) -> None:
+    """Change what a user chose; it holds for the next call."""
+    from cli.commands import preferences as wishes
+    from consumers.users import Users
+
+    changes: dict[str, Any] = {
+        "name": name, "phone": phone, "action": action, "internal": internal,
+        "autostart": autostart, **(wishes.plan(trigger) if trigger else {}),
+    }  # fmt: skip
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        changes["preferences"] = wishes.changed(
+            users.get(login).preferences, datetime.now().astimezone(), do_not_disturb, quiet_hours,
+            delay,
+        )  # fmt: skip
+        told = {key: value for key, value in changes.items() if value is not None}
+        user = users.change(login, **told)
+    typer.echo(f"{login} is changed.")
+    if trigger and wishes.misses_transfers(user):
+        typer.echo("A client whom a colleague puts through may open nothing then; for that, name "
+                   "--trigger party-change too.")  # fmt: skip
+
+
+@app.command()
+def remove(context: typer.Context, login: Login) -> None:
+    """Forget a user, the token, the private numbers and the broker account."""
+    from bus.numbers.private_numbers import forget_user
+    from cli.site.files import remove_user_account
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        users.remove(login)
+    remove_user_account(settings, login)
+    forget_user(settings.site.data_folder, login)
+    typer.echo(f"{login} is removed.")
+
+
+@app.command()
+def device(
+    context: typer.Context,
+    login: Login,
+    name: Annotated[str, typer.Argument(help="What the device is called, as laptop.")],
+) -> None:
+    """Give a further workstation of a user a broker account, or print one that exists."""
+    from bus.access.accounts import device_account
+    from cli.site.files import add_accounts, broker_folder
+    from consumers.users import Users
+
+    if not re.fullmatch(r"[a-z0-9-]{1,32}", name):
+        raise typer.BadParameter("small letters, digits and - only", param_hint="name")
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        users.get(login)
+    account = device_account(login, name)
+    typer.echo(f"{account}\t{add_accounts(settings, (account,))[account]}")
+    typer.echo(f"Copy {broker_folder(settings)}/* to the broker and reload it.")
+
+
+@app.command()
+def link(context: typer.Context, login: Login) -> None:
+    """Print the address for the PBX's desktop app or a module to request on a call."""
+    from consumers.users import Users
+    from starface.callback import callback_path
+    from starface.settings import callback_host
+
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        users.get(login)
+    path = callback_path(login, settings.site_key())
+    host = f"{callback_host(settings.starface)}:{settings.starface.callback_port}"
+    typer.echo(
+        f"{settings.starface.callback_scheme}://{host}{path}/call"
+        f"?event=ringing&number=$(calleridCanonical)"
+    )
+
+
+def _credential(
+    settings: "StarfaceSettings", login: str, password: str, *, check: bool
+) -> "Credential":
+    """Return what the user logs in with; without the PBX's word only where it can be computed."""
+    from starface.credential import derive
+    from starface.failures import PbxUnreachable
+    from starface.password_check import prove
+
+    if check and settings.host:
+        try:
+            return prove(settings, login, password)
+        except PbxUnreachable as failure:
+            said = f"{settings.host}:{settings.pbx_port}: {failure}"
+            if settings.auth in ("auto", "oauth"):
+                raise CommandFailed(said) from failure
+            typer.echo(f"Not checked. {said}", err=True)
+    if settings.auth == "auto" or settings.auth == "oauth":
+        raise CommandFailed(
+            f'with auth = "{settings.auth}" the PBX must be reachable; set host in [starface]'
+        )
+    return derive(settings.auth, login, password)

@@ -1,0 +1,1 @@
+"""Commands that fill and look at the directory."""

@@ -1,0 +1,212 @@
+"""How an import of contacts runs, and how a person sees it: progress, refusals, what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.site.context import CommandFailed, settings_of
+
+if TYPE_CHECKING:
+    from bus.numbers.number import NumberProfile
+    from consumers.directory.changes import Applied, Change, ContactRecord, RecordKind
+    from consumers.directory.directory import Directory
+    from consumers.importers.drafts import Draft
+    from consumers.importers.mapping import Mapping
+    from consumers.importers.report import Report
+
+_SHOWN = 20  # refusals on the screen; a file has all of them
+
+
+class Run:
+    """One import: asks a source, applies what it says, and tells what came of it."""
+
+    def __init__(
+        self,
+        context: typer.Context,
+        source: str,
+        priority: int | None,
+        *,
+        dry_run: bool,
+        force: bool,
+        refused: Path | None,
+    ) -> None:
+        self._context = context
+        self._source = source
+        self._priority = priority
+        self._dry_run = dry_run
+        self._force = force
+        self._refused = refused
+
+    def apply(
+        self,
+        kinds: frozenset[RecordKind],
+        records: Callable[[NumberProfile, Report], Iterable[Change]],
+    ) -> None:
+        """Import all of it or nothing."""
+        from consumers.directory.changes import Changes
+        from consumers.importers.report import Report
+
+        told = self._context.find_root().obj or {}
+        profile = settings_of(self._context).office(told.get("office"))
+        with (
+            opened(self._context) as directory,
+            directory.known(self._source) as known,
+            _refusals(self._refused) as told,
+        ):
+            report = Report(told, known)
+            shown = _shown(records(profile, report), report, self._source)
+            changes = Changes(self._source, known.while_read(shown), self._priority, kinds)
+            applied = directory.apply(changes, dry_run=self._dry_run, force=self._force)
+            equal = directory.deciding_with(self._source)
+        tell(self._source, applied, report, dry_run=self._dry_run)
+        if equal:
+            typer.echo(
+                f"{self._source} and {', '.join(equal)} have one priority: whom they tell"
+                f" differently is asked. An order: contacts source {self._source} --priority N"
+            )
+        if report.rows and report.refused_rows == report.rows:
+            raise CommandFailed("every row was refused")
+
+
+@contextmanager
+def opened(context: typer.Context) -> Iterator[Directory]:
+    """Open the site's directory; what goes wrong in it is one line for a person."""
+    from consumers.directory.directory import (
+        Directory,
+        DirectoryRefused,
+        DirectoryUnavailable,
+        ImportRefused,
+    )
+    from consumers.importers.report import SourceUnreadable
+
+    settings = settings_of(context)
+    settings.database.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with Directory(settings.database) as directory:
+            yield directory
+    except (DirectoryRefused, DirectoryUnavailable, ImportRefused, SourceUnreadable) as error:
+        raise CommandFailed(str(error)) from error
+
+
+def checked(draft: Draft, context: typer.Context) -> ContactRecord:
+    """Make a contact of what was typed; every number of it has to be one."""
+    from consumers.importers.drafts import contact
+    from consumers.importers.report import Report
+
+    report = Report()
+    record = contact(draft, "", settings_of(context).site.numbers, report)
+    if record is None or report.refusals:
+        raise CommandFailed("; ".join(one.reason for one in report.refusals))
+    return record
+
+
+def mapping_of(file: Path | None) -> Mapping:
+    """Read a mapping; without one, the headings are those of our own export."""
+    from consumers.importers.mapping import read_mapping
+    from consumers.importers.report import SourceUnreadable
+    from consumers.importers.sample import default_mapping
+
+    try:
+        return read_mapping(file) if file else default_mapping()
+    except SourceUnreadable as error:
+        raise CommandFailed(str(error)) from error
+
+
+def password_of(file: Path | None) -> str:
+    """Give the password, which never stands on the command line."""
+    if file:
+        return text_of(file).strip("\r\n")
+    if told := os.environ.get("CONTACTS_PASSWORD"):
+        return told
+    if not sys.stdin.isatty():
+        raise CommandFailed("say the password by --password-file or CONTACTS_PASSWORD")
+    return str(typer.prompt("Password", hide_input=True, err=True))
+
+
+def text_of(file: Path) -> str:
+    """Read a small file."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CommandFailed(f"{file}: not UTF-8") from error
+
+
+def _shown(records: Iterable[Change], report: Report, source: str) -> Iterator[Change]:
+    """Show the progress, if there is a terminal to show it on."""
+    if not sys.stderr.isatty():
+        yield from records
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(source, total=None)
+        for count, record in enumerate(records):
+            if count % 100 == 0:
+                what = f"{source}: {report.rows} rows"
+                progress.update(task, description=what, completed=report.done, total=report.total)
+            yield record
+
+
+@contextmanager
+def _refusals(file: Path | None) -> Iterator[Callable[..., None] | None]:
+    if file is None:
+        yield None
+        return
+    import csv
+
+    from consumers.importers.report import Refusal
+
+    try:
+        handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise CommandFailed(f"{file}: {error.strerror}") from error
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as opened_file:
+        writer = csv.writer(opened_file)
+        writer.writerow(["where", "refused", "reason"])
+
+        def note(refusal: Refusal) -> None:
+            writer.writerow([refusal.where, "row" if refusal.row else "number", refusal.reason])
+
+        yield note
+
+
+def tell(source: str, applied: Applied, report: Report, *, dry_run: bool = False) -> None:
+    """Say what an import changed and what it refused."""
+    from consumers.directory.changes import Applied
+
+    if applied == Applied(conflicts=applied.conflicts):
+        typer.echo(f"{source}: there was nothing in it")
+    for kind in ("contacts", "dossiers", "matters"):
+        tally = getattr(applied, kind)
+        if any((tally.added, tally.changed, tally.removed, tally.kept)):
+            typer.echo(
+                f"{source}: {kind}: {tally.added} added, {tally.changed} changed, "
+                f"{tally.removed} removed, {tally.kept} unchanged"
+            )
+    if report.refusals:
+        rows = _counted(report.refused_rows, "row")
+        typer.echo(f"{rows} and {_counted(report.refused_numbers, 'number')} refused:")
+    for refusal in report.refusals[:_SHOWN]:
+        typer.echo(f"  {refusal.where}: {refusal.reason}")
+    total = report.refused_rows + report.refused_numbers
+    if total > _SHOWN:
+        typer.echo(f"  and {total - _SHOWN} more; --refused FILE has all of them")
+    for conflict in applied.conflicts[:_SHOWN]:
+        typer.echo(f"  {conflict}")
+    if dry_run:
+        typer.echo("Nothing was changed (dry run).")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

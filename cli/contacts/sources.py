@@ -1,0 +1,113 @@
+"""Who is in the directory, where they come from and whom users mean.
+
+`contacts list`, `sources`, `source` and `choices`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.contacts.run import opened
+from cli.site.context import CommandFailed, settings_of
+
+if TYPE_CHECKING:
+    from consumers.directory.records import Contact
+
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def list_contacts(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List the contacts, inactive ones too; `export` gives all with their numbers."""
+    from itertools import islice
+
+    with opened(context) as directory:
+        found = list(islice(directory.contacts(source), limit + 1))
+    shown = found[:limit]
+    if as_json:
+        dumped = [one.model_dump(mode="json") for one in shown]
+        typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
+        return
+    for one in shown:
+        typer.echo(line(one))
+    if not shown:
+        typer.echo("nobody")
+    elif len(found) > limit:
+        typer.echo("... and more: --limit, --source NAME, or find TEXT", err=True)
+
+
+def sources(context: typer.Context, as_json: Json = False) -> None:
+    """List the sources in the order in which they decide."""
+    with opened(context) as directory:
+        told = directory.sources()
+    if as_json:
+        dumped = [one.model_dump(mode="json") for one in told]
+        typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
+        return
+    for one in told:
+        equal = [
+            other.name
+            for other in told
+            if other.priority == one.priority and one.active and other.active and other is not one
+        ]
+        when = f"{one.imported_at.astimezone():%Y-%m-%d %H:%M}" if one.imported_at else "-"
+        typer.echo(
+            f"{one.name}\tpriority {one.priority}\t{'on' if one.active else 'off'}\t"
+            f"{one.contacts} contacts, {one.numbers} numbers, {one.dossiers} dossiers, "
+            f"{one.matters} matters\t{when}{_together(equal)}"
+        )
+
+
+def source(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The source.")],
+    priority: Annotated[int | None, typer.Option(help="The higher one decides.")] = None,
+    on: Annotated[bool | None, typer.Option("--on/--off", help="Whether it counts.")] = None,
+    remove: Annotated[bool, typer.Option(help="Remove it with all its contacts.")] = False,
+) -> None:
+    """Change a source; it holds for the next call."""
+    with opened(context) as directory:
+        known = {one.name: one for one in directory.sources()}
+        if name not in known:
+            raise CommandFailed(f"there is no source {name}; there are: {', '.join(known) or '-'}")
+        if remove:
+            directory.remove_source(name)
+        else:
+            active = known[name].active if on is None else on
+            directory.set_source(name, priority=priority, active=active)
+        equal = directory.deciding_with(name)
+    typer.echo(f"{name} is {'removed' if remove else 'changed'}{_together(equal)}")
+
+
+def choices(
+    context: typer.Context,
+    login: Annotated[str, typer.Argument(help="The user.")],
+    forget: Annotated[str | None, typer.Option(help="Ask again for this number.")] = None,
+) -> None:
+    """List whom a user means by numbers that several have, or revoke one."""
+    from bus.numbers.number import read_number
+
+    with opened(context) as directory:
+        if forget is not None:
+            number = read_number(forget, settings_of(context).site.numbers)
+            directory.forget_choice(login, number.e164 or forget)
+        for one in directory.choices(login):
+            typer.echo(f"{one.e164}\t{line(one.contact)}")
+
+
+def _together(equal: list[str]) -> str:
+    return f"\tdecides together with {', '.join(equal)}" if equal else ""
+
+
+def line(contact: Contact) -> str:
+    """Say who a contact is in one line."""
+    company = f", {contact.company}" if contact.company else ""
+    inactive = "" if contact.active else ", inactive"
+    return f"{contact.id}\t{contact.name}{company} ({contact.kind}, {contact.source}{inactive})"

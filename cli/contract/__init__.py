@@ -1,0 +1,1 @@
+"""Commands that print the contract: AsyncAPI, schemas, OpenAPI."""

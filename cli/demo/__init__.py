@@ -1,0 +1,1 @@
+"""Everything once, with a stand-in STARFACE and a broker of its own."""

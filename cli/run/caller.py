@@ -1,0 +1,129 @@
+"""The caller processes without what reading the command line and the configuration took.
+
+There may be one such process for each user, and those 5 MB would be in each. So the process
+begins anew where the system can do that, and gets its settings through memory, never by a file.
+"""
+
+import contextlib
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bus.numbers.number import NumberProfile
+from bus.settings import BrokerSettings
+from consumers.caller.process import run, warm
+from consumers.caller.settings import CallerSettings
+from runtime.process import configure_logging
+
+_CAN_FORK = sys.platform == "linux"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """All caller processes have to know.
+
+    `users` is None for every user; a `crew` is a process for each active one, or for all.
+    """
+
+    users: tuple[str, ...] | None
+    caller: CallerSettings
+    broker: BrokerSettings
+    profile: NumberProfile
+    database: Path
+    data_folder: Path
+    account: str
+    log_level: str = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    crew: bool = False
+
+    def run(self) -> None:
+        """Answer calls until told to stop."""
+        if self.crew and _CAN_FORK:
+            from consumers.caller.processes import Crew
+
+            warm(self.profile)
+            Crew(
+                self.caller.processes, self.broker, self.database, self.data_folder, self._serve
+            ).run()
+        else:
+            self._answer(self.users, self.account)
+
+    def _serve(self, account: str, users: Sequence[str] | None) -> None:
+        """Be one process of a crew; a fault is one line, and the crew starts it again."""
+        from consumers.caller.processes import POOL
+        from runtime.child_processes import heed_finish
+
+        with contextlib.suppress(OSError):  # for those who list processes
+            Path("/proc/self/comm").write_text(" ".join(["caller", *(users or ())])[:15])
+        try:
+            self._answer(users, account, POOL, heed_finish)
+        except Exception as error:
+            said = _sentence(error)
+            if said is None:
+                raise
+            log.error("caller process ended account=%s reason=%s", account, said)
+            raise SystemExit(1) from error
+
+    def _answer(
+        self,
+        users: Sequence[str] | None,
+        account: str,
+        books: str | None = None,
+        heed: Callable[[Callable[[], None]], None] | None = None,
+    ) -> None:
+        run(
+            users, self.caller, self.broker, self.profile, self.database, self.data_folder,
+            account, books, heed,
+        )  # fmt: skip
+
+
+def start(told: Start) -> None:
+    """Become a caller process; does not return where that is a new program."""
+    if not _CAN_FORK:
+        told.run()
+        return
+    memory = os.memfd_create("caller", 0)  # no flags: the new program inherits it
+    with os.fdopen(memory, "wb", closefd=False) as file:
+        pickle.dump(told, file)
+    os.lseek(memory, 0, os.SEEK_SET)
+    everybody = "--active" if told.crew else "--all"
+    shown = told.users if told.users is not None else (everybody,)  # for those who list processes
+    words = [sys.executable, "-m", "cli.run.caller", str(memory), *shown]
+    os.execv(sys.executable, words)  # noqa: S606
+
+
+def main() -> None:
+    """Take the settings over and run; a failure a person can mend is one line and exit code 1."""
+    with os.fdopen(int(sys.argv[1]), "rb") as file:
+        told: Start = pickle.load(file)  # noqa: S301  (written by ourselves, just before)
+    configure_logging(told.log_level, told.log_format)
+    try:
+        told.run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        said = _sentence(error)
+        if said is None:
+            raise
+        sys.exit(f"starface2mqtt: {said}")
+
+
+def _sentence(error: Exception) -> str | None:
+    from cli.site.errors import sentence  # costs memory, so only when there is a failure
+
+    return sentence(error)
+
+
+if __name__ == "__main__":
+    # Under its real name, so that what was pickled there is found here.
+    from cli.run.caller import main as _main
+
+    logging.getLogger().addHandler(logging.NullHandler())
+    _main()

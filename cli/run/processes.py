@@ -1,0 +1,126 @@
+"""The commands that run a process; each blocks until it is told to stop."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.site.context import settings_of
+
+Users = Annotated[list[str] | None, typer.Argument(help="Logins whose calls to follow.")]
+
+
+def gateway(context: typer.Context) -> None:
+    """Receive the PBX's notifications on 8080 and 8081 and publish them as events."""
+    from gateway.process import run
+
+    settings = settings_of(context, log=True)
+    run(
+        settings.gateway, settings.broker, settings.site.numbers, settings.site_key(),
+        settings.site.data_folder,
+    )  # fmt: skip
+
+
+def sessions(context: typer.Context) -> None:
+    """Keep each user who is on logged in at the PBX."""
+    from cli.site.files import seal
+    from consumers.sessions.process import run
+
+    settings = settings_of(context, log=True)
+    run(
+        settings.starface, settings.broker, settings.site_key(), settings.database,
+        seal(settings), settings.site.data_folder, settings.site.numbers,
+    )  # fmt: skip
+
+
+def caller(
+    context: typer.Context,
+    logins: Users = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Follow every user.")] = False,
+    active: Annotated[
+        bool,
+        typer.Option("--active", help="Those who are on, in processes as [caller] processes says."),
+    ] = False,
+    account: Annotated[str, typer.Option(help="Broker account of this process.")] = "caller",
+) -> None:
+    """Find out who is calling and open what the user chose."""
+    if [bool(logins), everybody, active].count(True) != 1:
+        raise typer.BadParameter("name the logins to follow, or say --all or --active")
+    settings = settings_of(context, log=True)
+    from cli.run.caller import Start, start
+
+    start(
+        Start(
+            tuple(logins) if logins else None, settings.caller, settings.broker,
+            settings.site.numbers, settings.database, settings.site.data_folder, account,
+            settings.site.log_level, settings.site.log_format, active,
+        )
+    )  # fmt: skip
+
+
+def dial(
+    context: typer.Context,
+    account: Annotated[str, typer.Option(help="Broker account of this process.")] = "dial",
+) -> None:
+    """Have the PBX place the calls that users ask for."""
+    from cli.site.files import seal
+    from consumers.dial.consumer import run
+
+    settings = settings_of(context, log=True)
+    run(
+        settings.dial, settings.starface, settings.broker, settings.site.numbers,
+        settings.database, seal(settings), settings.site_key(), settings.site.data_folder, account,
+    )  # fmt: skip
+
+
+def panel(
+    context: typer.Context,
+    account: Annotated[str, typer.Option(help="Broker account of this process.")] = "panel",
+) -> None:
+    """Take dial requests by HTTP, from applications and from a page."""
+    from panel.process import run
+
+    settings = settings_of(context, log=True)
+    run(settings.panel, settings.broker, settings.site.data_folder, account)
+
+
+def directory(context: typer.Context) -> None:
+    """Take changes of contacts by HTTP, from applications that know their own."""
+    from consumers.importers.push_api import run
+
+    settings = settings_of(context, log=True)
+    run(settings.directory, settings.site.numbers, settings.database)
+
+
+def up(
+    context: typer.Context,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run only this process; may be repeated.")
+    ] = None,
+) -> None:
+    """Run all server processes and start again what dies."""
+    from cli.run.up import PROGRAMS, up
+
+    settings = settings_of(context)
+    unknown = set(only or ()) - set(PROGRAMS)
+    if unknown:
+        raise typer.BadParameter(
+            f"there is no process {', '.join(sorted(unknown))}; known are {', '.join(PROGRAMS)}"
+        )
+    wanted = only or [name for name in PROGRAMS if name != "directory" or settings.directory.listen]
+    up(settings, wanted)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the last step.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where its files go; emptied first.")] = Path(
+        ".demo"
+    ),
+    embedded: Annotated[
+        bool, typer.Option("--embedded-broker", help="Not Mosquitto, even if it is there.")
+    ] = False,
+) -> None:
+    """Show an incoming call that opens a file and a click that dials, with a stand-in STARFACE."""
+    from cli.demo.demo import run
+
+    run(folder.resolve(), once=once, embedded=embedded)

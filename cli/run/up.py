@@ -1,0 +1,81 @@
+"""All server processes from one configuration file; supervisor starts again what dies."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.site.settings import Settings
+from runtime.process import private_folder
+
+PROGRAMS = ("gateway", "sessions", "caller", "dial", "directory", "panel")
+_HEAD = """; Written by `starface2mqtt up`; changes are lost.
+[supervisord]
+nodaemon = true
+logfile = /dev/null
+logfile_maxbytes = 0
+loglevel = warn
+pidfile = {run}/supervisord.pid
+directory = {folder}
+"""
+_PROGRAM = """
+[program:{name}]
+command = {command}
+autorestart = true
+startsecs = 1
+startretries = 1000000
+stopwaitsecs = 6
+stopasgroup = false
+killasgroup = true
+stdout_logfile = /dev/stdout
+stdout_logfile_maxbytes = 0
+redirect_stderr = true
+"""
+# One group, because supervisor ends the programs of a group together, groups one by one.
+_GROUP = """
+[group:starface2mqtt]
+programs = {programs}
+"""
+
+
+def supervisor_configuration(settings: Settings, programs: Sequence[str]) -> str:
+    """Return supervisor's configuration for these processes."""
+    head = _HEAD.format(run=_plain(settings.site.data_folder), folder=_plain(settings.folder))
+    # Supervisor warns about running as root unless it is told to.
+    parts = [head, "user = root\n" if os.getuid() == 0 else ""]
+    for name in programs:
+        words = [sys.executable, "-m", "cli", "--config", str(settings.file), *_words(name)]
+        command = " ".join(f'"{word}"' if " " in word else word for word in words)
+        parts.append(_PROGRAM.format(name=name, command=_plain(command)))
+    parts.append(_GROUP.format(programs=",".join(programs)))
+    return "".join(parts)
+
+
+def up(settings: Settings, programs: Sequence[str] = PROGRAMS) -> None:
+    """Become supervisor; returns only if that fails."""
+    folder = private_folder(settings.site.data_folder)
+    path = folder / "supervisord.conf"
+    path.write_text(supervisor_configuration(settings, programs))
+    _give_a_pipe_for_output()
+    supervisor = Path(sys.executable).with_name("supervisord")
+    os.execv(supervisor, [str(supervisor), "-n", "-c", str(path)])  # noqa: S606
+
+
+def _give_a_pipe_for_output() -> None:
+    """Put a pipe of our own where the output goes: supervisor opens it once more.
+
+    A socket, as under systemd, cannot be opened again, nor can another user's file or pipe.
+    """
+    passing_on = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    if passing_on.stdin is not None:
+        os.dup2(passing_on.stdin.fileno(), 1)
+
+
+def _plain(text: str | Path) -> str:
+    """Return a text in which supervisor finds nothing to fill in."""
+    return str(text).replace("%", "%%")
+
+
+def _words(name: str) -> list[str]:
+    return [name, "--active"] if name == "caller" else [name]

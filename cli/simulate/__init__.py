@@ -1,0 +1,1 @@
+"""Commands that run and drive the stand-in STARFACE."""

@@ -1,0 +1,1 @@
+"""The files of a site: configuration, secrets, what is shipped."""

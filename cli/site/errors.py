@@ -1,0 +1,32 @@
+"""What a command says when it cannot do its work: one line with the fault and the fix."""
+
+from pydantic import ValidationError
+
+from bus.access.roles import RightsRefused
+from bus.mqtt.connection import NetworkDead, PublishRefused, SessionTaken
+from bus.mqtt.inbox import BrokerUnavailable, why
+from bus.settings import SettingsRefused
+from cli.site.context import CommandFailed
+from consumers.users import UserUnknown
+from runtime.secret_box import SealBroken
+from starface.failures import PbxFailure
+
+_TOLD = (
+    BrokerUnavailable,
+    CommandFailed,
+    NetworkDead,
+    PbxFailure,
+    PublishRefused,
+    RightsRefused,
+    SealBroken,
+    SessionTaken,
+    SettingsRefused,
+    UserUnknown,
+)
+
+
+def sentence(error: Exception) -> str | None:
+    """Return the line for a person, None for a fault in the program itself."""
+    if isinstance(error, ValidationError):
+        return why(error)
+    return str(error) if isinstance(error, _TOLD) else None

@@ -1,0 +1,220 @@
+"""The whole configuration: one TOML file, every value overridable by environment."""
+
+import os
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from bus.mqtt.inbox import why
+from bus.numbers.number import NumberProfile
+from bus.settings import BrokerSettings, SettingsRefused, private
+from cli.site.secrecy import kept_secret
+from consumers.caller.settings import CallerSettings
+from consumers.dial.settings import DialSettings
+from consumers.importers.settings import DirectorySettings
+from gateway.settings import GatewaySettings
+from panel.settings import PanelSettings
+from starface.settings import StarfaceSettings
+
+FILE = "starface2mqtt.toml"
+_PLACES = (Path(FILE), Path("/etc/starface2mqtt") / FILE)
+
+
+class SiteSettings(NumberProfile):
+    """What holds for the whole office: its numbers, its files, its log."""
+
+    data_folder: Path = Path("data")
+    secrets_folder: Path = Path("secrets")
+    language: Literal["de", "en", "fr", "it"] = "de"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    professional_secrecy: bool = False  # keep less, and refuse what could be read on the way
+
+    @property
+    def numbers(self) -> NumberProfile:
+        """How numbers are read here."""
+        return NumberProfile(**self.model_dump(include=set(NumberProfile.model_fields)))
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STARFACE2MQTT_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    site: SiteSettings = SiteSettings()
+    offices: dict[str, NumberProfile] = {}
+    starface: StarfaceSettings = StarfaceSettings()
+    broker: BrokerSettings = BrokerSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    caller: CallerSettings = CallerSettings()
+    directory: DirectorySettings = DirectorySettings()
+    dial: DialSettings = DialSettings()
+    panel: PanelSettings = PanelSettings()
+    file: Path = Field(default=Path(FILE), exclude=True)  # where all this was read from
+
+    def office(self, name: str | None) -> NumberProfile:
+        """Return how numbers are read in one of several offices; raise SettingsRefused."""
+        if name is None:
+            return self.site.numbers
+        if name not in self.offices:
+            known = ", ".join(sorted(self.offices)) or "none"
+            raise SettingsRefused(
+                f"{self.file}: there is no office {name!r}; known: {known} ([offices.NAME])"
+            )
+        return self.offices[name]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the configuration file; relative paths are read from it."""
+        return self.file.parent
+
+    @property
+    def database(self) -> Path:
+        """The file of users and directory."""
+        return self.site.data_folder / "starface2mqtt.db"
+
+    def site_key(self) -> bytes:
+        """Return the key that signs callback paths; raise SettingsRefused."""
+        path = self.site.secrets_folder / "site.key"
+        try:
+            private(path)
+            key = path.read_bytes()
+        except FileNotFoundError as error:
+            raise SettingsRefused(
+                f"{path}: there is no site key; make it with: starface2mqtt init"
+            ) from error
+        except OSError as error:
+            raise SettingsRefused(
+                f"{path}: {error.strerror}; the account this runs as must be able to read it"
+            ) from error
+        if len(key) < 32:
+            raise SettingsRefused(f"{path}: a site key has 32 bytes or more")
+        return key
+
+
+def find(config: Path | None = None) -> Path:
+    """Return the configuration file that counts; raise SettingsRefused."""
+    named = config or (Path(told) if (told := os.environ.get("STARFACE2MQTT_CONFIG")) else None)
+    if named is not None:
+        if not named.is_file():
+            raise SettingsRefused(f"{named}: there is no such configuration file")
+        return named
+    for place in _PLACES:
+        if os.access(place, os.R_OK):
+            return place
+    raise SettingsRefused(
+        f"there is no {FILE} here nor in /etc/starface2mqtt; make one with: starface2mqtt init"
+    )
+
+
+def read(config: Path | None = None) -> Settings:
+    """Return the configuration; raise SettingsRefused with file, key and what is allowed."""
+    path = find(config)
+    try:
+        settings = _from_file(path)()
+    except SettingsError as error:
+        raise SettingsRefused(
+            f"a setting given by environment cannot be read ({error}); lists and tables are JSON, "
+            f"as in STARFACE2MQTT_GATEWAY__LISTEN='[\"0.0.0.0:8080\"]'"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused(f"{path}: this is not TOML: {error}") from error
+    except ValidationError as error:
+        raise SettingsRefused(f"{path}: {_faults(error)}") from error
+    except OSError as error:
+        raise SettingsRefused(f"{path}: {error.strerror}") from error
+    _keeps_secrets(path)
+    return kept_secret(_anchored(settings, path.resolve()))
+
+
+def _from_file(path: Path) -> type[Settings]:
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    return FromFile
+
+
+def _anchored(settings: Settings, file: Path) -> Settings:
+    """Return the settings with relative paths read from the folder of the file."""
+    sections: dict[str, Any] = {"file": file}
+    for name in type(settings).model_fields:
+        section = getattr(settings, name)
+        if isinstance(section, BaseModel):
+            paths = {
+                key: None if value == Path() else file.parent / value
+                for key, value in section
+                if isinstance(value, Path)
+            }
+            sections[name] = section.model_copy(update=paths)
+    return settings.model_copy(update=sections)
+
+
+def _keeps_secrets(path: Path) -> None:
+    """Raise SettingsRefused when everybody on this machine may read secrets in the file."""
+    if os.name != "posix" or not path.stat().st_mode & stat.S_IROTH:
+        return  # elsewhere the mode says nothing about who may read a file
+    if any(_secrets_in(Settings, tomllib.loads(path.read_text(encoding="utf-8")))):
+        raise SettingsRefused(
+            f"{path}: there are secrets in it and everybody on this machine may read it; mend it"
+            f" with: chmod o= {path}"
+        )
+
+
+def _secrets_in(model: Any, told: Mapping[str, Any]) -> Iterator[str]:
+    """Give the keys of the secrets that stand in a file, whatever the environment says."""
+    for key, value in told.items():
+        if (field := getattr(model, "model_fields", {}).get(key)) is None:
+            continue
+        if SecretStr in (field.annotation, *get_args(field.annotation)) and value:
+            yield key
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict):
+                yield from _secrets_in(_model_in(field.annotation), one)
+
+
+def _faults(error: ValidationError) -> str:
+    unknown = [fault for fault in error.errors() if fault["type"] == "extra_forbidden"]
+    return "; ".join([*(_unknown(fault["loc"]) for fault in unknown)] or [why(error)])
+
+
+def _unknown(place: tuple[int | str, ...]) -> str:
+    *sections, key = (part for part in place if not isinstance(part, int))
+    model: Any = Settings
+    for section in sections:
+        if section in model.model_fields:  # else it is the name of a table in a table
+            model = _model_in(model.model_fields[section].annotation)
+    known = ", ".join(sorted(name for name in model.model_fields if name != "file"))
+    where = f"[{'.'.join(sections)}] " if sections else ""
+    return f"{where}{key}: there is no such key; known are {known}"
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the model in an annotation such as `tuple[Model, ...]` or `dict[str, Model]`."""
+    parts = [part for part in get_args(annotation) if hasattr(part, "model_fields")]
+    return parts[0] if parts else annotation

@@ -1,0 +1,53 @@
+"""The configuration of one workstation."""
+
+import os
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bus.access.accounts import login_of
+from bus.mqtt.inbox import why
+from bus.settings import BrokerSettings, Section, SettingsRefused, private
+from consumers.desktop.settings import DesktopSettings
+
+_FILE = "desktop.toml"
+
+
+class Workstation(Section):
+    """The configuration of one workstation: its broker account, and what happens on a call."""
+
+    broker: BrokerSettings = BrokerSettings()
+    desktop: DesktopSettings = DesktopSettings()
+
+    def login(self) -> str:
+        """Return whose workstation it is; raise SettingsRefused."""
+        if self.broker.account is None or self.broker.password is None:
+            raise SettingsRefused(
+                "[broker] account and password: a workstation needs the broker account of its"
+                " user; `starface2mqtt user add` made it"
+            )
+        return self.desktop.user or login_of(self.broker.account)
+
+
+def read(config: Path | None) -> Workstation:
+    """Read the workstation's file; raise SettingsRefused with file, key and what is allowed."""
+    path = config or _configured()
+    try:
+        if os.name == "posix":
+            private(path)
+        return Workstation.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise SettingsRefused(
+            f"{path}: there is no such file; it needs [broker] host, account, password"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused(f"{path}: this is not TOML: {error}") from error
+    except ValidationError as error:
+        raise SettingsRefused(f"{path}: {why(error)}") from error
+
+
+def _configured() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("starface2mqtt") / _FILE

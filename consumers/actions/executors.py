@@ -1,0 +1,159 @@
+"""Hands an action to every executor; none waits for another, and none hides another's failure."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.events import CallerData, CallerEvent, Outcome
+from consumers.actions.command import Command
+from consumers.actions.failure import ActionFailed
+from consumers.actions.redaction import nameless, without_names
+from consumers.actions.webhook import Sent, Webhooks
+from consumers.caller.settings import CallerSettings, When
+
+log = logging.getLogger(__name__)
+
+_THREADS = 4
+_WAITING = 1_000  # jobs; more would be older than any call
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of an executor's work; `trigger` is empty where it is not known any more."""
+
+    executor: str
+    user: str
+    call_id: str
+    trigger: str
+    done: bool
+    reason: str
+    last: bool = False  # nothing else is under way for this action
+    answer: str = ""  # what a webhook's receiver said, for the story alone
+    mark: str = ""  # what the action was claimed by, where it is a command's
+
+
+class Executors:
+    """The webhooks and commands of the site, with the threads they run in."""
+
+    def __init__(
+        self,
+        settings: CallerSettings,
+        path: Path,
+        finished: Callable[[Finished], None],
+        users: Collection[str] | None = None,
+    ) -> None:
+        self._commands = tuple(Command(one) for one in settings.commands)
+        self._webhook_settings = settings.webhooks
+        self._webhooks = Webhooks(path, settings.webhooks, self._webhook_told, users=users)
+        self._finished = finished
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin with what an earlier process left."""
+        self._webhooks.start()
+
+    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
+        """Return what `hand_over` is going to begin."""
+        wanted = [one.name for one in self._webhook_settings if _wants(one.on, data)]
+        wanted += [one.name for one in self._commands if _wants(one.on, data)]
+        return tuple(Outcome(executor=name, state="queued") for name in wanted)
+
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
+        """Begin every executor's work; True if a command is under way."""
+        for webhook in self._webhook_settings:
+            if _wants(webhook.on, event.data):
+                data = event.data
+                told = event if webhook.names else nameless(event)
+                self._webhooks.add(
+                    webhook.name, event.id, data.user, data.call_id, told.encoded()
+                )  # fmt: skip
+        commands = [one for one in self._commands if _wants(one.on, event.data)]
+        left = _Left(len(commands))
+        for command in commands:
+            self.do(lambda command=command: self._run(command, event, values, mark, left))  # type: ignore[misc]
+        return bool(commands)
+
+    def do(self, job: Callable[[], None]) -> None:
+        """Have something done beside the call events."""
+        if len(self._threads) < _THREADS:
+            thread = threading.Thread(target=self._work, name="actions", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            log.error("too many actions at once")
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Finish what is in hand, as far as the time allows."""
+        limit = time.monotonic() + timeout
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(max(0.0, limit - time.monotonic()))
+        self._webhooks.stop(max(0.5, limit - time.monotonic()))
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except Exception:
+                log.exception("an action failed")
+
+    def _run(
+        self,
+        command: Command,
+        event: CallerEvent,
+        values: Mapping[str, str],
+        mark: str,
+        left: "_Left",
+    ) -> None:
+        data = event.data
+        try:
+            told = values if command.names else without_names(values)
+            reason, done = command.run(told), True
+        except ActionFailed as error:
+            reason, done = str(error), False
+            log.error("command failed name=%s event=%s reason=%s", command.name, event.id, reason)
+        self._finished(
+            Finished(
+                command.name,
+                data.user,
+                data.call_id,
+                data.trigger,
+                done,
+                reason,
+                left.one_less(),
+                mark=mark,
+            )
+        )
+
+    def _webhook_told(self, sent: Sent) -> None:
+        self._finished(
+            Finished(
+                sent.name, sent.user, sent.call_id, "", sent.done, sent.reason, answer=sent.answer
+            )
+        )
+
+
+class _Left:
+    """How many commands of one action are still under way."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._lock = threading.Lock()
+
+    def one_less(self) -> bool:
+        """Count one down; True if it was the last."""
+        with self._lock:
+            self._count -= 1
+            return self._count == 0
+
+
+def _wants(when: When, data: CallerData) -> bool:
+    return when == "call" or data.opens != "nothing"

@@ -1,0 +1,1 @@
+"""The caller process: who is calling, and what opens."""

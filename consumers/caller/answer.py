@@ -1,0 +1,266 @@
+"""The answer to a call: who it is, what opens, under which address, and how that came about."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NamedTuple, Protocol
+
+from bus.events import CallerData, TraceStep
+from consumers.caller.addresses import INTERNAL, Addresses, Found, Planned, record_of
+from consumers.caller.calls import Call, Trigger
+from consumers.caller.opening import Opening, choose, chosen, label
+from consumers.caller.placeholders import age, reference, references, values_of, who
+from consumers.caller.rules import ON_CLICK, Circumstances, Verdict, judge
+from consumers.caller.settings import CallerSettings
+from consumers.caller.texts import sentence
+from consumers.directory.lookup import DirectoryUnavailable
+from consumers.directory.records import Contact, Dossier, Match, Matter, Use
+from consumers.triggers import Action
+from consumers.users import User
+
+log = logging.getLogger(__name__)
+
+
+class WhoIsCalling(Protocol):
+    """What is asked of the directory."""
+
+    def find(self, e164: str, *, user: str) -> Match:
+        """Find whose a number is, and which contact this user means by it."""
+
+    def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
+        """Give the dossiers of a contact with their matters."""
+
+    def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
+        """Give when a user last used what is kept for a contact."""
+
+    def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
+        """Give the entries whose numbers begin most alike."""
+
+    def inactive(self, e164: str) -> list[Contact]:
+        """Give who has the number but does not count."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is told about a call; `used` is what the user works on if it opens."""
+
+    data: CallerData
+    used: Matter | Dossier | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def opens(self) -> bool:
+        """Whether something is to open."""
+        return self.data.opens != "nothing"
+
+
+class Chosen(NamedTuple):
+    """What a user took of what was offered; `found` is what the rules found."""
+
+    kind: Literal["contact", "dossier", "matter", "found"]
+    id: str
+
+    def settle(self, match: Match) -> Match:
+        """Return the match with the contact that was chosen, if it is one of those in question."""
+        if self.kind != "contact":
+            return match
+        meant = [one for one in match.candidates if str(one.id) == self.id]
+        return match.model_copy(update={"contact": meant[0]}) if meant else match
+
+
+@dataclass
+class Steps:
+    """The steps of a story while it is being made."""
+
+    now: datetime
+    told: list[TraceStep] = field(default_factory=list)
+
+    def add(self, step: str, code: str, **values: object) -> None:
+        """Add one step with its sentence in both languages."""
+        said = sentence(f"{step}.{code}", values)
+        self.told.append(TraceStep(step=step, code=code, at=self.now, de=said.de, en=said.en))
+
+
+class Answering:
+    """Answers for calls out of the directory and the site's settings."""
+
+    def __init__(self, directory: WhoIsCalling, settings: CallerSettings) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._addresses = Addresses(settings)
+
+    def answer(
+        self,
+        user: User,
+        call: Call,
+        trigger: Trigger,
+        told: Circumstances,
+        choice: Chosen | None = None,
+    ) -> Answer:
+        """Say who it is and what opens; nothing opens on a guess."""
+        verdict = judge(user, call, trigger, self._settings, told)
+        steps = Steps(told.now)
+        try:
+            match = self._match(user, verdict, steps)
+            if choice is not None:
+                match = choice.settle(match)
+            found = self._found(user, match, verdict, told.now, choice)
+        except DirectoryUnavailable as error:
+            log.error("directory unavailable call=%s reason=%s", call.call_id, error)
+            match, found = Match(), _NOTHING_FOUND
+        by = "site" if verdict.rule != "user" else "plan" if user.actions else "user"
+        steps.add("rule", by, rule=verdict.rule, action=verdict.action, **who(user, trigger))
+        return self._told(user, call, trigger, verdict, match, found, steps)
+
+    def _match(self, user: User, verdict: Verdict, steps: Steps) -> Match:
+        e164 = verdict.party.e164
+        if not verdict.look_up or e164 is None:
+            return Match()
+        match = self._directory.find(e164, user=user.login)
+        names = ", ".join(label(one) for one in match.candidates[:5])
+        steps.add(
+            "matched", match.quality, e164=e164, candidates=names,
+            contact=label(match.contact) if match.contact else "",
+        )  # fmt: skip
+        if match.remembered and match.contact:
+            steps.add("matched", "remembered", contact=label(match.contact))
+        if match.quality == "none":
+            self._explain(e164, steps)
+        return match
+
+    def _explain(self, e164: str, steps: Steps) -> None:
+        """Name who has a number and does not count, and whose numbers are like it."""
+        if inactive := self._directory.inactive(e164):
+            names = ", ".join(f"{label(one)} ({one.source})" for one in inactive)
+            steps.add("matched", "inactive", contact=names)
+        if nearest := self._directory.nearest(e164):
+            like = "; ".join(f"{number} {label(contact)}" for number, contact in nearest)
+            steps.add("matched", "nearest", nearest=like)
+
+    def _found(
+        self, user: User, match: Match, verdict: Verdict, now: datetime, choice: Chosen | None
+    ) -> "_Finding":
+        """Return what opens by itself, and what only a click opens."""
+        if verdict.refusal not in (None, ON_CLICK):
+            return _NOTHING_FOUND
+        opening = self._opening(user, match, verdict, verdict.action, now, choice)
+        if verdict.refusal == ON_CLICK:
+            if Planned.of(opening).kind == "nothing":
+                return _Finding(opening)
+            return _Finding(None, opening)
+        if verdict.on_click is None:
+            return _Finding(opening)
+        return _Finding(opening, self._opening(user, match, verdict, verdict.on_click, now))
+
+    def _opening(
+        self,
+        user: User,
+        match: Match,
+        verdict: Verdict,
+        action: Action,
+        now: datetime,
+        choice: Chosen | None = None,
+    ) -> Found:
+        if verdict.internal and match.contact is None and match.quality == "none":
+            return INTERNAL
+        contact = match.contact
+        dossiers = self._directory.dossiers(contact.id) if contact else ()
+        if choice is not None and (choice.kind == "dossier" or choice.kind == "matter"):
+            return chosen(choice.kind, choice.id, match, dossiers)
+        several = len(dossiers) > 1 or any(len(one.matters) > 1 for one in dossiers)
+        return choose(
+            action,
+            match,
+            dossiers,
+            self._directory.uses(user.login, contact.id) if contact and several else (),
+            now.date(),
+            new_contact=bool(self._settings.new_contact),
+        )
+
+    def _told(
+        self,
+        user: User,
+        call: Call,
+        trigger: Trigger,
+        verdict: Verdict,
+        match: Match,
+        found: "_Finding",
+        steps: Steps,
+    ) -> Answer:
+        opening, record = found.opening, record_of(found.opening)
+        planned = found.planned(verdict)
+        values = values_of(user, call, trigger, verdict, record, match.contact)
+        url, reason, missing = self._addresses.find(planned, record, values)
+        kind = planned.kind if reason == planned.reason else "nothing"
+        code = "internal-call" if kind == "card" and opening == INTERNAL else reason
+        shown = opening if opening is not None else found.on_click
+        offered = shown.alternatives if isinstance(shown, Opening) else ()
+        told = {
+            **who(user, trigger), "e164": verdict.party.e164 or "", "value": missing,
+            "opened": label(record) if record else "", "age": age(call, steps.now),
+            "offered": ", ".join(label(one) for one in offered[:5]), "found": found.label,
+        }  # fmt: skip
+        steps.add("action", code, **told)
+        if kind != "nothing" and url is None:
+            steps.add("action", "no-address")
+        data = CallerData(
+            user=user.login,
+            call_id=call.call_id,
+            event_id=call.event_id,
+            trigger=trigger,
+            caller=call.caller,
+            called=call.called,
+            direction=call.direction,
+            outward=call.outward,
+            group=call.group,
+            quality=match.quality,
+            remembered=match.remembered,
+            contact=reference(match.contact),
+            employer=reference(match.employer),
+            candidates=tuple(references(match.candidates)),
+            rule=verdict.rule,
+            action=verdict.action,
+            opens=kind,
+            opened=reference(record) if kind != "nothing" else None,
+            on_click=found.kind_on_click,
+            found=reference(record_of(found.on_click)),
+            offered=tuple(references([one for one in offered if not isinstance(one, Contact)])),
+            url=url,
+            reason=reason,
+            sentence=sentence(f"action.{code}", told),
+            discreet=self._settings.discreet,
+            trace=tuple(steps.told),
+        )
+        used = record if kind != "nothing" and isinstance(record, Matter | Dossier) else None
+        return Answer(data, used, {**values, "opens": kind, "url": url or ""})
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What the rules found to open, by itself and on a click; None: they refused it."""
+
+    opening: Found | None = None
+    on_click: Found | None = None
+
+    def planned(self, verdict: Verdict) -> Planned:
+        """Return what opens by itself, and why."""
+        if self.opening is None:
+            return Planned("nothing", verdict.refusal or "directory-unavailable")
+        return Planned.of(self.opening)
+
+    @property
+    def kind_on_click(self) -> Literal["matter", "dossier", "card", "new-contact", "nothing"]:
+        """What kind of thing a click opens."""
+        return "nothing" if self.on_click is None else Planned.of(self.on_click).kind
+
+    @property
+    def label(self) -> str:
+        """What a click opens, for a person."""
+        record = record_of(self.on_click)
+        if self.on_click is None or record is not None:
+            return label(record) if record is not None else ""
+        return "internal-page" if self.on_click == INTERNAL else "new-contact-page"
+
+
+_NOTHING_FOUND = _Finding()

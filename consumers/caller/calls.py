@@ -1,0 +1,332 @@
+"""What is known about each call, for each user: states only advance, and ended is final.
+
+Pure. Events may come twice, late, out of order or with details that were missing before; what
+came of them is asked of this module, so that a call is acted upon once and never after its end.
+The party may change while a call runs; then it is acted upon once for each party.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import IntEnum
+from typing import Literal, cast
+
+from bus.events import CallData, CallStateName, Direction, Party
+from consumers.caller.parties import NOBODY, another, better, change_to, known_by
+
+Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "chosen"]
+
+_LATEST = 10.0  # seconds after the end until which another telling under one id may be a late one
+_JUST_ENDED = 5.0  # seconds between our end of a call and the news that a colleague has it
+FINISHED_FOR = 600.0  # seconds an ended call stays known, so that a late event cannot reopen it
+LONGEST_CALL = 43_200.0  # seconds after which a call is forgotten whose end never came
+CAPACITY = 50_000  # calls known at once
+
+
+class Stage(IntEnum):
+    """How far a call has come."""
+
+    SEEN = 0
+    INCOMING = 1
+    RINGING = 2
+    CONNECTED = 3
+    ENDED = 4
+
+
+_STAGES: dict[CallStateName, Stage] = {
+    "incoming": Stage.INCOMING,
+    "ringing": Stage.RINGING,
+    "dialing": Stage.RINGING,
+    "ringback": Stage.RINGING,
+    "connected": Stage.CONNECTED,
+    "held": Stage.CONNECTED,
+    "ended": Stage.ENDED,
+    "other": Stage.SEEN,
+}
+_OUTWARD: frozenset[CallStateName] = frozenset({"dialing", "ringback"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of one user, under the first id it had."""
+
+    user: str
+    call_id: str
+    stage: Stage = Stage.SEEN
+    direction: Direction = "unknown"
+    outward: bool = False
+    caller: Party = NOBODY
+    called: Party = NOBODY
+    last_known: Party = NOBODY  # the other party that was last said to be somebody
+    group: str | None = None
+    event_id: str = ""
+    received_at: datetime | None = None
+    replayed: bool = False
+    answered: frozenset[Trigger] = frozenset()  # triggers that were dealt with
+    opened: frozenset[str] = frozenset()  # marks of that for which something opened
+    elsewhere: bool = False  # a colleague has it
+    talked: bool = False  # the user had it
+    put_forth: bool = False  # it was dialled outward or its party changed: no own telephone rings
+    telling: int = 0  # how often it had ended here before and was handed over again
+    restored: bool = False  # of an earlier process: nothing is known but that it is over
+    began_at: datetime | None = None  # of a later telling
+    ended_at: datetime | None = None
+    next_id: str = ""  # another id, told after it had ended here
+    seen_at: float = 0.0
+
+    @property
+    def other_party(self) -> Party:
+        """Whoever is not the user."""
+        return self.called if self.outward else self.caller
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing may open for it any more."""
+        return self.stage == Stage.ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What one event changed: what is now due, and whose cards are to close."""
+
+    call: Call
+    due: tuple[Trigger, ...] = ()
+    begins: bool = False  # this process had not heard of it as ringing, dialled or connected
+    changed: bool = False  # the other party is another one from now on
+    ended: bool = False
+    anew: bool = False  # it had ended here before
+    lost: tuple[Call, ...] = field(default=())  # calls of colleagues who did not answer it
+
+
+class Calls:
+    """All calls a process knows, by user and id."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._calls: OrderedDict[tuple[str, str], Call] = OrderedDict()
+        self._over: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._roots: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._users: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def root(self, user: str, call_id: str) -> str:
+        """Return the first id of a call."""
+        return self._roots.get((user, call_id), call_id)
+
+    def find(self, user: str, call_id: str) -> Call | None:
+        """Return a call by any of its ids, None if it is not known."""
+        return self._calls.get((user, self.root(user, call_id)))
+
+    def follow(self, user: str, call_id: str, root: str) -> None:
+        """Note that a call goes on under another id."""
+        if call_id != root and (user, call_id) not in self._calls:
+            self._roots[user, call_id] = root
+            while len(self._roots) > self._capacity:
+                self._roots.popitem(last=False)
+
+    def restore(self, over: Iterable[tuple[str, str]], now: float) -> None:
+        """Take in calls that had ended before this process started."""
+        for user, call_id in over:
+            self._keep(
+                Call(user=user, call_id=call_id, stage=Stage.ENDED, seen_at=now, restored=True)
+            )
+
+    def take(self, data: CallData, event_id: str, now: float) -> Advance:
+        """Learn from one event."""
+        self._learn_id(data)
+        self._forget_old(now)
+        call_id = self.root(data.user, data.call_id)
+        before = self._calls.get((data.user, call_id)) or Call(data.user, call_id)
+        if before.began_at is not None and data.received_at < before.began_at:
+            return Advance(before)
+        if anew := _may_begin_anew(before, data) and self._was_with_a_colleague(before):
+            telling = before.telling + 1
+            before = Call(data.user, call_id, telling=telling, began_at=data.received_at)
+            self._over.pop((data.user, call_id), None)
+        call = _learned(before, data, event_id, now)
+        answers, changed = _answers(before, call), _changes(before, call)
+        due = _due(before, call)
+        if changed:
+            due = ("connected", "party-change") if answers else ("party-change",)
+        elif answers and (before.stage < Stage.RINGING or self._was_with_a_colleague(call)):
+            due = (*due, "party-change")
+        call = replace(
+            call,
+            answered=call.answered.union(due, _reached(call) if changed else ()),
+            put_forth=call.put_forth or call.outward or changed,
+        )
+        self._keep(call)
+        lost = self._lost_by_colleagues(call, now) if answers else ()
+        begins = before.stage < Stage.RINGING
+        ended = call.over and not before.over
+        return Advance(call, due, begins, changed, ended=ended, anew=anew, lost=lost)
+
+    def _learn_id(self, data: CallData) -> None:
+        """Note the id a call goes on under; a new one after its end is of another telling."""
+        if data.previous_call_id is None:
+            return
+        known = (data.user, data.call_id) in self._roots
+        self.follow(data.user, data.call_id, self.root(data.user, data.previous_call_id))
+        key = (data.user, self.root(data.user, data.call_id))
+        call = self._calls.get(key)
+        if not known and call is not None and call.over and call.call_id != data.call_id:
+            self._calls[key] = replace(call, next_id=data.call_id)
+
+    def opened(self, call: Call, trigger: Trigger) -> None:
+        """Note that something opened, so that this party and further details only inform."""
+        known = self._calls.get((call.user, call.call_id))
+        if known is not None:
+            marks = (mark(call, trigger), mark(call, "party-change"))
+            self._calls[call.user, call.call_id] = replace(known, opened=known.opened.union(marks))
+
+    def put_back(self, user: str, call_id: str, call: Call | None) -> None:
+        """Unlearn an event that could not be handled, so that it can come again."""
+        key = (user, self.root(user, call_id))
+        if call is not None:
+            self._calls[key] = call
+            if call.over:
+                self._over.setdefault(key, call.seen_at)
+            else:
+                self._over.pop(key, None)
+        elif key in self._calls:
+            self._drop(key)
+
+    def _was_with_a_colleague(self, call: Call) -> bool:
+        """Tell whether a call that is answered here was answered before, and then handed over."""
+        others = self._users.get(call.call_id, set()) - {call.user}
+        calls = (self._calls[user, call.call_id] for user in others)
+        return any(one.talked and not one.outward for one in calls)
+
+    def _lost_by_colleagues(self, answered: Call, now: float) -> tuple[Call, ...]:
+        lost = []
+        for user in self._users.get(answered.call_id, set()) - {answered.user}:
+            call = self._calls[user, answered.call_id]
+            if _still_open(call, now) and not call.outward and not call.elsewhere:
+                lost.append(replace(call, elsewhere=True, seen_at=now))
+                self._calls[user, call.call_id] = lost[-1]
+        return tuple(sorted(lost, key=lambda call: call.user))
+
+    def _keep(self, call: Call) -> None:
+        key = (call.user, call.call_id)
+        self._calls[key] = call
+        self._calls.move_to_end(key)
+        if call.over:
+            self._over.setdefault(key, call.seen_at)
+        self._users.setdefault(call.call_id, set()).add(call.user)
+        while len(self._calls) > self._capacity:
+            self._drop(next(iter(self._calls)))
+
+    def _forget_old(self, now: float) -> None:
+        while self._over and now - next(iter(self._over.values())) >= FINISHED_FOR:
+            self._drop(next(iter(self._over)))
+        while self._calls and now - next(iter(self._calls.values())).seen_at >= LONGEST_CALL:
+            self._drop(next(iter(self._calls)))
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        del self._calls[key]
+        self._over.pop(key, None)
+        users = self._users[key[1]]
+        users.discard(key[0])
+        if not users:
+            del self._users[key[1]]
+
+
+def _still_open(call: Call, now: float) -> bool:
+    """Tell whether a colleague can have taken a call; the PBX may end it here a moment before."""
+    just_ended = call.over and not call.talked and now - call.seen_at < _JUST_ENDED
+    return call.stage < Stage.CONNECTED or just_ended
+
+
+def mark(call: Call, trigger: Trigger) -> str:
+    """Return what an action is claimed by: its trigger, and for a change of party whose it is."""
+    if trigger != "party-change":
+        return trigger
+    return change_to(call.call_id, known_by(call.other_party))
+
+
+def trigger_of(claimed: str) -> Trigger:
+    """Return the trigger of a mark."""
+    return cast(Trigger, claimed.partition(":")[0])
+
+
+def _may_begin_anew(call: Call, data: CallData) -> bool:
+    """Tell whether a call that is over here is not merely told late, as it was.
+
+    Under an id that came after the end it cannot be; under the same one time has to have passed.
+    """
+    if not call.over or call.ended_at is None or data.state not in ("ringing", "connected"):
+        return False
+    passed = (data.received_at - call.ended_at).total_seconds()
+    return passed > (0.0 if data.call_id == call.next_id else _LATEST)
+
+
+def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
+    """Merge an event into what is known; an ended call learns nothing that could reopen it."""
+    told = _STAGES[data.state]
+    stage = max(call.stage, told)
+    late = Stage.SEEN < told < stage or bool(
+        call.received_at and data.received_at < call.received_at
+    )
+    outward = data.direction == "out" or data.state in _OUTWARD
+    turned = data.direction == "in" and call.direction in ("internal", "out")  # by a transfer
+    learned = replace(
+        call,
+        stage=stage,
+        restored=False,
+        direction=call.direction if data.direction == "unknown" else data.direction,
+        outward=outward or (call.outward and not turned),
+        caller=better(call.caller, data.caller, late=late),
+        called=better(call.called, data.called, late=late),
+        group=data.group or call.group,
+        event_id=event_id,
+        received_at=data.received_at,
+        replayed=data.replayed,
+        elsewhere=call.elsewhere and stage != Stage.CONNECTED,
+        talked=call.talked or stage == Stage.CONNECTED,
+        ended_at=call.ended_at or (data.received_at if stage == Stage.ENDED else None),
+        seen_at=now,
+    )
+    if known_by(learned.other_party):
+        return replace(learned, last_known=learned.other_party)
+    return replace(learned, last_known=NOBODY) if learned.outward > call.outward else learned
+
+
+def _answers(before: Call, call: Call) -> bool:
+    return before.stage < Stage.CONNECTED and call.stage == Stage.CONNECTED and not call.outward
+
+
+def _changes(before: Call, call: Call) -> bool:
+    """Tell whether the other party of a running call has become somebody else.
+
+    While it is still being dialled, or only its direction becomes known, that is no change.
+    """
+    running = Stage.CONNECTED if call.outward else Stage.RINGING
+    return (
+        not call.over
+        and before.stage >= running
+        and (before.outward or not call.outward)
+        and another(before.last_known, call.other_party)
+    )
+
+
+def _due(before: Call, call: Call) -> tuple[Trigger, ...]:
+    """Say which triggers an event calls for: new ones, and earlier ones it tells more about."""
+    if before.over:
+        return ()
+    if call.over:
+        return ("ended",)
+    reached = _reached(call)
+    if before.other_party != call.other_party:
+        return reached
+    return tuple(trigger for trigger in reached if trigger not in before.answered)
+
+
+def _reached(call: Call) -> tuple[Trigger, ...]:
+    if call.stage < Stage.RINGING:
+        return ()
+    if call.outward:
+        return ("outgoing",)
+    return ("ringing", "connected") if call.stage == Stage.CONNECTED else ("ringing",)

@@ -1,0 +1,197 @@
+"""The caller process: call events of some users in, answers and actions out."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, ChoiceRequest, DialResult, Opened
+from bus.mqtt.call_stream import CallEvents, Progress
+from bus.mqtt.connection import Connection, Delivery
+from bus.mqtt.inbox import Arrived
+from bus.mqtt.presence import Birth
+from bus.numbers.number import NumberProfile, read_number
+from bus.settings import BrokerSettings
+from bus.topics import ANY_USER, Topics
+from consumers.actions.executors import Executors, Finished
+from consumers.caller.answer import Answering
+from consumers.caller.consumer import CallerConsumer
+from consumers.caller.dependencies import Doors
+from consumers.caller.opened import hears_opened
+from consumers.caller.settings import CallerSettings
+from consumers.caller.store import CallerStore
+from consumers.caller.story_store import Traces, path_of
+from consumers.caller.user_requests import Choosing
+from consumers.directory.lookup import DirectoryUnavailable, LookUps
+from consumers.directory.records import Dossier, Matter
+from consumers.users import Users
+from runtime.process import private_folder, stop_on_signals
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    users: Sequence[str] | None,
+    caller: CallerSettings,
+    broker: BrokerSettings,
+    profile: NumberProfile,
+    database: Path,
+    data_folder: Path,
+    account: str = "caller",
+    books: str | None = None,
+    heed_finish: Callable[[Callable[[], None]], None] | None = None,
+) -> None:
+    """Answer the calls of these users, or of all, until told to stop.
+
+    `books` names the files of what was done, if several processes share them; default: `account`.
+    `heed_finish` has a function called when all that the broker has for us is to be done first.
+    """
+    private_folder(data_folder)
+    books = books or account
+    file = data_folder / f"{books}.db"
+    settings = _with_numbers(caller, profile)
+    with ExitStack() as stack:
+        people = stack.enter_context(Users(database))
+        directory = stack.enter_context(LookUps(database, suffix_digits=settings.suffix_digits))
+        habits = stack.enter_context(LookUps(database))  # writes wait without holding up a look
+        store = stack.enter_context(closing(CallerStore(file, users)))
+        traces = stack.enter_context(closing(Traces(path_of(data_folder, books))))
+        progress = stack.enter_context(closing(Progress(file)))
+        connection = Connection(broker, account, birth=Birth(account), put_aside=store.set_aside)
+
+        ended: SimpleQueue[Finished] = SimpleQueue()
+
+        def finished(told: Finished) -> None:
+            ended.put(told)
+            connection.post(note_ended)
+
+        def note_ended() -> None:
+            while not ended.empty():
+                consumer.finished(ended.get())
+
+        executors = Executors(settings, file, finished, users)
+
+        def forget_choices(before: float) -> None:
+            executors.do(lambda: habits.forget_choices_before(before))
+
+        doors = Doors(
+            people.find, _sender(connection), _user_of(habits, executors),
+            forget_choices=forget_choices,
+        )  # fmt: skip
+        consumer = CallerConsumer(
+            settings, Answering(directory, settings), store, traces, executors, doors
+        )
+        heard_opened = hears_opened(consumer, connection.topics)
+        choices = Choosing(consumer, habits, connection.topics, executors.do, connection.post)
+        events = CallEvents(connection, progress, consumer.handle)
+        if users is None:
+            events.follow_all()
+        else:
+            events.follow(users)
+            others = _others(consumer, frozenset(users))
+            connection.consume(connection.topics.calls(ANY_USER), CallEvent, others)
+        for user in users if users is not None else (ANY_USER,):
+            results = connection.topics.dial_result(user)
+            connection.consume(results, DialResult, consumer.note_dialling)
+            connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
+            connection.consume(connection.topics.opened(user), Opened, heard_opened)
+        stop_on_signals(connection.stop)
+        if heed_finish is not None:
+            heed_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))
+        with connection:
+            executors.start()
+            connection.run(consumer.tick)
+            consumer.finish()
+            executors.stop()
+            note_ended()  # else the next process would do it again
+            consumer.finish()
+
+
+def _stop_after_all(connection: Connection, account: str) -> None:
+    """Stop once all is handled that the broker has for us: it sends what it retains after that."""
+
+    def hear(arrived: Arrived) -> None:
+        if arrived.retained:
+            connection.stop()
+
+    connection.subscribe(connection.topics.process(account), hear)
+
+
+def warm(profile: NumberProfile) -> None:
+    """Bring into memory what every process reads sooner or later, to be shared by those forked."""
+    read_number("0", profile)
+    read_number("044 668 18 00", profile)
+    Birth("caller").announcement(Topics())
+    "localhost".encode("idna")  # connecting does this, with modules of its own
+
+
+def followed(topics: Topics, users: Sequence[str] | None) -> list[str]:
+    """Return all a process of these users, or of all, subscribes to."""
+    if users is None:
+        return _of_user(topics, ANY_USER)
+    return [topics.calls(ANY_USER), *(one for user in users for one in _of_user(topics, user))]
+
+
+def _of_user(topics: Topics, user: str) -> list[str]:
+    return [
+        topics.calls(user), topics.heads(user), topics.dial_result(user), topics.choose(user),
+        topics.opened(user),
+    ]  # fmt: skip
+
+
+def _others(consumer: CallerConsumer, own: frozenset[str]) -> Callable[[CallEvent, Arrived], None]:
+    """Return what hears the calls of those this process does not serve; missed ones stay so."""
+
+    def hear(event: CallEvent, _arrived: Arrived) -> None:
+        if event.data.user not in own:
+            consumer.overhear(event, own)
+
+    return hear
+
+
+def _sender(connection: Connection) -> Callable[[CallerEvent], Delivery]:
+    def send(event: CallerEvent) -> Delivery:
+        return connection.send(
+            connection.topics.caller(event.data.user), event.encoded(),
+            expiry=event.expiry(), content_type=CONTENT_TYPE,
+        )  # fmt: skip
+
+    return send
+
+
+def _user_of(
+    habits: LookUps, executors: Executors
+) -> Callable[[str, Matter | Dossier, datetime], None]:
+    """Note in the background what a user works on: writing to the file may wait for an import."""
+
+    def used(user: str, record: Matter | Dossier, at: datetime) -> None:
+        matter = record.id if isinstance(record, Matter) else None
+        dossier = record.id if isinstance(record, Dossier) else None
+
+        def note() -> None:
+            try:
+                habits.used(user, at=at, matter_id=matter, dossier_id=dossier)
+            except DirectoryUnavailable as error:
+                log.warning("use not noted user=%s reason=%s", user, error)
+
+        executors.do(note)
+
+    return used
+
+
+def _with_numbers(settings: CallerSettings, profile: NumberProfile) -> CallerSettings:
+    """Return the settings with the called lines of rules as the events write them."""
+    rules = tuple(
+        rule.model_copy(
+            update={
+                "called": tuple(
+                    told for one in rule.called
+                    for told in (one, read_number(one, profile).e164) if told
+                )
+            }
+        )
+        for rule in settings.rules
+    )  # fmt: skip
+    return settings.model_copy(update={"rules": rules})

@@ -1,0 +1,246 @@
+"""Whether a call may open something for a user, and if not, why.
+
+Pure. Every "no" has a stable code; `why` turns it into a sentence.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from bus.events import Party
+from consumers.caller.calls import Call, Stage, Trigger, mark
+from consumers.caller.settings import CallerSettings, RuleSettings
+from consumers.preferences import Hours, HoursRefused, read_hours
+from consumers.triggers import Action
+from consumers.triggers import Trigger as Chosen
+from consumers.users import User
+
+log = logging.getLogger(__name__)
+
+Refusal = Literal[
+    "interface-off", "own-dialling", "answered-elsewhere", "ended", "too-old", "not-answered-here",
+    "opens-later", "opens-on-click", "not-chosen", "do-not-disturb", "quiet-hours", "too-many",
+    "already-opened", "internal-ignored", "internal-notified", "withheld", "no-number",
+]  # fmt: skip
+ON_CLICK: Refusal = "opens-on-click"
+_CLICKABLE: frozenset[Trigger] = frozenset({"ringing", "party-change"})
+_NEWEST_FIRST: tuple[Chosen, ...] = ("ended", "party-change", "connected", "outgoing", "ringing")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What else counts when a rule is applied."""
+
+    now: datetime  # local time with its zone
+    own_dialling: bool = False
+    pops_in_last_minute: int = 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done: look somebody up, open, or neither and why."""
+
+    party: Party
+    action: Action
+    rule: str  # name of the rule that decided, or "user"
+    refusal: Refusal | None = None
+    look_up: bool = False
+    internal: bool = False
+    on_click: Action | None = None  # what a click opens, if that is something else
+
+
+def judge(
+    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Circumstances
+) -> Verdict:
+    """Decide about one trigger of one call."""
+    rule = _rule(user, call, settings, told.now)
+    party = call.other_party
+    internal = call.direction == "internal" or party.kind == "internal"
+    meant = _meant(user, call, trigger)
+    verdict = Verdict(
+        party, _action(user, rule, meant), rule.name if rule is not None else "user",
+        internal=internal,
+    )  # fmt: skip
+    if not user.on:
+        return replace(verdict, refusal="interface-off")
+    if told.own_dialling and not call.outward:
+        return replace(verdict, refusal="own-dialling")
+    of_party = _party_refusal(user, party, internal=internal)
+    refusal = (
+        (_peace(user, settings, told.now) if trigger != "chosen" else None)
+        or of_party
+        or _moment_refusal(user, call, trigger, settings, told)
+    )
+    verdict = replace(verdict, refusal=refusal, look_up=of_party is None and party.e164 is not None)
+    if "click" not in user.triggers or trigger == "chosen":
+        return verdict
+    clicked = _action(user, rule, "click")
+    if refusal == ON_CLICK:
+        return replace(verdict, action=clicked)
+    more = refusal is None and clicked != verdict.action
+    return replace(verdict, on_click=clicked if more else None)
+
+
+def _action(user: User, rule: RuleSettings | None, trigger: Chosen) -> Action:
+    told = rule.action_on(trigger) if rule is not None else None
+    return user.action_on(trigger) if told is None else told
+
+
+def _meant(user: User, call: Call, trigger: Trigger) -> Chosen:
+    """Return whose action counts; what a person chooses belongs to the last that was shown."""
+    if trigger != "chosen":
+        return trigger
+    if "click" in user.triggers:
+        return "click"
+    shown = (one for one in _NEWEST_FIRST if one in call.answered and one in user.triggers)
+    return next(shown, "ringing")
+
+
+def _peace(user: User, settings: CallerSettings, now: datetime) -> Refusal | None:
+    """Say why a user is to be left alone; other reasons are shown on the screen, these never."""
+    wishes = Wishes.of(user)
+    if wishes.undisturbed(now):
+        return "do-not-disturb"
+    if any(hours.hold(now) for hours in wishes.hours_or(settings.quiet_hours)):
+        return "quiet-hours"
+    return None
+
+
+def _party_refusal(user: User, party: Party, *, internal: bool) -> Refusal | None:
+    if internal:
+        refusals: dict[str, Refusal] = {
+            "ignore": "internal-ignored",
+            "notify": "internal-notified",
+        }
+        return refusals.get(user.internal)
+    if party.kind == "withheld":
+        return "withheld"
+    return None if party.e164 else "no-number"
+
+
+def _moment_refusal(
+    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Circumstances
+) -> Refusal | None:
+    if trigger == "chosen":  # a person's click: it is meant now, whatever the call does
+        return "too-many" if _too_many(settings, told) else None
+    if call.elsewhere:
+        return "answered-elsewhere"
+    if call.over and trigger != "ended":
+        return "ended"
+    if _too_old(call, settings, told.now):
+        return "too-old"
+    if trigger == "ended" and call.group and not call.talked:
+        return "not-answered-here"
+    chosen = _chosen(user, call, trigger)
+    if not chosen and not _by_click(user, trigger):
+        later = trigger == "ringing" and {"connected", "ended"} & set(user.triggers)
+        return "opens-later" if later else "not-chosen"
+    if mark(call, trigger) in call.opened:
+        return "already-opened"
+    if not chosen:
+        return ON_CLICK
+    return "too-many" if _too_many(settings, told) else None
+
+
+def _too_many(settings: CallerSettings, told: Circumstances) -> bool:
+    return told.pops_in_last_minute >= settings.pops_per_minute
+
+
+def _chosen(user: User, call: Call, trigger: Trigger) -> bool:
+    """Tell whether the user wants it; who missed the ringing gets it when the call is there."""
+    if trigger == "ringing" and call.stage == Stage.CONNECTED and "connected" in user.triggers:
+        return False
+    return trigger in user.triggers
+
+
+def _by_click(user: User, trigger: Trigger) -> bool:
+    return "click" in user.triggers and trigger in _CLICKABLE
+
+
+def _too_old(call: Call, settings: CallerSettings, now: datetime) -> bool:
+    if call.replayed and call.stage >= Stage.CONNECTED:
+        return True
+    if call.received_at is None:
+        return False
+    age = (now - call.received_at).total_seconds()
+    return age > settings.max_age + settings.clock_tolerance
+
+
+def _rule(user: User, call: Call, settings: CallerSettings, now: datetime) -> RuleSettings | None:
+    return next((rule for rule in settings.rules if _fits(rule, user, call, now)), None)
+
+
+def _fits(rule: RuleSettings, user: User, call: Call, now: datetime) -> bool:
+    called = {call.called.number, call.called.e164 or ""} - {""}
+    return (
+        (not rule.users or user.login in rule.users)
+        and (not rule.groups or _of_group(rule.groups, call))
+        and (not rule.called or not called.isdisjoint(rule.called))
+        and (rule.hours is None or read_hours(rule.hours).hold(now))
+    )
+
+
+def _of_group(groups: tuple[str, ...], call: Call) -> bool:
+    """Tell whether a call came through a group: the PBX tells its id, and its name as called."""
+    if not call.group:
+        return False
+    told = {one.casefold() for one in (call.group, call.called.name, call.called.number) if one}
+    return not told.isdisjoint(one.casefold() for one in groups)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user prefers beyond action and trigger."""
+
+    do_not_disturb: bool | datetime = False
+    quiet_hours: tuple[Hours, ...] | None = None  # None: the office's
+    delay: float | None = None  # seconds; None: the office's
+
+    @classmethod
+    def of(cls, user: User) -> "Wishes":
+        """Read a user's preferences; what cannot be read counts as not said."""
+        told = user.preferences
+        return cls(
+            _disturbance(told.get("do_not_disturb")),
+            _quiet(told.get("quiet_hours")),
+            _seconds(told.get("delay")),
+        )
+
+    def undisturbed(self, now: datetime) -> bool:
+        """Tell whether the user wants to be left alone."""
+        if isinstance(self.do_not_disturb, datetime):
+            return now < self.do_not_disturb
+        return self.do_not_disturb
+
+    def hours_or(self, office: tuple[str, ...]) -> tuple[Hours, ...]:
+        """Return the user's quiet hours, or the office's."""
+        if self.quiet_hours is not None:
+            return self.quiet_hours
+        return tuple(read_hours(hours) for hours in office)
+
+
+def _disturbance(told: Any) -> bool | datetime:
+    if isinstance(told, str):
+        try:
+            return datetime.fromisoformat(told).astimezone()
+        except ValueError:
+            return told.strip().lower() in ("on", "true", "yes")
+    return bool(told)
+
+
+def _quiet(told: Any) -> tuple[Hours, ...] | None:
+    if told is None:
+        return None
+    spans = [told] if isinstance(told, str) else told if isinstance(told, list) else []
+    try:
+        return tuple(read_hours(str(span)) for span in spans)
+    except HoursRefused:
+        log.warning("quiet hours of a user cannot be read, the office's count")
+        return None
+
+
+def _seconds(told: Any) -> float | None:
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        return None
+    return min(max(float(told), 0.0), 20.0)

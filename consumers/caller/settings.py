@@ -1,0 +1,137 @@
+"""The section [caller] of the configuration."""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+
+from bus.settings import Section
+from consumers.actions.url_templates import FOR_PROGRAMS, check, hosts_of, places
+from consumers.preferences import read_hours
+from consumers.triggers import Action, Actions, Trigger
+
+When = Literal["opening", "call"]
+Processes = Literal["auto", "per-user", "pooled"]
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_WINDOWS_SHELL = (".bat", ".cmd")
+
+
+def _is_hours(value: str) -> str:
+    read_hours(value)
+    return value
+
+
+Hours = Annotated[str, AfterValidator(_is_hours)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
+
+
+class WebhookSettings(Section):
+    """A program elsewhere that is told by HTTP, signed with a secret."""
+
+    name: Name = "webhook"
+    url: str = Field(max_length=2000)
+    secret: SecretStr = Field(min_length=16)
+    on: When = "opening"  # or every call event of a user
+    timeout: float = Field(default=5.0, gt=0, le=60)  # seconds
+    give_up_after: int = Field(default=600, ge=0, le=86_400)  # seconds of retries
+    names: bool = True  # False: it is told ids and numbers, and no names
+    plain_http: bool = False  # allowed without being asked for on this machine only
+
+    @model_validator(mode="after")
+    def _reachable_and_private(self) -> Self:
+        split = urlsplit(self.url)
+        if split.scheme not in ("http", "https") or not split.hostname or "@" in split.netloc:
+            raise ValueError("url: an address such as https://app.example/calls, without password")
+        if split.scheme == "http" and split.hostname not in _LOOPBACK and not self.plain_http:
+            raise ValueError("url: https, or http with plain_http = true")
+        return self
+
+
+class CommandSettings(Section):
+    """A program on this machine, started with exactly these arguments and no shell."""
+
+    name: Name = "command"
+    arguments: tuple[str, ...] = Field(min_length=1, max_length=64)
+    on: When = "opening"
+    timeout: float = Field(default=10.0, gt=0, le=600)  # seconds
+    names: bool = True  # False: the placeholders that name somebody are empty
+
+    @model_validator(mode="after")
+    def _fixed_program(self) -> Self:
+        program, *rest = self.arguments
+        if "{" in program or not program:
+            raise ValueError("arguments: the program itself must be written out")
+        if program.lower().endswith(_WINDOWS_SHELL):
+            raise ValueError("arguments: no .bat or .cmd, they pass everything through a shell")
+        for argument in rest:
+            places(argument, FOR_PROGRAMS)
+        return self
+
+
+class RuleSettings(Section):
+    """Another action for some calls; what is left empty fits every call, the first rule counts."""
+
+    name: Name
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()  # names, numbers or ids of groups at the PBX
+    called: tuple[str, ...] = ()  # numbers as +41… or as the PBX sends them
+    hours: Hours | None = None
+    action: Action | None = None
+    actions: Actions = Field(default_factory=dict)  # of triggers that have another one
+
+    def action_on(self, trigger: Trigger) -> Action | None:
+        """Return what opens on a trigger, None if the rule leaves that to the user."""
+        return self.actions.get(trigger, self.action)
+
+
+class CallerSettings(Section):
+    """What an office opens when somebody calls."""
+
+    processes: Processes = "auto"  # one for each active user, or pooled, one for all
+    matter: str = ""  # addresses with {placeholders}; empty: the record's own, else none
+    dossier: str = ""
+    card: str = ""
+    new_contact: str = ""  # for an unknown caller; empty: nothing opens
+    internal: str = ""  # for an internal call of a user who wants those to pop
+    schemes: tuple[str, ...] = ("https",)
+    hosts: tuple[str, ...] = ()  # of the records' own addresses, beside those above
+    max_age: float = Field(default=30.0, ge=1, le=60)  # seconds; an older call never opens
+    clock_tolerance: float = Field(default=5.0, ge=0, le=600)  # seconds between two machines
+    delay: float = Field(default=0.0, ge=0, le=20)  # seconds; spares calls blocked at once
+    pops_per_minute: int = Field(default=10, ge=1, le=600)  # for one user
+    quiet_hours: tuple[Hours, ...] = ()
+    suffix_digits: int = Field(default=0, ge=0, le=15)  # last digits that only offer; 0 = off
+    trace_days: int = Field(default=30, ge=1, le=3650)
+    choice_days: int = Field(default=0, ge=0, le=3650)  # 0: as long as the contact has the number
+    set_aside_days: int = Field(default=14, ge=1, le=365)  # messages that could not be handled
+    discreet: bool = False  # notifications tell name and number only after a click
+    webhooks: tuple[WebhookSettings, ...] = ()
+    commands: tuple[CommandSettings, ...] = ()
+    rules: tuple[RuleSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        for key, template in self.templates().items():
+            if template:
+                try:
+                    check(template, self.schemes)
+                except ValueError as error:
+                    raise ValueError(f"{key}: {error}") from None
+        names = [one.name for one in self.webhooks] + [one.name for one in self.commands]
+        if len(names) != len(set(names)) or "mqtt" in names:
+            raise ValueError("webhooks and commands need names of their own")
+        return self
+
+    def templates(self) -> dict[str, str]:
+        """Return the template of each thing that can open."""
+        return {
+            "matter": self.matter,
+            "dossier": self.dossier,
+            "card": self.card,
+            "new-contact": self.new_contact,
+            "internal": self.internal,
+        }
+
+    def allowed_hosts(self) -> frozenset[str]:
+        """Return the hosts an opened address may have."""
+        return hosts_of(self.templates().values()) | {host.lower() for host in self.hosts}

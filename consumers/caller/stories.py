@@ -1,0 +1,125 @@
+"""What the caller process writes into the story of a call, gathered and written after the work.
+
+An answer must not wait for its story; so steps are gathered while an event is handled and written
+in one transaction at its end.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bus.events import CallData, Outcome, TraceStep
+from consumers.actions.executors import Finished
+from consumers.caller.answer import Answer, Steps
+from consumers.caller.calls import Call
+from consumers.caller.story_store import Chapter, Subject, Traces
+from consumers.users import User
+from runtime.bounded_dict import Recent
+
+_TELLING = ("ringing", "dialing", "connected")  # states at which the number is explained
+
+
+class Stories:
+    """The stories of the calls in hand."""
+
+    def __init__(self, traces: Traces, clock: Callable[[], float]) -> None:
+        self._traces = traces
+        self._clock = clock
+        self._gathered: list[Chapter] = []
+        self._explained: Recent[tuple[str, str], tuple[str, str]] = Recent()
+
+    def write(self) -> None:
+        """Write what was gathered."""
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._traces.add(gathered)
+
+    def forget_before(self, moment: float) -> None:
+        """Drop stories that are older than the office keeps them."""
+        self._traces.forget_before(moment)
+
+    def received(self, user: User, call: Call, data: CallData) -> None:
+        """Tell what the PBX said."""
+        steps = self._steps()
+        party = call.other_party
+        nobody = "withheld-number" if data.caller.kind == "withheld" else "no-number"
+        steps.add(
+            "received", data.state, number=data.caller.number or nobody, state=data.pbx_state,
+            called=data.called.number or user.name or user.login,
+        )  # fmt: skip
+        if data.replayed:
+            steps.add("received", "replayed")
+        if data.previous_call_id is not None:
+            steps.add("received", "renamed")
+        if data.state in _TELLING and self._is_news(call, (party.kind, party.number)):
+            short = party.kind == "external" and not party.e164
+            kind = "service" if short else party.kind
+            steps.add("normalised", kind, number=party.number or "–", e164=party.e164 or "–")
+        self._gather(_subject(call, also=data.call_id), steps)
+
+    def _is_news(self, call: Call, number: tuple[str, str]) -> bool:
+        """Tell whether a number is not explained in the story yet."""
+        key = (call.user, call.call_id)
+        if self._explained.value(key) == number:
+            return False
+        self._explained.keep(key, number)
+        return True
+
+    def put_off(self, call: Call, seconds: float) -> None:
+        """Tell that an action waits."""
+        steps = self._steps()
+        steps.add("rule", "delay", seconds=f"{seconds:g}")
+        self._gather(_subject(call), steps)
+
+    def answered(self, call: Call, answer: Answer, outcomes: tuple[Outcome, ...]) -> None:
+        """Tell who it was, what opened, and who was asked to do it."""
+        steps = self._steps()
+        steps.told.extend(answer.data.trace)
+        for outcome in outcomes:
+            steps.add("executor", outcome.state, executor=outcome.executor, outcome="")
+        data = answer.data
+        subject = _subject(call)
+        if data.contact is not None:
+            subject = replace(subject, contact=data.contact.title)
+        self._gather(subject, steps, opens=data.opens, reason=data.reason)
+
+    def finished(self, told: Finished) -> tuple[TraceStep, ...]:
+        """Tell what became of an executor's work; what a receiver answered stays in the story."""
+        steps = self._steps()
+        state = "done" if told.done else "failed"
+        steps.add("executor", state, executor=told.executor, outcome=told.reason)
+        reason = "" if told.done else "executor-failed"
+        public = tuple(steps.told)
+        if told.answer:
+            steps.add("executor", "answered", executor=told.executor, answer=told.answer)
+        self._gather(Subject(told.user, told.call_id), steps, reason=reason)
+        return public
+
+    def closed(self, call: Call, reason: str, *, given_up: bool = False) -> tuple[TraceStep, ...]:
+        """Tell how the call left this user; if an action still waited, that is why it was not."""
+        steps = self._steps()
+        steps.add("action" if given_up else "closed", reason)
+        return self._gather(_subject(call), steps, reason=reason if given_up else "")
+
+    def interrupted(self, user: str, call_id: str) -> None:
+        """Tell that an action was begun and is too old to be done again."""
+        steps = self._steps()
+        steps.add("action", "interrupted")
+        self._gather(Subject(user, call_id), steps, reason="interrupted")
+
+    def _gather(
+        self, subject: Subject, steps: Steps, *, opens: str = "", reason: str = ""
+    ) -> tuple[TraceStep, ...]:
+        told = tuple(steps.told)
+        self._gathered.append(Chapter(subject, told, self._clock(), opens, reason))
+        return told
+
+    def _steps(self) -> Steps:
+        return Steps(datetime.fromtimestamp(self._clock(), UTC).astimezone())
+
+
+def _subject(call: Call, also: str = "") -> Subject:
+    party = call.other_party
+    return Subject(
+        call.user, call.call_id, party.number, party.e164 or "", party.name, also, call.event_id
+    )

@@ -1,0 +1,199 @@
+"""The story of each call: what came in, what was made of it, and why something opened or not."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bus.events import TraceStep
+from runtime.erasure import traces_of, wipe
+from runtime.sqlite import shared_file, write
+
+_PREFIX = "traces-"
+_MOST_STEPS = 200  # of one call
+_STEPS = TypeAdapter(tuple[TraceStep, ...])
+_COLUMNS = "user, call_id, started, changed, number, e164, name, opens, reason, steps, ids"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS stories (user TEXT, call_id TEXT, started REAL NOT NULL,
+    changed REAL NOT NULL, number TEXT NOT NULL, e164 TEXT NOT NULL, name TEXT NOT NULL,
+    opens TEXT NOT NULL, reason TEXT NOT NULL, steps TEXT NOT NULL, ids TEXT NOT NULL,
+    PRIMARY KEY (user, call_id));
+CREATE INDEX IF NOT EXISTS stories_changed ON stories (changed);
+CREATE INDEX IF NOT EXISTS stories_user ON stories (user, changed);
+CREATE INDEX IF NOT EXISTS stories_e164 ON stories (e164);
+"""
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that is known of one call of one user."""
+
+    user: str
+    call_id: str
+    started: datetime
+    changed: datetime
+    number: str
+    e164: str
+    name: str
+    opens: str
+    reason: str
+    steps: tuple[TraceStep, ...]
+    ids: tuple[str, ...] = ()  # of the call and of its events
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose call a step belongs to, and the number and name it is found by.
+
+    `name` is what the PBX says; `contact`, what the directory says, counts more.
+    """
+
+    user: str
+    call_id: str
+    number: str = ""
+    e164: str = ""
+    name: str = ""
+    also: str = ""  # a later id of the same call
+    event: str = ""  # id of the event, as the logs of all processes name it
+    contact: str = ""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What is to be added to a story."""
+
+    subject: Subject
+    steps: tuple[TraceStep, ...]
+    at: float
+    opens: str = ""
+    reason: str = ""
+
+
+def path_of(data_folder: Path, account: str) -> Path:
+    """Return the file of one process's stories."""
+    return data_folder / f"{_PREFIX}{account}.db"
+
+
+class Traces:
+    """The stories of one process in one SQLite file; may be used from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = shared_file(path, _SCHEMA)
+        self._db.execute("PRAGMA secure_delete = ON")
+
+    def add(self, chapters: Iterable[Chapter]) -> None:
+        """Go on with stories, or begin them; an empty value keeps what is known."""
+        with self._lock:
+            write(self._db, "BEGIN IMMEDIATE")
+            try:
+                for chapter in chapters:
+                    self._add(chapter)
+            finally:
+                self._db.execute("COMMIT")
+
+    def forget_before(self, moment: float) -> int:
+        """Drop stories that are older than the office keeps them."""
+        with self._lock:
+            return write(self._db, "DELETE FROM stories WHERE changed < ?", (moment,)).rowcount
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def _add(self, chapter: Chapter) -> None:
+        subject = chapter.subject
+        row = self._db.execute(
+            "SELECT started, number, e164, name, opens, reason, steps, ids FROM stories"
+            " WHERE user = ? AND call_id = ?",
+            (subject.user, subject.call_id),
+        ).fetchone() or (chapter.at, "", "", "", "nothing", "", "[]", "[]")
+        fresh = [step.model_dump(mode="json") for step in chapter.steps]
+        told = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
+        ids = dict.fromkeys(
+            (*json.loads(row[7]), subject.call_id, subject.also, subject.event)[:_MOST_STEPS]
+        )
+        ids.pop("", None)
+        self._db.execute(
+            "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                subject.user, subject.call_id, row[0], chapter.at, subject.number or row[1],
+                subject.e164 or row[2], _name(subject, row[2], row[3]), chapter.opens or row[4],
+                chapter.reason or row[5], json.dumps(told, ensure_ascii=False),
+                json.dumps(list(ids)),
+            ),
+        )  # fmt: skip
+
+
+def _name(subject: Subject, e164: str, known: str) -> str:
+    """Return who it is; the directory's word stays until it is another number."""
+    if subject.contact:
+        return subject.contact
+    another = bool(subject.e164) and subject.e164 != e164
+    return subject.name if another or not known else known
+
+
+def find(
+    data_folder: Path, *, user: str | None = None, call_id: str | None = None, last: int = 1
+) -> list[Story]:
+    """Return stories of all processes, the newest first: of a call, of a user, or the last.
+
+    A call is found by any of its ids and by those of its events.
+    """
+    clauses, values = ["1"], []
+    if user is not None:
+        clauses.append("user = ?")
+        values.append(user)
+    if call_id is not None:
+        clauses.append("instr(ids, ?)")
+        values.append(json.dumps(call_id))
+    rows: list[tuple[Any, ...]] = []
+    for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
+        rows += _read(path, " AND ".join(clauses), values, last)
+    rows.sort(key=lambda row: row[3], reverse=True)
+    return [_story(row) for row in rows[:last]]
+
+
+def erase(data_folder: Path, e164: str) -> tuple[int, bool]:
+    """Erase every story that names a number; return how many, and whether every byte is gone."""
+    erased, clean = 0, True
+    for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
+            db.execute("PRAGMA secure_delete = ON")
+            gone = db.execute(
+                "DELETE FROM stories WHERE e164 = ?1 OR number = ?1"
+                " OR (?1 LIKE '+%' AND instr(steps, ?1))"  # as a similar entry
+                " RETURNING number",
+                (e164,),
+            ).fetchall()
+            erased += len(gone)
+            traces = traces_of(e164, *(number for (number,) in gone))
+            clean = wipe(path, db, traces, changed=bool(gone)) and clean
+    return erased, clean
+
+
+def _read(path: Path, where: str, values: list[str], last: int) -> list[tuple[Any, ...]]:
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
+    try:
+        return db.execute(
+            f"SELECT {_COLUMNS} FROM stories WHERE {where} ORDER BY changed DESC LIMIT ?",  # noqa: S608
+            [*values, last],
+        ).fetchall()
+    finally:
+        db.close()
+
+
+def _story(row: tuple[Any, ...]) -> Story:
+    started, changed = (datetime.fromtimestamp(row[place], UTC) for place in (2, 3))
+    return Story(
+        row[0], row[1], started, changed, row[4], row[5], row[6], row[7], row[8],
+        _STEPS.validate_json(row[9]), tuple(json.loads(row[10])),
+    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Takes what users choose among several, remembers it, and has it opened.
+
+A choice is written beside the call events, since writing to the directory may wait for an import.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from bus.events import ChoiceRequest
+from bus.mqtt.inbox import Arrived
+from bus.topics import Topics
+from consumers.caller.answer import Chosen
+from consumers.caller.calls import Call
+from consumers.directory.lookup import DirectoryUnavailable
+from runtime.bounded_dict import Recent
+
+log = logging.getLogger(__name__)
+
+_OWN_ID = re.compile(r"[0-9]{1,18}")
+_FRESH = 30.0  # seconds; an older click is not meant any more
+
+
+class Answers(Protocol):
+    """What is asked of the consumer that answers calls."""
+
+    def find_call(self, user: str, call_id: str) -> Call | None:
+        """Return a call that is known here, None for any other."""
+
+    def choose(self, call: Call, choice: Chosen | None, request_id: str) -> None:
+        """Open what a user chose for a call, or ask again where a choice was revoked."""
+
+    def refuse(self, login: str, call_id: str, request_id: str) -> None:
+        """Tell a user who chose something for a call that nothing is known of it."""
+
+
+class Memory(Protocol):
+    """Where choices are kept."""
+
+    def remember_choice(self, user: str, e164: str, contact_id: int) -> bool:
+        """Remember whom a user means by a number; False if the contact does not have it."""
+
+    def forget_choice(self, user: str, e164: str) -> None:
+        """Ask this user again next time."""
+
+
+class Choosing:
+    """Each choice once: kept by `do` in the background, opened by `post` in the main thread."""
+
+    def __init__(
+        self,
+        answers: Answers,
+        memory: Memory,
+        topics: Topics,
+        do: Callable[[Callable[[], None]], None],
+        post: Callable[[Callable[[], None]], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._answers = answers
+        self._memory = memory
+        self._topics = topics
+        self._do = do
+        self._post = post
+        self._clock = clock
+        self._seen: Recent[tuple[str, str], None] = Recent(1_000)
+
+    def handle(self, request: ChoiceRequest, arrived: Arrived) -> None:
+        """Take one choice; the user is the one of the topic."""
+        user = self._topics.user_of(arrived.topic)
+        key = (user, request.id)
+        age = self._clock() - request.time.timestamp()
+        if self._seen.holds(key) or abs(age) > _FRESH:
+            log.info("choice repeated or too old event=%s age=%.0f", request.id, age)
+            return
+        self._seen.keep(key, None)
+        call = self._answers.find_call(user, request.data.call_id)
+        if call is None or call.restored:
+            log.warning("choice for a call that is not known event=%s user=%s", request.id, user)
+            self._answers.refuse(user, request.data.call_id, request.id)
+            return
+        self._do(lambda: self._take(call, request))
+
+    def _take(self, call: Call, request: ChoiceRequest) -> None:
+        """Remember the choice and have it opened; what cannot be kept still opens."""
+        told = request.data
+        choice = Chosen(told.kind, told.id) if told.id is not None else None
+        if told.kind == "found":  # nobody was chosen, so nothing is to be remembered
+            choice = Chosen(told.kind, "")
+        e164 = call.other_party.e164
+        try:
+            if e164 is not None and choice is None:
+                self._memory.forget_choice(call.user, e164)
+            elif e164 is not None and choice is not None and choice.kind == "contact":
+                kept = bool(_OWN_ID.fullmatch(choice.id)) and self._memory.remember_choice(
+                    call.user, e164, int(choice.id)
+                )
+                log.info("chosen event=%s user=%s remembered=%s", request.id, call.user, kept)
+        except DirectoryUnavailable as error:
+            log.warning("choice not kept event=%s reason=%s", request.id, error)
+        self._post(lambda: self._answers.choose(call, choice, request.id))

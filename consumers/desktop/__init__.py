@@ -1,0 +1,1 @@
+"""The desktop process: opens and notifies on a workstation."""

@@ -1,0 +1,119 @@
+"""The desktop process: one user's connection on this workstation, and what is handed to it."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from bus.events import (
+    CallerEvent,
+    ChoiceRequest,
+    ChoiceRequestData,
+    DialRequest,
+    DialRequestData,
+    DialResult,
+    Message,
+    Opened,
+    OpenedData,
+    now,
+)
+from bus.mqtt.connection import NO_SUBSCRIBERS, Connection, PublishRefused
+from bus.mqtt.inbox import BrokerUnavailable
+from bus.settings import BrokerSettings
+from bus.topics import level
+from consumers.desktop import texts as words
+from consumers.desktop.consumer import DesktopConsumer
+from consumers.desktop.instance import CLOSE_ALL, OPEN_LAST, Spool
+from consumers.desktop.notifications import Cards
+from consumers.desktop.opener import Opener
+from consumers.desktop.settings import DesktopSettings
+from runtime.process import stop_on_signals
+
+log = logging.getLogger(__name__)
+
+_TICK = 0.2  # seconds between two looks for numbers to dial and other wishes
+
+
+def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: Path) -> None:
+    """Serve one user on this workstation until told to stop; raise AlreadyRunning."""
+    with ExitStack() as stack:
+        spool = stack.enter_context(Spool(folder))
+        cards = Cards(settings.notification_seconds, settings.most_notifications)
+        stack.callback(cards.end)
+        connection = Connection(broker, level(login), lasting=False)
+
+        def chosen(request_id: str, data: ChoiceRequestData) -> None:
+            # A press is told in the notifications' thread, which must not wait for the broker.
+            connection.post(lambda: choose(request_id, data))
+
+        def choose(request_id: str, data: ChoiceRequestData) -> None:
+            source = f"desktop/{level(login)}"
+            request = ChoiceRequest(id=request_id, source=source, time=now(), data=data)
+            if not _asked(connection, connection.topics.choose(login), request):
+                consumer.say("choose", words.NOT_CHOSEN)
+
+        def report(call_id: str, reason: str) -> None:
+            connection.post(
+                lambda: _tell_opened(connection, connection.topics.opened(login), call_id, reason)
+            )
+
+        opener = Opener(settings)
+        consumer = DesktopConsumer(
+            settings, opener, cards, _in_a_thread, chosen, report, paused=spool.paused
+        )
+        topics = connection.topics
+        connection.consume(topics.caller(login), CallerEvent, consumer.handle)
+        connection.consume(topics.dial_result(login), DialResult, consumer.tell)
+
+        wishes = {CLOSE_ALL: cards.close_all, OPEN_LAST: consumer.open_last}
+
+        def heed() -> float:
+            for wish in spool.wishes():
+                wishes.get(wish, _nothing)()
+            for number in spool.take():
+                if not place(connection, login, number):
+                    consumer.say("dial", words.NOT_DIALLED)
+            return _TICK
+
+        stop_on_signals(connection.stop)
+        with connection:
+            connection.run(heed)
+
+
+def place(connection: Connection, login: str, number: str) -> bool:
+    """Ask for a number to be dialled; False if nobody is there to do it."""
+    request = DialRequest(
+        source=f"desktop/{level(login)}",
+        time=now(),
+        data=DialRequestData(number=number, request_id=uuid4()),
+    )
+    return _asked(connection, connection.topics.dial(login), request)
+
+
+def _tell_opened(connection: Connection, topic: str, call_id: str, reason: str) -> None:
+    """Say what became of an opening; the office can do without it."""
+    state: Literal["done", "failed"] = "failed" if reason else "done"
+    data = OpenedData(call_id=call_id, state=state, reason=reason[:64])
+    _asked(connection, topic, Opened(source="desktop", data=data))
+
+
+def _asked(connection: Connection, topic: str, request: Message) -> bool:
+    """Ask something of the office; False if nobody is there to do it."""
+    try:
+        code = connection.publish(topic, request)
+    except (BrokerUnavailable, PublishRefused) as error:
+        log.error("not asked topic=%s reason=%s", topic.rpartition("/")[2], error)
+        return False
+    return code != NO_SUBSCRIBERS
+
+
+def _nothing() -> None:
+    """Do nothing at a wish of another release."""
+
+
+def _in_a_thread(job: Callable[[], None]) -> None:
+    """Do something that may be slow; a workstation has few calls at once."""
+    threading.Thread(target=job, name="desktop", daemon=True).start()

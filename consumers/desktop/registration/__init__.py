@@ -1,0 +1,1 @@
+"""Registers tel: links with the operating system."""

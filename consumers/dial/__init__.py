@@ -1,0 +1,1 @@
+"""The dial process: places the calls that users request."""

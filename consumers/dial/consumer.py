@@ -1,0 +1,260 @@
+"""Places calls for people who ask over MQTT: each request at most once, and tells what comes of it.
+
+The claim is on disk before the PBX is asked. The PBX is asked in a thread, so that one slow answer
+holds up nobody else; everything else happens in the main thread.
+"""
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from bus.mqtt.call_stream import CallEvents, Progress
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import Arrived
+from bus.mqtt.presence import Birth
+from bus.numbers.number import NumberProfile
+from bus.numbers.private_numbers import PrivateNumbers
+from bus.settings import BrokerSettings
+from bus.topics import ANY_USER, Topics
+from consumers.dial import texts as dial_words
+from consumers.dial.dial_book import Book
+from consumers.dial.number import Understood, understand
+from consumers.dial.placing import Outcome, Placing, Wish
+from consumers.dial.policy import Dialable
+from consumers.dial.progress import Errands, Following
+from consumers.dial.request import Request, read_request
+from consumers.dial.results import Telling
+from consumers.dial.settings import DialSettings
+from consumers.dial.store import Asked, Barred, Entry, Repeated
+from consumers.dial.texts import Answer
+from consumers.users import User, Users
+from runtime.process import private_folder, stop_on_signals
+from runtime.secret_box import Seal
+from starface.api_version import Telephones
+from starface.settings import StarfaceSettings
+
+log = logging.getLogger(__name__)
+
+_LAST_WORK = 3.5  # seconds in which a stopping process waits for the PBX
+_PURGE = 3600.0  # seconds between two looks for requests older than the audit
+T = TypeVar("T")
+
+
+class DialConsumer:
+    """Decides about each dial request, claims it, and has it placed."""
+
+    def __init__(
+        self,
+        settings: DialSettings,
+        decide: Callable[[str], Understood],
+        book: Book,
+        telling: Telling,
+        following: Following,
+        place: Callable[[Wish], Outcome],
+        users: Users,
+        errands: Errands,
+        *,
+        topics: Topics,
+        is_private: Callable[[str, str], bool] = lambda _login, _number: False,
+        account: str = "dial",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._is_private = is_private
+        self._settings = settings
+        self._decide = decide
+        self._book = book
+        self._telling = telling
+        self._following = following
+        self._place = place
+        self._users = users
+        self._errands = errands
+        self._topics = topics
+        self._account = account
+        self._clock = clock
+        self._purged = 0.0
+
+    def take(self, arrived: Arrived) -> None:
+        """Take in one dial request; whose it is says the topic."""
+        if arrived.retained:
+            log.warning("ignored a retained dial request topic=%s", arrived.topic)
+            return
+        request = read_request(arrived.payload)
+        if request is None:
+            log.error("unreadable dial request topic=%s", arrived.topic)
+            return
+        self._consider(self._topics.user_of(arrived.topic), request, arrived)
+        self._telling.flush()
+
+    def tick(self) -> float:
+        """Do what is due; return the seconds until the next time."""
+        now = self._clock()
+        self._following.tick()
+        self._telling.flush()
+        if now - self._purged > _PURGE:
+            self._purged = now
+            self._book.forget_before(now - self._settings.audit_days * 86_400)
+        return 1.0
+
+    def _consider(self, login: str, request: Request, arrived: Arrived) -> None:
+        understood = self._decide(request.number)
+        user = self._users.find(login)
+        asked = self._asked(login, request, understood, arrived)
+        wanted = self._wanted(request, user, understood)
+        with self._book.transaction():
+            if isinstance(wanted, Answer):
+                taken = self._book.refuse(asked)
+            else:
+                taken = self._book.claim(asked, self._settings)
+            if isinstance(taken, Barred):
+                self._telling.note(taken.entry, self._barred(taken.reason))
+            elif isinstance(taken, Entry) and isinstance(wanted, Answer):
+                self._telling.note(taken, wanted)
+        if isinstance(taken, Repeated):
+            self._repeat(taken, asked)
+        elif isinstance(taken, Entry) and isinstance(wanted, Wish):
+            self._have_placed(taken, wanted)
+            self._warn_early(asked.at)
+
+    def _asked(
+        self, login: str, request: Request, understood: Understood, arrived: Arrived
+    ) -> Asked:
+        reply = arrived.response_topic
+        if reply and not self._topics.may_answer_on(login, reply):
+            log.warning("no answer on a foreign topic request=%s", request.request_id)
+            reply = None
+        return Asked(
+            user=login,
+            request_id=str(request.request_id),
+            message=request.message,
+            number=understood.key,
+            shown="" if self._is_private(login, request.number) else understood.shown,
+            door=request.source,
+            at=self._clock(),
+            phone=request.phone,
+            abroad=understood.abroad,
+            reply=reply,
+            correlation=arrived.correlation if reply else None,
+        )
+
+    def _wanted(self, request: Request, user: User | None, understood: Understood) -> Answer | Wish:
+        """Return what the PBX is to be asked, or why it is not whatever the limits say."""
+        if request.fault:
+            return dial_words.refused(request.fault)
+        age = self._clock() - request.time
+        if age > self._settings.expiry:
+            return dial_words.refused("expired", age=round(age))
+        if age < -self._settings.expiry:
+            return dial_words.refused("future", age=round(-age))
+        if user is None:
+            return dial_words.refused("unknown_user")
+        if not isinstance(understood.decision, Dialable):
+            return dial_words.by_policy(understood.decision)
+        dialled = understood.decision.dialled
+        if user.extension and dialled == user.extension:
+            return dial_words.refused("own_number")
+        if not user.on:
+            return dial_words.refused("off")
+        return Wish(user.login, dialled, request.phone or user.phone, str(request.request_id))
+
+    def _barred(self, reason: str) -> Answer:
+        limits = {
+            "minute": self._settings.per_minute,
+            "hour": self._settings.per_hour,
+            "site": self._settings.site_per_hour,
+            "foreign": self._settings.foreign_per_day,
+        }
+        return dial_words.refused(reason, limit=limits.get(reason))
+
+    def _repeat(self, repeated: Repeated, asked: Asked) -> None:
+        """Answer again, unless the same message also came to the process that placed the call."""
+        entry = repeated.entry
+        fresh = asked.at - (entry.claimed or 0) < self._settings.expiry
+        if repeated.same_message and entry.owner != self._account and fresh:
+            return
+        self._telling.again(entry)
+
+    def _warn_early(self, now: float) -> None:
+        """Say it in the log once half of what the office may dial in an hour is used up."""
+        limit = self._settings.site_per_hour
+        if self._book.claims_since(now - 3600) * 2 == limit + limit % 2:
+            log.warning("half of the calls an hour are dialled limit=%s", limit)
+
+    def _have_placed(self, entry: Entry, wish: Wish) -> None:
+        self._errands.run(
+            lambda: self._place(wish),
+            lambda outcome: self._following.placed(entry.serial, outcome),
+        )
+
+
+class Threads:
+    """Errands in a thread each; the limits on dialling bound their number."""
+
+    def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
+        self._post = post
+        self.running = 0
+
+    def run(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Do `work` in a thread and hand what it returns to `then` in the main thread."""
+        self.running += 1
+
+        def finish(result: T) -> None:
+            self.running -= 1
+            then(result)
+
+        def start() -> None:
+            self._post(functools.partial(finish, work()))
+
+        threading.Thread(target=start, name="errand", daemon=True).start()
+
+
+def run(
+    dial: DialSettings,
+    starface: StarfaceSettings,
+    broker: BrokerSettings,
+    profile: NumberProfile,
+    database: Path,
+    seal: Seal,
+    site_key: bytes,
+    data_folder: Path,
+    account: str = "dial",
+) -> None:
+    """Place calls until told to stop."""
+    private_folder(data_folder)
+    private = PrivateNumbers(data_folder, site_key)
+    placing = Placing(functools.partial(Users, database, seal), Telephones(starface))
+    connection = Connection(broker, account, birth=Birth(account))
+    with (
+        Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close
+        closing(Book(data_folder / "dial.db", account)) as book,
+        closing(Progress(data_folder / f"{account}-events.db")) as progress,
+    ):
+        stop_on_signals(connection.stop)
+        threads = Threads(connection.post)
+        telling = Telling(book, connection, f"dial/{account}")
+        decide = functools.partial(understand, profile=profile, settings=dial, site_key=site_key)
+        following = Following(book, telling, placing, threads, lambda text: decide(text).key)
+        consumer = DialConsumer(
+            dial, decide, book, telling, following, placing.place, users, threads,
+            topics=connection.topics, account=account,
+            is_private=functools.partial(private.names, profile=profile),
+        )  # fmt: skip
+        # Before we are online: whoever sees us there may dial at once.
+        for user in dial.users or (ANY_USER,):
+            connection.subscribe(connection.topics.dial(user), consumer.take)
+        CallEvents(connection, progress, following.handle).follow(dial.users or (ANY_USER,))
+        with connection:
+            following.recover()
+            connection.run(consumer.tick)
+            _finish(connection, threads)
+
+
+def _finish(connection: Connection, threads: Threads) -> None:
+    """Wait a little for the PBX's answers, so that they can be told."""
+    limit = time.monotonic() + _LAST_WORK
+    while threads.running and time.monotonic() < limit:
+        connection.work(0.05)

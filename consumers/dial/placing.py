@@ -1,0 +1,154 @@
+"""The PBX's side of a dial request: one request to place the call, never a second one."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from bus.events import CallStateName
+from consumers.dial.stages import state_of
+from consumers.users import Users
+from runtime.secret_box import SealBroken
+from starface.client import (
+    AnswerUnreadable,
+    CallRefused,
+    LoginRefused,
+    NotConnected,
+    OutcomeUnknown,
+    PbxFailure,
+    PbxUnreachable,
+    RequestForbidden,
+    UnsupportedByApi,
+)
+from starface.credential import Credential
+from starface.wire import CallState
+
+log = logging.getLogger(__name__)
+
+
+class Telephone(Protocol):
+    """As much of the PBX's client as dialling needs."""
+
+    @property
+    def credential(self) -> Credential:
+        """The credential to store."""
+
+    def place_call(self, number: str, phone: str = "", call_id: str = "") -> str:
+        """Place a call once."""
+
+    def call_state(self, call_id: str) -> CallState | None:
+        """Return the state of a call, None when it is not known."""
+
+    def phones(self) -> Sequence[str]:
+        """Return the user's phones."""
+
+
+class Wish(NamedTuple):
+    """What the PBX is to be asked."""
+
+    user: str
+    number: str
+    phone: str
+    call_id: str
+
+
+class Placed(NamedTuple):
+    """The PBX places the call."""
+
+    call_id: str
+
+
+class NotPlaced(NamedTuple):
+    """Surely no call is placed."""
+
+    reason: str
+
+
+class Unclear(NamedTuple):
+    """Nobody knows whether a call is placed."""
+
+
+Outcome = Placed | NotPlaced | Unclear
+_REASONS: dict[type[PbxFailure], str] = {
+    LoginRefused: "login",
+    RequestForbidden: "no_right",
+    NotConnected: "not_connected",
+    PbxUnreachable: "unreachable",
+    UnsupportedByApi: "api",
+    AnswerUnreadable: "api",
+}
+
+
+class Placing:
+    """Asks the PBX in the name of the user; may be used from several threads."""
+
+    def __init__(
+        self,
+        users: Callable[[], AbstractContextManager[Users]],
+        telephone: Callable[[str, Credential], Telephone],
+    ) -> None:
+        self._users = users
+        self._telephone = telephone
+
+    def place(self, wish: Wish) -> Outcome:
+        """Have the user's phone ring, then the number."""
+        credential = self._credential(wish.user)
+        if credential is None:
+            return NotPlaced("no_credential")
+        try:
+            telephone = self._telephone(wish.user, credential)
+        except PbxFailure:
+            return NotPlaced("unreachable")
+        outcome = self._placed(telephone, wish)
+        self._keep(wish.user, credential, telephone)
+        return outcome
+
+    def state(self, user: str, call_id: str) -> CallStateName | None:
+        """Return how far a call is, None when the PBX does not know it; raise PbxFailure."""
+        credential = self._credential(user)
+        if credential is None:
+            raise NotConnected("there is no token of this user")
+        telephone = self._telephone(user, credential)
+        found = telephone.call_state(call_id)
+        self._keep(user, credential, telephone)
+        return state_of(found.state) if found else None
+
+    def _credential(self, user: str) -> Credential | None:
+        with self._users() as users:
+            try:
+                return users.credential(user)
+            except SealBroken:
+                log.error("the token cannot be opened with the seal key user=%s", user)
+                return None
+
+    def _placed(self, telephone: Telephone, wish: Wish) -> Outcome:
+        try:
+            return Placed(telephone.place_call(wish.number, wish.phone, wish.call_id))
+        except CallRefused:
+            return NotPlaced(_why_refused(telephone, wish.phone))
+        except OutcomeUnknown:
+            return Unclear()
+        except PbxFailure as failure:
+            log.warning("not placed request=%s reason=%s", wish.call_id, type(failure).__name__)
+            return NotPlaced(_reason(failure))
+
+    def _keep(self, user: str, used: Credential, telephone: Telephone) -> None:
+        """Store a credential that was refreshed on the way."""
+        if telephone.credential != used:
+            with self._users() as users:
+                users.keep_credential(user, telephone.credential)
+
+
+def _reason(failure: PbxFailure) -> str:
+    return next((reason for kind, reason in _REASONS.items() if isinstance(failure, kind)), "pbx")
+
+
+def _why_refused(telephone: Telephone, phone: str) -> str:
+    """Find out why a PBX that says nothing but no places no call."""
+    try:
+        phones = telephone.phones()
+    except PbxFailure:
+        return "pbx"
+    if not phones:
+        return "no_phone"
+    return "other_phone" if phone and phone not in phones else "pbx"

@@ -1,0 +1,247 @@
+"""What a machine may dial, so that nobody's telephone bill is made by a script.
+
+Everything is refused that is not allowed: a text must read as one number, and what is dialled is
+rebuilt from that number, so no trick of spelling passes a check. Emergency, premium, satellite and
+call-by-call numbers cannot be allowed at all; people dial them by hand.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple
+
+import phonenumbers
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
+
+from bus.numbers import numbering_plan as number_plan
+from bus.numbers.number import DialForm, Number, NumberProfile, dial_form, read_number, short_code
+from bus.numbers.spelling import only_digits, plain, unwrap
+from consumers.dial.refusals import Refusal
+
+NumberType = Literal[
+    "fixed",
+    "mobile",
+    "fixed-or-mobile",
+    "toll-free",
+    "company",
+    "voip",
+    "shared-cost",
+    "personal",
+    "pager",
+    "voicemail",
+]
+_Prefix = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{1,15}$")]
+_Short = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,8}$")]
+
+_TEXT = re.compile(r"\+?[0-9()/. -]{2,32}")
+_TYPES: dict[int, NumberType] = {
+    PhoneNumberType.FIXED_LINE: "fixed",
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed-or-mobile",
+    PhoneNumberType.TOLL_FREE: "toll-free",
+    PhoneNumberType.UAN: "company",
+    PhoneNumberType.VOIP: "voip",
+    PhoneNumberType.SHARED_COST: "shared-cost",
+    PhoneNumberType.PERSONAL_NUMBER: "personal",
+    PhoneNumberType.PAGER: "pager",
+    PhoneNumberType.VOICEMAIL: "voicemail",
+}
+_NO_COUNTRY = ("870", "878", "881", "882", "883", "888", "979")  # satellites, world-wide premium
+_COSTLY = {  # beginnings which the tables call shared cost, or do not know at all
+    41: ("90",),
+    43: ("118", "90", "93"),
+    49: ("118", "12", "137", "138", "190", "900"),
+}
+_CALL_BY_CALL = {41: "10", 43: "10", 49: "10", 423: "10"}  # then the carrier's digits
+
+
+class DialPolicy(BaseModel):
+    """What may be dialled: part of `[dial]` in the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    countries: tuple[str, ...] = ("DE", "AT", "CH")  # regions, and always the site's own
+    types: tuple[NumberType, ...] = (
+        "fixed",
+        "mobile",
+        "fixed-or-mobile",
+        "toll-free",
+        "company",
+        "voip",
+    )
+    denied_prefixes: tuple[_Prefix, ...] = ()  # "+4181"; without a plus for extensions: "99"
+    allow_internal: bool = True
+    allow_service: tuple[_Short, ...] = ()  # short numbers such as 116117, never an emergency
+    form: DialForm = "national"
+
+    @field_validator("countries")
+    @classmethod
+    def _known(cls, countries: tuple[str, ...]) -> tuple[str, ...]:
+        for country in countries:
+            if not number_plan.is_country(country.upper()):
+                raise ValueError(f"{country[:20]!r} is no country; two letters such as CH or DE")
+        return tuple(country.upper() for country in countries)
+
+
+class Dialable(NamedTuple):
+    """A number that may be dialled, and the digits for the PBX."""
+
+    number: Number
+    dialled: str
+
+
+def decide(text: str, profile: NumberProfile, policy: DialPolicy) -> Dialable | Refusal:
+    """Say what would be dialled for a text, or why nothing would."""
+    refused = _refused_as_text(text, profile)
+    if refused:
+        return refused
+    number = read_number(text, profile)
+    if not number.dialable:
+        return Refusal("not_a_number", "not_a_number")
+    refused = (
+        _refused_as_short(number, profile, policy)
+        if number.e164 is None
+        else _refused_as_number(number.e164, profile, policy)
+    )
+    return refused or Dialable(number, dial_form(number, profile, policy.form))
+
+
+def _refused_as_text(text: str, profile: NumberProfile) -> Refusal | None:
+    inner = unwrap(text)
+    if inner is None or len(text) > 250:
+        return Refusal("not_a_number", "not_a_number")
+    if set(plain(inner.text) or "") & {"*", "#"}:
+        return Refusal("feature_code", "feature_code")
+    if inner.domain and inner.domain not in profile.sip_domains:
+        return Refusal("not_allowed", "foreign_domain")
+    signs = _with_plain_gaps(inner.text)
+    if not _TEXT.fullmatch(signs):
+        return _refused_as_written(read_number(text, profile))
+    return _refused_as_digits(only_digits(signs), "+" in signs, inner.context, profile)
+
+
+def _refused_as_written(number: Number) -> Refusal:
+    """Refuse what people may read as a number, though nothing is dialled from such a spelling."""
+    if len(number.short or "") == 1:
+        return Refusal("not_allowed", "one_digit", number.short or "")
+    if number.dialable and number.e164:
+        return Refusal("not_a_number", "not_plain", number.e164)
+    return Refusal("not_a_number", "not_a_number")
+
+
+def _refused_as_digits(
+    digits: str, plus: bool, context: str, profile: NumberProfile
+) -> Refusal | None:
+    """Refuse what is dangerous even where it is no whole number: 0112, 010 33 …, 00 870 1."""
+    if any(_is_emergency(one, region) for one, region in _tails(digits, plus, profile)):
+        return Refusal("emergency", "emergency")
+    if short_code(digits, profile) == "emergency":
+        return Refusal("emergency", "emergency")
+    abroad = context + digits if context else _abroad(digits, plus, profile)
+    if abroad and abroad.startswith(_NO_COUNTRY):
+        return Refusal("premium", "satellite")
+    own = number_plan.plan(profile.country).code
+    begins = _CALL_BY_CALL.get(own)
+    at_home = digits.removeprefix(profile.outside_line).removeprefix("0")
+    if begins and not abroad and at_home.startswith(begins) and len(at_home) > 7:
+        return Refusal("denied_prefix", "call_by_call")
+    return None
+
+
+def _tails(digits: str, plus: bool, profile: NumberProfile) -> Iterator[tuple[str, str]]:
+    """Give what an exchange could hear of some digits, with the country whose exchange it is."""
+    outside = digits.removeprefix(profile.outside_line)
+    for heard in {digits, outside, digits.lstrip("0"), outside.lstrip("0")}:
+        yield heard, profile.country
+    abroad = _abroad(digits, plus, profile) or ""
+    for length in (1, 2, 3):
+        code = abroad[:length]
+        if code.isdigit() and int(code) in COUNTRY_CODE_TO_REGION_CODE:
+            region = COUNTRY_CODE_TO_REGION_CODE[int(code)][0]
+            yield abroad[length:].lstrip("0"), region
+
+
+def _is_emergency(digits: str, region: str) -> bool:
+    return number_plan.is_emergency(digits, region)
+
+
+def _abroad(digits: str, plus: bool, profile: NumberProfile) -> str:
+    """Return the digits from the country code on, "" for what is not written with one."""
+    if plus:
+        return digits.lstrip("0")
+    for line in dict.fromkeys(("", profile.outside_line)):
+        for prefix in (profile.international_prefix, "00"):
+            if digits.startswith(line + prefix):
+                return digits.removeprefix(line + prefix).lstrip("0")
+    return ""
+
+
+def _refused_as_short(number: Number, profile: NumberProfile, policy: DialPolicy) -> Refusal | None:
+    short = number.short or ""
+    if len(short) == 1:
+        return Refusal("not_allowed", "one_digit", short)
+    if number.kind == "internal":
+        if not policy.allow_internal:
+            return Refusal("not_allowed", "internal")
+        return _denied(short, policy)
+    if short_code(short, profile) == "emergency":
+        return Refusal("emergency", "emergency")
+    if short in policy.allow_service:
+        return _denied(short, policy)
+    if number_plan.is_premium_service(short, profile.country):
+        return Refusal("premium", "premium")
+    return Refusal("not_allowed", "service", short)
+
+
+def _refused_as_number(e164: str, profile: NumberProfile, policy: DialPolicy) -> Refusal | None:
+    number = phonenumbers.parse(e164, None)
+    significant = phonenumbers.national_significant_number(number)
+    code = number.country_code or 0
+    kind = phonenumbers.number_type(number)
+    if str(code) in _NO_COUNTRY:
+        return Refusal("premium", "satellite")
+    if kind == PhoneNumberType.PREMIUM_RATE or significant.startswith(_COSTLY.get(code, ("-",))):
+        return Refusal("premium", "premium")
+    if kind == PhoneNumberType.SHARED_COST and "shared-cost" not in policy.types:
+        return Refusal("premium", "shared_cost")
+    if significant.startswith(_CALL_BY_CALL.get(code, "-")):
+        return Refusal("denied_prefix", "call_by_call")
+    return (
+        _denied(e164, policy)
+        or _refused_as_foreign(number, code, profile, policy)
+        or _refused_as_type(kind, policy)
+    )
+
+
+def _denied(digits: str, policy: DialPolicy) -> Refusal | None:
+    for prefix in policy.denied_prefixes:
+        if digits.startswith(prefix):
+            return Refusal("denied_prefix", "denied_prefix", prefix)
+    return None
+
+
+def _refused_as_foreign(
+    number: phonenumbers.PhoneNumber, code: int, profile: NumberProfile, policy: DialPolicy
+) -> Refusal | None:
+    allowed = {*policy.countries, profile.country}
+    region = phonenumbers.region_code_for_number(number)
+    if region in allowed:
+        return None
+    if region is None and allowed & set(phonenumbers.region_codes_for_country_code(code)):
+        return None  # no range of that country, so its type is unknown and refuses it
+    named = region if region and region.isalpha() else f"+{code}"
+    return Refusal("international", "international", named)
+
+
+def _refused_as_type(kind: int, policy: DialPolicy) -> Refusal | None:
+    name = _TYPES.get(kind)
+    if name is None:
+        return Refusal("not_allowed", "unknown_type")
+    return None if name in policy.types else Refusal("not_allowed", "type", name)
+
+
+def _with_plain_gaps(text: str) -> str:
+    """Write the spaces and dashes of web pages and address books as ASCII ones."""
+    gaps = {"Zs": " ", "Pd": "-"}
+    return "".join(gaps.get(unicodedata.category(one), one) for one in text)

@@ -1,0 +1,108 @@
+"""Tells what becomes of dial requests: on disk first, then on the bus, each stage once."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from bus.events import CONTENT_TYPE, DialResult, DialResultData, now
+from bus.mqtt.connection import PublishRefused
+from bus.mqtt.inbox import BrokerUnavailable
+from bus.topics import Topics
+from consumers.dial.dial_book import Book
+from consumers.dial.store import Entry
+from consumers.dial.texts import Answer
+
+log = logging.getLogger(__name__)
+
+_OTHERS_AFTER = 3.0  # seconds after which another process's results are told by us
+_EXPIRY = DialResult.EXPIRY or 60
+
+
+class Bus(Protocol):
+    """As much of the broker's connection as telling needs."""
+
+    topics: Topics
+
+    def publish_raw(
+        self, topic: str, payload: bytes, *, expiry: int, content_type: str,
+        correlation: bytes | None,
+    ) -> int:  # fmt: skip
+        """Publish and wait for the broker."""
+
+
+class Telling:
+    """The results of dial requests on their way to whoever asked."""
+
+    def __init__(
+        self, book: Book, bus: Bus, source: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._book = book
+        self._bus = bus
+        self._source = source
+        self._clock = clock
+
+    def note(self, entry: Entry, answer: Answer, ask_at: float | None = None) -> bool:
+        """Move a request to a stage; False if it is there or further already."""
+        call_id = None if answer.state == "refused" else entry.call_id
+        result = DialResult(
+            source=self._source,
+            subject=call_id,
+            data=DialResultData(
+                user=entry.user,
+                request_id=UUID(entry.request_id),
+                call_id=call_id,
+                state=answer.state,
+                code=answer.code,
+                sentence=answer.sentence,
+                final=answer.final,
+            ),
+        )
+        moved = self._book.advance(
+            entry.serial, answer.state, result.encoded(), self._clock(),
+            code=answer.code, final=answer.final, ask_at=ask_at,
+        )  # fmt: skip
+        if moved:
+            log.info(
+                "%s request=%s user=%s code=%s",
+                answer.state, entry.request_id, entry.user, answer.code or "-",
+            )  # fmt: skip
+        return moved
+
+    def flush(self) -> None:
+        """Tell what is noted and not told; what nobody can use any more is dropped."""
+        now = self._clock()
+        for result in self._book.untold(now - _OTHERS_AFTER):
+            if now - result.at > _EXPIRY:
+                log.warning("not told in time request=%s", result.entry.request_id)
+            elif not self._told(result.entry, result.payload):
+                return
+            self._book.told(result.serial)
+
+    def again(self, entry: Entry) -> None:
+        """Tell once more what was told last about a request."""
+        last = self._book.last_result(entry.serial)
+        if last is not None:
+            result = DialResult.model_validate_json(last)
+            fresh = result.model_copy(update={"id": str(uuid4()), "time": now()})
+            self._told(entry, fresh.encoded())
+
+    def _told(self, entry: Entry, payload: bytes) -> bool:
+        topic = self._bus.topics.dial_result(entry.user)
+        try:
+            self._send(topic, payload, entry.correlation if entry.reply == topic else None)
+            if entry.reply and entry.reply != topic:
+                self._send(entry.reply, payload, entry.correlation)
+        except BrokerUnavailable as error:
+            log.warning("result waits request=%s reason=%s", entry.request_id, error)
+            return False
+        return True
+
+    def _send(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+        try:
+            self._bus.publish_raw(
+                topic, payload, expiry=_EXPIRY, content_type=CONTENT_TYPE, correlation=correlation
+            )
+        except PublishRefused as error:
+            log.error("result refused by the broker reason=%s", error)

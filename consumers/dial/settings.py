@@ -1,0 +1,26 @@
+"""The section [dial] of the configuration."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from bus.events import UserName
+from bus.settings import Section
+from consumers.dial.policy import DialPolicy
+
+Mask = Literal["none", "end", "all"]
+
+
+class DialSettings(Section):
+    """What may be dialled, by whom and how often."""
+
+    policy: DialPolicy = DialPolicy()
+    users: tuple[UserName, ...] = ()  # only these users' requests; empty: everybody's
+    expiry: float = Field(default=15, gt=0, le=300)  # seconds a request may be old
+    double_click: float = Field(default=2, ge=0, le=60)  # seconds
+    per_minute: int = Field(default=6, ge=0)  # calls of one user
+    per_hour: int = Field(default=60, ge=0)  # calls of one user
+    site_per_hour: int = Field(default=120, ge=0)  # calls of everybody together
+    foreign_per_day: int = Field(default=10, ge=0)  # calls of one user to other countries
+    audit_days: int = Field(default=90, ge=1)
+    mask: Mask = "end"  # what the audit hides of a number: nothing, its last four digits, all

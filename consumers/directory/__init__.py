@@ -1,0 +1,1 @@
+"""Contacts in SQLite: schema, import, queries, matching."""

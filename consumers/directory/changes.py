@@ -1,0 +1,113 @@
+"""What a source says of its contacts: the records an importer brings to the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from consumers.directory.records import ContactKind, ContactNumber, Country, Key, Link, Record, Text
+
+RecordKind = Literal["contact", "dossier", "matter"]
+DERIVED = "~"  # what the key of a contact begins with that has none but its name
+KINDS: tuple[RecordKind, ...] = ("contact", "dossier", "matter")
+
+
+class ContactRecord(Record):
+    """A contact as its source knows it; a person's employer is named by key or by name."""
+
+    key: Key
+    kind: ContactKind = "person"
+    name: Text
+    company: Text = ""
+    employer_key: Text = ""
+    country: Country = ""
+    email: Text = ""
+    url: Link = ""
+    active: bool = True
+    numbers: tuple[ContactNumber, ...] = ()
+    read_from: bytes = b""  # tells what it was read from, where all of it could be read
+
+
+class Unchanged(ContactRecord):
+    """A contact which its source tells just as it did the last time; only its key is given."""
+
+    name: Text = ""
+
+
+class DossierRecord(Record):
+    """A dossier of the contact with `contact_key`."""
+
+    key: Key
+    contact_key: Key
+    reference: Text = ""
+    title: Text = ""
+    url: Link = ""
+    active: bool = True
+
+
+class MatterRecord(Record):
+    """A matter of the dossier with `dossier_key`."""
+
+    key: Key
+    dossier_key: Key
+    reference: Text = ""
+    title: Text = ""
+    url: Link = ""
+    open: bool = True
+    last_used: date | None = None
+
+
+class UseRecord(Record):
+    """Who last used a matter or dossier, if the source knows it."""
+
+    record: Literal["matter", "dossier"]
+    key: Key
+    user: Key
+    on: date
+    at: datetime | None = None
+
+
+class Removal(Record):
+    """A record which its source no longer has."""
+
+    record: RecordKind
+    key: Key
+
+
+Change = ContactRecord | DossierRecord | MatterRecord | UseRecord | Removal
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that one source says at one time.
+
+    Of the kinds in `complete`, whatever is not among the records disappears; otherwise only
+    what is named changes. No priority keeps the one the source has.
+    """
+
+    source: str
+    records: Iterable[Change]
+    priority: int | None = None
+    complete: frozenset[RecordKind] = frozenset()
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many records of one kind an import adds, changes, removes and leaves as they are."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    kept: int = 0
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of some changes, or would come of them."""
+
+    contacts: Tally = field(default_factory=Tally)
+    dossiers: Tally = field(default_factory=Tally)
+    matters: Tally = field(default_factory=Tally)
+    conflicts: tuple[str, ...] = ()

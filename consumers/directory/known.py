@@ -1,0 +1,79 @@
+"""What the directory already knows of one source, so that an import need not read it anew."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from consumers.directory.schema import plainly_connected
+
+_THE_ONE = """
+    FROM sources s JOIN contacts c ON c.source_id = s.id AND c.key = ?2
+    AND c.since <= s.edition AND (c.until IS NULL OR c.until > s.edition) WHERE s.name = ?1"""
+_T = TypeVar("_T")
+_TOGETHER = 500  # records
+_FIELDS = "c.kind, c.name, c.company, c.employer_key, c.country, c.email, c.url, c.active"
+
+
+class Known:
+    """The contacts of one source as they are now; use it in a `with` block, from one thread."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        self._connection: sqlite3.Connection = plainly_connected(path)
+        self._source = source
+        named = "SELECT 1 FROM sources WHERE name = ? AND edition >= 0"
+        self._is_new = self._connection.execute(named, [source]).fetchone() is None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    def while_read(self, records: Iterable[_T]) -> Iterator[_T]:
+        """Give the records of a source, and answer what is asked meanwhile several at a time.
+
+        To begin a transaction costs more than to ask; a long one holds up the file's cleaning.
+        """
+        try:
+            for place, record in enumerate(records):
+                if place % _TOGETHER == 0:
+                    self._end()
+                    self._connection.execute("BEGIN")
+                yield record
+        finally:
+            self._end()
+
+    def is_read(self, key: str, read_from: bytes) -> bool:
+        """Tell whether a contact was read from just this the last time, without a refusal."""
+        if self._is_new:
+            return False
+        query = f"SELECT c.read_from {_THE_ONE}"
+        row = self._connection.execute(query, [self._source, key]).fetchone()
+        return row is not None and row[0] == read_from
+
+    def contact(self, key: str) -> tuple[list[Any], list[list[str]]] | None:
+        """Give the fields of a contact and its numbers, as they are written in the tables."""
+        row = self._connection.execute(
+            f"SELECT c.row, {_FIELDS} {_THE_ONE}",
+            [self._source, key],
+        ).fetchone()
+        if row is None:
+            return None
+        numbers = self._connection.execute(
+            "SELECT raw, e164, label, stem FROM contact_numbers WHERE contact = ? ORDER BY place",
+            [row[0]],
+        )
+        return list(row[1:]), [list(one) for one in numbers]
+
+    def _end(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("COMMIT")

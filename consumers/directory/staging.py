@@ -1,0 +1,204 @@
+"""A source's records are put aside before the directory is changed.
+
+However slow a source is, nobody waits for it: the records wait in temporary tables of their own
+connection, so memory stays bounded.
+"""
+
+# ruff: noqa: S608  (names of tables and fields stand in this module, values are parameters)
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date
+from hashlib import blake2b
+from typing import Any
+
+from consumers.directory.changes import (
+    DERIVED,
+    Change,
+    ContactRecord,
+    DossierRecord,
+    MatterRecord,
+    RecordKind,
+    Unchanged,
+    UseRecord,
+)
+from consumers.directory.known import Known
+
+FIELDS: dict[RecordKind, tuple[str, ...]] = {
+    "contact": ("kind", "name", "company", "employer_key", "country", "email", "url", "active"),
+    "dossier": ("contact_key", "reference", "title", "url", "active"),
+    "matter": ("dossier_key", "reference", "title", "url", "open", "last_used"),
+}
+_NAME = FIELDS["contact"].index("name")
+LATER = """
+    WHERE (excluded.used_on, ifnull(excluded.used_at, '')) > (used_on, ifnull(used_at, ''))"""
+_CACHE = 48_000  # KiB of memory while an import runs; the rest waits on disk
+_CONFLICTS = 100  # told at most
+_CONTACT_COLUMNS = ("numbers", "first_number", "read_from")  # besides key, fields and digest
+
+_Number = list[str]  # raw, e164, label, stem
+
+
+class Staging:
+    """The records of one import, aside from the directory's own tables."""
+
+    def __init__(self, connection: sqlite3.Connection, known: Known) -> None:
+        self._connection = connection
+        self._known = known
+        self._conflicts: list[str] = []
+        self._joined_by_name = 0
+        self._put_in: dict[RecordKind, str] = {}
+        self._run(f"PRAGMA temp.cache_size = -{_CACHE}")
+        for kind, fields in FIELDS.items():
+            columns = ("key", *fields, *(_CONTACT_COLUMNS if kind == "contact" else ()), "digest")
+            self._run(
+                f"CREATE TEMP TABLE staged_{kind} (n INTEGER PRIMARY KEY, {', '.join(columns)})"
+            )
+            self._run(f"CREATE UNIQUE INDEX temp.staged_{kind}_key ON staged_{kind} (key)")
+            self._put_in[kind] = (
+                f"INSERT OR IGNORE INTO staged_{kind} ({', '.join(columns)})"
+                f" VALUES ({', '.join('?' * len(columns))})"
+            )
+        self._run(
+            "CREATE TEMP TABLE staged_use (n INTEGER PRIMARY KEY, record, key, user, used_on,"
+            " used_at, UNIQUE (record, key, user))"
+        )
+        self._run("CREATE TEMP TABLE staged_removal (record, key, PRIMARY KEY (record, key))")
+
+    def take(self, records: Iterable[Change]) -> None:
+        """Put all records aside."""
+        self._run("BEGIN")
+        for record in records:
+            self._put(record)
+        self._run("COMMIT")
+
+    @property
+    def conflicts(self) -> tuple[str, ...]:
+        """Tell which keys came twice with different values, and what only a name put together."""
+        if not self._joined_by_name:
+            return tuple(self._conflicts)
+        rows = self._joined_by_name
+        told = "1 row has" if rows == 1 else f"{rows} rows have"
+        were = "was put together with it" if rows == 1 else "were put together with them"
+        return (
+            f"{told} the name of another and {were}: they may be several people; a column that"
+            " tells them apart is the key of a mapping",
+            *self._conflicts,
+        )
+
+    def _put(self, record: Change) -> None:
+        if isinstance(record, Unchanged):
+            self._put_unchanged(record.key)
+        elif isinstance(record, ContactRecord):
+            self._put_contact(record)
+        elif isinstance(record, DossierRecord):
+            self._put_below("dossier", record)
+        elif isinstance(record, MatterRecord):
+            self._put_below("matter", record)
+        elif isinstance(record, UseRecord):
+            self._put_use(record)
+        else:
+            self._run(
+                "INSERT OR IGNORE INTO staged_removal VALUES (?, ?)", [record.record, record.key]
+            )
+
+    def _put_contact(self, record: ContactRecord) -> None:
+        fields = _plain(record, "contact")
+        numbers = [[one.raw, one.e164, one.label, one.stem] for one in record.numbers]
+        values = _contact_values(record.key, fields, numbers, record.read_from)
+        if self._run(self._put_in["contact"], values).rowcount == 0:
+            self._join(record.key, fields, numbers, record.read_from)
+
+    def _put_unchanged(self, key: str) -> None:
+        """Put aside that a contact stays; without a digest it is not compared."""
+        nothing = [None] * (len(FIELDS["contact"]) + len(_CONTACT_COLUMNS) + 1)
+        if self._run(self._put_in["contact"], [key, *nothing]).rowcount == 0:
+            first = self._run("SELECT digest FROM staged_contact WHERE key = ?", [key]).fetchone()
+            if first[0] is not None and (stays := self._known.contact(key)):
+                self._join(key, *stays, b"")
+
+    def _join(
+        self, key: str, fields: Sequence[Any], numbers: Sequence[_Number], read_from: bytes
+    ) -> None:
+        """Add the numbers of a further row to a contact; its first row says all the rest."""
+        columns = ", ".join(FIELDS["contact"])
+        row = self._run(
+            f"SELECT digest, read_from, numbers, {columns} FROM staged_contact WHERE key = ?", [key]
+        ).fetchone()
+        stays = None if row[0] else self._known.contact(key)
+        if stays:  # the first row said that the contact stays as the directory has it
+            kept_fields, kept = stays
+        else:
+            kept_fields, kept = (
+                (list(row[3:]), json.loads(row[2])) if row[0] else (list(fields), [])
+            )
+        differs = kept_fields != list(fields)
+        further = [one for one in numbers if one not in kept]
+        if key.startswith(DERIVED):
+            self._joined_by_name += bool(differs or further)
+        elif kept_fields[_NAME] != list(fields)[_NAME]:
+            self._tell(
+                f"contact {key} came twice with different names: is that its key?"
+                " The first counts, with the numbers of both"
+            )
+        elif differs:
+            self._note("contact", key)
+        if further or not row[0] or row[1] != (read_from or None):
+            values = _contact_values(key, kept_fields, [*kept, *further], b"")
+            self._run("DELETE FROM staged_contact WHERE key = ?", [key])
+            self._run(self._put_in["contact"], values)
+
+    def _put_below(self, kind: RecordKind, record: DossierRecord | MatterRecord) -> None:
+        fields = _plain(record, kind)
+        values = [record.key, *fields, _digest(fields)]
+        if self._run(self._put_in[kind], values).rowcount == 0:
+            query = f"SELECT digest FROM staged_{kind} WHERE key = ?"
+            if self._run(query, [record.key]).fetchone()[0] != values[-1]:
+                self._note(kind, record.key)
+
+    def _note(self, kind: RecordKind, key: str) -> None:
+        self._tell(f"{kind} {key} came twice and differs; the first counts")
+
+    def _tell(self, conflict: str) -> None:
+        if len(self._conflicts) < _CONFLICTS:
+            self._conflicts.append(conflict)
+
+    def _put_use(self, record: UseRecord) -> None:
+        at = record.at.astimezone(UTC).isoformat() if record.at else None
+        self._run(
+            "INSERT INTO staged_use (record, key, user, used_on, used_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (record, key, user) DO UPDATE SET used_on = excluded.used_on,"
+            f" used_at = excluded.used_at {LATER}",
+            [record.record, record.key, record.user, record.on.isoformat(), at],
+        )
+
+    def _run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        return self._connection.execute(sql, values)
+
+
+def _contact_values(
+    key: str, fields: Sequence[Any], numbers: Sequence[_Number], read_from: bytes
+) -> list[Any]:
+    told = json.dumps(numbers, ensure_ascii=False)
+    first = next((one[1] for one in numbers if one[1]), "")
+    return [key, *fields, told, first, read_from or None, _digest([*fields, told])]
+
+
+def _digest(values: Iterable[Any]) -> bytes:
+    """Give what differs wherever a value differs, so that one column tells a change."""
+    return blake2b("\x1f".join(map(str, values)).encode(), digest_size=16).digest()
+
+
+def _plain(record: ContactRecord | DossierRecord | MatterRecord, kind: RecordKind) -> list[Any]:
+    """Write the fields of a record as SQLite keeps them."""
+    told = record.__dict__
+    return [_written(told[name]) for name in FIELDS[kind]]
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,158 @@
+"""One import from its first record to the moment when it counts, without holding up others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from consumers.directory.changes import KINDS, Applied, Changes
+from consumers.directory.cleanup import HIDDEN, REMOVED, Settling
+from consumers.directory.diff import Differences
+from consumers.directory.edition import PREPARING, Edition
+from consumers.directory.known import Known
+from consumers.directory.lookup import moment
+from consumers.directory.schema import BEHIND_ALL, PATIENCE, plainly_connected, writing
+from consumers.directory.source_lock import SourceClaimed, claimed
+from consumers.directory.staging import Staging
+from consumers.directory.throttle import Pace, durably
+
+_AT_ONCE = 200  # records; as few are written with the switch in one transaction
+
+
+class Import:
+    """The way of one source's records into the directory."""
+
+    def __init__(
+        self, path: Path, changes: Changes, pace: Callable[[sqlite3.Connection], Pace] = Pace
+    ) -> None:
+        self._path = path
+        self._changes = changes
+        self._connection = plainly_connected(path)
+        self._connection.execute("PRAGMA cache_size = -32000")  # KiB, whatever the import's size
+        self._differences = Differences(self._connection, changes)
+        self._pace = pace(self._connection)
+
+    def close(self) -> None:
+        """Leave the file; what waits aside is gone."""
+        self._connection.close()
+
+    def run(self, *, dry_run: bool, force: bool) -> Applied:
+        """Bring all records of the source, or tell what that would change."""
+        if not dry_run and self._counting()[0] < 0:
+            self._source()  # now, so that its place is by when it came and not by its speed
+        try:
+            with Known(self._path, self._changes.source) as known:
+                staging = Staging(self._connection, known)
+                staging.take(self._changes.records)
+        except BaseException:
+            self._give_back()
+            raise
+        if dry_run:
+            self._differences.find(*self._counting())
+        else:
+            if self._changes.complete:  # not while a small push is waited for
+                settle_left(self._path, self._connection, self._pace)
+            source_id = self._source()
+            with claimed(self._path, source_id, PATIENCE):
+                self._bring(source_id, force=force)
+        contacts, dossiers, matters = (self._differences.tally(kind) for kind in KINDS)
+        return Applied(contacts, dossiers, matters, staging.conflicts)
+
+    def _bring(self, source_id: int, *, force: bool) -> None:
+        settling = Settling(self._connection, source_id, self._pace)
+        settling.settle()
+        claimed_id, edition = self._counting()
+        if claimed_id != source_id:  # it was removed while this import waited for it
+            raise SourceClaimed
+        try:
+            self._differences.find(source_id, edition)
+            if not force:
+                self._differences.refuse_if_unsafe()
+            at_once = self._switch(source_id, Edition(self._connection, source_id, edition + 1))
+        except BaseException:
+            with suppress(sqlite3.Error):  # what cannot be cleared now, the next import clears
+                settling.settle()
+                settling.forget_source()
+            raise
+        settling.settle()
+        if not at_once:
+            self._pace.shorten_log()
+
+    def _switch(self, source_id: int, edition: Edition) -> bool:
+        """Write the edition and let it count: all at once if it is small, which is told."""
+        steps = list(edition.steps())
+        at_once = sum(step.total for step in steps) <= _AT_ONCE
+        if not at_once:
+            self._run("UPDATE sources SET unsettled = ? WHERE id = ?", PREPARING, source_id)
+            for step in steps:
+                self._pace.each(*step)
+        with durably(self._connection), writing(self._connection):
+            for step in steps if at_once else ():
+                step.do(1, step.total)
+            edition.count(moment(datetime.now(UTC)), self._changes.priority)
+        self._pace.each(*edition.sweeping_uses())
+        return at_once
+
+    def _source(self) -> int:
+        """Give the id of the source; a new one stays hidden until it has something."""
+        with writing(self._connection):
+            self._run(
+                "INSERT OR IGNORE INTO sources (name, priority, edition)"  # noqa: S608
+                f" VALUES (?, ifnull(?, {BEHIND_ALL}), ?)",
+                self._changes.source,
+                self._changes.priority,
+                HIDDEN,
+            )
+        row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
+        return int(row[0])
+
+    def _give_back(self) -> None:
+        """Leave no source behind that never had anything, unless another import is at it."""
+        if self._connection.in_transaction:  # what was put aside is not needed any more
+            self._run("ROLLBACK")
+        row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
+        if row is not None:
+            with suppress(SourceClaimed, sqlite3.Error), claimed(self._path, row[0], 0):
+                Settling(self._connection, row[0], self._pace).forget_source()
+
+    def _counting(self) -> tuple[int, int]:
+        """Give the id of the source and its edition that counts."""
+        query = "SELECT id, max(edition, 0) FROM sources WHERE name = ?"
+        row = self._run(query, self._changes.source).fetchone()
+        return (int(row[0]), int(row[1])) if row else (-1, 0)
+
+    def _run(self, sql: str, *values: object) -> sqlite3.Cursor:
+        return self._connection.execute(sql, values)
+
+
+def remove_source(path: Path, name: str) -> bool:
+    """Remove a source from one moment to the next, then bit by bit all it had."""
+    connection = plainly_connected(path)
+    try:
+        query = "SELECT id FROM sources WHERE name = ? AND edition >= 0"
+        row = connection.execute(query, [name]).fetchone()
+        if row is None:
+            return False
+        with claimed(path, row[0], PATIENCE), writing(connection):
+            gone = connection.execute(
+                "UPDATE sources SET name = char(0) || id, edition = ?, unsettled = ?"
+                " WHERE id = ? AND name = ?",
+                [REMOVED, PREPARING, row[0], name],
+            ).rowcount
+        settle_left(path, connection, Pace(connection))
+        return gone > 0
+    finally:
+        connection.close()
+
+
+def settle_left(path: Path, connection: sqlite3.Connection, pace: Pace) -> None:
+    """Clear what killed processes have left of any source, unless somebody is at it."""
+    left = connection.execute("SELECT id FROM sources WHERE unsettled ORDER BY id").fetchall()
+    for (source_id,) in left:
+        with suppress(SourceClaimed), claimed(path, source_id, 0):
+            settling = Settling(connection, source_id, pace)
+            settling.settle()
+            settling.forget_source()

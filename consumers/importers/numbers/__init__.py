@@ -1,0 +1,1 @@
+"""Which numbers of a contact count, and how they are read."""

@@ -1,0 +1,1 @@
+"""Where contacts come from, one module for each kind of source."""

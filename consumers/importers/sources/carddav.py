@@ -1,0 +1,210 @@
+"""Contacts from the address books of a CardDAV server; the password goes to no other provider."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+
+import httpx
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+
+from bus.numbers.number import NumberProfile
+from consumers.directory.changes import ContactRecord
+from consumers.importers.report import Report, SourceUnreadable
+from consumers.importers.sources.dav_hosts import is_host, may_ask
+from consumers.importers.sources.vcard import contacts_of
+from consumers.importers.sources.webdav import CARDDAV, DAV, AnswerRefused, Multistatus, Resource
+
+_BATCH = 100  # cards in one answer
+_LARGEST = 64 << 20  # bytes of one answer
+_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_REDIRECTS = 5
+_BOOK = CARDDAV + "addressbook"
+_NO_BOOK = (200, 404, 405, 501)  # what servers answer where there is nothing of the kind
+_HEAD = '<?xml version="1.0" encoding="utf-8"?>'
+_SPACES = 'xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"'
+
+
+class NoAddressBook(AnswerRefused):
+    """At this address are no address books, but perhaps elsewhere on the server."""
+
+
+class CardDavServer(BaseModel):
+    """Where the address books are: one of them, or the server, whose books are then found."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    url: str
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    ca_file: str | None = None
+    allow_plain: bool = False  # for a server on this machine or in a safe network
+    also_hosts: tuple[str, ...] = ()  # further servers the password may go to, by https
+
+    @field_validator("also_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not is_host(host):
+                raise ValueError(
+                    f"{host[:60]!r} is no server; as in dav.example.ch, *.example.ch, x.ch:8443"
+                )
+        return hosts
+
+
+def carddav_records(
+    server: CardDavServer, profile: NumberProfile, report: Report
+) -> Iterator[ContactRecord]:
+    """Give the contacts of all address books that are found at the server's address."""
+    url = httpx.URL(server.url)
+    if url.scheme != "https" and not server.allow_plain:
+        raise SourceUnreadable("the password would go over the net in plain text; use https")
+    auth = (server.user, server.password.get_secret_value()) if server.user else None
+    try:
+        context = ssl.create_default_context(cafile=server.ca_file)
+    except OSError as error:  # of ssl too
+        raise SourceUnreadable(f"{server.ca_file}: no certificates ({error.strerror})") from error
+    try:
+        with httpx.Client(auth=auth, timeout=_TIMEOUT, verify=context) as client:
+            asked = _Server(client, url, server.also_hosts)
+            for book in asked.address_books():
+                yield from _contacts(asked, book, profile, report)
+    except httpx.HTTPError as error:
+        raise SourceUnreadable(f"{url.host}: {type(error).__name__}: {error}") from error
+    except AnswerRefused as error:
+        raise SourceUnreadable(f"{url.host}: {error}") from error
+
+
+def _contacts(
+    server: _Server, book: httpx.URL, profile: NumberProfile, report: Report
+) -> Iterator[ContactRecord]:
+    hrefs = server.cards(book)
+    report.total = (report.total or 0) + len(hrefs)
+    for start in range(0, len(hrefs), _BATCH):
+        wanted = hrefs[start : start + _BATCH]
+        missing = len(wanted)
+        for resource in server.read(book, wanted):
+            report.done += 1
+            missing -= 1
+            if resource.card:
+                lines = resource.card.splitlines()
+                yield from contacts_of(lines, profile, report, f"{resource.href} ")
+            elif " 404 " not in f"{resource.status} ":
+                raise AnswerRefused(f"{resource.href} cannot be read ({resource.status})")
+        if missing > 0:  # their contacts would disappear without a word
+            raise AnswerRefused(f"{missing} cards of {book.path} were asked for and not given")
+
+
+class _Answer(NamedTuple):
+    """What is known of some resources, and the address that told it in the end."""
+
+    url: httpx.URL
+    resources: list[Resource]
+
+    def link(self, name: str) -> httpx.URL | None:
+        """Give the address in the first property of this name."""
+        found = (one.links[name] for one in self.resources if name in one.links)
+        told = next(found, None)
+        return None if told is None else self.url.join(told)
+
+
+class _Server:
+    """Asks one server, and those to which it leads as far as the password may go there."""
+
+    def __init__(self, client: httpx.Client, url: httpx.URL, also: Sequence[str]) -> None:
+        self._client = client
+        self._start = url
+        self._also = also
+
+    def address_books(self) -> list[httpx.URL]:
+        """Find the address books, as RFC 6764 has it; the address may be one itself."""
+        principal = self._principal()
+        if isinstance(principal, _Answer):
+            return [principal.url]
+        home = principal and self._about(principal, "<c:addressbook-home-set/>").link(
+            CARDDAV + "addressbook-home-set"
+        )
+        if not home:
+            raise AnswerRefused("no address books are found; give the address of one")
+        at_home = self._about(home, "<d:resourcetype/>", depth="1")
+        books = [at_home.url.join(one.href) for one in at_home.resources if _BOOK in one.kinds]
+        if not books:
+            raise AnswerRefused("this user has no address book there")
+        return books
+
+    def _principal(self) -> httpx.URL | _Answer | None:
+        """Give the address of the user, or the answer of an address book that needs none."""
+        own = DAV + "current-user-principal"
+        try:
+            here = self._about(self._start, "<d:resourcetype/><d:current-user-principal/>")
+        except NoAddressBook:  # where people look at pages, such as Nextcloud's
+            here = _Answer(self._start, [])
+        if any(_BOOK in one.kinds for one in here.resources):
+            return here
+        well_known = here.url.join("/.well-known/carddav")
+        return here.link(own) or self._about(well_known, "<d:current-user-principal/>").link(own)
+
+    def cards(self, book: httpx.URL) -> list[str]:
+        """Give the addresses of all cards of a book."""
+        found = self._about(book, "<d:getetag/><d:resourcetype/>", depth="1").resources
+        return [one.href for one in found if not one.kinds and one.href]
+
+    def read(self, book: httpx.URL, hrefs: list[str]) -> Iterator[Resource]:
+        """Give the cards at some addresses."""
+        wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
+        body = (
+            f"{_HEAD}<c:addressbook-multiget {_SPACES}><d:prop><d:getetag/><c:address-data/>"
+            f"</d:prop>{wanted}</c:addressbook-multiget>"
+        )
+        with self._asked("REPORT", book, body, "1") as answer:
+            yield from _resources(answer)
+
+    def _about(self, url: httpx.URL, properties: str, depth: str = "0") -> _Answer:
+        body = f"{_HEAD}<d:propfind {_SPACES}><d:prop>{properties}</d:prop></d:propfind>"
+        with self._asked("PROPFIND", url, body, depth) as answer:
+            return _Answer(answer.url, list(_resources(answer)))
+
+    @contextmanager
+    def _asked(self, verb: str, url: httpx.URL, body: str, depth: str) -> Iterator[httpx.Response]:
+        headers = {"Depth": depth, "Content-Type": "application/xml; charset=utf-8"}
+        for _ in range(_REDIRECTS):
+            self._refuse_elsewhere(url)
+            with self._client.stream(verb, url, content=body, headers=headers) as answer:
+                if answer.has_redirect_location:
+                    url = url.join(answer.headers["location"])
+                    continue
+                _check(verb, answer.status_code)
+                yield answer
+                return
+        raise AnswerRefused("redirected without an end")
+
+    def _refuse_elsewhere(self, url: httpx.URL) -> None:
+        if not may_ask(self._start, url, self._also):
+            host = url.netloc.decode("ascii", "replace")  # with its port
+            told = f"{url.scheme}://{host}"
+            hint = f"; if the password may go there: --also-host {host}"
+            raise AnswerRefused(
+                f"it leads to another server, {told}{hint if url.scheme == 'https' else ''}"
+            )
+
+
+def _resources(answer: httpx.Response) -> Iterator[Resource]:
+    reader, size = Multistatus(), 0
+    for octets in answer.iter_bytes():
+        size += len(octets)
+        if size > _LARGEST:
+            raise AnswerRefused(f"an answer of more than {_LARGEST >> 20} MiB")
+        yield from reader.feed(octets)
+    yield from reader.feed(b"", last=True)
+
+
+def _check(verb: str, status: int) -> None:
+    if status == httpx.codes.MULTI_STATUS:
+        return
+    if status in (401, 403):
+        raise AnswerRefused("the server does not accept user and password")
+    told = f"the server answers {status} to {verb}; is this the address of an address book?"
+    raise (NoAddressBook if status in _NO_BOOK else AnswerRefused)(told)

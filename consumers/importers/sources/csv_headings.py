@@ -1,0 +1,186 @@
+"""What the columns of a usual address list mean, told from their headings alone.
+
+Outlook, Google, Thunderbird, Excel lists and the exports of other programs in German, English,
+French and Italian. A column has a contact's numbers only if all words of its heading are known:
+`Telefon Gegner` is somebody else's. What a heading does not say is left to a mapping file;
+dossiers and matters always are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from consumers.importers.mapping import ContactColumns, Mapping, NumberColumn
+from consumers.importers.numbers.countries import folded
+from consumers.importers.numbers.fields import MEANS, SWITCHBOARD
+
+_TOKEN = re.compile(r"[^\W\d_]+|\d+")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(folded(text).split())
+
+
+_TELEPHONE = _words(
+    "tel telefon telephon telephone phone phones téléphone tél telefono telefoni fon festnetz"
+    " rufnummer rufnummern rufnr telefonnummer telefonnummern telefonnr telnr telefonzentrale"
+    " direktwahl mobil mobile mobiltelefon mobilnummer mobilnr mobilfunk mobiltelefonnummer handy"
+    " handynummer handynr diensthandy firmenhandy privathandy natel natelnr cell cellular portable"
+    " cellulare fax telefax faxnummer faxnr telefaxnummer télécopie télécopieur zentrale"
+    " hauptnummer haupttelefon centralino switchboard autotelefon privattelefon bürotelefon"
+    " geschäftstelefon diensttelefon firmentelefon festnetznummer festnetznr"
+)
+# Headings of our own export, which say nothing of a telephone to others.
+_OURS = ("work", "home", "numbers")
+# Words that leave a number the contact's own.
+_SMALL = _words(
+    "nr no n nummer nummern number numbers numero numéro numeri value wert adresse address line"
+    " other andere anderes anderer weitere weiteres weiterer sonstige sonstiges autre altro altra"
+    " primary primär primäre primäres haupt principal principale secondary zweites zweite"
+    " international intern der des de du d di del la le l im in am und oder"
+)
+_FIRM = _words("firma company société entreprise ditta azienda società unternehmen firmentelefon")
+# Words of headings beside those of fields (consumers/importers/numbers/fields.py).
+_FURTHER = {
+    "fax": "faxnummer faxnr telefaxnummer télécopie télécopieur",
+    "mobile": "mobilnummer mobilnr mobilfunk mobiltelefonnummer handynummer handynr natelnr auto"
+    " car voiture autotelefon diensthandy firmenhandy privathandy",
+    SWITCHBOARD: "main hauptnummer",
+    "home": "personal persönlich personnel abitazione privattelefon domicilio",
+    "work": "dienstlich dienst uff bürotelefon geschäftstelefon diensttelefon professionale",
+}
+_LABELS = (
+    {folded(word): label for word, label in MEANS.items() if label and " " not in word}
+    | dict.fromkeys(_FIRM, "work")
+    | {word: label for label, words in _FURTHER.items() for word in _words(words)}
+)
+_KNOWN = _TELEPHONE | _SMALL | frozenset(_LABELS)
+_RANK = ("fax", "mobile", SWITCHBOARD, "home", "direct", "work")
+
+_FIRST = "vorname|first name|given name|forename|prénom|nome"
+_LAST = "nachname|last name|surname|family name|familienname|nom|nom de famille|cognome"
+_WHOLE = (
+    "name|full name|display name|anzeigename|vollständiger name|vor und nachname|vorname nachname"
+    "|name vorname|nachname vorname|nom complet|nom prénom|nom affiché|nome completo|kontakt"
+    "|contact"
+)
+_COMPANY = (
+    "firma|firmenname|company|company name|unternehmen|organisation|organization|organization name"
+    "|organization 1 name|société|entreprise|ditta|azienda|società"
+)
+_EMAIL = (
+    "e mail|email|mail|e mail adresse|e mail address|email address|e mail 1 value|primary email"
+    "|primäre e mail adresse|primäre e mail|adresse e mail|adresse de messagerie|courriel"
+    "|adresse électronique principale|indirizzo e mail|indirizzo di posta elettronica"
+)
+_COUNTRY = (
+    "land|country|land region|country region|pays|pays région|paese|nazione|staat"
+    "|land region geschäftlich|business country region|business country|work country"
+    "|dienstlich land|land geschäftlich|pays région bureau|pays bureau|paese uff|address 1 country"
+    "|land region privat|home country region|home country|privat land|land privat"
+    "|pays région domicile|pays domicile|paese abitazione|address 2 country"
+)
+_KEY = (
+    "id|key|uuid|kontakt id|contact id|adress id|adressnr|adressnummer|adress nr|kundennummer"
+    "|kundennr|kunden nr|kunden id|customer id|mandantennummer|mandantennr|mandanten nr|client id"
+    "|kontaktnr|kontaktnummer|kontakt nr|numéro client|no client|id client"
+)
+
+
+def usual_mapping(headings: Sequence[str]) -> Mapping | None:
+    """Say what the columns mean; None where nothing is known as a name or as a number."""
+    numbers = number_columns(headings)
+    name = _name(headings)
+    company = _one(headings, _COMPANY)
+    if not numbers or not (name or company):
+        return None
+    return Mapping(
+        contact=ContactColumns(
+            key=_one(headings, _KEY),
+            name=name,
+            company=company,
+            email=_one(headings, _EMAIL),
+            country=_countries(headings),
+            numbers=tuple(numbers),
+        )
+    )
+
+
+def number_columns(headings: Sequence[str]) -> list[NumberColumn]:
+    """Give the columns with a contact's numbers.
+
+    Beside a contact's own line the firm's is its switchboard.
+    """
+    told = [(one, _tokens(one)) for one in headings]
+    found = [(one, words) for one, words in told if _has_numbers(words) and _are_known(words)]
+    labels = [_label(words) for _, words in found]
+    firms = [not _FIRM.isdisjoint(words) for _, words in found]
+    own = any(label == "work" and not firm for label, firm in zip(labels, firms, strict=True))
+    columns: list[NumberColumn] = []
+    for (heading, words), label, firm in zip(found, labels, firms, strict=True):
+        meant = SWITCHBOARD if own and firm and label == "work" else label
+        columns.append(
+            NumberColumn(
+                column=heading,
+                label=meant,
+                label_column=_label_column(words, told),
+                switchboard=meant == SWITCHBOARD,
+            )
+        )
+    return columns
+
+
+def doubtful(headings: Iterable[str]) -> list[str]:
+    """Give the headings that speak of a telephone, but perhaps not of this contact's."""
+    told = [(one, _tokens(one)) for one in headings]
+    return [one for one, words in told if _has_numbers(words) and not _are_known(words)]
+
+
+def _has_numbers(words: list[str]) -> bool:
+    return not _TELEPHONE.isdisjoint(words) or (len(words) == 1 and words[0] in _OURS)
+
+
+def _are_known(words: list[str]) -> bool:
+    return all(word.isdecimal() or word in _KNOWN for word in words)
+
+
+def _label(words: list[str]) -> str:
+    labels = {_LABELS.get(word) for word in words}
+    return next((one for one in _RANK if one in labels), "")
+
+
+def _label_column(words: list[str], told: list[tuple[str, list[str]]]) -> str:
+    """Give the column that says what the number of another one is: `Phone 1 - Label`."""
+    if words[-1] not in ("value", "wert"):
+        return ""
+    labels = [[*words[:-1], word] for word in ("label", "type", "typ")]
+    return next((heading for heading, others in told if others in labels), "")
+
+
+def _name(headings: Sequence[str]) -> str:
+    """Give the column of the name, or two in braces."""
+    first, last = _one(headings, _FIRST), _one(headings, _LAST)
+    if first and (last := last or _one(headings, "name")):
+        return f"{{{first}}} {{{last}}}"
+    return _one(headings, _WHOLE) or last
+
+
+def _countries(headings: Sequence[str]) -> str:
+    """Give the columns of countries; a contact in two of them has none that reads its numbers."""
+    found = _all(headings, _COUNTRY)
+    return found[0] if len(found) == 1 else " ".join(f"{{{one}}}" for one in found)
+
+
+def _one(headings: Iterable[str], known: str) -> str:
+    """Give the heading that stands earliest among the known ones."""
+    return next(iter(_all(headings, known)), "")
+
+
+def _all(headings: Iterable[str], known: str) -> list[str]:
+    fitting = {" ".join(_tokens(one)): one for one in headings}
+    return [fitting[one] for one in folded(known).split("|") if one in fitting]
+
+
+def _tokens(heading: str) -> list[str]:
+    return _TOKEN.findall(folded(heading))

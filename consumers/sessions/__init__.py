@@ -1,0 +1,1 @@
+"""The sessions process: logs users in at the PBX and keeps them subscribed."""

@@ -1,0 +1,169 @@
+"""Which calls of a user we have heard of, and what to tell the gateway of those we have not.
+
+No network here. The structs are those of the PBX's own notification, so the gateway reads a
+handed-in call as it reads any other.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bus.events import CallData
+from starface import wire
+from starface.wire import CallListEntry, CallState
+from starface.xmlrpc.reading import DateTime, Writable
+
+Struct = dict[str, Writable]
+
+_REMEMBERED = 100  # ended calls of a user
+MARGIN = timedelta(minutes=2)  # by which the PBX's clock may differ from ours
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What we knew of a user's calls when something went wrong, and since when."""
+
+    since: datetime | None = None
+    running: Mapping[str, CallData] = field(default_factory=dict)
+    ended: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Missed:
+    """What a look at the PBX's calls shows that we were not told; `soon`: it may yet come."""
+
+    unheard: bool = False
+    unended: bool = False
+    soon: bool = False
+
+
+class HeardCalls:
+    """The calls of one user as told by call events."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._running: dict[str, CallData] = {}
+        self._ended: dict[str, None] = {}
+        self._doubtful: dict[str, float] = {}  # since when a call is in question
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a call is in question."""
+        return bool(self._doubtful)
+
+    def hear(self, call: CallData) -> None:
+        """Note a call event."""
+        self._doubtful.pop(call.call_id, None)
+        if call.previous_call_id is not None:
+            self._running.pop(call.previous_call_id, None)
+        if call.state != "ended":
+            if call.call_id not in self._ended:
+                self._running[call.call_id] = call
+            return
+        self._running.pop(call.call_id, None)
+        self._ended[call.call_id] = None
+        while len(self._ended) > _REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+
+    def gap(self, since: datetime | None) -> Gap:
+        """Return what is known now, for an errand in another thread."""
+        return Gap(since, dict(self._running), frozenset(self._ended))
+
+    def look(self, ids: Collection[str], now: float) -> Missed:
+        """Compare with the calls that the PBX says are running."""
+        unheard = [each for each in ids if each not in self._running and each not in self._ended]
+        unended = [each for each in self._running if each not in ids]
+        doubtful = {each: self._doubtful.get(each, now) for each in (*unheard, *unended)}
+        self._doubtful = doubtful
+        ripe = {each for each, at in doubtful.items() if now - at >= self._patience}
+        return Missed(
+            unheard=bool(ripe.intersection(unheard)),
+            unended=bool(ripe.intersection(unended)),
+            soon=bool(doubtful),
+        )
+
+
+def is_news(told: CallState, gap: Gap) -> bool:
+    """Tell whether a running call has a state that we have not heard."""
+    heard = gap.running.get(told.id)
+    return bool(told.state) and (heard is None or heard.pbx_state.strip().upper() != told.state)
+
+
+def running_struct(told: CallState) -> Struct:
+    """Return a running call as the PBX would have told it."""
+    return {
+        "id": told.id,
+        "state": told.pbx_state,
+        **_time(told.timestamp),
+        "callerNumber": told.caller_number,
+        "callerName": told.caller_name,
+        "calledNumber": told.called_number,
+        "calledName": told.called_name,
+        "groupId": told.group,
+    }
+
+
+def ended_structs(
+    gap: Gap, still: Collection[str], entries: Iterable[CallListEntry]
+) -> list[Struct]:
+    """Return the calls that ended while we heard nothing, oldest first."""
+    listed = [entry for entry in entries if _is_missed(entry, gap, still)]
+    told = {entry.id for entry in listed}
+    unlisted = [
+        call
+        for call_id, call in gap.running.items()
+        if call_id not in told and call_id not in still
+    ]
+    past = [struct for entry in listed for struct in _listed(entry)]
+    return [*map(_hung_up, unlisted), *past]
+
+
+def _is_missed(entry: CallListEntry, gap: Gap, still: Collection[str]) -> bool:
+    if entry.id:
+        return entry.id not in gap.ended and entry.id not in still
+    started = entry.started_at
+    return gap.since is not None and started is not None and started >= gap.since
+
+
+def _hung_up(call: CallData) -> Struct:
+    return {
+        "id": call.call_id,
+        "state": "HANGUP",
+        "callerNumber": call.caller.number,
+        "callerName": call.caller.name,
+        "calledNumber": call.called.number,
+        "calledName": call.called.name,
+        "groupId": call.group or "",
+    }
+
+
+def _listed(entry: CallListEntry) -> list[Struct]:
+    """Return the end of a past call, and before it that it was answered, if it was."""
+    inbound = entry.direction.upper() == "INBOUND"
+    parties: Struct = {
+        "id": entry.id or _made_id(entry),
+        "callerNumber": entry.caller_number,
+        "callerName": entry.call_description if inbound else "",
+        "calledNumber": entry.called_number,
+        "calledName": "" if inbound else entry.call_description,
+        "groupId": entry.group,
+        "direction": entry.direction,
+        "result": entry.result,
+    }
+    started = entry.started_at
+    ended = started and started + timedelta(seconds=max(0, entry.duration))
+    states = [("CONNECTED", started)] if entry.result.upper() == "ANSWERED" else []
+    return [
+        {**parties, "state": state, **({"timestamp": wire.utc(at)} if at else {})}
+        for state, at in (*states, ("HANGUP", ended))
+    ]
+
+
+def _made_id(entry: CallListEntry) -> str:
+    told = (entry.start_time, entry.direction, entry.caller_number, entry.called_number)
+    return "listed-" + hashlib.sha256("|".join(told).encode()).hexdigest()[:24]
+
+
+def _time(told: str) -> Struct:
+    return {"timestamp": DateTime(told)} if wire.moment(told) else {}

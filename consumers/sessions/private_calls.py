@@ -1,0 +1,94 @@
+"""The PBX without a user's private calls: these are neither missed nor handed in.
+
+Else each look at the running calls would find one of which no event was ever heard.
+"""
+
+from datetime import datetime
+
+from bus.numbers.number import NumberProfile
+from bus.numbers.private_numbers import PrivateNumbers
+from consumers.sessions.tasks import Pbx
+from starface.credential import Credential
+from starface.wire import CallListEntry, CallState
+
+_TOLD = ("RINGING", "CONNECTED", "PARKED", "HANGUP")  # with or without a number
+_OUTGOING = ("REQUESTED", "PROCEEDING", "OUTGOING", "RINGBACK")
+
+
+class WithoutPrivateCalls:
+    """One user's conversation with the PBX, in which his private calls do not occur."""
+
+    def __init__(
+        self, pbx: Pbx, user: str, numbers: PrivateNumbers, profile: NumberProfile
+    ) -> None:
+        self._pbx = pbx
+        self._user = user
+        self._numbers = numbers
+        self._profile = profile
+        self._private: set[str] = set()  # running calls, whose number may not be told again
+
+    @property
+    def credential(self) -> Credential:
+        """The credential to store."""
+        return self._pbx.credential
+
+    def login(self) -> None:
+        """Open the session."""
+        self._pbx.login()
+
+    def subscribe_calls(self) -> None:
+        """Ask for notifications."""
+        self._pbx.subscribe_calls()
+
+    def keep_alive(self) -> bool:
+        """Tell that we are there."""
+        return self._pbx.keep_alive()
+
+    def logout(self) -> None:
+        """Close the session."""
+        self._pbx.logout()
+
+    def server_version(self) -> str:
+        """Return the version of the PBX."""
+        return self._pbx.server_version()
+
+    def call_ids(self) -> list[str]:
+        """Return the running calls; each costs a request where there are private numbers."""
+        ids = self._pbx.call_ids()
+        if not self._numbers.concerns(self._user):
+            return ids
+        self._private.intersection_update(ids)
+        return [one for one in ids if not self._stays_out(one, self._pbx.call_state(one))]
+
+    def call_state(self, call_id: str) -> CallState | None:
+        """Return one call."""
+        state = self._pbx.call_state(call_id)
+        return None if self._stays_out(call_id, state) else state
+
+    def call_list(self, since: datetime) -> list[CallListEntry]:
+        """Return the calls begun since then."""
+        return [one for one in self._pbx.call_list(since) if not self._is_private(one)]
+
+    def _stays_out(self, call_id: str, state: CallState | None) -> bool:
+        """Tell whether the gateway tells nothing of a call: it is private, or may prove to be."""
+        if state is None or not self._numbers.concerns(self._user):
+            return False
+        if self._is_private(state):
+            self._private.add(call_id)
+        elif state.caller_number and state.called_number:
+            self._private.discard(call_id)  # another has taken it over
+        return call_id in self._private or _is_said_to_nobody(state)
+
+    def _is_private(self, call: CallState | CallListEntry | None) -> bool:
+        if call is None or not self._numbers.concerns(self._user):
+            return False
+        return any(
+            self._numbers.names(self._user, one, self._profile)
+            for one in (call.caller_number, call.called_number)
+        )
+
+
+def _is_said_to_nobody(state: CallState) -> bool:
+    """Tell whether it is not said yet with whom a call is; the gateway waits for that."""
+    other = state.called_number if state.state in _OUTGOING else state.caller_number
+    return state.state not in _TOLD and not other

@@ -1,0 +1,238 @@
+"""What happens next with one user's session: no clock, no network, only decisions.
+
+Whoever owns a `UserSession` tells it what happened and does the step it returns; None says that
+what was planned before stays planned.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from bus.events import Link, Sentence
+from consumers.sessions.faults import FAULTS, UNPROVEN, UNPROVEN_SENTENCE
+
+Errand = Literal["login", "keep-alive", "resync", "logout"]
+UNKNOWN = "unknown"  # instead of the callback's code before the first check
+Stage = Literal["off", "logging-in", "active", "waiting", "locked-out"]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.6, 8.0  # seconds; the PBX is back within 15 s for everybody
+_SLOW_PAUSE, _LONGEST_SLOW_PAUSE = 60.0, 300.0  # seconds
+_UNCLEAR_PAUSE = 5.0  # seconds
+_CONFIRM = 5.0  # seconds until a token that used to work is tried once more
+_AT_ONCE = 0.3  # seconds; a little jitter where many lose their session in one moment
+_SHORT_LIVES = 4  # sessions in a row that the PBX ended early: somebody else does it
+_SHORT = 1.5  # keepAlive intervals
+_DEAF_AGAIN = 600.0  # seconds within which a second half-open session means it stays so
+_DEAF_PAUSE = 60.0  # seconds
+
+
+@dataclass(frozen=True)
+class Step:
+    """An errand and in how many seconds; without an errand one waits for something to happen."""
+
+    errand: Errand | None
+    after: float = 0.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """The look of the icon: blue, grey or failing, and why."""
+
+    state: Literal["active", "inactive", "failing"]
+    code: str | None = None
+
+    @property
+    def link(self) -> Link | None:
+        """The broken link."""
+        return FAULTS[self.code].link if self.code in FAULTS else None
+
+    @property
+    def sentence(self) -> Sentence | None:
+        """What to do about it."""
+        if self.code == UNPROVEN:
+            return UNPROVEN_SENTENCE
+        return FAULTS[self.code].sentence if self.code in FAULTS else None
+
+
+class UserSession:
+    """The session of one user at the PBX, as far as it is decided."""
+
+    def __init__(self, keep_alive: float, dice: random.Random, *, worked: bool = False) -> None:
+        self.stage: Stage = "off"
+        self.code: str | None = None
+        self.worked = worked  # the PBX has accepted this token before
+        self._keep_alive = keep_alive
+        self._dice = dice
+        self._fails = 0
+        self._refusals = 0
+        self._logged_in_at = 0.0
+        self._short_lives = 0
+        self._deaf_at: float | None = None
+        self._stays_deaf = False
+        self._renewed_at = -_DEAF_PAUSE
+
+    @property
+    def on(self) -> bool:
+        """Whether the user wants a session."""
+        return self.stage != "off"
+
+    # ---- what people do
+
+    def switch_on(self) -> Step | None:
+        """Follow a click on; a refused password is tried once more."""
+        if self.stage in ("off", "locked-out"):
+            self._forget_faults()
+            return self._log_in(0.0)
+        return None
+
+    def switch_off(self) -> Step | None:
+        """Follow a click off."""
+        if self.stage == "off":
+            return None
+        had_session = self.stage in ("active", "logging-in")
+        self.stage, self.code = "off", None
+        return Step("logout" if had_session else None)
+
+    def credential_changed(self) -> Step | None:
+        """Follow a new password."""
+        self.worked = False
+        if self.stage == "off":
+            return None
+        self._forget_faults()
+        return self._log_in(0.0)
+
+    # ---- what the PBX does
+
+    def logged_in(self, now: float) -> Step:
+        """Note that the session is open and its calls are told."""
+        self.stage, self.code, self.worked = "active", None, True
+        self._fails = self._refusals = 0
+        self._logged_in_at = now
+        return self._beat(0.3)
+
+    def alive(self, now: float) -> Step:
+        """Note that the PBX knows us."""
+        self.stage, self.code, self._fails = "active", None, 0
+        if now - self._logged_in_at > _SHORT * self._keep_alive:
+            self._short_lives = 0
+        return self._beat(0.8)
+
+    def check(self, spread: float) -> Step | None:
+        """Ask the PBX at once: another user's session was lost."""
+        return Step("keep-alive", self._dice.uniform(0, spread)) if self.stage == "active" else None
+
+    def look_again(self, seconds: float) -> Step:
+        """Look sooner: of some call we have not heard, but it may be on its way."""
+        return Step("keep-alive", min(seconds, self._beat(0.8).after))
+
+    def lost(self, now: float) -> Step:
+        """Note that the PBX does not know us any more, or said that it will tell no more."""
+        lived = now - self._logged_in_at
+        self._short_lives = self._short_lives + 1 if lived < _SHORT * self._keep_alive else 1
+        if self._short_lives >= _SHORT_LIVES:
+            self.stage, self.code = "waiting", "another-program"
+            return Step("login", self._within(_LONGEST_PAUSE))
+        self.code = "session-lost"
+        return self._log_in(self._dice.uniform(0, _AT_ONCE))
+
+    def failed(self, code: str) -> Step:
+        """Note that an errand failed; `code` is one of FAULTS."""
+        self.code = code
+        retry = FAULTS[code].retry
+        if retry == "never":
+            return self._refused()
+        self.stage = "waiting"
+        if code == "login-unclear":
+            self._refusals += 1
+            wait = _UNCLEAR_PAUSE * 2.0 ** (self._refusals - 1)
+            return Step("login", self._within(min(wait, _LONGEST_SLOW_PAUSE)))
+        self._fails += 1
+        if retry == "slowly":
+            wait = _SLOW_PAUSE * 2.0 ** (self._fails - 1)
+            return Step("login", self._within(min(wait, _LONGEST_SLOW_PAUSE)))
+        wait = _FIRST_PAUSE * 2.0 ** min(self._fails - 1, 10)
+        return Step("login", self._within(min(wait, _LONGEST_PAUSE)))
+
+    def half_open(self, now: float) -> Step:
+        """Log in again, but not too often: the PBX has calls of which we never heard."""
+        again = self._deaf_at is not None and now - self._deaf_at < _DEAF_AGAIN
+        too_soon = again and now - (self._deaf_at or 0.0) < _DEAF_PAUSE
+        self._stays_deaf = self._stays_deaf or again
+        if too_soon:
+            return self._beat(0.8)
+        self._deaf_at = now
+        self.code = "notifications-missing"
+        return self._log_in(0.0)
+
+    def renew(self, now: float) -> Step:
+        """Log in again, but not too often: the end of a call was not told, which may be chance."""
+        if now - self._renewed_at < _DEAF_PAUSE:
+            return Step("resync")
+        self._renewed_at = now
+        return self._log_in(0.0)
+
+    def heard(self) -> bool:
+        """Note that the PBX told us of a call; True when that ends a suspicion."""
+        ends = self._stays_deaf
+        self._stays_deaf = False
+        return ends
+
+    # ---- what holds for everybody
+
+    def pbx_away(self) -> Step | None:
+        """Wait, without asking, for the PBX that is gone for all."""
+        if self.stage in ("off", "locked-out"):
+            return None
+        self.stage = "waiting"
+        return Step(None)
+
+    def pbx_back(self, spread: float) -> Step | None:
+        """Log in some time within the spread: the PBX is back."""
+        if self.stage in ("off", "locked-out"):
+            return None
+        self._fails = 0
+        return self._log_in(self._dice.uniform(0, spread))
+
+    def resync(self, spread: float) -> Step | None:
+        """Hand in what may have been missed while the session was well."""
+        return Step("resync", self._dice.uniform(0, spread)) if self.stage == "active" else None
+
+    def health(self, callback: str | None, away: str | None) -> Health | None:
+        """Return what to tell, by the site's callback and PBX; None while nothing is known."""
+        if not self.on:
+            return Health("inactive")
+        if self.stage == "locked-out" or (self.code and not away):
+            return Health("failing", self.code)
+        if away:
+            return Health("failing", away)
+        if self.stage != "active" or callback == UNKNOWN:
+            return None
+        if self._stays_deaf:
+            return Health("failing", "notifications-missing")
+        if callback in FAULTS:
+            return Health("failing", callback)
+        return Health("active", callback)
+
+    # ---- inside
+
+    def _forget_faults(self) -> None:
+        self._fails = self._refusals = self._short_lives = 0
+        self.code = None
+
+    def _log_in(self, after: float) -> Step:
+        self.stage = "logging-in"
+        return Step("login", after)
+
+    def _refused(self) -> Step:
+        self._refusals += 1
+        if self.worked and self._refusals == 1 and FAULTS[self.code or ""].link == "login":
+            self.stage = "waiting"
+            return Step("login", self._within(_CONFIRM))
+        self.stage, self.worked = "locked-out", False
+        return Step(None)
+
+    def _beat(self, least: float) -> Step:
+        return Step("keep-alive", self._keep_alive * self._dice.uniform(least, 1.0))
+
+    def _within(self, seconds: float) -> float:
+        return seconds * self._dice.uniform(0.5, 1.0)

@@ -1,0 +1,206 @@
+"""What holds for all users at once: whether the PBX is there, and whether it can call us back."""
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
+
+from bus.events import ProcessDetail
+from bus.mqtt.inbox import Arrived, Handler
+from bus.topics import ANY_USER, Topics
+from consumers.sessions.callback_check import CallbackWatch, Proof
+from consumers.sessions.faults import UNPROVEN
+from consumers.sessions.schedule import PbxWatch, Timetable
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CALLBACK, PBX = "\x00callback", "\x00pbx"  # turns that are no login's
+_WITHOUT_GATEWAY: dict[str | None, str] = {  # what a check means when the bus knows no gateway
+    None: "gateway-without-broker",
+    UNPROVEN: "gateway-without-broker",
+    "callback-unreachable": "gateway-offline",
+}
+_PAGE = "login-unclear"
+_PAGE_PAUSE = 4.0  # seconds between two looks whether the login page is gone
+_NOBODY = 1.0  # seconds until it is looked again whether somebody is on
+
+
+class Crowd(Protocol):
+    """The users, as far as the site must tell them."""
+
+    def somebody(self) -> str | None:
+        """Return any user who is on."""
+
+    def show_all(self) -> None:
+        """Show everybody's state again."""
+
+    def resync_all(self) -> None:
+        """Hand in what may have been missed, for everybody."""
+
+    def pbx_went(self) -> None:
+        """Let everybody wait for the PBX."""
+
+    def pbx_back(self) -> None:
+        """Let everybody log in again."""
+
+    def page_gone(self) -> None:
+        """Let those log in again who met a login page."""
+
+
+class Bus(Protocol):
+    """What of a broker connection the site needs."""
+
+    @property
+    def topics(self) -> Topics:
+        """The names of the topics."""
+
+    def subscribe(self, topic_filter: str, handle: Handler) -> None:
+        """Hand each message of a topic to `handle`."""
+
+
+class Doing(Protocol):
+    """Whoever does errands apart from the main thread."""
+
+    def do(self, errand: Callable[[], T], then: Callable[[T | None], None]) -> None:
+        """Have an errand done, and its result handled in the main thread; None: it broke."""
+
+
+class Probing(Protocol):
+    """The errands of the site."""
+
+    def prove(self, user: str) -> Proof:
+        """Check the callback address with a path of this user."""
+
+    def probe(self) -> str | None:
+        """Ask the PBX for a sign of life; None when it gives one, else what is wrong."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the parts of the process share."""
+
+    timetable: Timetable
+    workers: Doing
+    probes: Doing  # never behind the users' errands
+    errands: Probing
+    dice: random.Random
+    clock: Callable[[], float]
+
+
+class Site:
+    """The PBX, the callback and the gateways, watched for everybody."""
+
+    def __init__(self, tools: Tools, crowd: Crowd, keep_alive: float) -> None:
+        self.callback = CallbackWatch(keep_alive)
+        self.pbx = PbxWatch(tools.dice)
+        self.callback_good_at = 0.0  # of the clock
+        self._tools = tools
+        self._crowd = crowd
+        self._page = False  # somebody met a login page instead of an answer
+        self._gateways: dict[str, tuple[str, bool]] = {}
+
+    def follow(self, connection: Bus) -> None:
+        """Hear when gateways come and go."""
+        topics = connection.topics
+        connection.subscribe(topics.process_detail(ANY_USER), self._gateway_told)
+        connection.subscribe(topics.process(ANY_USER), partial(self._process_told, connection))
+
+    def failed(self, code: str) -> None:
+        """Note the failure of one user, which may be everybody's."""
+        if code == _PAGE and not self._page:
+            self._page = True
+            self._soon(PBX)
+        if self.pbx.bad(code):
+            self._soon(PBX)
+            if self.pbx.away:
+                self._pbx_went()
+
+    # ---- the PBX
+
+    def probe_pbx(self) -> None:
+        """Ask the PBX for a sign of life."""
+        self._tools.probes.do(lambda: (self._tools.errands.probe(),), self._probed)
+
+    def _probed(self, found: tuple[str | None] | None) -> None:
+        code = found[0] if found else "pbx-unreadable"
+        changed = self.pbx.probed(None if code == _PAGE else code)
+        if self.pbx.away:
+            self._tools.timetable.set(PBX, self._tools.clock() + self.pbx.pause())
+            if changed:
+                self._pbx_went()
+        elif changed:
+            log.info("the PBX is back")
+            self._crowd.pbx_back()
+            self._soon(CALLBACK)
+        if self._page and code == _PAGE:
+            pause = _PAGE_PAUSE * self._tools.dice.uniform(0.5, 1.0)
+            self._tools.timetable.set(PBX, self._tools.clock() + pause)
+        elif self._page and code is None:
+            self._page = False
+            self._crowd.page_gone()
+
+    def _pbx_went(self) -> None:
+        log.warning("the PBX is gone code=%s", self.pbx.away)
+        self._crowd.pbx_went()
+
+    # ---- the callback
+
+    def check_callback(self) -> None:
+        """Call ourselves at the address that the PBX is told."""
+        clock, user = self._tools.clock, self._crowd.somebody()
+        if user is None:
+            self._tools.timetable.set(CALLBACK, clock() + _NOBODY)
+            return
+        self._tools.probes.do(
+            lambda: self._tools.errands.prove(user), partial(self._checked, clock())
+        )
+
+    def _checked(self, began: float, proof: Proof | None) -> None:
+        watch = self.callback
+        proof = proof or Proof("callback-unreachable")
+        if self._all_gateways_gone():
+            proof = Proof(_WITHOUT_GATEWAY.get(proof.code, proof.code), proof.local)
+        before, known = watch.code, watch.known
+        came_back = watch.found(proof)
+        if not watch.failing:
+            self.callback_good_at = began
+        pause = watch.pause(self._tools.dice.uniform)
+        self._tools.timetable.set(CALLBACK, self._tools.clock() + pause)
+        if watch.code != before or not known:
+            log.info("callback checked code=%s", watch.code or "-")
+            self._crowd.show_all()
+        if came_back or not known:
+            self._crowd.resync_all()
+
+    # ---- the gateways
+
+    def _gateway_told(self, arrived: Arrived) -> None:
+        try:
+            detail = ProcessDetail.model_validate_json(arrived.payload).data
+        except ValueError:
+            return
+        if not detail.name.startswith("gateway"):
+            return
+        before, told = self._gateways.get(detail.name), (detail.start_id, detail.state == "online")
+        self._gateways[detail.name] = told
+        if before is not None and before != told:
+            log.info("gateway is %s name=%s", detail.state, detail.name)
+            self._soon(CALLBACK)
+            if detail.state == "online":  # nobody took notifications before
+                self._crowd.resync_all()
+
+    def _process_told(self, connection: Bus, arrived: Arrived) -> None:
+        for name, (start_id, online) in self._gateways.items():
+            gone = online and arrived.payload == b"offline"
+            if gone and connection.topics.process(name) == arrived.topic:
+                self._gateways[name] = (start_id, False)
+                self._soon(CALLBACK)
+
+    def _all_gateways_gone(self) -> bool:
+        return bool(self._gateways) and not any(online for _, online in self._gateways.values())
+
+    def _soon(self, key: str) -> None:
+        self._tools.timetable.set(key, self._tools.clock())

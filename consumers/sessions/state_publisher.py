@@ -1,0 +1,106 @@
+"""The telephone icon of each user, as retained on the bus: told when it changes."""
+
+import logging
+from datetime import datetime
+from typing import Protocol
+
+from bus.events import CONTENT_TYPE, UserState, UserStateData, now
+from bus.mqtt.connection import PublishRefused
+from bus.mqtt.inbox import BrokerUnavailable
+from bus.topics import Topics
+from consumers.sessions.session import Health
+
+log = logging.getLogger(__name__)
+
+_BATCH = 50  # messages on their way at a time
+_CONFIRMED_WITHIN = 1.0  # seconds; what takes longer is told again
+
+
+class Confirmed(Protocol):
+    """A message on its way."""
+
+    def wait(self, timeout: float) -> int:
+        """Return the broker's reason code; raise BrokerUnavailable or PublishRefused."""
+
+
+class Broker(Protocol):
+    """What of a connection the icons need."""
+
+    @property
+    def topics(self) -> Topics:
+        """The names of the topics."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+
+    def send(
+        self, topic: str, payload: bytes, *, retain: bool, content_type: str | None
+    ) -> Confirmed:
+        """Start to publish; raise BrokerUnavailable."""
+
+
+class Icons:
+    """What is shown of each user, and what the broker does not know yet."""
+
+    def __init__(self, connection: Broker) -> None:
+        self._connection = connection
+        self._shown: dict[str, tuple[Health, datetime]] = {}
+        self._untold: dict[str, None] = {}
+
+    def show(self, user: str, health: Health) -> None:
+        """Show a user's state; nothing happens when it is shown already."""
+        shown = self._shown.get(user)
+        if shown is not None and shown[0] == health:
+            return
+        self._shown[user] = (health, now())
+        self._untold[user] = None
+        log.info("user is %s user=%s code=%s", health.state, user, health.code or "-")
+
+    def forget(self, user: str) -> None:
+        """Show nothing more of a user who is gone."""
+        self._shown.pop(user, None)
+        self._untold[user] = None
+
+    def show_all_again(self) -> None:
+        """Tell everything once more: a broker that comes back may have lost it."""
+        self._untold.update(dict.fromkeys(self._shown))
+
+    def tell(self) -> None:
+        """Bring what is untold to the broker, as much as it takes now."""
+        while self._untold and self._connection.connected:
+            batch = list(self._untold)[:_BATCH]
+            try:
+                for user, delivery in [(user, self._send(user)) for user in batch]:
+                    self._confirm(user, delivery)
+            except BrokerUnavailable as error:
+                log.warning("states not told reason=%s", error)
+                return
+
+    def _send(self, user: str) -> Confirmed:
+        shown = self._shown.get(user)
+        payload = b"" if shown is None else self._message(user, *shown).encoded()
+        kind = None if shown is None else CONTENT_TYPE
+        topic = self._connection.topics.state(user)
+        return self._connection.send(topic, payload, retain=True, content_type=kind)
+
+    def _confirm(self, user: str, delivery: Confirmed) -> None:
+        try:
+            delivery.wait(_CONFIRMED_WITHIN)
+        except PublishRefused as error:
+            log.error("state refused user=%s reason=%s", user, error)
+        self._untold.pop(user, None)
+
+    def _message(self, user: str, health: Health, since: datetime) -> UserState:
+        return UserState(
+            source="process/sessions",
+            subject=user,
+            data=UserStateData(
+                user=user,
+                state=health.state,
+                since=since,
+                link=health.link,
+                code=health.code,
+                sentence=health.sentence,
+            ),
+        )

@@ -1,0 +1,224 @@
+"""What is asked of the PBX for one user: errands for a worker thread, which decide nothing."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from consumers.sessions.callback_check import RESYNC, Gateway, NotTaken, Proof, locally, prove
+from consumers.sessions.faults import Phase, code_of
+from consumers.sessions.missed_calls import MARGIN, Gap, ended_structs, is_news, running_struct
+from starface.callback import callback_path
+from starface.client import (
+    Callback,
+    LoginRefused,
+    PbxFailure,
+    RequestForbidden,
+    UnsupportedByApi,
+)
+from starface.credential import Credential
+from starface.settings import StarfaceSettings
+from starface.wire import CallListEntry, CallState
+
+log = logging.getLogger(__name__)
+
+
+class Pbx(Protocol):
+    """One user's conversation with the PBX, as `starface.client.StarfaceClient` holds it."""
+
+    @property
+    def credential(self) -> Credential:
+        """The credential to store."""
+
+    def login(self) -> None:
+        """Open the session."""
+
+    def subscribe_calls(self) -> None:
+        """Ask for notifications."""
+
+    def keep_alive(self) -> bool:
+        """Tell that we are there."""
+
+    def logout(self) -> None:
+        """Close the session."""
+
+    def server_version(self) -> str:
+        """Return the version of the PBX."""
+
+    def call_ids(self) -> list[str]:
+        """Return the running calls."""
+
+    def call_state(self, call_id: str) -> CallState | None:
+        """Return one call."""
+
+    def call_list(self, since: datetime) -> list[CallListEntry]:
+        """Return the calls begun since then."""
+
+
+OpenPbx = Callable[[str, Credential, Callback | None], Pbx]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session is open; not `resynced`: what was missed is still to be handed in."""
+
+    pbx: Pbx
+    callback: Callback
+    resynced: bool
+
+
+@dataclass(frozen=True)
+class Alive:
+    """What the PBX says of a session, and of its calls if it was asked."""
+
+    known: bool
+    calls: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An errand failed; the code is one of FAULTS, the reason for the log.
+
+    The credential may have been refreshed all the same, and then the old one is void.
+    """
+
+    code: str
+    reason: str = ""
+    credential: Credential | None = None
+
+
+class Errands:
+    """The errands of one site."""
+
+    def __init__(
+        self,
+        settings: StarfaceSettings,
+        site_key: bytes,
+        open_pbx: OpenPbx,
+        gateway: Gateway,
+        callback_host: Callable[[StarfaceSettings], str],
+    ) -> None:
+        self._settings = settings
+        self._key = site_key
+        self._open_pbx = open_pbx
+        self._gateway = gateway
+        self._callback_host = callback_host
+
+    def log_in(
+        self, user: str, credential: Credential, gap: Gap | None, *, local: bool
+    ) -> Opened | Failed:
+        """Log in, subscribe, and hand in what was missed; without a gap that is left for later."""
+        try:
+            callback = self._callback(user, credential)
+        except ValueError:
+            return Failed("login-too-long")
+        except OSError:
+            return Failed("pbx-unreachable", "there is no way to the PBX")
+        pbx = self._open_pbx(user, credential, callback)
+        phase: Phase = "login"
+        try:
+            pbx.login()
+            phase = "subscription"
+            pbx.subscribe_calls()
+        except PbxFailure as failure:
+            code = code_of(failure, phase)
+            if isinstance(failure, LoginRefused) and not failure.pbx_text and phase == "login":
+                code = self._login_page(code)
+            return Failed(code, str(failure), pbx.credential)
+        resynced = gap is not None and self._handed_in(pbx, callback, gap, local=local)
+        return Opened(pbx, callback, resynced)
+
+    def keep_alive(self, pbx: Pbx, *, look: bool) -> Alive | Failed:
+        """Keep the session, and see which calls are running."""
+        try:
+            if not pbx.keep_alive():
+                return Alive(known=False)
+            return Alive(known=True, calls=pbx.call_ids() if look else None)
+        except PbxFailure as failure:
+            return Failed(code_of(failure, "keep-alive"), str(failure))
+
+    def resync(self, pbx: Pbx, callback: Callback, gap: Gap, *, local: bool) -> bool:
+        """Hand in what was missed; False when that is still to be done."""
+        return self._handed_in(pbx, callback, gap, local=local)
+
+    def log_out(self, pbx: Pbx) -> None:
+        """Close the session; a PBX that does not answer closes it by itself."""
+        try:
+            pbx.logout()
+        except PbxFailure as failure:
+            log.info("not logged out reason=%s", failure)
+
+    def prove(self, user: str) -> Proof:
+        """Check the callback address with a path of this user."""
+        try:
+            callback = self._callback(user, None)
+        except (OSError, ValueError):
+            return Proof("callback-unreachable")
+        return prove(self._gateway, callback, self._settings.location)
+
+    def probe(self) -> str | None:
+        """Ask the PBX for its version, without anybody's token; None when it speaks XML-RPC.
+
+        `login-unclear`: it is there and shows a login page, or does not speak to strangers.
+        """
+        pbx = self._open_pbx("", Credential("sha512", SecretStr("")), None)
+        try:
+            pbx.server_version()
+        except LoginRefused as failure:
+            return None if failure.pbx_text else "login-unclear"
+        except (RequestForbidden, UnsupportedByApi):
+            return None
+        except PbxFailure as failure:
+            return None if failure.pbx_text else code_of(failure, "login")
+        return None
+
+    def _callback(self, user: str, credential: Credential | None) -> Callback:
+        settings = self._settings
+        # With OAuth nobody knows what the PBX will echo, so the path names no token.
+        known = credential is not None and credential.kind != "oauth"
+        token = credential.secret.get_secret_value() if credential and known else None
+        return Callback(
+            settings.callback_scheme,
+            self._callback_host(settings),
+            settings.callback_port,
+            callback_path(user, self._key, token),
+        )
+
+    def _login_page(self, code: str) -> str:
+        """Tell a refused password from a PBX that shows its login page while it starts."""
+        pbx = self._open_pbx("", Credential("sha512", SecretStr("")), None)
+        try:
+            pbx.server_version()
+        except PbxFailure as failure:
+            return code if failure.pbx_text else "login-unclear"
+        return code
+
+    def _handed_in(self, pbx: Pbx, callback: Callback, gap: Gap, *, local: bool) -> bool:
+        way = locally(callback) if local else callback
+        try:
+            ids = pbx.call_ids()
+            states = [state for each in ids if (state := pbx.call_state(each)) is not None]
+            structs = ended_structs(gap, ids, self._entries(pbx, gap))
+            structs += [running_struct(state) for state in states if is_news(state, gap)]
+            for struct in structs:
+                self._gateway.post(way, RESYNC, [struct])
+        except PbxFailure as failure:
+            log.info("missed calls not read reason=%s", failure)
+            return False
+        except NotTaken as failure:
+            log.info("missed calls not taken by the gateway reason=%s", failure)
+            return False
+        if structs:
+            log.info("handed in calls count=%d", len(structs))
+        return True
+
+    def _entries(self, pbx: Pbx, gap: Gap) -> list[CallListEntry]:
+        if gap.since is None:
+            return []
+        try:
+            return pbx.call_list(gap.since - MARGIN)
+        except UnsupportedByApi:
+            return []

@@ -1,0 +1,94 @@
+"""Who may tell us something: the proof in the path, the token, the source, how often."""
+
+import logging
+import re
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+import falcon
+from falcon.uri import parse_query_string
+
+from gateway.rates import Rates
+from gateway.refusals import NOTHING_HERE, Refused
+from gateway.source_addresses import Source, Sources
+from starface.callback import PathRefused, read_path
+
+log = logging.getLogger(__name__)
+
+_USER = ("de.vertico.starface.user", "de_vertico_starface_user")
+_AUTH = ("de.vertico.starface.auth", "de_vertico_starface_auth")
+_XML = re.compile(r"(?:text|application)/(?:[\w.+-]+\+)?xml\Z")
+_FORM = "application/x-www-form-urlencoded"
+_STRANGERS = 5.0, 20.0  # wrong paths per second and address, and at once
+
+
+class Doorkeeper:
+    """Checks a request before anything of it is read."""
+
+    def __init__(self, site_key: bytes, sources: Sources, rates: Rates) -> None:
+        self.sources = sources
+        self._key = site_key
+        self._rates = rates
+        self._strangers = Rates(*_STRANGERS)
+        # A path comes again with each notification of a login; only genuine ones are remembered.
+        self._proof = lru_cache(maxsize=10_000)(partial(read_path, key=site_key))
+
+    def source(self, req: falcon.Request) -> Source | None:
+        """Return the address a request came from."""
+        return self.sources.of(req.remote_addr, req.get_header("X-Forwarded-For"))
+
+    def user(self, req: falcon.Request, who: str, session: str, mac: str) -> str:
+        """Return whose call it is; raise Refused."""
+        source = self.source(req)
+        if not self.sources.allow(source):
+            raise self._stranger(source, Refused(403, "this address may not send notifications"))
+        try:
+            proof = self._proof(who, session, mac)
+        except PathRefused as error:
+            raise self._stranger(source, Refused(404, NOTHING_HERE)) from error
+        if not self._rates.allows(proof.session):
+            raise Refused(429, "too many notifications at once", retry_after=1)
+        told = self.single(req.params)
+        if any(name in told and told[name] != proof.user for name in _USER):
+            raise Refused(403, "the user is another than the path's")
+        tokens = [told[name] for name in _AUTH if told.get(name)]
+        if not all(proof.fits(token, self._key) for token in tokens):
+            raise Refused(403, "the token is not the one of this login")
+        return proof.user
+
+    def single(self, params: Mapping[str, Any]) -> dict[str, str]:
+        """Return parameters that are each told once; raise Refused."""
+        if any(not isinstance(value, str) for value in params.values()):
+            raise Refused(400, "a parameter twice")
+        return {name: str(value) for name, value in params.items()}
+
+    def check_xml(self, req: falcon.Request) -> None:
+        """Raise Refused unless the body may be XML."""
+        kind = (req.content_type or "text/xml").partition(";")[0].strip().lower()
+        if not _XML.match(kind):
+            raise Refused(415, "an XML content type is expected")
+        self._check_plain(req)
+
+    def form(self, req: falcon.Request, body: bytes) -> dict[str, str]:
+        """Return the parameters of a form; raise Refused."""
+        if not body:
+            return {}
+        kind = (req.content_type or "").partition(";")[0].strip().lower()
+        if kind != _FORM:
+            raise Refused(415, f"{_FORM} is expected")
+        self._check_plain(req)
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise Refused(400, "the form is not UTF-8") from error
+        return self.single(parse_query_string(text, keep_blank=True, csv=False))
+
+    def _check_plain(self, req: falcon.Request) -> None:
+        if (req.get_header("Content-Encoding") or "identity").lower() != "identity":
+            raise Refused(415, "a body without content coding is expected")
+
+    def _stranger(self, source: Source | None, refused: Refused) -> Refused:
+        if self._strangers.allows(str(source)):
+            return refused
+        return Refused(429, "too many requests", retry_after=5)

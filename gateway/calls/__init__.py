@@ -1,0 +1,1 @@
+"""What a notification means, and to which call it belongs."""

@@ -1,0 +1,202 @@
+"""What the PBX tells us, in its words, and what those words mean in ours.
+
+Pure. Members and states this page does not know are no fault: another release of the PBX may
+send them, and a call that is told about strangely is still a call.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict
+
+from bus.events import CallId, CallStateName, Direction, Text, UserName
+from starface.xmlrpc.reading import Value
+
+CHECK = "starface2mqtt.callback.check"
+RESYNC = "starface2mqtt.resync.receiveCallState"
+_LONGEST = 256  # characters of a text; longer names are cut, longer numbers refused
+
+
+class NotificationRefused(Exception):
+    """The notification makes no sense; the message names the fault, not the value."""
+
+
+class Notification(BaseModel):
+    """A call state as it was told."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    user: UserName
+    call_id: CallId | None  # None: told by a URL, which knows no ids
+    state: CallStateName
+    pbx_state: Text = ""
+    caller: Text = ""
+    caller_name: Text = ""
+    called: Text = ""
+    called_name: Text = ""
+    group: Text | None = None
+    pbx_time: Text | None = None
+    replayed: bool = False
+    previous_call_id: CallId | None = None
+
+    @property
+    def direction(self) -> Direction:
+        """What the state alone says about the direction."""
+        return _DIRECTIONS.get(self.state, "unknown")
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The PBX will send nothing more in this session."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Our own question whether this callback can be reached."""
+
+
+@dataclass(frozen=True)
+class Unneeded:
+    """A method that tells nothing about calls; it is answered all the same."""
+
+
+_STATES: dict[str, CallStateName] = {
+    "INCOMING": "incoming",
+    "RINGING": "ringing",
+    "REQUESTED": "dialing",
+    "PROCEEDING": "dialing",
+    "OUTGOING": "dialing",
+    "RINGBACK": "ringback",
+    "CONNECTED": "connected",
+    "PARKED": "held",
+    "HANGUP": "ended",
+}
+_DIRECTIONS: dict[CallStateName, Direction] = {
+    "incoming": "in",
+    "ringing": "in",
+    "dialing": "out",
+    "ringback": "out",
+}
+_URL_STATES: dict[str, CallStateName] = {
+    "ringing": "ringing",
+    "answered": "connected",
+    "outgoing": "dialing",
+    "ended": "ended",
+}
+_CALL_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
+_OLD_IDS = ("oldcallid", "oldid", "old", "callid", "id", "previouscallid")
+_NEW_IDS = ("newcallid", "newid", "new")
+
+
+def read_notification(
+    user: str, method: str, params: Sequence[Value]
+) -> Notification | Reset | Check | Unneeded:
+    """Read what was called by XML-RPC; raise NotificationRefused."""
+    if method == CHECK:
+        return Check()
+    name = method.rpartition(".")[2]
+    if name == "receiveCallState":
+        return _call_state(user, _members(params), replayed=method == RESYNC)
+    if name == "callChangesIdEvent":
+        return _changed_id(user, params)
+    if name == "reset":
+        return Reset()
+    return Unneeded()
+
+
+def read_url(user: str, told: Mapping[str, str]) -> Notification:
+    """Read the second dialect: `event`, `number` and `name` of a URL; raise NotificationRefused."""
+    event = told.get("event", "").strip()
+    state = _URL_STATES.get(event.lower())
+    if state is None:
+        raise NotificationRefused(f"event: one of {', '.join(_URL_STATES)}")
+    # The PBX's app puts a number into a URL as it is, where a plus means a space.
+    number = _number(re.sub(r"\A (?=[1-9])", "+", told.get("number", "")), "number")
+    name = told.get("name", "")[:_LONGEST]
+    outgoing = state == "dialing"
+    return Notification(
+        user=user,
+        call_id=None,
+        state=state,
+        pbx_state=event,
+        caller="" if outgoing else number,
+        caller_name="" if outgoing else name,
+        called=number if outgoing else "",
+        called_name=name if outgoing else "",
+    )
+
+
+def made_call_id() -> str:
+    """Return an id for a call that was told without one."""
+    return str(uuid4())
+
+
+def _call_state(user: str, members: Mapping[str, Value], *, replayed: bool) -> Notification:
+    pbx_state = _text(members, "state")[:_LONGEST]
+    spelled = re.sub(r"[\s_-]", "", pbx_state).upper()
+    return Notification(
+        user=user,
+        call_id=_call_id(_text(members, "id") or _text(members, "callid")),
+        state=_STATES.get(spelled, "other"),
+        pbx_state=pbx_state,
+        caller=_number(_text(members, "callernumber"), "callerNumber"),
+        caller_name=_text(members, "callername")[:_LONGEST],
+        called=_number(_text(members, "callednumber"), "calledNumber"),
+        called_name=_text(members, "calledname")[:_LONGEST],
+        group=_text(members, "groupid")[:_LONGEST] or None,
+        pbx_time=_text(members, "timestamp")[:_LONGEST] or None,
+        replayed=replayed,
+    )
+
+
+def _changed_id(user: str, params: Sequence[Value]) -> Notification:
+    if len(params) == 2 and all(isinstance(value, str) for value in params):
+        old, new = str(params[0]), str(params[1])
+    else:
+        members = _members(params)
+        old, new = _first(members, _OLD_IDS), _first(members, _NEW_IDS)
+        if not new and members.get("callid") and members.get("id"):
+            old, new = _text(members, "callid"), _text(members, "id")
+    return Notification(
+        user=user,
+        call_id=_call_id(new),
+        state="other",
+        pbx_state="callChangesIdEvent",
+        previous_call_id=_call_id(old),
+    )
+
+
+def _members(params: Sequence[Value]) -> dict[str, Value]:
+    if len(params) != 1 or not isinstance(params[0], dict):
+        raise NotificationRefused("exactly one struct is expected")
+    members = {name.lower(): value for name, value in params[0].items()}
+    if len(members) != len(params[0]):
+        raise NotificationRefused("a member twice")
+    return members
+
+
+def _first(members: Mapping[str, Value], names: Sequence[str]) -> str:
+    return next((text for name in names if (text := _text(members, name))), "")
+
+
+def _text(members: Mapping[str, Value], name: str) -> str:
+    value = members.get(name, "")
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise NotificationRefused(f"{name}: not a text")
+    return str(value)
+
+
+def _number(text: str, name: str) -> str:
+    if len(text) > _LONGEST:
+        raise NotificationRefused(f"{name}: longer than {_LONGEST} characters")
+    return text
+
+
+def _call_id(text: str) -> str:
+    if not _CALL_ID.match(text := text.strip()):
+        raise NotificationRefused("call id: 1 to 128 characters without spaces are expected")
+    return text

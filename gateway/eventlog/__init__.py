@@ -1,0 +1,1 @@
+"""Durable, numbered storage of call events."""

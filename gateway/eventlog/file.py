@@ -1,0 +1,168 @@
+"""The file of the event log: what is in it, and how it is opened.
+
+Several processes of one machine share it. Whoever writes begins with BEGIN IMMEDIATE, because a
+transaction that reads first and then writes fails at once when another was faster.
+"""
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bus.settings import SettingsRefused
+from runtime.process import private_file
+
+NAME = "events.db"
+BUSY = 0.45  # seconds a writer waits for another; the next round of requests waits behind it
+_LOOK = 2  # milliseconds until a busy file is looked at again; SQLite itself would sleep up to 100
+_VERSION = 2
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS numbers (user TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    user TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at REAL NOT NULL,
+    lasts INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS event_numbers ON events (user, seq);
+CREATE TABLE IF NOT EXISTS held (
+    place INTEGER PRIMARY KEY,
+    user TEXT NOT NULL,
+    reason INTEGER NOT NULL,
+    since REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS resets (
+    place INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, payload BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS calls (
+    user TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    told_by TEXT NOT NULL,
+    number TEXT NOT NULL,
+    open INTEGER NOT NULL,
+    changed REAL NOT NULL,
+    became TEXT,
+    PRIMARY KEY (user, call_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS calls_by_url ON calls (user, number) WHERE told_by = 'url';
+CREATE INDEX IF NOT EXISTS recent_calls ON calls (user, changed);
+CREATE INDEX IF NOT EXISTS old_calls ON calls (changed);
+CREATE TABLE IF NOT EXISTS private_calls (
+    call TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    number TEXT NOT NULL,
+    told INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    changed REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS private_calls_of ON private_calls (owner, changed);
+CREATE INDEX IF NOT EXISTS private_calls_with ON private_calls (number);
+CREATE INDEX IF NOT EXISTS old_private_calls ON private_calls (changed);
+"""
+
+
+class LogUnavailable(Exception):
+    """The event log cannot take an event now: disk full, locked too long, or broken."""
+
+
+def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
+    """Return a connection to the event log, made if need be; raise LogUnavailable.
+
+    `durable`: what is committed survives a power cut. Whoever may repeat his work does without.
+    """
+    try:
+        path = private_file(folder / NAME)
+    except SettingsRefused as error:
+        raise LogUnavailable(str(error)) from error
+    db = sqlite3.connect(path, isolation_level=None, timeout=BUSY, check_same_thread=False)
+    try:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only in a new file
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        db.execute("PRAGMA journal_size_limit = 16777216")
+        db.execute("PRAGMA secure_delete = ON")  # events name people
+        _make(db)
+        if durable:
+            db.execute(f"PRAGMA busy_timeout = {_LOOK}")
+    except sqlite3.Error as error:
+        db.close()
+        advice = "; once it is moved away, a new one is begun" if _is_damaged(error) else ""
+        raise LogUnavailable(f"{path}: the event log cannot be opened: {error}{advice}") from error
+    return db
+
+
+@contextmanager
+def writing(db: sqlite3.Connection, patience: float = BUSY) -> Iterator[None]:
+    """Commit what is done in the block as a whole, or nothing of it; raise LogUnavailable."""
+    try:
+        _begin(db, patience)
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as error:
+        raise LogUnavailable(f"the event log could not be written: {error}") from error
+
+
+def _is_damaged(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _begin(db: sqlite3.Connection, patience: float) -> None:
+    """Begin to write as soon as no other process does."""
+    limit = time.monotonic() + patience
+    while True:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= limit:
+                raise
+
+
+def identity(db: sqlite3.Connection) -> str:
+    """Return the eight characters by which this log is told from any other."""
+    (found,) = db.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
+    return str(found)
+
+
+def size(db: sqlite3.Connection) -> int:
+    """Return the bytes in use."""
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    (each,) = db.execute("PRAGMA page_size").fetchone()
+    return (int(pages) - int(free)) * int(each)
+
+
+def depth(db: sqlite3.Connection) -> tuple[int, float | None]:
+    """Return how many events wait for the broker, and when the oldest of them came."""
+    found = db.execute(
+        "SELECT count(*), min(at) FROM events WHERE place IN (SELECT place FROM held)"
+        " OR place > (SELECT value FROM counters WHERE name = 'upto')"
+    ).fetchone()
+    return int(found[0]), found[1]
+
+
+def _make(db: sqlite3.Connection) -> None:
+    if db.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA.split(";"):
+        db.execute(statement)
+    db.execute("INSERT OR IGNORE INTO facts VALUES ('identity', ?)", (secrets.token_hex(4),))
+    db.execute("INSERT OR IGNORE INTO counters VALUES ('upto', 0)")
+    db.execute(f"PRAGMA user_version = {_VERSION}")
+    db.execute("COMMIT")

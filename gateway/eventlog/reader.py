@@ -1,0 +1,179 @@
+"""The event log as the publisher sees it: what is still to be sent, and what can be sent again.
+
+Everything up to one place in the log is settled, except what is held back because the broker
+did not take it. So marking costs one row, however many events were sent.
+"""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.calls import private_calls
+from gateway.calls.correlation import forget_before
+from gateway.eventlog.counters import ERASED
+from gateway.eventlog.file import identity, open_log, size, writing
+
+_COLUMNS = "place, user, seq, at, lasts, payload"
+# One statement for all, because the log is locked while Python waits for its own lock between two.
+_HOLD = """
+INSERT OR IGNORE INTO held
+SELECT place, user, json_extract(told.value, '$[1]'), json_extract(told.value, '$[2]')
+FROM json_each(?) AS told JOIN events ON place = json_extract(told.value, '$[0]')
+"""
+_RELEASE = "DELETE FROM held WHERE place IN (SELECT value FROM json_each(?))"
+
+Hold = tuple[int, int, float]  # its place, the broker's reason code, since when
+
+
+@dataclass
+class Row:
+    """One event in the log; `payload` is read again when it was not kept."""
+
+    place: int
+    user: str
+    seq: int
+    at: float
+    lasts: int
+    payload: bytes | None
+
+
+@dataclass(frozen=True)
+class Heading:
+    """How far a user's events are settled, and the oldest that is kept."""
+
+    user: str
+    seq: int
+    oldest: int
+
+
+class Outbox:
+    """The end of the event log that is emptied by the publisher; for its thread only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._db = open_log(folder, durable=False)
+        self.identity = identity(self._db)
+
+    def upto(self) -> int:
+        """Return the place up to which everything is settled or held back."""
+        (upto,) = self._db.execute("SELECT value FROM counters WHERE name = 'upto'").fetchone()
+        return int(upto)
+
+    def erased(self) -> int:
+        """Return how often something was taken out of the events on disk."""
+        found = self._db.execute(
+            "SELECT value FROM counters WHERE name = ?", (ERASED,)
+        ).fetchone()  # fmt: skip
+        return int(found[0]) if found else 0
+
+    def settle(self, upto: int, held: Iterable[Hold] = (), released: Iterable[int] = ()) -> None:
+        """Note a new place, what is held back and what is no more; raise LogUnavailable.
+
+        All at once, else a kill in between would have forgotten what was to be held back.
+        """
+        kept, gone = json.dumps(list(held)), json.dumps(list(released))
+        with writing(self._db):
+            self._db.execute(_HOLD, (kept,))
+            self._db.execute(_RELEASE, (gone,))
+            self._db.execute("UPDATE counters SET value = ? WHERE name = 'upto'", (upto,))
+
+    def after(self, place: int, limit: int) -> list[Row]:
+        """Return what comes next in the log."""
+        return self._rows("place > ? ORDER BY place LIMIT ?", place, limit)
+
+    def payload(self, place: int) -> bytes | None:
+        """Return an event, None if it is not kept any more."""
+        found = self._db.execute("SELECT payload FROM events WHERE place = ?", (place,)).fetchone()
+        return found and bytes(found[0])
+
+    def held(self) -> list[Row]:
+        """Return what is held back, without the payloads."""
+        found = self._db.execute(
+            "SELECT place, events.user, seq, at, lasts, NULL FROM held JOIN events USING (place)"
+            " ORDER BY place"
+        )
+        return [Row(*row) for row in found]
+
+    def repeatable(self, user: str, after: int, upto: int, limit: int) -> list[Row]:
+        """Return a user's events after a number, as far as they are settled."""
+        return self._rows(
+            "user = ? AND seq > ? AND seq <= ? AND payload <> x'' ORDER BY seq LIMIT ?",
+            user,
+            after,
+            upto,
+            limit,
+        )
+
+    def headings(self, user: str | None = None) -> list[Heading]:
+        """Return how far the events of each user, or of one, are settled."""
+        found = self._db.execute(
+            "WITH open AS (SELECT user, min(seq) AS seq FROM events WHERE place IN"
+            " (SELECT place FROM held) OR place > ? GROUP BY user)"
+            " SELECT numbers.user, coalesce(open.seq - 1, numbers.seq) FROM numbers"
+            " LEFT JOIN open USING (user) WHERE ? IS NULL OR numbers.user = ?",
+            (self.upto(), user, user),
+        ).fetchall()
+        return [Heading(str(name), seq, self.oldest(name, seq)) for name, seq in found if seq > 0]
+
+    def oldest(self, user: str, seq: int) -> int:
+        """Return the oldest number kept of a user; one more than the newest if none is."""
+        (found,) = self._db.execute(
+            "SELECT min(seq) FROM events WHERE user = ?", (user,)
+        ).fetchone()
+        return int(found or seq + 1)
+
+    def resets(self) -> list[tuple[int, str, bytes]]:
+        """Return the sessions the PBX ended and nobody was told of yet."""
+        found = self._db.execute("SELECT place, user, payload FROM resets ORDER BY place LIMIT 100")
+        return [(int(place), str(user), bytes(payload)) for place, user, payload in found]
+
+    def forget_reset(self, place: int) -> None:
+        """Note that a session's end has been told; raise LogUnavailable."""
+        with writing(self._db):
+            self._db.execute("DELETE FROM resets WHERE place = ?", (place,))
+
+    def prune(self, before: float) -> int:
+        """Forget what is settled and older; return how many events. Raise LogUnavailable."""
+        with writing(self._db):
+            gone = self._db.execute(
+                "DELETE FROM events WHERE place IN (SELECT place FROM"
+                " (SELECT place, at FROM events ORDER BY place LIMIT 2000)"
+                " WHERE place <= ? AND at < ? AND place NOT IN (SELECT place FROM held))",
+                (self.upto(), before),
+            ).rowcount
+            forget_before(self._db, before)
+            private_calls.forget_before(self._db, time.time() - private_calls.KEPT)
+        self._db.execute("PRAGMA incremental_vacuum(500)").fetchall()
+        return gone
+
+    def empty_before(self, moment: float) -> int:
+        """Empty what is too old to be told to anybody, though the broker never took it.
+
+        Its place stays until it is settled; return how many. Raise LogUnavailable.
+        """
+        (fresh,) = self._db.execute(
+            "SELECT coalesce((SELECT place FROM events WHERE at >= ? ORDER BY place LIMIT 1),"
+            " (SELECT max(place) + 1 FROM events), 0)",
+            (moment,),
+        ).fetchone()
+        left = "SELECT place FROM events WHERE place < ? AND payload <> x'' ORDER BY place LIMIT ?"
+        if self._db.execute(left, (fresh, 1)).fetchone() is None:
+            return 0
+        with writing(self._db):
+            return self._db.execute(
+                f"UPDATE events SET payload = x'' WHERE place IN ({left})",  # noqa: S608
+                (fresh, 2000),
+            ).rowcount
+
+    def size(self) -> int:
+        """Return the bytes in use."""
+        return size(self._db)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _rows(self, where: str, *values: object) -> list[Row]:
+        found = self._db.execute(f"SELECT {_COLUMNS} FROM events WHERE {where}", values)  # noqa: S608
+        return [Row(*row) for row in found]

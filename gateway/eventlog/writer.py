@@ -1,0 +1,282 @@
+"""The event log: what is in it has been told to the PBX as safe, and is never lost.
+
+Requests that come together share one write to disk (gateway/http/batching.py): whoever gets the
+lock first commits for all that are waiting, the others find their work done. Numbers are given in
+the same transaction.
+"""
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
+from gateway.calls.correlation import Told, place
+from gateway.calls.private_calls import PrivateCalls
+from gateway.eventlog.counters import HITS, LAST, NOTIFICATIONS, PRIVATE, Tally, write_down, written
+from gateway.eventlog.file import BUSY, LogUnavailable, depth, identity, open_log, size, writing
+from gateway.http.batching import others_first
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.5  # seconds a request waits for the disk; the PBX waits twice that at most
+_FULL = "the event log has reached its greatest size (log_megabytes)"
+_MEASURE = 1.0  # seconds between two looks at the size
+_SHARE = 0.05  # seconds between two pages that tell the other processes what was counted
+_MOMENT = 0.02  # seconds
+
+
+@dataclass(eq=False)
+class _Entry:
+    told: Told | str  # a call state, or the user whose session was reset
+    event_id: str | None = None
+    failed: LogUnavailable | None = None
+    withdrawn: bool = False
+
+
+class EventLog:
+    """The end of the event log that is written by requests; safe for many threads."""
+
+    def __init__(
+        self,
+        folder: Path,
+        account: str,
+        tally: Tally,
+        committed: Callable[[], None],
+        *,
+        greatest: int,
+        private: PrivateCalls | None = None,
+    ) -> None:
+        self.tally = tally
+        self._private = private
+        self._db = open_log(folder, durable=True)
+        self._reading = open_log(folder, durable=False)
+        self._reading_lock = threading.Lock()
+        self.gateway: Final = f"{account}-{identity(self._db)}"
+        self.source: Final = f"gateway/{self.gateway}"
+        self._committed = committed
+        self._greatest = greatest  # bytes
+        self._waiting: deque[_Entry] = deque()
+        self._lock = threading.Lock()
+        self._measured = 0.0
+        self._shared = 0.0
+        self._fault: str | None = None
+        self._full = False
+
+    def append(self, told: Told) -> str:
+        """Return the id of the event once it is on disk; raise LogUnavailable if it is not.
+
+        "" for a private call, which makes no event.
+        """
+        return self._wait_for(_Entry(told))
+
+    def append_reset(self, user: str) -> str:
+        """Note that the PBX ended a session, return the id of that; raise LogUnavailable."""
+        return self._wait_for(_Entry(user))
+
+    @property
+    def fault(self) -> str | None:
+        """Why an event could not be kept; None when it could."""
+        return self._fault or (_FULL if self._full else None)
+
+    def counts(self) -> dict[str, int]:
+        """Return all that was counted; raise LogUnavailable."""
+        with self._reading_lock:  # between taking counts and writing them they are nowhere
+            counts = Counter(self._written_counts())
+            counts.update(self.tally.seen())
+        counts[LAST] = max(counts[LAST], int(self.tally.last * 1000))
+        return counts
+
+    def written_counts(self) -> dict[str, int]:
+        """Return what no kill can take back any more; raise LogUnavailable."""
+        with self._reading_lock:
+            return self._written_counts()
+
+    def totals(self) -> tuple[int, int, float | None]:
+        """Return all HTTP requests, all notifications and when the last one came."""
+        self._share_counts()
+        counts = self.counts()
+        last = counts.get(LAST)
+        return counts.get(HITS, 0), counts.get(NOTIFICATIONS, 0), last / 1000 if last else None
+
+    def depth(self) -> tuple[int, float | None, int]:
+        """Return how many events wait, since when the oldest, and the bytes of the log."""
+        with self._reading_lock:
+            return (*depth(self._reading), size(self._reading))
+
+    def write_counts(self) -> None:
+        """Write down what was counted, in quiet times too; raise LogUnavailable.
+
+        While another process writes, requests have their turn between two tries.
+        """
+        limit = time.monotonic() + BUSY
+        while True:
+            with self._lock:
+                try:
+                    self._write_counts(_MOMENT)
+                    return
+                except LogUnavailable as error:
+                    if time.monotonic() >= limit:
+                        self._fault = str(error)
+                        raise
+            time.sleep(_MOMENT)
+
+    def close(self) -> None:
+        """Write down the last counts and close the file."""
+        with self._lock:
+            try:
+                self._write_counts(BUSY)
+            except LogUnavailable as error:
+                log.warning("counts lost reason=%s", error)
+            self._db.close()
+            self._reading.close()
+
+    def _share_counts(self) -> None:
+        """Write down what was counted, else a page of another process would show less than ours.
+
+        Not at each request, because a write costs; if it cannot be now, it is done a second later.
+        """
+        if time.monotonic() - self._shared < _SHARE or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._shared = time.monotonic()
+            with contextlib.suppress(LogUnavailable):
+                self._write_counts(0.0)
+        finally:
+            self._lock.release()
+
+    def _wait_for(self, entry: _Entry) -> str:
+        self._waiting.append(entry)
+        others_first()
+        if not self._lock.acquire(timeout=PATIENCE):
+            entry.withdrawn = True
+            self._fault = "the event log is busy"
+            raise LogUnavailable(f"the event log was busy for {PATIENCE} s")
+        try:
+            if entry.event_id is None and entry.failed is None:
+                self._commit_all()
+        finally:
+            self._lock.release()
+        if entry.event_id is None:
+            raise entry.failed or LogUnavailable("the event was not written")
+        return entry.event_id
+
+    def _commit_all(self) -> None:
+        entries: list[_Entry] = []
+        try:
+            with writing(self._db):
+                while self._waiting:
+                    entries.append(self._waiting.popleft())
+                self._refuse_when_full()
+                done = [(one, self._write(one.told)) for one in entries if not one.withdrawn]
+        except LogUnavailable as error:
+            self._fail([*entries, *self._drained()], error)
+        except Exception as error:
+            self._fail(entries, LogUnavailable(f"not written: {type(error).__name__}"))
+            raise
+        else:
+            for entry, event_id in done:
+                entry.event_id = event_id
+            self._fault = None
+            self.tally.last = time.time()
+            self._committed()
+
+    def _fail(self, entries: list[_Entry], error: LogUnavailable) -> None:
+        self._fault = str(error)
+        for entry in entries:
+            entry.failed = error
+
+    def _drained(self) -> list[_Entry]:
+        """Take what nobody would write: those who wait for the lock learn of the failure."""
+        drained = list(self._waiting)
+        self._waiting.clear()
+        return drained
+
+    def _write(self, told: Told | str) -> str:
+        if isinstance(told, str):
+            reset = SessionReset(source=self.source, data=SessionResetData(user=told))
+            self._db.execute(
+                "INSERT INTO resets (user, payload) VALUES (?, ?)", (told, reset.encoded())
+            )
+            return reset.id
+        tellable = self._private.tellable(self._db, told) if self._private else told
+        if tellable is None:
+            self.tally.count(PRIVATE)
+            return ""
+        event = self._event(tellable)
+        self._db.execute(
+            "INSERT INTO events (user, seq, at, lasts, payload) VALUES (?, ?, ?, ?, ?)",
+            (event.data.user, event.seq, told.at, event.expiry(), event.encoded()),
+        )
+        return event.id
+
+    def _event(self, told: Told) -> CallEvent:
+        note = told.notification
+        placed = place(self._db, told)
+        (seq,) = self._db.execute(
+            "INSERT INTO numbers VALUES (?, 1) ON CONFLICT DO UPDATE SET seq = seq + 1"
+            " RETURNING seq",
+            (note.user,),
+        ).fetchone()
+        received_at = datetime.fromtimestamp(told.at, UTC)
+        return CallEvent(
+            source=self.source,
+            type=call_event_type(note.state),
+            time=received_at,
+            subject=placed.call_id,
+            seq=seq,
+            data=CallData(
+                user=note.user,
+                call_id=placed.call_id,
+                state=note.state,
+                pbx_state=note.pbx_state,
+                direction=placed.direction,
+                caller=told.caller,
+                called=told.called,
+                group=note.group,
+                pbx_time=note.pbx_time,
+                received_at=received_at,
+                replayed=note.replayed,
+                previous_call_id=placed.previous_call_id,
+            ),
+        )
+
+    def _written_counts(self) -> dict[str, int]:
+        try:
+            return written(self._reading)
+        except sqlite3.Error as error:
+            raise LogUnavailable(f"the event log could not be read: {error}") from error
+
+    def _write_counts(self, patience: float) -> None:
+        with self._reading_lock:
+            counts = self.tally.take()
+            if not counts and not self._full:
+                return
+            last = int(self.tally.last * 1000)
+            try:
+                with writing(self._db, patience):
+                    if counts:
+                        write_down(self._db, {**counts, LAST: last})
+                    self._measure()
+            except LogUnavailable:
+                self.tally.add(counts)
+                raise
+        self._fault = None
+
+    def _refuse_when_full(self) -> None:
+        """Raise LogUnavailable when the log has reached its greatest size."""
+        self._measure()
+        if self._full:
+            raise LogUnavailable(_FULL)
+
+    def _measure(self) -> None:
+        if time.monotonic() - self._measured >= _MEASURE:
+            self._measured = time.monotonic()
+            self._full = size(self._db) > self._greatest

@@ -1,0 +1,79 @@
+"""The newest number of each user, announced so that a consumer can see what it lacks."""
+
+import logging
+import time
+
+from bus.events import CONTENT_TYPE, Head, HeadData
+from bus.mqtt.connection import Connection, Delivery, PublishRefused
+from bus.mqtt.inbox import BrokerUnavailable
+from gateway.eventlog.reader import Heading, Outbox
+from gateway.publishing.turns import Turns
+
+log = logging.getLogger(__name__)
+
+_LASTS = 7 * 86_400  # seconds; what an older head speaks of is not kept anyway
+_AFTER_A_FAULT = 1.0  # seconds
+
+
+class Heads:
+    """Which users' numbers have changed and are to be announced."""
+
+    def __init__(self, connection: Connection, outbox: Outbox, gateway: str) -> None:
+        self._connection = connection
+        self._outbox = outbox
+        self._gateway = gateway
+        self._turns = Turns()
+        self._seq: dict[str, int] = {}
+
+    def changed(self, user: str, seq: int) -> None:
+        """Note that a user's events are settled up to a number."""
+        self._seq[user] = max(seq, self._seq.get(user, 0))
+        self._turns.changed(user, time.monotonic())
+
+    def announce_all(self) -> None:
+        """Have every user announced, because the broker may have forgotten."""
+        for heading in self._outbox.headings():
+            self._seq[heading.user] = max(heading.seq, self._seq.get(heading.user, 0))
+            self._turns.forgotten(heading.user)
+
+    def tell(self, now: float) -> float:
+        """Announce what is due; return the seconds until more will be."""
+        return self._turns.pause(now) if self._announce(self._turns.next(now)) else _AFTER_A_FAULT
+
+    def tell_all(self, limit: float) -> None:
+        """Announce every number before the process ends, as far as it can be done until then."""
+        while (users := self._turns.left()) and time.monotonic() < limit:
+            if not self._announce(users):
+                return
+
+    def _announce(self, users: list[str]) -> bool:
+        """Announce some users; tell whether the broker was there."""
+        under_way: list[Delivery] = []
+        try:
+            for user in users:
+                under_way.append(self._send(user))
+                self._turns.announced(user)
+            for delivery in reversed(under_way):  # once the last is there, nobody waits any more
+                self._wait(delivery)
+        except BrokerUnavailable as error:
+            log.warning("numbers not announced reason=%s", error)
+            return False
+        return True
+
+    def _send(self, user: str) -> Delivery:
+        seq = self._seq[user]
+        heading = Heading(user, seq, self._outbox.oldest(user, seq))
+        head = Head(
+            source=f"gateway/{self._gateway}",
+            data=HeadData(user=user, gateway=self._gateway, seq=seq, oldest=heading.oldest),
+        )
+        return self._connection.send(
+            self._connection.topics.head(user, self._gateway), head.encoded(),
+            retain=True, expiry=_LASTS, content_type=CONTENT_TYPE,
+        )  # fmt: skip
+
+    def _wait(self, delivery: Delivery) -> None:
+        try:
+            delivery.wait()
+        except PublishRefused as error:
+            log.error("a number could not be announced reason=%s", error)

@@ -1,0 +1,159 @@
+"""One publisher for each event log: whoever holds the lock publishes, the others stand by.
+
+The lock is the operating system's, so it is free the moment its holder dies, and the next process
+goes on where the log says. If the connection to the broker fails for good, it is made anew.
+"""
+
+import fcntl
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.mqtt.client import Clients
+from bus.mqtt.connection import Connection, NetworkDead, SessionTaken
+from bus.mqtt.presence import Birth
+from bus.settings import BrokerSettings
+from gateway.eventlog.counters import Tally
+from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.reader import Outbox
+from gateway.publishing.information import announce
+from gateway.publishing.publisher import Publisher
+from gateway.publishing.wakeup import Listener
+from runtime.process import private_file
+
+log = logging.getLogger(__name__)
+
+LOCK = "events.lock"
+_AGAIN = 5.0  # seconds until another process may have left our account at the broker
+_PRUNE = 60.0  # seconds between two looks for what is too old
+_LAST_WORDS = 1.5  # seconds for what is still in the log when we are told to stop
+_SHORTEST_KEEP = 600.0  # seconds of events kept even when the log grows too large
+
+
+@dataclass(frozen=True)
+class Duty:
+    """What the publisher needs to know."""
+
+    folder: Path
+    account: str
+    broker: BrokerSettings
+    clients: Clients
+    keep: float  # seconds
+    greatest: int  # bytes
+
+
+class Station:
+    """A thread that publishes, or waits until it may."""
+
+    def __init__(self, duty: Duty, tally: Tally) -> None:
+        self.on_duty: Callable[[], object] = (
+            bool  # called once, when this process begins to publish
+        )
+        self._duty = duty
+        self._tally = tally
+        self._stopping = threading.Event()
+        self._connection: Connection | None = None
+        self._publisher: Publisher | None = None
+        self._chosen = threading.Event()
+        self._pruned = 0.0
+        self._thread = threading.Thread(target=self._stand_by, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to publish as soon as no other process does."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Send what can be sent at once, say goodbye and end."""
+        self._stopping.set()
+        connection = self._connection
+        if connection is not None:
+            connection.stop()
+        if self._chosen.is_set():
+            self._thread.join(timeout)
+
+    @property
+    def broker(self) -> str | None:
+        """What is wrong with the broker; None when nothing is."""
+        connection = self._connection
+        if connection is None:
+            return "not connected to the broker yet"
+        return None if connection.connected else connection.why
+
+    @property
+    def refused(self) -> int:
+        """How many users have events which the broker does not take."""
+        publisher = self._publisher
+        return publisher.refused if publisher else 0
+
+    def rung(self) -> bool:
+        """Wake the publisher if it is in this process; False if it is in another."""
+        publisher = self._publisher
+        if publisher is None:
+            return False
+        publisher.wake()
+        return True
+
+    def _stand_by(self) -> None:
+        with private_file(self._duty.folder / LOCK).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._chosen.set()
+            self.on_duty()
+            pause = 1.0
+            while not self._stopping.is_set():
+                try:
+                    self._publish()
+                except SessionTaken as error:
+                    log.error("not publishing reason=%s", error)
+                    pause = _AGAIN
+                except (NetworkDead, LogUnavailable, sqlite3.Error) as error:
+                    log.error("publishing failed reason=%s", error)
+                self._stopping.wait(pause)
+
+    def _publish(self) -> None:
+        duty = self._duty
+        outbox = Outbox(duty.folder)
+        gateway = f"{duty.account}-{outbox.identity}"
+        connection = Connection(
+            duty.broker, duty.account, birth=Birth(duty.account), clients=duty.clients
+        )
+        publisher = Publisher(connection, outbox, gateway, self._tally, duty.keep)
+        connection.on_connected(lambda: announce(connection))
+        listener = Listener(duty.folder, publisher.wake)
+        try:
+            with connection:
+                self._connection, self._publisher = connection, publisher
+                if not self._stopping.is_set():
+                    log.info("publishing gateway=%s", gateway)
+                    connection.run(self._ticking(publisher, outbox))
+                publisher.finish(_LAST_WORDS)
+        finally:
+            self._connection = self._publisher = None
+            listener.close()
+            outbox.close()
+
+    def _ticking(self, publisher: Publisher, outbox: Outbox) -> Callable[[], float]:
+        def tick() -> float:
+            if time.monotonic() - self._pruned > _PRUNE:
+                self._pruned = time.monotonic()
+                self._prune(outbox)
+            return publisher.tick()
+
+        return tick
+
+    def _prune(self, outbox: Outbox) -> None:
+        duty = self._duty
+        crowded = outbox.size() > 0.8 * duty.greatest
+        keep = min(duty.keep, _SHORTEST_KEEP) if crowded else duty.keep
+        try:
+            gone = outbox.prune(time.time() - keep)
+            gone += outbox.empty_before(time.time() - duty.keep)
+        except LogUnavailable as error:
+            log.warning("nothing pruned reason=%s", error)
+            return
+        if gone:
+            log.info("forgot old events count=%s", gone)
+            self._pruned = 0.0  # there may be more

@@ -1,0 +1,1 @@
+"""Drives the stand-in: its facade, commands, views and client."""

@@ -1,0 +1,1 @@
+"""What the stand-in answers: XML-RPC, REST, OAuth."""

@@ -1,0 +1,173 @@
+"""What the methods about a user, his phones, groups, redirects and keys do and answer."""
+
+from collections.abc import Sequence
+
+from starface.simulator.interface.parameters import optional, text
+from starface.simulator.model.pbx import Pbx
+from starface.simulator.model.sessions import Session
+from starface.xmlrpc.reading import Value, Writable
+
+_FIXED_OF_GROUPS = frozenset({"name", "phoneNumbers"})
+_FIXED_OF_REDIRECTS = frozenset({"type"})
+
+
+class UserAnswers:
+    """One function for each method; parameters come as they were sent."""
+
+    def __init__(self, pbx: Pbx) -> None:
+        self._pbx = pbx
+        self._messages: dict[str, str] = {}
+        self._primary: dict[str, str] = {}
+        self._settings: dict[tuple[str, str], dict[str, Value]] = {}
+
+    # ---- phones
+
+    def get_phone_ids(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Name the user's phones."""
+        return list(self._pbx.user(who.login).registered)
+
+    def get_primary_phone_id(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Name the phone that rings first."""
+        return self._primary.get(who.login, next(iter(self._phones(who)), ""))
+
+    def set_primary_phone_id(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Choose the phone that rings first."""
+        if params[0] not in self._phones(who):
+            raise ValueError
+        self._primary[who.login] = text(params[0])
+        return True
+
+    def get_available_display_numbers(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Name the numbers the user may show to those he calls."""
+        return [{"id": who.login, "number": self._pbx.user(who.login).extension}]
+
+    def get_call_waiting_indication(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell whether a second call may ring."""
+        return who.login not in self._pbx.one_call_only
+
+    def set_call_waiting_indication(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Choose whether a second call may ring."""
+        quiet = self._pbx.one_call_only
+        change = quiet.discard if params[0] else quiet.add
+        change(who.login)
+        return True
+
+    # ---- the user's state, groups, redirects, function keys
+
+    def get_user_state(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell how the user is seen by others."""
+        quiet = who.login in self._pbx.do_not_disturb
+        return {
+            "avatarHash": "",
+            "chatPresence": "DO_NOT_DISTURB" if quiet else "AVAILABLE",
+            "telephonyState": self._telephony_state(who.login),
+            "chatPresenceMessage": self._messages.get(who.login, ""),
+            "redirectAlwaysActive": False,
+        }
+
+    def set_do_not_disturb_setting(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Have incoming calls rejected, or no more."""
+        if params[0]:
+            self._pbx.do_not_disturb.add(who.login)
+        else:
+            self._pbx.do_not_disturb.discard(who.login)
+        return True
+
+    def set_chat_presence_message(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Set the sentence beside the presence."""
+        self._messages[who.login] = text(params[0])
+        return True
+
+    def get_group_settings(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell the user's groups."""
+        groups = [self._pbx.groups[each] for each in self._pbx.user(who.login).groups]
+        return [
+            self._kept(who, {"id": each.id, "name": each.name, "phoneNumbers": [each.number]})
+            for each in groups
+        ]
+
+    def set_group_setting(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Change a setting of a group; name and numbers are read-only."""
+        return self._set(who, params, _FIXED_OF_GROUPS)
+
+    def set_group_settings(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Change settings of several groups."""
+        return self._set_all(who, params, _FIXED_OF_GROUPS)
+
+    def get_redirect_settings(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell the user's redirects."""
+        kinds = [optional([*params, ""][0])] if any(params[:1]) else ["ALWAYS", "BUSY", "TIMEOUT"]
+        return [
+            self._kept(who, {"id": f"{who.login}-{kind}", "type": kind, "destination": ""})
+            for kind in kinds
+        ]
+
+    def set_redirect_setting(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Change a redirect."""
+        return self._set(who, params, _FIXED_OF_REDIRECTS)
+
+    def set_redirect_settings(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Change several redirects."""
+        return self._set_all(who, params, _FIXED_OF_REDIRECTS)
+
+    def get_function_keys(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell the user's keys: one lamp for each colleague."""
+        return [
+            {"id": f"blf-{user.login}", "type": "BUSY_LAMP_FIELD", "name": user.name}
+            | {"phoneNumber": user.extension, "telephonyState": self._telephony_state(user.login)}
+            for user in self._pbx.users.values()
+            if user.login != who.login
+        ]
+
+    def get_all_function_keys(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell them as a struct."""
+        return {"functionKeys": self.get_function_keys(who, params)}
+
+    def get_call_info_for_key(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell the running calls of the colleague behind a key."""
+        login = text(params[0]).removeprefix("blf-")
+        return [
+            {"id": call.id, "state": call.legs[login].state}
+            for call in self._pbx.calls_of(self._pbx.user(login).login)
+        ]
+
+    def get_contact_info_for_key(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Tell who is behind a key."""
+        user = self._pbx.user(text(params[0]).removeprefix("blf-"))
+        return {"name": user.name, "phoneNumber": user.extension}
+
+    def press_key(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Call the colleague behind a key."""
+        user = self._pbx.user(text(params[0]).removeprefix("blf-"))
+        self._pbx.place(who.login, user.extension)
+        return True
+
+    # ---- shared
+
+    def _phones(self, who: Session) -> tuple[str, ...]:
+        return self._pbx.user(who.login).registered
+
+    def _telephony_state(self, login: str) -> str:
+        states = {call.legs[login].state for call in self._pbx.calls_of(login)}
+        if not self._pbx.user(login).registered:
+            return "UNAVAILABLE"
+        if not states:
+            return "AVAILABLE"
+        return "RINGING" if states <= {"INCOMING", "RINGING"} else "ACTIVE"
+
+    def _set(self, who: Session, params: Sequence[Value], fixed: frozenset[str]) -> bool:
+        if not isinstance(params[0], dict):
+            raise TypeError
+        changed = {name: value for name, value in params[0].items() if name not in fixed}
+        kept = self._settings.setdefault((who.login, text(params[0]["id"])), {})
+        kept.update(changed)
+        return True
+
+    def _set_all(self, who: Session, params: Sequence[Value], fixed: frozenset[str]) -> bool:
+        if not isinstance(params[0], list):
+            raise TypeError
+        return all(self._set(who, [each], fixed) for each in params[0])
+
+    def _kept(self, who: Session, told: dict[str, Writable]) -> dict[str, Writable]:
+        changed = self._settings.get((who.login, str(told["id"])), {})
+        return {**told, "active": False, **changed}

@@ -1,0 +1,1 @@
+"""The stand-in's users, calls, sessions and behaviour."""

@@ -1,0 +1,1 @@
+"""Records and replays the traffic of a PBX, with pseudonyms."""

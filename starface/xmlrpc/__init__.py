@@ -1,0 +1,1 @@
+"""XML-RPC within limits: reading, values, writing."""

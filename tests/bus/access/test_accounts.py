@@ -1,0 +1,172 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.access.accounts import (
+    PROCESS_ACCOUNTS,
+    Accounts,
+    acl_file,
+    caller_account,
+    device_account,
+    login_of,
+    process_rights,
+    user_account,
+    write_broker_files,
+)
+from bus.mqtt.connection import Connection
+from bus.mqtt.paho_client import PahoClient
+from bus.mqtt.publication import PublishRefused
+from bus.settings import BrokerSettings
+from bus.topics import Topics
+from tests.conftest import wait_until
+
+Connect = Callable[..., Connection]
+
+
+def test_an_account_keeps_its_password() -> None:
+    accounts = Accounts()
+
+    assert accounts.add("gateway") == accounts.add("gateway")
+    assert accounts.add("gateway") != accounts.add("dial")
+
+
+def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    accounts = Accounts()
+    accounts.add("0011")
+
+    write_broker_files(tmp_path, Topics(), accounts.passwords)
+    accounts.write(tmp_path / "accounts.json")
+
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert accounts.passwords["0011"] not in (tmp_path / "passwords").read_text()
+
+
+def test_the_password_file_changes_only_with_the_passwords() -> None:
+    accounts = Accounts()
+    accounts.add("0011")
+
+    assert accounts.password_file() == accounts.password_file()
+
+
+@pytest.mark.parametrize("account", PROCESS_ACCOUNTS)
+def test_no_process_may_write_everything(account: str) -> None:
+    rights = process_rights(Topics(), account)
+
+    assert rights is not None
+    assert not any(topic in ("#", "starface/#") for topic in (*rights.read, *rights.write))
+
+
+def test_a_users_rules_name_only_his_own_topics() -> None:
+    rules = acl_file(Topics(), ["0011"]).split("user 0011\n")[1].split()
+
+    assert {f"starface/users/0011/{one}" for one in ("set", "choose", "opened", "dial")} < set(
+        rules
+    )
+    assert not any("0012" in word or "+" in word for word in rules)
+
+
+@pytest.mark.parametrize("login", ["0011", "anna/é", "a+b"])
+def test_the_process_of_one_user_writes_of_that_user_only(login: str) -> None:
+    topics = Topics()
+    rights = process_rights(topics, caller_account(login))
+
+    assert rights is not None
+    assert {topics.caller(login), topics.replay(login)} < set(rights.write)
+    assert not any("+" in topic or "#" in topic for topic in rights.write)
+    assert [topic for topic in rights.read if "/users/+/" in topic] == [topics.calls("+")]
+
+
+def test_the_process_of_one_user_cannot_answer_for_another(connect: Connect) -> None:
+    answering = connect(caller_account("0011"))
+
+    assert answering.publish_raw("starface/users/0011/caller", b"{}") < 128
+    with pytest.raises(PublishRefused):
+        answering.publish_raw("starface/users/0012/caller", b"{}")
+
+
+def test_a_further_device_has_the_rights_of_its_user() -> None:
+    user, device = (
+        acl_file(Topics(), [one]).partition("\n\n")[2].partition("\n")
+        for one in ("Anna%20B", device_account("Anna B", "laptop"))
+    )
+
+    assert device[0] == "user Anna%20B~laptop"
+    assert device[2] == user[2]
+    assert login_of("Anna%20B~laptop") == login_of("Anna%20B") == "Anna B"
+
+
+def test_no_login_is_taken_for_a_device() -> None:
+    assert login_of(user_account("a~b")) == "a~b"
+
+
+def test_a_users_devices_go_with_the_user() -> None:
+    accounts = Accounts({"0011": "x", "0011~laptop": "y", "00112~laptop": "z"})
+    accounts.remove_devices("0011")
+
+    assert set(accounts.passwords) == {"0011", "00112~laptop"}
+
+
+def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:
+    heard: list[str] = []
+    gateway, person = connect("gateway"), connect("0011")
+    for topic_filter in ("#", "starface/#", "starface/users/+/calls", "starface/users/0012/calls"):
+        person.subscribe(topic_filter, lambda arrived: heard.append(arrived.topic))
+
+    gateway.publish_raw("starface/users/0012/calls", b"x")
+    gateway.publish_raw("starface/users/0011/calls", b"x")
+
+    wait_until(lambda: person.work(0.05) and "starface/users/0011/calls" in heard)
+    assert set(heard) == {"starface/users/0011/calls"}
+
+
+@pytest.mark.parametrize(
+    ("account", "topic"),
+    [
+        ("0011", "starface/users/0012/dial"),
+        ("0011", "starface/users/0012/set"),
+        ("0011", "starface/users/0012/choose"),
+        ("0011", "starface/users/0012/opened"),
+        ("0011", "starface/users/0011/calls"),
+        ("0011", "starface/users/0011/dial/result"),
+        ("0011", "starface/users/0011/state"),
+        ("0011", "starface/processes/gateway"),
+        ("caller", "starface/users/0011/dial"),
+        ("dial", "starface/users/0011/dial"),
+        ("dial", "starface/users/0011/calls"),
+        ("sessions", "starface/users/0011/calls"),
+        ("gateway", "starface/users/0011/dial"),
+        ("journal", "starface/users/0011/set"),
+    ],
+)
+def test_nobody_writes_what_is_not_his(connect: Connect, account: str, topic: str) -> None:
+    with pytest.raises(PublishRefused) as refused:
+        connect(account).publish_raw(topic, b"x")
+
+    assert refused.value.code == 0x87
+
+
+def test_a_stolen_client_id_steals_nothing(
+    connect: Connect, broker_settings: BrokerSettings
+) -> None:
+    heard: list[bytes] = []
+    stolen: list[bytes] = []
+    victim, gateway = connect("0012"), connect("gateway")
+    victim.subscribe("starface/users/0012/calls", lambda arrived: heard.append(arrived.payload))
+
+    class Thief(PahoClient):
+        def _new(self) -> Any:
+            client = super()._new()
+            client._client_id = b"0012"
+            return client
+
+    with Connection(broker_settings, "0011", clients=Thief) as thief:
+        thief.subscribe("starface/users/0012/calls", lambda arrived: stolen.append(arrived.payload))
+        thief.wait_connected()
+        gateway.publish_raw("starface/users/0012/calls", b"mine")
+
+        wait_until(lambda: victim.work(0.05) and heard)
+        thief.work(0.2)
+        assert victim.connected
+    assert (heard, stolen) == ([b"mine"], [])

@@ -1,0 +1,472 @@
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bus.events import DialRequest, DialRequestData, now
+from bus.mqtt.client import Client, Clients, Incoming, Listener, Login
+from bus.mqtt.connection import Connection, NetworkDead, PublishRefused, SessionTaken
+from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.mqtt5_client import CodecClient
+from bus.mqtt.paho_client import PahoClient
+from bus.mqtt.presence import Birth
+from bus.mqtt.publication import Options
+from bus.settings import BrokerSettings, SettingsRefused
+from cli.demo.mosquitto import Mosquitto, free_port
+from tests.conftest import ROOT
+
+Connect = Callable[..., Connection]
+
+
+@pytest.fixture(params=[PahoClient, CodecClient])
+def clients(request: pytest.FixtureRequest) -> Clients:
+    """Every promise of a connection is kept with either library."""
+    chosen: Clients = request.param
+    return chosen
+
+
+@pytest.fixture
+def connection(clients: Clients) -> Connect:
+    return partial(Connection, clients=clients)
+
+
+@pytest.fixture
+def connect(broker_settings: BrokerSettings, connection: Connect) -> Iterator[Connect]:
+    opened: list[Connection] = []
+
+    def connected(account: str, **options: object) -> Connection:
+        made = connection(broker_settings, account, **options)
+        opened.append(made.__enter__())
+        made.wait_connected()
+        return made
+
+    yield connected
+    for made in opened:
+        made.__exit__(None, None, None)
+
+
+def _request() -> DialRequest:
+    return DialRequest(
+        time=now(),
+        data=DialRequestData(number="+41", request_id="7f3c8a52-4b0c-4dd1-9a55-000000000001"),
+    )
+
+
+def _work_until(connection: Connection, condition: Callable[[], object]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        connection.work(0.02)
+    raise AssertionError("waited in vain")
+
+
+def test_a_message_reaches_its_handler_as_a_model(connect: Connect) -> None:
+    dial, person = connect("dial"), connect("0011")
+    heard: list[DialRequest] = []
+    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: heard)
+    assert heard[0].data.number == "+41"
+
+
+def test_what_waited_at_the_broker_is_delivered_after_a_restart(
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    with connection(broker_settings, "dial") as dial:
+        dial.wait_connected()
+        dial.subscribe("starface/users/+/dial", lambda _: None)
+        connect("0011").publish("starface/users/0011/dial", _request())
+        dial.work(2.0)
+    person = connect("0012")
+    for _ in range(10):
+        person.publish("starface/users/0012/dial", _request())
+
+    heard: list[Arrived] = []
+    with connection(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", heard.append)
+        dial.wait_connected()
+        _work_until(dial, lambda: len(heard) == 10)
+
+
+def test_an_unhandled_message_comes_again(
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    with connection(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", lambda _: None)
+        dial.wait_connected()
+        connect("0011").publish("starface/users/0011/dial", _request())
+
+    heard: list[Arrived] = []
+    with connection(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", heard.append)
+        dial.wait_connected()
+        _work_until(dial, lambda: heard)
+
+
+def test_a_publish_the_broker_forbids_is_refused(connect: Connect) -> None:
+    with pytest.raises(PublishRefused) as refused:
+        connect("0011").publish("starface/users/0012/dial", _request())
+
+    assert refused.value.code == 0x87
+
+
+def test_a_message_nobody_subscribes_to_is_told_apart(connect: Connect) -> None:
+    assert connect("0011").publish("starface/users/0011/dial", _request()) == 0x10
+
+
+def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
+    aside: list[tuple[str, str]] = []
+    heard: list[Arrived] = []
+
+    def fail_once(arrived: Arrived) -> None:
+        heard.append(arrived)
+        if len(heard) <= 3:
+            raise ZeroDivisionError
+
+    dial = connect("dial", put_aside=lambda arrived, why: aside.append((arrived.topic, why)))
+    dial.subscribe("starface/users/+/dial", fail_once)
+    person = connect("0011")
+    person.publish("starface/users/0011/dial", _request())
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: len(heard) == 4)
+    assert aside == [("starface/users/0011/dial", "the handler failed")]
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"{", b"\xff\xfe", b'{"data": 1}', b"x" * 65_000, b"[" * 65_000]
+)
+def test_poison_is_put_aside_and_the_next_message_handled(connect: Connect, payload: bytes) -> None:
+    aside: list[str] = []
+    heard: list[DialRequest] = []
+    dial = connect("dial", put_aside=lambda arrived, why: aside.append(why))
+    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+    person = connect("0011")
+
+    person.publish_raw("starface/users/0011/dial", payload)
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: heard)
+    assert len(aside) == 1
+
+
+def test_subscriptions_survive_a_broker_that_forgot_everything(
+    broker: Mosquitto, connect: Connect
+) -> None:
+    heard: list[Arrived] = []
+    dial, person = connect("dial"), connect("0011")
+    dial.subscribe("starface/users/+/dial", heard.append)
+
+    broker.kill()
+    (broker.folder / "mosquitto.db").unlink(missing_ok=True)
+    broker.start()
+    _work_until(dial, lambda: dial.connected and person.connected)
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: heard)
+
+
+def test_nothing_is_kept_for_later_while_the_broker_is_away(
+    broker: Mosquitto, connect: Connect
+) -> None:
+    heard: list[Arrived] = []
+    dial, person = connect("dial"), connect("0011")
+    dial.subscribe("starface/users/+/dial", heard.append)
+    broker.stop()
+    _work_until(dial, lambda: not person.connected)
+
+    with pytest.raises(BrokerUnavailable):
+        person.publish("starface/users/0011/dial", _request())
+
+    broker.start()
+    _work_until(dial, lambda: dial.connected and person.connected)
+    person.publish_raw("starface/users/0011/dial", b"last")
+    _work_until(dial, lambda: heard)
+    assert [arrived.payload for arrived in heard] == [b"last"]
+
+
+def test_a_broker_that_is_not_there_is_named_with_the_fix(connection: Connect) -> None:
+    settings = BrokerSettings(port=free_port(), account="dial", password="x")
+    with connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+        dial.wait_connected(2)
+
+    assert f"127.0.0.1:{settings.port}" in str(refused.value)
+    assert "is Mosquitto running" in str(refused.value)
+
+
+def test_a_wrong_password_is_named_with_the_fix(connection: Connect, broker: Mosquitto) -> None:
+    settings = BrokerSettings(port=broker.port, account="dial", password="wrong")
+    with connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+        dial.wait_connected(2)
+
+    assert "refused account 'dial'" in str(refused.value)
+    assert "wrong" not in str(refused.value)
+
+
+def test_an_account_that_is_not_in_the_file_is_refused(
+    connection: Connect, broker_settings: BrokerSettings
+) -> None:
+    with pytest.raises(SettingsRefused, match="no broker account 'nobody'"):
+        connection(broker_settings, "nobody")
+
+
+def test_a_second_process_with_the_same_account_ends_the_first(connect: Connect) -> None:
+    first = connect("dial")
+    connect("dial")
+
+    with pytest.raises(SessionTaken):
+        _work_until(first, lambda: False)
+
+
+def test_a_process_is_online_while_it_lives_and_offline_after(
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    told: list[bytes] = []
+    watch = connect("cli-1")
+    watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
+    with connection(broker_settings, "dial", birth=Birth("dial")) as dial:
+        dial.wait_connected()
+        _work_until(watch, lambda: told == [b"online"])
+
+    _work_until(watch, lambda: told == [b"online", b"offline"])
+
+
+def test_a_late_will_is_corrected(
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    told: list[bytes] = []
+    watch = connect("cli-1")
+    with connection(broker_settings, "dial", birth=Birth("dial")) as dial:
+        dial.wait_connected()
+        watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
+        dial.publish_raw("starface/processes/dial", b"offline", retain=True)
+        _work_until(watch, lambda: told[-1:] == [b"offline"])
+
+        _work_until(dial, lambda: watch.work(0.01) and told[-1:] == [b"online"])
+
+
+def test_a_message_to_nobody_leaves_no_trace_of_its_payload(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    dial = connect("dial")
+    dial.consume("starface/users/+/dial", DialRequest, lambda *_: None)
+    connect("0011").publish_raw("starface/users/0011/dial", b'{"data": "+41441234567"}')
+
+    dial.work(2.0)
+
+    assert "1234567" not in caplog.text
+
+
+def test_version_3_carries_the_same_payloads(broker_settings: BrokerSettings) -> None:
+    settings = broker_settings.model_copy(update={"version": "3.1.1"})
+    heard: list[DialRequest] = []
+    with Connection(settings, "dial") as dial, Connection(settings, "0011") as person:
+        dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+        dial.wait_connected()
+        person.wait_connected()
+        person.publish("starface/users/0011/dial", _request())
+        _work_until(dial, lambda: heard)
+
+
+def test_an_interrupted_message_comes_again(connect: Connect) -> None:
+    heard: list[Arrived] = []
+    dial, person = connect("dial"), connect("0011")
+
+    def interrupted_at_first(arrived: Arrived) -> None:
+        heard.append(arrived)
+        if len(heard) <= 2:
+            raise BrokerUnavailable("no confirmation in time")
+
+    dial.subscribe("starface/users/+/dial", interrupted_at_first)
+    for payload in (b"1", b"2", b"3"):
+        person.publish_raw("starface/users/0011/dial", payload)
+
+    _work_until(dial, lambda: {b"1", b"2", b"3"} <= {each.payload for each in heard[2:]})
+
+
+def test_a_subscription_made_while_connecting_is_not_lost(
+    connection: Connect, broker_settings: BrokerSettings
+) -> None:
+    with connection(broker_settings, "0011") as person:
+        person.wait_connected()
+        for _ in range(10):
+            heard: list[Arrived] = []
+            with connection(broker_settings, "dial", lasting=False) as dial:
+                dial.subscribe("starface/users/+/dial", heard.append)
+                dial.wait_connected()
+                for _ in range(20):
+                    person.publish_raw("starface/users/0011/dial", b"x")
+                    if dial.work(0.05):
+                        break
+                assert heard
+
+
+def test_a_type_of_a_later_release_is_ignored(connect: Connect) -> None:
+    aside: list[str] = []
+    heard: list[DialRequest] = []
+    dial = connect("dial", put_aside=lambda _, why: aside.append(why))
+    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+    person = connect("0011")
+    later = _request().model_copy(update={"type": "starface.dial.request.v2"})
+
+    person.publish("starface/users/0011/dial", later)
+    person.publish_raw("starface/users/0011/dial", b'{"type": "starface.dial.request.v2"}')
+    person.publish("starface/users/0011/dial", _request())
+
+    _work_until(dial, lambda: heard)
+    assert [told.type for told in heard] == ["starface.dial.request.v1"]
+    assert aside == []
+
+
+def test_a_process_can_be_stopped_by_a_signal_at_any_moment(
+    connection: Connect,
+    broker_settings: BrokerSettings,
+) -> None:
+    with connection(broker_settings, "dial") as dial:
+        dial.wait_connected()
+        before = signal.signal(signal.SIGALRM, lambda *_: dial.stop())
+        try:
+            for _ in range(50):
+                dial.stopping.clear()
+                signal.setitimer(signal.ITIMER_REAL, 0.002)
+                while not dial.stopping.is_set():
+                    dial.post(lambda: None)
+                    dial.work(0.0)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+def test_a_certificate_file_that_is_not_there_is_named(
+    connection: Connect, broker: Mosquitto, tmp_path: Path
+) -> None:
+    settings = BrokerSettings(
+        port=broker.port, account="dial", password="x", tls=True, ca_file=tmp_path / "none.pem"
+    )
+    with connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
+        dial.wait_connected(2)
+
+    assert "none.pem" in str(refused.value)
+
+
+def test_a_process_whose_network_thread_has_ended_must_end_too(
+    clients: Clients,
+    broker_settings: BrokerSettings,
+) -> None:
+    class Dead(Connection):
+        def _keep_connected(self) -> None:
+            """End at once, as a thread does that has met something unforeseen."""
+
+    with Dead(broker_settings, "dial", clients=clients) as dial, pytest.raises(NetworkDead):
+        _work_until(dial, lambda: False)
+
+
+def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
+    clients: Clients, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    faults: list[str] = []
+    heard: list[bytes] = []
+
+    class Faulty(Connection):
+        def came(self, client: Client, message: Incoming) -> None:
+            if not faults:
+                faults.append("once")
+                raise ZeroDivisionError
+            super().came(client, message)
+
+    with Faulty(broker_settings, "dial", clients=clients) as dial:
+        dial.subscribe("starface/users/+/dial", lambda arrived: heard.append(arrived.payload))
+        dial.wait_connected()
+        person = connect("0011")
+        person.publish_raw("starface/users/0011/dial", b"1")
+        person.publish_raw("starface/users/0011/dial", b"2")
+
+        _work_until(dial, lambda: len(heard) >= 2)
+    assert heard[:2] == [b"1", b"2"]
+
+
+class EarlyClient:
+    """A broker that delivers what waited before it answers to the subscription, as it may."""
+
+    def __init__(self, login: Login, listener: Listener) -> None:
+        self.listener = listener
+        self.ended = threading.Event()
+        self.sent = threading.Event()
+
+    def live(self) -> None:
+        self.listener.welcomed(self)
+        self.listener.came(self, Incoming("starface/users/0011/dial", b"x", False, None, None, 1))
+        if self.sent.wait(10):
+            self.listener.published(self, 7, 0)
+        self.listener.subscribed(self, 1, [1])
+        self.ended.wait(10)
+
+    def publish(self, topic: str, payload: bytes, options: Options) -> int:
+        self.sent.set()
+        return 7
+
+    def subscribe(self, topic_filter: str) -> int | None:
+        return 1
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Nothing is asked for twice."""
+
+    def acknowledge(self, mid: int) -> None:
+        """Nothing comes again."""
+
+    def disconnect(self) -> None:
+        self.ended.set()
+
+
+def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> None:
+    settings = BrokerSettings(account="dial", password="x")
+    answered: list[int] = []
+    lives: list[EarlyClient] = []
+
+    def begin(login: Login, listener: Listener) -> EarlyClient:
+        lives.append(EarlyClient(login, listener))
+        return lives[-1]
+
+    dial = Connection(settings, "dial", clients=begin)
+    dial.subscribe(
+        "starface/users/+/dial",
+        lambda _: answered.append(dial.publish_raw("starface/users/0011/dial/result", b"y")),
+    )
+    with dial:
+        _work_until(dial, lambda: answered)
+
+    assert answered == [0]
+    assert len(lives) == 1  # it did not have to come again
+
+
+def _delays(port: int) -> list[int]:
+    """Return TCP_NODELAY of each socket of this process that is connected to a port."""
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(fileno=os.dup(int(path.name))) as opened,
+        ):
+            if opened.getpeername()[1:2] == (port,):
+                found.append(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    return found
+
+
+def test_a_small_message_does_not_wait_for_the_one_before_it(
+    broker: Mosquitto, connect: Connect
+) -> None:
+    connect("dial")
+
+    assert _delays(broker.port) == [1]
+    conf = (ROOT / "mosquitto.conf").read_text().splitlines()
+    assert "set_tcp_nodelay true" in conf  # the other direction

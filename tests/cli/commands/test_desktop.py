@@ -1,0 +1,155 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from bus.settings import BrokerSettings, SettingsRefused
+from cli.commands import desktop
+from cli.site.context import CommandFailed
+from consumers.desktop.instance import Spool
+
+Type = Callable[..., Result]
+_FILE = '[broker]\nhost = "127.0.0.1"\nport = {port}\naccount = "0011"\npassword = "{password}"\n'
+
+
+@pytest.fixture
+def type_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Type a command on a workstation with a home of its own."""
+    for name, folder in {
+        "HOME": "", "XDG_CONFIG_HOME": "config", "XDG_STATE_HOME": "state", "XDG_DATA_HOME": "data",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    app = typer.Typer()
+    app.add_typer(desktop.app, name="desktop")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["desktop", *arguments])
+
+    return run
+
+
+def _configure(folder: Path, text: str, mode: int = 0o600) -> None:
+    path = folder / "config" / "starface2mqtt" / "desktop.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def test_a_missing_file_is_named_with_what_it_needs(type_: Type) -> None:
+    error = type_("run").exception
+
+    assert isinstance(error, SettingsRefused)
+    assert "desktop.toml: there is no such file" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[broker", "this is not TOML"),
+        ("[desktop]\nopen = 1\n", "desktop.open: Extra inputs"),
+        ("[broker]\nhost = 'x'\n", "account and password"),
+    ],
+)
+def test_a_wrong_file_is_named_with_the_key(
+    type_: Type, tmp_path: Path, text: str, said: str
+) -> None:
+    _configure(tmp_path, text)
+    error = type_("run").exception
+
+    assert isinstance(error, SettingsRefused)
+    assert said in str(error)
+
+
+def test_a_file_with_a_password_that_others_can_read_is_refused(
+    type_: Type, tmp_path: Path
+) -> None:
+    _configure(tmp_path, _FILE.format(port=1, password="planted"), 0o644)
+    error = type_("run").exception
+
+    assert "chmod 600" in str(error)
+    assert "planted" not in str(error)
+
+
+def test_links_are_registered_and_taken_back(type_: Type, tmp_path: Path) -> None:
+    entry = tmp_path / "data/applications/starface2mqtt.desktop"
+    assert type_("install", "--autostart").exit_code == 0
+    assert entry.exists()
+    assert (tmp_path / "config/autostart/starface2mqtt.desktop").exists()
+
+    assert type_("uninstall").exit_code == 0
+    assert not entry.exists()
+
+
+def test_a_link_goes_to_the_running_process(type_: Type, tmp_path: Path) -> None:
+    _configure(tmp_path, _FILE.format(port=1, password="x"))
+    folder = tmp_path / "state/starface2mqtt/desktop-0011"
+    with Spool(folder):
+        result = type_("open", "--", "tel:+41441234567\n")
+
+        assert result.exit_code == 0
+        [path] = folder.glob("*.dial")
+        assert json.loads(path.read_text())["number"] == "tel:+41441234567"
+
+
+def test_a_link_is_dialled_where_no_process_runs(
+    type_: Type, tmp_path: Path, broker_settings: BrokerSettings, connect: Callable[..., object]
+) -> None:
+    password = json.loads(broker_settings.accounts_file.read_text())["0011"]
+    _configure(tmp_path, _FILE.format(port=broker_settings.port, password=password))
+
+    nobody = type_("open", "tel:+41441234567")
+
+    assert isinstance(nobody.exception, CommandFailed)
+    assert "is the dial process running" in str(nobody.exception)
+
+
+@pytest.mark.parametrize("number", ["", " ", "\x00\x1b", "9" * 300])
+def test_what_cannot_be_a_number_is_not_dialled(type_: Type, tmp_path: Path, number: str) -> None:
+    _configure(tmp_path, _FILE.format(port=1, password="x"))
+
+    assert isinstance(type_("open", "--", number).exception, CommandFailed)
+
+
+def _site(tmp_path: Path) -> Spool:
+    _configure(tmp_path, _FILE.format(port=1, password="x"))
+    return Spool(tmp_path / "state" / "starface2mqtt" / "desktop-0011")
+
+
+@pytest.mark.parametrize("wish", ["close-all", "open-last"])
+def test_a_wish_is_handed_to_the_running_process(type_: Type, tmp_path: Path, wish: str) -> None:
+    with _site(tmp_path) as spool:
+        assert type_(wish).exit_code == 0
+        assert spool.wishes() == [wish]
+    assert "starface2mqtt desktop run" in str(type_(wish).exception)
+    assert spool.wishes() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Nothing opens here until: starface2mqtt desktop resume"),
+        (("2h",), "Nothing opens here until 20"),
+        (("2199-01-01T12:00",), "Nothing opens here until 2199-01-01 12:00."),
+    ],
+)
+def test_a_workstation_is_paused_until_the_end_or_resume(
+    type_: Type, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    spool = _site(tmp_path)
+
+    assert said in type_("pause", *words).output
+    assert spool.paused()
+    assert spool.wishes() == ["close-all"]
+    assert "again" in type_("resume").output
+    assert spool.wishes() == []
+    assert not spool.paused()
+
+
+def test_a_pause_that_cannot_be_read_is_refused(type_: Type, tmp_path: Path) -> None:
+    spool = _site(tmp_path)
+
+    assert "pause: on, off, 30m, 2h, 18:00" in str(type_("pause", "long").exception)
+    assert not spool.paused()

@@ -1,0 +1,111 @@
+"""`watch`, `status`, `on` and `off` as a person types them, over a real broker."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bus.events import Sentence, UserState, UserStateData, now
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import Arrived
+from bus.mqtt.presence import Birth
+from cli.site.settings import Settings
+from tests.cli.broker_site import site_with_broker
+from tests.conftest import wait_until
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Settings]:
+    with site_with_broker(tmp_path / "site") as settings:
+        yield settings
+
+
+def _words(site: Settings, *words: str) -> list[str]:
+    return [sys.executable, "-m", "cli", "--config", str(site.file), *words]
+
+
+def _run(site: Settings, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _words(site, *words), capture_output=True, text=True, timeout=50, check=False
+    )
+
+
+def test_a_click_reaches_the_sessions_process(site: Settings) -> None:
+    heard: list[Arrived] = []
+    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+        sessions.subscribe("starface/users/+/set", heard.append)
+        sessions.wait_connected()
+
+        done = _run(site, "off", "0011")
+
+        wait_until(lambda: sessions.work(0.05) and heard)
+    assert done.returncode == 0
+    assert (heard[0].topic, heard[0].payload) == ("starface/users/0011/set", b"off")
+
+
+def test_a_click_that_nobody_hears_is_said_to_be_so(site: Settings) -> None:
+    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+        sessions.subscribe("starface/users/+/set", lambda _: None)
+        sessions.wait_connected()
+
+    done = _run(site, "on", "0011")
+
+    assert done.returncode == 1
+    assert done.stderr == ("starface2mqtt: nobody listens: the sessions process is not running\n")
+
+
+def test_status_shows_processes_and_users_with_the_remedy(site: Settings) -> None:
+    data = UserStateData(
+        user="0011", state="failing", since=now(), sentence=Sentence(de="", en="Log in again.")
+    )
+    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+        sessions.wait_connected()
+        sessions.publish("starface/users/0011/state", UserState(data=data), retain=True)
+        shown = _run(site, "status").stdout
+
+    assert "sessions     online" in shown
+    assert "user 0011     failing  Log in again." in shown
+
+
+def test_a_user_is_unknown_while_nobody_keeps_the_sessions(site: Settings) -> None:
+    data = UserStateData(user="0011", state="active", since=now())
+    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+        sessions.wait_connected()
+        sessions.publish("starface/users/0011/state", UserState(data=data), retain=True)
+
+    shown = _run(site, "status").stdout
+
+    assert "sessions     offline" in shown
+    assert "user 0011     unknown" in shown
+    told = json.loads(_run(site, "status", "--json").stdout)
+    assert told["users"]["0011"]["state"] == "unknown"
+
+
+def test_two_people_may_watch_at_once(site: Settings) -> None:
+    watching = [
+        subprocess.Popen(
+            _words(site, "watch"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for process in watching:
+        assert process.stderr is not None
+        assert "Watching" in process.stderr.readline()
+    data = UserStateData(user="0011", state="active", since=now())
+    with Connection(site.broker, "sessions") as sessions:
+        sessions.wait_connected()
+        sessions.publish("starface/users/0011/state", UserState(data=data), retain=True)
+
+    for process in watching:
+        assert process.stdout is not None
+        assert "0011     active" in process.stdout.readline()
+        process.terminate()
+        process.communicate(timeout=10)
+        assert process.returncode == 0

@@ -1,0 +1,480 @@
+import csv
+import io
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.site.context import CommandFailed
+from tests.cli.contacts_command import contacts_command, site
+
+ANNA = "+41 44 123 45 67"
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    site(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    return partial(contacts_command, folder / "starface2mqtt.toml")
+
+
+@pytest.fixture
+def file(folder: Path) -> Path:
+    path = folder / "contacts.csv"
+    path.write_text("key;name;work\n1;Anna Meier;044 123 45 67\n2;Beat Huber;079 555 01 02\n")
+    return path
+
+
+def found(run: Run, text: str) -> Any:
+    return json.loads(run("find", text, "--json"))
+
+
+# import
+
+
+def test_a_csv_file_is_imported_and_counts_at_once(run: Run, file: Path) -> None:
+    told = run("import", "csv", file, "--source", "crm", "--priority", "10")
+
+    assert "crm: contacts: 2 added, 0 changed, 0 removed, 0 unchanged" in told
+    match = found(run, ANNA)
+    assert (match["quality"], match["contact"]["name"]) == ("exact", "Anna Meier")
+
+
+def test_a_second_import_tells_the_difference(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "crm")
+    file.write_text("key;name;work\n1;Anna Huber;044 123 45 67\n3;Carla;044 123 45 68\n")
+
+    told = run("import", "csv", file, "--source", "crm")
+
+    assert "1 added, 1 changed, 1 removed, 0 unchanged" in told
+    assert found(run, ANNA)["contact"]["name"] == "Anna Huber"
+
+
+def test_an_import_that_is_repeated_tells_again_what_it_refuses(run: Run, file: Path) -> None:
+    file.write_text("key;name;work\n1;Anna;044 123 45 67\n2;Beat;044 12\n")
+    first = run("import", "csv", file, "--source", "crm")
+    again = run("import", "csv", file, "--source", "crm")
+
+    assert "0 added, 0 changed, 0 removed, 2 unchanged" in again
+    assert again.splitlines()[1:] == first.splitlines()[1:]
+    assert "line 3" in again
+
+
+def test_another_meaning_of_the_columns_is_read_anew(run: Run, file: Path, folder: Path) -> None:
+    mapping = folder / "mapping.toml"
+    for label in ("work", "mobile"):
+        numbers = f'numbers = [{{ column = "work", label = "{label}" }}]'
+        mapping.write_text(f'[contact]\nkey = "key"\nname = "name"\n{numbers}\n')
+        told = run("import", "csv", file, "--source", "crm", "--mapping", mapping)
+
+    assert "0 added, 2 changed" in told
+
+
+def test_a_dry_run_changes_nothing(run: Run, file: Path) -> None:
+    told = run("import", "csv", file, "--source", "crm", "--dry-run")
+
+    assert "2 added" in told
+    assert "Nothing was changed" in told
+    assert found(run, ANNA)["quality"] == "none"
+    assert run("sources") == ""
+
+
+def test_an_import_that_would_empty_a_source_needs_force(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "crm")
+    file.write_text("key;name;work\n")
+
+    with pytest.raises(CommandFailed, match="2 of 2 contacts of crm would be removed"):
+        run("import", "csv", file, "--source", "crm")
+    assert found(run, ANNA)["quality"] == "exact"
+
+    run("import", "csv", file, "--source", "crm", "--force")
+    assert found(run, ANNA)["quality"] == "none"
+
+
+def test_refused_rows_are_told_with_line_and_reason(run: Run, folder: Path, file: Path) -> None:
+    rows = "".join(f"{n};;\n" for n in range(30))
+    file.write_text("key;name;work\n1;Anna;ask the office\n" + rows)
+    refused = folder / "refused.csv"
+
+    told = run("import", "csv", file, "--source", "crm", "--refused", refused)
+
+    assert "30 rows and 1 number refused:" in told
+    assert "line 2: 'ask the office': no digits" in told
+    assert "and 11 more" in told
+    assert len(refused.read_text().splitlines()) == 32
+    assert refused.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_of_which_nothing_could_be_taken_is_a_failure(run: Run, file: Path) -> None:
+    file.write_text("key;name;work\n1;;\n")
+
+    with pytest.raises(CommandFailed, match="every row was refused"):
+        run("import", "csv", file, "--source", "crm")
+
+
+def test_a_mapping_names_the_columns(run: Run, folder: Path, file: Path) -> None:
+    mapping = folder / "mapping.toml"
+    mapping.write_text('[contact]\nkey = "Nr"\nname = "{Vor} {Nach}"\nnumbers = ["Tel"]\n')
+    file.write_text("Nr,Vor,Nach,Tel\n7,Anna,Meier,044 123 45 67\n")
+    run("import", "csv", file, "--source", "crm", "--mapping", mapping)
+
+    assert found(run, ANNA)["contact"]["name"] == "Anna Meier"
+
+    mapping.write_text('[contact]\nnmae = "x"\n')
+    with pytest.raises(CommandFailed, match=r"contact\.nmae"):
+        run("import", "csv", file, "--source", "crm", "--mapping", mapping)
+
+
+def test_vcards_are_imported(run: Run, folder: Path) -> None:
+    card = folder / "anna.vcf"
+    card.write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Anna\nTEL:044 123 45 67\nEND:VCARD\n")
+    run("import", "vcard", card, "--source", "phone")
+
+    assert found(run, ANNA)["contact"]["source"] == "phone"
+
+
+def test_the_rows_of_a_query_are_imported(run: Run, folder: Path) -> None:
+    with sqlite3.connect(folder / "office.db") as made:
+        made.execute("CREATE TABLE person (nr, name, tel)")
+        made.execute("INSERT INTO person VALUES (1, 'Anna', '044 123 45 67')")
+    made.close()
+    query = folder / "query.sql"
+    query.write_text("SELECT nr AS key, name, tel AS work FROM person")
+    address = {"CONTACTS_SQL_URL": f"sqlite:///{folder / 'office.db'}"}
+    run("import", "sql", query, "--source", "office", env=address)
+
+    assert found(run, ANNA)["contact"]["name"] == "Anna"
+    with pytest.raises(CommandFailed, match="CONTACTS_SQL_URL"):
+        run("import", "sql", query, "--source", "office", env={"CONTACTS_SQL_URL": ""})
+
+
+def test_a_push_in_a_file_is_applied(run: Run, folder: Path) -> None:
+    file = folder / "push.json"
+    anna = {"key": "1", "name": "Anna", "numbers": ["044 123 45 67"]}
+    file.write_text(json.dumps({"source": "crm", "contacts": [anna]}))
+    run("import", "json", file)
+
+    assert found(run, ANNA)["contact"]["name"] == "Anna"
+
+    file.write_text("{}")
+    with pytest.raises(CommandFailed, match="source"):
+        run("import", "json", file)
+
+
+def test_a_push_in_a_file_is_tried(run: Run, folder: Path) -> None:
+    file = folder / "push.json"
+    anna = {"key": "1", "name": "Anna", "numbers": ["044 123 45 67", "044 1"]}
+    file.write_text(json.dumps({"source": "crm", "contacts": [anna]}))
+
+    told = run("import", "json", file, "--dry-run")
+
+    assert "1 added" in told
+    assert "0 rows and 1 number refused" in told
+    assert "Nothing was changed" in told
+    assert found(run, ANNA)["quality"] == "none"
+
+
+def test_a_push_with_nothing_in_it_says_so(run: Run, folder: Path) -> None:
+    file = folder / "push.json"
+    file.write_text('{"source": "crm", "contcts": []}')
+
+    assert "crm: there was nothing in it" in run("import", "json", file)
+
+
+class Starface(BaseHTTPRequestHandler):
+    """The REST login and one page of an address book."""
+
+    def do_GET(self) -> None:
+        if self.path == "/rest/login":
+            self._send({"loginType": "Internal", "nonce": "n", "secret": None})
+        else:
+            self._send(
+                {
+                    "contacts": [
+                        {
+                            "id": "17",
+                            "summaryValues": ["Anna", "Meier"],
+                            "phoneNumberValues": ["+41441234567"],
+                        }
+                    ],
+                    "metadata": {"page": 0, "totalPages": 1},
+                    "summaryBlockSchema": {
+                        "attributes": [{"displayKey": "NAME"}, {"displayKey": "SURNAME"}]
+                    },
+                    "phoneNumbersBlockSchema": {
+                        "attributes": [{"displayKey": "OFFICE_PHONE_NUMBER"}]
+                    },
+                }
+            )
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._send({"token": "t"})
+
+    def do_DELETE(self) -> None:
+        self._send({})
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _send(self, told: object) -> None:
+        body = json.dumps(told).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def starface() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Starface) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_the_address_book_of_the_starface_is_imported(
+    run: Run, folder: Path, starface: int
+) -> None:
+    config = folder / "starface2mqtt.toml"
+    told = f'[starface]\nhost = "127.0.0.1"\nport = {starface}\nscheme = "http"\nauth = "sha512"\n'
+    config.write_text(config.read_text() + told)
+
+    run("import", "starface", "0011", env={"CONTACTS_PASSWORD": "secret"})
+
+    contact = found(run, ANNA)["contact"]
+    assert (contact["name"], contact["source"]) == ("Anna Meier", "starface")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["csv", "nothing.csv"], "No such file"),
+        (["vcard", "nothing.vcf"], "No such file"),
+        (["carddav", "http://127.0.0.1:1/"], "plain text"),
+        (["ldap", "ldap://127.0.0.1:1", "--base", "dc=x", "--plain"], r"127\.0\.0\.1"),
+        (["ldap", "ldaps://127.0.0.1:1", "--base", "dc=x", "--user", "x"], "CONTACTS_PASSWORD"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_told_in_one_line(
+    run: Run, words: list[str], reason: str
+) -> None:
+    with pytest.raises(CommandFailed, match=reason) as failed:
+        run("import", *words, "--source", "x")
+
+    assert "\n" not in str(failed.value)
+
+
+# list, find, show, add, edit, remove
+
+
+def test_a_company_typed_in_may_have_a_switchboard(run: Run) -> None:
+    run("add", "--name", "Bau AG", "--company", "--switchboard", "--number", "044 888 77-00")
+
+    assert found(run, "044 888 77 45")["quality"] == "switchboard"
+
+
+def test_contacts_are_listed_all_or_those_of_a_source(run: Run, file: Path) -> None:
+    assert run("list") == "nobody\n"
+    run("import", "csv", file, "--source", "crm")
+    run("add", "--name", "Carla", "--number", "044 555 01 01")
+
+    assert [one["name"] for one in json.loads(run("list", "--json"))] == [
+        "Anna Meier", "Beat Huber", "Carla",
+    ]  # fmt: skip
+    assert "Carla" not in run("list", "--source", "crm")
+    assert len(run("list", "--limit", "2").splitlines()) == 2
+
+
+def test_a_contact_is_found_by_name(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "crm")
+
+    assert [one["name"] for one in found(run, "hub")["contacts"]] == ["Beat Huber"]
+    assert "Beat Huber (person, crm)" in run("find", "hub")
+
+
+def test_a_number_nobody_has_shows_the_nearest(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "crm")
+
+    told = run("find", "044 123 45 66")
+
+    assert "+41441234566: none" in told
+    assert "near: +41441234567" in told
+
+
+def test_a_contact_is_added_changed_and_removed_by_hand(run: Run) -> None:
+    run("add", "--name", "Anna", "--number", "044 123 45 67", "--employer", "Muster AG")
+    anna = found(run, ANNA)["contact"]
+    assert (anna["source"], anna["company"]) == ("own", "Muster AG")
+
+    run("edit", anna["id"], "--name", "Anna Meier", "--add-number", "079 555 01 01")
+    shown = json.loads(run("show", anna["id"], "--json"))
+    assert shown["name"] == "Anna Meier"
+    assert [one["e164"] for one in shown["numbers"]] == ["+41441234567", "+41795550101"]
+
+    run("edit", anna["id"], "--number", "044 123 45 68")
+    assert found(run, ANNA)["quality"] == "none"
+
+    run("edit", anna["id"], "--inactive")
+    assert found(run, "044 123 45 68")["quality"] == "none"
+
+    run("remove", anna["id"])
+    with pytest.raises(CommandFailed, match="no contact"):
+        run("show", anna["id"])
+
+
+def test_what_is_no_number_is_not_added(run: Run) -> None:
+    with pytest.raises(CommandFailed, match="no digits"):
+        run("add", "--name", "Anna", "--number", "ask the office")
+
+    assert found(run, "Anna")["contacts"] == []
+
+
+def test_what_is_typed_in_counts_more_than_an_import_without_a_priority(
+    run: Run, file: Path
+) -> None:
+    run("import", "csv", file, "--source", "crm")
+    run("add", "--name", "Anna by hand", "--number", ANNA)
+
+    assert found(run, ANNA)["contact"]["name"] == "Anna by hand"
+
+
+def test_an_imported_contact_is_changed_at_its_source(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "crm")
+    anna = found(run, ANNA)["contact"]["id"]
+
+    for command in (["edit", anna, "--name", "X"], ["remove", anna]):
+        with pytest.raises(CommandFailed, match="comes from crm"):
+            run(*command)
+    run("edit", anna, "--name", "X", "--anyway")
+
+    assert found(run, ANNA)["contact"]["name"] == "X"
+
+
+def test_all_that_is_kept_is_shown(run: Run) -> None:
+    run("sample")
+    anna = found(run, ANNA)["contact"]["id"]
+
+    told = run("show", anna)
+
+    assert "number   +41441234567 work" in told
+    assert "dossier  2024-011 Meier Anna" in told
+    assert "matter 2024-011/1 Scheidung Meier / Meier (open)" in told
+
+
+# sources, choices, export
+
+
+def test_sources_are_listed_in_the_order_in_which_they_decide(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "a", "--priority", "1")
+    run("import", "csv", file, "--source", "b", "--priority", "2")
+
+    assert [one["name"] for one in json.loads(run("sources", "--json"))] == ["b", "a"]
+    assert found(run, ANNA)["contact"]["source"] == "b"
+
+    run("source", "b", "--off")
+    assert found(run, ANNA)["contact"]["source"] == "a"
+
+    run("source", "b", "--on", "--priority", "0")
+    assert found(run, ANNA)["contact"]["source"] == "a"
+
+    run("source", "a", "--remove")
+    assert found(run, ANNA)["contact"]["source"] == "b"
+    with pytest.raises(CommandFailed, match="there is no source a"):
+        run("source", "a", "--off")
+
+
+def test_a_further_server_of_address_books_is_named_by_its_host(run: Run) -> None:
+    with pytest.raises(CommandFailed, match="--also-host"):
+        run(
+            *("import", "carddav", "https://dav.example.ch/", "--source", "cloud"),
+            *("--also-host", "https://other.example.ch/"),
+        )
+
+
+def test_sources_of_one_priority_are_told_with_what_to_do(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "a", "--priority", "1")
+
+    told = run("import", "csv", file, "--source", "b", "--priority", "1")
+
+    assert "b and a have one priority" in told
+    assert "contacts source b --priority N" in told
+    assert run("sources").count("decides together with") == 2
+    assert "decides together with" not in run("source", "b", "--priority", "2")
+
+
+def test_an_import_without_a_priority_stands_behind_the_others(run: Run, file: Path) -> None:
+    run("import", "csv", file, "--source", "a")
+    told = run("import", "csv", file, "--source", "b")
+
+    assert "priority" not in told
+    assert found(run, ANNA)["contact"]["source"] == "a"
+
+
+def test_a_choice_is_listed_and_revoked(run: Run, folder: Path, file: Path) -> None:
+    from consumers.directory.directory import Directory
+
+    file.write_text("key;name;work\n1;Anna;044 123 45 67\n2;Beat;044 123 45 67\n")
+    run("import", "csv", file, "--source", "crm")
+    first = found(run, ANNA)["candidates"][0]["id"]
+    with Directory(folder / "data" / "starface2mqtt.db") as directory:
+        directory.remember_choice("0011", "+41441234567", first)
+
+    assert "+41441234567" in run("choices", "0011")
+    assert json.loads(run("find", ANNA, "--user", "0011", "--json"))["remembered"] is True
+    assert run("choices", "0011", "--forget", ANNA) == ""
+
+
+def test_an_export_can_be_imported_again(run: Run, folder: Path) -> None:
+    run("sample")
+    file = folder / "export.csv"
+    run("export", "csv", "--output", file)
+
+    told = run("import", "csv", file, "--source", "sample")
+
+    assert "contacts: 0 added, " in told
+    assert "dossiers: 0 added, 0 changed, 0 removed, 9 unchanged" in told
+    assert "refused" not in told
+    assert run("export", "csv") == file.read_text()
+    assert found(run, "044 555 02 55")["quality"] == "switchboard"
+    assert found(run, "+43158858")["quality"] == "exact"
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_an_export_has_all_contacts(run: Run) -> None:
+    run("sample")
+
+    rows = list(csv.DictReader(io.StringIO(run("export", "csv"))))
+    told = json.loads(run("export", "json", "--source", "sample"))
+
+    assert len({row["key"] for row in rows}) == len(told) == 13
+    [anna] = [one for one in told if one["name"] == "Anna Meier"]
+    assert [one["key"] for one in anna["dossiers"][0]["matters"]] == ["M-1001", "M-1002"]
+    assert json.loads(run("export", "json", "--source", "nobody")) == []
+
+
+def test_the_contacts_of_another_office_are_read_its_own_way(run: Run, folder: Path) -> None:
+    with (folder / "starface2mqtt.toml").open("a") as config:
+        config.write('[offices.vienna]\ncountry = "AT"\narea_code = "1"\n')
+    file = folder / "vienna.csv"
+    file.write_text("key;name;work\n1;Anton Gruber;01 234 56 78\n")
+
+    run("import", "--office", "vienna", "csv", file, "--source", "vienna")
+
+    assert "Anton Gruber" in run("find", "+43 1 2345678")

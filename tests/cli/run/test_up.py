@@ -1,0 +1,61 @@
+import configparser
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from cli.demo.mosquitto import free_port
+from cli.run.up import PROGRAMS, supervisor_configuration
+from cli.site.files import make_site
+from cli.site.settings import Settings
+
+
+def test_each_process_is_started_again_when_it_dies(tmp_path: Path) -> None:
+    settings = Settings(file=tmp_path / "a %b" / "starface2mqtt.toml")
+    told = configparser.ConfigParser()
+    told.read_string(supervisor_configuration(settings, PROGRAMS))
+
+    assert told["supervisord"]["directory"] == str(tmp_path / "a %b")
+    assert {f"program:{name}" for name in PROGRAMS} < set(told.sections())
+    for name in PROGRAMS:
+        program = told[f"program:{name}"]
+        assert program["autorestart"] == "true"
+        assert name in program["command"].split()
+        assert '%b/starface2mqtt.toml"' in program["command"]
+
+
+def test_the_callers_are_as_many_as_the_office_needs() -> None:
+    told = configparser.ConfigParser()
+    told.read_string(supervisor_configuration(Settings(), PROGRAMS))
+
+    assert told["program:caller"]["command"].endswith("caller --active")
+
+
+def test_all_processes_are_ended_together() -> None:
+    told = configparser.ConfigParser()
+    told.read_string(supervisor_configuration(Settings(), ("gateway", "dial")))
+
+    assert told["group:starface2mqtt"]["programs"] == "gateway,dial"
+
+
+def test_up_runs_with_a_socket_for_its_output_as_under_systemd(tmp_path: Path) -> None:
+    settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{free_port()}"]}})
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "cli", "--config", str(settings.file),
+             "up", "--only", "gateway"],
+            stdout=theirs.fileno(), stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        theirs.close()
+        ours.settimeout(30)
+        told = b""
+        try:
+            while b"gateway" not in told:
+                told += ours.recv(4096) or b"(closed without a word) gateway"
+        finally:
+            running.terminate()
+            assert running.wait(20) == 0
+    assert b"closed without a word" not in told

@@ -1,0 +1,132 @@
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.events import CallerData, CallerEvent, Party
+from consumers.actions.executors import Executors, Finished
+from consumers.caller.settings import CallerSettings
+
+WORKS = {"name": "works", "arguments": [sys.executable, "-c", "pass"]}
+FAILS = {"name": "fails", "arguments": [sys.executable, "-c", "raise SystemExit(1)"]}
+SLOW = {"name": "slow", "arguments": ["sleep", "60"]}
+NOWHERE = {"name": "nowhere", "url": "http://127.0.0.1:9/", "secret": "0123456789abcdef"}
+
+
+class Desk:
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        self.told: list[Finished] = []
+        self._news = threading.Condition()
+        self.executors = Executors(CallerSettings.model_validate(settings), path, self._finished)
+        self.executors.start()
+
+    def _finished(self, told: Finished) -> None:
+        with self._news:
+            self.told.append(told)
+            self._news.notify_all()
+
+    def wait_for(self, count: int) -> list[Finished]:
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.told) >= count, timeout=20)
+        return self.told
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    made: list[Desk] = []
+
+    def new(**settings: Any) -> Desk:
+        made.append(Desk(tmp_path / "caller.db", settings))
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.executors.stop(0.1)
+
+
+def _event(**more: Any) -> CallerEvent:
+    return CallerEvent(
+        data=CallerData.model_validate(
+            {"user": "0011", "call_id": "c-1", "event_id": "e-1", "trigger": "ringing",
+             "caller": Party(), "opens": "card", **more}
+        )
+    )  # fmt: skip
+
+
+def test_a_failing_executor_hides_no_other(desk: Callable[..., Desk]) -> None:
+    all_ = desk(commands=[FAILS, WORKS], webhooks=[NOWHERE | {"give_up_after": 0}])
+    all_.executors.hand_over(_event(), {}, "ringing")
+
+    told = {one.executor: (one.done, one.reason) for one in all_.wait_for(3)}
+    assert told == {
+        "fails": (False, "exit-1"),
+        "works": (True, "exit-0"),
+        "nowhere": (False, "ConnectError"),
+    }
+
+
+def test_the_last_command_of_an_action_says_so(desk: Callable[..., Desk]) -> None:
+    both = desk(commands=[FAILS, WORKS])
+    assert both.executors.hand_over(_event(), {}, "party-change:ab")
+
+    ended = both.wait_for(2)
+    assert sorted(one.last for one in ended) == [False, True]
+    assert {one.mark for one in ended} == {"party-change:ab"}
+
+
+def test_a_slow_command_holds_up_nobody(desk: Callable[..., Desk]) -> None:
+    slow = desk(commands=[SLOW | {"timeout": 5}])
+    for _ in range(3):
+        slow.executors.hand_over(_event(), {}, "ringing")
+    done = threading.Event()
+    slow.executors.do(done.set)
+
+    assert done.wait(4)
+
+
+def test_what_opens_nothing_is_only_told_to_those_who_want_every_call(
+    desk: Callable[..., Desk],
+) -> None:
+    some = desk(commands=[WORKS, FAILS | {"name": "always", "on": "call"}])
+
+    assert [one.executor for one in some.executors.planned(_event(opens="nothing").data)] == [
+        "always"
+    ]
+    assert len(some.executors.planned(_event().data)) == 2
+    assert not desk(commands=[WORKS]).executors.hand_over(_event(opens="nothing"), {}, "ringing")
+
+
+def test_stopping_does_not_wait_for_a_slow_command(desk: Callable[..., Desk]) -> None:
+    slow = desk(commands=[SLOW])
+    slow.executors.hand_over(_event(), {}, "ringing")
+    stopped = threading.Event()
+
+    def stop() -> None:
+        slow.executors.stop(0.5)
+        stopped.set()
+
+    threading.Thread(target=stop, daemon=True).start()
+    assert stopped.wait(4)
+
+
+def test_a_program_that_may_not_know_names_gets_none(
+    desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    writes = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
+    arguments = [sys.executable, "-c", writes, str(tmp_path / "told"), "{id} {name?}"]
+    silent = {"names": False}
+    of = desk(
+        commands=[{"name": "writes", "arguments": arguments, **silent}],
+        webhooks=[NOWHERE | silent],
+    )
+    event = _event(caller=Party(number="0441234567", name="Ada Lovelace"))
+    of.executors.hand_over(event, {"id": "70", "name": "Ada Lovelace"}, "ringing")
+    of.wait_for(1)
+
+    assert (tmp_path / "told").read_text() == "70 "
+    queue = b"".join(path.read_bytes() for path in tmp_path.glob("caller.db*"))
+    assert b"0441234567" in queue
+    assert b"Lovelace" not in queue

@@ -1,0 +1,141 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bus.events import ChoiceRequest, ChoiceRequestData, Party
+from bus.mqtt.inbox import Arrived
+from bus.topics import Topics
+from consumers.caller.answer import Chosen
+from consumers.caller.calls import Call
+from consumers.caller.user_requests import Choosing
+from consumers.directory.lookup import DirectoryUnavailable
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CALL = Call("0011", "c-1", caller=Party(number="044", e164="+41445555555", kind="external"))
+
+
+class Desk:
+    """A caller process that knows one call, and what it remembered and opened."""
+
+    def __init__(self) -> None:
+        self.call: Call | None = CALL
+        self.remembered: list[tuple[str, str, int | None]] = []
+        self.opened: list[Chosen | None] = []
+        self.refused: list[tuple[str, str, str]] = []
+        self.locked = False
+        self.choosing = Choosing(self, self, Topics(), _now, _now, NOON.timestamp)
+
+    def find_call(self, user: str, call_id: str) -> Call | None:
+        known = self.call is not None and (user, call_id) == (self.call.user, self.call.call_id)
+        return self.call if known else None
+
+    def choose(self, call: Call, choice: Chosen | None, request_id: str) -> None:
+        self.opened.append(choice)
+
+    def refuse(self, login: str, call_id: str, request_id: str) -> None:
+        self.refused.append((login, call_id, request_id))
+
+    def remember_choice(self, user: str, e164: str, contact_id: int) -> bool:
+        if self.locked:
+            raise DirectoryUnavailable("locked")
+        self.remembered.append((user, e164, contact_id))
+        return True
+
+    def forget_choice(self, user: str, e164: str) -> None:
+        self.remembered.append((user, e164, None))
+
+    def tell(
+        self, topic: str = "starface/users/0011/choose", age: float = 0.0, **told: Any
+    ) -> ChoiceRequest:
+        request = ChoiceRequest(
+            time=NOON - timedelta(seconds=age),
+            data=ChoiceRequestData.model_validate({"call_id": "c-1", "id": "8", **told}),
+        )
+        self.choosing.handle(request, Arrived(topic, b""))
+        return request
+
+
+def _now(job: Callable[[], None]) -> None:
+    job()
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_chosen_contact_is_remembered_and_opened(desk: Desk) -> None:
+    desk.tell()
+
+    assert desk.remembered == [("0011", "+41445555555", 8)]
+    assert desk.opened == [Chosen("contact", "8")]
+
+
+def test_a_chosen_matter_is_opened_and_no_contact_remembered(desk: Desk) -> None:
+    desk.tell(kind="matter", id="70")
+
+    assert desk.remembered == []
+    assert desk.opened == [Chosen("matter", "70")]
+
+
+def test_a_choice_without_an_id_is_revoked(desk: Desk) -> None:
+    desk.tell(id=None)
+
+    assert desk.remembered == [("0011", "+41445555555", None)]
+    assert desk.opened == [None]
+
+
+def test_a_request_that_comes_twice_counts_once(desk: Desk) -> None:
+    request = desk.tell()
+    desk.choosing.handle(request, Arrived("starface/users/0011/choose", b""))
+
+    assert len(desk.opened) == 1
+
+
+@pytest.mark.parametrize("call", [None, Call("0011", "c-1", restored=True)])
+def test_a_choice_for_a_call_that_is_not_known_any_more_is_refused(
+    desk: Desk, call: Call | None
+) -> None:
+    desk.call = call
+    request = desk.tell()
+
+    assert (desk.opened, desk.remembered) == ([], [])
+    assert desk.refused == [("0011", "c-1", request.id)]
+
+
+@pytest.mark.parametrize("age", [31, -31])
+def test_a_request_of_another_time_does_nothing(desk: Desk, age: float) -> None:
+    desk.tell(age=age)
+
+    assert desk.remembered == []
+    assert desk.opened == []
+
+
+def test_nobody_chooses_for_a_colleague(desk: Desk) -> None:
+    desk.tell("starface/users/0012/choose", user="0011")
+
+    assert desk.opened == []
+
+
+@pytest.mark.parametrize("told", ["x", "-1", "9" * 200, "\N{SUPERSCRIPT TWO}"])
+def test_an_id_that_is_none_is_not_remembered(desk: Desk, told: str) -> None:
+    desk.tell(id=told)
+
+    assert desk.remembered == []
+
+
+def test_a_choice_among_withheld_numbers_is_not_remembered(desk: Desk) -> None:
+    desk.call = replace(CALL, caller=Party(kind="withheld"))
+    desk.tell()
+
+    assert desk.remembered == []
+
+
+def test_what_cannot_be_kept_still_opens(desk: Desk) -> None:
+    desk.locked = True
+    desk.tell()
+
+    assert desk.opened == [Chosen("contact", "8")]

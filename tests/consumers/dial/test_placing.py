@@ -1,0 +1,202 @@
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from consumers.dial.placing import NotPlaced, Outcome, Placed, Placing, Unclear, Wish
+from consumers.users import User, Users
+from runtime.secret_box import Seal
+from starface.client import (
+    AnswerUnreadable,
+    CallRefused,
+    LoginRefused,
+    NotConnected,
+    OutcomeUnknown,
+    PbxFailure,
+    PbxUnreachable,
+    RequestForbidden,
+    StarfaceClient,
+    UnsupportedByApi,
+)
+from starface.credential import Credential, derive
+from starface.settings import StarfaceSettings
+from starface.wire import CallState
+from tests.consumers.cutting_pbx import CuttingPbx
+from tests.consumers.dial_desk import Desk
+
+WISH = Wish("0011", "0441234567", "", "call-1")
+CREDENTIAL = derive("sha512", "0011", "Geheim#2024")
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Callable[[], Users]:
+    opened = functools.partial(Users, tmp_path / "of-pbx.db", Seal(Fernet.generate_key()))
+    with opened() as users:
+        users.add(User(login="0011"), CREDENTIAL)
+    return opened
+
+
+class FakeTelephone:
+    """Answers every request in the same way."""
+
+    def __init__(
+        self, answer: str | PbxFailure, phones: Sequence[str] | PbxFailure = ("SIP/11",)
+    ) -> None:
+        self.credential = CREDENTIAL
+        self.requests: list[tuple[str, str, str]] = []
+        self._answer = answer
+        self._phones = phones
+
+    def place_call(self, number: str, phone: str = "", call_id: str = "") -> str:
+        self.requests.append((number, phone, call_id))
+        if isinstance(self._answer, PbxFailure):
+            raise self._answer
+        return self._answer
+
+    def call_state(self, call_id: str) -> CallState | None:
+        return CallState(id=call_id, pbx_state="Ringback") if call_id == "call-1" else None
+
+    def phones(self) -> Sequence[str]:
+        if isinstance(self._phones, PbxFailure):
+            raise self._phones
+        return self._phones
+
+
+def _placed(users: Callable[[], Users], telephone: FakeTelephone, wish: Wish = WISH) -> Outcome:
+    return Placing(users, lambda *_: telephone).place(wish)
+
+
+def test_the_call_is_asked_for_once_with_its_id(users: Callable[[], Users]) -> None:
+    telephone = FakeTelephone("call-1")
+
+    assert _placed(users, telephone) == Placed("call-1")
+    assert telephone.requests == [("0441234567", "", "call-1")]
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (LoginRefused(""), NotPlaced("login")),
+        (RequestForbidden(""), NotPlaced("no_right")),
+        (NotConnected(""), NotPlaced("not_connected")),
+        (PbxUnreachable(""), NotPlaced("unreachable")),
+        (UnsupportedByApi(""), NotPlaced("api")),
+        (AnswerUnreadable(""), NotPlaced("api")),
+        (OutcomeUnknown(""), Unclear()),
+    ],
+)
+def test_each_failure_has_its_reason(
+    users: Callable[[], Users], failure: PbxFailure, outcome: Outcome
+) -> None:
+    telephone = FakeTelephone(failure)
+
+    assert _placed(users, telephone) == outcome
+    assert len(telephone.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("phones", "phone", "reason"),
+    [
+        ([], "", "no_phone"),
+        (["SIP/11"], "SIP/12", "other_phone"),
+        (["SIP/11"], "SIP/11", "pbx"),
+        (["SIP/11"], "", "pbx"),
+        (PbxUnreachable(""), "", "pbx"),
+    ],
+)
+def test_a_refusal_without_a_word_is_looked_into(
+    users: Callable[[], Users], phones: Sequence[str] | PbxFailure, phone: str, reason: str
+) -> None:
+    telephone = FakeTelephone(CallRefused(""), phones)
+
+    assert _placed(users, telephone, WISH._replace(phone=phone)) == NotPlaced(reason)
+    assert len(telephone.requests) == 1
+
+
+def test_without_a_token_the_pbx_is_not_asked(users: Callable[[], Users]) -> None:
+    telephone = FakeTelephone("call-1")
+
+    outcome = _placed(users, telephone, WISH._replace(user="0012"))
+
+    assert outcome == NotPlaced("no_credential")
+    assert telephone.requests == []
+
+
+def test_a_token_that_cannot_be_opened_is_as_none(
+    tmp_path: Path, users: Callable[[], Users]
+) -> None:
+    assert _placed(users, FakeTelephone("call-1")) == Placed("call-1")
+    foreign = functools.partial(Users, tmp_path / "of-pbx.db", Seal(Fernet.generate_key()))
+
+    assert _placed(foreign, FakeTelephone("call-1")) == NotPlaced("no_credential")
+
+
+def test_a_refreshed_credential_is_kept(users: Callable[[], Users]) -> None:
+    telephone = FakeTelephone("call-1")
+    telephone.credential = Credential("oauth", SecretStr("fresh"))
+
+    _placed(users, telephone)
+
+    with users() as opened:
+        assert opened.credential("0011") == telephone.credential
+
+
+def test_the_pbxs_word_for_a_state_becomes_ours(users: Callable[[], Users]) -> None:
+    placing = Placing(users, lambda *_: FakeTelephone(""))
+
+    assert placing.state("0011", "call-1") == "ringback"
+    assert placing.state("0011", "call-2") is None
+
+
+@pytest.fixture
+def cutting(request: pytest.FixtureRequest) -> Iterator[CuttingPbx]:
+    pbx = CuttingPbx(request.param)
+    yield pbx
+    pbx.close()
+
+
+def _desk_at(folder: Path, users: Callable[[], Users], port: int) -> Desk:
+    """A dial process whose PBX is the real client at a port."""
+    desk = Desk(folder, per_minute=1000, per_hour=1000, site_per_hour=1000, double_click=0)
+    settings = StarfaceSettings(host="127.0.0.1", port=port, scheme="http", read_timeout=0.2)
+    placing = Placing(users, functools.partial(StarfaceClient, settings))
+    desk.pbx.outcome = placing.place
+    desk.pbx.state = placing.state  # type: ignore[method-assign]
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("cutting", "tries"),
+    [("fin", 40), ("rst", 40), ("fin-acted", 40), ("rst-acted", 40), ("half", 35), ("silence", 5)],
+    indirect=["cutting"],
+)
+def test_a_cut_connection_is_one_request_and_told_as_unknown(
+    tmp_path: Path, users: Callable[[], Users], cutting: CuttingPbx, tries: int
+) -> None:
+    desk = _desk_at(tmp_path, users, cutting.port)
+    requests = [desk.dial(f"044 123 45 {last:02}") for last in range(tries)]
+
+    desk.pass_time(3)
+
+    assert cutting.placements == {str(request): 1 for request in requests}
+    for request in requests:
+        assert desk.told(request)[0] == "unknown"
+        cleared_up = ["unknown", "accepted", "own-phone-ringing"]
+        assert (desk.told(request) == cleared_up) == (str(request) in cutting.acted)
+
+
+@pytest.mark.parametrize("cutting", ["fin"], indirect=True)
+def test_a_call_the_pbx_does_not_know_was_not_placed_in_the_end(
+    tmp_path: Path, users: Callable[[], Users], cutting: CuttingPbx
+) -> None:
+    desk = _desk_at(tmp_path, users, cutting.port)
+    request = desk.dial()
+
+    desk.pass_time(60)
+
+    assert desk.told(request) == ["unknown", "unknown"]
+    assert desk.last().data.final
+    assert cutting.placements == {str(request): 1}

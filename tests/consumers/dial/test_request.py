@@ -1,0 +1,80 @@
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from consumers.dial.request import read_request
+
+REQUEST_ID = "7f3c8a52-4b0c-4dd1-9a55-000000000001"
+PLAIN: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "message-1",
+    "source": "crm",
+    "type": "starface.dial.request.v1",
+    "time": "2026-11-23T10:00:00+01:00",
+    "data": {"number": "044 123 45 67", "phone": "SIP/11", "request_id": REQUEST_ID},
+}
+
+
+def _read(**changes: Any) -> Any:
+    return read_request(json.dumps(PLAIN | changes).encode())
+
+
+def test_a_request_is_read() -> None:
+    request = _read()
+
+    assert request.request_id == UUID(REQUEST_ID)
+    assert (request.message, request.source) == ("message-1", "crm")
+    assert (request.number, request.phone) == ("044 123 45 67", "SIP/11")
+    assert request.time == 1_795_424_400
+    assert request.fault == ""
+
+
+def test_unknown_members_are_ignored() -> None:
+    assert _read(colour="blue", data=PLAIN["data"] | {"colour": "blue"}).fault == ""
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-11-23T10:00:00", None, []])
+def test_a_request_without_a_readable_time_is_refused_by_its_id(time: object) -> None:
+    request = _read(time=time)
+
+    assert (request.request_id, request.fault) == (UUID(REQUEST_ID), "no_time")
+
+
+@pytest.mark.parametrize("number", [None, 44, [], "4" * 257])
+def test_a_number_that_is_no_text_is_refused_by_its_id(number: object) -> None:
+    request = _read(data={"number": number, "request_id": REQUEST_ID})
+
+    assert request.fault == "not_a_number"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"specversion": "2.0"},
+        {"time": "yesterday", "data": {"number": 1, "request_id": REQUEST_ID}},
+        {"data": PLAIN["data"] | {"phone": 1}},
+    ],
+)
+def test_whatever_else_is_wrong_is_refused_by_its_id(changes: dict[str, Any]) -> None:
+    request = _read(**changes)
+
+    assert (request.request_id, request.fault) == (UUID(REQUEST_ID), "unreadable")
+
+
+def test_a_message_of_another_type_is_no_request() -> None:
+    assert _read(type="starface.dial.request.v2") is None
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], {}, {"request_id": "x"}, {"request_id": 1}, {"number": "044"}]
+)
+def test_without_an_id_there_is_nobody_to_answer(data: object) -> None:
+    assert _read(data=data) is None
+
+
+def test_signs_that_disturb_a_terminal_do_not_come_into_the_audit() -> None:
+    request = _read(source="crm\x1b[2J", data=PLAIN["data"] | {"phone": "SIP\r\n/11"})
+
+    assert (request.source, request.phone) == ("crm[2J", "SIP/11")

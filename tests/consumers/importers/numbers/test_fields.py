@@ -1,0 +1,136 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bus.numbers.number import NumberProfile, read_number
+from consumers.importers.numbers.fields import read_field
+
+SWISS = NumberProfile(country="CH", area_code="44")
+OFFICE, MOBILE = "+41441234567", "+41795550101"
+
+
+def told(text: str, country: str = "", label: str = "") -> list[tuple[str, str]]:
+    return [
+        (one.e164, one.label)
+        for one in read_field(text, SWISS, country=country, label=label).numbers
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("044 123 45 67", [(OFFICE, "")]),
+        ("Tel. 044 123 45 67", [(OFFICE, "")]),
+        ("Tel.: 044 123 45 67", [(OFFICE, "")]),
+        ("Tel 044/123 45 67", [(OFFICE, "")]),
+        ("Büro 044 123 45 67", [(OFFICE, "work")]),
+        ("Tel. G: 044 123 45 67", [(OFFICE, "work")]),
+        ("044 123 45 67 (Mobile)", [(OFFICE, "mobile")]),
+        ("044 123 45 67 privat", [(OFFICE, "home")]),
+        ("Tel. 044 123 45 67 / Mob. 079 555 01 01", [(OFFICE, ""), (MOBILE, "mobile")]),
+        ("T 044 123 45 67 M 079 555 01 01", [(OFFICE, ""), (MOBILE, "mobile")]),
+        ("044 123 45 67 (G), 079 555 01 01 (mobil)", [(OFFICE, "work"), (MOBILE, "mobile")]),
+        ("Natel: 079 555 01 01, Büro: 044 123 45 67", [(MOBILE, "mobile"), (OFFICE, "work")]),
+        ("044 123 45 67/079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67, +41 79 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67; 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 | 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67\r\n079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 oder 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 ou 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("tél. 044 123 45 67 fax 044 123 45 68", [(OFFICE, ""), ("+41441234568", "fax")]),
+        ("044 123 45 67 044 123 45 67", []),
+        ("044 123 45 67, 044 123 45 67", [(OFFICE, "")]),
+        ("+41 44 123 45 67, 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 od. 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 & 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("", []),
+        (" / ", []),
+    ],
+)
+def test_labels_and_several_numbers_are_split(text: str, expected: list[tuple[str, str]]) -> None:
+    assert told(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "030/123456",
+        "Peter 079 555 01 01",
+        "079 555 01 01 Sekretariat Müller",
+        "ask the office",
+        "n/a",
+        "12.05.1970",
+        "*21*0441234567#",
+        "044 123 45 67 079 555 01 01",
+        "9" * 300,
+    ],
+)
+def test_what_is_unclear_is_told_and_never_guessed(text: str) -> None:
+    field = read_field(text, SWISS)
+
+    assert field.numbers == ()
+    [unread] = field.unread
+    assert unread.reason
+
+
+def test_what_is_clear_beside_the_unclear_is_taken() -> None:
+    field = read_field("Tel. 044 123 45 67; Mob. ask; 079", SWISS)
+
+    assert [one.e164 for one in field.numbers] == [OFFICE]
+    assert [one.text for one in field.unread] == ["Mob. ask", "079"]
+
+
+def test_the_country_of_the_contact_reads_its_national_numbers() -> None:
+    assert told("030 901820", country="DE") == [("+4930901820", "")]
+    assert told("+41 44 123 45 67", country="DE") == [(OFFICE, "")]
+
+
+def test_a_direct_dial_number_stays_whole() -> None:
+    assert told("030 90182 DW 47", country="DE") == [("+49309018247", "")]
+
+
+def test_the_label_of_the_column_counts_where_the_field_has_none() -> None:
+    assert told("044 123 45 67, Fax 044 123 45 68", label="work") == [
+        (OFFICE, "work"),
+        ("+41441234568", "fax"),
+    ]
+
+
+@pytest.mark.parametrize("word", ["Zentrale", "Centrale", "Centralino", "switchboard", "ZENTRALE:"])
+def test_a_label_is_evidence_of_a_switchboard(word: str) -> None:
+    [number] = read_field(f"{word} 030 901820", SWISS, country="DE").numbers
+
+    assert (number.label, number.stem) == ("switchboard", "+493090182")
+
+
+def test_an_internal_number_is_kept_without_a_stem() -> None:
+    [number] = read_field("23", SWISS, switchboard=True).numbers
+
+    assert (number.raw, number.e164, number.stem) == ("23", "", "")
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    for number in read_field(text, SWISS).numbers:
+        assert read_number(number.raw, SWISS).e164 == (number.e164 or None)
+
+
+numbers = st.sampled_from(
+    ["044 123 45 67", "+41 79 555 01 01", "0041 44 123 45 68", "079 555 01 02"]
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(numbers, min_size=1, max_size=4), st.sampled_from([" / ", ", ", "; ", "\n", " oder "])
+)
+def test_whole_numbers_are_split_whatever_stands_between_them(
+    several: list[str], between: str
+) -> None:
+    field = read_field(between.join(several), SWISS)
+
+    expected = [read_number(one, SWISS).e164 for one in several]
+    assert [one.e164 for one in field.numbers] == list(dict.fromkeys(expected))
+    assert field.unread == ()

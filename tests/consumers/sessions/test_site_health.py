@@ -1,0 +1,236 @@
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
+
+from bus.mqtt.inbox import Arrived, Handler
+from bus.mqtt.presence import Birth
+from bus.topics import Topics
+from consumers.sessions.callback_check import Proof
+from consumers.sessions.schedule import Timetable
+from consumers.sessions.site_health import CALLBACK, PBX, Bus, Probing, Site, Tools
+
+T = TypeVar("T")
+TOPICS = Topics()
+WELL = Proof(None)
+
+
+class AtOnce:
+    """Workers that need no threads."""
+
+    def do(self, errand: Callable[[], T], then: Callable[[T | None], None]) -> None:
+        then(errand())
+
+
+@dataclass
+class Found(Probing):
+    """What the errands find out."""
+
+    proof: Proof = WELL
+    pbx: str | None = None
+
+    def prove(self, user: str) -> Proof:
+        return self.proof
+
+    def probe(self) -> str | None:
+        return self.pbx
+
+
+@dataclass
+class FakeCrowd:
+    done: list[str] = field(default_factory=list)
+
+    def somebody(self) -> str | None:
+        return "0011"
+
+    def show_all(self) -> None:
+        self.done.append("show")
+
+    def resync_all(self) -> None:
+        self.done.append("resync")
+
+    def pbx_went(self) -> None:
+        self.done.append("went")
+
+    def pbx_back(self) -> None:
+        self.done.append("back")
+
+    def page_gone(self) -> None:
+        self.done.append("page gone")
+
+
+@dataclass
+class FakeBus(Bus):
+    """A bus one speaks on by hand."""
+
+    handlers: dict[str, Handler] = field(default_factory=dict)
+
+    @property
+    def topics(self) -> Topics:
+        return TOPICS
+
+    def subscribe(self, topic_filter: str, handle: Handler) -> None:
+        self.handlers[topic_filter] = handle
+
+    def tell(self, birth: Birth, *, online: bool) -> None:
+        told = birth.announcement(TOPICS) if online else birth.farewell(TOPICS)
+        for topic, payload in told:
+            self.say(topic, payload)
+
+    def say(self, topic: str, payload: bytes) -> None:
+        detail = topic.endswith("detail")
+        kind = TOPICS.process_detail("+") if detail else TOPICS.process("+")
+        self.handlers[kind](Arrived(topic, payload))
+
+
+@pytest.fixture
+def found() -> Found:
+    return Found()
+
+
+@pytest.fixture
+def crowd() -> FakeCrowd:
+    return FakeCrowd()
+
+
+@pytest.fixture
+def timetable() -> Timetable:
+    return Timetable()
+
+
+@pytest.fixture
+def bus() -> FakeBus:
+    return FakeBus()
+
+
+@pytest.fixture
+def site(found: Found, crowd: FakeCrowd, timetable: Timetable, bus: FakeBus) -> Site:
+    tools = Tools(timetable, AtOnce(), AtOnce(), found, random.Random(1), lambda: 100.0)
+    site = Site(tools, crowd, 30.0)
+    site.follow(bus)
+    return site
+
+
+def test_the_first_check_says_what_can_be_shown(site: Site, crowd: FakeCrowd) -> None:
+    site.check_callback()
+
+    assert crowd.done == ["show", "resync"]
+    assert site.callback.code is None
+
+
+def test_a_check_that_finds_nothing_new_disturbs_nobody(site: Site, crowd: FakeCrowd) -> None:
+    site.check_callback()
+    crowd.done.clear()
+    site.check_callback()
+
+    assert crowd.done == []
+
+
+def test_a_way_that_works_again_hands_in_what_was_missed(
+    site: Site, crowd: FakeCrowd, found: Found
+) -> None:
+    site.check_callback()
+    found.proof = Proof("callback-refused")
+    site.check_callback()
+    crowd.done.clear()
+    found.proof = Proof(None)
+    site.check_callback()
+
+    assert crowd.done == ["show", "resync"]
+
+
+def test_a_gateway_that_started_anew_may_have_missed_calls(
+    site: Site, crowd: FakeCrowd, bus: FakeBus, timetable: Timetable
+) -> None:
+    bus.tell(Birth("gateway"), online=True)
+    assert crowd.done == []
+    bus.tell(Birth("gateway"), online=True)
+
+    assert crowd.done == ["resync"]
+    assert timetable.pop(100.0) == CALLBACK
+
+
+def test_a_gateway_that_only_came_back_to_the_broker_is_no_new_one(
+    site: Site, crowd: FakeCrowd, bus: FakeBus
+) -> None:
+    birth = Birth("gateway")
+    bus.tell(birth, online=True)
+    bus.tell(birth, online=True)
+
+    assert crowd.done == []
+
+
+def test_other_processes_are_no_gateways(site: Site, bus: FakeBus, timetable: Timetable) -> None:
+    for _ in range(2):
+        bus.tell(Birth("caller"), online=True)
+
+    assert timetable.pop(100.0) is None
+
+
+def test_an_offline_gateway_is_named(site: Site, bus: FakeBus, found: Found) -> None:
+    birth = Birth("gateway")
+    bus.tell(birth, online=True)
+    bus.say(TOPICS.process("gateway"), b"offline")
+    found.proof = Proof("callback-unreachable")
+    site.check_callback()
+
+    assert site.callback.code == "gateway-offline"
+
+
+def test_a_gateway_without_the_broker_is_not_well(site: Site, bus: FakeBus) -> None:
+    birth = Birth("gateway")
+    bus.tell(birth, online=True)
+    bus.say(TOPICS.process("gateway"), b"offline")
+    site.check_callback()
+
+    assert site.callback.code == "gateway-without-broker"
+
+
+def test_one_gateway_of_two_is_enough(site: Site, bus: FakeBus) -> None:
+    bus.tell(Birth("gateway"), online=True)
+    bus.tell(Birth("gateway-2"), online=True)
+    bus.say(TOPICS.process("gateway"), b"offline")
+    site.check_callback()
+
+    assert site.callback.code is None
+
+
+def test_a_pbx_that_goes_and_comes_back_is_told_to_everybody(
+    site: Site, crowd: FakeCrowd, found: Found
+) -> None:
+    site.failed("pbx-unreachable")
+    found.pbx = "pbx-unreachable"
+    site.probe_pbx()
+    assert crowd.done == ["went"]
+    found.pbx = None
+    site.probe_pbx()
+
+    assert crowd.done == ["went", "back"]
+
+
+def test_a_login_page_is_watched_until_it_is_gone(
+    site: Site, crowd: FakeCrowd, found: Found, timetable: Timetable
+) -> None:
+    site.failed("login-unclear")
+    assert timetable.pop(100.0) == PBX
+    found.pbx = "login-unclear"
+    site.probe_pbx()
+    assert timetable.pop(104.0) == PBX
+    assert crowd.done == []
+    found.pbx = None
+    site.probe_pbx()
+
+    assert crowd.done == ["page gone"]
+    assert timetable.pop(1000.0) is None
+
+
+def test_a_pbx_that_comes_back_with_a_login_page_is_there(
+    site: Site, crowd: FakeCrowd, found: Found
+) -> None:
+    site.failed("pbx-unreachable")
+    found.pbx = "login-unclear"
+    site.probe_pbx()
+
+    assert crowd.done == ["went", "back"]

@@ -1,0 +1,117 @@
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from bus.mqtt.connection import PublishRefused
+from bus.mqtt.inbox import BrokerUnavailable
+from bus.topics import Topics
+from consumers.sessions.session import Health
+from consumers.sessions.state_publisher import Icons
+
+
+@dataclass
+class FakeDelivery:
+    failure: Exception | None
+
+    def wait(self, timeout: float) -> int:
+        if self.failure is not None:
+            raise self.failure
+        return 0
+
+
+@dataclass
+class FakeBroker:
+    """A connection that keeps what is sent."""
+
+    topics: Topics = field(default_factory=Topics)
+    connected: bool = True
+    failure: Exception | None = None
+    sent: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def send(self, topic: str, payload: bytes, *, retain: bool, **_: Any) -> FakeDelivery:
+        assert retain
+        self.sent.append((topic, payload))
+        return FakeDelivery(self.failure)
+
+
+@pytest.fixture
+def broker() -> FakeBroker:
+    return FakeBroker()
+
+
+@pytest.fixture
+def icons(broker: FakeBroker) -> Icons:
+    return Icons(broker)
+
+
+def test_a_state_is_told_when_it_changes_and_only_then(icons: Icons, broker: FakeBroker) -> None:
+    for _ in range(3):
+        icons.show("0011", Health("active"))
+        icons.tell()
+
+    [(topic, payload)] = broker.sent
+    assert topic == "starface/users/0011/state"
+    assert json.loads(payload)["data"]["state"] == "active"
+
+
+def test_a_failing_state_names_link_code_and_what_to_do(icons: Icons, broker: FakeBroker) -> None:
+    icons.show("0011", Health("failing", "login-refused"))
+    icons.tell()
+
+    [(_, payload)] = broker.sent
+    data = json.loads(payload)["data"]
+    assert (data["link"], data["code"]) == ("login", "login-refused")
+    assert "Passwort" in data["sentence"]["de"]
+    assert "password" in data["sentence"]["en"]
+
+
+def test_while_the_broker_is_away_the_newest_state_waits(icons: Icons, broker: FakeBroker) -> None:
+    broker.connected = False
+    icons.show("0011", Health("failing", "session-lost"))
+    icons.tell()
+    icons.show("0011", Health("active"))
+    broker.connected = True
+    icons.tell()
+
+    [(_, payload)] = broker.sent
+    assert json.loads(payload)["data"]["state"] == "active"
+
+
+def test_a_state_the_broker_did_not_confirm_is_told_again(icons: Icons, broker: FakeBroker) -> None:
+    broker.failure = BrokerUnavailable("gone")
+    icons.show("0011", Health("active"))
+    icons.tell()
+    broker.failure = None
+    icons.tell()
+
+    assert len(broker.sent) == 2
+
+
+def test_a_state_the_broker_refuses_is_not_repeated(icons: Icons, broker: FakeBroker) -> None:
+    broker.failure = PublishRefused("starface/users/0011/state", 0x87)
+    icons.show("0011", Health("active"))
+    icons.tell()
+    icons.tell()
+
+    assert len(broker.sent) == 1
+
+
+def test_a_broker_that_comes_back_hears_everything_again(icons: Icons, broker: FakeBroker) -> None:
+    for login in ("0011", "0012"):
+        icons.show(login, Health("active"))
+    icons.tell()
+    icons.show_all_again()
+    icons.tell()
+
+    assert len(broker.sent) == 4
+
+
+def test_a_user_who_is_gone_leaves_no_state_behind(icons: Icons, broker: FakeBroker) -> None:
+    icons.show("0011", Health("active"))
+    icons.tell()
+    icons.forget("0011")
+    icons.tell()
+
+    assert broker.sent[-1] == ("starface/users/0011/state", b"")

@@ -1,0 +1,263 @@
+import contextlib
+import sqlite3
+import stat
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bus.events import CallEvent, CallStateName, Direction, Party
+from gateway.calls.correlation import Told
+from gateway.calls.notifications import Notification
+from gateway.eventlog.counters import HITS, Tally
+from gateway.eventlog.file import BUSY, NAME, LogUnavailable
+from gateway.eventlog.reader import Outbox
+from gateway.eventlog.writer import EventLog
+from tests.conftest import wait_until
+
+INSIDE = Party(number="11", kind="internal")
+OUTSIDE = Party(number="0791112233", e164="+41791112233", kind="external")
+
+
+def _told(
+    call: str,
+    state: CallStateName,
+    caller: Party = OUTSIDE,
+    called: Party = INSIDE,
+    user: str = "0011",
+    previous: str | None = None,
+) -> Told:
+    note = Notification(user=user, call_id=call, state=state, previous_call_id=previous)
+    return Told(note, caller, called, time.time())
+
+
+def _kept(folder: Path) -> list[CallEvent]:
+    with contextlib.closing(sqlite3.connect(folder / NAME)) as db:
+        rows = db.execute("SELECT payload FROM events ORDER BY place").fetchall()
+    return [CallEvent.model_validate_json(payload) for (payload,) in rows]
+
+
+def test_numbers_have_no_gaps_though_many_threads_write(events: EventLog, tmp_path: Path) -> None:
+    def write(user: str) -> None:
+        for number in range(50):
+            events.append(_told(f"{user}-{number}", "ringing", user=user))
+
+    threads = [threading.Thread(target=write, args=(f"00{n % 2}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for user in ("000", "001"):
+        numbers = [event.seq for event in _kept(tmp_path) if event.data.user == user]
+        assert numbers == list(range(1, 201))
+
+
+def test_numbers_go_on_after_a_restart_and_a_new_log_is_another_source(tmp_path: Path) -> None:
+    sources = []
+    for folder in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):
+        events = EventLog(folder, "gateway", Tally(), lambda: None, greatest=10**8)
+        events.append(_told("c", "ringing"))
+        sources.append(events.source)
+        events.close()
+
+    assert [event.seq for event in _kept(tmp_path / "a")] == [1, 2]
+    assert sources[0] == sources[1] != sources[2]
+
+
+def test_only_the_owner_can_read_the_log(events: EventLog, tmp_path: Path) -> None:
+    events.append(_told("c", "ringing"))
+
+    for path in tmp_path.glob(f"{NAME}*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("states", "caller", "called", "direction"),
+    [(["incoming", "ringing", "connected", "ended"], OUTSIDE, INSIDE, "in"),
+     (["dialing", "ringback", "connected", "held", "connected", "ended"], INSIDE, OUTSIDE, "out"),
+     (["ringing", "connected", "ended"], INSIDE, INSIDE, "internal"),
+     (["connected", "ended"], INSIDE, OUTSIDE, "out"),
+     (["connected", "ended"], OUTSIDE, INSIDE, "in"),
+     (["connected"], Party(), Party(), "unknown")],
+)  # fmt: skip
+def test_the_direction_is_remembered_to_the_end(
+    events: EventLog, tmp_path: Path, states: list[CallStateName], caller: Party, called: Party,
+    direction: Direction,
+) -> None:  # fmt: skip
+    for state in states:
+        events.append(_told("c", state, caller, called))
+
+    assert {event.data.direction for event in _kept(tmp_path)} == {direction}
+
+
+def test_each_participant_has_his_own_direction(events: EventLog, tmp_path: Path) -> None:
+    events.append(_told("c", "dialing", Party(), OUTSIDE, user="a"))
+    events.append(_told("c", "ringing", OUTSIDE, Party(), user="b"))
+    events.append(_told("c", "ended", Party(), Party(), user="a"))
+    events.append(_told("c", "ended", Party(), Party(), user="b"))
+
+    assert [event.data.direction for event in _kept(tmp_path)] == ["out", "in", "out", "in"]
+
+
+def test_a_call_that_changes_its_id_keeps_its_direction(events: EventLog, tmp_path: Path) -> None:
+    events.append(_told("old", "ringing"))
+    events.append(_told("new", "other", Party(), Party(), previous="old"))
+    events.append(_told("new", "ended", Party(), Party()))
+
+    told = _kept(tmp_path)
+    assert [event.data.direction for event in told] == ["in", "in", "in"]
+    assert [event.data.previous_call_id for event in told] == [None, "old", None]
+
+
+@pytest.mark.parametrize(
+    ("caller", "called", "direction"),
+    [(OUTSIDE, INSIDE, "in"), (INSIDE, OUTSIDE, "out"), (Party(kind="withheld"), INSIDE, "in")],
+)
+def test_an_internal_call_is_none_any_more_when_a_colleague_hands_somebody_over(
+    events: EventLog, tmp_path: Path, caller: Party, called: Party, direction: Direction
+) -> None:
+    events.append(_told("second", "connected", INSIDE, INSIDE))
+    events.append(_told("first", "other", Party(), Party(), previous="second"))
+    events.append(_told("first", "connected", caller, called))
+    events.append(_told("first", "ended", Party(), Party()))
+
+    told = [event.data.direction for event in _kept(tmp_path)]
+    assert told == ["internal", "internal", direction, direction]
+
+
+def test_a_log_at_its_greatest_size_refuses_and_says_so(tmp_path: Path) -> None:
+    events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=1)
+
+    with pytest.raises(LogUnavailable, match="log_megabytes"):
+        events.append(_told("c", "ringing"))
+
+    events.tally.count("requests:503")
+    events.write_counts()
+    assert events.fault is not None, "counts can be written, events cannot"
+    assert _kept(tmp_path) == []
+    events.close()
+
+
+def test_what_is_settled_and_old_is_forgotten_and_what_is_held_is_not(
+    events: EventLog, tmp_path: Path
+) -> None:
+    for number in range(4):
+        events.append(_told(f"c-{number}", "ringing"))
+    outbox = Outbox(tmp_path)
+    rows = outbox.after(0, 10)
+    outbox.settle(rows[2].place, [(rows[1].place, 0x87, time.time())])
+
+    assert outbox.prune(time.time() + 1) == 2
+    assert [event.data.call_id for event in _kept(tmp_path)] == ["c-1", "c-3"]
+    assert [(one.user, one.seq, one.oldest) for one in outbox.headings()] == [("0011", 1, 2)]
+    outbox.close()
+
+
+def _waited_beside_counts(events: EventLog) -> float:
+    """Return the seconds until a request is refused while counts wait for the same lock."""
+
+    def count() -> None:
+        with pytest.raises(LogUnavailable):
+            events.write_counts()
+
+    counts = threading.Thread(target=count)
+    counts.start()
+    before = time.monotonic()
+    with pytest.raises(LogUnavailable):
+        events.append(_told("c-1", "ringing"))
+    took = time.monotonic() - before
+    counts.join()
+    return took
+
+
+def test_what_the_broker_never_took_is_emptied_when_its_time_is_over(
+    events: EventLog, tmp_path: Path
+) -> None:
+    for number in range(3):
+        events.append(_told(f"c-{number}", "ringing"))
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
+        db.execute("UPDATE events SET at = at - 86401 WHERE seq < 3")
+        outbox = Outbox(tmp_path)
+
+        assert outbox.empty_before(time.time() - 86_400) == 2
+        assert outbox.empty_before(time.time() - 86_400) == 0
+        assert [bool(row.payload) for row in outbox.after(0, 10)] == [False, False, True]
+        assert [row.seq for row in outbox.repeatable("0011", 0, 9, 10)] == [3]
+        outbox.empty_before(time.time() + 60)
+        outbox.close()
+        kept = db.execute("SELECT seq, payload FROM events").fetchall()
+    assert kept == [(1, b""), (2, b""), (3, b"")]
+
+
+def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -> None:
+    events.tally.count("hits")
+    other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    # Without their turns each try would take twice the time a writer waits.
+    assert min(_waited_beside_counts(events) for _ in range(3)) < 1.8 * BUSY
+    assert events.fault is not None
+    other.execute("ROLLBACK")
+    other.close()
+    events.write_counts()
+    assert events.counts()["hits"] == 1
+
+
+def test_a_damaged_log_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"no database at all" * 1_000)
+
+    with pytest.raises(LogUnavailable, match=r"events\.db: .*; once it is moved away"):
+        EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=100_000_000)
+
+
+def test_the_count_on_the_page_rises_whichever_process_answers(tmp_path: Path) -> None:
+    one, other = (
+        EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=10**8) for _ in range(2)
+    )
+
+    def settled(events: EventLog, shown: int) -> bool:
+        return events.totals()[0] == shown == one.written_counts()[HITS]
+
+    for shown, events in enumerate((one, other, other, one, other, one), 1):
+        events.tally.count(HITS)
+        assert events.totals()[0] == shown
+        wait_until(partial(settled, events, shown))
+
+    one.close()
+    other.close()
+
+
+def test_a_log_that_has_room_again_says_so_though_nothing_comes(tmp_path: Path) -> None:
+    events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=1)
+    with pytest.raises(LogUnavailable):
+        events.append(_told("c", "ringing"))
+    events.write_counts()
+    events._greatest = 10**9  # as if it had been pruned
+
+    def writable() -> bool:
+        events.write_counts()
+        return events.fault is None
+
+    assert not events.tally.seen()
+    wait_until(writable)
+    events.close()
+
+
+def test_counts_never_go_back_while_they_are_written_down(events: EventLog, tmp_path: Path) -> None:
+    events.tally.count(HITS)
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # so that writing takes its time
+        writing = threading.Thread(target=events.write_counts)
+        writing.start()
+        limit = time.monotonic() + 0.1
+        seen = set()
+        while time.monotonic() < limit:
+            seen.add(events.counts().get(HITS, 0))
+        other.execute("ROLLBACK")
+        writing.join()
+
+    assert seen == {1}
+    assert events.written_counts()[HITS] == 1

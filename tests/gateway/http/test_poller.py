@@ -1,0 +1,79 @@
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from waitress.wasyncore import dispatcher
+
+from gateway.http.poller import Watch
+
+
+class Heard(dispatcher):  # type: ignore[misc]
+    """A connection that wants to read, and notes what it read."""
+
+    def __init__(self, sock: socket.socket, channels: dict[int, Any]) -> None:
+        super().__init__(sock, channels)
+        self.connected = True
+        self.heard = b""
+        self.asked = 0
+
+    def readable(self) -> bool:
+        self.asked += 1
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def handle_read(self) -> None:
+        self.heard += self.recv(100)
+
+
+@pytest.fixture
+def channels() -> Iterator[dict[int, Any]]:
+    opened: dict[int, Any] = {}
+    yield opened
+    for channel in list(opened.values()):
+        channel.close()
+
+
+@pytest.fixture
+def watch(channels: dict[int, Any]) -> Iterator[Watch]:
+    watch = Watch(channels)
+    yield watch
+    watch.close()
+
+
+def test_only_the_connection_that_something_came_on_is_asked(
+    watch: Watch, channels: dict[int, Any]
+) -> None:
+    (one, far), (other, silent) = socket.socketpair(), socket.socketpair()
+    speaking, quiet = Heard(one, channels), Heard(other, channels)
+    watch.once(0)
+    with far, silent:
+        for _ in range(3):
+            far.send(b"a")
+            watch.once(1)
+
+    assert speaking.heard == b"aaa"
+    assert (speaking.asked, quiet.asked) == (4, 1)
+
+
+def test_a_new_connection_may_have_the_number_of_one_that_was_closed(
+    watch: Watch, channels: dict[int, Any]
+) -> None:
+    one, far = socket.socketpair()
+    number = one.fileno()
+    gone = Heard(one, channels)
+    watch.once(0)
+    gone.close()
+    far.close()
+
+    again, near = socket.socketpair()
+    assert again.fileno() == number
+    new = Heard(again, channels)
+    watch.changed(new)
+    with near:
+        near.send(b"b")
+        watch.once(0)
+
+    assert new.heard == b"b"

@@ -1,0 +1,121 @@
+"""What leaves the event log, and what is not told any more."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bus.events import Party
+from bus.mqtt.connection import Connection
+from bus.topics import Topics
+from gateway.calls.correlation import Told
+from gateway.calls.notifications import Notification
+from gateway.eventlog.counters import Tally
+from gateway.eventlog.erasure import erase
+from gateway.eventlog.reader import Outbox
+from gateway.eventlog.writer import EventLog
+from gateway.publishing.publisher import Publisher
+
+NUMBER = "+41445550180"
+IDA = Party(number="0445550180", e164=NUMBER, name="Ida Frei", kind="external")
+KEEP = 3600.0
+
+
+class _Taken:
+    def wait(self) -> int:
+        return 0
+
+
+class _Broker:
+    """Takes everything."""
+
+    def __init__(self) -> None:
+        self.topics = Topics("starface")
+        self.connected = True
+        self.sent: list[bytes] = []
+        self.posted: deque[Callable[[], None]] = deque()
+
+    def send(self, topic: str, payload: bytes, **_options: object) -> _Taken:
+        self.sent.append(payload)
+        return _Taken()
+
+    def post(self, work: Callable[[], None]) -> None:
+        self.posted.append(work)
+
+    def on_connected(self, work: Callable[[], None]) -> None:
+        pass
+
+    def consume(self, *_what: Any) -> None:
+        pass
+
+    def work(self) -> None:
+        """Do what was posted, and what comes of that."""
+        while self.posted:
+            self.posted.popleft()()
+
+
+class _Site:
+    def __init__(self, events: EventLog, folder: Path) -> None:
+        self.broker = _Broker()
+        self.outbox = Outbox(folder)
+        self.tally = Tally()
+        connection = cast(Connection, self.broker)
+        self.publisher = Publisher(connection, self.outbox, "g", self.tally, KEEP)
+        self._events = events
+
+    def hears(self, call: str, age: float = 0.0) -> None:
+        note = Notification(user="0011", call_id=call, state="connected")
+        self._events.append(Told(note, IDA, Party(), time.time() - age))
+
+
+@pytest.fixture
+def site(events: EventLog, tmp_path: Path) -> Iterator[_Site]:
+    made = _Site(events, tmp_path)
+    yield made
+    made.outbox.close()
+
+
+def test_what_was_emptied_is_not_told_though_the_clock_was_set_back(site: _Site) -> None:
+    site.hears("a", age=10)
+    site.hears("b")
+    site.outbox.empty_before(time.time() - 5)
+    site.publisher.wake()
+    site.broker.work()
+
+    assert [b'"b"' in payload for payload in site.broker.sent] == [True]
+    assert site.tally.seen()["events:expired"] == 1
+
+
+def test_what_is_erased_is_not_told_from_memory(site: _Site, tmp_path: Path) -> None:
+    for call in range(600):
+        site.hears(f"c-{call}")
+    site.publisher.wake()
+    site.broker.posted.popleft()()  # has read more than it has sent
+    sent = len(site.broker.sent)
+    erase(tmp_path, NUMBER)
+    site.broker.work()
+
+    assert len(site.broker.sent) == 600
+    assert not any(b"5550180" in payload for payload in site.broker.sent[sent:])
+
+
+def test_a_backlog_that_is_too_old_goes_in_turns_and_is_told_in_sums(
+    site: _Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for call in range(450):
+        site.hears(f"c-{call}", age=KEEP + 1)
+    site.hears("new")
+    site.publisher.wake()
+    site.broker.posted.popleft()()
+
+    assert site.tally.seen()["events:expired"] == 200
+    site.broker.work()
+    assert site.tally.seen()["events:expired"] == 450
+    assert len(site.broker.sent) == 1
+    assert [one.getMessage() for one in caplog.records] == [
+        f"too old to be told events={events}" for events in (200, 200, 50)
+    ]
