@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from consumers.importers.mapping import ContactColumns, Mapping
 
 
-class Understood(NamedTuple):
+class UnderstoodColumns(NamedTuple):
     """What the columns of a file mean by their headings, and which mean nothing here."""
 
     mapping: Mapping
@@ -50,7 +50,7 @@ def columns_of(file: Path) -> Mapping:
     return found.mapping
 
 
-def understood(file: Path) -> Understood:
+def understood(file: Path) -> UnderstoodColumns:
     """Return what the columns mean by their headings; raise CommandFailed."""
     from consumers.importers.report import SourceUnreadable
     from consumers.importers.sample import default_mapping
@@ -76,7 +76,9 @@ def understood(file: Path) -> Understood:
             )
     unused = [one for one in dict.fromkeys(headings) if one and one not in used]
     only_ours = set(headings) <= own.columns() | {""}
-    return Understood(found, headings, unused, doubtful(unused), only_ours and found.optional)
+    return UnderstoodColumns(
+        found, headings, unused, doubtful(unused), only_ours and found.optional
+    )
 
 
 def _is_ours(headings: set[str], own: Mapping) -> bool:
@@ -101,7 +103,7 @@ def _with_further_numbers(own: Mapping, headings: list[str]) -> Mapping:
     return own.model_copy(update={"contact": own.contact.model_copy(update={"numbers": numbers})})
 
 
-def _not_used(found: Understood) -> list[str]:
+def _not_used(found: UnderstoodColumns) -> list[str]:
     told = [f"Not used: {', '.join(map(_in_one_line, found.unused))}."] if found.unused else []
     if found.doubtful:
         names = ", ".join(map(_in_one_line, found.doubtful))

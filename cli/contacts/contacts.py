@@ -15,7 +15,7 @@ import typer
 from cli.contacts import columns as contacts_columns
 from cli.contacts import imports as contacts_import
 from cli.contacts import sources as contacts_sources
-from cli.contacts.run import checked, opened
+from cli.contacts.import_run import checked, opened
 from cli.contacts.sources import Json, line
 from cli.site.context import CommandFailed, settings_of
 
@@ -110,10 +110,10 @@ def add(
     """Add a contact by hand; it counts at the next call."""
     import secrets
 
-    from consumers.importers.drafts import Draft, NumberField
+    from consumers.importers.raw_contact import NumberField, RawContact
 
     key = secrets.token_hex(8)
-    draft = Draft(
+    raw = RawContact(
         key=key,
         name=name,
         kind="company" if company else "person",
@@ -125,7 +125,7 @@ def add(
     )
     with opened(context) as directory:
         known = any(one.name == OWN for one in directory.sources())
-        record = checked(draft, context)
+        record = checked(raw, context)
         directory.apply(_changes(OWN, record, None if known else _OWN_PRIORITY))
         added = directory.contact_of(OWN, key)
     typer.echo(f"added {line(added)}" if added else "not added")
@@ -148,7 +148,7 @@ def edit(
     anyway: Anyway = False,
 ) -> None:
     """Change a contact; what is not named stays."""
-    from consumers.importers.drafts import Draft, NumberField
+    from consumers.importers.raw_contact import NumberField, RawContact
 
     told = {"name": name, "company": employer, "country": country, "email": email, "url": url}
     told_here = {key: value for key, value in told.items() if value is not None}
@@ -158,7 +158,7 @@ def edit(
         contact = _own(directory, contact_id, anyway=anyway)
         fields = contact.model_dump(exclude={"id", "source"}) | told_here
         texts = [NumberField(one) for one in [*(number or ()), *(add_number or ())]]
-        record = checked(Draft(numbers=texts, **fields), context)
+        record = checked(RawContact(numbers=texts, **fields), context)
         kept = () if number else directory.numbers(contact_id)
         record = record.model_copy(update={"numbers": _together(kept, record.numbers)})
         directory.apply(_changes(contact.source, record))

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.contacts.columns import columns_of
-from cli.contacts.run import Run, mapping_of, opened, password_of, tell, text_of
+from cli.contacts.import_run import (
+    ImportRun,
+    mapping_of,
+    opened,
+    password_of,
+    print_outcome,
+    text_of,
+)
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
@@ -67,7 +74,7 @@ def from_csv(
     from consumers.importers.sources.csv_file import csv_records
 
     columns = mapping_of(mapping) if mapping else columns_of(file)
-    run = Run(context, source, priority, dry_run=dry_run, force=force, refused=refused)
+    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     run.apply(columns.kinds, lambda told, report: csv_records(file, columns, told, report))
 
 
@@ -84,7 +91,7 @@ def from_vcard(
     """Import vCards of version 2.1, 3.0 or 4.0."""
     from consumers.importers.sources.vcard import vcard_records
 
-    run = Run(context, source, priority, dry_run=dry_run, force=force, refused=refused)
+    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     run.apply(_CONTACTS, lambda told, report: vcard_records(file, told, report))
 
 
@@ -125,7 +132,7 @@ def from_carddav(
         allow_plain=plain,
         also_hosts=tuple(also_host or ()),
     )
-    run = Run(context, source, priority, dry_run=dry_run, force=force, refused=refused)
+    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     run.apply(_CONTACTS, lambda told, report: carddav_records(server, told, report))
 
 
@@ -161,7 +168,7 @@ def from_ldap(
         **({"filter": ldap_filter} if ldap_filter else {}),
     )
     columns = mapping_of(mapping) if mapping else DEFAULT
-    run = Run(context, source, priority, dry_run=dry_run, force=force, refused=refused)
+    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     run.apply(
         columns.kinds,
         lambda told, report: ldap_records(connected(server), server, columns, told, report),
@@ -189,7 +196,7 @@ def from_sql(
     if not url:
         raise CommandFailed("say the database's address by --url-file or CONTACTS_SQL_URL")
     statement, columns = text_of(query), mapping_of(mapping)
-    run = Run(context, source, priority, dry_run=dry_run, force=force, refused=refused)
+    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     run.apply(
         columns.kinds, lambda told, report: sql_records(url, statement, columns, told, report)
     )
@@ -218,7 +225,7 @@ def from_starface(
         client = by_tokens(pbx, oauth.log_in(pbx, login, password))
     else:
         client = by_password(pbx, login, password)
-    run = Run(context, source, priority, dry_run=dry_run, force=force, refused=refused)
+    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     try:
         run.apply(_CONTACTS, lambda told, report: starface_records(client.contacts(), told, report))
     finally:
@@ -241,4 +248,4 @@ def from_json(
         raise CommandFailed(f"{file}: {error}") from error
     with opened(context) as directory:
         applied = directory.apply(pushed.changes, dry_run=dry_run, force=force)
-    tell(pushed.changes.source, applied, pushed.report, dry_run=dry_run)
+    print_outcome(pushed.changes.source, applied, pushed.report, dry_run=dry_run)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.contacts.run import opened
+from cli.contacts.import_run import opened
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:

@@ -19,14 +19,14 @@ from bus.numbers import spelling as number_text
 from bus.numbers.number import NumberProfile
 from consumers.directory import changes, matching
 from consumers.directory import records as contacts
-from consumers.importers import drafts
-from consumers.importers.numbers import countries, readings, second_lines
+from consumers.importers import raw_contact
+from consumers.importers.numbers import countries, number_readings, second_lines
 from consumers.importers.numbers import fields as number_fields
 
 _RULES = (
     *(number_plan, number_profile, number_quick, number_reading, number_text, number_words),
     *(numbers, changes, contacts, matching),
-    *(countries, drafts, number_fields, readings, second_lines),
+    *(countries, raw_contact, number_fields, number_readings, second_lines),
 )
 _SIZE = 16  # bytes
 

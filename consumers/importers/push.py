@@ -27,7 +27,7 @@ from consumers.directory.changes import (
     UseRecord,
 )
 from consumers.directory.records import ContactKind, Key, Link, Text
-from consumers.importers.drafts import Draft, NumberField, change, why
+from consumers.importers.raw_contact import NumberField, RawContact, contact_change, fault_of
 from consumers.importers.report import Report
 
 _MOST = 10_000  # records of a kind in one push
@@ -44,11 +44,11 @@ class PushRefused(Exception):
     """A push is not what was agreed; the sentence names the field."""
 
 
-class _Told(BaseModel):
+class _PushModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class PushedNumber(_Told):
+class PushedNumber(_PushModel):
     """A number with what its field is called."""
 
     number: Text
@@ -56,7 +56,7 @@ class PushedNumber(_Told):
     switchboard: bool = False
 
 
-class PushedContact(_Told):
+class PushedContact(_PushModel):
     """A contact as the application has it; a number may be just a text."""
 
     key: Key
@@ -71,14 +71,14 @@ class PushedContact(_Told):
     numbers: Annotated[tuple[PushedNumber | Text, ...], Field(max_length=200)] = ()
 
 
-class PushedUse(_Told):
+class PushedUse(_PushModel):
     """Who last worked on a matter or dossier, and when."""
 
     user: Key
     at: AwareDatetime
 
 
-class PushedDossier(_Told):
+class PushedDossier(_PushModel):
     """A dossier of a contact."""
 
     key: Key
@@ -90,7 +90,7 @@ class PushedDossier(_Told):
     used: Annotated[tuple[PushedUse, ...], Field(max_length=1000)] = ()
 
 
-class PushedMatter(_Told):
+class PushedMatter(_PushModel):
     """A matter of a dossier."""
 
     key: Key
@@ -103,7 +103,7 @@ class PushedMatter(_Told):
     used: Annotated[tuple[PushedUse, ...], Field(max_length=1000)] = ()
 
 
-class Push(_Told):
+class Push(_PushModel):
     """All that one request says."""
 
     source: Key
@@ -128,7 +128,7 @@ def push(body: bytes | str, profile: NumberProfile) -> Pushed:
     try:
         told = Push.model_validate_json(body)
     except ValidationError as error:
-        raise PushRefused(why(error)) from error
+        raise PushRefused(fault_of(error)) from error
     report = Report()
     records = tuple(_records(told, profile, report))
     complete = frozenset(_KINDS[plural] for plural in told.complete)
@@ -138,7 +138,7 @@ def push(body: bytes | str, profile: NumberProfile) -> Pushed:
 def _records(told: Push, profile: NumberProfile, report: Report) -> Iterator[Change]:
     for place, one in enumerate(told.contacts):
         report.rows += 1
-        if record := change(_draft(one), f"contacts.{place}", profile, report):
+        if record := contact_change(_raw(one), f"contacts.{place}", profile, report):
             yield record
     for dossier in told.dossiers:
         report.rows += 1
@@ -153,8 +153,8 @@ def _records(told: Push, profile: NumberProfile, report: Report) -> Iterator[Cha
             yield Removal(record=_KINDS[plural], key=key)
 
 
-def _draft(told: PushedContact) -> Draft:
-    return Draft(
+def _raw(told: PushedContact) -> RawContact:
+    return RawContact(
         employer_key=told.employer,
         numbers=[
             NumberField(one) if isinstance(one, str) else NumberField(*dict(one).values())

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PATH = "/api/v1/contacts"
 
 
-class Changing(Protocol):
+class DirectoryWriter(Protocol):
     """What takes the changes."""
 
     def apply(self, changes: Changes, *, dry_run: bool = False, force: bool = False) -> Applied:
@@ -33,7 +33,9 @@ class Changing(Protocol):
 class ContactPushes:
     """Changes told by an application."""
 
-    def __init__(self, directory: Changing, profile: NumberProfile, token: str, most: int) -> None:
+    def __init__(
+        self, directory: DirectoryWriter, profile: NumberProfile, token: str, most: int
+    ) -> None:
         self._directory = directory
         self._profile = profile
         self._token = token
@@ -70,7 +72,7 @@ class ContactPushes:
 
 
 def create_app(
-    directory: Changing, profile: NumberProfile, token: str, most: int
+    directory: DirectoryWriter, profile: NumberProfile, token: str, most: int
 ) -> "falcon.App[Any, Any]":
     """Build the app around a directory."""
     app: falcon.App[Any, Any] = falcon.App()

@@ -14,7 +14,7 @@ class SourceUnreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ReadRefusal:
     """Something of a source that was not taken: a whole row, or one number of it."""
 
     where: str
@@ -31,29 +31,29 @@ class KnownContacts(Protocol):
 
 @dataclass
 class Report:
-    """Counts what an import reads; `told` hears of each refusal as it happens."""
+    """Counts what an import reads; calls `on_refusal` with each refusal as it happens."""
 
-    told: Callable[[Refusal], None] | None = None
+    on_refusal: Callable[[ReadRefusal], None] | None = None
     known: KnownContacts | None = None  # where it is asked what need not be read again
     rows: int = 0
     refused_rows: int = 0
     refused_numbers: int = 0
     done: int = 0  # of total, in whatever the source can count: bytes, pages, rows
     total: int | None = None
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[ReadRefusal] = field(default_factory=list)
 
     def refuse_row(self, where: str, reason: str) -> None:
         """Note that a row is not taken."""
         self.refused_rows += 1
-        self._note(Refusal(where, reason))
+        self._note(ReadRefusal(where, reason))
 
     def refuse_number(self, where: str, text: str, reason: str) -> None:
         """Note that a number of a row is not taken; the rest of the row is."""
         self.refused_numbers += 1
-        self._note(Refusal(where, f"{text!r}: {reason}", row=False))
+        self._note(ReadRefusal(where, f"{text!r}: {reason}", row=False))
 
-    def _note(self, refusal: Refusal) -> None:
+    def _note(self, refusal: ReadRefusal) -> None:
         if len(self.refusals) < _KEPT:
             self.refusals.append(refusal)
-        if self.told:
-            self.told(refusal)
+        if self.on_refusal:
+            self.on_refusal(refusal)

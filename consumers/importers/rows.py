@@ -16,8 +16,8 @@ from consumers.directory.changes import (
     UseRecord,
 )
 from consumers.importers import mapping as columns
-from consumers.importers.drafts import Draft, NumberField, change, why
 from consumers.importers.mapping import ContactColumns, DossierColumns, Flag, MatterColumns, filled
+from consumers.importers.raw_contact import NumberField, RawContact, contact_change, fault_of
 from consumers.importers.report import Report
 
 Row = Mapping[str, str]
@@ -37,7 +37,7 @@ class Rows:
         try:
             yield from self._read(row, where)
         except ValidationError as error:
-            self._report.refuse_row(where, why(error))
+            self._report.refuse_row(where, fault_of(error))
 
     def _read(self, row: Row, where: str) -> Iterator[Change]:
         contact_key = dossier_key = ""
@@ -58,7 +58,7 @@ class Rows:
             yield from self._use(self._mapping.matter, matter, row, where)
 
     def _contact(self, told: ContactColumns, row: Row, where: str) -> ContactRecord | None:
-        draft = Draft(
+        raw = RawContact(
             key=filled(told.key, row),
             name=filled(told.name, row),
             kind="company" if _flag(told.company_when, row, otherwise=False) else "person",
@@ -78,7 +78,7 @@ class Rows:
                 for one in told.numbers
             ],
         )
-        return change(draft, where, self._profile, self._report)
+        return contact_change(raw, where, self._profile, self._report)
 
     def _matter(self, told: MatterColumns, row: Row, dossier: str, where: str) -> MatterRecord:
         used = self._moment(filled(told.used_on, row), where)

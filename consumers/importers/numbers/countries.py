@@ -57,10 +57,10 @@ def country_code(text: str) -> str | None:
         return _CODES[plain]
     if len(plain) == 2 and is_country(plain.upper()):
         return plain.upper()
-    return _told_again(plain.split())
+    return _same_country_again(plain.split())
 
 
-def _told_again(words: list[str]) -> str | None:
+def _same_country_again(words: list[str]) -> str | None:
     for cut in range(1, len(words) if len(words) <= _WORDS else 0):
         first = country_code(" ".join(words[:cut]))
         if first and first == country_code(" ".join(words[cut:])):

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from bus.numbers.number import NumberProfile
 from consumers.directory.matching import stem_of
 from consumers.directory.records import ContactNumber
-from consumers.importers.numbers.readings import Reader, reader, why_not, without_fraction
+from consumers.importers.numbers.number_readings import Reader, reader, why_not, without_fraction
 from consumers.importers.numbers.second_lines import Piece, in_full, is_tail, is_valid
 
 SWITCHBOARD = "switchboard"

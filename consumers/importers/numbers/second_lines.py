@@ -15,7 +15,7 @@ from phonenumbers import PhoneNumber, PhoneNumberType, number_type
 
 from bus.numbers import numbering_plan as number_plan
 from bus.numbers.number import Number
-from consumers.importers.numbers.readings import Reader, is_assigned
+from consumers.importers.numbers.number_readings import Reader, is_assigned
 
 NOT_COMPLETE = "two numbers, and the second is not complete; write it in full"
 TWO_OR_ONE = "two numbers, or one with its extension; write both in full, or `-` before it"

@@ -98,7 +98,7 @@ def _contacts(
             raise AnswerRefused(f"{missing} cards of {book.path} were asked for and not given")
 
 
-class _Answer(NamedTuple):
+class _DavAnswer(NamedTuple):
     """What is known of some resources, and the address that told it in the end."""
 
     url: httpx.URL
@@ -122,7 +122,7 @@ class _Server:
     def address_books(self) -> list[httpx.URL]:
         """Find the address books, as RFC 6764 has it; the address may be one itself."""
         principal = self._principal()
-        if isinstance(principal, _Answer):
+        if isinstance(principal, _DavAnswer):
             return [principal.url]
         home = principal and self._about(principal, "<c:addressbook-home-set/>").link(
             CARDDAV + "addressbook-home-set"
@@ -135,13 +135,13 @@ class _Server:
             raise AnswerRefused("this user has no address book there")
         return books
 
-    def _principal(self) -> httpx.URL | _Answer | None:
+    def _principal(self) -> httpx.URL | _DavAnswer | None:
         """Give the address of the user, or the answer of an address book that needs none."""
         own = DAV + "current-user-principal"
         try:
             here = self._about(self._start, "<d:resourcetype/><d:current-user-principal/>")
         except NoAddressBook:  # where people look at pages, such as Nextcloud's
-            here = _Answer(self._start, [])
+            here = _DavAnswer(self._start, [])
         if any(_BOOK in one.kinds for one in here.resources):
             return here
         well_known = here.url.join("/.well-known/carddav")
@@ -162,10 +162,10 @@ class _Server:
         with self._asked("REPORT", book, body, "1") as answer:
             yield from _resources(answer)
 
-    def _about(self, url: httpx.URL, properties: str, depth: str = "0") -> _Answer:
+    def _about(self, url: httpx.URL, properties: str, depth: str = "0") -> _DavAnswer:
         body = f"{_HEAD}<d:propfind {_SPACES}><d:prop>{properties}</d:prop></d:propfind>"
         with self._asked("PROPFIND", url, body, depth) as answer:
-            return _Answer(answer.url, list(_resources(answer)))
+            return _DavAnswer(answer.url, list(_resources(answer)))
 
     @contextmanager
     def _asked(self, verb: str, url: httpx.URL, body: str, depth: str) -> Iterator[httpx.Response]:

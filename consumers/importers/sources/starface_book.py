@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
-from consumers.importers.drafts import Draft, NumberField, change
+from consumers.importers.raw_contact import NumberField, RawContact, contact_change
 from consumers.importers.report import Report, SourceUnreadable
 from starface import rest_models
 from starface.failures import PbxFailure
@@ -27,7 +27,7 @@ def starface_records(
         for one in told:
             report.rows += 1
             name = f"{one.first('NAME')} {one.first('SURNAME')}".strip()
-            draft = Draft(
+            raw = RawContact(
                 key=one.id,
                 name=name,
                 company=one.first("COMPANY"),
@@ -39,7 +39,7 @@ def starface_records(
                     for field in one.numbers
                 ],
             )
-            if record := change(draft, f"contact {one.id}", profile, report):
+            if record := contact_change(raw, f"contact {one.id}", profile, report):
                 yield record
     except PbxFailure as error:
         raise SourceUnreadable(str(error)) from error

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
-from consumers.importers.drafts import Draft, NumberField, change
+from consumers.importers.raw_contact import NumberField, RawContact, contact_change
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sources.csv_file import encoding_of
-from consumers.importers.sources.vcard_lines import Card, Property, cards
+from consumers.importers.sources.vcard_lines import Property, VCard, cards
 
 _LABELS = {  # the type of a number and what it means here; the first that fits counts
     "FAX": "fax",
@@ -63,11 +63,11 @@ def _counted(lines: Iterable[str], report: Report) -> Iterator[str]:
 
 
 def _contact(
-    card: Card, where: str, profile: NumberProfile, report: Report
+    card: VCard, where: str, profile: NumberProfile, report: Report
 ) -> ContactRecord | None:
     name, company = _name(card), _company(card)
     is_company = _is_company(card, name, company)
-    draft = Draft(
+    raw = RawContact(
         key=_value(card, "UID").removeprefix("urn:uuid:"),
         name=(company or name) if is_company else name,
         kind="company" if is_company else "person",
@@ -77,10 +77,10 @@ def _contact(
         url=_value(card, "URL"),
         numbers=[NumberField(told.text, _label(card, told)) for told in card.all("TEL")],
     )
-    return change(draft, where, profile, report)
+    return contact_change(raw, where, profile, report)
 
 
-def _name(card: Card) -> str:
+def _name(card: VCard) -> str:
     formatted = _value(card, "FN")
     if formatted or not (structured := card.first("N")):
         return " ".join(formatted.split()) or _value(card, "NICKNAME")
@@ -88,30 +88,30 @@ def _name(card: Card) -> str:
     return " ".join(part for part in (title, given, middle, family) if part)
 
 
-def _company(card: Card) -> str:
+def _company(card: VCard) -> str:
     organisation = card.first("ORG")
     return organisation.parts[0] if organisation else ""
 
 
-def _is_company(card: Card, name: str, company: str) -> bool:
+def _is_company(card: VCard, name: str, company: str) -> bool:
     if _value(card, "KIND").lower() == "org" or _value(card, "X-ABSHOWAS").upper() == "COMPANY":
         return True
     structured = card.first("N")
     return bool(company) and name in ("", company) and structured is None
 
 
-def _is_group(card: Card) -> bool:
+def _is_group(card: VCard) -> bool:
     kinds = (_value(card, "KIND"), _value(card, "X-ADDRESSBOOKSERVER-KIND"))
     return "group" in (kind.lower() for kind in kinds)
 
 
-def _country(card: Card) -> str:
+def _country(card: VCard) -> str:
     """Give the country of the addresses, unless they are in several."""
     told = {one.parts[6] for one in card.all("ADR") if len(one.parts) > 6 and one.parts[6]}
     return told.pop() if len(told) == 1 else ""
 
 
-def _label(card: Card, number: Property) -> str:
+def _label(card: VCard, number: Property) -> str:
     """Give what the owner calls the number, otherwise its type."""
     if number.group:
         for one in card.all("X-ABLABEL"):
@@ -121,6 +121,6 @@ def _label(card: Card, number: Property) -> str:
     return next((label for kind, label in _LABELS.items() if kind in number.types), "")
 
 
-def _value(card: Card, name: str) -> str:
+def _value(card: VCard, name: str) -> str:
     told = card.first(name)
     return told.text if told else ""

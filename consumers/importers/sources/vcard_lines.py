@@ -41,7 +41,7 @@ class Property:
 
 
 @dataclass
-class Card:
+class VCard:
     """The properties of one card; `fault` says why it cannot be used."""
 
     line: int
@@ -57,9 +57,9 @@ class Card:
         return [one for one in self.properties if one.name == name]
 
 
-def cards(lines: Iterable[str]) -> Iterator[Card]:
+def cards(lines: Iterable[str]) -> Iterator[VCard]:
     """Give the cards one by one; a broken one has a fault and does not end the others."""
-    card: Card | None = None
+    card: VCard | None = None
     within = 0  # cards inside the card: the agent of a 2.1 card
     agent = False
     for number, line in _logical(lines):
@@ -70,7 +70,7 @@ def cards(lines: Iterable[str]) -> Iterator[Card]:
                 continue
             if card:
                 yield _broken(card, "the card is never closed")
-            card, within = Card(number), 0
+            card, within = VCard(number), 0
         elif card and word == "END:VCARD":
             if within:
                 within -= 1
@@ -84,7 +84,7 @@ def cards(lines: Iterable[str]) -> Iterator[Card]:
         yield _broken(card, "the card is never closed")
 
 
-def _take(card: Card, line: str, number: int) -> None:
+def _take(card: VCard, line: str, number: int) -> None:
     told = property_of(line)
     if told is None:
         _broken(card, f"line {number} is no vCard line")
@@ -161,6 +161,6 @@ def _unescaped(value: str) -> str:
     return _UNESCAPED.sub(lambda found: "\n" if found[1] in "nN" else found[1], value)
 
 
-def _broken(card: Card, fault: str) -> Card:
+def _broken(card: VCard, fault: str) -> VCard:
     card.fault = card.fault or fault
     return card

@@ -1,7 +1,7 @@
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Unchanged
-from consumers.importers.drafts import Draft, NumberField, change, contact
 from consumers.importers.fingerprint import fingerprint
+from consumers.importers.raw_contact import NumberField, RawContact, contact_change, contact_record
 from consumers.importers.report import Report
 
 SWISS = NumberProfile(country="CH", area_code="44")
@@ -17,12 +17,12 @@ class Known:
         return (key, read_from) == self._one
 
 
-def anna(number: str = "044 123 45 67", **fields: str) -> Draft:
-    return Draft(name="Anna", numbers=[NumberField(number)], **fields)  # type: ignore[arg-type]
+def anna(number: str = "044 123 45 67", **fields: str) -> RawContact:
+    return RawContact(name="Anna", numbers=[NumberField(number)], **fields)  # type: ignore[arg-type]
 
 
-def read_from(draft: Draft, profile: NumberProfile = SWISS) -> bytes:
-    record = change(draft, "line 2", profile, Report())
+def read_from(raw: RawContact, profile: NumberProfile = SWISS) -> bytes:
+    record = contact_change(raw, "line 2", profile, Report())
     assert record is not None
     return record.read_from
 
@@ -39,7 +39,7 @@ def test_whatever_is_different_has_another_one() -> None:
         read_from(anna("044 123 45 68", key="1")),
         read_from(anna(key="1", company="Muster AG")),
         read_from(anna(key="1", country="DE")),
-        read_from(Draft(key="1", name="Anna", numbers=[NumberField("044 123 45 67", "work")])),
+        read_from(RawContact(key="1", name="Anna", numbers=[NumberField("044 123 45 67", "work")])),
         read_from(anna(key="1"), NumberProfile(country="CH", area_code="31")),
     ]
 
@@ -54,22 +54,24 @@ def test_a_value_cannot_move_to_its_neighbour() -> None:
 def test_what_is_known_is_not_read_again() -> None:
     report = Report(known=Known("1", read_from(anna(key="1"))))
 
-    assert isinstance(change(anna(key="1"), "line 2", SWISS, report), Unchanged)
-    assert not isinstance(change(anna("044 123 45 68", key="1"), "", SWISS, report), Unchanged)
+    assert isinstance(contact_change(anna(key="1"), "line 2", SWISS, report), Unchanged)
+    assert not isinstance(
+        contact_change(anna("044 123 45 68", key="1"), "", SWISS, report), Unchanged
+    )
 
 
 def test_a_contact_without_a_key_is_known_by_what_stands_for_it() -> None:
-    first = change(anna(), "line 2", SWISS, Report())
+    first = contact_change(anna(), "line 2", SWISS, Report())
     assert first is not None
 
-    again = change(anna(), "line 9", SWISS, Report(known=Known(first.key, first.read_from)))
+    again = contact_change(anna(), "line 9", SWISS, Report(known=Known(first.key, first.read_from)))
 
     assert again == Unchanged(key=first.key)
 
 
 def test_a_contact_of_which_something_was_refused_is_read_and_told_each_time() -> None:
     report = Report()
-    record = change(anna("044 12", key="1"), "line 2", SWISS, report)
+    record = contact_change(anna("044 12", key="1"), "line 2", SWISS, report)
 
     assert record is not None
     assert record.read_from == b""
@@ -77,7 +79,7 @@ def test_a_contact_of_which_something_was_refused_is_read_and_told_each_time() -
 
 
 def test_a_contact_that_is_typed_in_is_read_from_nothing() -> None:
-    record = contact(anna(key="1"), "", SWISS, Report())
+    record = contact_record(anna(key="1"), "", SWISS, Report())
 
     assert record is not None
     assert record.read_from == b""

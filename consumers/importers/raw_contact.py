@@ -27,7 +27,7 @@ class NumberField(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Draft:
+class RawContact:
     """A contact as its source has it, nothing of it checked."""
 
     key: str = ""
@@ -42,13 +42,13 @@ class Draft:
     numbers: Iterable[NumberField] = field(default_factory=tuple)
 
 
-def change(
-    draft: Draft, where: str, profile: NumberProfile, report: Report
+def contact_change(
+    raw: RawContact, where: str, profile: NumberProfile, report: Report
 ) -> ContactRecord | None:
     """Give the contact, or only that it is unchanged where that is known, or the reason why not."""
     from consumers.importers.fingerprint import fingerprint  # which looks at this module
 
-    told = _named(draft)
+    told = _named(raw)
     numbers = [tuple(one) for one in told.numbers]  # the plain kind is written out much faster
     read_from = fingerprint([*(vars(told) | {"numbers": numbers}).values()], profile)
     if report.known and report.known.is_read(told.key, read_from):
@@ -56,54 +56,54 @@ def change(
     return _record(told, where, profile, report, read_from)
 
 
-def contact(
-    draft: Draft, where: str, profile: NumberProfile, report: Report
+def contact_record(
+    raw: RawContact, where: str, profile: NumberProfile, report: Report
 ) -> ContactRecord | None:
     """Give the contact, or nothing and the reason to the report."""
-    return _record(_named(draft), where, profile, report, b"")
+    return _record(_named(raw), where, profile, report, b"")
 
 
-def why(error: ValidationError) -> str:
+def fault_of(error: ValidationError) -> str:
     """Say in one line what is wrong, without the value."""
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def _record(
-    draft: Draft, where: str, profile: NumberProfile, report: Report, read_from: bytes
+    raw: RawContact, where: str, profile: NumberProfile, report: Report, read_from: bytes
 ) -> ContactRecord | None:
-    if not draft.name:
+    if not raw.name:
         report.refuse_row(where, "neither a name nor a company")
         return None
     refused = report.refused_numbers
-    numbers = tuple(_numbers(draft, where, profile, report))
+    numbers = tuple(_numbers(raw, where, profile, report))
     try:
         return ContactRecord(
-            key=draft.key,
-            kind=draft.kind,
-            name=draft.name,
-            company=draft.company,
-            employer_key=draft.employer_key,
-            country=country_code(draft.country) or "",
-            email=draft.email,
-            url=draft.url,
-            active=draft.active,
+            key=raw.key,
+            kind=raw.kind,
+            name=raw.name,
+            company=raw.company,
+            employer_key=raw.employer_key,
+            country=country_code(raw.country) or "",
+            email=raw.email,
+            url=raw.url,
+            active=raw.active,
             numbers=numbers,
             # what was refused is to be told the next time too
             read_from=read_from if report.refused_numbers == refused else b"",
         )
     except ValidationError as error:
-        report.refuse_row(where, why(error))
+        report.refuse_row(where, fault_of(error))
         return None
 
 
 def _numbers(
-    draft: Draft, where: str, profile: NumberProfile, report: Report
+    raw: RawContact, where: str, profile: NumberProfile, report: Report
 ) -> list[ContactNumber]:
-    country = country_code(draft.country)
-    unknown = f"the country {draft.country[:40]!r} is not understood" if country is None else ""
+    country = country_code(raw.country)
+    unknown = f"the country {raw.country[:40]!r} is not understood" if country is None else ""
     numbers: list[ContactNumber] = []
-    for one in draft.numbers:
+    for one in raw.numbers:
         told = read_field(
             one.text,
             profile,
@@ -119,18 +119,18 @@ def _numbers(
     return list(dict.fromkeys(numbers))
 
 
-def _named(draft: Draft) -> Draft:
+def _named(raw: RawContact) -> RawContact:
     """Give a draft its name and its key; what has only a company's name is the company."""
-    name, company, kind = draft.name.strip(), draft.company.strip(), draft.kind
+    name, company, kind = raw.name.strip(), raw.company.strip(), raw.kind
     if not name:
         name, company, kind = company, "", "company"
     return replace(
-        draft,
-        key=draft.key.strip() or _derived_key(kind, name, company),
+        raw,
+        key=raw.key.strip() or _derived_key(kind, name, company),
         name=name,
         company=company,
         kind=kind,
-        numbers=[one for one in draft.numbers if one.text.strip()],
+        numbers=[one for one in raw.numbers if one.text.strip()],
     )
 
 

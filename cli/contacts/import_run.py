@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from bus.numbers.number import NumberProfile
     from consumers.directory.changes import Applied, Change, ContactRecord, RecordKind
     from consumers.directory.directory import Directory
-    from consumers.importers.drafts import Draft
     from consumers.importers.mapping import Mapping
+    from consumers.importers.raw_contact import RawContact
     from consumers.importers.report import Report
 
 _SHOWN = 20  # refusals on the screen; a file has all of them
 
 
-class Run:
+class ImportRun:
     """One import: asks a source, applies what it says, and tells what came of it."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Run:
             changes = Changes(self._source, known.while_read(shown), self._priority, kinds)
             applied = directory.apply(changes, dry_run=self._dry_run, force=self._force)
             equal = directory.deciding_with(self._source)
-        tell(self._source, applied, report, dry_run=self._dry_run)
+        print_outcome(self._source, applied, report, dry_run=self._dry_run)
         if equal:
             typer.echo(
                 f"{self._source} and {', '.join(equal)} have one priority: whom they tell"
@@ -95,13 +95,13 @@ def opened(context: typer.Context) -> Iterator[Directory]:
         raise CommandFailed(str(error)) from error
 
 
-def checked(draft: Draft, context: typer.Context) -> ContactRecord:
+def checked(raw: RawContact, context: typer.Context) -> ContactRecord:
     """Make a contact of what was typed; every number of it has to be one."""
-    from consumers.importers.drafts import contact
+    from consumers.importers.raw_contact import contact_record
     from consumers.importers.report import Report
 
     report = Report()
-    record = contact(draft, "", settings_of(context).site.numbers, report)
+    record = contact_record(raw, "", settings_of(context).site.numbers, report)
     if record is None or report.refusals:
         raise CommandFailed("; ".join(one.reason for one in report.refusals))
     return record
@@ -165,7 +165,7 @@ def _refusals(file: Path | None) -> Iterator[Callable[..., None] | None]:
         return
     import csv
 
-    from consumers.importers.report import Refusal
+    from consumers.importers.report import ReadRefusal
 
     try:
         handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
@@ -175,13 +175,13 @@ def _refusals(file: Path | None) -> Iterator[Callable[..., None] | None]:
         writer = csv.writer(opened_file)
         writer.writerow(["where", "refused", "reason"])
 
-        def note(refusal: Refusal) -> None:
+        def note(refusal: ReadRefusal) -> None:
             writer.writerow([refusal.where, "row" if refusal.row else "number", refusal.reason])
 
         yield note
 
 
-def tell(source: str, applied: Applied, report: Report, *, dry_run: bool = False) -> None:
+def print_outcome(source: str, applied: Applied, report: Report, *, dry_run: bool = False) -> None:
     """Say what an import changed and what it refused."""
     from consumers.directory.changes import Applied
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bus.numbers.number import NumberProfile
-from consumers.importers.numbers.readings import reader, why_not, without_fraction
+from consumers.importers.numbers.number_readings import reader, why_not, without_fraction
 
 SITES = {
     "CH": NumberProfile(country="CH", area_code="44"),
