@@ -17,7 +17,7 @@ from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable, why
 from panel import openapi
 from panel.applications import Application
-from panel.dial_requests import DialWish, Key
+from panel.dial_requests import DialOrder, RequestKey
 from panel.settings import PanelSettings
 
 log = logging.getLogger(__name__)
@@ -35,27 +35,27 @@ _HEADERS = {
 }
 
 
-class Asking(Protocol):
+class DialPort(Protocol):
     """The bus as far as the door needs it."""
 
-    def ask(self, user: str, wish: DialWish, application: str) -> Future[DialResultData]:
+    def ask(self, user: str, wish: DialOrder, application: str) -> Future[DialResultData]:
         """Publish a dial request."""
 
-    def give_up(self, key: Key, answer: Future[DialResultData]) -> None:
+    def cancel(self, key: RequestKey, answer: Future[DialResultData]) -> None:
         """Wait no longer."""
 
     def find(self, user: str, request_id: UUID) -> DialResultData | None:
         """Return the last stage of a request."""
 
 
-class Tokens(Protocol):
+class TokenPort(Protocol):
     """Whose token it is."""
 
     def find(self, token: str) -> Application | None:
         """Return the application, None for an unknown token."""
 
 
-class OnlyOurName:
+class HostCheck:
     """Lets nobody in who asks for another host or comes from another page."""
 
     def __init__(self, names: frozenset[str]) -> None:
@@ -92,8 +92,8 @@ class OnlyOurName:
 class Dial:
     """`POST /api/v1/users/{login}/dial`."""
 
-    def __init__(self, asking: Asking, tokens: Tokens, patience: float) -> None:
-        self._asking = asking
+    def __init__(self, dial_port: DialPort, tokens: TokenPort, patience: float) -> None:
+        self._dial_port = dial_port
         self._tokens = tokens
         self._patience = patience
 
@@ -101,14 +101,16 @@ class Dial:
         self, req: falcon.asgi.Request, resp: falcon.asgi.Response, login: str
     ) -> None:
         """Have a call placed and answer what the PBX makes of it."""
-        application = _allowed(self._tokens, req, login)
-        wish = await _wish(req)
+        application = _authorized(self._tokens, req, login)
+        wish = await _dial_order(req)
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(None, self._asking.ask, login, wish, application.name)
+        answer = await loop.run_in_executor(
+            None, self._dial_port.ask, login, wish, application.name
+        )
         try:
             result = await asyncio.wait_for(asyncio.wrap_future(answer), self._patience)
         except TimeoutError as error:
-            self._asking.give_up((login, wish.request_id), answer)
+            self._dial_port.cancel((login, wish.request_id), answer)
             raise falcon.HTTPServiceUnavailable(
                 title="No answer from the dial process",
                 description=f"ask later for request_id {wish.request_id}, do not dial again",
@@ -121,8 +123,8 @@ class Dial:
         self, req: falcon.asgi.Request, resp: falcon.asgi.Response, login: str, request_id: UUID
     ) -> None:
         """Answer the last stage of a request."""
-        _allowed(self._tokens, req, login)
-        result = self._asking.find(login, request_id)
+        _authorized(self._tokens, req, login)
+        result = self._dial_port.find(login, request_id)
         if result is None:
             raise falcon.HTTPNotFound(description="nothing was heard of this request")
         resp.text = result.model_dump_json()
@@ -150,24 +152,24 @@ class Page:
 
 
 def create_app(
-    asking: Asking, tokens: Tokens, settings: PanelSettings
+    dial_port: DialPort, tokens: TokenPort, settings: PanelSettings
 ) -> falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]:
     """Put the door together."""
-    app = falcon.asgi.App(middleware=[OnlyOurName(settings.names)])
+    app = falcon.asgi.App(middleware=[HostCheck(settings.names)])
     app.req_options.strip_url_path_trailing_slash = True
-    dial = Dial(asking, tokens, settings.patience)
+    dial = Dial(dial_port, tokens, settings.patience)
     app.add_route("/api/v1/users/{login}/dial", dial)
     app.add_route("/api/v1/users/{login}/dial/{request_id:uuid}", dial, suffix="request")
     app.add_route("/api/v1/openapi.json", Description())
     app.add_route("/dial", Page("dial.html"))
     app.add_route("/dial.js", Page("dial.js"))
     app.add_route("/dial.css", Page("dial.css"))
-    app.add_error_handler(BrokerUnavailable, _not_there)
-    app.add_error_handler(PublishRefused, _not_there)
+    app.add_error_handler(BrokerUnavailable, _unavailable)
+    app.add_error_handler(PublishRefused, _unavailable)
     return app
 
 
-def _allowed(tokens: Tokens, req: falcon.asgi.Request, login: str) -> Application:
+def _authorized(tokens: TokenPort, req: falcon.asgi.Request, login: str) -> Application:
     scheme, _, token = (req.auth or "").partition(" ")
     application = tokens.find(token.strip()) if scheme.lower() == "bearer" else None
     if application is None:
@@ -181,7 +183,7 @@ def _allowed(tokens: Tokens, req: falcon.asgi.Request, login: str) -> Applicatio
     return application
 
 
-async def _wish(req: falcon.asgi.Request) -> DialWish:
+async def _dial_order(req: falcon.asgi.Request) -> DialOrder:
     if (req.content_type or "").partition(";")[0].strip().lower() != "application/json":
         raise falcon.HTTPUnsupportedMediaType(description="send application/json")
     if (req.content_length or 0) > _LARGEST:
@@ -190,12 +192,12 @@ async def _wish(req: falcon.asgi.Request) -> DialWish:
     if len(body) > _LARGEST:
         raise falcon.HTTPContentTooLarge(description=f"at most {_LARGEST} bytes")
     try:
-        return DialWish.model_validate_json(body)
+        return DialOrder.model_validate_json(body)
     except ValidationError as error:
         raise falcon.HTTPBadRequest(description=why(error)) from error
 
 
-async def _not_there(
+async def _unavailable(
     req: falcon.asgi.Request,
     resp: falcon.asgi.Response,
     error: Exception,

@@ -24,7 +24,7 @@ from bus.topics import Topics
 
 _KEPT = 2_000  # requests whose last stage can be asked for
 
-Key = tuple[str, UUID]
+RequestKey = tuple[str, UUID]
 
 
 class Bus(Protocol):
@@ -36,7 +36,7 @@ class Bus(Protocol):
         """Publish and wait for the broker."""
 
 
-class DialWish(Part):
+class DialOrder(Part):
     """What an application asks for; the same `request_id` is never dialled twice."""
 
     number: Text = Field(min_length=1, description="As written: +41 44 123 45 67, tel:+41441234567")
@@ -44,16 +44,16 @@ class DialWish(Part):
     request_id: UUID = Field(default_factory=uuid4, description="Made here when left out")
 
 
-class Dialling:
+class DialRequests:
     """Asks the dial process over the bus; may be used from several threads."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._lock = threading.Lock()
-        self._last: OrderedDict[Key, DialResultData] = OrderedDict()
-        self._waiting: dict[Key, list[Future[DialResultData]]] = defaultdict(list)
+        self._last: OrderedDict[RequestKey, DialResultData] = OrderedDict()
+        self._waiting: dict[RequestKey, list[Future[DialResultData]]] = defaultdict(list)
 
-    def ask(self, user: str, wish: DialWish, application: str) -> Future[DialResultData]:
+    def ask(self, user: str, wish: DialOrder, application: str) -> Future[DialResultData]:
         """Publish a dial request; the future is its next result. Raises BrokerUnavailable."""
         key = (user, wish.request_id)
         answer: Future[DialResultData] = Future()
@@ -67,14 +67,14 @@ class Dialling:
         try:
             told = self._bus.publish(self._bus.topics.dial(user), request)
         except BaseException:
-            self.give_up(key, answer)
+            self.cancel(key, answer)
             raise
         if told == NO_SUBSCRIBERS:
-            self.give_up(key, answer)
+            self.cancel(key, answer)
             raise BrokerUnavailable("no dial process is running")
         return answer
 
-    def give_up(self, key: Key, answer: Future[DialResultData]) -> None:
+    def cancel(self, key: RequestKey, answer: Future[DialResultData]) -> None:
         """Wait no longer for a result."""
         with self._lock:
             waiting = self._waiting.get(key, [])
@@ -83,7 +83,7 @@ class Dialling:
             if not waiting:
                 self._waiting.pop(key, None)
 
-    def hear(self, result: DialResult, arrived: Arrived) -> None:
+    def receive(self, result: DialResult, arrived: Arrived) -> None:
         """Take in a result; what stands on another user's topic is not his."""
         data = result.data
         if self._bus.topics.user_of(arrived.topic) != data.user:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from bus.events import DialResultData
-from panel.dial_requests import DialWish
+from panel.dial_requests import DialOrder
 
 STATUSES = {
     "202": "The PBX places the call; ask `GET` at Location for what becomes of it.",
@@ -48,7 +48,7 @@ def status_of(result: DialResultData) -> str:
 def document() -> dict[str, Any]:
     """Return the OpenAPI document."""
     _, schemas = models_json_schema(
-        [(DialWish, "validation"), (DialResultData, "serialization")],
+        [(DialOrder, "validation"), (DialResultData, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
     return {
@@ -84,7 +84,7 @@ def _post() -> dict[str, Any]:
     return {
         "operationId": "dial",
         "summary": "Have a call placed; answered when the PBX has accepted or refused it.",
-        "requestBody": {"required": True, "content": _json("DialWish")},
+        "requestBody": {"required": True, "content": _json("DialOrder")},
         "responses": {
             status: {"description": told, "content": _json(_answer(status))}
             for status, told in STATUSES.items()

@@ -15,7 +15,7 @@ from bus.settings import BrokerSettings, SettingsRefused
 from bus.topics import ANY_USER
 from panel.api import create_app
 from panel.applications import Applications
-from panel.dial_requests import Dialling
+from panel.dial_requests import DialRequests
 from panel.settings import PanelSettings
 from runtime.process import stop_on_signals
 
@@ -25,7 +25,7 @@ _AT_ONCE = 200  # connections; more are answered 503
 _LAST_ANSWERS = 3  # seconds for open requests when the process is told to end
 
 
-class Following:
+class BusThread:
     """Works through what the bus brings, in a thread of its own."""
 
     def __init__(self, connection: Connection, server: uvicorn.Server) -> None:
@@ -34,7 +34,7 @@ class Following:
         self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
         self.failure: BaseException | None = None
 
-    def __enter__(self) -> "Following":
+    def __enter__(self) -> "BusThread":
         self._thread.start()
         return self
 
@@ -56,8 +56,8 @@ def run(
     """Answer requests until told to stop; raise what ended the connection to the broker."""
     listening = _listening(panel)
     connection = Connection(broker, account, birth=Birth(account), lasting=False)
-    dialling = Dialling(connection)
-    connection.consume(connection.topics.dial_result(ANY_USER), DialResult, dialling.hear)
+    dialling = DialRequests(connection)
+    connection.consume(connection.topics.dial_result(ANY_USER), DialResult, dialling.receive)
     app = create_app(dialling, Applications(data_folder / "applications.db"), panel)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -68,7 +68,7 @@ def run(
     )  # fmt: skip
     # uvicorn raises the signal again after its end; ours makes that an orderly one.
     stop_on_signals(functools.partial(_stop, server))
-    with listening, connection, Following(connection, server) as following:
+    with listening, connection, BusThread(connection, server) as following:
         log.info("listening address=%s", panel.listen)
         server.run(sockets=[listening])
     if following.failure is not None:

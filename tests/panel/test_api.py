@@ -15,7 +15,7 @@ from bus.mqtt.inbox import BrokerUnavailable
 from panel import openapi
 from panel.api import create_app
 from panel.applications import Applications
-from panel.dial_requests import DialWish, Key
+from panel.dial_requests import DialOrder, RequestKey
 from panel.settings import PanelSettings
 
 PATH = "/api/v1/users/0011/dial"
@@ -23,28 +23,28 @@ NUMBER = {"number": "044 123 45 67"}
 HOST = "falconframework.org"  # what the test client says unless told otherwise
 
 
-class FakeAsking:
+class FakeDialPort:
     """Answers every wish at once, or never."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, DialWish, str]] = []
-        self.given_up: list[Key] = []
+        self.requested: list[tuple[str, DialOrder, str]] = []
+        self.cancelled: list[RequestKey] = []
         self.code: str | None = None
         self.silent = False
         self.away = False
-        self.known: dict[Key, DialResultData] = {}
+        self.known: dict[RequestKey, DialResultData] = {}
 
-    def ask(self, user: str, wish: DialWish, application: str) -> Future[DialResultData]:
+    def ask(self, user: str, wish: DialOrder, application: str) -> Future[DialResultData]:
         if self.away:
             raise BrokerUnavailable("away")
-        self.asked.append((user, wish, application))
+        self.requested.append((user, wish, application))
         answer: Future[DialResultData] = Future()
         if not self.silent:
             answer.set_result(result(user, wish.request_id, self.code))
         return answer
 
-    def give_up(self, key: Key, answer: Future[DialResultData]) -> None:
-        self.given_up.append(key)
+    def cancel(self, key: RequestKey, answer: Future[DialResultData]) -> None:
+        self.cancelled.append(key)
 
     def find(self, user: str, request_id: UUID) -> DialResultData | None:
         return self.known.get((user, request_id))
@@ -58,8 +58,8 @@ def result(user: str, request_id: UUID, code: str | None = None) -> DialResultDa
 
 
 @pytest.fixture
-def asking() -> FakeAsking:
-    return FakeAsking()
+def dial_port() -> FakeDialPort:
+    return FakeDialPort()
 
 
 @pytest.fixture
@@ -73,21 +73,23 @@ def token(applications: Applications) -> str:
 
 
 @pytest.fixture
-def client(asking: FakeAsking, applications: Applications, token: str) -> falcon.testing.TestClient:
+def client(
+    dial_port: FakeDialPort, applications: Applications, token: str
+) -> falcon.testing.TestClient:
     app = create_app(
-        asking, applications, PanelSettings(hosts=("Phone.Kanzlei.test", HOST), patience=1)
+        dial_port, applications, PanelSettings(hosts=("Phone.Kanzlei.test", HOST), patience=1)
     )
     headers = {"Authorization": f"Bearer {token}"}
     return falcon.testing.TestClient(app, headers=headers)
 
 
 def test_a_wish_is_asked_for_in_the_name_of_the_application(
-    client: falcon.testing.TestClient, asking: FakeAsking
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:
     answer = client.simulate_post(PATH, json=NUMBER | {"phone": "SIP/11"})
 
     assert answer.status_code == 202
-    [(user, wish, application)] = asking.asked
+    [(user, wish, application)] = dial_port.requested
     assert (user, wish.number, wish.phone, application) == (
         "0011", "044 123 45 67", "SIP/11", "crm",
     )  # fmt: skip
@@ -96,12 +98,12 @@ def test_a_wish_is_asked_for_in_the_name_of_the_application(
 
 
 def test_an_id_of_the_application_is_kept(
-    client: falcon.testing.TestClient, asking: FakeAsking
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:
     request_id = uuid4()
     client.simulate_post(PATH, json=NUMBER | {"request_id": str(request_id)})
 
-    assert asking.asked[0][1].request_id == request_id
+    assert dial_port.requested[0][1].request_id == request_id
 
 
 @pytest.mark.parametrize(
@@ -112,9 +114,9 @@ def test_an_id_of_the_application_is_kept(
     ],
 )  # fmt: skip
 def test_each_refusal_has_its_status(
-    client: falcon.testing.TestClient, asking: FakeAsking, code: str, status: int
+    client: falcon.testing.TestClient, dial_port: FakeDialPort, code: str, status: int
 ) -> None:
-    asking.code = code
+    dial_port.code = code
 
     answer = client.simulate_post(PATH, json=NUMBER)
 
@@ -125,21 +127,21 @@ def test_each_refusal_has_its_status(
 
 @pytest.mark.parametrize("auth", ["", "Bearer", "Bearer wrong", "Basic MDAxMTp4", "Bearer \u00fc"])
 def test_without_the_right_token_nobody_dials(
-    client: falcon.testing.TestClient, asking: FakeAsking, auth: str
+    client: falcon.testing.TestClient, dial_port: FakeDialPort, auth: str
 ) -> None:
     answer = client.simulate_post(PATH, json=NUMBER, headers={"Authorization": auth})
 
     assert answer.status_code == 401
-    assert asking.asked == []
+    assert dial_port.requested == []
 
 
 def test_a_token_is_only_for_its_users(
-    client: falcon.testing.TestClient, asking: FakeAsking
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:
     answer = client.simulate_post("/api/v1/users/0012/dial", json=NUMBER)
 
     assert answer.status_code == 403
-    assert asking.asked == []
+    assert dial_port.requested == []
 
 
 def test_a_removed_token_is_refused_at_once(
@@ -166,23 +168,23 @@ def test_a_removed_token_is_refused_at_once(
     ],
 )
 def test_a_faulty_body_is_refused_and_not_echoed(
-    client: falcon.testing.TestClient, asking: FakeAsking, body: bytes, kind: str, status: int
+    client: falcon.testing.TestClient, dial_port: FakeDialPort, body: bytes, kind: str, status: int
 ) -> None:
     answer = client.simulate_post(PATH, body=body, headers={"Content-Type": kind})
 
     assert answer.status_code == status
-    assert asking.asked == []
+    assert dial_port.requested == []
     assert "4444" not in answer.text
 
 
 @pytest.mark.parametrize("host", ["evil.test", "localhost.evil.test", "127.0.0.1.evil.test", "x"])
 def test_a_foreign_name_is_not_answered(
-    client: falcon.testing.TestClient, asking: FakeAsking, host: str
+    client: falcon.testing.TestClient, dial_port: FakeDialPort, host: str
 ) -> None:
     answer = client.simulate_post(PATH, json=NUMBER, host=host)
 
     assert answer.status_code == 421
-    assert asking.asked == []
+    assert dial_port.requested == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "phone.kanzlei.test", "PHONE.kanzlei.test", "[::1]"])
@@ -192,29 +194,31 @@ def test_our_own_names_are_answered(client: falcon.testing.TestClient, host: str
 
 @pytest.mark.parametrize("origin", ["https://evil.test", "null", "http://localhost.evil.test"])
 def test_a_page_of_another_site_does_not_dial(
-    client: falcon.testing.TestClient, asking: FakeAsking, origin: str
+    client: falcon.testing.TestClient, dial_port: FakeDialPort, origin: str
 ) -> None:
     answer = client.simulate_post(PATH, json=NUMBER, headers={"Origin": origin})
 
     assert answer.status_code == 403
     assert "access-control-allow-origin" not in answer.headers
-    assert asking.asked == []
+    assert dial_port.requested == []
 
 
 def test_a_dial_process_that_does_not_answer_is_named(
-    client: falcon.testing.TestClient, asking: FakeAsking
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:
-    asking.silent = True
+    dial_port.silent = True
 
     answer = client.simulate_post(PATH, json=NUMBER)
 
     assert answer.status_code == 503
     assert "do not dial again" in answer.json["description"]
-    assert len(asking.given_up) == 1
+    assert len(dial_port.cancelled) == 1
 
 
-def test_a_missing_broker_is_named(client: falcon.testing.TestClient, asking: FakeAsking) -> None:
-    asking.away = True
+def test_a_missing_broker_is_named(
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
+) -> None:
+    dial_port.away = True
 
     answer = client.simulate_post(PATH, json=NUMBER)
 
@@ -223,10 +227,10 @@ def test_a_missing_broker_is_named(client: falcon.testing.TestClient, asking: Fa
 
 
 def test_the_last_stage_can_be_asked_for(
-    client: falcon.testing.TestClient, asking: FakeAsking
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:
     request_id = uuid4()
-    asking.known["0011", request_id] = result("0011", request_id)
+    dial_port.known["0011", request_id] = result("0011", request_id)
 
     assert client.simulate_get(f"{PATH}/{request_id}").json["state"] == "accepted"
     assert client.simulate_get(f"{PATH}/{uuid4()}").status_code == 404
@@ -234,7 +238,7 @@ def test_the_last_stage_can_be_asked_for(
 
 
 def test_the_description_fits_what_is_answered(
-    client: falcon.testing.TestClient, asking: FakeAsking
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:
     document = client.simulate_get("/api/v1/openapi.json").json
     answer = client.simulate_post(PATH, json=NUMBER).json
@@ -268,11 +272,11 @@ def test_the_page_holds_no_script_of_its_own_and_no_address_elsewhere(
 
 
 def test_opening_the_page_with_a_number_does_not_dial(
-    client: falcon.testing.TestClient, asking: FakeAsking
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:
     client.simulate_get("/dial", params={"number": "044 123 45 67"})
 
-    assert asking.asked == []
+    assert dial_port.requested == []
 
 
 @settings(
