@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, caller_account, write_broker_files  # noqa: E402
 from bus.events import CallData, CallerEvent, CallEvent, Party, call_event_type, now  # noqa: E402
 from bus.mqtt.connection import Connection  # noqa: E402
-from bus.mqtt.inbox import Arrived  # noqa: E402
+from bus.mqtt.inbox import ReceivedMessage  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
 from cli.demo.mosquitto import Mosquitto, free_port  # noqa: E402
 from consumers.directory.changes import Changes, ContactRecord, DossierRecord, MatterRecord  # noqa: E402
@@ -204,7 +204,7 @@ def _process(site: Path, whose: str) -> Iterator["subprocess.Popen[bytes]"]:
 def _until_online(settings: BrokerSettings, accounts: set[str]) -> None:
     online: set[str] = set()
 
-    def hear(arrived: Arrived) -> None:
+    def hear(arrived: ReceivedMessage) -> None:
         name = arrived.topic.rpartition("/")[2]
         (online.add if arrived.payload == b"online" else online.discard)(name)
 
@@ -227,7 +227,7 @@ def _run(
         Connection(settings, "gateway", lasting=False) as gateway,
     ):
 
-        def hear(answer: CallerEvent, arrived: Arrived) -> None:
+        def hear(answer: CallerEvent, arrived: ReceivedMessage) -> None:
             took.setdefault(answer.data.call_id, arrived.at)
 
         watch.consume("starface/users/+/caller", CallerEvent, hear)

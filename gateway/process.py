@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bus.mqtt.client import Clients
+from bus.mqtt.client import ClientFactory
 from bus.mqtt.mqtt5_client import CodecClient
 from bus.mqtt.paho_client import PahoClient
 from bus.numbers.number import NumberProfile
@@ -115,7 +115,7 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     log.info("stopped")
 
 
-def _clients(site: Site) -> Clients:
+def _clients(site: Site) -> ClientFactory:
     codec = site.gateway.mqtt_client == "mqtt5" and site.broker.version == "5"
     return CodecClient if codec else PahoClient
 

@@ -19,7 +19,7 @@ from bus.events import (
     now,
 )
 from bus.mqtt.connection import NO_SUBSCRIBERS
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.topics import Topics
 
 _KEPT = 2_000  # requests whose last stage can be asked for
@@ -83,7 +83,7 @@ class DialRequests:
             if not waiting:
                 self._waiting.pop(key, None)
 
-    def receive(self, result: DialResult, arrived: Arrived) -> None:
+    def receive(self, result: DialResult, arrived: ReceivedMessage) -> None:
         """Take in a result; what stands on another user's topic is not his."""
         data = result.data
         if self._bus.topics.user_of(arrived.topic) != data.user:

@@ -10,7 +10,7 @@ import uvicorn
 
 from bus.events import DialResult
 from bus.mqtt.connection import Connection
-from bus.mqtt.presence import Birth
+from bus.mqtt.presence import Presence
 from bus.settings import BrokerSettings, SettingsRefused
 from bus.topics import ANY_USER
 from panel.api import create_app
@@ -55,7 +55,7 @@ def run(
 ) -> None:
     """Answer requests until told to stop; raise what ended the connection to the broker."""
     listening = _listening(panel)
-    connection = Connection(broker, account, birth=Birth(account), lasting=False)
+    connection = Connection(broker, account, presence=Presence(account), lasting=False)
     dialling = DialRequests(connection)
     connection.consume(connection.topics.dial_result(ANY_USER), DialResult, dialling.receive)
     app = create_app(dialling, Applications(data_folder / "applications.db"), panel)

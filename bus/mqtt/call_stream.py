@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bus.events import CallEvent, Head, Part, ReplayRequest, ReplayRequestData
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.publication import PublishRefused
 from bus.topics import ANY_USER
 from runtime.process import private_file
@@ -36,7 +36,7 @@ class _Numbered(Part):
     seq: int
 
 
-class Progress:
+class ConsumerOffsets:
     """What a consumer has done, on disk: all up to a number, and single ones ahead of a gap."""
 
     def __init__(self, path: Path) -> None:
@@ -49,13 +49,13 @@ class Progress:
             for user, source, seq in self._db.execute("SELECT user, source, seq FROM upto")
         }
 
-    def upto(self, user: str, source: str) -> int:
+    def watermark(self, user: str, source: str) -> int:
         """Return the number up to which everything is done."""
         return self._upto.get((user, source), 0)
 
     def done(self, user: str, source: str, seq: int) -> bool:
         """Tell whether an event has been handled before."""
-        if seq <= self.upto(user, source):
+        if seq <= self.watermark(user, source):
             return True
         found = self._db.execute(
             "SELECT 1 FROM ahead WHERE user = ? AND source = ? AND seq = ?", (user, source, seq)
@@ -64,15 +64,15 @@ class Progress:
 
     def mark(self, user: str, source: str, seq: int) -> None:
         """Note that an event has been handled."""
-        upto = self.upto(user, source)
-        if seq == upto + 1:
+        watermark = self.watermark(user, source)
+        if seq == watermark + 1:
             self._advance(user, source, seq)
-        elif seq > upto:
+        elif seq > watermark:
             self._db.execute("INSERT OR IGNORE INTO ahead VALUES (?, ?, ?)", (user, source, seq))
 
     def forget_before(self, user: str, source: str, oldest: int) -> None:
         """Give up on numbers the gateway no longer keeps."""
-        if oldest - 1 > self.upto(user, source):
+        if oldest - 1 > self.watermark(user, source):
             self._advance(user, source, oldest - 1)
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class Progress:
         return seq
 
 
-class CallEvents:
+class CallStream:
     """The call events of some users, each handed over once.
 
     They come in order, except that what was missing comes after what was not.
@@ -116,13 +116,13 @@ class CallEvents:
     def __init__(
         self,
         connection: Connection,
-        progress: Progress,
+        offsets: ConsumerOffsets,
         handle: Callable[[CallEvent], None],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
-        self._progress = progress
+        self._offsets = offsets
         self._handle = handle
         self._clock = clock
         self._asked: dict[tuple[str, str], tuple[int, float]] = {}
@@ -145,54 +145,54 @@ class CallEvents:
             self._connection.unsubscribe(topics.calls(user))
             self._connection.unsubscribe(topics.heads(user))
 
-    def take(self, event: CallEvent, arrived: Arrived) -> None:
+    def take(self, event: CallEvent, received: ReceivedMessage) -> None:
         """Hand over an event unless it was done before; ask for what is missing before it."""
-        user = self._connection.topics.user_of(arrived.topic)
+        user = self._connection.topics.user_of(received.topic)
         if event.data.user != user:
             log.error("an event on another user's topic event=%s", event.id)
             return
         if event.seq is None:
             self._handle(event)
             return
-        if self._progress.done(user, event.source, event.seq):
+        if self._offsets.done(user, event.source, event.seq):
             log.debug("repeated event=%s", event.id)
             return
-        missing = event.seq > self._progress.upto(user, event.source) + 1
+        missing = event.seq > self._offsets.watermark(user, event.source) + 1
         self._handle(event)
         self._mark(user, event.source, event.seq)
         if missing:
             self._ask(user, event.source)
 
-    def _give_up(self, arrived: Arrived) -> None:
+    def _give_up(self, received: ReceivedMessage) -> None:
         """Count an event that cannot be handled as done: else it would be asked for for ever."""
         try:
-            told = _Numbered.model_validate_json(arrived.payload)
+            told = _Numbered.model_validate_json(received.payload)
         except ValueError:
             return
-        self._mark(self._connection.topics.user_of(arrived.topic), told.source, told.seq)
+        self._mark(self._connection.topics.user_of(received.topic), told.source, told.seq)
 
     def _mark(self, user: str, source: str, seq: int) -> None:
         try:
-            self._progress.mark(user, source, seq)
+            self._offsets.mark(user, source, seq)
         except sqlite3.Error as error:  # it was handled; a repeat after a restart is borne
             log.error("progress not noted user=%s reason=%s", user, error)
 
-    def _take_head(self, arrived: Arrived) -> None:
-        if not arrived.payload:
+    def _take_head(self, received: ReceivedMessage) -> None:
+        if not received.payload:
             return
         try:
-            head = Head.model_validate_json(arrived.payload)
+            head = Head.model_validate_json(received.payload)
         except ValueError:
-            log.error("unreadable head topic=%s", arrived.topic)
+            log.error("unreadable head topic=%s", received.topic)
             return
-        user = self._connection.topics.user_of(arrived.topic)
+        user = self._connection.topics.user_of(received.topic)
         source = head.source
-        self._progress.forget_before(user, source, head.data.oldest)
-        if head.data.seq > self._progress.upto(user, source):
+        self._offsets.forget_before(user, source, head.data.oldest)
+        if head.data.seq > self._offsets.watermark(user, source):
             self._ask(user, source)
 
     def _ask(self, user: str, source: str) -> None:
-        after = self._progress.upto(user, source)
+        after = self._offsets.watermark(user, source)
         asked_after, asked_at = self._asked.get((user, source), (-1, 0.0))
         if asked_after == after and self._clock() - asked_at < ASK_AGAIN:
             return

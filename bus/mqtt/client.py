@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bus.mqtt.presence import Birth
+from bus.mqtt.presence import Presence
 from bus.mqtt.publication import Options
 from bus.settings import BrokerSettings
 
@@ -16,7 +16,7 @@ QUEUED = 200  # messages that may wait for one of these places
 SESSION_TAKEN = 0x8E
 
 
-class Unsent(Exception):
+class PublishQueueFull(Exception):
     """The client cannot take a message now; it is not kept."""
 
 
@@ -28,11 +28,11 @@ class Login:
     account: str
     password: str
     lasting: bool
-    birth: Birth | None
+    presence: Presence | None
 
 
 @dataclass(frozen=True)
-class Incoming:
+class InboundPublish:
     """A message as it came; `mid` is 0 when it needs no acknowledgement."""
 
     topic: str
@@ -46,11 +46,11 @@ class Incoming:
 class Client(Protocol):
     """One life at the broker. `live` belongs to one thread, the rest may be called from any."""
 
-    def live(self) -> None:
+    def run(self) -> None:
         """Connect and stay until the connection is lost or ended; raise OSError."""
 
     def publish(self, topic: str, payload: bytes, options: Options) -> int:
-        """Send a message with QoS 1; return the id of its confirmation; raise Unsent."""
+        """Send a message with QoS 1; return the id of its confirmation; raise PublishQueueFull."""
 
     def subscribe(self, topic_filter: str) -> int | None:
         """Ask for a topic with QoS 1; return the id of the answer."""
@@ -68,26 +68,26 @@ class Client(Protocol):
 class Listener(Protocol):
     """Who hears what the broker says; called in the thread of `live`."""
 
-    def welcomed(self, client: Client) -> None:
+    def on_connect(self, client: Client) -> None:
         """Hear that the broker let us in."""
 
-    def turned_away(self, client: Client, reason: str) -> None:
+    def on_refused(self, client: Client, reason: str) -> None:
         """Hear that the broker refused the account."""
 
-    def subscribed(self, client: Client, mid: int, codes: Sequence[int]) -> None:
+    def on_subscribe(self, client: Client, mid: int, codes: Sequence[int]) -> None:
         """Hear the answer to a subscription."""
 
-    def published(self, client: Client, mid: int, code: int) -> None:
+    def on_publish(self, client: Client, mid: int, code: int) -> None:
         """Hear that a message was confirmed, and with which reason code."""
 
-    def came(self, client: Client, message: Incoming) -> None:
+    def on_message(self, client: Client, message: InboundPublish) -> None:
         """Hear a message."""
 
-    def ended(self, client: Client, reason: str, *, taken: bool) -> None:
+    def on_disconnect(self, client: Client, reason: str, *, session_taken: bool) -> None:
         """Hear that this life is over; `taken` when another one began with the same account."""
 
 
-class Clients(Protocol):
+class ClientFactory(Protocol):
     """How a client is made."""
 
     def __call__(self, login: Login, listener: Listener) -> Client:

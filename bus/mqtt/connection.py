@@ -12,27 +12,42 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from bus.events import CONTENT_TYPE, Message
-from bus.mqtt.client import IN_FLIGHT, Client, Clients, Incoming, Login, Unsent
-from bus.mqtt.inbox import Arrived, BrokerUnavailable, GivenUp, Handler, Inbox, M, Rhythm
+from bus.mqtt.client import (
+    IN_FLIGHT,
+    Client,
+    ClientFactory,
+    InboundPublish,
+    Login,
+    PublishQueueFull,
+)
+from bus.mqtt.inbox import (
+    BrokerUnavailable,
+    Handler,
+    Inbox,
+    M,
+    OnDeadLetter,
+    ReceivedMessage,
+    Ticker,
+)
 from bus.mqtt.paho_client import PahoClient
-from bus.mqtt.presence import Birth
+from bus.mqtt.presence import Presence
 from bus.mqtt.publication import (
     NO_SUBSCRIBERS,
     TIMEOUT,
-    Delivery,
+    InFlight,
     Options,
+    Publication,
     PublishRefused,
-    UnderWay,
 )
-from bus.mqtt.reconnect import Lives
+from bus.mqtt.reconnect import ReconnectPolicy
 from bus.settings import BrokerSettings
 
 __all__ = [
     "IN_FLIGHT",
     "NO_SUBSCRIBERS",
     "Connection",
-    "Delivery",
     "NetworkDead",
+    "Publication",
     "PublishRefused",
     "SessionTaken",
 ]
@@ -62,36 +77,36 @@ class Connection:
         settings: BrokerSettings,
         account: str,
         *,
-        birth: Birth | None = None,
+        presence: Presence | None = None,
         lasting: bool = True,
-        put_aside: Callable[[Arrived, str], None] | None = None,
-        clients: Clients = PahoClient,
+        dead_letter: Callable[[ReceivedMessage, str], None] | None = None,
+        clients: ClientFactory = PahoClient,
     ) -> None:
         self.topics = settings.topics()
         self.stopping = threading.Event()
         self._settings = settings
         self._account, password = settings.credentials(account)
-        self._login = Login(settings, self._account, password, lasting, birth)
+        self._login = Login(settings, self._account, password, lasting, presence)
         self._clients = clients
-        self._birth = birth
+        self._presence = presence
         self._lasting = lasting
-        self._inbox = Inbox(put_aside, self._reconnect)
-        self._under_way = UnderWay()
+        self._inbox = Inbox(dead_letter, self._reconnect)
+        self._in_flight = InFlight()
         self._subscribing = threading.Lock()
         self._subscribed = False  # what is wanted from now on must be said at once
         self._awaited: set[int | None] = set()
         self._answered: dict[int | None, threading.Event] = {}
         self._client: Client | None = None
-        self._let_in = False  # a moment before we are connected: our topics are not confirmed yet
+        self._accepted = False  # a moment before we are connected: our topics are not confirmed yet
         self._connected = threading.Event()
-        self._taken = False
+        self._session_taken = False
         self._was_connected = False
         self._failed = False
         self._why = "not connected to the broker yet"
-        self._on_connected: list[Callable[[], None]] = []
+        self._after_connect: list[Callable[[], None]] = []
         self._network = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
-        if birth is not None:
-            self._inbox.hand(self.topics.process(birth.name), self._hear_own_will)
+        if presence is not None:
+            self._inbox.route(self.topics.process(presence.name), self._correct_own_will)
 
     def __enter__(self) -> Self:
         self._network.start()
@@ -104,7 +119,7 @@ class Connection:
         trace: TracebackType | None,
     ) -> None:
         if self._connected.is_set():
-            self._say_goodbye()
+            self._publish_offline()
         self.stopping.set()
         client = self._client
         if client is not None:
@@ -131,20 +146,20 @@ class Connection:
             if time.monotonic() > limit or (self._failed and not self._lasting):
                 raise BrokerUnavailable(self._why)
 
-    def on_connected(self, work: Callable[[], None]) -> None:
+    def after_connect(self, work: Callable[[], None]) -> None:
         """Have work done in the main thread after each connect."""
-        self._on_connected.append(work)
+        self._after_connect.append(work)
 
     def subscribe(
-        self, topic_filter: str, handle: Handler, given_up: GivenUp | None = None
+        self, topic_filter: str, handle: Handler, on_dead_letter: OnDeadLetter | None = None
     ) -> None:
         """Hand each message of a topic to `handle` in the main thread, now and after reconnects.
 
-        `given_up` hears of a message that could not be handled and is put aside.
+        `on_dead_letter` hears of a message that could not be handled and is put aside.
         """
         answered = threading.Event()
         with self._subscribing:
-            self._inbox.hand(topic_filter, handle, given_up)
+            self._inbox.route(topic_filter, handle, on_dead_letter)
             client = self._client
             if client is None or not self._subscribed:
                 return  # it is said with all others as soon as there is a connection
@@ -155,7 +170,7 @@ class Connection:
     def unsubscribe(self, topic_filter: str) -> None:
         """Hear no more of a topic."""
         with self._subscribing:
-            self._inbox.drop(topic_filter)
+            self._inbox.unroute(topic_filter)
             client = self._client
             if client is not None and self._subscribed:
                 client.unsubscribe(topic_filter)
@@ -164,25 +179,25 @@ class Connection:
         self,
         topic_filter: str,
         kind: type[M],
-        handle: Callable[[M, Arrived], None],
-        given_up: GivenUp | None = None,
+        handle: Callable[[M, ReceivedMessage], None],
+        on_dead_letter: OnDeadLetter | None = None,
     ) -> None:
         """Hand each live message to `handle` as a model; retained or unreadable ones never."""
-        self.subscribe(topic_filter, self._inbox.reader(kind, handle), given_up)
+        self.subscribe(topic_filter, self._inbox.reader(kind, handle), on_dead_letter)
 
-    def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Delivery:
+    def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Publication:
         """Start to publish; raise BrokerUnavailable, and keep nothing, when not connected."""
-        under_way, client = self._under_way, self._client
-        if client is None or not self._let_in:
+        in_flight, client = self._in_flight, self._client
+        if client is None or not self._accepted:
             raise BrokerUnavailable(self._why)
-        delivery = Delivery(topic)
+        publication = Publication(topic)
         # No lock of ours may be held here: a client may call us back holding its own.
         try:
             mid = client.publish(topic, payload, options)
-        except Unsent as error:
+        except PublishQueueFull as error:
             raise BrokerUnavailable(f"the message could not be sent: {error}") from error
-        under_way.add(mid, delivery)
-        return delivery
+        in_flight.add(mid, publication)
+        return publication
 
     def publish(self, topic: str, message: Message, *, retain: bool = False) -> int:
         """Publish and wait for the broker; raise BrokerUnavailable or PublishRefused."""
@@ -210,13 +225,13 @@ class Connection:
         `tick` returns the seconds until it wants to be called again. Raises NetworkDead and
         SessionTaken, upon which a process must end.
         """
-        rhythm = Rhythm(tick)
+        ticker = Ticker(tick)
         while not self.stopping.is_set():
-            self.work(rhythm.beat())
+            self.work(ticker.due())
 
     def work(self, timeout: float) -> bool:
         """Handle one thing that arrived; False if nothing did. Raises as `run`."""
-        if self._taken:
+        if self._session_taken:
             raise SessionTaken(
                 f"another process is connected as {self._account!r}; each process needs a broker "
                 f"account of its own (starface2mqtt broker account NAME)"
@@ -225,18 +240,18 @@ class Connection:
             raise NetworkDead("the thread that talks to the broker has ended")
         return self._inbox.work(timeout)
 
-    def _hear_own_will(self, arrived: Arrived) -> None:
+    def _correct_own_will(self, received: ReceivedMessage) -> None:
         """Correct the will of an earlier connection that the broker sent after our birth."""
-        if arrived.payload == b"offline" and self._birth is not None and self.connected:
-            for topic, payload in self._birth.announcement(self.topics):
+        if received.payload == b"offline" and self._presence is not None and self.connected:
+            for topic, payload in self._presence.online(self.topics):
                 self.publish_raw(topic, payload, retain=True)
 
-    def _say_goodbye(self) -> None:
-        if self._birth is None:
+    def _publish_offline(self) -> None:
+        if self._presence is None:
             return
-        self._inbox.drop(self.topics.process(self._birth.name))
+        self._inbox.unroute(self.topics.process(self._presence.name))
         try:
-            for topic, payload in self._birth.farewell(self.topics):
+            for topic, payload in self._presence.offline(self.topics):
                 self.publish_raw(topic, payload, retain=True)
         except (BrokerUnavailable, PublishRefused) as error:
             log.warning("could not say goodbye reason=%s", error)
@@ -244,18 +259,18 @@ class Connection:
     # -- the network thread ---------------------------------------------------------------
 
     def _keep_connected(self) -> None:
-        lives = Lives()
-        while not self.stopping.is_set() and not self._taken:
+        reconnect = ReconnectPolicy()
+        while not self.stopping.is_set() and not self._session_taken:
             started = time.monotonic()
             self._was_connected = False
-            self._live_once()
+            self._run_client()
             self._lost()
-            lives.ended(time.monotonic() - started, connected=self._was_connected)
-            self._taken = self._taken or lives.duel
+            reconnect.ended(time.monotonic() - started, connected=self._was_connected)
+            self._session_taken = self._session_taken or reconnect.client_id_conflict
             self._failed = not self._was_connected
-            if not self.stopping.is_set() and not self._taken:
+            if not self.stopping.is_set() and not self._session_taken:
                 log.warning("not connected to the broker reason=%s", self._why)
-                self.stopping.wait(lives.pause())
+                self.stopping.wait(reconnect.pause())
 
     def _reconnect(self) -> None:
         """Drop the connection: the broker then sends again what was not acknowledged."""
@@ -264,7 +279,7 @@ class Connection:
         if client is not None:
             client.disconnect()
 
-    def _live_once(self) -> None:
+    def _run_client(self) -> None:
         settings = self._settings
         try:
             client = self._clients(self._login, self)
@@ -272,12 +287,12 @@ class Connection:
             self._why = f"[broker] ca_file {settings.ca_file}: {error.strerror or error}"
             return
         try:
-            self._under_way, self._client = UnderWay(), client
+            self._in_flight, self._client = InFlight(), client
             self._why = (
                 f"{settings.host}:{settings.port} does not answer as an MQTT {settings.version} "
                 f"broker, or refuses account {self._account!r} without a word"
             )
-            client.live()
+            client.run()
         except OSError as error:
             self._why = (
                 f"no broker at {settings.host}:{settings.port} ({error.strerror or error}); "
@@ -289,23 +304,23 @@ class Connection:
 
     # -- what the client hears, in the network thread -----------------------------------
 
-    def turned_away(self, client: Client, reason: str) -> None:
+    def on_refused(self, client: Client, reason: str) -> None:
         """Hear that the broker refused the account."""
         self._why = (
             f"the broker refused account {self._account!r} ({reason}); compare "
             f"{self._settings.accounts_file} with the broker's password file"
         )
 
-    def welcomed(self, client: Client) -> None:
+    def on_connect(self, client: Client) -> None:
         """Hear that the broker let us in."""
-        self._let_in = True  # what waited there may come before the answer to our subscriptions
+        self._accepted = True  # what waited there may come before the answer to our subscriptions
         with self._subscribing:
             self._awaited = {client.subscribe(each) for each in self._inbox.filters()}
             self._subscribed = True
         if not self._awaited:
             self._ready(client)
 
-    def subscribed(self, client: Client, mid: int, codes: Sequence[int]) -> None:
+    def on_subscribe(self, client: Client, mid: int, codes: Sequence[int]) -> None:
         """Hear the answer to a subscription."""
         for code in codes:
             if code >= _FAILURE:
@@ -318,11 +333,11 @@ class Connection:
         if not self._awaited and not self._connected.is_set():
             self._ready(client)
 
-    def published(self, client: Client, mid: int, code: int) -> None:
+    def on_publish(self, client: Client, mid: int, code: int) -> None:
         """Hear that a message was confirmed, and with which reason code."""
-        self._under_way.confirm(mid, code)
+        self._in_flight.confirm(mid, code)
 
-    def came(self, client: Client, message: Incoming) -> None:
+    def on_message(self, client: Client, message: InboundPublish) -> None:
         """Hear a message."""
 
         def acknowledge() -> bool:
@@ -332,7 +347,7 @@ class Connection:
             return here
 
         self._inbox.put(
-            Arrived(
+            ReceivedMessage(
                 topic=message.topic,
                 payload=message.payload,
                 retained=message.retained,
@@ -343,30 +358,30 @@ class Connection:
             )
         )
 
-    def ended(self, client: Client, reason: str, *, taken: bool) -> None:
+    def on_disconnect(self, client: Client, reason: str, *, session_taken: bool) -> None:
         """Hear that this life is over; `taken` when another one began with the same account."""
         if self._connected.is_set():
             self._why = f"the connection to the broker ended ({reason})"
-        self._taken = self._taken or taken
+        self._session_taken = self._session_taken or session_taken
         self._lost()
 
     def _ready(self, client: Client) -> None:
         self._why = "connected"
         self._was_connected = True
-        if self._birth is not None:  # before anything else, and so before any farewell
-            for topic, payload in self._birth.announcement(self.topics):
+        if self._presence is not None:  # before anything else, and so before any farewell
+            for topic, payload in self._presence.online(self.topics):
                 mid = client.publish(topic, payload, {"retain": True})
-                self._under_way.add(mid, Delivery(topic))
+                self._in_flight.add(mid, Publication(topic))
         self._connected.set()
         log.info("connected to the broker account=%s", self._account)
-        for work in self._on_connected:
+        for work in self._after_connect:
             self.post(work)
 
     def _lost(self) -> None:
         self._connected.clear()
         self._subscribed = False
-        self._client, self._let_in = None, False
-        self._under_way.end()
+        self._client, self._accepted = None, False
+        self._in_flight.end()
         for answered in list(self._answered.values()):
             answered.set()  # it is said again after the next connect
         self._answered.clear()

@@ -27,7 +27,7 @@ class BrokerUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Arrived:
+class ReceivedMessage:
     """A message as it came from the broker."""
 
     topic: str
@@ -39,8 +39,8 @@ class Arrived:
     acknowledge: Callable[[], bool] = bool  # False: the connection it came by is gone
 
 
-Handler = Callable[[Arrived], None]
-GivenUp = Callable[[Arrived], None]
+Handler = Callable[[ReceivedMessage], None]
+OnDeadLetter = Callable[[ReceivedMessage], None]
 M = TypeVar("M", bound=Message)
 
 
@@ -49,20 +49,24 @@ class Inbox:
 
     def __init__(
         self,
-        put_aside: Callable[[Arrived, str], None] | None = None,
+        dead_letter: Callable[[ReceivedMessage, str], None] | None = None,
         ask_again: Callable[[], None] = lambda: None,
     ) -> None:
         # SimpleQueue, because a signal handler may put into it while the main thread gets.
-        self._queue: queue.SimpleQueue[Arrived | Callable[[], None] | None] = queue.SimpleQueue()
-        self._handlers: dict[str, tuple[Handler, GivenUp | None]] = {}
-        self._put_aside = put_aside
+        self._queue: queue.SimpleQueue[ReceivedMessage | Callable[[], None] | None] = (
+            queue.SimpleQueue()
+        )
+        self._handlers: dict[str, tuple[Handler, OnDeadLetter | None]] = {}
+        self._dead_letter = dead_letter
         self._ask_again = ask_again
 
-    def hand(self, topic_filter: str, handle: Handler, given_up: GivenUp | None = None) -> None:
+    def route(
+        self, topic_filter: str, handle: Handler, on_dead_letter: OnDeadLetter | None = None
+    ) -> None:
         """Hand the messages of a topic to a handler."""
-        self._handlers[topic_filter] = (handle, given_up)
+        self._handlers[topic_filter] = (handle, on_dead_letter)
 
-    def drop(self, topic_filter: str) -> None:
+    def unroute(self, topic_filter: str) -> None:
         """Hand the messages of a topic to nobody."""
         self._handlers.pop(topic_filter, None)
 
@@ -70,83 +74,83 @@ class Inbox:
         """Return the topics somebody wants to hear of."""
         return tuple(self._handlers)
 
-    def put(self, arrived: Arrived) -> None:
+    def put(self, received: ReceivedMessage) -> None:
         """Take in a message; called by the network thread, never blocks."""
         if self._queue.qsize() < CAPACITY:
-            self._queue.put(arrived)
+            self._queue.put(received)
         else:
-            log.error("too much arrived at once topic=%s", arrived.topic)
+            log.error("too much arrived at once topic=%s", received.topic)
             self._ask_again()
 
     def post(self, work: Callable[[], None] | None) -> None:
         """Have work done in the main thread; None only wakes it."""
         self._queue.put(work)
 
-    def reader(self, kind: type[M], handle: Callable[[M, Arrived], None]) -> Handler:
+    def reader(self, kind: type[M], handle: Callable[[M, ReceivedMessage], None]) -> Handler:
         """Return a handler of live messages as models; retained and unreadable ones end here."""
 
-        def read(arrived: Arrived) -> None:
-            if arrived.retained:
-                log.debug("ignored a retained message topic=%s", arrived.topic)
+        def read(received: ReceivedMessage) -> None:
+            if received.retained:
+                log.debug("ignored a retained message topic=%s", received.topic)
                 return
             try:
-                message = kind.model_validate_json(arrived.payload)
+                message = kind.model_validate_json(received.payload)
             except ValidationError as error:
-                if not kind.foreign(type_in(arrived.payload)):
-                    self.set_aside(arrived, why(error))
+                if not kind.foreign(type_in(received.payload)):
+                    self.reject(received, why(error))
                 return
             if kind.foreign(message.type):
-                log.debug("ignored an unknown type topic=%s", arrived.topic)
+                log.debug("ignored an unknown type topic=%s", received.topic)
             else:
-                handle(message, arrived)
+                handle(message, received)
 
         return read
 
     def work(self, timeout: float) -> bool:
         """Handle one thing that arrived; False if nothing did within the time."""
         try:
-            arrived = self._queue.get(timeout=timeout) if timeout > 0 else self._queue.get_nowait()
+            received = self._queue.get(timeout=timeout) if timeout > 0 else self._queue.get_nowait()
         except queue.Empty:
             return False
-        if isinstance(arrived, Arrived):
-            self._attempt(arrived)
-        elif arrived is not None:
-            _last_resort(arrived)
+        if isinstance(received, ReceivedMessage):
+            self._attempt(received)
+        elif received is not None:
+            _last_resort(received)
         return True
 
-    def set_aside(self, arrived: Arrived, reason: str) -> None:
+    def reject(self, received: ReceivedMessage, reason: str) -> None:
         """Keep a message that cannot be handled where somebody can look at it."""
-        log.error("put aside a message topic=%s reason=%s", arrived.topic, reason)
-        if self._put_aside is not None:
-            self._put_aside(arrived, reason)
-        _, given_up = self._handler(arrived.topic)
-        if given_up is not None:
-            given_up(arrived)
+        log.error("put aside a message topic=%s reason=%s", received.topic, reason)
+        if self._dead_letter is not None:
+            self._dead_letter(received, reason)
+        _, on_dead_letter = self._handler(received.topic)
+        if on_dead_letter is not None:
+            on_dead_letter(received)
 
-    def _attempt(self, arrived: Arrived) -> None:
-        handle, _ = self._handler(arrived.topic)
+    def _attempt(self, received: ReceivedMessage) -> None:
+        handle, _ = self._handler(received.topic)
         for attempt in range(1, ATTEMPTS + 1):
             if handle is None:
                 break
             try:
-                handle(arrived)
+                handle(received)
             except BrokerUnavailable as error:
-                log.warning("interrupted topic=%s reason=%s", arrived.topic, error)
+                log.warning("interrupted topic=%s reason=%s", received.topic, error)
                 self._ask_again()  # it was not acknowledged, so it comes again
                 return
             except Exception as error:
                 log.error(
                     "handler failed topic=%s attempt=%s reason=%s",
-                    arrived.topic, attempt, type(error).__name__,
+                    received.topic, attempt, type(error).__name__,
                 )  # fmt: skip
-                log.debug("handler failed topic=%s", arrived.topic, exc_info=True)
+                log.debug("handler failed topic=%s", received.topic, exc_info=True)
             else:
                 break
         else:
-            self.set_aside(arrived, "the handler failed")
-        arrived.acknowledge()
+            self.reject(received, "the handler failed")
+        received.acknowledge()
 
-    def _handler(self, topic: str) -> tuple[Handler | None, GivenUp | None]:
+    def _handler(self, topic: str) -> tuple[Handler | None, OnDeadLetter | None]:
         found = self._handlers.get(topic)
         if found is not None:
             return found
@@ -154,14 +158,14 @@ class Inbox:
         return next(fitting, (None, None))
 
 
-class Rhythm:
+class Ticker:
     """When a tick is due: it says itself how many seconds until the next one."""
 
     def __init__(self, tick: Callable[[], float] | None) -> None:
         self._tick = tick
         self._due = time.monotonic()
 
-    def beat(self) -> float:
+    def due(self) -> float:
         """Tick if it is time; return how long one may wait for something else, 1 s at most."""
         if self._tick is None:
             return 1.0

@@ -16,7 +16,15 @@ from itertools import count
 
 import mqtt5
 
-from bus.mqtt.client import IN_FLIGHT, QUEUED, SESSION_TAKEN, Incoming, Listener, Login, Unsent
+from bus.mqtt.client import (
+    IN_FLIGHT,
+    QUEUED,
+    SESSION_TAKEN,
+    InboundPublish,
+    Listener,
+    Login,
+    PublishQueueFull,
+)
 from bus.mqtt.publication import TIMEOUT, Options
 
 _ALL_AT_ONCE = 65_536  # bytes
@@ -36,7 +44,7 @@ class CodecClient:
         self._unsent = bytearray()
         self._sent_at = 0.0  # monotonic
         self._ids = count()
-        self._under_way: set[int] = set()
+        self._in_flight: set[int] = set()
         self._queued: deque[tuple[int, bytes]] = deque()
         self._ending = False
         self._greatest = IN_FLIGHT
@@ -44,19 +52,19 @@ class CodecClient:
         self._heard = bytearray()
         self._heard_at = 0.0
         self._why = "closed by the broker"
-        self._taken = False
+        self._session_taken = False
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
 
-    def live(self) -> None:
+    def run(self) -> None:
         """Connect and stay until the connection is lost or ended; raise OSError."""
         with self._woken, self._waker, self._connected() as connected:
             answer = self._introduced(connected)
             if answer is None:
                 return
             if answer.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
-                self._listener.turned_away(self, _words(answer.reason_code))
+                self._listener.on_refused(self, _words(answer.reason_code))
                 return
             self._greatest = min(IN_FLIGHT, answer.receive_max)
             if answer.server_keep_alive is not None:
@@ -65,7 +73,7 @@ class CodecClient:
             self._sent_at = self._heard_at = time.monotonic()
             self._socket = connected
             try:
-                self._listener.welcomed(self)
+                self._listener.on_connect(self)
                 self._stay(connected)
             except OSError as error:
                 self._why = error.strerror or str(error)
@@ -74,16 +82,16 @@ class CodecClient:
             finally:
                 with self._lock:
                     self._socket = None
-                self._listener.ended(self, self._why, taken=self._taken)
+                self._listener.on_disconnect(self, self._why, session_taken=self._session_taken)
 
     def publish(self, topic: str, payload: bytes, options: Options) -> int:
-        """Send a message with QoS 1; return the id of its confirmation; raise Unsent."""
+        """Send a message with QoS 1; return the id of its confirmation; raise PublishQueueFull."""
         content_type = options.get("content_type")
         with self._lock:
             if self._socket is None or self._ending:
-                raise Unsent("the connection has ended")
+                raise PublishQueueFull("the connection has ended")
             if len(self._queued) >= QUEUED:
-                raise Unsent("too many messages wait for their confirmation")
+                raise PublishQueueFull("too many messages wait for their confirmation")
             mid = self._new_id()
             packet = mqtt5.PublishPacket(
                 topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=mid,
@@ -94,8 +102,8 @@ class CodecClient:
                 correlation_data=options.get("correlation"),
                 response_topic=options.get("response_topic"),
             ).write()  # fmt: skip
-            if len(self._under_way) < self._greatest:
-                self._under_way.add(mid)
+            if len(self._in_flight) < self._greatest:
+                self._in_flight.add(mid)
                 self._send(packet)
             else:
                 self._queued.append((mid, packet))
@@ -146,11 +154,11 @@ class CodecClient:
         """Return the broker's answer; None if it gives none that is MQTT 5."""
         login, settings = self._login, self._login.settings
         will = None
-        if login.birth is not None:
+        if login.presence is not None:
             will = mqtt5.Will(
-                settings.topics().process(login.birth.name), payload=b"offline",
+                settings.topics().process(login.presence.name), payload=b"offline",
                 qos=mqtt5.QoS.AT_LEAST_ONCE, retain=True,
-                user_properties=[("start_id", login.birth.start_id)],
+                user_properties=[("start_id", login.presence.start_id)],
             )  # fmt: skip
         connected.sendall(
             mqtt5.ConnectPacket(
@@ -218,27 +226,27 @@ class CodecClient:
     def _take(self, packet: mqtt5.Packet) -> None:
         if isinstance(packet, mqtt5.PubAckPacket):
             self._confirmed(packet.packet_id)
-            self._listener.published(self, packet.packet_id, int(packet.reason_code))
+            self._listener.on_publish(self, packet.packet_id, int(packet.reason_code))
         elif isinstance(packet, mqtt5.PublishPacket):
-            message = Incoming(
+            message = InboundPublish(
                 packet.topic, packet.payload, packet.retain, packet.response_topic,
                 packet.correlation_data, packet.packet_id or 0,
             )  # fmt: skip
-            self._listener.came(self, message)
+            self._listener.on_message(self, message)
         elif isinstance(packet, mqtt5.SubAckPacket):
-            self._listener.subscribed(
+            self._listener.on_subscribe(
                 self, packet.packet_id, [int(code) for code in packet.reason_codes]
             )
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self._why = _words(packet.reason_code)
-            self._taken = int(packet.reason_code) == SESSION_TAKEN
+            self._session_taken = int(packet.reason_code) == SESSION_TAKEN
 
     def _confirmed(self, mid: int) -> None:
         with self._lock:
-            self._under_way.discard(mid)
-            if self._queued and len(self._under_way) < self._greatest:
+            self._in_flight.discard(mid)
+            if self._queued and len(self._in_flight) < self._greatest:
                 following, packet = self._queued.popleft()
-                self._under_way.add(following)
+                self._in_flight.add(following)
                 self._send(packet)
 
     def _until_ping(self) -> float | None:
@@ -260,7 +268,7 @@ class CodecClient:
     def _new_id(self) -> int:
         for number in self._ids:
             mid = number % _IDS + 1
-            if mid not in self._under_way:
+            if mid not in self._in_flight:
                 return mid
         raise AssertionError  # count() has no end
 

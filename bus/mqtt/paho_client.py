@@ -16,8 +16,16 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from bus.mqtt.client import IN_FLIGHT, QUEUED, SESSION_TAKEN, Incoming, Listener, Login, Unsent
-from bus.mqtt.presence import Birth
+from bus.mqtt.client import (
+    IN_FLIGHT,
+    QUEUED,
+    SESSION_TAKEN,
+    InboundPublish,
+    Listener,
+    Login,
+    PublishQueueFull,
+)
+from bus.mqtt.presence import Presence
 from bus.mqtt.publication import TIMEOUT, Options
 from bus.settings import BrokerSettings
 
@@ -31,7 +39,7 @@ class PahoClient:
         self._five = login.settings.version == "5"
         self._mqtt = self._new()
 
-    def live(self) -> None:
+    def run(self) -> None:
         """Connect and stay until the connection is lost or ended; raise OSError."""
         settings = self._login.settings
         self._mqtt.connect(
@@ -41,7 +49,7 @@ class PahoClient:
         self._mqtt.loop_forever(retry_first_connection=False)
 
     def publish(self, topic: str, payload: bytes, options: Options) -> int:
-        """Send a message with QoS 1; return the id of its confirmation; raise Unsent."""
+        """Send a message with QoS 1; return the id of its confirmation; raise PublishQueueFull."""
         info = self._mqtt.publish(
             topic, payload, qos=1, retain=options.get("retain", False),
             properties=_publish_properties(
@@ -50,7 +58,7 @@ class PahoClient:
             ) if self._five else None,
         )  # fmt: skip
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
-            raise Unsent(mqtt.error_string(info.rc))
+            raise PublishQueueFull(mqtt.error_string(info.rc))
         return info.mid
 
     def subscribe(self, topic_filter: str) -> int | None:
@@ -87,10 +95,11 @@ class PahoClient:
         client.connect_timeout = TIMEOUT
         if login.settings.tls:
             client.tls_set_context(ssl.create_default_context(cafile=login.settings.ca_file))
-        if login.birth is not None:
+        if login.presence is not None:
             client.will_set(
-                login.settings.topics().process(login.birth.name), b"offline", qos=1, retain=True,
-                properties=_start_id(login.birth) if self._five else None,
+                login.settings.topics().process(login.presence.name), b"offline",
+                qos=1, retain=True,
+                properties=_start_id(login.presence) if self._five else None,
             )  # fmt: skip
         client.on_socket_open = _without_delay
         client.on_connect = self._connect_answered
@@ -104,26 +113,26 @@ class PahoClient:
         self, _client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
     ) -> None:
         if reason.is_failure:
-            self._listener.turned_away(self, str(reason))
+            self._listener.on_refused(self, str(reason))
             self._mqtt.disconnect()
         else:
-            self._listener.welcomed(self)
+            self._listener.on_connect(self)
 
     def _subscribe_answered(
         self, _client: mqtt.Client, _data: Any, mid: int, reasons: list[ReasonCode], _more: Any
     ) -> None:
-        self._listener.subscribed(self, mid, [reason.value for reason in reasons])
+        self._listener.on_subscribe(self, mid, [reason.value for reason in reasons])
 
     def _publish_answered(
         self, _client: mqtt.Client, _data: Any, mid: int, reason: ReasonCode, _more: Any
     ) -> None:
-        self._listener.published(self, mid, reason.value)
+        self._listener.on_publish(self, mid, reason.value)
 
     def _message_came(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         told = message.properties
-        self._listener.came(
+        self._listener.on_message(
             self,
-            Incoming(
+            InboundPublish(
                 topic=message.topic,
                 payload=bytes(message.payload),
                 retained=message.retain,
@@ -136,7 +145,7 @@ class PahoClient:
     def _disconnected(
         self, _client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
     ) -> None:
-        self._listener.ended(self, str(reason), taken=reason.value == SESSION_TAKEN)
+        self._listener.on_disconnect(self, str(reason), session_taken=reason.value == SESSION_TAKEN)
 
 
 def _without_delay(_client: mqtt.Client, _data: Any, opened: Any) -> None:
@@ -154,9 +163,9 @@ def _connect_options(settings: BrokerSettings, *, lasting: bool) -> dict[str, An
     return {"clean_start": not lasting, "properties": properties}
 
 
-def _start_id(birth: Birth) -> Properties:
+def _start_id(presence: Presence) -> Properties:
     properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
-    properties.UserProperty = ("start_id", birth.start_id)
+    properties.UserProperty = ("start_id", presence.start_id)
     return properties
 
 

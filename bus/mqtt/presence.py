@@ -11,18 +11,18 @@ from bus.topics import Topics
 
 
 @dataclass(frozen=True)
-class Birth:
+class Presence:
     """One start of one process; the start id tells a late will of an earlier one."""
 
     name: str
     start_id: str = field(default_factory=lambda: uuid4().hex)
     since: datetime = field(default_factory=now)
 
-    def announcement(self, topics: Topics) -> list[tuple[str, bytes]]:
+    def online(self, topics: Topics) -> list[tuple[str, bytes]]:
         """Return topic and payload of what is retained while the process lives."""
         return self._messages(topics, "online")
 
-    def farewell(self, topics: Topics) -> list[tuple[str, bytes]]:
+    def offline(self, topics: Topics) -> list[tuple[str, bytes]]:
         """Return topic and payload of what is retained after an orderly end."""
         return self._messages(topics, "offline")
 

@@ -18,7 +18,7 @@ class PublishRefused(Exception):
         self.code = code
 
 
-class Delivery:
+class Publication:
     """A message on its way to the broker."""
 
     def __init__(self, topic: str) -> None:
@@ -26,7 +26,7 @@ class Delivery:
         self._code: int | None = None
         self._done = threading.Event()
 
-    def settle(self, code: int | None) -> None:
+    def resolve(self, code: int | None) -> None:
         """Note the broker's reason code; None says that the connection broke before it came."""
         self._code = code
         self._done.set()
@@ -50,38 +50,38 @@ class Options(TypedDict, total=False):
     response_topic: str | None
 
 
-class UnderWay:
+class InFlight:
     """The deliveries of one life of a connection by the id of their confirmation."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._deliveries: dict[int, Delivery] = {}
+        self._publications: dict[int, Publication] = {}
         self._early: dict[int, int] = {}  # confirmed before the delivery could be added
         self._over = False
 
-    def add(self, mid: int, delivery: Delivery) -> None:
+    def add(self, mid: int, publication: Publication) -> None:
         """Have a delivery settled when its confirmation comes, or this life ends."""
         with self._lock:
             if not self._over and mid not in self._early:
-                self._deliveries[mid] = delivery
+                self._publications[mid] = publication
                 return
             code = self._early.pop(mid, None)
-        delivery.settle(code)
+        publication.resolve(code)
 
     def confirm(self, mid: int, code: int) -> None:
         """Note what the broker said of a message."""
         with self._lock:
-            delivery = self._deliveries.pop(mid, None)
-            if delivery is None:
+            publication = self._publications.pop(mid, None)
+            if publication is None:
                 self._early[mid] = code
-        if delivery is not None:
-            delivery.settle(code)
+        if publication is not None:
+            publication.resolve(code)
 
     def end(self) -> None:
         """Tell all who wait that the connection broke."""
         with self._lock:
             self._over = True
-            pending, self._deliveries = self._deliveries, {}
+            pending, self._publications = self._publications, {}
             self._early.clear()
-        for delivery in pending.values():
-            delivery.settle(None)
+        for publication in pending.values():
+            publication.resolve(None)

@@ -7,21 +7,21 @@ _SHORT_LIFE = 5.0  # seconds; older brokers do not say that a session was taken,
 _DUEL = 3  # so this many short lives in a row mean it
 
 
-class Lives:
+class ReconnectPolicy:
     """What is remembered of a connection's lives."""
 
     def __init__(self) -> None:
         self._pause = 1.0  # seconds
         self._short = 0
 
-    def ended(self, lived: float, *, connected: bool) -> None:
+    def ended(self, seconds: float, *, connected: bool) -> None:
         """Note a life of some seconds, and whether the broker had let us in."""
-        self._short = self._short + 1 if connected and lived < _SHORT_LIFE else 0
-        if lived > _LONGEST_WAIT:
+        self._short = self._short + 1 if connected and seconds < _SHORT_LIFE else 0
+        if seconds > _LONGEST_WAIT:
             self._pause = 1.0
 
     @property
-    def duel(self) -> bool:
+    def client_id_conflict(self) -> bool:
         """Whether somebody else seems to connect with the same account again and again."""
         return self._short >= _DUEL
 

@@ -26,7 +26,7 @@ def watch(
 ) -> None:
     """Show what happens, a line for each event, until Ctrl-C."""
     from bus.mqtt.connection import Connection
-    from bus.mqtt.inbox import Arrived
+    from bus.mqtt.inbox import ReceivedMessage
     from bus.topics import ANY_USER
     from cli.commands.broker_account import cli_account
     from cli.commands.event_lines import line
@@ -34,7 +34,7 @@ def watch(
 
     settings = settings_of(context)
 
-    def tell(arrived: Arrived) -> None:
+    def tell(arrived: ReceivedMessage) -> None:
         try:
             if as_json:
                 typer.echo(f"{arrived.topic} {arrived.payload.decode(errors='replace')}")
@@ -62,7 +62,7 @@ def status(
     """Show each process and each user's telephone icon."""
     from bus.events import UserState
     from bus.mqtt.connection import Connection
-    from bus.mqtt.inbox import Arrived
+    from bus.mqtt.inbox import ReceivedMessage
     from bus.topics import ANY_USER
     from cli.commands.broker_account import cli_account
     from cli.commands.hits import http_hits
@@ -71,7 +71,7 @@ def status(
     processes: dict[str, str] = {}
     users: dict[str, UserState] = {}
 
-    def hear(arrived: Arrived) -> None:
+    def hear(arrived: ReceivedMessage) -> None:
         if arrived.topic.endswith("/state"):
             if arrived.payload:
                 state = UserState.model_validate_json(arrived.payload)
@@ -129,13 +129,13 @@ def off(context: typer.Context, login: Login) -> None:
 
 def _switch(context: typer.Context, login: str, wish: bytes) -> None:
     from bus.mqtt.connection import Connection
-    from bus.mqtt.inbox import Arrived
+    from bus.mqtt.inbox import ReceivedMessage
     from cli.commands.broker_account import cli_account
 
     settings = settings_of(context)
     online: list[bool] = []
 
-    def hear(arrived: Arrived) -> None:
+    def hear(arrived: ReceivedMessage) -> None:
         online.append(arrived.payload == b"online")
 
     with (

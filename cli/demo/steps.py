@@ -18,7 +18,7 @@ from bus.events import (
     now,
 )
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from cli.demo.stage import Stage
 from starface.simulator.model.people import DEFAULT_USERS
 
@@ -71,12 +71,12 @@ class Heard:
                 raise StepFailed(f"nothing came within {PATIENCE:.0f} s; see {stage.folder}/*.log")
             self._connection.work(0.02)
 
-    def _hear(self, arrived: Arrived) -> None:
+    def _hear(self, arrived: ReceivedMessage) -> None:
         kind = _KINDS.get(arrived.topic.split("/", 3)[-1])
         if kind is not None and arrived.payload:
             self._messages.append((arrived.topic, kind.model_validate_json(arrived.payload)))
 
-    def _hear_process(self, arrived: Arrived) -> None:
+    def _hear_process(self, arrived: ReceivedMessage) -> None:
         name = arrived.topic.rpartition("/")[2]
         if arrived.payload == b"online":
             self.online.add(name)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bus.access.accounts import replace
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.settings import BrokerSettings
 from consumers.caller.process import followed
 
@@ -103,7 +103,7 @@ class Sessions:
             log.warning("sessions not noted path=%s reason=%s", self._path, error)
 
 
-def _leave_it(_arrived: Arrived) -> None:
+def _leave_it(_arrived: ReceivedMessage) -> None:
     """Do nothing: what is not acknowledged comes again to the process it is meant for."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bus.events import CallEvent, DialResult, Outcome
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from consumers.actions.executors import Finished
 from consumers.caller.answer import Answer, Answering, Chosen
 from consumers.caller.answers_told import AnswersTold
@@ -106,7 +106,7 @@ class CallerConsumer:
                 self._close(lost, "answered-elsewhere")
         self._stories.write()
 
-    def note_dialling(self, result: DialResult, _arrived: Arrived) -> None:
+    def note_dialling(self, result: DialResult, _arrived: ReceivedMessage) -> None:
         """Remember a call the user placed by a click: its first ringing is the own telephone."""
         self._dialled.keep((result.data.user, str(result.data.request_id)), None)
         if result.data.call_id is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bus.events import Opened
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
 from consumers.actions.executors import Finished
 from consumers.caller.calls import Call
@@ -25,10 +25,10 @@ class Answers(Protocol):
         """Note what became of an executor's work."""
 
 
-def hears_opened(answers: Answers, topics: Topics) -> Callable[[Opened, Arrived], None]:
+def hears_opened(answers: Answers, topics: Topics) -> Callable[[Opened, ReceivedMessage], None]:
     """Return what hears a workstation; of a call that is not known here nothing is noted."""
 
-    def hear(told: Opened, arrived: Arrived) -> None:
+    def hear(told: Opened, arrived: ReceivedMessage) -> None:
         data = told.data
         call = answers.find_call(topics.user_of(arrived.topic), data.call_id)
         if call is None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, ChoiceRequest, DialResult, Opened
-from bus.mqtt.call_stream import CallEvents, Progress
-from bus.mqtt.connection import Connection, Delivery
-from bus.mqtt.inbox import Arrived
-from bus.mqtt.presence import Birth
+from bus.mqtt.call_stream import CallStream, ConsumerOffsets
+from bus.mqtt.connection import Connection, Publication
+from bus.mqtt.inbox import ReceivedMessage
+from bus.mqtt.presence import Presence
 from bus.numbers.number import NumberProfile, read_number
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER, Topics
@@ -58,8 +58,10 @@ def run(
         habits = stack.enter_context(LookUps(database))  # writes wait without holding up a look
         store = stack.enter_context(closing(CallerStore(file, users)))
         traces = stack.enter_context(closing(Traces(path_of(data_folder, books))))
-        progress = stack.enter_context(closing(Progress(file)))
-        connection = Connection(broker, account, birth=Birth(account), put_aside=store.set_aside)
+        progress = stack.enter_context(closing(ConsumerOffsets(file)))
+        connection = Connection(
+            broker, account, presence=Presence(account), dead_letter=store.dead_letter
+        )
 
         ended: SimpleQueue[Finished] = SimpleQueue()
 
@@ -85,7 +87,7 @@ def run(
         )
         heard_opened = hears_opened(consumer, connection.topics)
         choices = Choosing(consumer, habits, connection.topics, executors.do, connection.post)
-        events = CallEvents(connection, progress, consumer.handle)
+        events = CallStream(connection, progress, consumer.handle)
         if users is None:
             events.follow_all()
         else:
@@ -112,7 +114,7 @@ def run(
 def _stop_after_all(connection: Connection, account: str) -> None:
     """Stop once all is handled that the broker has for us: it sends what it retains after that."""
 
-    def hear(arrived: Arrived) -> None:
+    def hear(arrived: ReceivedMessage) -> None:
         if arrived.retained:
             connection.stop()
 
@@ -123,7 +125,7 @@ def warm(profile: NumberProfile) -> None:
     """Bring into memory what every process reads sooner or later, to be shared by those forked."""
     read_number("0", profile)
     read_number("044 668 18 00", profile)
-    Birth("caller").announcement(Topics())
+    Presence("caller").online(Topics())
     "localhost".encode("idna")  # connecting does this, with modules of its own
 
 
@@ -141,18 +143,20 @@ def _of_user(topics: Topics, user: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _others(consumer: CallerConsumer, own: frozenset[str]) -> Callable[[CallEvent, Arrived], None]:
+def _others(
+    consumer: CallerConsumer, own: frozenset[str]
+) -> Callable[[CallEvent, ReceivedMessage], None]:
     """Return what hears the calls of those this process does not serve; missed ones stay so."""
 
-    def hear(event: CallEvent, _arrived: Arrived) -> None:
+    def hear(event: CallEvent, _arrived: ReceivedMessage) -> None:
         if event.data.user not in own:
             consumer.overhear(event, own)
 
     return hear
 
 
-def _sender(connection: Connection) -> Callable[[CallerEvent], Delivery]:
-    def send(event: CallerEvent) -> Delivery:
+def _sender(connection: Connection) -> Callable[[CallerEvent], Publication]:
+    def send(event: CallerEvent) -> Publication:
         return connection.send(
             connection.topics.caller(event.data.user), event.encoded(),
             expiry=event.expiry(), content_type=CONTENT_TYPE,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from consumers.caller.parties import change_to
 from runtime.erasure import traces_of, wipe
 from runtime.sqlite import shared_file, write
@@ -157,7 +157,7 @@ class CallerStore:
         rows = self._read("SELECT user, call_id, root FROM ids ORDER BY at", ())
         return [(row[0], row[1], row[2]) for row in rows]
 
-    def set_aside(self, arrived: Arrived, reason: str) -> None:
+    def dead_letter(self, arrived: ReceivedMessage, reason: str) -> None:
         """Keep a message that could not be handled, for support; the newest thousand."""
         self._write(
             "INSERT INTO aside (at, topic, reason, payload) VALUES (?, ?, ?, ?)",

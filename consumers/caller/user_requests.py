@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bus.events import ChoiceRequest
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
 from consumers.caller.answer import Chosen
 from consumers.caller.calls import Call
@@ -66,7 +66,7 @@ class Choosing:
         self._clock = clock
         self._seen: Recent[tuple[str, str], None] = Recent(1_000)
 
-    def handle(self, request: ChoiceRequest, arrived: Arrived) -> None:
+    def handle(self, request: ChoiceRequest, arrived: ReceivedMessage) -> None:
         """Take one choice; the user is the one of the topic."""
         user = self._topics.user_of(arrived.topic)
         key = (user, request.id)

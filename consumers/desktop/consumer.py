@@ -13,7 +13,7 @@ from bus.events import (
     Reference,
     Sentence,
 )
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from consumers.actions.failure import ActionFailed
 from consumers.desktop import texts as words
 from consumers.desktop.notifications import Card, Cards, Offer
@@ -69,7 +69,7 @@ class DesktopConsumer:
         self._opened: Recent[tuple[str, str], None] = Recent(1_000)
         self._revealed: Recent[tuple[str, str], None] = Recent(1_000)  # whom the user has seen
 
-    def handle(self, event: CallerEvent, _arrived: Arrived | None = None) -> None:
+    def handle(self, event: CallerEvent, _arrived: ReceivedMessage | None = None) -> None:
         """Act on one answer."""
         age = self._clock() - event.time.timestamp()
         limit = self._settings.max_age + self._settings.clock_tolerance
@@ -87,7 +87,7 @@ class DesktopConsumer:
         elif data.trigger != "outcome":
             self._act(data)
 
-    def tell(self, result: DialResult, _arrived: Arrived | None = None) -> None:
+    def tell(self, result: DialResult, _arrived: ReceivedMessage | None = None) -> None:
         """Say what became of a number that was to be dialled, if it did not work."""
         data = result.data
         if data.state in ("refused", "unknown", "not-reached", "own-phone-not-lifted"):

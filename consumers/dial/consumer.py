@@ -13,10 +13,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from bus.mqtt.call_stream import CallEvents, Progress
+from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
-from bus.mqtt.presence import Birth
+from bus.mqtt.inbox import ReceivedMessage
+from bus.mqtt.presence import Presence
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings
@@ -78,7 +78,7 @@ class DialConsumer:
         self._clock = clock
         self._purged = 0.0
 
-    def take(self, arrived: Arrived) -> None:
+    def take(self, arrived: ReceivedMessage) -> None:
         """Take in one dial request; whose it is says the topic."""
         if arrived.retained:
             log.warning("ignored a retained dial request topic=%s", arrived.topic)
@@ -100,7 +100,7 @@ class DialConsumer:
             self._book.forget_before(now - self._settings.audit_days * 86_400)
         return 1.0
 
-    def _consider(self, login: str, request: Request, arrived: Arrived) -> None:
+    def _consider(self, login: str, request: Request, arrived: ReceivedMessage) -> None:
         understood = self._decide(request.number)
         user = self._users.find(login)
         asked = self._asked(login, request, understood, arrived)
@@ -121,7 +121,7 @@ class DialConsumer:
             self._warn_early(asked.at)
 
     def _asked(
-        self, login: str, request: Request, understood: Understood, arrived: Arrived
+        self, login: str, request: Request, understood: Understood, arrived: ReceivedMessage
     ) -> Asked:
         reply = arrived.response_topic
         if reply and not self._topics.may_answer_on(login, reply):
@@ -227,11 +227,11 @@ def run(
     private_folder(data_folder)
     private = PrivateNumbers(data_folder, site_key)
     placing = Placing(functools.partial(Users, database, seal), Telephones(starface))
-    connection = Connection(broker, account, birth=Birth(account))
+    connection = Connection(broker, account, presence=Presence(account))
     with (
         Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close
         closing(Book(data_folder / "dial.db", account)) as book,
-        closing(Progress(data_folder / f"{account}-events.db")) as progress,
+        closing(ConsumerOffsets(data_folder / f"{account}-events.db")) as progress,
     ):
         stop_on_signals(connection.stop)
         threads = Threads(connection.post)
@@ -246,7 +246,7 @@ def run(
         # Before we are online: whoever sees us there may dial at once.
         for user in dial.users or (ANY_USER,):
             connection.subscribe(connection.topics.dial(user), consumer.take)
-        CallEvents(connection, progress, following.handle).follow(dial.users or (ANY_USER,))
+        CallStream(connection, progress, following.handle).follow(dial.users or (ANY_USER,))
         with connection:
             following.recover()
             connection.run(consumer.tick)

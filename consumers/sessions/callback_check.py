@@ -113,7 +113,7 @@ class CallbackWatch:
             self._proven_by_call = False
         return was_failing and not self.failing
 
-    def heard(self) -> bool:
+    def proven_by_call(self) -> bool:
         """Note a call from the PBX, which proves the way; True when that is news."""
         self._proven_by_call = True
         if self.code == UNPROVEN:

@@ -38,7 +38,7 @@ class Missed:
     soon: bool = False
 
 
-class HeardCalls:
+class KnownCalls:
     """The calls of one user as told by call events."""
 
     def __init__(self, patience: float) -> None:
@@ -52,7 +52,7 @@ class HeardCalls:
         """Whether a call is in question."""
         return bool(self._doubtful)
 
-    def hear(self, call: CallData) -> None:
+    def note(self, call: CallData) -> None:
         """Note a call event."""
         self._doubtful.pop(call.call_id, None)
         if call.previous_call_id is not None:

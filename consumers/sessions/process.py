@@ -14,26 +14,26 @@ from pathlib import Path
 
 from bus.events import CallEvent, SessionReset
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
-from bus.mqtt.presence import Birth
+from bus.mqtt.inbox import ReceivedMessage
+from bus.mqtt.presence import Presence
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from consumers.sessions import site_health as session_site
 from consumers.sessions.callback_check import HttpGateway
-from consumers.sessions.missed_calls import HeardCalls
+from consumers.sessions.missed_calls import KnownCalls
 from consumers.sessions.private_calls import WithoutPrivateCalls
 from consumers.sessions.restart_detection import SILENT
-from consumers.sessions.resync_window import Roster, WellSince
+from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.sessions.schedule import Timetable
 from consumers.sessions.session import UserSession
-from consumers.sessions.site_health import Site, Tools
-from consumers.sessions.state_publisher import Icons
-from consumers.sessions.task_runner import Turns
-from consumers.sessions.tasks import Errands, Pbx
-from consumers.sessions.user import Person
-from consumers.sessions.worker_pool import Workers
+from consumers.sessions.site_health import Services, SiteHealth
+from consumers.sessions.state_publisher import StatePublisher
+from consumers.sessions.task_runner import TaskRunner
+from consumers.sessions.tasks import Pbx, PbxTasks
+from consumers.sessions.user import UserContext
+from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import User, Users, UserUnknown
 from runtime.process import stop_on_signals
 from runtime.secret_box import Seal, SealBroken
@@ -52,16 +52,16 @@ _LEAVE_WITHIN = 3.0  # seconds for what is in hand at the end
 _ROSTER, _SAVE = "\x00roster", "\x00save"  # turns that are no login's
 
 
-class Sessions:
+class SessionsConsumer:
     """All sessions of a site; everything here happens in the main thread."""
 
     def __init__(
         self,
         connection: Connection,
         users: Users,
-        roster: Roster,
-        well: WellSince,
-        errands: Errands,
+        changes: UserChanges,
+        window: ResyncWindow,
+        tasks: PbxTasks,
         settings: StarfaceSettings,
         *,
         dice: random.Random | None = None,
@@ -69,118 +69,118 @@ class Sessions:
     ) -> None:
         self._connection = connection
         self._users = users
-        self._roster = roster
-        self._well = well
+        self._changes = changes
+        self._window = window
         self._keep_alive = settings.keep_alive
         self._patience = min(_PATIENCE, settings.keep_alive / 3)
         self._clock = clock
         self._dice = dice or random.Random()  # noqa: S311  (jitter)
         self._timetable = Timetable()
-        self._workers = Workers(WORKERS, connection.post)
-        self._people: dict[str, Person] = {}
-        self._icons = Icons(connection)
-        self._hearing_since = clock()
-        self._probes = Workers(2, connection.post)
-        tools = Tools(self._timetable, self._workers, self._probes, errands, self._dice, clock)
-        self._site = Site(tools, self, settings.keep_alive)
-        self._turns = Turns(
-            tools, errands, self._site, settings, users, well, self._icons, self._people,
-            self._patience, self._hearing,
+        self._workers = WorkerPool(WORKERS, connection.post)
+        self._contexts: dict[str, UserContext] = {}
+        self._states = StatePublisher(connection)
+        self._listening_since = clock()
+        self._probes = WorkerPool(2, connection.post)
+        services = Services(self._timetable, self._workers, self._probes, tasks, self._dice, clock)
+        self._site = SiteHealth(services, self, settings.keep_alive)
+        self._runner = TaskRunner(
+            services, tasks, self._site, settings, users, window, self._states, self._contexts,
+            self._patience, self._calls_expected,
         )  # fmt: skip
-        self._chores: dict[str, Callable[[], None]] = {
+        self._site_tasks: dict[str, Callable[[], None]] = {
             session_site.CALLBACK: self._site.check_callback,
             session_site.PBX: self._site.probe_pbx,
-            _ROSTER: self._tend_roster,
+            _ROSTER: self._sync_users,
             _SAVE: self._save,
-            SILENT: self._turns.break_silence,
+            SILENT: self._runner.break_silence,
         }
 
     def run(self) -> None:
         """Keep the sessions until told to stop."""
         topics = self._connection.topics
-        self._connection.on_connected(self._connected)
-        self._connection.subscribe(topics.switch(ANY_USER), self._switch)
-        self._connection.consume(topics.session(ANY_USER), SessionReset, self._reset)
-        self._connection.consume(topics.calls(ANY_USER), CallEvent, self._heard)
+        self._connection.after_connect(self._connected)
+        self._connection.subscribe(topics.switch(ANY_USER), self._on_switch)
+        self._connection.consume(topics.session(ANY_USER), SessionReset, self._on_reset)
+        self._connection.consume(topics.calls(ANY_USER), CallEvent, self._on_call)
         self._site.follow(self._connection)
-        self._tend_roster()
+        self._sync_users()
         for key in (session_site.CALLBACK, _SAVE, SILENT):
             self._timetable.set(key, self._clock())
         while not self._connection.stopping.is_set():
-            self._take_turns()
-            self._icons.tell()
+            self._run_due()
+            self._states.publish_pending()
             self._connection.work(self._timetable.next_in(self._clock(), 1.0))
         self._workers.close(_LEAVE_WITHIN)
         self._probes.close(0.0)
-        self._icons.tell()
+        self._states.publish_pending()
 
     # ---- for the site
 
     def somebody(self) -> str | None:
         """Return any user who is on."""
-        return next((p.user.login for p in self._people.values() if p.session.on), None)
+        return next((p.user.login for p in self._contexts.values() if p.session.on), None)
 
     def show_all(self) -> None:
         """Show everybody's state again."""
-        for person in self._people.values():
-            self._turns.show(person)
+        for context in self._contexts.values():
+            self._runner.show(context)
 
     def resync_all(self) -> None:
         """Hand in what may have been missed, for everybody, at the pace of logins."""
-        spread = self._turns.pace.spread(len(self._people)) - 1.0
-        for person in self._people.values():
-            person.owes = True
-            self._turns.plan(person, person.session.resync(spread))
+        spread = self._runner.pace.spread(len(self._contexts)) - 1.0
+        for context in self._contexts.values():
+            context.resync_owed = True
+            self._runner.plan(context, context.session.resync(spread))
 
     def pbx_went(self) -> None:
         """Let everybody wait for the PBX."""
-        for person in self._people.values():
-            person.owes = True
-            self._turns.plan(person, person.session.pbx_away())
-            self._turns.show(person)
+        for context in self._contexts.values():
+            context.resync_owed = True
+            self._runner.plan(context, context.session.pbx_away())
+            self._runner.show(context)
 
     def pbx_back(self) -> None:
         """Let everybody log in again, spread."""
-        spread = self._turns.pace.spread(len(self._people))
-        for person in self._people.values():
-            self._turns.plan(person, person.session.pbx_back(spread))
+        spread = self._runner.pace.spread(len(self._contexts))
+        for context in self._contexts.values():
+            self._runner.plan(context, context.session.pbx_back(spread))
 
     def page_gone(self) -> None:
         """Let those log in again who met a login page, spread."""
-        spread = self._turns.pace.spread(len(self._people))
-        for person in self._people.values():
-            if person.session.code == "login-unclear":
-                self._turns.plan(person, person.session.pbx_back(spread))
+        spread = self._runner.pace.spread(len(self._contexts))
+        for context in self._contexts.values():
+            if context.session.code == "login-unclear":
+                self._runner.plan(context, context.session.pbx_back(spread))
 
     # ---- turns
 
-    def _take_turns(self) -> None:
+    def _run_due(self) -> None:
         while (key := self._timetable.pop(self._clock())) is not None:
-            if key in self._chores:
-                self._chores[key]()
-            elif key in self._people:
-                self._turns.take(self._people[key])
+            if key in self._site_tasks:
+                self._site_tasks[key]()
+            elif key in self._contexts:
+                self._runner.take(self._contexts[key])
 
     def _save(self) -> None:
-        self._well.save()
+        self._window.save()
         self._timetable.set(_SAVE, self._clock() + _SAVE_EVERY)
 
     # ---- what the bus tells
 
     def _connected(self) -> None:
-        self._hearing_since = self._clock()
-        self._icons.show_all_again()
+        self._listening_since = self._clock()
+        self._states.show_all_again()
 
-    def _hearing(self) -> bool:
+    def _calls_expected(self) -> bool:
         """Tell whether a call that we did not hear of is the PBX's doing, not ours."""
-        long_enough = self._clock() - self._hearing_since > self._patience
+        long_enough = self._clock() - self._listening_since > self._patience
         return self._connection.connected and long_enough and not self._site.callback.failing
 
-    def _switch(self, arrived: Arrived) -> None:
-        if arrived.retained:
+    def _on_switch(self, received: ReceivedMessage) -> None:
+        if received.retained:
             return
-        login = self._connection.topics.user_of(arrived.topic)
-        word = arrived.payload[:32].decode(errors="replace").strip().lower()
+        login = self._connection.topics.user_of(received.topic)
+        word = received.payload[:32].decode(errors="replace").strip().lower()
         if word not in ("on", "off"):
             log.warning("neither on nor off user=%s", login)
             return
@@ -190,32 +190,32 @@ class Sessions:
             log.warning("switch of an unknown user user=%s", login)
             return
         log.info("switched user=%s to=%s", login, word)
-        self._tend_roster()
+        self._sync_users()
 
-    def _reset(self, told: SessionReset, arrived: Arrived) -> None:
-        login = self._connection.topics.user_of(arrived.topic)
-        person = self._people.get(login)
-        if person is not None and told.data.user == login and person.session.stage == "active":
-            self._turns.lost(person)
+    def _on_reset(self, told: SessionReset, received: ReceivedMessage) -> None:
+        login = self._connection.topics.user_of(received.topic)
+        context = self._contexts.get(login)
+        if context is not None and told.data.user == login and context.session.stage == "active":
+            self._runner.lost(context)
 
-    def _heard(self, event: CallEvent, arrived: Arrived) -> None:
-        login = self._connection.topics.user_of(arrived.topic)
-        person = self._people.get(login)
-        if person is None or event.data.user != login:
+    def _on_call(self, event: CallEvent, received: ReceivedMessage) -> None:
+        login = self._connection.topics.user_of(received.topic)
+        context = self._contexts.get(login)
+        if context is None or event.data.user != login:
             return
-        person.heard.hear(event.data)
+        context.known_calls.note(event.data)
         if event.data.replayed:
             return
-        person.sure_at = self._clock()
-        if person.session.heard():
-            self._turns.show(person)
-        if self._site.callback.heard():
+        context.sure_at = self._clock()
+        if context.session.call_notified():
+            self._runner.show(context)
+        if self._site.callback.proven_by_call():
             self.show_all()
 
     # ---- users who come, change and go
 
-    def _tend_roster(self) -> None:
-        for login in sorted(self._roster.changed()):
+    def _sync_users(self) -> None:
+        for login in sorted(self._changes.changed()):
             user = self._users.find(login)
             if user is None:
                 self._gone(login)
@@ -224,30 +224,30 @@ class Sessions:
         self._timetable.set(_ROSTER, self._clock() + _ROSTER_EVERY)
 
     def _changed(self, user: User, credential: Credential | None) -> None:
-        person = self._people.get(user.login)
-        if person is None:
-            worked = self._well.get(user.login) is not None
+        context = self._contexts.get(user.login)
+        if context is None:
+            worked = self._window.get(user.login) is not None
             session = UserSession(self._keep_alive, self._dice, worked=worked)
-            person = Person(user, session, HeardCalls(self._patience), credential)
-            self._people[user.login] = person
-        person.user = user
+            context = UserContext(user, session, KnownCalls(self._patience), credential)
+            self._contexts[user.login] = context
+        context.user = user
         if not user.on:
-            self._turns.plan(person, person.session.switch_off())
-            self._well.forget(user.login)
-        elif person.session.on and credential not in (None, person.credential):
-            self._new_credential(person, credential)
+            self._runner.plan(context, context.session.switch_off())
+            self._window.forget(user.login)
+        elif context.session.on and credential not in (None, context.credential):
+            self._new_credential(context, credential)
         else:
-            self._turns.plan(person, person.session.switch_on())
+            self._runner.plan(context, context.session.switch_on())
         if self._site.pbx.away:
-            self._turns.plan(person, person.session.pbx_away())
-        self._turns.show(person)
+            self._runner.plan(context, context.session.pbx_away())
+        self._runner.show(context)
 
-    def _new_credential(self, person: Person, credential: Credential | None) -> None:
+    def _new_credential(self, context: UserContext, credential: Credential | None) -> None:
         refreshed = credential is not None and credential.kind == "oauth"
-        if refreshed and person.session.stage == "active":
+        if refreshed and context.session.stage == "active":
             return  # by another process, for itself; ours is good until the PBX says otherwise
-        person.credential, person.pbx = credential, None
-        self._turns.plan(person, person.session.credential_changed())
+        context.credential, context.pbx = credential, None
+        self._runner.plan(context, context.session.credential_changed())
 
     def _credential(self, login: str) -> Credential | None:
         try:
@@ -256,12 +256,12 @@ class Sessions:
             return None  # said when the user logs in
 
     def _gone(self, login: str) -> None:
-        person = self._people.pop(login, None)
+        context = self._contexts.pop(login, None)
         self._timetable.drop(login)
-        self._well.forget(login)
-        self._icons.forget(login)
-        if person is not None:
-            self._turns.log_out(person)
+        self._window.forget(login)
+        self._states.forget(login)
+        if context is not None:
+            self._runner.log_out(context)
 
 
 def run(
@@ -280,16 +280,16 @@ def run(
         pbx = StarfaceClient(starface, login, credential, callback)
         return WithoutPrivateCalls(pbx, login, private, profile)
 
-    errands = Errands(starface, site_key, open_pbx, HttpGateway(), callback_host)
-    well = WellSince(data_folder / "sessions.db")
+    tasks = PbxTasks(starface, site_key, open_pbx, HttpGateway(), callback_host)
+    window = ResyncWindow(data_folder / "sessions.db")
     with (
         Users(database, seal) as users,
-        Connection(broker, ACCOUNT, birth=Birth(ACCOUNT)) as connection,
+        Connection(broker, ACCOUNT, presence=Presence(ACCOUNT)) as connection,
     ):
-        roster = Roster(database)
+        changes = UserChanges(database)
         stop_on_signals(connection.stop)
         try:
-            Sessions(connection, users, roster, well, errands, starface).run()
+            SessionsConsumer(connection, users, changes, window, tasks, starface).run()
         finally:
-            roster.close()
-            well.close()
+            changes.close()
+            window.close()

@@ -7,54 +7,54 @@ before his time; and when one session turns out to be lost, everybody's is asked
 from collections.abc import Callable, Mapping
 
 from consumers.sessions.schedule import Pace
-from consumers.sessions.session import Step
-from consumers.sessions.site_health import Tools
-from consumers.sessions.user import Person
+from consumers.sessions.session import NextTask
+from consumers.sessions.site_health import Services
+from consumers.sessions.user import UserContext
 
 SILENT = "\x00silent"  # a turn that is no login's
 _SILENCE = 3.0  # seconds without a keepAlive
 _ALL_AGAIN = 2.0  # seconds at least from everybody having been asked to asking again
 
 
-class Vigil:
+class RestartDetector:
     """Brings keepAlives forward."""
 
     def __init__(
         self,
-        tools: Tools,
-        people: Mapping[str, Person],
-        plan: Callable[[Person, Step | None], None],
+        services: Services,
+        contexts: Mapping[str, UserContext],
+        plan: Callable[[UserContext, NextTask | None], None],
         pace: Pace,
     ) -> None:
-        self._tools = tools
-        self._people = people
+        self._services = services
+        self._contexts = contexts
         self._plan = plan
         self._pace = pace
-        self._answered_at = tools.clock()
-        self._all_again_at = tools.clock()
+        self._answered_at = services.clock()
+        self._all_again_at = services.clock()
 
     def answered(self) -> None:
         """Note that a keepAlive was answered."""
-        self._answered_at = self._tools.clock()
+        self._answered_at = self._services.clock()
 
     def break_silence(self) -> None:
         """Ask for the session that was not asked for longest, if none was for a while."""
-        now = self._tools.clock()
-        self._tools.timetable.set(SILENT, now + _SILENCE / 5)
+        now = self._services.clock()
+        self._services.timetable.set(SILENT, now + _SILENCE / 5)
         if now - self._answered_at < _SILENCE:
             return
-        waiting = [each for each in self._people.values() if each.errand == "keep-alive"]
+        waiting = [each for each in self._contexts.values() if each.task == "keep-alive"]
         longest = min(waiting, key=lambda each: each.asked_at, default=None)
         if longest is not None and now - longest.asked_at >= _SILENCE:
             self._plan(longest, longest.session.check(0.0))
 
     def session_lost(self) -> None:
         """Ask for everybody's session: what one has lost all may have lost."""
-        now = self._tools.clock()
+        now = self._services.clock()
         if now < self._all_again_at:
             return
-        spread = self._pace.spread(len(self._people)) - 1.0
+        spread = self._pace.spread(len(self._contexts)) - 1.0
         self._all_again_at = now + 2 * spread + _ALL_AGAIN
-        for person in self._people.values():
-            if person.errand == "keep-alive":
-                self._plan(person, person.session.check(spread))
+        for context in self._contexts.values():
+            if context.task == "keep-alive":
+                self._plan(context, context.session.check(spread))

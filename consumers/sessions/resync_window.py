@@ -9,7 +9,7 @@ from pathlib import Path
 from runtime.process import private_file
 
 
-class WellSince:
+class ResyncWindow:
     """Until when each user was surely well: what happened later may have been missed.
 
     While the process runs the monotonic clock counts, so that a changed clock hides no call.
@@ -76,7 +76,7 @@ class WellSince:
         return self._wall() - (self._clock() - at)
 
 
-class Roster:
+class UserChanges:
     """Notices which users others have added, changed or removed in the site's database."""
 
     def __init__(self, path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 from bus.events import Link, Sentence
 from consumers.sessions.faults import FAULTS, UNPROVEN, UNPROVEN_SENTENCE
 
-Errand = Literal["login", "keep-alive", "resync", "logout"]
+Task = Literal["login", "keep-alive", "resync", "logout"]
 UNKNOWN = "unknown"  # instead of the callback's code before the first check
 Stage = Literal["off", "logging-in", "active", "waiting", "locked-out"]
 
@@ -22,15 +22,15 @@ _CONFIRM = 5.0  # seconds until a token that used to work is tried once more
 _AT_ONCE = 0.3  # seconds; a little jitter where many lose their session in one moment
 _SHORT_LIVES = 4  # sessions in a row that the PBX ended early: somebody else does it
 _SHORT = 1.5  # keepAlive intervals
-_DEAF_AGAIN = 600.0  # seconds within which a second half-open session means it stays so
-_DEAF_PAUSE = 60.0  # seconds
+_MISSING_AGAIN = 600.0  # seconds within which a second half-open session means it stays so
+_RELOGIN_PAUSE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
-class Step:
+class NextTask:
     """An errand and in how many seconds; without an errand one waits for something to happen."""
 
-    errand: Errand | None
+    task: Task | None
     after: float = 0.0
 
 
@@ -67,9 +67,9 @@ class UserSession:
         self._refusals = 0
         self._logged_in_at = 0.0
         self._short_lives = 0
-        self._deaf_at: float | None = None
-        self._stays_deaf = False
-        self._renewed_at = -_DEAF_PAUSE
+        self._notifications_missing_at: float | None = None
+        self._notifications_stay_missing = False
+        self._relogin_at = -_RELOGIN_PAUSE
 
     @property
     def on(self) -> bool:
@@ -78,22 +78,22 @@ class UserSession:
 
     # ---- what people do
 
-    def switch_on(self) -> Step | None:
+    def switch_on(self) -> NextTask | None:
         """Follow a click on; a refused password is tried once more."""
         if self.stage in ("off", "locked-out"):
             self._forget_faults()
             return self._log_in(0.0)
         return None
 
-    def switch_off(self) -> Step | None:
+    def switch_off(self) -> NextTask | None:
         """Follow a click off."""
         if self.stage == "off":
             return None
         had_session = self.stage in ("active", "logging-in")
         self.stage, self.code = "off", None
-        return Step("logout" if had_session else None)
+        return NextTask("logout" if had_session else None)
 
-    def credential_changed(self) -> Step | None:
+    def credential_changed(self) -> NextTask | None:
         """Follow a new password."""
         self.worked = False
         if self.stage == "off":
@@ -103,39 +103,43 @@ class UserSession:
 
     # ---- what the PBX does
 
-    def logged_in(self, now: float) -> Step:
+    def logged_in(self, now: float) -> NextTask:
         """Note that the session is open and its calls are told."""
         self.stage, self.code, self.worked = "active", None, True
         self._fails = self._refusals = 0
         self._logged_in_at = now
-        return self._beat(0.3)
+        return self._next_keep_alive(0.3)
 
-    def alive(self, now: float) -> Step:
+    def alive(self, now: float) -> NextTask:
         """Note that the PBX knows us."""
         self.stage, self.code, self._fails = "active", None, 0
         if now - self._logged_in_at > _SHORT * self._keep_alive:
             self._short_lives = 0
-        return self._beat(0.8)
+        return self._next_keep_alive(0.8)
 
-    def check(self, spread: float) -> Step | None:
+    def check(self, spread: float) -> NextTask | None:
         """Ask the PBX at once: another user's session was lost."""
-        return Step("keep-alive", self._dice.uniform(0, spread)) if self.stage == "active" else None
+        return (
+            NextTask("keep-alive", self._dice.uniform(0, spread))
+            if self.stage == "active"
+            else None
+        )
 
-    def look_again(self, seconds: float) -> Step:
+    def look_again(self, seconds: float) -> NextTask:
         """Look sooner: of some call we have not heard, but it may be on its way."""
-        return Step("keep-alive", min(seconds, self._beat(0.8).after))
+        return NextTask("keep-alive", min(seconds, self._next_keep_alive(0.8).after))
 
-    def lost(self, now: float) -> Step:
+    def lost(self, now: float) -> NextTask:
         """Note that the PBX does not know us any more, or said that it will tell no more."""
         lived = now - self._logged_in_at
         self._short_lives = self._short_lives + 1 if lived < _SHORT * self._keep_alive else 1
         if self._short_lives >= _SHORT_LIVES:
             self.stage, self.code = "waiting", "another-program"
-            return Step("login", self._within(_LONGEST_PAUSE))
+            return NextTask("login", self._within(_LONGEST_PAUSE))
         self.code = "session-lost"
         return self._log_in(self._dice.uniform(0, _AT_ONCE))
 
-    def failed(self, code: str) -> Step:
+    def failed(self, code: str) -> NextTask:
         """Note that an errand failed; `code` is one of FAULTS."""
         self.code = code
         retry = FAULTS[code].retry
@@ -145,57 +149,60 @@ class UserSession:
         if code == "login-unclear":
             self._refusals += 1
             wait = _UNCLEAR_PAUSE * 2.0 ** (self._refusals - 1)
-            return Step("login", self._within(min(wait, _LONGEST_SLOW_PAUSE)))
+            return NextTask("login", self._within(min(wait, _LONGEST_SLOW_PAUSE)))
         self._fails += 1
         if retry == "slowly":
             wait = _SLOW_PAUSE * 2.0 ** (self._fails - 1)
-            return Step("login", self._within(min(wait, _LONGEST_SLOW_PAUSE)))
+            return NextTask("login", self._within(min(wait, _LONGEST_SLOW_PAUSE)))
         wait = _FIRST_PAUSE * 2.0 ** min(self._fails - 1, 10)
-        return Step("login", self._within(min(wait, _LONGEST_PAUSE)))
+        return NextTask("login", self._within(min(wait, _LONGEST_PAUSE)))
 
-    def half_open(self, now: float) -> Step:
+    def notifications_missing(self, now: float) -> NextTask:
         """Log in again, but not too often: the PBX has calls of which we never heard."""
-        again = self._deaf_at is not None and now - self._deaf_at < _DEAF_AGAIN
-        too_soon = again and now - (self._deaf_at or 0.0) < _DEAF_PAUSE
-        self._stays_deaf = self._stays_deaf or again
+        again = (
+            self._notifications_missing_at is not None
+            and now - self._notifications_missing_at < _MISSING_AGAIN
+        )
+        too_soon = again and now - (self._notifications_missing_at or 0.0) < _RELOGIN_PAUSE
+        self._notifications_stay_missing = self._notifications_stay_missing or again
         if too_soon:
-            return self._beat(0.8)
-        self._deaf_at = now
+            return self._next_keep_alive(0.8)
+        self._notifications_missing_at = now
         self.code = "notifications-missing"
         return self._log_in(0.0)
 
-    def renew(self, now: float) -> Step:
+    def relogin(self, now: float) -> NextTask:
         """Log in again, but not too often: the end of a call was not told, which may be chance."""
-        if now - self._renewed_at < _DEAF_PAUSE:
-            return Step("resync")
-        self._renewed_at = now
+        if now - self._relogin_at < _RELOGIN_PAUSE:
+            return NextTask("resync")
+        self._relogin_at = now
         return self._log_in(0.0)
 
-    def heard(self) -> bool:
+    def call_notified(self) -> bool:
         """Note that the PBX told us of a call; True when that ends a suspicion."""
-        ends = self._stays_deaf
-        self._stays_deaf = False
+        ends = self._notifications_stay_missing
+        self._notifications_stay_missing = False
         return ends
 
     # ---- what holds for everybody
 
-    def pbx_away(self) -> Step | None:
+    def pbx_away(self) -> NextTask | None:
         """Wait, without asking, for the PBX that is gone for all."""
         if self.stage in ("off", "locked-out"):
             return None
         self.stage = "waiting"
-        return Step(None)
+        return NextTask(None)
 
-    def pbx_back(self, spread: float) -> Step | None:
+    def pbx_back(self, spread: float) -> NextTask | None:
         """Log in some time within the spread: the PBX is back."""
         if self.stage in ("off", "locked-out"):
             return None
         self._fails = 0
         return self._log_in(self._dice.uniform(0, spread))
 
-    def resync(self, spread: float) -> Step | None:
+    def resync(self, spread: float) -> NextTask | None:
         """Hand in what may have been missed while the session was well."""
-        return Step("resync", self._dice.uniform(0, spread)) if self.stage == "active" else None
+        return NextTask("resync", self._dice.uniform(0, spread)) if self.stage == "active" else None
 
     def health(self, callback: str | None, away: str | None) -> Health | None:
         """Return what to tell, by the site's callback and PBX; None while nothing is known."""
@@ -207,7 +214,7 @@ class UserSession:
             return Health("failing", away)
         if self.stage != "active" or callback == UNKNOWN:
             return None
-        if self._stays_deaf:
+        if self._notifications_stay_missing:
             return Health("failing", "notifications-missing")
         if callback in FAULTS:
             return Health("failing", callback)
@@ -219,20 +226,20 @@ class UserSession:
         self._fails = self._refusals = self._short_lives = 0
         self.code = None
 
-    def _log_in(self, after: float) -> Step:
+    def _log_in(self, after: float) -> NextTask:
         self.stage = "logging-in"
-        return Step("login", after)
+        return NextTask("login", after)
 
-    def _refused(self) -> Step:
+    def _refused(self) -> NextTask:
         self._refusals += 1
         if self.worked and self._refusals == 1 and FAULTS[self.code or ""].link == "login":
             self.stage = "waiting"
-            return Step("login", self._within(_CONFIRM))
+            return NextTask("login", self._within(_CONFIRM))
         self.stage, self.worked = "locked-out", False
-        return Step(None)
+        return NextTask(None)
 
-    def _beat(self, least: float) -> Step:
-        return Step("keep-alive", self._keep_alive * self._dice.uniform(least, 1.0))
+    def _next_keep_alive(self, least: float) -> NextTask:
+        return NextTask("keep-alive", self._keep_alive * self._dice.uniform(least, 1.0))
 
     def _within(self, seconds: float) -> float:
         return seconds * self._dice.uniform(0.5, 1.0)

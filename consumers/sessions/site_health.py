@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from bus.events import ProcessDetail
-from bus.mqtt.inbox import Arrived, Handler
+from bus.mqtt.inbox import Handler, ReceivedMessage
 from bus.topics import ANY_USER, Topics
 from consumers.sessions.callback_check import CallbackWatch, Proof
 from consumers.sessions.faults import UNPROVEN
@@ -28,7 +28,7 @@ _PAGE_PAUSE = 4.0  # seconds between two looks whether the login page is gone
 _NOBODY = 1.0  # seconds until it is looked again whether somebody is on
 
 
-class Crowd(Protocol):
+class SiteListener(Protocol):
     """The users, as far as the site must tell them."""
 
     def somebody(self) -> str | None:
@@ -64,7 +64,7 @@ class Bus(Protocol):
 class Doing(Protocol):
     """Whoever does errands apart from the main thread."""
 
-    def do(self, errand: Callable[[], T], then: Callable[[T | None], None]) -> None:
+    def submit(self, task: Callable[[], T], then: Callable[[T | None], None]) -> None:
         """Have an errand done, and its result handled in the main thread; None: it broke."""
 
 
@@ -79,26 +79,26 @@ class Probing(Protocol):
 
 
 @dataclass(frozen=True)
-class Tools:
+class Services:
     """What the parts of the process share."""
 
     timetable: Timetable
     workers: Doing
     probes: Doing  # never behind the users' errands
-    errands: Probing
+    tasks: Probing
     dice: random.Random
     clock: Callable[[], float]
 
 
-class Site:
+class SiteHealth:
     """The PBX, the callback and the gateways, watched for everybody."""
 
-    def __init__(self, tools: Tools, crowd: Crowd, keep_alive: float) -> None:
+    def __init__(self, services: Services, listener: SiteListener, keep_alive: float) -> None:
         self.callback = CallbackWatch(keep_alive)
-        self.pbx = PbxWatch(tools.dice)
+        self.pbx = PbxWatch(services.dice)
         self.callback_good_at = 0.0  # of the clock
-        self._tools = tools
-        self._crowd = crowd
+        self._services = services
+        self._listener = listener
         self._page = False  # somebody met a login page instead of an answer
         self._gateways: dict[str, tuple[str, bool]] = {}
 
@@ -122,40 +122,40 @@ class Site:
 
     def probe_pbx(self) -> None:
         """Ask the PBX for a sign of life."""
-        self._tools.probes.do(lambda: (self._tools.errands.probe(),), self._probed)
+        self._services.probes.submit(lambda: (self._services.tasks.probe(),), self._probed)
 
     def _probed(self, found: tuple[str | None] | None) -> None:
         code = found[0] if found else "pbx-unreadable"
         changed = self.pbx.probed(None if code == _PAGE else code)
         if self.pbx.away:
-            self._tools.timetable.set(PBX, self._tools.clock() + self.pbx.pause())
+            self._services.timetable.set(PBX, self._services.clock() + self.pbx.pause())
             if changed:
                 self._pbx_went()
         elif changed:
             log.info("the PBX is back")
-            self._crowd.pbx_back()
+            self._listener.pbx_back()
             self._soon(CALLBACK)
         if self._page and code == _PAGE:
-            pause = _PAGE_PAUSE * self._tools.dice.uniform(0.5, 1.0)
-            self._tools.timetable.set(PBX, self._tools.clock() + pause)
+            pause = _PAGE_PAUSE * self._services.dice.uniform(0.5, 1.0)
+            self._services.timetable.set(PBX, self._services.clock() + pause)
         elif self._page and code is None:
             self._page = False
-            self._crowd.page_gone()
+            self._listener.page_gone()
 
     def _pbx_went(self) -> None:
         log.warning("the PBX is gone code=%s", self.pbx.away)
-        self._crowd.pbx_went()
+        self._listener.pbx_went()
 
     # ---- the callback
 
     def check_callback(self) -> None:
         """Call ourselves at the address that the PBX is told."""
-        clock, user = self._tools.clock, self._crowd.somebody()
+        clock, user = self._services.clock, self._listener.somebody()
         if user is None:
-            self._tools.timetable.set(CALLBACK, clock() + _NOBODY)
+            self._services.timetable.set(CALLBACK, clock() + _NOBODY)
             return
-        self._tools.probes.do(
-            lambda: self._tools.errands.prove(user), partial(self._checked, clock())
+        self._services.probes.submit(
+            lambda: self._services.tasks.prove(user), partial(self._checked, clock())
         )
 
     def _checked(self, began: float, proof: Proof | None) -> None:
@@ -167,19 +167,19 @@ class Site:
         came_back = watch.found(proof)
         if not watch.failing:
             self.callback_good_at = began
-        pause = watch.pause(self._tools.dice.uniform)
-        self._tools.timetable.set(CALLBACK, self._tools.clock() + pause)
+        pause = watch.pause(self._services.dice.uniform)
+        self._services.timetable.set(CALLBACK, self._services.clock() + pause)
         if watch.code != before or not known:
             log.info("callback checked code=%s", watch.code or "-")
-            self._crowd.show_all()
+            self._listener.show_all()
         if came_back or not known:
-            self._crowd.resync_all()
+            self._listener.resync_all()
 
     # ---- the gateways
 
-    def _gateway_told(self, arrived: Arrived) -> None:
+    def _gateway_told(self, received: ReceivedMessage) -> None:
         try:
-            detail = ProcessDetail.model_validate_json(arrived.payload).data
+            detail = ProcessDetail.model_validate_json(received.payload).data
         except ValueError:
             return
         if not detail.name.startswith("gateway"):
@@ -190,12 +190,12 @@ class Site:
             log.info("gateway is %s name=%s", detail.state, detail.name)
             self._soon(CALLBACK)
             if detail.state == "online":  # nobody took notifications before
-                self._crowd.resync_all()
+                self._listener.resync_all()
 
-    def _process_told(self, connection: Bus, arrived: Arrived) -> None:
+    def _process_told(self, connection: Bus, received: ReceivedMessage) -> None:
         for name, (start_id, online) in self._gateways.items():
-            gone = online and arrived.payload == b"offline"
-            if gone and connection.topics.process(name) == arrived.topic:
+            gone = online and received.payload == b"offline"
+            if gone and connection.topics.process(name) == received.topic:
                 self._gateways[name] = (start_id, False)
                 self._soon(CALLBACK)
 
@@ -203,4 +203,4 @@ class Site:
         return bool(self._gateways) and not any(online for _, online in self._gateways.values())
 
     def _soon(self, key: str) -> None:
-        self._tools.timetable.set(key, self._tools.clock())
+        self._services.timetable.set(key, self._services.clock())

@@ -40,13 +40,13 @@ class Broker(Protocol):
         """Start to publish; raise BrokerUnavailable."""
 
 
-class Icons:
+class StatePublisher:
     """What is shown of each user, and what the broker does not know yet."""
 
     def __init__(self, connection: Broker) -> None:
         self._connection = connection
         self._shown: dict[str, tuple[Health, datetime]] = {}
-        self._untold: dict[str, None] = {}
+        self._pending: dict[str, None] = {}
 
     def show(self, user: str, health: Health) -> None:
         """Show a user's state; nothing happens when it is shown already."""
@@ -54,22 +54,22 @@ class Icons:
         if shown is not None and shown[0] == health:
             return
         self._shown[user] = (health, now())
-        self._untold[user] = None
+        self._pending[user] = None
         log.info("user is %s user=%s code=%s", health.state, user, health.code or "-")
 
     def forget(self, user: str) -> None:
         """Show nothing more of a user who is gone."""
         self._shown.pop(user, None)
-        self._untold[user] = None
+        self._pending[user] = None
 
     def show_all_again(self) -> None:
         """Tell everything once more: a broker that comes back may have lost it."""
-        self._untold.update(dict.fromkeys(self._shown))
+        self._pending.update(dict.fromkeys(self._shown))
 
-    def tell(self) -> None:
+    def publish_pending(self) -> None:
         """Bring what is untold to the broker, as much as it takes now."""
-        while self._untold and self._connection.connected:
-            batch = list(self._untold)[:_BATCH]
+        while self._pending and self._connection.connected:
+            batch = list(self._pending)[:_BATCH]
             try:
                 for user, delivery in [(user, self._send(user)) for user in batch]:
                     self._confirm(user, delivery)
@@ -89,7 +89,7 @@ class Icons:
             delivery.wait(_CONFIRMED_WITHIN)
         except PublishRefused as error:
             log.error("state refused user=%s reason=%s", user, error)
-        self._untold.pop(user, None)
+        self._pending.pop(user, None)
 
     def _message(self, user: str, health: Health, since: datetime) -> UserState:
         return UserState(

@@ -90,7 +90,7 @@ class Failed:
     credential: Credential | None = None
 
 
-class Errands:
+class PbxTasks:
     """The errands of one site."""
 
     def __init__(

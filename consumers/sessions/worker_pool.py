@@ -11,12 +11,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Workers:
+class WorkerPool:
     """A fixed number of daemon threads; results are handed to the main thread by `post`."""
 
     def __init__(self, count: int, post: Callable[[Callable[[], None]], None]) -> None:
         self._post = post
-        self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"errand-{number}", daemon=True)
             for number in range(count)
@@ -24,28 +24,28 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def do(self, errand: Callable[[], T], then: Callable[[T | None], None]) -> None:
+    def submit(self, task: Callable[[], T], then: Callable[[T | None], None]) -> None:
         """Have an errand done, and its result handled in the main thread; None: it broke."""
 
         def work() -> None:
             try:
-                result = errand()
+                result = task()
             except Exception:  # one user's bug must not take a thread from all
                 log.exception("errand failed")
                 self._post(lambda: then(None))
             else:
                 self._post(lambda: then(result))
 
-        self._errands.put(work)
+        self._tasks.put(work)
 
     def close(self, within: float) -> None:
         """Let running errands end, but wait no longer than this."""
         for _ in self._threads:
-            self._errands.put(None)
+            self._tasks.put(None)
         limit = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, limit - time.monotonic()))
 
     def _work(self) -> None:
-        while (errand := self._errands.get()) is not None:
-            errand()
+        while (task := self._tasks.get()) is not None:
+            task()

@@ -4,7 +4,7 @@ import logging
 import time
 
 from bus.events import CONTENT_TYPE, Head, HeadData
-from bus.mqtt.connection import Connection, Delivery, PublishRefused
+from bus.mqtt.connection import Connection, Publication, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from gateway.eventlog.reader import Heading, Outbox
 from gateway.publishing.turns import Turns
@@ -48,7 +48,7 @@ class Heads:
 
     def _announce(self, users: list[str]) -> bool:
         """Announce some users; tell whether the broker was there."""
-        under_way: list[Delivery] = []
+        under_way: list[Publication] = []
         try:
             for user in users:
                 under_way.append(self._send(user))
@@ -60,7 +60,7 @@ class Heads:
             return False
         return True
 
-    def _send(self, user: str) -> Delivery:
+    def _send(self, user: str) -> Publication:
         seq = self._seq[user]
         heading = Heading(user, seq, self._outbox.oldest(user, seq))
         head = Head(
@@ -72,7 +72,7 @@ class Heads:
             retain=True, expiry=_LASTS, content_type=CONTENT_TYPE,
         )  # fmt: skip
 
-    def _wait(self, delivery: Delivery) -> None:
+    def _wait(self, delivery: Publication) -> None:
         try:
             delivery.wait()
         except PublishRefused as error:

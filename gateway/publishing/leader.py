@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bus.mqtt.client import Clients
+from bus.mqtt.client import ClientFactory
 from bus.mqtt.connection import Connection, NetworkDead, SessionTaken
-from bus.mqtt.presence import Birth
+from bus.mqtt.presence import Presence
 from bus.settings import BrokerSettings
 from gateway.eventlog.counters import Tally
 from gateway.eventlog.file import LogUnavailable
@@ -41,7 +41,7 @@ class Duty:
     folder: Path
     account: str
     broker: BrokerSettings
-    clients: Clients
+    clients: ClientFactory
     keep: float  # seconds
     greatest: int  # bytes
 
@@ -118,10 +118,10 @@ class Station:
         outbox = Outbox(duty.folder)
         gateway = f"{duty.account}-{outbox.identity}"
         connection = Connection(
-            duty.broker, duty.account, birth=Birth(duty.account), clients=duty.clients
+            duty.broker, duty.account, presence=Presence(duty.account), clients=duty.clients
         )
         publisher = Publisher(connection, outbox, gateway, self._tally, duty.keep)
-        connection.on_connected(lambda: announce(connection))
+        connection.after_connect(lambda: announce(connection))
         listener = Listener(duty.folder, publisher.wake)
         try:
             with connection:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bus.events import CONTENT_TYPE, UNANSWERED_EXPIRY
-from bus.mqtt.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Delivery, PublishRefused
+from bus.mqtt.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Publication, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from gateway.eventlog.counters import Tally
 from gateway.eventlog.file import LogUnavailable
@@ -31,7 +31,7 @@ _PATIENCE = 1.0  # seconds until the log is looked at without the bell
 @dataclass
 class _Flight:
     row: Row
-    delivery: Delivery
+    delivery: Publication
 
 
 class Publisher:
@@ -57,7 +57,7 @@ class Publisher:
         self._more = True
         self._posted = False
         self._lanes.start(outbox.upto(), outbox.held(), time.monotonic())
-        connection.on_connected(self._connected)
+        connection.after_connect(self._connected)
 
     def wake(self) -> None:
         """Look into the log soon; may be called from any thread."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bus.events import CONTENT_TYPE, ReplayRequest
-from bus.mqtt.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Delivery, PublishRefused
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Publication, PublishRefused
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.publication import Options
 from bus.topics import ANY_USER
 from gateway.eventlog.reader import Outbox
@@ -44,7 +44,7 @@ class Replays:
         self._due = 0.0
         connection.consume(connection.topics.replay(ANY_USER), ReplayRequest, self.take)
 
-    def take(self, request: ReplayRequest, arrived: Arrived) -> None:
+    def take(self, request: ReplayRequest, arrived: ReceivedMessage) -> None:
         """Note a request; whose it is says the topic."""
         user = self._connection.topics.user_of(arrived.topic)
         if request.data.gateway not in (None, self._gateway):
@@ -81,7 +81,7 @@ class Replays:
         """Send some of the events; tell whether there are more."""
         rows = self._outbox.repeatable(user, replay.after, replay.upto, _SLICE)
         topic = self._connection.topics.calls(user)
-        under_way: deque[Delivery] = deque()
+        under_way: deque[Publication] = deque()
         for row in rows:
             if len(under_way) == IN_FLIGHT and not self._taken(under_way.popleft()):
                 return False
@@ -90,7 +90,7 @@ class Replays:
         taken = [self._taken(delivery) for delivery in under_way]
         return all(taken) and len(rows) == _SLICE
 
-    def _taken(self, delivery: Delivery) -> bool:
+    def _taken(self, delivery: Publication) -> bool:
         try:
             return delivery.wait() != NO_SUBSCRIBERS
         except PublishRefused as error:

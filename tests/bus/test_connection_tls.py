@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from bus.access.accounts import Accounts, write_broker_files
-from bus.mqtt.client import Clients
+from bus.mqtt.client import ClientFactory
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.mqtt5_client import CodecClient
 from bus.mqtt.paho_client import PahoClient
 from bus.settings import BrokerSettings
@@ -36,8 +36,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerSettings
 
 
 @pytest.mark.parametrize("clients", [PahoClient, CodecClient])
-def test_messages_come_and_go_through_tls(secured: BrokerSettings, clients: Clients) -> None:
-    heard: list[Arrived] = []
+def test_messages_come_and_go_through_tls(secured: BrokerSettings, clients: ClientFactory) -> None:
+    heard: list[ReceivedMessage] = []
     topic = "starface/users/0011/calls"
     sent = [b"%d" % number * 2_000 for number in range(60)]
     with (
@@ -57,7 +57,7 @@ def test_messages_come_and_go_through_tls(secured: BrokerSettings, clients: Clie
 
 @pytest.mark.parametrize("clients", [PahoClient, CodecClient])
 def test_a_broker_whose_certificate_nobody_vouches_for_is_named(
-    secured: BrokerSettings, clients: Clients
+    secured: BrokerSettings, clients: ClientFactory
 ) -> None:
     strange = secured.model_copy(update={"ca_file": None})
     with (

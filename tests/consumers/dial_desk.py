@@ -22,7 +22,7 @@ from bus.events import (
     now,
 )
 from bus.mqtt.connection import PublishRefused
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.topics import Topics
@@ -177,13 +177,13 @@ class Desk:
 
     def message(
         self, number: str, login: str, request_id: UUID, age: float = 0.0, **arrived: Any
-    ) -> Arrived:
+    ) -> ReceivedMessage:
         request = DialRequest(
             time=datetime.fromtimestamp(self.clock() - age, UTC),
             source="test",
             data=DialRequestData(number=number, request_id=request_id),
         )
-        return Arrived(self.bus.topics.dial(login), request.encoded(), **arrived)
+        return ReceivedMessage(self.bus.topics.dial(login), request.encoded(), **arrived)
 
     def hear(self, call_id: object, *states: CallStateName, login: str = "0011") -> None:
         for state in states:

@@ -11,7 +11,7 @@ import falcon.testing
 
 from bus import events
 from bus.events import Message
-from bus.mqtt.inbox import Arrived, Inbox
+from bus.mqtt.inbox import Inbox, ReceivedMessage
 from bus.mqtt.mqtt5_client import read_packet
 from bus.numbers.number import NumberProfile
 from gateway.admission import Doorkeeper
@@ -64,7 +64,7 @@ def response(body: bytes) -> None:
 def message(payload: bytes) -> None:
     """Read what is said to be a message, as each consumer does; what is read can be written."""
     for kind in _KINDS:
-        Inbox().reader(kind, _written_again)(Arrived("starface/users/0011/calls", payload))
+        Inbox().reader(kind, _written_again)(ReceivedMessage("starface/users/0011/calls", payload))
 
 
 def packet(heard: bytes) -> None:
@@ -75,7 +75,7 @@ def packet(heard: bytes) -> None:
             read_packet(memoryview(told))
 
 
-def _written_again(told: Message, _: Arrived) -> None:
+def _written_again(told: Message, _: ReceivedMessage) -> None:
     assert type(told).model_validate_json(told.encoded()) == told
 
 

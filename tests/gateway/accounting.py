@@ -22,7 +22,7 @@ CONSUMER = """
 import sqlite3, sys
 from pathlib import Path
 from bus.mqtt.connection import Connection, SessionTaken
-from bus.mqtt.call_stream import CallEvents, Progress
+from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.events import CallEvent
 from runtime.process import configure_logging, stop_on_signals
 from bus.settings import BrokerSettings
@@ -37,7 +37,7 @@ def carry_out(event):
 def follow(connection):
     stop_on_signals(connection.stop)
     if mode == "numbered":
-        CallEvents(connection, Progress(folder / "progress.db"), carry_out).follow_all()
+        CallStream(connection, ConsumerOffsets(folder / "progress.db"), carry_out).follow_all()
     else:  # the negative control: believes the broker, asks for nothing
         topic = connection.topics.calls("+")
         connection.consume(topic, CallEvent, lambda event, _: carry_out(event))

@@ -21,7 +21,7 @@ from bus.events import (
     now,
 )
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
 from consumers.directory.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
 from consumers.directory.directory import Directory
@@ -132,7 +132,7 @@ class Office:
         told = {name: state for name, state in self._callers.items() if state}
         return set(told) if set(told.values()) <= {b"online"} else set()
 
-    def _hear_process(self, arrived: Arrived) -> None:
+    def _hear_process(self, arrived: ReceivedMessage) -> None:
         name = arrived.topic.rpartition("/")[2]
         if name.startswith("caller"):
             self._callers[name] = arrived.payload

@@ -17,14 +17,14 @@ from cryptography.fernet import Fernet
 from bus.access.accounts import Accounts, write_broker_files
 from bus.events import CallData, CallEvent, UserState, UserStateData
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from cli.demo.mosquitto import Mosquitto, free_port
 from consumers.sessions.callback_check import HttpGateway
-from consumers.sessions.process import Sessions
-from consumers.sessions.resync_window import Roster, WellSince
-from consumers.sessions.tasks import Errands, Pbx
+from consumers.sessions.process import SessionsConsumer
+from consumers.sessions.resync_window import ResyncWindow, UserChanges
+from consumers.sessions.tasks import Pbx, PbxTasks
 from consumers.users import User, Users
 from runtime.secret_box import Seal
 from starface.client import Callback, StarfaceClient
@@ -78,7 +78,7 @@ class Listener:
         self._connection.stop()
         self._thread.join(5)
 
-    def _take_state(self, arrived: Arrived) -> None:
+    def _take_state(self, arrived: ReceivedMessage) -> None:
         user = self._topics.user_of(arrived.topic)
         told = self.states.setdefault(user, [])
         if arrived.payload:
@@ -199,18 +199,20 @@ class SessionsThread:
 
     def _run(self) -> None:
         office = self._office
-        errands = Errands(
+        tasks = PbxTasks(
             office.settings, KEY, opener(office.settings), HttpGateway(), callback_host
         )
-        well, roster = WellSince(office.folder / "sessions.db"), None
+        window, changes = ResyncWindow(office.folder / "sessions.db"), None
         with office.users() as users, Connection(self._broker, self._account) as connection:
-            roster = Roster(office.folder / "site.db")
+            changes = UserChanges(office.folder / "site.db")
             self._connection = connection
             self._ready.set()
             dice = random.Random(self._account)
-            Sessions(connection, users, roster, well, errands, office.settings, dice=dice).run()
-        roster.close()
-        well.close()
+            SessionsConsumer(
+                connection, users, changes, window, tasks, office.settings, dice=dice
+            ).run()
+        changes.close()
+        window.close()
 
 
 def opener(settings: StarfaceSettings) -> Callable[[str, Credential, Callback | None], Pbx]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import free_port
 from tests.gateway.running import GatewayProcess, call_state, notify, path_of, told
@@ -82,7 +82,7 @@ class Office:
             assert time.monotonic() < limit, "waited in vain"
             self._listener.work(0.01)
 
-    def _hear(self, arrived: Arrived) -> None:
+    def _hear(self, arrived: ReceivedMessage) -> None:
         now = time.monotonic()
         event = told(arrived.payload)
         self._heard.setdefault(event["subject"], []).append(now)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bus.events import CallEvent
-from bus.mqtt.call_stream import CallEvents, Progress
+from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto, free_port
@@ -53,8 +53,8 @@ class Journal:
     def __init__(self, connection: Connection, folder: Path) -> None:
         self.events: list[CallEvent] = []
         self._connection = connection
-        self._progress = Progress(folder / "progress.db")
-        CallEvents(connection, self._progress, self.events.append).follow_all()
+        self._progress = ConsumerOffsets(folder / "progress.db")
+        CallStream(connection, self._progress, self.events.append).follow_all()
 
     def hear(self, count: int) -> None:
         """Work until so many events came, and as long as anything else comes."""

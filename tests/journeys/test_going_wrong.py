@@ -13,7 +13,7 @@ import pytest
 
 from bus.events import CallerEvent, CallEvent, UserState
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from cli.demo.stage import Ports, Stage
 from tests.conftest import wait_until
 from tests.journeys.ports import free_range
@@ -52,7 +52,7 @@ class Office:
     def log(self) -> str:
         return (self.stage.folder / "processes.log").read_text()
 
-    def _hear(self, arrived: Arrived) -> None:
+    def _hear(self, arrived: ReceivedMessage) -> None:
         self.messages.append((arrived.topic, arrived.payload))
 
 

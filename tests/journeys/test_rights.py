@@ -17,7 +17,7 @@ from bus.events import CallData, CallEvent, Party, UserState, UserStateData, cal
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.mqtt.paho_client import PahoClient
-from bus.mqtt.presence import Birth
+from bus.mqtt.presence import Presence
 from bus.mqtt.publication import PublishRefused
 from bus.settings import read_accounts
 from bus.topics import Topics
@@ -216,8 +216,8 @@ def test_a_supervisor_hears_of_colleagues_what_was_given_and_dials_for_none(
 def test_a_supervisors_own_command_tells_how_the_colleagues_are(office: Office) -> None:
     office.type("supervisor", "add", "0010", "--user", "0011")
     office.reload()
-    birth = Birth("sessions")
-    with Connection(office.site.broker, "sessions", birth=birth) as sessions:
+    presence = Presence("sessions")
+    with Connection(office.site.broker, "sessions", presence=presence) as sessions:
         sessions.wait_connected()
         for login in LOGINS:
             data = UserStateData(user=login, state="active", since=now())

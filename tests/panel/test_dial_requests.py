@@ -4,7 +4,7 @@ import pytest
 
 from bus.events import DialRequest, DialResult, DialResultData, Message, Sentence
 from bus.mqtt.connection import NO_SUBSCRIBERS
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.topics import Topics
 from panel.dial_requests import DialOrder, DialRequests
 
@@ -42,7 +42,7 @@ def _receive(
         user=user, request_id=wish.request_id, state="accepted", sentence=Sentence(de="", en="")
     )
     topic = Topics().dial_result(topic_of)
-    dialling.receive(DialResult(data=data), Arrived(topic, b""))
+    dialling.receive(DialResult(data=data), ReceivedMessage(topic, b""))
 
 
 def test_a_wish_becomes_a_request_on_the_users_topic(dialling: DialRequests, bus: FakeBus) -> None:

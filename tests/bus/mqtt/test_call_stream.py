@@ -16,7 +16,7 @@ from bus.events import (
     call_event_type,
     now,
 )
-from bus.mqtt.call_stream import CallEvents, Progress
+from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
 from tests.conftest import wait_until
 
@@ -39,19 +39,19 @@ def _head(seq: int, oldest: int = 1) -> Head:
 
 
 @pytest.fixture
-def progress(tmp_path: Path) -> Progress:
-    return Progress(tmp_path / "progress.db")
+def offsets(tmp_path: Path) -> ConsumerOffsets:
+    return ConsumerOffsets(tmp_path / "progress.db")
 
 
 def test_what_is_marked_is_done_after_a_restart(tmp_path: Path) -> None:
-    progress = Progress(tmp_path / "progress.db")
+    offsets = ConsumerOffsets(tmp_path / "progress.db")
     for seq in (1, 2, 5):
-        progress.mark("0011", SOURCE, seq)
-    progress.close()
+        offsets.mark("0011", SOURCE, seq)
+    offsets.close()
 
-    again = Progress(tmp_path / "progress.db")
+    again = ConsumerOffsets(tmp_path / "progress.db")
 
-    assert again.upto("0011", SOURCE) == 2
+    assert again.watermark("0011", SOURCE) == 2
     assert [seq for seq in range(1, 7) if again.done("0011", SOURCE, seq)] == [1, 2, 5]
 
 
@@ -59,30 +59,30 @@ def test_what_is_marked_is_done_after_a_restart(tmp_path: Path) -> None:
 def test_progress_is_whole_whatever_the_order(
     tmp_path_factory: pytest.TempPathFactory, order: list[int]
 ) -> None:
-    progress = Progress(tmp_path_factory.mktemp("progress") / "progress.db")
+    offsets = ConsumerOffsets(tmp_path_factory.mktemp("progress") / "progress.db")
     for seq in order:
-        assert not progress.done("0011", SOURCE, seq)
-        progress.mark("0011", SOURCE, seq)
+        assert not offsets.done("0011", SOURCE, seq)
+        offsets.mark("0011", SOURCE, seq)
 
-    assert progress.upto("0011", SOURCE) == 11
-    progress.close()
+    assert offsets.watermark("0011", SOURCE) == 11
+    offsets.close()
 
 
-def test_what_the_gateway_no_longer_keeps_is_given_up(progress: Progress) -> None:
-    progress.mark("0011", SOURCE, 1)
-    progress.forget_before("0011", SOURCE, 10)
+def test_what_the_gateway_no_longer_keeps_is_given_up(offsets: ConsumerOffsets) -> None:
+    offsets.mark("0011", SOURCE, 1)
+    offsets.forget_before("0011", SOURCE, 10)
 
-    assert progress.upto("0011", SOURCE) == 9
+    assert offsets.watermark("0011", SOURCE) == 9
 
 
 def test_an_event_is_handed_over_once_and_a_gap_is_asked_for(
-    connect: Connect, progress: Progress
+    connect: Connect, offsets: ConsumerOffsets
 ) -> None:
     handed: list[int | None] = []
     asked: list[ReplayRequest] = []
     gateway, journal = connect("gateway"), connect("journal")
     gateway.consume("starface/users/+/replay", ReplayRequest, lambda told, _: asked.append(told))
-    CallEvents(journal, progress, lambda event: handed.append(event.seq)).follow_all()
+    CallStream(journal, offsets, lambda event: handed.append(event.seq)).follow_all()
 
     for seq in (1, 1, 4):
         gateway.publish("starface/users/0011/calls", _event(seq))
@@ -93,14 +93,14 @@ def test_an_event_is_handed_over_once_and_a_gap_is_asked_for(
     assert (asked[0].data.after, asked[0].data.gateway) == (1, "gateway-00000001")
 
 
-def test_a_head_tells_of_events_that_never_came(connect: Connect, progress: Progress) -> None:
+def test_a_head_tells_of_events_that_never_came(connect: Connect, offsets: ConsumerOffsets) -> None:
     asked: list[ReplayRequest] = []
     gateway = connect("gateway")
     gateway.consume("starface/users/+/replay", ReplayRequest, lambda told, _: asked.append(told))
     gateway.publish("starface/users/0011/head/gateway-00000001", _head(7, 3), retain=True)
 
     journal = connect("journal")
-    CallEvents(journal, progress, lambda _: None).follow_all()
+    CallStream(journal, offsets, lambda _: None).follow_all()
     wait_until(lambda: journal.work(0.02))
     wait_until(lambda: gateway.work(0.05) and asked)
 
@@ -108,7 +108,7 @@ def test_a_head_tells_of_events_that_never_came(connect: Connect, progress: Prog
 
 
 def test_every_event_is_handed_over_once_whatever_is_lost_or_repeated(
-    connect: Connect, progress: Progress
+    connect: Connect, offsets: ConsumerOffsets
 ) -> None:
     handed: list[int | None] = []
     chance = random.Random(7)
@@ -120,9 +120,9 @@ def test_every_event_is_handed_over_once_whatever_is_lost_or_repeated(
                 gateway.send("starface/users/0011/calls", _event(seq).encoded()).wait()
 
     gateway.consume("starface/users/+/replay", ReplayRequest, repeat)
-    events = CallEvents(
+    events = CallStream(
         journal,
-        progress,
+        offsets,
         lambda event: handed.append(event.seq),
         clock=iter(range(0, 10**6, 10)).__next__,
     )
@@ -138,10 +138,12 @@ def test_every_event_is_handed_over_once_whatever_is_lost_or_repeated(
     assert sorted(seq for seq in handed if seq) == list(range(1, 41))
 
 
-def test_an_event_on_another_users_topic_is_dropped(connect: Connect, progress: Progress) -> None:
+def test_an_event_on_another_users_topic_is_dropped(
+    connect: Connect, offsets: ConsumerOffsets
+) -> None:
     handed: list[int | None] = []
     gateway, journal = connect("gateway"), connect("journal")
-    CallEvents(journal, progress, lambda event: handed.append(event.seq)).follow_all()
+    CallStream(journal, offsets, lambda event: handed.append(event.seq)).follow_all()
 
     gateway.publish("starface/users/0012/calls", _event(1, "0011"))
     gateway.publish("starface/users/0011/calls", _event(2, "0011"))
@@ -152,7 +154,7 @@ def test_an_event_on_another_users_topic_is_dropped(connect: Connect, progress: 
 
 @pytest.mark.parametrize("payload", ["state", "handler"])
 def test_an_event_nobody_can_handle_is_not_asked_for_again(
-    connect: Connect, progress: Progress, payload: str
+    connect: Connect, offsets: ConsumerOffsets, payload: str
 ) -> None:
     handed: list[int | None] = []
     asked: list[ReplayRequest] = []
@@ -164,7 +166,7 @@ def test_an_event_nobody_can_handle_is_not_asked_for_again(
 
     gateway, journal = connect("gateway"), connect("journal")
     gateway.consume("starface/users/+/replay", ReplayRequest, lambda told, _: asked.append(told))
-    CallEvents(journal, progress, handle).follow_all()
+    CallStream(journal, offsets, handle).follow_all()
     poison = _event(2).encoded()
     if payload == "state":
         poison = poison.replace(b'"user":"0011"', b'"user":17')
@@ -176,18 +178,18 @@ def test_an_event_nobody_can_handle_is_not_asked_for_again(
     wait_until(lambda: journal.work(0.02) and handed == [1, 3])
     gateway.work(0.3)
     assert asked == []
-    assert progress.upto("0011", SOURCE) == 3
+    assert offsets.watermark("0011", SOURCE) == 3
 
 
 def test_a_disk_that_fails_once_does_not_spoil_what_follows(tmp_path: Path) -> None:
-    progress = Progress(tmp_path / "progress.db")
+    offsets = ConsumerOffsets(tmp_path / "progress.db")
     other = sqlite3.connect(tmp_path / "progress.db", isolation_level=None)
     other.execute("CREATE TRIGGER full BEFORE INSERT ON upto BEGIN SELECT RAISE(FAIL, 'full'); END")
     with pytest.raises(sqlite3.Error):
-        progress.mark("0011", SOURCE, 1)
+        offsets.mark("0011", SOURCE, 1)
     other.execute("DROP TRIGGER full")
 
-    progress.mark("0011", SOURCE, 1)
+    offsets.mark("0011", SOURCE, 1)
 
-    assert progress.upto("0011", SOURCE) == 1
+    assert offsets.watermark("0011", SOURCE) == 1
     other.close()

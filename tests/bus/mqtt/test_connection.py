@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bus.events import DialRequest, DialRequestData, now
-from bus.mqtt.client import Client, Clients, Incoming, Listener, Login
+from bus.mqtt.client import Client, ClientFactory, InboundPublish, Listener, Login
 from bus.mqtt.connection import Connection, NetworkDead, PublishRefused, SessionTaken
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.mqtt5_client import CodecClient
 from bus.mqtt.paho_client import PahoClient
-from bus.mqtt.presence import Birth
+from bus.mqtt.presence import Presence
 from bus.mqtt.publication import Options
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.demo.mosquitto import Mosquitto, free_port
@@ -26,14 +26,14 @@ Connect = Callable[..., Connection]
 
 
 @pytest.fixture(params=[PahoClient, CodecClient])
-def clients(request: pytest.FixtureRequest) -> Clients:
+def clients(request: pytest.FixtureRequest) -> ClientFactory:
     """Every promise of a connection is kept with either library."""
-    chosen: Clients = request.param
+    chosen: ClientFactory = request.param
     return chosen
 
 
 @pytest.fixture
-def connection(clients: Clients) -> Connect:
+def connection(clients: ClientFactory) -> Connect:
     return partial(Connection, clients=clients)
 
 
@@ -90,7 +90,7 @@ def test_what_waited_at_the_broker_is_delivered_after_a_restart(
     for _ in range(10):
         person.publish("starface/users/0012/dial", _request())
 
-    heard: list[Arrived] = []
+    heard: list[ReceivedMessage] = []
     with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", heard.append)
         dial.wait_connected()
@@ -105,7 +105,7 @@ def test_an_unhandled_message_comes_again(
         dial.wait_connected()
         connect("0011").publish("starface/users/0011/dial", _request())
 
-    heard: list[Arrived] = []
+    heard: list[ReceivedMessage] = []
     with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", heard.append)
         dial.wait_connected()
@@ -125,14 +125,14 @@ def test_a_message_nobody_subscribes_to_is_told_apart(connect: Connect) -> None:
 
 def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
     aside: list[tuple[str, str]] = []
-    heard: list[Arrived] = []
+    heard: list[ReceivedMessage] = []
 
-    def fail_once(arrived: Arrived) -> None:
+    def fail_once(arrived: ReceivedMessage) -> None:
         heard.append(arrived)
         if len(heard) <= 3:
             raise ZeroDivisionError
 
-    dial = connect("dial", put_aside=lambda arrived, why: aside.append((arrived.topic, why)))
+    dial = connect("dial", dead_letter=lambda arrived, why: aside.append((arrived.topic, why)))
     dial.subscribe("starface/users/+/dial", fail_once)
     person = connect("0011")
     person.publish("starface/users/0011/dial", _request())
@@ -148,7 +148,7 @@ def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
 def test_poison_is_put_aside_and_the_next_message_handled(connect: Connect, payload: bytes) -> None:
     aside: list[str] = []
     heard: list[DialRequest] = []
-    dial = connect("dial", put_aside=lambda arrived, why: aside.append(why))
+    dial = connect("dial", dead_letter=lambda arrived, why: aside.append(why))
     dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
     person = connect("0011")
 
@@ -162,7 +162,7 @@ def test_poison_is_put_aside_and_the_next_message_handled(connect: Connect, payl
 def test_subscriptions_survive_a_broker_that_forgot_everything(
     broker: Mosquitto, connect: Connect
 ) -> None:
-    heard: list[Arrived] = []
+    heard: list[ReceivedMessage] = []
     dial, person = connect("dial"), connect("0011")
     dial.subscribe("starface/users/+/dial", heard.append)
 
@@ -178,7 +178,7 @@ def test_subscriptions_survive_a_broker_that_forgot_everything(
 def test_nothing_is_kept_for_later_while_the_broker_is_away(
     broker: Mosquitto, connect: Connect
 ) -> None:
-    heard: list[Arrived] = []
+    heard: list[ReceivedMessage] = []
     dial, person = connect("dial"), connect("0011")
     dial.subscribe("starface/users/+/dial", heard.append)
     broker.stop()
@@ -233,7 +233,7 @@ def test_a_process_is_online_while_it_lives_and_offline_after(
     told: list[bytes] = []
     watch = connect("cli-1")
     watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
-    with connection(broker_settings, "dial", birth=Birth("dial")) as dial:
+    with connection(broker_settings, "dial", presence=Presence("dial")) as dial:
         dial.wait_connected()
         _work_until(watch, lambda: told == [b"online"])
 
@@ -245,7 +245,7 @@ def test_a_late_will_is_corrected(
 ) -> None:
     told: list[bytes] = []
     watch = connect("cli-1")
-    with connection(broker_settings, "dial", birth=Birth("dial")) as dial:
+    with connection(broker_settings, "dial", presence=Presence("dial")) as dial:
         dial.wait_connected()
         watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
         dial.publish_raw("starface/processes/dial", b"offline", retain=True)
@@ -279,10 +279,10 @@ def test_version_3_carries_the_same_payloads(broker_settings: BrokerSettings) ->
 
 
 def test_an_interrupted_message_comes_again(connect: Connect) -> None:
-    heard: list[Arrived] = []
+    heard: list[ReceivedMessage] = []
     dial, person = connect("dial"), connect("0011")
 
-    def interrupted_at_first(arrived: Arrived) -> None:
+    def interrupted_at_first(arrived: ReceivedMessage) -> None:
         heard.append(arrived)
         if len(heard) <= 2:
             raise BrokerUnavailable("no confirmation in time")
@@ -300,7 +300,7 @@ def test_a_subscription_made_while_connecting_is_not_lost(
     with connection(broker_settings, "0011") as person:
         person.wait_connected()
         for _ in range(10):
-            heard: list[Arrived] = []
+            heard: list[ReceivedMessage] = []
             with connection(broker_settings, "dial", lasting=False) as dial:
                 dial.subscribe("starface/users/+/dial", heard.append)
                 dial.wait_connected()
@@ -314,7 +314,7 @@ def test_a_subscription_made_while_connecting_is_not_lost(
 def test_a_type_of_a_later_release_is_ignored(connect: Connect) -> None:
     aside: list[str] = []
     heard: list[DialRequest] = []
-    dial = connect("dial", put_aside=lambda _, why: aside.append(why))
+    dial = connect("dial", dead_letter=lambda _, why: aside.append(why))
     dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
     person = connect("0011")
     later = _request().model_copy(update={"type": "starface.dial.request.v2"})
@@ -360,7 +360,7 @@ def test_a_certificate_file_that_is_not_there_is_named(
 
 
 def test_a_process_whose_network_thread_has_ended_must_end_too(
-    clients: Clients,
+    clients: ClientFactory,
     broker_settings: BrokerSettings,
 ) -> None:
     class Dead(Connection):
@@ -372,17 +372,17 @@ def test_a_process_whose_network_thread_has_ended_must_end_too(
 
 
 def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
-    clients: Clients, broker_settings: BrokerSettings, connect: Connect
+    clients: ClientFactory, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     faults: list[str] = []
     heard: list[bytes] = []
 
     class Faulty(Connection):
-        def came(self, client: Client, message: Incoming) -> None:
+        def on_message(self, client: Client, message: InboundPublish) -> None:
             if not faults:
                 faults.append("once")
                 raise ZeroDivisionError
-            super().came(client, message)
+            super().on_message(client, message)
 
     with Faulty(broker_settings, "dial", clients=clients) as dial:
         dial.subscribe("starface/users/+/dial", lambda arrived: heard.append(arrived.payload))
@@ -400,16 +400,18 @@ class EarlyClient:
 
     def __init__(self, login: Login, listener: Listener) -> None:
         self.listener = listener
-        self.ended = threading.Event()
+        self.on_disconnect = threading.Event()
         self.sent = threading.Event()
 
-    def live(self) -> None:
-        self.listener.welcomed(self)
-        self.listener.came(self, Incoming("starface/users/0011/dial", b"x", False, None, None, 1))
+    def run(self) -> None:
+        self.listener.on_connect(self)
+        self.listener.on_message(
+            self, InboundPublish("starface/users/0011/dial", b"x", False, None, None, 1)
+        )
         if self.sent.wait(10):
-            self.listener.published(self, 7, 0)
-        self.listener.subscribed(self, 1, [1])
-        self.ended.wait(10)
+            self.listener.on_publish(self, 7, 0)
+        self.listener.on_subscribe(self, 1, [1])
+        self.on_disconnect.wait(10)
 
     def publish(self, topic: str, payload: bytes, options: Options) -> int:
         self.sent.set()
@@ -425,17 +427,17 @@ class EarlyClient:
         """Nothing comes again."""
 
     def disconnect(self) -> None:
-        self.ended.set()
+        self.on_disconnect.set()
 
 
 def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> None:
     settings = BrokerSettings(account="dial", password="x")
     answered: list[int] = []
-    lives: list[EarlyClient] = []
+    reconnect: list[EarlyClient] = []
 
     def begin(login: Login, listener: Listener) -> EarlyClient:
-        lives.append(EarlyClient(login, listener))
-        return lives[-1]
+        reconnect.append(EarlyClient(login, listener))
+        return reconnect[-1]
 
     dial = Connection(settings, "dial", clients=begin)
     dial.subscribe(
@@ -446,7 +448,7 @@ def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> No
         _work_until(dial, lambda: answered)
 
     assert answered == [0]
-    assert len(lives) == 1  # it did not have to come again
+    assert len(reconnect) == 1  # it did not have to come again
 
 
 def _delays(port: int) -> list[int]:

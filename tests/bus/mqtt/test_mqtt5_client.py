@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from bus.mqtt.client import QUEUED, Client, Incoming, Login, Unsent
+from bus.mqtt.client import QUEUED, Client, InboundPublish, Login, PublishQueueFull
 from bus.mqtt.mqtt5_client import CodecClient
 from bus.settings import BrokerSettings
 from tests.conftest import wait_until
@@ -21,28 +21,28 @@ class Heard:
 
     def __init__(self) -> None:
         self.welcome = threading.Event()
-        self.messages: list[Incoming] = []
+        self.messages: list[InboundPublish] = []
         self.codes: dict[int, int] = {}
         self.refused: list[str] = []
         self.end: list[tuple[str, bool]] = []
 
-    def welcomed(self, client: Client) -> None:
+    def on_connect(self, client: Client) -> None:
         self.welcome.set()
 
-    def turned_away(self, client: Client, reason: str) -> None:
+    def on_refused(self, client: Client, reason: str) -> None:
         self.refused.append(reason)
 
-    def subscribed(self, client: Client, mid: int, codes: Sequence[int]) -> None:
+    def on_subscribe(self, client: Client, mid: int, codes: Sequence[int]) -> None:
         """Not asked for here."""
 
-    def published(self, client: Client, mid: int, code: int) -> None:
+    def on_publish(self, client: Client, mid: int, code: int) -> None:
         self.codes[mid] = code
 
-    def came(self, client: Client, message: Incoming) -> None:
+    def on_message(self, client: Client, message: InboundPublish) -> None:
         self.messages.append(message)
 
-    def ended(self, client: Client, reason: str, *, taken: bool) -> None:
-        self.end.append((reason, taken))
+    def on_disconnect(self, client: Client, reason: str, *, session_taken: bool) -> None:
+        self.end.append((reason, session_taken))
 
 
 class ScriptedBroker:
@@ -115,8 +115,8 @@ def meet(broker: ScriptedBroker, heard: Heard) -> Iterator[Callable[..., CodecCl
 
     def met(answer: bytes = WELCOME, keep_alive: int = 60) -> CodecClient:
         settings = BrokerSettings(port=broker.port, keep_alive=keep_alive)
-        client = CodecClient(Login(settings, "gateway", "x", lasting=True, birth=None), heard)
-        thread = threading.Thread(target=client.live)
+        client = CodecClient(Login(settings, "gateway", "x", lasting=True, presence=None), heard)
+        thread = threading.Thread(target=client.run)
         begun.append((client, thread))
         thread.start()
         broker.take(answer)
@@ -176,7 +176,7 @@ def test_what_cannot_wait_any_more_is_refused(
     for _ in range(1 + QUEUED):
         client.publish(TOPIC, b"x", {})
 
-    with pytest.raises(Unsent, match="too many"):
+    with pytest.raises(PublishQueueFull, match="too many"):
         client.publish(TOPIC, b"x", {})
 
 
@@ -189,8 +189,8 @@ def test_a_broker_that_reads_slowly_gets_everything_whole(
     for payload in sent:
         client.publish(TOPIC, payload, {"expiry": 60, "content_type": "application/json"})
 
-    came = [broker.packet()[1] for _ in sent]
-    assert [content[-1_000_000:] for content in came] == sent
+    on_message = [broker.packet()[1] for _ in sent]
+    assert [content[-1_000_000:] for content in on_message] == sent
 
 
 def test_a_broker_that_falls_silent_is_left(
@@ -241,5 +241,5 @@ def test_after_the_end_nothing_is_taken(meet: Meet, broker: ScriptedBroker, hear
     assert broker.packet()[0] == DISCONNECT
     wait_until(lambda: heard.end)
 
-    with pytest.raises(Unsent):
+    with pytest.raises(PublishQueueFull):
         client.publish(TOPIC, b"x", {})

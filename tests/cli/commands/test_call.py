@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from bus.events import DialRequest, DialResult, DialResultData, Sentence
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
 from cli.commands.call import call
 from cli.site.context import CommandFailed
@@ -59,7 +59,7 @@ class ScriptedDial:
         while not self._stop.is_set():
             self._connection.work(0.02)
 
-    def _answer(self, request: DialRequest, arrived: Arrived) -> None:
+    def _answer(self, request: DialRequest, arrived: ReceivedMessage) -> None:
         user = self._connection.topics.user_of(arrived.topic)
         self.requests.append((user, request))
         for result in self._results:

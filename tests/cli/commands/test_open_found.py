@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 
 from bus.events import CallerData, CallerEvent, ChoiceRequest, Party, Reference
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
-from bus.mqtt.presence import Birth
+from bus.mqtt.inbox import ReceivedMessage
+from bus.mqtt.presence import Presence
 from cli.__main__ import app
 from cli.site.settings import Settings
 from consumers.caller.story_store import Chapter, Subject, Traces, path_of
@@ -44,9 +44,9 @@ def _open(site: Settings, *words: str) -> Result:
 def _answering(site: Settings) -> Iterator[list[ChoiceRequest]]:
     """Answer each choice as the caller process does."""
     asked: list[ChoiceRequest] = []
-    with Connection(site.broker, "caller", birth=Birth("caller")) as caller:
+    with Connection(site.broker, "caller", presence=Presence("caller")) as caller:
 
-        def answer(request: ChoiceRequest, _arrived: Arrived) -> None:
+        def answer(request: ChoiceRequest, _arrived: ReceivedMessage) -> None:
             asked.append(request)
             data = CallerData(
                 user="0011", call_id=request.data.call_id, event_id=request.id, trigger="chosen",

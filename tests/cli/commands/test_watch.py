@@ -11,8 +11,8 @@ import pytest
 
 from bus.events import Sentence, UserState, UserStateData, now
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
-from bus.mqtt.presence import Birth
+from bus.mqtt.inbox import ReceivedMessage
+from bus.mqtt.presence import Presence
 from cli.site.settings import Settings
 from tests.cli.broker_site import site_with_broker
 from tests.conftest import wait_until
@@ -37,8 +37,8 @@ def _run(site: Settings, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_click_reaches_the_sessions_process(site: Settings) -> None:
-    heard: list[Arrived] = []
-    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+    heard: list[ReceivedMessage] = []
+    with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
         sessions.subscribe("starface/users/+/set", heard.append)
         sessions.wait_connected()
 
@@ -50,7 +50,7 @@ def test_a_click_reaches_the_sessions_process(site: Settings) -> None:
 
 
 def test_a_click_that_nobody_hears_is_said_to_be_so(site: Settings) -> None:
-    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+    with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
         sessions.subscribe("starface/users/+/set", lambda _: None)
         sessions.wait_connected()
 
@@ -64,7 +64,7 @@ def test_status_shows_processes_and_users_with_the_remedy(site: Settings) -> Non
     data = UserStateData(
         user="0011", state="failing", since=now(), sentence=Sentence(de="", en="Log in again.")
     )
-    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+    with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
         sessions.wait_connected()
         sessions.publish("starface/users/0011/state", UserState(data=data), retain=True)
         shown = _run(site, "status").stdout
@@ -75,7 +75,7 @@ def test_status_shows_processes_and_users_with_the_remedy(site: Settings) -> Non
 
 def test_a_user_is_unknown_while_nobody_keeps_the_sessions(site: Settings) -> None:
     data = UserStateData(user="0011", state="active", since=now())
-    with Connection(site.broker, "sessions", birth=Birth("sessions")) as sessions:
+    with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
         sessions.wait_connected()
         sessions.publish("starface/users/0011/state", UserState(data=data), retain=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
 from consumers.users import User, Users
 from runtime.process import private_folder
@@ -75,7 +75,7 @@ def test_the_processes_of_those_who_are_on_share_what_their_parent_read(
     watch = connect("panel")
     online: set[str] = set()
 
-    def hear(arrived: Arrived) -> None:
+    def hear(arrived: ReceivedMessage) -> None:
         if arrived.payload == b"online":
             online.add(arrived.topic.rpartition("/")[2])
 

@@ -21,7 +21,7 @@ from bus.events import (
     Sentence,
     call_event_type,
 )
-from bus.mqtt.inbox import Arrived, BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from consumers.actions.executors import Finished
 from consumers.caller.answer import Answering, Chosen
 from consumers.caller.calls import Call
@@ -870,7 +870,7 @@ def test_a_card_closes_when_the_call_ends(desk: Desk) -> None:
 
 
 def test_a_call_on_the_own_telephone_after_a_click_opens_nothing(desk: Desk) -> None:
-    desk.consumer.note_dialling(_dialled("0011", "c-1"), Arrived("", b""))
+    desk.consumer.note_dialling(_dialled("0011", "c-1"), ReceivedMessage("", b""))
     desk.tell()
 
     [answer] = desk.sent
@@ -878,7 +878,7 @@ def test_a_call_on_the_own_telephone_after_a_click_opens_nothing(desk: Desk) -> 
 
 
 def test_the_same_id_dialled_by_a_colleague_is_an_ordinary_call(desk: Desk) -> None:
-    desk.consumer.note_dialling(_dialled("0012", "c-1"), Arrived("", b""))
+    desk.consumer.note_dialling(_dialled("0012", "c-1"), ReceivedMessage("", b""))
     desk.tell()
 
     assert desk.opened()
@@ -895,12 +895,12 @@ def test_a_call_from_the_own_extension_opens_nothing(desk: Desk) -> None:
 def test_a_client_put_through_by_a_colleague_who_was_dialled_by_a_click_opens(
     desk: Desk, before: tuple[str, ...], told_again: bool
 ) -> None:
-    desk.consumer.note_dialling(_dialled("0011", "c-1"), Arrived("", b""))
+    desk.consumer.note_dialling(_dialled("0011", "c-1"), ReceivedMessage("", b""))
     inside = {"direction": "internal", "caller": LAWYER, "called": SECRETARY}
     for state in ("ringing", *before):
         desk.tell(state, **inside)
     if told_again:
-        desk.consumer.note_dialling(_dialled("0011", "c-1"), Arrived("", b""))
+        desk.consumer.note_dialling(_dialled("0011", "c-1"), ReceivedMessage("", b""))
     assert desk.opened() == []
 
     desk.tell("connected", called=LAWYER)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from bus.events import Opened, OpenedData
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
 from consumers.actions.executors import Finished
 from consumers.caller.calls import Call
@@ -25,7 +25,7 @@ class Desk:
     def tell(self, user: str = "0011", **told: Any) -> None:
         data = OpenedData.model_validate({"call_id": "c-1", "state": "done", **told})
         hear = hears_opened(self, Topics())
-        hear(Opened(data=data), Arrived(f"starface/users/{user}/opened", b""))
+        hear(Opened(data=data), ReceivedMessage(f"starface/users/{user}/opened", b""))
 
 
 @pytest.fixture

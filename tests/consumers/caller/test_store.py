@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from consumers.actions.webhook import Webhooks
 from consumers.caller.parties import change_to
 from consumers.caller.store import CallerStore, Claim, erase
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_kept_for_support_but_not_without_end(
     store: CallerStore, tmp_path: Path
 ) -> None:
     for number in range(1_100):
-        store.set_aside(Arrived("t", f"{number}".encode()), "unreadable")
+        store.dead_letter(ReceivedMessage("t", f"{number}".encode()), "unreadable")
 
     with sqlite3.connect(tmp_path / "caller.db") as db:
         [count, oldest] = db.execute("SELECT count(*), min(payload) FROM aside").fetchone()
@@ -115,8 +115,8 @@ def test_that_an_erased_number_was_put_through_is_forgotten(
 
 def test_an_erased_number_is_nowhere_any_more(store: CallerStore, tmp_path: Path) -> None:
     store.claim(CLAIM)
-    store.set_aside(Arrived("t", b'{"x": "+41441234567"}'), "unreadable")
-    store.set_aside(Arrived("t", b"<x>044 123 45 67"), "unreadable")
+    store.dead_letter(ReceivedMessage("t", b'{"x": "+41441234567"}'), "unreadable")
+    store.dead_letter(ReceivedMessage("t", b"<x>044 123 45 67"), "unreadable")
     hooks = Webhooks(tmp_path / "caller.db", (), lambda _: None)
     hooks.add("webhook", "e-1", "0011", "c-1", b'{"number": "+41441234567"}')
     hooks.add("webhook", "e-2", "0011", "c-2", b'{"number": "+41449999999"}')
@@ -129,7 +129,7 @@ def test_an_erased_number_is_nowhere_any_more(store: CallerStore, tmp_path: Path
 
 
 def test_what_was_set_aside_is_kept_as_long_as_the_office_says(store: CallerStore) -> None:
-    store.set_aside(Arrived("t", b"x"), "unreadable")
+    store.dead_letter(ReceivedMessage("t", b"x"), "unreadable")
     store.forget_before(time.time() + 2 * 86_400, set_aside_days=3)
     assert _aside(store) == 1
     store.forget_before(time.time() + 4 * 86_400, set_aside_days=3)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bus.events import ChoiceRequest, ChoiceRequestData, Party
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
 from consumers.caller.answer import Chosen
 from consumers.caller.calls import Call
@@ -54,7 +54,7 @@ class Desk:
             time=NOON - timedelta(seconds=age),
             data=ChoiceRequestData.model_validate({"call_id": "c-1", "id": "8", **told}),
         )
-        self.choosing.handle(request, Arrived(topic, b""))
+        self.choosing.handle(request, ReceivedMessage(topic, b""))
         return request
 
 
@@ -90,7 +90,7 @@ def test_a_choice_without_an_id_is_revoked(desk: Desk) -> None:
 
 def test_a_request_that_comes_twice_counts_once(desk: Desk) -> None:
     request = desk.tell()
-    desk.choosing.handle(request, Arrived("starface/users/0011/choose", b""))
+    desk.choosing.handle(request, ReceivedMessage("starface/users/0011/choose", b""))
 
     assert len(desk.opened) == 1
 

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bus.mqtt.inbox import Arrived
+from bus.mqtt.inbox import ReceivedMessage
 from bus.numbers.private_numbers import changing, entry
 from consumers.dial.number import understand
 from consumers.dial.placing import NotPlaced, Unclear, Wish
@@ -48,7 +48,7 @@ def test_the_user_is_the_one_of_the_topic(desk: Desk) -> None:
     told = json.loads(message.payload)
     told["data"]["user"] = "0011"
 
-    desk.consumer.take(Arrived(message.topic, json.dumps(told).encode()))
+    desk.consumer.take(ReceivedMessage(message.topic, json.dumps(told).encode()))
 
     assert [wish.user for wish in desk.pbx.asked] == ["0012"]
     assert desk.last().data.user == "0012"
@@ -80,7 +80,7 @@ def test_a_clock_may_be_a_little_wrong(desk: Desk, age: float) -> None:
 def test_a_request_with_a_number_that_is_no_text_is_answered(desk: Desk) -> None:
     payload = {"time": "2026-11-23T10:00:00Z", "data": {"request_id": str(SAME), "number": 1}}
 
-    desk.consumer.take(Arrived(desk.bus.topics.dial("0011"), json.dumps(payload).encode()))
+    desk.consumer.take(ReceivedMessage(desk.bus.topics.dial("0011"), json.dumps(payload).encode()))
 
     assert desk.last().data.code == "not_a_number"
     assert desk.pbx.asked == []
@@ -88,7 +88,7 @@ def test_a_request_with_a_number_that_is_no_text_is_answered(desk: Desk) -> None
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b'{"data": 1}', b"\xff", b"[" * 60_000])
 def test_what_is_no_request_is_not_dialled_and_harms_nobody(desk: Desk, payload: bytes) -> None:
-    desk.consumer.take(Arrived(desk.bus.topics.dial("0011"), payload))
+    desk.consumer.take(ReceivedMessage(desk.bus.topics.dial("0011"), payload))
 
     assert desk.pbx.asked == []
     assert desk.dial() in {result.data.request_id for _, result, _ in desk.bus.published}

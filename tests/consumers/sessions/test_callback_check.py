@@ -128,16 +128,16 @@ def test_a_call_from_the_pbx_proves_the_way() -> None:
     watch = CallbackWatch(30.0)
     watch.found(Proof(UNPROVEN, local=True))
 
-    assert watch.heard() is True
+    assert watch.proven_by_call() is True
     assert watch.code is None
-    assert watch.heard() is False
+    assert watch.proven_by_call() is False
     watch.found(Proof(UNPROVEN, local=True))
     assert watch.code is None
 
 
 def test_a_gateway_that_was_gone_has_to_be_proven_again() -> None:
     watch = CallbackWatch(30.0)
-    watch.heard()
+    watch.proven_by_call()
     watch.found(Proof("callback-unreachable"))
     watch.found(Proof(UNPROVEN, local=True))
 
@@ -147,8 +147,8 @@ def test_a_gateway_that_was_gone_has_to_be_proven_again() -> None:
 def test_a_broken_way_is_tried_more_often_than_a_good_one() -> None:
     watch = CallbackWatch(30.0)
     watch.found(Proof(None))
-    well = watch.pause(max)
+    window = watch.pause(max)
     for _ in range(20):
         watch.found(Proof("callback-unreachable"))
 
-    assert watch.pause(max) <= 4.0 < well <= 30.0
+    assert watch.pause(max) <= 4.0 < window <= 30.0

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bus.events import CallData, CallStateName, Party
-from consumers.sessions.missed_calls import Gap, HeardCalls, ended_structs, is_news, running_struct
+from consumers.sessions.missed_calls import Gap, KnownCalls, ended_structs, is_news, running_struct
 from starface.wire import CallListEntry, CallState
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -27,50 +27,50 @@ def _entry(call_id: str, at: datetime = NOON, **more: object) -> CallListEntry:
 
 
 @pytest.fixture
-def heard() -> HeardCalls:
-    return HeardCalls(patience=10.0)
+def heard() -> KnownCalls:
+    return KnownCalls(patience=10.0)
 
 
-def test_a_call_we_heard_of_is_not_missed(heard: HeardCalls) -> None:
-    heard.hear(_call("a"))
+def test_a_call_we_heard_of_is_not_missed(heard: KnownCalls) -> None:
+    heard.note(_call("a"))
 
     assert not heard.look(["a"], 0.0).soon
     assert not heard.look(["a"], 99.0).unheard
 
 
-def test_a_call_may_be_on_its_way_for_a_while(heard: HeardCalls) -> None:
+def test_a_call_may_be_on_its_way_for_a_while(heard: KnownCalls) -> None:
     assert heard.look(["a"], 0.0).soon
     assert not heard.look(["a"], 9.0).unheard
     assert heard.look(["a"], 10.0).unheard
 
 
-def test_a_call_that_is_told_in_time_is_forgiven(heard: HeardCalls) -> None:
+def test_a_call_that_is_told_in_time_is_forgiven(heard: KnownCalls) -> None:
     heard.look(["a"], 0.0)
-    heard.hear(_call("a"))
+    heard.note(_call("a"))
 
     assert not heard.look(["a"], 10.0).unheard
     assert not heard.doubtful
 
 
-def test_an_end_we_were_not_told_of_is_noticed(heard: HeardCalls) -> None:
-    heard.hear(_call("a"))
+def test_an_end_we_were_not_told_of_is_noticed(heard: KnownCalls) -> None:
+    heard.note(_call("a"))
     heard.look([], 0.0)
 
     assert heard.look([], 10.0).unended
 
 
-def test_a_call_that_ended_stays_ended(heard: HeardCalls) -> None:
-    heard.hear(_call("a"))
-    heard.hear(_call("a", "ended"))
-    heard.hear(_call("a"))
+def test_a_call_that_ended_stays_ended(heard: KnownCalls) -> None:
+    heard.note(_call("a"))
+    heard.note(_call("a", "ended"))
+    heard.note(_call("a"))
 
     assert heard.gap(None).running == {}
     assert not heard.look(["a"], 0.0).soon
 
 
-def test_a_call_that_changed_its_id_is_one_call(heard: HeardCalls) -> None:
-    heard.hear(_call("a"))
-    heard.hear(_call("b", previous_call_id="a"))
+def test_a_call_that_changed_its_id_is_one_call(heard: KnownCalls) -> None:
+    heard.note(_call("a"))
+    heard.note(_call("b", previous_call_id="a"))
 
     assert set(heard.gap(None).running) == {"b"}
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.sessions.resync_window import Roster, WellSince
+from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.users import User, Users
 
 
@@ -19,8 +19,8 @@ class Clocks:
         self.wall += seconds
 
 
-def _well(path: Path, clocks: Clocks) -> WellSince:
-    return WellSince(path, clock=lambda: clocks.monotonic, wall=lambda: clocks.wall)
+def _well(path: Path, clocks: Clocks) -> ResyncWindow:
+    return ResyncWindow(path, clock=lambda: clocks.monotonic, wall=lambda: clocks.wall)
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def clocks() -> Clocks:
 
 
 def test_the_last_good_moment_survives_a_restart(tmp_path: Path, clocks: Clocks) -> None:
-    well = _well(tmp_path / "s.db", clocks)
-    well.note("0011", 5.0)
-    well.close()
+    window = _well(tmp_path / "s.db", clocks)
+    window.note("0011", 5.0)
+    window.close()
     clocks.advance(60.0)
     clocks.monotonic = 7.0  # another boot
 
@@ -41,30 +41,30 @@ def test_the_last_good_moment_survives_a_restart(tmp_path: Path, clocks: Clocks)
 
 
 def test_a_clock_that_jumps_hides_no_call(tmp_path: Path, clocks: Clocks) -> None:
-    well = _well(tmp_path / "s.db", clocks)
+    window = _well(tmp_path / "s.db", clocks)
     clocks.wall += 86_400.0
-    well.note("0011")
+    window.note("0011")
     clocks.wall -= 86_400.0
     clocks.advance(30.0)
 
-    assert well.get("0011") == datetime.fromtimestamp(clocks.wall - 30.0, UTC)
+    assert window.get("0011") == datetime.fromtimestamp(clocks.wall - 30.0, UTC)
 
 
 def test_a_moment_in_the_future_is_not_believed(tmp_path: Path, clocks: Clocks) -> None:
-    well = _well(tmp_path / "s.db", clocks)
-    well.note("0011")
-    well.close()
+    window = _well(tmp_path / "s.db", clocks)
+    window.note("0011")
+    window.close()
     clocks.wall -= 3_600.0
 
     assert _well(tmp_path / "s.db", clocks).get("0011") == datetime.fromtimestamp(clocks.wall, UTC)
 
 
 def test_who_is_forgotten_stays_forgotten(tmp_path: Path, clocks: Clocks) -> None:
-    well = _well(tmp_path / "s.db", clocks)
-    well.note("0011")
-    well.save()
-    well.forget("0011")
-    well.close()
+    window = _well(tmp_path / "s.db", clocks)
+    window.note("0011")
+    window.save()
+    window.forget("0011")
+    window.close()
 
     assert _well(tmp_path / "s.db", clocks).get("0011") is None
 
@@ -72,14 +72,14 @@ def test_who_is_forgotten_stays_forgotten(tmp_path: Path, clocks: Clocks) -> Non
 def test_the_roster_tells_who_came_changed_and_went(tmp_path: Path) -> None:
     with Users(tmp_path / "site.db") as users:
         users.add(User(login="0011"))
-        roster = Roster(tmp_path / "site.db")
-        assert roster.changed() == {"0011"}
-        assert roster.changed() == set()
+        changes = UserChanges(tmp_path / "site.db")
+        assert changes.changed() == {"0011"}
+        assert changes.changed() == set()
 
         users.add(User(login="0012"))
-        assert roster.changed() == {"0012"}
+        assert changes.changed() == {"0012"}
         users.change("0011", wanted=False)
-        assert roster.changed() == {"0011"}
+        assert changes.changed() == {"0011"}
         users.remove("0012")
-        assert roster.changed() == {"0012"}
-        roster.close()
+        assert changes.changed() == {"0012"}
+        changes.close()

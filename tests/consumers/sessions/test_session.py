@@ -3,7 +3,7 @@ import random
 import pytest
 
 from consumers.sessions.faults import FAULTS, UNPROVEN
-from consumers.sessions.session import UNKNOWN, Health, Step, UserSession
+from consumers.sessions.session import UNKNOWN, Health, NextTask, UserSession
 
 KEEP_ALIVE = 30.0
 REFUSED = [code for code, fault in FAULTS.items() if fault.retry == "never"]
@@ -22,7 +22,7 @@ def active(session: UserSession) -> UserSession:
 
 
 def test_a_user_who_is_switched_on_logs_in_at_once(session: UserSession) -> None:
-    assert session.switch_on() == Step("login", 0.0)
+    assert session.switch_on() == NextTask("login", 0.0)
 
 
 def test_a_user_who_is_on_already_is_left_alone(active: UserSession) -> None:
@@ -30,7 +30,7 @@ def test_a_user_who_is_on_already_is_left_alone(active: UserSession) -> None:
 
 
 def test_only_a_user_who_is_switched_off_logs_out(active: UserSession) -> None:
-    assert active.switch_off() == Step("logout")
+    assert active.switch_off() == NextTask("logout")
     assert active.health(None, None) == Health("inactive")
 
 
@@ -38,13 +38,13 @@ def test_a_user_who_never_got_in_has_nothing_to_log_out_of(session: UserSession)
     session.switch_on()
     session.failed("pbx-unreachable")
 
-    assert session.switch_off() == Step(None)
+    assert session.switch_off() == NextTask(None)
 
 
 def test_the_session_is_kept_alive_within_the_interval(active: UserSession) -> None:
     steps = [active.alive(float(second)) for second in range(200)]
 
-    assert all(step.errand == "keep-alive" for step in steps)
+    assert all(step.task == "keep-alive" for step in steps)
     assert all(0.8 * KEEP_ALIVE <= step.after <= KEEP_ALIVE for step in steps)
     assert len({step.after for step in steps}) > 100
 
@@ -53,7 +53,7 @@ def test_the_session_is_kept_alive_within_the_interval(active: UserSession) -> N
 def test_a_refused_password_is_not_tried_again_by_itself(session: UserSession, code: str) -> None:
     session.switch_on()
 
-    assert session.failed(code) == Step(None)
+    assert session.failed(code) == NextTask(None)
     assert session.pbx_back(1.0) is None
     assert session.pbx_away() is None
     assert session.health(None, None) == Health("failing", code)
@@ -64,8 +64,8 @@ def test_a_click_tries_a_refused_password_once_more(session: UserSession, code: 
     session.switch_on()
     session.failed(code)
 
-    assert session.switch_on() == Step("login", 0.0)
-    assert session.failed(code) == Step(None)
+    assert session.switch_on() == NextTask("login", 0.0)
+    assert session.failed(code) == NextTask(None)
 
 
 def test_a_password_that_used_to_work_is_confirmed_once_before_it_is_given_up(
@@ -74,16 +74,16 @@ def test_a_password_that_used_to_work_is_confirmed_once_before_it_is_given_up(
     first = active.failed("login-refused")
     second = active.failed("login-refused")
 
-    assert first.errand == "login"
+    assert first.task == "login"
     assert 2.5 <= first.after <= 5.0
-    assert second == Step(None)
+    assert second == NextTask(None)
 
 
 def test_a_new_password_is_tried_at_once(active: UserSession) -> None:
     active.failed("login-refused")
     active.failed("login-refused")
 
-    assert active.credential_changed() == Step("login", 0.0)
+    assert active.credential_changed() == NextTask("login", 0.0)
 
 
 def test_a_login_page_is_asked_again_at_growing_intervals(session: UserSession) -> None:
@@ -113,7 +113,7 @@ def test_a_missing_right_is_asked_for_seldom(session: UserSession) -> None:
 def test_a_lost_session_is_opened_again_at_once(active: UserSession) -> None:
     step = active.lost(100.0)
 
-    assert step.errand == "login"
+    assert step.task == "login"
     assert step.after <= 0.3
     assert active.health(None, None) == Health("failing", "session-lost")
 
@@ -140,31 +140,31 @@ def test_sessions_that_lived_long_are_no_fight(active: UserSession) -> None:
 
 
 def test_a_half_open_session_is_opened_again(active: UserSession) -> None:
-    assert active.half_open(50.0) == Step("login", 0.0)
+    assert active.notifications_missing(50.0) == NextTask("login", 0.0)
     active.logged_in(51.0)
     assert active.health(None, None) == Health("active")
 
 
 def test_a_pbx_that_stays_deaf_is_told_until_a_call_is_heard(active: UserSession) -> None:
-    active.half_open(50.0)
+    active.notifications_missing(50.0)
     active.logged_in(51.0)
-    active.half_open(200.0)
+    active.notifications_missing(200.0)
     active.logged_in(201.0)
 
     assert active.health(None, None) == Health("failing", "notifications-missing")
-    assert active.heard() is True
+    assert active.call_notified() is True
     assert active.health(None, None) == Health("active")
 
 
 def test_half_open_sessions_are_not_opened_again_all_the_time(active: UserSession) -> None:
-    active.half_open(50.0)
+    active.notifications_missing(50.0)
     active.logged_in(51.0)
 
-    assert active.half_open(60.0).errand == "keep-alive"
+    assert active.notifications_missing(60.0).task == "keep-alive"
 
 
 def test_while_the_pbx_is_gone_nobody_asks_it(active: UserSession) -> None:
-    assert active.pbx_away() == Step(None)
+    assert active.pbx_away() == NextTask(None)
     assert active.health(None, "pbx-unreachable") == Health("failing", "pbx-unreachable")
 
 
@@ -176,7 +176,7 @@ def test_when_the_pbx_is_back_the_logins_are_spread() -> None:
         session.pbx_away()
         steps.append(session.pbx_back(8.0))
 
-    assert all(step is not None and step.errand == "login" for step in steps)
+    assert all(step is not None and step.task == "login" for step in steps)
     assert max(step.after for step in steps if step) - min(s.after for s in steps if s) > 4.0
 
 
@@ -208,7 +208,7 @@ def test_every_fault_says_in_both_languages_what_it_is(code: str) -> None:
 
 
 def test_a_missed_end_renews_the_session_but_seldom(active: UserSession) -> None:
-    assert active.renew(50.0) == Step("login", 0.0)
+    assert active.relogin(50.0) == NextTask("login", 0.0)
     active.logged_in(50.0)
-    assert active.renew(60.0) == Step("resync")
-    assert active.renew(120.0) == Step("login", 0.0)
+    assert active.relogin(60.0) == NextTask("resync")
+    assert active.relogin(120.0) == NextTask("login", 0.0)

@@ -5,12 +5,12 @@ from typing import TypeVar
 
 import pytest
 
-from bus.mqtt.inbox import Arrived, Handler
-from bus.mqtt.presence import Birth
+from bus.mqtt.inbox import Handler, ReceivedMessage
+from bus.mqtt.presence import Presence
 from bus.topics import Topics
 from consumers.sessions.callback_check import Proof
 from consumers.sessions.schedule import Timetable
-from consumers.sessions.site_health import CALLBACK, PBX, Bus, Probing, Site, Tools
+from consumers.sessions.site_health import CALLBACK, PBX, Bus, Probing, Services, SiteHealth
 
 T = TypeVar("T")
 TOPICS = Topics()
@@ -18,9 +18,9 @@ WELL = Proof(None)
 
 
 class AtOnce:
-    """Workers that need no threads."""
+    """WorkerPool that need no threads."""
 
-    def do(self, errand: Callable[[], T], then: Callable[[T | None], None]) -> None:
+    def submit(self, errand: Callable[[], T], then: Callable[[T | None], None]) -> None:
         then(errand())
 
 
@@ -74,15 +74,15 @@ class FakeBus(Bus):
     def subscribe(self, topic_filter: str, handle: Handler) -> None:
         self.handlers[topic_filter] = handle
 
-    def tell(self, birth: Birth, *, online: bool) -> None:
-        told = birth.announcement(TOPICS) if online else birth.farewell(TOPICS)
+    def tell(self, presence: Presence, *, online: bool) -> None:
+        told = presence.online(TOPICS) if online else presence.offline(TOPICS)
         for topic, payload in told:
             self.say(topic, payload)
 
     def say(self, topic: str, payload: bytes) -> None:
         detail = topic.endswith("detail")
         kind = TOPICS.process_detail("+") if detail else TOPICS.process("+")
-        self.handlers[kind](Arrived(topic, payload))
+        self.handlers[kind](ReceivedMessage(topic, payload))
 
 
 @pytest.fixture
@@ -106,21 +106,21 @@ def bus() -> FakeBus:
 
 
 @pytest.fixture
-def site(found: Found, crowd: FakeCrowd, timetable: Timetable, bus: FakeBus) -> Site:
-    tools = Tools(timetable, AtOnce(), AtOnce(), found, random.Random(1), lambda: 100.0)
-    site = Site(tools, crowd, 30.0)
+def site(found: Found, crowd: FakeCrowd, timetable: Timetable, bus: FakeBus) -> SiteHealth:
+    services = Services(timetable, AtOnce(), AtOnce(), found, random.Random(1), lambda: 100.0)
+    site = SiteHealth(services, crowd, 30.0)
     site.follow(bus)
     return site
 
 
-def test_the_first_check_says_what_can_be_shown(site: Site, crowd: FakeCrowd) -> None:
+def test_the_first_check_says_what_can_be_shown(site: SiteHealth, crowd: FakeCrowd) -> None:
     site.check_callback()
 
     assert crowd.done == ["show", "resync"]
     assert site.callback.code is None
 
 
-def test_a_check_that_finds_nothing_new_disturbs_nobody(site: Site, crowd: FakeCrowd) -> None:
+def test_a_check_that_finds_nothing_new_disturbs_nobody(site: SiteHealth, crowd: FakeCrowd) -> None:
     site.check_callback()
     crowd.done.clear()
     site.check_callback()
@@ -129,7 +129,7 @@ def test_a_check_that_finds_nothing_new_disturbs_nobody(site: Site, crowd: FakeC
 
 
 def test_a_way_that_works_again_hands_in_what_was_missed(
-    site: Site, crowd: FakeCrowd, found: Found
+    site: SiteHealth, crowd: FakeCrowd, found: Found
 ) -> None:
     site.check_callback()
     found.proof = Proof("callback-refused")
@@ -142,36 +142,38 @@ def test_a_way_that_works_again_hands_in_what_was_missed(
 
 
 def test_a_gateway_that_started_anew_may_have_missed_calls(
-    site: Site, crowd: FakeCrowd, bus: FakeBus, timetable: Timetable
+    site: SiteHealth, crowd: FakeCrowd, bus: FakeBus, timetable: Timetable
 ) -> None:
-    bus.tell(Birth("gateway"), online=True)
+    bus.tell(Presence("gateway"), online=True)
     assert crowd.done == []
-    bus.tell(Birth("gateway"), online=True)
+    bus.tell(Presence("gateway"), online=True)
 
     assert crowd.done == ["resync"]
     assert timetable.pop(100.0) == CALLBACK
 
 
 def test_a_gateway_that_only_came_back_to_the_broker_is_no_new_one(
-    site: Site, crowd: FakeCrowd, bus: FakeBus
+    site: SiteHealth, crowd: FakeCrowd, bus: FakeBus
 ) -> None:
-    birth = Birth("gateway")
-    bus.tell(birth, online=True)
-    bus.tell(birth, online=True)
+    presence = Presence("gateway")
+    bus.tell(presence, online=True)
+    bus.tell(presence, online=True)
 
     assert crowd.done == []
 
 
-def test_other_processes_are_no_gateways(site: Site, bus: FakeBus, timetable: Timetable) -> None:
+def test_other_processes_are_no_gateways(
+    site: SiteHealth, bus: FakeBus, timetable: Timetable
+) -> None:
     for _ in range(2):
-        bus.tell(Birth("caller"), online=True)
+        bus.tell(Presence("caller"), online=True)
 
     assert timetable.pop(100.0) is None
 
 
-def test_an_offline_gateway_is_named(site: Site, bus: FakeBus, found: Found) -> None:
-    birth = Birth("gateway")
-    bus.tell(birth, online=True)
+def test_an_offline_gateway_is_named(site: SiteHealth, bus: FakeBus, found: Found) -> None:
+    presence = Presence("gateway")
+    bus.tell(presence, online=True)
     bus.say(TOPICS.process("gateway"), b"offline")
     found.proof = Proof("callback-unreachable")
     site.check_callback()
@@ -179,18 +181,18 @@ def test_an_offline_gateway_is_named(site: Site, bus: FakeBus, found: Found) -> 
     assert site.callback.code == "gateway-offline"
 
 
-def test_a_gateway_without_the_broker_is_not_well(site: Site, bus: FakeBus) -> None:
-    birth = Birth("gateway")
-    bus.tell(birth, online=True)
+def test_a_gateway_without_the_broker_is_not_well(site: SiteHealth, bus: FakeBus) -> None:
+    presence = Presence("gateway")
+    bus.tell(presence, online=True)
     bus.say(TOPICS.process("gateway"), b"offline")
     site.check_callback()
 
     assert site.callback.code == "gateway-without-broker"
 
 
-def test_one_gateway_of_two_is_enough(site: Site, bus: FakeBus) -> None:
-    bus.tell(Birth("gateway"), online=True)
-    bus.tell(Birth("gateway-2"), online=True)
+def test_one_gateway_of_two_is_enough(site: SiteHealth, bus: FakeBus) -> None:
+    bus.tell(Presence("gateway"), online=True)
+    bus.tell(Presence("gateway-2"), online=True)
     bus.say(TOPICS.process("gateway"), b"offline")
     site.check_callback()
 
@@ -198,7 +200,7 @@ def test_one_gateway_of_two_is_enough(site: Site, bus: FakeBus) -> None:
 
 
 def test_a_pbx_that_goes_and_comes_back_is_told_to_everybody(
-    site: Site, crowd: FakeCrowd, found: Found
+    site: SiteHealth, crowd: FakeCrowd, found: Found
 ) -> None:
     site.failed("pbx-unreachable")
     found.pbx = "pbx-unreachable"
@@ -211,7 +213,7 @@ def test_a_pbx_that_goes_and_comes_back_is_told_to_everybody(
 
 
 def test_a_login_page_is_watched_until_it_is_gone(
-    site: Site, crowd: FakeCrowd, found: Found, timetable: Timetable
+    site: SiteHealth, crowd: FakeCrowd, found: Found, timetable: Timetable
 ) -> None:
     site.failed("login-unclear")
     assert timetable.pop(100.0) == PBX
@@ -227,7 +229,7 @@ def test_a_login_page_is_watched_until_it_is_gone(
 
 
 def test_a_pbx_that_comes_back_with_a_login_page_is_there(
-    site: Site, crowd: FakeCrowd, found: Found
+    site: SiteHealth, crowd: FakeCrowd, found: Found
 ) -> None:
     site.failed("pbx-unreachable")
     found.pbx = "login-unclear"

@@ -8,7 +8,7 @@ from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
 from consumers.sessions.session import Health
-from consumers.sessions.state_publisher import Icons
+from consumers.sessions.state_publisher import StatePublisher
 
 
 @dataclass
@@ -42,23 +42,27 @@ def broker() -> FakeBroker:
 
 
 @pytest.fixture
-def icons(broker: FakeBroker) -> Icons:
-    return Icons(broker)
+def states(broker: FakeBroker) -> StatePublisher:
+    return StatePublisher(broker)
 
 
-def test_a_state_is_told_when_it_changes_and_only_then(icons: Icons, broker: FakeBroker) -> None:
+def test_a_state_is_told_when_it_changes_and_only_then(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
     for _ in range(3):
-        icons.show("0011", Health("active"))
-        icons.tell()
+        states.show("0011", Health("active"))
+        states.publish_pending()
 
     [(topic, payload)] = broker.sent
     assert topic == "starface/users/0011/state"
     assert json.loads(payload)["data"]["state"] == "active"
 
 
-def test_a_failing_state_names_link_code_and_what_to_do(icons: Icons, broker: FakeBroker) -> None:
-    icons.show("0011", Health("failing", "login-refused"))
-    icons.tell()
+def test_a_failing_state_names_link_code_and_what_to_do(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
+    states.show("0011", Health("failing", "login-refused"))
+    states.publish_pending()
 
     [(_, payload)] = broker.sent
     data = json.loads(payload)["data"]
@@ -67,51 +71,61 @@ def test_a_failing_state_names_link_code_and_what_to_do(icons: Icons, broker: Fa
     assert "password" in data["sentence"]["en"]
 
 
-def test_while_the_broker_is_away_the_newest_state_waits(icons: Icons, broker: FakeBroker) -> None:
+def test_while_the_broker_is_away_the_newest_state_waits(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
     broker.connected = False
-    icons.show("0011", Health("failing", "session-lost"))
-    icons.tell()
-    icons.show("0011", Health("active"))
+    states.show("0011", Health("failing", "session-lost"))
+    states.publish_pending()
+    states.show("0011", Health("active"))
     broker.connected = True
-    icons.tell()
+    states.publish_pending()
 
     [(_, payload)] = broker.sent
     assert json.loads(payload)["data"]["state"] == "active"
 
 
-def test_a_state_the_broker_did_not_confirm_is_told_again(icons: Icons, broker: FakeBroker) -> None:
+def test_a_state_the_broker_did_not_confirm_is_told_again(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
     broker.failure = BrokerUnavailable("gone")
-    icons.show("0011", Health("active"))
-    icons.tell()
+    states.show("0011", Health("active"))
+    states.publish_pending()
     broker.failure = None
-    icons.tell()
+    states.publish_pending()
 
     assert len(broker.sent) == 2
 
 
-def test_a_state_the_broker_refuses_is_not_repeated(icons: Icons, broker: FakeBroker) -> None:
+def test_a_state_the_broker_refuses_is_not_repeated(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
     broker.failure = PublishRefused("starface/users/0011/state", 0x87)
-    icons.show("0011", Health("active"))
-    icons.tell()
-    icons.tell()
+    states.show("0011", Health("active"))
+    states.publish_pending()
+    states.publish_pending()
 
     assert len(broker.sent) == 1
 
 
-def test_a_broker_that_comes_back_hears_everything_again(icons: Icons, broker: FakeBroker) -> None:
+def test_a_broker_that_comes_back_hears_everything_again(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
     for login in ("0011", "0012"):
-        icons.show(login, Health("active"))
-    icons.tell()
-    icons.show_all_again()
-    icons.tell()
+        states.show(login, Health("active"))
+    states.publish_pending()
+    states.show_all_again()
+    states.publish_pending()
 
     assert len(broker.sent) == 4
 
 
-def test_a_user_who_is_gone_leaves_no_state_behind(icons: Icons, broker: FakeBroker) -> None:
-    icons.show("0011", Health("active"))
-    icons.tell()
-    icons.forget("0011")
-    icons.tell()
+def test_a_user_who_is_gone_leaves_no_state_behind(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
+    states.show("0011", Health("active"))
+    states.publish_pending()
+    states.forget("0011")
+    states.publish_pending()
 
     assert broker.sent[-1] == ("starface/users/0011/state", b"")

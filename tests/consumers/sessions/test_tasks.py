@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from bus.events import CallData
 from consumers.sessions.callback_check import CHECK, RESYNC, NotTaken, Proof
 from consumers.sessions.missed_calls import MARGIN, Gap
-from consumers.sessions.tasks import Alive, Errands, Failed, Opened
+from consumers.sessions.tasks import Alive, Failed, Opened, PbxTasks
 from starface.callback import Proof as Proven
 from starface.callback import read_path
 from starface.client import (
@@ -111,18 +111,18 @@ def gateway() -> FakeGateway:
 
 
 @pytest.fixture
-def errands(pbx: FakePbx, gateway: FakeGateway) -> Errands:
+def tasks(pbx: FakePbx, gateway: FakeGateway) -> PbxTasks:
     return _errands(pbx, gateway, lambda settings: settings.callback_host)
 
 
 def _errands(
     pbx: FakePbx, gateway: FakeGateway, host: Callable[[StarfaceSettings], str]
-) -> Errands:
-    return Errands(SETTINGS, KEY, lambda _login, _credential, _callback: pbx, gateway, host)
+) -> PbxTasks:
+    return PbxTasks(SETTINGS, KEY, lambda _login, _credential, _callback: pbx, gateway, host)
 
 
-def _log_in(errands: Errands, gap: Gap | None = None) -> Opened | Failed:
-    return errands.log_in("0011", TOKEN, gap, local=False)
+def _log_in(tasks: PbxTasks, gap: Gap | None = None) -> Opened | Failed:
+    return tasks.log_in("0011", TOKEN, gap, local=False)
 
 
 def _proof(callback: Callback) -> Proven:
@@ -130,15 +130,15 @@ def _proof(callback: Callback) -> Proven:
     return read_path(who, session, mac, KEY)
 
 
-def test_a_login_subscribes_too(errands: Errands, pbx: FakePbx) -> None:
-    opened = _log_in(errands)
+def test_a_login_subscribes_too(tasks: PbxTasks, pbx: FakePbx) -> None:
+    opened = _log_in(tasks)
 
     assert isinstance(opened, Opened)
     assert pbx.asked == ["login", "subscribe"]
 
 
-def test_the_pbx_is_told_a_path_that_proves_user_and_token(errands: Errands) -> None:
-    opened = _log_in(errands)
+def test_the_pbx_is_told_a_path_that_proves_user_and_token(tasks: PbxTasks) -> None:
+    opened = _log_in(tasks)
 
     assert isinstance(opened, Opened)
     assert opened.callback.host == "office.example.net"
@@ -148,8 +148,8 @@ def test_the_pbx_is_told_a_path_that_proves_user_and_token(errands: Errands) -> 
     assert not proof.fits("0011:other", KEY)
 
 
-def test_with_oauth_the_path_names_no_token(errands: Errands) -> None:
-    opened = errands.log_in("0011", Credential("oauth", SecretStr("r")), None, local=False)
+def test_with_oauth_the_path_names_no_token(tasks: PbxTasks) -> None:
+    opened = tasks.log_in("0011", Credential("oauth", SecretStr("r")), None, local=False)
 
     assert isinstance(opened, Opened)
     assert _proof(opened.callback).fits("whatever", KEY)
@@ -168,11 +168,11 @@ def test_with_oauth_the_path_names_no_token(errands: Errands) -> None:
     ],
 )
 def test_what_fails_at_a_login_is_named(
-    errands: Errands, pbx: FakePbx, what: str, failure: PbxFailure, code: str
+    tasks: PbxTasks, pbx: FakePbx, what: str, failure: PbxFailure, code: str
 ) -> None:
     pbx.fails[what] = failure
 
-    failed = _log_in(errands)
+    failed = _log_in(tasks)
 
     assert isinstance(failed, Failed)
     assert failed.code == code
@@ -182,11 +182,11 @@ def test_what_fails_at_a_login_is_named(
     "answer", [LoginRefused("page"), AnswerUnreadable("502"), OutcomeUnknown("cut")]
 )
 def test_a_login_page_of_a_pbx_that_is_not_well_is_no_wrong_password(
-    errands: Errands, pbx: FakePbx, answer: PbxFailure
+    tasks: PbxTasks, pbx: FakePbx, answer: PbxFailure
 ) -> None:
     pbx.fails = {"login": LoginRefused("page"), "version": answer}
 
-    failed = _log_in(errands)
+    failed = _log_in(tasks)
 
     assert isinstance(failed, Failed)
     assert failed.code == "login-unclear"
@@ -203,21 +203,21 @@ def test_no_way_to_the_pbx_is_told(pbx: FakePbx, gateway: FakeGateway) -> None:
     assert pbx.asked == []
 
 
-def test_a_login_too_long_for_a_path_is_told(errands: Errands) -> None:
-    failed = errands.log_in("x" * 64, TOKEN, None, local=False)
+def test_a_login_too_long_for_a_path_is_told(tasks: PbxTasks) -> None:
+    failed = tasks.log_in("x" * 64, TOKEN, None, local=False)
 
     assert isinstance(failed, Failed)
     assert failed.code == "login-too-long"
 
 
 def test_a_login_hands_in_what_was_missed(
-    errands: Errands, pbx: FakePbx, gateway: FakeGateway
+    tasks: PbxTasks, pbx: FakePbx, gateway: FakeGateway
 ) -> None:
     pbx.running = {"r": CallState(id="r", pbx_state="CONNECTED")}
     pbx.listed = [CallListEntry(id="m", result="MISSED", start_time="20261123T120100")]
     known = CallData(user="0011", call_id="k", state="ringing", received_at=NOON)
 
-    opened = _log_in(errands, Gap(since=NOON, running={"k": known}))
+    opened = _log_in(tasks, Gap(since=NOON, running={"k": known}))
 
     assert isinstance(opened, Opened)
     assert opened.resynced
@@ -226,12 +226,12 @@ def test_a_login_hands_in_what_was_missed(
 
 
 def test_without_a_call_list_the_running_calls_are_handed_in(
-    errands: Errands, pbx: FakePbx, gateway: FakeGateway
+    tasks: PbxTasks, pbx: FakePbx, gateway: FakeGateway
 ) -> None:
     pbx.running = {"r": CallState(id="r", pbx_state="RINGING")}
     pbx.fails["list"] = UnsupportedByApi("v22")
 
-    opened = _log_in(errands, Gap(since=NOON))
+    opened = _log_in(tasks, Gap(since=NOON))
 
     assert isinstance(opened, Opened)
     assert opened.resynced
@@ -239,46 +239,46 @@ def test_without_a_call_list_the_running_calls_are_handed_in(
 
 
 def test_what_cannot_be_handed_in_is_still_owed_and_the_session_stands(
-    errands: Errands, pbx: FakePbx, gateway: FakeGateway
+    tasks: PbxTasks, pbx: FakePbx, gateway: FakeGateway
 ) -> None:
     pbx.running = {"r": CallState(id="r", pbx_state="RINGING")}
     gateway.refuses = "callback-unreachable"
 
-    opened = _log_in(errands, Gap())
+    opened = _log_in(tasks, Gap())
 
     assert isinstance(opened, Opened)
     assert not opened.resynced
 
 
 def test_behind_a_firewall_the_short_way_to_the_gateway_is_taken(
-    errands: Errands, pbx: FakePbx, gateway: FakeGateway
+    tasks: PbxTasks, pbx: FakePbx, gateway: FakeGateway
 ) -> None:
     pbx.running = {"r": CallState(id="r", pbx_state="RINGING")}
 
-    errands.log_in("0011", TOKEN, Gap(), local=True)
+    tasks.log_in("0011", TOKEN, Gap(), local=True)
 
     [(callback, _, _)] = gateway.taken
     assert callback.host == "127.0.0.1"
 
 
-def test_a_keep_alive_looks_at_the_calls_when_asked_to(errands: Errands, pbx: FakePbx) -> None:
+def test_a_keep_alive_looks_at_the_calls_when_asked_to(tasks: PbxTasks, pbx: FakePbx) -> None:
     pbx.running = {"r": CallState(id="r", pbx_state="RINGING")}
 
-    assert errands.keep_alive(pbx, look=False) == Alive(known=True)
-    assert errands.keep_alive(pbx, look=True) == Alive(known=True, calls=["r"])
+    assert tasks.keep_alive(pbx, look=False) == Alive(known=True)
+    assert tasks.keep_alive(pbx, look=True) == Alive(known=True, calls=["r"])
 
 
-def test_a_session_the_pbx_does_not_know_is_not_looked_at(errands: Errands, pbx: FakePbx) -> None:
+def test_a_session_the_pbx_does_not_know_is_not_looked_at(tasks: PbxTasks, pbx: FakePbx) -> None:
     pbx.known = False
 
-    assert errands.keep_alive(pbx, look=True) == Alive(known=False)
+    assert tasks.keep_alive(pbx, look=True) == Alive(known=False)
     assert pbx.asked == ["keep-alive"]
 
 
-def test_a_logout_that_fails_harms_nobody(errands: Errands, pbx: FakePbx) -> None:
+def test_a_logout_that_fails_harms_nobody(tasks: PbxTasks, pbx: FakePbx) -> None:
     pbx.fails["logout"] = OutcomeUnknown("cut")
 
-    errands.log_out(pbx)
+    tasks.log_out(pbx)
 
     assert pbx.asked == ["logout"]
 
@@ -297,30 +297,30 @@ def test_a_logout_that_fails_harms_nobody(errands: Errands, pbx: FakePbx) -> Non
     ],
 )
 def test_a_probe_finds_out_whether_the_pbx_is_there(
-    errands: Errands, pbx: FakePbx, answer: PbxFailure | None, found: str | None
+    tasks: PbxTasks, pbx: FakePbx, answer: PbxFailure | None, found: str | None
 ) -> None:
     if answer is not None:
         pbx.fails["version"] = answer
 
-    assert errands.probe() == found
+    assert tasks.probe() == found
 
 
 def test_the_callback_is_proven_with_a_path_of_a_user(
-    errands: Errands, gateway: FakeGateway
+    tasks: PbxTasks, gateway: FakeGateway
 ) -> None:
-    assert errands.prove("0011") == Proof(None)
+    assert tasks.prove("0011") == Proof(None)
     [(callback, method, params)] = gateway.taken
     assert (method, params) == (CHECK, [])
     assert _proof(callback).user == "0011"
 
 
 def test_a_token_that_was_refreshed_on_the_way_to_a_failure_is_handed_back(
-    errands: Errands, pbx: FakePbx
+    tasks: PbxTasks, pbx: FakePbx
 ) -> None:
     pbx.credential = Credential("oauth", SecretStr("fresh"))
     pbx.fails["subscribe"] = OutcomeUnknown("cut")
 
-    failed = errands.log_in("0011", Credential("oauth", SecretStr("old")), None, local=False)
+    failed = tasks.log_in("0011", Credential("oauth", SecretStr("old")), None, local=False)
 
     assert isinstance(failed, Failed)
     assert failed.credential == Credential("oauth", SecretStr("fresh"))

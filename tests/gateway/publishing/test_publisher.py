@@ -45,7 +45,7 @@ class _Broker:
     def post(self, work: Callable[[], None]) -> None:
         self.posted.append(work)
 
-    def on_connected(self, work: Callable[[], None]) -> None:
+    def after_connect(self, work: Callable[[], None]) -> None:
         pass
 
     def consume(self, *_what: Any) -> None:
