@@ -29,7 +29,7 @@ from consumers.users import User, Users
 from gateway.process import run as run_gateway
 from gateway.settings import GatewaySettings
 from runtime.process import configure_logging
-from runtime.secret_box import Seal, new_key
+from runtime.secret_box import SecretBox, new_key
 from starface.credential import derive
 from starface.settings import StarfaceSettings
 from starface.simulator import Simulator
@@ -66,7 +66,7 @@ def keep_sessions(*told: Any) -> None:
     configure_logging("ERROR")
     settings, broker, database, seal_key, folder = told
     profile = NumberProfile(country="CH", area_code="44")
-    run_sessions(settings, broker, KEY, database, Seal(seal_key), folder, profile)
+    run_sessions(settings, broker, KEY, database, SecretBox(seal_key), folder, profile)
 
 
 def be_gateway(port: int, broker: BrokerSettings, folder: Path) -> None:
@@ -119,7 +119,7 @@ def measure(users: int, seconds: float, folder: Path) -> bool:
     write_broker_files(folder, BrokerSettings().topics(), accounts.passwords)
     seal_key = new_key()
     print(f"preparing users={users}", flush=True)
-    with Users(folder / "site.db", Seal(seal_key)) as roll:
+    with Users(folder / "site.db", SecretBox(seal_key)) as roll:
         for person in many_users(users):
             credential = derive("sha512", person.login, person.password)
             roll.add(User(login=person.login), credential)

@@ -15,7 +15,7 @@ from runtime.process import private_file
 from starface.credential import Credential
 
 if TYPE_CHECKING:
-    from runtime.secret_box import Seal
+    from runtime.secret_box import SecretBox
 
 Internal = Literal["ignore", "notify", "pop"]
 
@@ -84,7 +84,7 @@ class User(BaseModel):
 class Users:
     """The users in the site's database; use it in a `with` block, from one thread."""
 
-    def __init__(self, path: Path, seal: "Seal | None" = None) -> None:
+    def __init__(self, path: Path, seal: "SecretBox | None" = None) -> None:
         if path.exists():
             private(path)
         self._seal = seal

@@ -15,12 +15,12 @@ class Siblings:
 
     def run(self) -> None:
         """Keep them running until SIGTERM."""
-        from runtime.child_processes import Children  # only for systems that can fork
+        from runtime.child_processes import ChildProcesses  # only for systems that can fork
 
-        children = Children()
+        children = ChildProcesses()
 
-        def tend() -> None:
+        def reconcile() -> None:
             for name in self._names:
                 children.keep(name, self._work)
 
-        children.run(tend)
+        children.run(reconcile)

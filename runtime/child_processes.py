@@ -32,7 +32,7 @@ class _Child:
     born: float
 
 
-class Children:
+class ChildProcesses:
     """The children of this process, each known by a name."""
 
     def __init__(self) -> None:
@@ -46,13 +46,13 @@ class Children:
         """Return who is running."""
         return {child.name for child in self._alive.values()}
 
-    def run(self, tend: Callable[[], None], every: float = 0.5) -> None:
+    def run(self, reconcile: Callable[[], None], every: float = 0.5) -> None:
         """Call `tend` again and again until SIGTERM, to keep what is to run; then end all."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         gc.freeze()  # else the children's collector would write to all that is shared
         try:
             while not self.stopping:
-                tend()
+                reconcile()
                 self._wait(every)
         finally:
             self.end(self.names())
@@ -71,22 +71,22 @@ class Children:
     def finish(self, names: Collection[str]) -> None:
         """Let these children do what is there for them, then end them; they must heed FINISH."""
         leaving = self._called(names)
-        _tell(leaving, FINISH)
+        _send(leaving, FINISH)
         self._until_ended(leaving, _LONGEST_FINISH, unless_stopping=True)
         self.end(names)
 
     def end(self, names: Collection[str]) -> None:
         """End these children and wait for them; who does not end in time is killed."""
         leaving = self._called(names)
-        _tell(leaving, signal.SIGTERM)
+        _send(leaving, signal.SIGTERM)
         leaving = self._until_ended(leaving, PATIENCE)
-        _tell(leaving, signal.SIGKILL)
+        _send(leaving, signal.SIGKILL)
         for pid in leaving:
             log.error("killed what did not end name=%s", self._alive[pid].name)
             os.waitpid(pid, 0)
             del self._alive[pid]
 
-    def errand(self, work: Callable[[], None], patience: float) -> bool:
+    def run_once(self, work: Callable[[], None], patience: float) -> bool:
         """Have a child do something short and wait for it; False if it could not."""
         try:
             pid = self._fork(work)
@@ -99,7 +99,7 @@ class Children:
             if ended:
                 return os.waitstatus_to_exitcode(status) == 0
             self._wait(0.05)
-        _tell([pid], signal.SIGKILL)
+        _send([pid], signal.SIGKILL)
         os.waitpid(pid, 0)
         return False
 
@@ -180,13 +180,13 @@ class Children:
         self._resting[name] = time.monotonic() + min(_LONGEST_REST, 2.0 ** (lives - 1))
 
 
-def heed_finish(finish: Callable[[], None]) -> None:
+def on_finish(finish: Callable[[], None]) -> None:
     """Call `finish` when the parent asks this child to do what is there for it and then to end."""
     signal.signal(FINISH, lambda _number, _frame: finish())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (FINISH,))
 
 
-def _tell(pids: Collection[int], number: signal.Signals) -> None:
+def _send(pids: Collection[int], number: signal.Signals) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

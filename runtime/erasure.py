@@ -18,11 +18,11 @@ _PIECE = 1 << 20  # bytes
 _PAGES = 250  # given back at once
 # Closing a file takes away all locks which its process has on it (POSIX), those of SQLite too. So
 # what was looked through stays open; the command that erases ends soon.
-_looked_through: list[int] = []
+_scanned: list[int] = []
 _TURN = 0.005  # seconds for others between two pieces
 
 
-def wipe(
+def purge(
     path: Path,
     db: sqlite3.Connection,
     traces: Collection[bytes],
@@ -116,7 +116,7 @@ def _in_file(path: Path, traces: Collection[bytes]) -> bool:
         return False
     overlap = max(map(len, traces)) - 1
     file = os.open(path, os.O_RDONLY)
-    _looked_through.append(file)
+    _scanned.append(file)
     tail = b""
     while piece := os.read(file, _PIECE):
         piece = tail + piece

@@ -34,9 +34,9 @@ def configure_logging(level: str = "INFO", form: Literal["text", "json"] = "text
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level, handlers=[lines], force=True)
-    sys.excepthook = _say_why
+    sys.excepthook = _log_failure
     if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = lambda told: _say_why(
+        threading.excepthook = lambda told: _log_failure(
             told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback
         )
     for noisy in ("httpx", "httpcore", "waitress.queue"):
@@ -75,7 +75,7 @@ def _harmless_text(error: BaseException) -> str:
     return f": {text}" if text else ""
 
 
-def _say_why(
+def _log_failure(
     _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
 ) -> None:
     log.critical("failed", exc_info=error)

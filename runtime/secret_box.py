@@ -12,7 +12,7 @@ class SealBroken(Exception):
     """The sealed text was made with another key, or changed."""
 
 
-class Seal:
+class SecretBox:
     """Seals and opens secrets with one key."""
 
     def __init__(self, key: bytes) -> None:
@@ -35,11 +35,11 @@ def new_key() -> bytes:
     return Fernet.generate_key()
 
 
-def read_seal(path: Path) -> Seal:
+def read_secret_box(path: Path) -> SecretBox:
     """Return the seal of a key file; raise SettingsRefused."""
     try:
         private(path)
-        return Seal(path.read_bytes().strip())
+        return SecretBox(path.read_bytes().strip())
     except FileNotFoundError as error:
         raise SettingsRefused(
             f"{path}: there is no seal key; make it with: starface2mqtt init"

@@ -58,12 +58,12 @@ class Start:
     def _serve(self, account: str, users: Sequence[str] | None) -> None:
         """Be one process of a crew; a fault is one line, and the crew starts it again."""
         from consumers.caller.processes import POOL
-        from runtime.child_processes import heed_finish
+        from runtime.child_processes import on_finish
 
         with contextlib.suppress(OSError):  # for those who list processes
             Path("/proc/self/comm").write_text(" ".join(["caller", *(users or ())])[:15])
         try:
-            self._answer(users, account, POOL, heed_finish)
+            self._answer(users, account, POOL, on_finish)
         except Exception as error:
             said = _sentence(error)
             if said is None:

@@ -26,7 +26,7 @@ from bus.settings import SettingsRefused, private, read_accounts
 from cli.site.settings import FILE, Settings, read
 from cli.site.shipped import shipped
 from runtime.process import private_file, private_folder
-from runtime.secret_box import Seal, new_key, read_seal
+from runtime.secret_box import SecretBox, new_key, read_secret_box
 
 
 def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
@@ -147,9 +147,9 @@ def read_roles(settings: Settings) -> Roles:
         raise SettingsRefused(f"{path}: {why(error)}") from error
 
 
-def seal(settings: Settings) -> Seal:
+def seal(settings: Settings) -> SecretBox:
     """Return the site's seal; raise SettingsRefused."""
-    return read_seal(settings.site.secrets_folder / "seal.key")
+    return read_secret_box(settings.site.secrets_folder / "seal.key")
 
 
 def broker_folder(settings: Settings) -> Path:

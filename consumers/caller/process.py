@@ -41,12 +41,12 @@ def run(
     data_folder: Path,
     account: str = "caller",
     books: str | None = None,
-    heed_finish: Callable[[Callable[[], None]], None] | None = None,
+    on_finish: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
     """Answer the calls of these users, or of all, until told to stop.
 
     `books` names the files of what was done, if several processes share them; default: `account`.
-    `heed_finish` has a function called when all that the broker has for us is to be done first.
+    `on_finish` has a function called when all that the broker has for us is to be done first.
     """
     private_folder(data_folder)
     books = books or account
@@ -100,8 +100,8 @@ def run(
             connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
             connection.consume(connection.topics.opened(user), Opened, heard_opened)
         stop_on_signals(connection.stop)
-        if heed_finish is not None:
-            heed_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))
+        if on_finish is not None:
+            on_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))
         with connection:
             executors.start()
             connection.run(consumer.tick)

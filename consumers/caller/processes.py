@@ -21,7 +21,7 @@ from bus.settings import BrokerSettings, SettingsRefused, read_accounts
 from consumers.caller.broker_sessions import Served, Sessions, begin, drop
 from consumers.caller.settings import Processes
 from consumers.users import Users
-from runtime.child_processes import Children
+from runtime.child_processes import ChildProcesses
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Crew:
         self._broker = broker
         self._database = database
         self._work = work
-        self._children = Children()
+        self._children = ChildProcesses()
         self._sessions = Sessions(data_folder / "caller-sessions.json", (POOL,))
         self._passwords: dict[str, str] = {}  # also of accounts that are gone, to end well
         self._accounts: frozenset[str] = frozenset()
@@ -172,7 +172,7 @@ class Crew:
             self._no_drop_before = time.monotonic() + _AGAIN
 
     def _errand(self, work: Callable[[], None], connections: int) -> bool:
-        return self._children.errand(partial(_or_say_why, work), 5.0 + connections / 20)
+        return self._children.run_once(partial(_or_say_why, work), 5.0 + connections / 20)
 
     def _brokers(self, accounts: Collection[str]) -> dict[str, BrokerSettings]:
         """Return how to connect as each of these accounts."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.caller.parties import change_to
-from runtime.erasure import traces_of, wipe
+from runtime.erasure import purge, traces_of
 from runtime.sqlite import shared_file, write
 
 _SCHEMA = """
@@ -202,7 +202,7 @@ def erase(data_folder: Path, number: str) -> tuple[int, bool]:
                         (number,),
                     ).rowcount
             erased += gone
-            clean = wipe(path, db, traces_of(number), changed=gone > 0) and clean
+            clean = purge(path, db, traces_of(number), changed=gone > 0) and clean
     return erased, clean
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bus.events import TraceStep
-from runtime.erasure import traces_of, wipe
+from runtime.erasure import purge, traces_of
 from runtime.sqlite import shared_file, write
 
 _PREFIX = "traces-"
@@ -176,7 +176,7 @@ def erase(data_folder: Path, e164: str) -> tuple[int, bool]:
             ).fetchall()
             erased += len(gone)
             traces = traces_of(e164, *(number for (number,) in gone))
-            clean = wipe(path, db, traces, changed=bool(gone)) and clean
+            clean = purge(path, db, traces, changed=bool(gone)) and clean
     return erased, clean
 
 

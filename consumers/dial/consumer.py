@@ -34,7 +34,7 @@ from consumers.dial.store import Asked, Barred, Entry, Repeated
 from consumers.dial.texts import Answer
 from consumers.users import User, Users
 from runtime.process import private_folder, stop_on_signals
-from runtime.secret_box import Seal
+from runtime.secret_box import SecretBox
 from starface.api_version import Telephones
 from starface.settings import StarfaceSettings
 
@@ -218,7 +218,7 @@ def run(
     broker: BrokerSettings,
     profile: NumberProfile,
     database: Path,
-    seal: Seal,
+    seal: SecretBox,
     site_key: bytes,
     data_folder: Path,
     account: str = "dial",

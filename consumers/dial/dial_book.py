@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from consumers.dial.store import ROW, Claims, Entry, as_entry
-from runtime.erasure import wipe
+from runtime.erasure import purge
 
 _RANK = {
     "claimed": 0, "unknown": 1, "accepted": 2, "own-phone-ringing": 3,
@@ -176,7 +176,7 @@ class Book(Claims):
         erased = self._db.execute(
             "UPDATE requests SET number = '', shown = '' WHERE number = ?", (number,)
         ).rowcount
-        return erased, wipe(self._path, self._db, traces, changed=erased > 0)
+        return erased, purge(self._path, self._db, traces, changed=erased > 0)
 
     def forget_before(self, at: float) -> None:
         """Delete what is older than the audit is kept."""

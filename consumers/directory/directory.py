@@ -16,7 +16,7 @@ from consumers.directory.records import Contact, ContactNumber, Source
 from consumers.directory.schema import DirectoryRefused
 from consumers.directory.source_lock import SourceClaimed
 from consumers.directory.update import Import, remove_source
-from runtime.erasure import traces_of, wipe
+from runtime.erasure import purge, traces_of
 
 __all__ = ["Directory", "DirectoryRefused", "DirectoryUnavailable", "ImportRefused"]
 
@@ -63,7 +63,7 @@ class Directory(LookUps):
                 f"DELETE FROM choices WHERE e164 IN ({marks})",  # noqa: S608
                 keys,
             ).rowcount
-            wipe(self._path, connection, () if known else traces_of(e164), changed=False)
+            purge(self._path, connection, () if known else traces_of(e164), changed=False)
         return gone
 
     def sources(self) -> list[Source]:

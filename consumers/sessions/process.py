@@ -36,7 +36,7 @@ from consumers.sessions.user import UserContext
 from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import User, Users, UserUnknown
 from runtime.process import stop_on_signals
-from runtime.secret_box import Seal, SealBroken
+from runtime.secret_box import SealBroken, SecretBox
 from starface.client import Callback, StarfaceClient
 from starface.credential import Credential
 from starface.settings import StarfaceSettings, callback_host
@@ -269,7 +269,7 @@ def run(
     broker: BrokerSettings,
     site_key: bytes,
     database: Path,
-    seal: Seal,
+    seal: SecretBox,
     data_folder: Path,
     profile: NumberProfile,
 ) -> None:

@@ -14,7 +14,7 @@ from gateway.calls.correlation import ERASED_NUMBER
 from gateway.calls.parties import key
 from gateway.eventlog.counters import ERASED, write_down
 from gateway.eventlog.file import NAME, open_log, writing
-from runtime.erasure import traces_of, wipe
+from runtime.erasure import purge, traces_of
 
 _AT_ONCE = 100  # events rewritten while nobody else can write
 _PATIENCE = 5.0  # seconds for others to finish writing
@@ -51,7 +51,7 @@ def erase(data_folder: Path, number: str) -> Erased | None:
             db.execute("UPDATE calls SET number = ? WHERE number = ?", (ERASED_NUMBER, number))
             write_down(db, {ERASED: 1})  # so that the publisher forgets what it has read
         traces = traces_of(number, *done.written)
-        done.clean = wipe(path, db, traces, changed=done.events > 0, in_pieces=True)
+        done.clean = purge(path, db, traces, changed=done.events > 0, in_pieces=True)
     return done
 
 

@@ -34,7 +34,7 @@ from consumers.dial.progress import Following
 from consumers.dial.results import Telling
 from consumers.dial.settings import DialSettings
 from consumers.users import User, Users
-from runtime.secret_box import Seal
+from runtime.secret_box import SecretBox
 from starface.client import PbxUnreachable
 
 PROFILE = NumberProfile(country="CH", area_code="44", internal_digits=2)
@@ -125,7 +125,7 @@ class Desk:
         self.bus = FakeBus()
         self.pbx = FakePbx()
         self.errands = Errands()
-        self._seal = Seal(Fernet.generate_key())
+        self._seal = SecretBox(Fernet.generate_key())
         self.users = functools.partial(Users, folder / "users.db", self._seal)
         with self.users() as users:
             for login, extension in (("0011", "11"), ("0012", "12")):

@@ -8,19 +8,19 @@ from pydantic import SecretStr, ValidationError
 
 from bus.settings import SettingsRefused
 from consumers.users import User, Users, UserUnknown
-from runtime.secret_box import Seal, SealBroken, new_key, read_seal
+from runtime.secret_box import SealBroken, SecretBox, new_key, read_secret_box
 from starface.credential import Credential, derive
 
 TOKEN = derive("sha512", "0011", "Geheim#2024")
 
 
 @pytest.fixture
-def seal() -> Seal:
-    return Seal(new_key())
+def seal() -> SecretBox:
+    return SecretBox(new_key())
 
 
 @pytest.fixture
-def users(tmp_path: Path, seal: Seal) -> Iterator[Users]:
+def users(tmp_path: Path, seal: SecretBox) -> Iterator[Users]:
     with Users(tmp_path / "site.db", seal) as users:
         yield users
 
@@ -53,7 +53,7 @@ def test_an_action_of_a_trigger_is_kept(users: Users) -> None:
     ],
 )
 def test_a_user_of_an_earlier_release_keeps_what_opened_on_a_change_of_party(
-    tmp_path: Path, seal: Seal, before: str, now: tuple[str, ...]
+    tmp_path: Path, seal: SecretBox, before: str, now: tuple[str, ...]
 ) -> None:
     path = tmp_path / "site.db"
     with Users(path, seal) as users:
@@ -117,7 +117,7 @@ def test_a_token_lies_sealed_and_a_password_nowhere(users: Users, tmp_path: Path
 def test_a_token_opens_with_its_own_seal_only(users: Users, tmp_path: Path) -> None:
     users.add(User(login="0011"), TOKEN)
 
-    with Users(tmp_path / "site.db", Seal(new_key())) as others, pytest.raises(SealBroken):
+    with Users(tmp_path / "site.db", SecretBox(new_key())) as others, pytest.raises(SealBroken):
         others.credential("0011")
 
 
@@ -169,4 +169,4 @@ def test_a_database_others_may_read_is_refused(users: Users, tmp_path: Path) -> 
 
 def test_a_missing_seal_key_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="starface2mqtt init"):
-        read_seal(tmp_path / "seal.key")
+        read_secret_box(tmp_path / "seal.key")

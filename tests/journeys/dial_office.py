@@ -28,7 +28,7 @@ from bus.settings import BrokerSettings
 from consumers.dial.settings import DialSettings
 from consumers.users import User, Users
 from runtime.process import private_file, private_folder
-from runtime.secret_box import Seal
+from runtime.secret_box import SecretBox
 from starface.client import StarfaceClient
 from starface.credential import derive
 from starface.settings import StarfaceSettings
@@ -43,7 +43,7 @@ from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from consumers.dial import consumer
 from consumers.dial.settings import DialSettings
-from runtime.secret_box import Seal
+from runtime.secret_box import SecretBox
 from starface.settings import StarfaceSettings
 
 told = json.loads(sys.argv[1])
@@ -53,7 +53,7 @@ consumer.run(
     DialSettings.model_validate(told["dial"]), StarfaceSettings.model_validate(told["starface"]),
     BrokerSettings.model_validate(told["broker"]),
     NumberProfile(country="CH", area_code="44", internal_digits=2),
-    folder / "users.db", Seal(told["seal"].encode()), b"k" * 32, folder, told["account"],
+    folder / "users.db", SecretBox(told["seal"].encode()), b"k" * 32, folder, told["account"],
 )
 """
 
@@ -67,7 +67,7 @@ class Office:
         self._broker = broker
         self._seal = Fernet.generate_key()
         self.processes: list[subprocess.Popen[bytes]] = []
-        with Users(folder / "users.db", Seal(self._seal)) as users:
+        with Users(folder / "users.db", SecretBox(self._seal)) as users:
             for user in DEFAULT_USERS:
                 credential = derive("sha512", user.login, user.password)
                 users.add(User(login=user.login, extension=user.extension), credential)

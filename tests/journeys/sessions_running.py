@@ -26,7 +26,7 @@ from consumers.sessions.process import SessionsConsumer
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.sessions.tasks import Pbx, PbxTasks
 from consumers.users import User, Users
-from runtime.secret_box import Seal
+from runtime.secret_box import SecretBox
 from starface.client import Callback, StarfaceClient
 from starface.credential import Credential, derive
 from starface.settings import StarfaceSettings, callback_host
@@ -41,13 +41,13 @@ from bus.numbers.number import NumberProfile
 from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from consumers.sessions.process import run
-from runtime.secret_box import Seal
+from runtime.secret_box import SecretBox
 from starface.settings import StarfaceSettings
 configure_logging("DEBUG")
 folder = Path(sys.argv[3])
 run(StarfaceSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]),
-    b"k" * 32, folder / "site.db", Seal(sys.argv[4].encode()), folder,
+    b"k" * 32, folder / "site.db", SecretBox(sys.argv[4].encode()), folder,
     NumberProfile(country="CH", area_code="44"))
 """
 
@@ -127,7 +127,7 @@ class Office:
                 users.add(User(login=person.login, extension=person.extension), credential)
 
     def users(self) -> Users:
-        return Users(self.folder / "site.db", Seal(self.seal_key))
+        return Users(self.folder / "site.db", SecretBox(self.seal_key))
 
 
 class SessionsProcess:

@@ -13,12 +13,12 @@ ROOT = Path(__file__).parent.parent.parent
 _PARENT = """
 import logging, os, signal, sys, time
 from pathlib import Path
-from runtime.child_processes import Children, heed_finish
+from runtime.child_processes import ChildProcesses, on_finish
 from runtime.process import configure_logging
 from runtime.process import stop_on_signals
 folder = Path(sys.argv[1])
 configure_logging()
-children = Children()
+children = ChildProcesses()
 def work(name):
     with (folder / "starts").open("a") as file:
         file.write(f"{name} {os.getpid()}\\n")
@@ -31,7 +31,7 @@ def work(name):
     (folder / f"{name}.up").touch()
     if name == "busy":
         asked = []
-        heed_finish(lambda: asked.append(True))
+        on_finish(lambda: asked.append(True))
         while not asked:
             time.sleep(0.01)
         (folder / "finished").touch()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.erasure import traces_of, wipe
+from runtime.erasure import purge, traces_of
 
 NUMBER = "+41445550180"
 
@@ -26,7 +26,7 @@ def test_what_was_deleted_is_in_no_file_though_another_process_has_it_open(tmp_p
         db.execute("DELETE FROM told")
         assert b"45550180" in path.read_bytes()
 
-        assert wipe(path, db, traces_of(NUMBER), changed=False)
+        assert purge(path, db, traces_of(NUMBER), changed=False)
         assert not any(b"45550180" in one.read_bytes() for one in tmp_path.iterdir())
         other.execute("INSERT INTO told VALUES ('more')")
 
@@ -36,7 +36,7 @@ def test_what_cannot_be_wiped_is_told(tmp_path: Path) -> None:
     with contextlib.closing(_db(path)) as db:
         db.execute("INSERT INTO told VALUES (?)", (NUMBER,))
 
-        assert not wipe(path, db, traces_of(NUMBER))
+        assert not purge(path, db, traces_of(NUMBER))
 
 
 @pytest.mark.parametrize(("number", "traces"), [("17", set()), ("+49301234567", {b"01234567"})])
@@ -53,7 +53,7 @@ def test_what_is_free_in_a_large_file_goes_while_others_have_it_open(tmp_path: P
         other.execute("INSERT INTO told VALUES ('more')")
         before = path.stat().st_size
 
-        assert wipe(path, db, traces_of(NUMBER), in_pieces=True, small=0)
+        assert purge(path, db, traces_of(NUMBER), in_pieces=True, small=0)
         assert path.stat().st_size < before / 10
         assert not any(b"45550180" in one.read_bytes() for one in tmp_path.iterdir())
         assert other.execute("SELECT text FROM told").fetchall() == [("more",)]
@@ -66,9 +66,9 @@ def test_a_large_file_is_written_anew_only_while_nobody_else_has_it_open(tmp_pat
             other.executemany("INSERT INTO told VALUES (?)", [("kept",), (NUMBER,)])
             other.execute("PRAGMA wal_checkpoint")
             db.execute("DELETE FROM told WHERE text = ?", (NUMBER,))
-            assert not wipe(path, db, traces_of(NUMBER), in_pieces=True, small=0)
+            assert not purge(path, db, traces_of(NUMBER), in_pieces=True, small=0)
             other.execute("INSERT INTO told VALUES ('more')")
 
-        assert wipe(path, db, traces_of(NUMBER), in_pieces=True, small=0)
+        assert purge(path, db, traces_of(NUMBER), in_pieces=True, small=0)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert db.execute("SELECT text FROM told").fetchall() == [("kept",), ("more",)]

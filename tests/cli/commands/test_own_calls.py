@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from cli.commands import own_calls
 from cli.site.context import CommandFailed
 from consumers.users import User, Users
-from runtime.secret_box import Seal
+from runtime.secret_box import SecretBox
 from starface.client import StarfaceClient, UnsupportedByApi
 from starface.credential import derive
 from starface.settings import StarfaceSettings
@@ -46,7 +46,7 @@ def site(tmp_path: Path, simulator: Simulator) -> Path:
         f'host = "127.0.0.1"\nport = {simulator.port}\nscheme = "http"\napi = "v30"\n'
     )
     starface = StarfaceSettings(host="127.0.0.1", port=simulator.port, scheme="http", api="v30")
-    with Users(tmp_path / "data" / "starface2mqtt.db", Seal(key)) as users:
+    with Users(tmp_path / "data" / "starface2mqtt.db", SecretBox(key)) as users:
         for user in DEFAULT_USERS[:2]:
             credential = derive("sha512", user.login, user.password)
             users.add(User(login=user.login, extension=user.extension), credential)

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from consumers.dial.placing import NotPlaced, Outcome, Placed, Placing, Unclear, Wish
 from consumers.users import User, Users
-from runtime.secret_box import Seal
+from runtime.secret_box import SecretBox
 from starface.client import (
     AnswerUnreadable,
     CallRefused,
@@ -33,7 +33,7 @@ CREDENTIAL = derive("sha512", "0011", "Geheim#2024")
 
 @pytest.fixture
 def users(tmp_path: Path) -> Callable[[], Users]:
-    opened = functools.partial(Users, tmp_path / "of-pbx.db", Seal(Fernet.generate_key()))
+    opened = functools.partial(Users, tmp_path / "of-pbx.db", SecretBox(Fernet.generate_key()))
     with opened() as users:
         users.add(User(login="0011"), CREDENTIAL)
     return opened
@@ -129,7 +129,7 @@ def test_a_token_that_cannot_be_opened_is_as_none(
     tmp_path: Path, users: Callable[[], Users]
 ) -> None:
     assert _placed(users, FakeTelephone("call-1")) == Placed("call-1")
-    foreign = functools.partial(Users, tmp_path / "of-pbx.db", Seal(Fernet.generate_key()))
+    foreign = functools.partial(Users, tmp_path / "of-pbx.db", SecretBox(Fernet.generate_key()))
 
     assert _placed(foreign, FakeTelephone("call-1")) == NotPlaced("no_credential")
 
