@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 TESTED := gateway bus consumers runtime starface panel cli tests
 
-.PHONY: demo test test-long check install mosquitto lock clean
+.PHONY: demo test test-long check install deb lock clean
 
 demo: $(STAMP)
 	@deploy/mosquitto optional
@@ -39,12 +39,18 @@ $(STAMP): pyproject.toml requirements.lock
 	@deploy/virtual-environment $(PYTHON) $(VENV)
 	@touch $(STAMP)
 
-# Versions with hashes; commit the result together with pyproject.toml.
+# Versions with hashes: of everything, and of what the package holds. Commit both with pyproject.toml.
+LOCK := uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
+	--no-emit-find-links --no-annotate --python-version 3.11 pyproject.toml
 lock: $(STAMP)
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url \
-		--no-emit-find-links --no-annotate --all-extras --python-version 3.11 \
-		pyproject.toml -o requirements.lock
+	$(BIN)/$(LOCK) --upgrade --all-extras -o requirements.lock
+	$(BIN)/$(LOCK) --constraint requirements.lock --extra server --extra importers \
+		-o deploy/debian/requirements.lock
+
+# The Debian package for this machine's Debian and processor, in build/.
+deb:
+	@deploy/debian/build
 
 clean:
 	rm -rf $(VENV) .demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

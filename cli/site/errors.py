@@ -1,5 +1,7 @@
 """What a command says when it cannot do its work: one line with the fault and the fix."""
 
+import sys
+
 from pydantic import ValidationError
 
 from bus.access.roles import RightsRefused
@@ -29,4 +31,9 @@ def sentence(error: Exception) -> str | None:
     """Return the line for a person, None for a fault in the program itself."""
     if isinstance(error, ValidationError):
         return why(error)
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"the Python package {error.name} is missing: this installation has no server part;"
+            f" install it: {sys.executable} -m pip install 'starface2mqtt[server]'"
+        )
     return str(error) if isinstance(error, _TOLD) else None
