@@ -26,9 +26,9 @@ Direction = Literal["in", "out", "internal", "unknown"]
 PartyKind = Literal["external", "internal", "withheld", "unknown"]
 
 
-def _known(words: Any, otherwise: str) -> BeforeValidator:
+def known_word(words: Any, otherwise: str) -> BeforeValidator:
     """Read a word of a later release as one this release knows."""
-    return BeforeValidator(lambda told: told if told in get_args(words) else otherwise)
+    return BeforeValidator(lambda word: word if word in get_args(words) else otherwise)
 
 
 _UNANSWERED: frozenset[CallStateName] = frozenset(
@@ -84,7 +84,7 @@ class Party(Part):
     number: Text = ""
     e164: str | None = Field(default=None, max_length=16)
     name: Text = ""
-    kind: Annotated[PartyKind, _known(PartyKind, "unknown")] = "unknown"
+    kind: Annotated[PartyKind, known_word(PartyKind, "unknown")] = "unknown"
 
 
 class CallData(Part):
@@ -92,9 +92,9 @@ class CallData(Part):
 
     user: UserName
     call_id: CallId
-    state: Annotated[CallStateName, _known(CallStateName, "other")]
+    state: Annotated[CallStateName, known_word(CallStateName, "other")]
     pbx_state: Text = ""
-    direction: Annotated[Direction, _known(Direction, "unknown")] = "unknown"
+    direction: Annotated[Direction, known_word(Direction, "unknown")] = "unknown"
     caller: Party = Party()
     called: Party = Party()
     group: Text | None = None
@@ -126,6 +126,26 @@ class Sentence(Part):
 
     de: str = Field(max_length=500)
     en: str = Field(max_length=500)
+    fr: str = Field(default="", max_length=500)  # empty from an earlier release
+    it: str = Field(default="", max_length=500)
+
+
+class RequestData(Part):
+    """What every request that is answered carries."""
+
+    request_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = Field(
+        default_factory=lambda: str(uuid4())
+    )
+    account: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@%~-]{1,256}$")] | None = None
+    """Who reads the answer, where MQTT 3.1.1 has no Response Topic; None: the user's account."""
+
+
+class ResponseData(Part):
+    """What every answer carries; without a code the request was carried out."""
+
+    request_id: Text
+    code: Text | None = None  # stable: why it was not
+    sentence: Sentence | None = None
 
 
 class Reference(Part):
@@ -147,6 +167,8 @@ class TraceStep(Part):
     at: AwareDatetime
     de: str = Field(default="", max_length=500)
     en: str = Field(default="", max_length=500)
+    fr: str = Field(default="", max_length=500)
+    it: str = Field(default="", max_length=500)
 
 
 class Outcome(Part):
@@ -387,19 +409,3 @@ class Info(Message):
 
     type: str = "starface.info.v1"
     data: InfoData
-
-
-MESSAGES: dict[str, type[Message]] = {
-    "CallEvent": CallEvent,
-    "CallerEvent": CallerEvent,
-    "UserState": UserState,
-    "ChoiceRequest": ChoiceRequest,
-    "Opened": Opened,
-    "DialRequest": DialRequest,
-    "DialResult": DialResult,
-    "Head": Head,
-    "ReplayRequest": ReplayRequest,
-    "SessionReset": SessionReset,
-    "ProcessDetail": ProcessDetail,
-    "Info": Info,
-}

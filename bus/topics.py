@@ -5,6 +5,8 @@ from urllib.parse import quote, unquote
 
 _LEVEL = re.compile(r"[a-z0-9_.%@A-Z-]+")
 _BASE = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+_ACCOUNT = re.compile(r"[a-z0-9_.%@A-Z~-]{1,256}")
+_REST = re.compile(r"[a-z0-9_.%@A-Z~/-]{1,128}")
 ANY_USER = "+"
 
 
@@ -69,6 +71,52 @@ class Topics:
     def replies(self, user: str) -> str:
         """Return the filter of further topics a dial request may name for its answer."""
         return self._of(user, "replies/#")
+
+    def dial_number(self, user: str) -> str:
+        """Return the topic that takes a plain number to dial."""
+        return self._of(user, "dial/number")
+
+    def records(self, user: str) -> str:
+        """Return the topic of the finished calls of one user, as the journal keeps them."""
+        return self._of(user, "records")
+
+    def missed(self, user: str) -> str:
+        """Return the retained topic of the number of a user's open missed calls."""
+        return self._of(user, "missed")
+
+    def journal(self, user: str) -> str:
+        """Return the topic of requests to the journal."""
+        return self._of(user, "journal")
+
+    def directory(self, user: str) -> str:
+        """Return the topic of requests about contacts."""
+        return self._of(user, "directory")
+
+    def settings(self, user: str) -> str:
+        """Return the topic of requests about a user's own settings and enrolment."""
+        return self._of(user, "settings")
+
+    def pbx(self, user: str) -> str:
+        """Return the topic on which the journal asks what the PBX knows of a user's calls."""
+        return self._of(user, "pbx")
+
+    def reply(self, account: str, request_id: str) -> str:
+        """Return the topic of the answer to one request of a broker account."""
+        if not (_LEVEL.fullmatch(request_id) and _ACCOUNT.fullmatch(account)):
+            raise ValueError("neither account nor request id is a level of a topic")
+        return f"{self.base}/replies/{account}/{request_id}"
+
+    def replies_to(self, account: str) -> str:
+        """Return the filter of all answers to a broker account, which nobody else reads."""
+        return f"{self.base}/replies/{account}/#"
+
+    def is_reply(self, topic: str) -> bool:
+        """Tell whether a topic is one on which a request may be answered."""
+        prefix = f"{self.base}/replies/"
+        account, _, rest = topic.removeprefix(prefix).partition("/")
+        return topic.startswith(prefix) and bool(
+            _ACCOUNT.fullmatch(account) and _REST.fullmatch(rest)
+        )
 
     def head(self, user: str, gateway: str) -> str:
         """Return the retained topic of a gateway's newest number for a user."""

@@ -1,9 +1,10 @@
 """The broker's accounts and what each may read and write: Mosquitto's two files.
 
-A user reads everything about himself and writes only his own switch, choices, dial requests, and
-what his workstation opened; a supervisor also reads of colleagues; an application has only the
-rights it was given. Each process has just its rights, and a process that serves one user writes of
-that user only. The same names are the MQTT client ids.
+A user reads everything about himself and writes only his own switch, choices, dial and other
+requests, and what his workstation opened; a supervisor also reads of colleagues; an application
+has only the rights it was given. Each reads the answers to its own requests alone. Each process has
+just its rights, and a process that serves one user writes of that user only. The panel asks for the
+users who are logged in there. The same names are the MQTT client ids.
 """
 
 import base64
@@ -24,7 +25,9 @@ ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
 CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
 _CALLER_FOR = "caller-for-"
 _DEVICE = "~"
-PROCESS_ACCOUNTS = ("gateway", "sessions", "caller", "dial", "panel", *CLI_ACCOUNTS)
+PROCESS_ACCOUNTS = (
+    "gateway", "sessions", "caller", "dial", "journal", "panel", *CLI_ACCOUNTS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def caller_account(login: str) -> str:
 def acl_file(topics: Topics, accounts: Iterable[str], roles: Roles | None = None) -> str:
     """Return Mosquitto's access rules for these accounts."""
     lines = ["# Written by starface2mqtt; changes are lost.", ""]
+    lines += [f"pattern read {topics.replies_to('%u')}", ""]  # %u: the account itself
     for account in accounts:
         rights = rights_of(topics, account, roles or Roles())
         lines.append(f"user {account}")
@@ -109,7 +113,8 @@ def rights_of(topics: Topics, account: str, roles: Roles) -> Rights:
         return rights
     if account in roles.applications:
         grants = roles.applications[account]
-        return Rights(roles.read(grants, topics), roles.write(grants, topics))
+        chain = (topics.info(), topics.process(ANY_USER))  # whether anybody is there to answer
+        return Rights((*roles.read(grants, topics), *chain), roles.write(grants, topics))
     return _user_rights(topics, account, roles)
 
 
@@ -135,11 +140,11 @@ def _user_rights(topics: Topics, account: str, roles: Roles) -> Rights:
         for topic in roles.read(colleagues, topics)
         if not matches(of_user, topic)  # a head of a group is often in it
     ]
-    own = (topics.switch, topics.choose, topics.opened, topics.dial)
+    own = (topics.switch, topics.choose, topics.opened, topics.dial, topics.journal,
+           topics.directory, topics.settings)  # fmt: skip
+    read = (of_user, topics.info(), topics.process("sessions"))
     return Rights(
-        read=tuple(
-            dict.fromkeys((of_user, topics.info(), topics.process("sessions"), *of_colleagues))
-        ),
+        read=tuple(dict.fromkeys((*read, *of_colleagues))),
         write=tuple(topic(login) for topic in own),
     )
 
@@ -147,28 +152,26 @@ def _user_rights(topics: Topics, account: str, roles: Roles) -> Rights:
 def _gateway(topics: Topics) -> Rights:
     return Rights(
         read=(topics.replay(ANY_USER),),
-        write=(
-            topics.calls(ANY_USER),
-            topics.heads(ANY_USER),
-            topics.session(ANY_USER),
-            topics.info(),
-        ),
-    )
+        write=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.session(ANY_USER),
+               topics.info(), topics.replies_to(ANY_USER)),
+    )  # fmt: skip
 
 
 def _sessions(topics: Topics) -> Rights:
     return Rights(
         read=(topics.switch(ANY_USER), topics.session(ANY_USER), topics.calls(ANY_USER),
-              topics.heads(ANY_USER), topics.processes()),
-        write=(topics.state(ANY_USER), topics.replay(ANY_USER)),
+              topics.heads(ANY_USER), topics.processes(), topics.settings(ANY_USER),
+              topics.pbx(ANY_USER)),
+        write=(topics.state(ANY_USER), topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
     )  # fmt: skip
 
 
 def _caller(topics: Topics) -> Rights:
     return Rights(
         read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.dial_result(ANY_USER),
-              topics.state(ANY_USER), topics.choose(ANY_USER), topics.opened(ANY_USER)),
-        write=(topics.caller(ANY_USER), topics.replay(ANY_USER)),
+              topics.state(ANY_USER), topics.choose(ANY_USER), topics.opened(ANY_USER),
+              topics.directory(ANY_USER)),
+        write=(topics.caller(ANY_USER), topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
     )  # fmt: skip
 
 
@@ -176,33 +179,48 @@ def _caller_for(topics: Topics, login: str) -> Rights:
     # Whether a colleague has answered stands in the colleague's calls only.
     return Rights(
         read=(topics.calls(ANY_USER), topics.heads(login), topics.dial_result(login),
-              topics.state(login), topics.choose(login), topics.opened(login)),
-        write=(topics.caller(login), topics.replay(login)),
+              topics.state(login), topics.choose(login), topics.opened(login),
+              topics.directory(login)),
+        write=(topics.caller(login), topics.replay(login), topics.replies_to(ANY_USER)),
     )  # fmt: skip
 
 
 def _dial(topics: Topics) -> Rights:
     return Rights(
-        read=(topics.dial(ANY_USER), topics.calls(ANY_USER), topics.heads(ANY_USER),
-              topics.state(ANY_USER)),
+        read=(topics.dial(ANY_USER), topics.dial_number(ANY_USER), topics.calls(ANY_USER),
+              topics.heads(ANY_USER), topics.state(ANY_USER)),
         write=(topics.dial_result(ANY_USER), f"{topics.dial_result(ANY_USER)}/#",
-               topics.replies(ANY_USER), topics.replay(ANY_USER)),
+               topics.replies(ANY_USER), topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
     )  # fmt: skip
 
 
 def _journal(topics: Topics) -> Rights:
-    # No process here keeps a journal; tests and benchmarks hear everybody with this account.
     return Rights(
-        read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.caller(ANY_USER)),
-        write=(topics.replay(ANY_USER),),
-    )
+        read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.caller(ANY_USER),
+              topics.dial_result(ANY_USER), topics.journal(ANY_USER), topics.missed(ANY_USER)),
+        write=(topics.records(ANY_USER), topics.missed(ANY_USER), topics.pbx(ANY_USER),
+               topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
+    )  # fmt: skip
+
+
+def _panel(topics: Topics) -> Rights:
+    # What it shows and asks is that of the users who are logged in: it checks who is.
+    return Rights(
+        read=(topics.calls(ANY_USER), topics.caller(ANY_USER), topics.state(ANY_USER),
+              topics.dial_result(ANY_USER), topics.records(ANY_USER), topics.missed(ANY_USER),
+              topics.processes(), topics.info()),
+        write=(topics.switch(ANY_USER), topics.choose(ANY_USER), topics.opened(ANY_USER),
+               topics.dial(ANY_USER), topics.journal(ANY_USER), topics.directory(ANY_USER),
+               topics.settings(ANY_USER)),
+    )  # fmt: skip
 
 
 def _person(topics: Topics) -> Rights:
     return Rights(
         read=(topics.everything_of(ANY_USER), topics.processes(), topics.info()),
-        write=(topics.switch(ANY_USER), topics.choose(ANY_USER), topics.dial(ANY_USER)),
-    )
+        write=(topics.switch(ANY_USER), topics.choose(ANY_USER), topics.dial(ANY_USER),
+               topics.journal(ANY_USER), topics.directory(ANY_USER), topics.settings(ANY_USER)),
+    )  # fmt: skip
 
 
 _PROCESSES = {
@@ -211,7 +229,7 @@ _PROCESSES = {
     "caller": _caller,
     "dial": _dial,
     "journal": _journal,
-    "panel": _person,
+    "panel": _panel,
     "cli": _person,
 }
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from bus.events import UserName
 from bus.topics import ANY_USER, Topics
 
-Kind = Literal["calls", "caller", "state", "dial/result", "head"]
-Act = Literal["dial", "set", "choose", "replay"]
+Kind = Literal["calls", "caller", "state", "dial/result", "head", "records", "missed"]
+Act = Literal["dial", "dial/number", "set", "choose", "replay", "journal", "directory"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTS: tuple[Act, ...] = get_args(Act)
 
@@ -24,10 +24,15 @@ _TOPICS: Mapping[str, Callable[[Topics, str], str]] = {
     "state": Topics.state,
     "dial/result": Topics.dial_result,
     "head": Topics.heads,
+    "records": Topics.records,
+    "missed": Topics.missed,
     "dial": Topics.dial,
     "set": Topics.switch,
     "choose": Topics.choose,
+    "dial/number": Topics.dial_number,
     "replay": Topics.replay,
+    "journal": Topics.journal,
+    "directory": Topics.directory,
 }
 
 

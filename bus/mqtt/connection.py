@@ -127,6 +127,11 @@ class Connection:
         self._network.join(TIMEOUT)
 
     @property
+    def account(self) -> str:
+        """The broker account, which is also the MQTT client id."""
+        return self._account
+
+    @property
     def connected(self) -> bool:
         """Whether the broker is there and the network thread alive."""
         return self._connected.is_set() and self._network.is_alive()

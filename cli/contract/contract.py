@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bus.events import CONTENT_TYPE, CONTRACT, MESSAGES
+from bus.events import CONTENT_TYPE, CONTRACT
+from bus.messages import MESSAGES
 from bus.topics import Topics
 from cli.contract.openapi import openapi
 
@@ -29,6 +30,12 @@ _CHANNELS: tuple[tuple[str, str, str, str, bool, str], ...] = (
     ("set", _TOPICS.switch("USER"), "Switch", "anybody", False, "30"),
     ("dial", _TOPICS.dial("USER"), "DialRequest", "anybody", False, "15"),
     ("dialResult", _TOPICS.dial_result("USER"), "DialResult", "dial", False, "60"),
+    ("records", _TOPICS.records("USER"), "CallRecord", "journal", False, ""),
+    ("missed", _TOPICS.missed("USER"), "Missed", "journal", True, ""),
+    ("journal", _TOPICS.journal("USER"), "JournalRequest", "anybody", False, "15"),
+    ("journalAnswer", _TOPICS.reply("ACCOUNT", "REQUEST"), "JournalAnswer", "journal", False, "60"),
+    ("pbx", _TOPICS.pbx("USER"), "PbxRequest", "journal", False, "15"),
+    ("pbxAnswer", _TOPICS.reply("ACCOUNT", "REQUEST"), "PbxAnswer", "sessions", False, "60"),
     ("head", _TOPICS.head("USER", "GATEWAY"), "Head", "gateway", True, "604800"),
     ("replay", _TOPICS.replay("USER"), "ReplayRequest", "consumers", False, "30"),
     ("session", _TOPICS.session("USER"), "SessionReset", "gateway", False, "60"),
@@ -41,6 +48,8 @@ _PARAMETERS = {
     "user": "The STARFACE login; characters outside `[A-Za-z0-9._@-]` are percent-encoded.",
     "gateway": "The event log the numbers belong to; last part of the events' `source`.",
     "name": "The broker account of the process.",
+    "account": "The broker account that asked, and that alone may read the answer.",
+    "request": "The request's `request_id`.",
 }
 
 

@@ -3,7 +3,8 @@
 import logging
 from importlib.metadata import version
 
-from bus.events import MESSAGES, Info, InfoData
+from bus.events import Info, InfoData
+from bus.messages import MESSAGES
 from bus.mqtt.connection import Connection, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 

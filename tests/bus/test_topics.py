@@ -58,3 +58,25 @@ def test_filters_match_as_at_the_broker(topic_filter: str, topic: str, falls_und
 )
 def test_an_answer_goes_only_to_the_users_own_topics(topic: str, allowed: bool) -> None:
     assert TOPICS.may_answer_on("0011", topic) is allowed
+
+
+@pytest.mark.parametrize(
+    ("topic", "for_answers"),
+    [
+        (TOPICS.reply("0011~laptop", "7f3c"), True),
+        ("starface/zurich/replies/panel/a/b", True),
+        ("starface/zurich/replies/panel", False),
+        ("starface/zurich/replies/panel/", False),
+        ("starface/zurich/replies/+/a", False),
+        ("starface/replies/panel/a", False),
+        ("starface/zurich/users/0011/records", False),
+    ],
+)
+def test_answers_go_below_replies_alone(topic: str, for_answers: bool) -> None:
+    assert TOPICS.is_reply(topic) is for_answers
+
+
+@pytest.mark.parametrize(("account", "request_id"), [("a/b", "1"), ("+", "1"), ("a", "#")])
+def test_an_answers_topic_is_of_plain_levels(account: str, request_id: str) -> None:
+    with pytest.raises(ValueError, match="level of a topic"):
+        TOPICS.reply(account, request_id)

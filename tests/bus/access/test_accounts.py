@@ -74,7 +74,9 @@ def test_the_process_of_one_user_writes_of_that_user_only(login: str) -> None:
 
     assert rights is not None
     assert {topics.caller(login), topics.replay(login)} < set(rights.write)
-    assert not any("+" in topic or "#" in topic for topic in rights.write)
+    assert [topic for topic in rights.write if "+" in topic or "#" in topic] == [
+        topics.replies_to("+")  # whoever asks about the user
+    ]
     assert [topic for topic in rights.read if "/users/+/" in topic] == [topics.calls("+")]
 
 
@@ -88,11 +90,11 @@ def test_the_process_of_one_user_cannot_answer_for_another(connect: Connect) -> 
 
 def test_a_further_device_has_the_rights_of_its_user() -> None:
     user, device = (
-        acl_file(Topics(), [one]).partition("\n\n")[2].partition("\n")
+        acl_file(Topics(), [one]).partition("user ")[2].partition("\n")
         for one in ("Anna%20B", device_account("Anna B", "laptop"))
     )
 
-    assert device[0] == "user Anna%20B~laptop"
+    assert device[0] == "Anna%20B~laptop"
     assert device[2] == user[2]
     assert login_of("Anna%20B~laptop") == login_of("Anna%20B") == "Anna B"
 

@@ -9,6 +9,7 @@ from bus.topics import Topics
 
 STATE = Right(reads=("state",))
 CALLS = Right(reads=("calls",))
+CHAIN = ("starface/info", "starface/processes/+")  # every application sees whether it runs
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_an_application_reads_what_was_named_and_writes_nothing(roles: Roles) ->
         read=(
             "starface/users/0011/calls", "starface/users/0011/state",
             "starface/users/0012/calls", "starface/users/0012/state",
-            "starface/processes/sessions",
+            "starface/processes/sessions", *CHAIN,
         )
     )  # fmt: skip
 
@@ -46,21 +47,22 @@ def test_each_kind_is_one_topic_of_the_contract(roles: Roles, kind: str) -> None
 
     tail = "head/+" if kind == "head" else kind
     assert rights.read[0] == f"starface/users/0011/{tail}"
-    assert rights.read[1:] == ((Topics().process("sessions"),) if kind == "state" else ())
+    more = (Topics().process("sessions"),) if kind == "state" else ()
+    assert rights.read[1:] == (*more, *CHAIN)
 
 
 @pytest.mark.parametrize("act", ACTS)
 def test_an_application_writes_what_it_may_and_reads_nothing_by_it(roles: Roles, act: str) -> None:
     rights = _wallboard(roles, Right.model_validate({"may": [act]}), users=["0011"])
 
-    assert rights == Rights(write=(f"starface/users/0011/{act}",))
+    assert rights == Rights(read=CHAIN, write=(f"starface/users/0011/{act}",))
 
 
 def test_only_a_right_for_everybody_has_a_wildcard_over_users(roles: Roles) -> None:
     roles.supervise("0013", STATE, ["0011"], ["Secretariat"])
     named = _wallboard(roles, CALLS, users=["0011"], groups=["Secretariat"])
 
-    assert not any("+" in topic for topic in (*named.read, *_of(roles, "0013").read))
+    assert not any("users/+" in topic for topic in (*named.read, *_of(roles, "0013").read))
     assert "starface/users/+/calls" in _wallboard(roles, CALLS, everybody=True).read
 
 
@@ -110,7 +112,7 @@ def test_a_user_who_goes_leaves_no_right_of_his_nor_for_him(roles: Roles) -> Non
     assert "0011" not in acl_file(Topics(), ["0010", "0012", "wallboard"], roles)
     roles.join("Secretariat", ["0013"])
     assert _of(roles, "wallboard").read == (
-        "starface/users/0012/calls", "starface/users/0013/calls",
+        "starface/users/0012/calls", "starface/users/0013/calls", *CHAIN,
     )  # fmt: skip
 
 
@@ -122,7 +124,7 @@ def test_a_group_that_goes_takes_the_rights_by_it_along(roles: Roles) -> None:
 
     roles.join("Secretariat", ["0011"])  # another group of the same name
     assert roles.supervisors == {}
-    assert _of(roles, "wallboard").read == ("starface/users/0013/calls",)
+    assert _of(roles, "wallboard").read == ("starface/users/0013/calls", *CHAIN)
 
 
 def test_rights_are_taken_of_some_or_of_all(roles: Roles) -> None:
@@ -169,6 +171,6 @@ def test_a_wildcard_is_no_user(login: str) -> None:
 
 
 def test_what_another_release_lets_be_read_is_no_right_and_no_fault() -> None:
-    told = Right.model_validate_json('{"reads": ["records", "calls"], "may": []}')
+    told = Right.model_validate_json('{"reads": ["faxes", "calls"], "may": []}')
 
     assert told == CALLS

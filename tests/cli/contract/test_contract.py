@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from bus.events import MESSAGES
+from bus.messages import MESSAGES
 from bus.topics import Topics
 from cli.contract import contract
 from tests.conftest import ROOT

@@ -1,0 +1,164 @@
+"""Requests that are answered: published with a Response Topic, answered to who asked alone.
+
+Who asks reads the answers below `replies/` of its own account. MQTT 3.1.1 has no Response Topic:
+there the request names its account, and the answer's topic follows from it.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from bus.events import CONTENT_TYPE, Message, RequestData, now
+from bus.mqtt.connection import Connection, PublishRefused
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
+from bus.topics import level
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 5.0  # seconds an answer may take
+_SKEW = 15.0  # seconds by which the clock of who asks may be wrong
+_STEP = 0.05  # seconds
+
+
+class Unanswered(Exception):
+    """No answer came in time: who would answer does not run, or may not."""
+
+
+R = TypeVar("R", bound=Message)
+A = TypeVar("A", bound=Message)
+
+
+class Requests:
+    """Publishes requests and awaits their answers, over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._account = connection.account
+        self._waiting: dict[str, Future[bytes]] = {}
+        connection.subscribe(connection.topics.replies_to(self._account), self._answered)
+
+    def send(self, topic: str, request: Message) -> Future[bytes]:
+        """Publish a request; the future gets the answer's payload. May be called in any thread.
+
+        Raises BrokerUnavailable. Cancel the future to await it no longer.
+        """
+        data = getattr(request, "data", None)
+        if not isinstance(data, RequestData):
+            raise TypeError("a request that is answered has a request id")
+        key, answer = data.request_id, Future[bytes]()
+        self._waiting[key] = answer
+        answer.add_done_callback(lambda _: self._waiting.pop(key, None))
+        addressed = request.model_copy(
+            update={"data": data.model_copy(update={"account": self._account})}
+        )
+        try:
+            self._connection.send(
+                topic, addressed.encoded(), expiry=request.expiry(), content_type=CONTENT_TYPE,
+                response_topic=self._connection.topics.reply(self._account, key),
+                correlation=key.encode(),
+            )  # fmt: skip
+        except BrokerUnavailable:
+            answer.cancel()
+            raise
+        return answer
+
+    def ask(self, topic: str, request: Message, kind: type[A], timeout: float = TIMEOUT) -> A:
+        """Return the answer, working through what arrives meanwhile; for the main thread.
+
+        Raises BrokerUnavailable, or Unanswered when none comes in time that can be read.
+        """
+        answer = self.send(topic, request)
+        limit = time.monotonic() + timeout
+        while not answer.done():
+            if time.monotonic() >= limit:
+                answer.cancel()
+                raise Unanswered(f"no answer on a request within {timeout:g} s")
+            self._connection.work(_STEP)
+        return read_answer(answer.result(), kind)
+
+    def _answered(self, message: ReceivedMessage) -> None:
+        key = (message.correlation or b"").decode(errors="replace")
+        answer = self._waiting.get(key or message.topic.rpartition("/")[2])
+        if answer is None:
+            log.debug("an answer nobody awaits topic=%s", message.topic)
+        elif answer.set_running_or_notify_cancel():
+            answer.set_result(message.payload)
+
+
+def read_answer(payload: bytes, kind: type[A]) -> A:
+    """Return an answer as a model; raise Unanswered when it cannot be read."""
+    try:
+        return kind.model_validate_json(payload)
+    except ValidationError as error:
+        raise Unanswered("the answer cannot be read; are both sides of one release?") from error
+
+
+@dataclass(frozen=True)
+class Requester:
+    """Whose topic a request came on, and where its answers go."""
+
+    user: str
+    topic: str
+    correlation: bytes | None
+
+    @property
+    def account(self) -> str:
+        """The account that reads the answers."""
+        return self.topic.partition("/replies/")[2].partition("/")[0]
+
+
+class Responder:
+    """Answers requests over one connection; an answer may also follow later, or be several."""
+
+    def __init__(
+        self, connection: Connection, source: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._clock = clock
+
+    def serve(
+        self, topic_filter: str, kind: type[R], handle: Callable[[R, Requester], Message | None]
+    ) -> None:
+        """Hand each request that is not too old to `handle`, and send what it returns."""
+
+        def respond(request: R, message: ReceivedMessage) -> None:
+            age = self._clock() - request.time.timestamp()
+            if age > (request.expiry() or TIMEOUT) + _SKEW:
+                log.info("a request came too late topic=%s", message.topic)
+                return
+            requester = self._requester(request, message)
+            if requester is not None and (answer := handle(request, requester)) is not None:
+                self.answer(requester, answer)
+
+        self._connection.consume(topic_filter, kind, respond)
+
+    def answer(self, requester: Requester, answer: Message) -> None:
+        """Send an answer; when the broker cannot be reached nobody waits for it either."""
+        sourced = answer.model_copy(update={"source": self._source, "time": now()})
+        try:
+            self._connection.send(
+                requester.topic, sourced.encoded(), expiry=answer.expiry(),
+                content_type=CONTENT_TYPE, correlation=requester.correlation,
+            )  # fmt: skip
+        except (BrokerUnavailable, PublishRefused) as error:
+            log.warning("a request could not be answered reason=%s", error)
+
+    def _requester(self, request: Message, message: ReceivedMessage) -> Requester | None:
+        topics = self._connection.topics
+        user = topics.user_of(message.topic)
+        data = getattr(request, "data", None)
+        if message.response_topic is not None:
+            if topics.is_reply(message.response_topic):
+                return Requester(user, message.response_topic, message.correlation)
+            log.warning("no answer on a foreign topic topic=%s", message.topic)
+            return None
+        if not isinstance(data, RequestData):
+            return None
+        topic = topics.reply(data.account or level(user), data.request_id)
+        return Requester(user, topic, data.request_id.encode())
