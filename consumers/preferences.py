@@ -1,8 +1,13 @@
-"""Times of the week at which nothing may open, such as `18:00-07:00` or `sat-sun`."""
+"""What a user prefers: actions, the triggers that call for them, and hours of the week without."""
 
 import re
 from dataclasses import dataclass
 from datetime import datetime, time
+from typing import Literal
+
+Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
+Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "click"]
+Actions = dict[Trigger, Action]
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FORM = re.compile(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bus.events import UserName
 from bus.settings import SettingsRefused, private
-from consumers.triggers import Action, Actions, Trigger
+from consumers.preferences import Action, Actions, Trigger
 from runtime.process import private_file
 from starface.credential import Credential
 

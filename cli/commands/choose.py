@@ -79,7 +79,7 @@ def _chosen(one: "Contact", contact: "Contact | None") -> str:
 def _number(settings: "Settings", login: str, told: str | None) -> str:
     """Return the number meant in E.164: the one told, or that of the user's last call."""
     from bus.numbers.number import read_number
-    from consumers.caller.story_store import find
+    from consumers.caller.trace_store import find
 
     if told is not None:
         read = read_number(told, settings.site.numbers)

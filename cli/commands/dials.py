@@ -17,14 +17,14 @@ def dials(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the audit of dial requests, kept 90 days unless configured otherwise."""
-    from consumers.dial.dial_book import Book
+    from consumers.dial.store import DialStore
 
     settings = settings_of(context)
     path = settings.site.data_folder / "dial.db"
     if not path.exists():
         typer.echo("No dial request yet.", err=True)
         return
-    with closing(Book(path, "cli")) as book:
+    with closing(DialStore(path, "cli")) as book:
         for row in book.audit(login, limit):
             typer.echo(json.dumps(_told(row)) if as_json else _line(row))
 

@@ -47,7 +47,7 @@ def _erase_all(settings: "Settings", meant: str, number: str) -> Iterator[str]:
     import sqlite3
 
     from consumers.caller import store as caller_store
-    from consumers.caller import story_store as trace
+    from consumers.caller import trace_store as trace
     from consumers.directory.directory import Directory, DirectoryUnavailable
     from gateway.eventlog.file import LogUnavailable
 
@@ -88,8 +88,8 @@ def _events(folder: Path, meant: str) -> Gone:
 
 
 def _audit(settings: "Settings", meant: str, number: str) -> Gone:
-    from consumers.dial.dial_book import Book
     from consumers.dial.number import understand
+    from consumers.dial.store import DialStore
     from runtime.erasure import traces_of
 
     path = settings.site.data_folder / "dial.db"
@@ -99,7 +99,7 @@ def _audit(settings: "Settings", meant: str, number: str) -> Gone:
         understand(text, settings.site.numbers, settings.dial, settings.site_key()).key
         for text in (number, meant)
     }
-    with closing(Book(path, "cli")) as book:
+    with closing(DialStore(path, "cli")) as book:
         gone = [book.erase(key, traces_of(meant)) for key in keys]
     return sum(count for count, _ in gone), all(clean for _, clean in gone)
 

@@ -18,7 +18,7 @@ from bus.settings import SettingsRefused
 from cli.site import settings as configuration
 from cli.site.context import CommandFailed
 from consumers.dial.policy import Dialable, DialPolicy, decide
-from consumers.dial.refusals import Refusal
+from consumers.dial.refusals import DialRefusal
 from consumers.importers.numbers.fields import read_field
 
 
@@ -77,7 +77,7 @@ def _site(config: Path | None, country: str | None, lang: str | None) -> _Site:
     return _Site(told.site.numbers, told.dial.policy, language, country)
 
 
-def _dialling(decision: Dialable | Refusal, language: Language) -> str:
+def _dialling(decision: Dialable | DialRefusal, language: Language) -> str:
     if isinstance(decision, Dialable):
         words = "Gewählt würde" if language == "de" else "Would be dialled"
         return f"{words}: {decision.dialled}"
@@ -86,7 +86,7 @@ def _dialling(decision: Dialable | Refusal, language: Language) -> str:
 
 
 def _as_json(
-    found: Number, steps: tuple[Step, ...], decision: Dialable | Refusal, language: Language
+    found: Number, steps: tuple[Step, ...], decision: Dialable | DialRefusal, language: Language
 ) -> dict[str, Any]:
     return {
         **found.model_dump(),
@@ -99,7 +99,7 @@ def _as_json(
     }
 
 
-def _decision(decision: Dialable | Refusal, language: Language) -> dict[str, Any]:
+def _decision(decision: Dialable | DialRefusal, language: Language) -> dict[str, Any]:
     if isinstance(decision, Dialable):
         return {"allowed": True, "dialled": decision.dialled}
     return {

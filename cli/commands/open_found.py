@@ -57,7 +57,7 @@ def open_found(
 
 
 def _meant(settings: "Settings", login: str, call_id: str | None) -> str:
-    from consumers.caller.story_store import find
+    from consumers.caller.trace_store import find
 
     stories = find(settings.site.data_folder, user=login, call_id=call_id)
     if stories:

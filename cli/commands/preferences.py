@@ -61,7 +61,7 @@ def ends_at(told: str, now: datetime, option: str) -> str:
 
 def plan(told: Sequence[str]) -> dict[str, Any]:
     """Return triggers and their own actions, told as `ringing` or `connected=dossier`."""
-    from consumers.triggers import Action, Trigger
+    from consumers.preferences import Action, Trigger
 
     actions: dict[str, str] = {}
     for one in told:
@@ -91,10 +91,10 @@ def misses_transfers(user: "User") -> bool:
 def shown(preferences: dict[str, Any], now: datetime) -> list[str]:
     """Say in one line each what a user wants."""
     lines = []
-    from consumers.caller.rules import Wishes
+    from consumers.caller.rules import UserPreferences
     from consumers.users import User
 
-    wishes = Wishes.of(User(login="0", preferences=preferences))
+    wishes = UserPreferences.of(User(login="0", preferences=preferences))
     if isinstance(wishes.do_not_disturb, datetime):
         if now < wishes.do_not_disturb:
             lines.append(f"do not disturb until {wishes.do_not_disturb:%Y-%m-%d %H:%M}")

@@ -10,7 +10,7 @@ from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
-    from consumers.caller.story_store import Story
+    from consumers.caller.trace_store import CallTrace
 
 _Language = Literal["de", "en"]
 _LONG_AGO = 600  # seconds after which the last call may not be the one that is meant
@@ -27,7 +27,7 @@ def why(
     lang: Annotated[str | None, typer.Option(help="de or en.")] = None,
 ) -> None:
     """Tell the story of a call: what came in, who it is, and why something opened or not."""
-    from consumers.caller.story_store import find
+    from consumers.caller.trace_store import find
 
     settings = settings_of(context)
     language = _language(settings, lang)
@@ -48,7 +48,7 @@ def why(
             typer.echo(line)
 
 
-def told(story: "Story", language: _Language) -> list[str]:
+def told(story: "CallTrace", language: _Language) -> list[str]:
     """Return the lines of a story, as a secretary reads them."""
     at = story.started.astimezone()
     number = story.e164 or story.number or ("unterdrückt" if language == "de" else "withheld")
@@ -62,7 +62,7 @@ def told(story: "Story", language: _Language) -> list[str]:
 
 
 def _since(
-    settings: "Settings", language: _Language, story: "Story", user: str | None
+    settings: "Settings", language: _Language, story: "CallTrace", user: str | None
 ) -> list[str]:
     """Say what may have kept a later call away: the interface is off, or nothing has come in."""
     from consumers.users import Users
@@ -125,7 +125,7 @@ def _in(language: _Language, german: str, english: str) -> str:
     return german if language == "de" else english
 
 
-def _as_json(story: "Story") -> dict[str, Any]:
+def _as_json(story: "CallTrace") -> dict[str, Any]:
     return {
         "user": story.user,
         "call_id": story.call_id,

@@ -46,10 +46,10 @@ class Start:
     def run(self) -> None:
         """Answer calls until told to stop."""
         if self.crew and _CAN_FORK:
-            from consumers.caller.processes import Crew
+            from consumers.caller.processes import CallerProcesses
 
             warm(self.profile)
-            Crew(
+            CallerProcesses(
                 self.caller.processes, self.broker, self.database, self.data_folder, self._serve
             ).run()
         else:

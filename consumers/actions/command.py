@@ -13,13 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bus.settings import SettingsRefused
-from consumers.actions.failure import ActionFailed
 from consumers.caller.settings import CommandSettings
 
 _PLACE = re.compile(r"\{([^{}?]*)(\??)\}")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _LONGEST = 2048  # characters of one value
 _OWN = "STARFACE2MQTT_"  # our environment may hold secrets
+
+
+class ActionFailed(Exception):
+    """The action was not done; the message is a stable code, without personal data."""
 
 
 class Command:

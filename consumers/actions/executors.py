@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.events import CallerData, CallerEvent, Outcome
-from consumers.actions.command import Command
-from consumers.actions.failure import ActionFailed
+from consumers.actions.command import ActionFailed, Command
 from consumers.actions.redaction import nameless, without_names
-from consumers.actions.webhook import Sent, Webhooks
+from consumers.actions.webhook import WebhookResult, Webhooks
 from consumers.caller.settings import CallerSettings, When
 
 log = logging.getLogger(__name__)
@@ -22,7 +21,7 @@ _WAITING = 1_000  # jobs; more would be older than any call
 
 
 @dataclass(frozen=True)
-class Finished:
+class ActionResult:
     """What became of an executor's work; `trigger` is empty where it is not known any more."""
 
     executor: str
@@ -43,7 +42,7 @@ class Executors:
         self,
         settings: CallerSettings,
         path: Path,
-        finished: Callable[[Finished], None],
+        finished: Callable[[ActionResult], None],
         users: Collection[str] | None = None,
     ) -> None:
         self._commands = tuple(Command(one) for one in settings.commands)
@@ -121,7 +120,7 @@ class Executors:
             reason, done = str(error), False
             log.error("command failed name=%s event=%s reason=%s", command.name, event.id, reason)
         self._finished(
-            Finished(
+            ActionResult(
                 command.name,
                 data.user,
                 data.call_id,
@@ -133,9 +132,9 @@ class Executors:
             )
         )
 
-    def _webhook_told(self, sent: Sent) -> None:
+    def _webhook_told(self, sent: WebhookResult) -> None:
         self._finished(
-            Finished(
+            ActionResult(
                 sent.name, sent.user, sent.call_id, "", sent.done, sent.reason, answer=sent.answer
             )
         )

@@ -41,7 +41,7 @@ _OURS = "(?2 IS NULL OR user IN (SELECT value FROM json_each(?2)))"
 
 
 @dataclass(frozen=True)
-class Sent:
+class WebhookResult:
     """What became of one message; `answer` is what the receiver said, for the story alone."""
 
     name: str
@@ -77,7 +77,7 @@ class Webhooks:
         self,
         path: Path,
         settings: tuple[WebhookSettings, ...],
-        tell: Callable[[Sent], None],
+        tell: Callable[[WebhookResult], None],
         *,
         users: Collection[str] | None = None,
         clock: Callable[[], float] = time.time,
@@ -180,7 +180,7 @@ class Webhooks:
         self._drop(number)
         if not done:
             log.error("webhook given up name=%s event=%s reason=%s", name, event_id, reason)
-        self._tell(Sent(name, user, call_id, done, reason, answer))
+        self._tell(WebhookResult(name, user, call_id, done, reason, answer))
 
     def _attempt(self, client: "httpx.Client", settings: WebhookSettings, body: bytes) -> _Attempt:
         """Send a message once."""

@@ -14,7 +14,7 @@ Found = Opening | Literal["internal"]  # what is to open; the page for internal 
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedOpening:
     """What is to open, by which template, and why."""
 
     kind: Literal["matter", "dossier", "card", "new-contact", "nothing"]
@@ -23,7 +23,7 @@ class Planned:
     without_address: str = ""
 
     @classmethod
-    def of(cls, found: Found) -> "Planned":
+    def of(cls, found: Found) -> "PlannedOpening":
         """Return what opens, as the rules found it."""
         if found == INTERNAL:
             return cls("card", "internal-call", INTERNAL, "internal-without-page")
@@ -35,7 +35,7 @@ def record_of(found: Found | None) -> Matter | Dossier | Contact | None:
     return found.record if isinstance(found, Opening) else None
 
 
-class Addresses:
+class OpeningAddresses:
     """The addresses of a site."""
 
     def __init__(self, settings: CallerSettings) -> None:
@@ -45,7 +45,7 @@ class Addresses:
 
     def find(
         self,
-        planned: Planned,
+        planned: PlannedOpening,
         record: Matter | Dossier | Contact | None,
         values: Mapping[str, str],
     ) -> tuple[str | None, str, str]:

@@ -7,22 +7,22 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from bus.events import CallerData, TraceStep
-from consumers.caller.addresses import INTERNAL, Addresses, Found, Planned, record_of
+from consumers.caller.addresses import INTERNAL, Found, OpeningAddresses, PlannedOpening, record_of
 from consumers.caller.calls import Call, Trigger
 from consumers.caller.opening import Opening, choose, chosen, label
 from consumers.caller.placeholders import age, reference, references, values_of, who
-from consumers.caller.rules import ON_CLICK, Circumstances, Verdict, judge
+from consumers.caller.rules import ON_CLICK, Context, Decision, evaluate
 from consumers.caller.settings import CallerSettings
 from consumers.caller.texts import sentence
 from consumers.directory.lookup import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
-from consumers.triggers import Action
+from consumers.preferences import Action
 from consumers.users import User
 
 log = logging.getLogger(__name__)
 
 
-class WhoIsCalling(Protocol):
+class ContactDirectory(Protocol):
     """What is asked of the directory."""
 
     def find(self, e164: str, *, user: str) -> Match:
@@ -42,7 +42,7 @@ class WhoIsCalling(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallerAnswer:
     """What is told about a call; `used` is what the user works on if it opens."""
 
     data: CallerData
@@ -55,7 +55,7 @@ class Answer:
         return self.data.opens != "nothing"
 
 
-class Chosen(NamedTuple):
+class Choice(NamedTuple):
     """What a user took of what was offered; `found` is what the rules found."""
 
     kind: Literal["contact", "dossier", "matter", "found"]
@@ -70,7 +70,7 @@ class Chosen(NamedTuple):
 
 
 @dataclass
-class Steps:
+class TraceSteps:
     """The steps of a story while it is being made."""
 
     now: datetime
@@ -82,40 +82,40 @@ class Steps:
         self.told.append(TraceStep(step=step, code=code, at=self.now, de=said.de, en=said.en))
 
 
-class Answering:
+class AnswerBuilder:
     """Answers for calls out of the directory and the site's settings."""
 
-    def __init__(self, directory: WhoIsCalling, settings: CallerSettings) -> None:
+    def __init__(self, directory: ContactDirectory, settings: CallerSettings) -> None:
         self._directory = directory
         self._settings = settings
-        self._addresses = Addresses(settings)
+        self._addresses = OpeningAddresses(settings)
 
     def answer(
         self,
         user: User,
         call: Call,
         trigger: Trigger,
-        told: Circumstances,
-        choice: Chosen | None = None,
-    ) -> Answer:
+        told: Context,
+        choice: Choice | None = None,
+    ) -> CallerAnswer:
         """Say who it is and what opens; nothing opens on a guess."""
-        verdict = judge(user, call, trigger, self._settings, told)
-        steps = Steps(told.now)
+        decision = evaluate(user, call, trigger, self._settings, told)
+        steps = TraceSteps(told.now)
         try:
-            match = self._match(user, verdict, steps)
+            match = self._match(user, decision, steps)
             if choice is not None:
                 match = choice.settle(match)
-            found = self._found(user, match, verdict, told.now, choice)
+            found = self._found(user, match, decision, told.now, choice)
         except DirectoryUnavailable as error:
             log.error("directory unavailable call=%s reason=%s", call.call_id, error)
             match, found = Match(), _NOTHING_FOUND
-        by = "site" if verdict.rule != "user" else "plan" if user.actions else "user"
-        steps.add("rule", by, rule=verdict.rule, action=verdict.action, **who(user, trigger))
-        return self._told(user, call, trigger, verdict, match, found, steps)
+        by = "site" if decision.rule != "user" else "plan" if user.actions else "user"
+        steps.add("rule", by, rule=decision.rule, action=decision.action, **who(user, trigger))
+        return self._told(user, call, trigger, decision, match, found, steps)
 
-    def _match(self, user: User, verdict: Verdict, steps: Steps) -> Match:
-        e164 = verdict.party.e164
-        if not verdict.look_up or e164 is None:
+    def _match(self, user: User, decision: Decision, steps: TraceSteps) -> Match:
+        e164 = decision.party.e164
+        if not decision.look_up or e164 is None:
             return Match()
         match = self._directory.find(e164, user=user.login)
         names = ", ".join(label(one) for one in match.candidates[:5])
@@ -129,7 +129,7 @@ class Answering:
             self._explain(e164, steps)
         return match
 
-    def _explain(self, e164: str, steps: Steps) -> None:
+    def _explain(self, e164: str, steps: TraceSteps) -> None:
         """Name who has a number and does not count, and whose numbers are like it."""
         if inactive := self._directory.inactive(e164):
             names = ", ".join(f"{label(one)} ({one.source})" for one in inactive)
@@ -139,30 +139,30 @@ class Answering:
             steps.add("matched", "nearest", nearest=like)
 
     def _found(
-        self, user: User, match: Match, verdict: Verdict, now: datetime, choice: Chosen | None
-    ) -> "_Finding":
+        self, user: User, match: Match, decision: Decision, now: datetime, choice: Choice | None
+    ) -> "Proposal":
         """Return what opens by itself, and what only a click opens."""
-        if verdict.refusal not in (None, ON_CLICK):
+        if decision.refusal not in (None, ON_CLICK):
             return _NOTHING_FOUND
-        opening = self._opening(user, match, verdict, verdict.action, now, choice)
-        if verdict.refusal == ON_CLICK:
-            if Planned.of(opening).kind == "nothing":
-                return _Finding(opening)
-            return _Finding(None, opening)
-        if verdict.on_click is None:
-            return _Finding(opening)
-        return _Finding(opening, self._opening(user, match, verdict, verdict.on_click, now))
+        opening = self._opening(user, match, decision, decision.action, now, choice)
+        if decision.refusal == ON_CLICK:
+            if PlannedOpening.of(opening).kind == "nothing":
+                return Proposal(opening)
+            return Proposal(None, opening)
+        if decision.on_click is None:
+            return Proposal(opening)
+        return Proposal(opening, self._opening(user, match, decision, decision.on_click, now))
 
     def _opening(
         self,
         user: User,
         match: Match,
-        verdict: Verdict,
+        decision: Decision,
         action: Action,
         now: datetime,
-        choice: Chosen | None = None,
+        choice: Choice | None = None,
     ) -> Found:
-        if verdict.internal and match.contact is None and match.quality == "none":
+        if decision.internal and match.contact is None and match.quality == "none":
             return INTERNAL
         contact = match.contact
         dossiers = self._directory.dossiers(contact.id) if contact else ()
@@ -183,21 +183,21 @@ class Answering:
         user: User,
         call: Call,
         trigger: Trigger,
-        verdict: Verdict,
+        decision: Decision,
         match: Match,
-        found: "_Finding",
-        steps: Steps,
-    ) -> Answer:
+        found: "Proposal",
+        steps: TraceSteps,
+    ) -> CallerAnswer:
         opening, record = found.opening, record_of(found.opening)
-        planned = found.planned(verdict)
-        values = values_of(user, call, trigger, verdict, record, match.contact)
+        planned = found.planned(decision)
+        values = values_of(user, call, trigger, decision, record, match.contact)
         url, reason, missing = self._addresses.find(planned, record, values)
         kind = planned.kind if reason == planned.reason else "nothing"
         code = "internal-call" if kind == "card" and opening == INTERNAL else reason
         shown = opening if opening is not None else found.on_click
         offered = shown.alternatives if isinstance(shown, Opening) else ()
         told = {
-            **who(user, trigger), "e164": verdict.party.e164 or "", "value": missing,
+            **who(user, trigger), "e164": decision.party.e164 or "", "value": missing,
             "opened": label(record) if record else "", "age": age(call, steps.now),
             "offered": ", ".join(label(one) for one in offered[:5]), "found": found.label,
         }  # fmt: skip
@@ -219,8 +219,8 @@ class Answering:
             contact=reference(match.contact),
             employer=reference(match.employer),
             candidates=tuple(references(match.candidates)),
-            rule=verdict.rule,
-            action=verdict.action,
+            rule=decision.rule,
+            action=decision.action,
             opens=kind,
             opened=reference(record) if kind != "nothing" else None,
             on_click=found.kind_on_click,
@@ -233,26 +233,26 @@ class Answering:
             trace=tuple(steps.told),
         )
         used = record if kind != "nothing" and isinstance(record, Matter | Dossier) else None
-        return Answer(data, used, {**values, "opens": kind, "url": url or ""})
+        return CallerAnswer(data, used, {**values, "opens": kind, "url": url or ""})
 
 
 @dataclass(frozen=True)
-class _Finding:
+class Proposal:
     """What the rules found to open, by itself and on a click; None: they refused it."""
 
     opening: Found | None = None
     on_click: Found | None = None
 
-    def planned(self, verdict: Verdict) -> Planned:
+    def planned(self, decision: Decision) -> PlannedOpening:
         """Return what opens by itself, and why."""
         if self.opening is None:
-            return Planned("nothing", verdict.refusal or "directory-unavailable")
-        return Planned.of(self.opening)
+            return PlannedOpening("nothing", decision.refusal or "directory-unavailable")
+        return PlannedOpening.of(self.opening)
 
     @property
     def kind_on_click(self) -> Literal["matter", "dossier", "card", "new-contact", "nothing"]:
         """What kind of thing a click opens."""
-        return "nothing" if self.on_click is None else Planned.of(self.on_click).kind
+        return "nothing" if self.on_click is None else PlannedOpening.of(self.on_click).kind
 
     @property
     def label(self) -> str:
@@ -263,4 +263,4 @@ class _Finding:
         return "internal-page" if self.on_click == INTERNAL else "new-contact-page"
 
 
-_NOTHING_FOUND = _Finding()
+_NOTHING_FOUND = Proposal()

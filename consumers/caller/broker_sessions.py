@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 50  # connections
 _PATIENCE = 3.0  # seconds for a connection
-Served = Mapping[str, Sequence[str] | None]  # by account: the users of a process, None for all
+Assignment = Mapping[str, Sequence[str] | None]  # by account: the users of a process, None for all
 
 
-def begin(brokers: Mapping[str, BrokerSettings], served: Served) -> None:
+def begin_sessions(brokers: Mapping[str, BrokerSettings], served: Assignment) -> None:
     """Have the broker keep from now on what is told to these accounts; raise BrokerUnavailable.
 
     Unless all of them are let in, nothing is kept for any.
@@ -44,7 +44,7 @@ def begin(brokers: Mapping[str, BrokerSettings], served: Served) -> None:
                     connection.wait_connected(_PATIENCE)
 
 
-def drop(brokers: Mapping[str, BrokerSettings]) -> None:
+def drop_sessions(brokers: Mapping[str, BrokerSettings]) -> None:
     """Have the broker forget these accounts, as many as it can; raise BrokerUnavailable."""
     failed: list[str] = []
     for accounts in _parts(list(brokers)):
@@ -65,7 +65,7 @@ def drop(brokers: Mapping[str, BrokerSettings]) -> None:
         raise BrokerUnavailable(failed[0])
 
 
-class Sessions:
+class BrokerSessions:
     """Which accounts may have a session at the broker, on disk: a process may end at any moment."""
 
     def __init__(self, path: Path, first: Collection[str]) -> None:

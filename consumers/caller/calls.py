@@ -24,7 +24,7 @@ LONGEST_CALL = 43_200.0  # seconds after which a call is forgotten whose end nev
 CAPACITY = 50_000  # calls known at once
 
 
-class Stage(IntEnum):
+class CallStage(IntEnum):
     """How far a call has come."""
 
     SEEN = 0
@@ -34,15 +34,15 @@ class Stage(IntEnum):
     ENDED = 4
 
 
-_STAGES: dict[CallStateName, Stage] = {
-    "incoming": Stage.INCOMING,
-    "ringing": Stage.RINGING,
-    "dialing": Stage.RINGING,
-    "ringback": Stage.RINGING,
-    "connected": Stage.CONNECTED,
-    "held": Stage.CONNECTED,
-    "ended": Stage.ENDED,
-    "other": Stage.SEEN,
+_STAGES: dict[CallStateName, CallStage] = {
+    "incoming": CallStage.INCOMING,
+    "ringing": CallStage.RINGING,
+    "dialing": CallStage.RINGING,
+    "ringback": CallStage.RINGING,
+    "connected": CallStage.CONNECTED,
+    "held": CallStage.CONNECTED,
+    "ended": CallStage.ENDED,
+    "other": CallStage.SEEN,
 }
 _OUTWARD: frozenset[CallStateName] = frozenset({"dialing", "ringback"})
 
@@ -53,7 +53,7 @@ class Call:
 
     user: str
     call_id: str
-    stage: Stage = Stage.SEEN
+    stage: CallStage = CallStage.SEEN
     direction: Direction = "unknown"
     outward: bool = False
     caller: Party = NOBODY
@@ -68,7 +68,7 @@ class Call:
     elsewhere: bool = False  # a colleague has it
     talked: bool = False  # the user had it
     put_forth: bool = False  # it was dialled outward or its party changed: no own telephone rings
-    telling: int = 0  # how often it had ended here before and was handed over again
+    occurrence: int = 0  # how often it had ended here before and was handed over again
     restored: bool = False  # of an earlier process: nothing is known but that it is over
     began_at: datetime | None = None  # of a later telling
     ended_at: datetime | None = None
@@ -83,11 +83,11 @@ class Call:
     @property
     def over(self) -> bool:
         """Whether nothing may open for it any more."""
-        return self.stage == Stage.ENDED
+        return self.stage == CallStage.ENDED
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
+class Transition:
     """What one event changed: what is now due, and whose cards are to close."""
 
     call: Call
@@ -95,11 +95,13 @@ class Advance:
     begins: bool = False  # this process had not heard of it as ringing, dialled or connected
     changed: bool = False  # the other party is another one from now on
     ended: bool = False
-    anew: bool = False  # it had ended here before
-    lost: tuple[Call, ...] = field(default=())  # calls of colleagues who did not answer it
+    reopened: bool = False  # it had ended here before
+    answered_elsewhere: tuple[Call, ...] = field(
+        default=()
+    )  # calls of colleagues who did not answer it
 
 
-class Calls:
+class CallStates:
     """All calls a process knows, by user and id."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -131,27 +133,27 @@ class Calls:
         """Take in calls that had ended before this process started."""
         for user, call_id in over:
             self._keep(
-                Call(user=user, call_id=call_id, stage=Stage.ENDED, seen_at=now, restored=True)
+                Call(user=user, call_id=call_id, stage=CallStage.ENDED, seen_at=now, restored=True)
             )
 
-    def take(self, data: CallData, event_id: str, now: float) -> Advance:
+    def take(self, data: CallData, event_id: str, now: float) -> Transition:
         """Learn from one event."""
         self._learn_id(data)
         self._forget_old(now)
         call_id = self.root(data.user, data.call_id)
         before = self._calls.get((data.user, call_id)) or Call(data.user, call_id)
         if before.began_at is not None and data.received_at < before.began_at:
-            return Advance(before)
-        if anew := _may_begin_anew(before, data) and self._was_with_a_colleague(before):
-            telling = before.telling + 1
-            before = Call(data.user, call_id, telling=telling, began_at=data.received_at)
+            return Transition(before)
+        if reopened := _may_reopen(before, data) and self._was_with_a_colleague(before):
+            occurrence = before.occurrence + 1
+            before = Call(data.user, call_id, occurrence=occurrence, began_at=data.received_at)
             self._over.pop((data.user, call_id), None)
         call = _learned(before, data, event_id, now)
         answers, changed = _answers(before, call), _changes(before, call)
         due = _due(before, call)
         if changed:
             due = ("connected", "party-change") if answers else ("party-change",)
-        elif answers and (before.stage < Stage.RINGING or self._was_with_a_colleague(call)):
+        elif answers and (before.stage < CallStage.RINGING or self._was_with_a_colleague(call)):
             due = (*due, "party-change")
         call = replace(
             call,
@@ -159,10 +161,18 @@ class Calls:
             put_forth=call.put_forth or call.outward or changed,
         )
         self._keep(call)
-        lost = self._lost_by_colleagues(call, now) if answers else ()
-        begins = before.stage < Stage.RINGING
+        answered_elsewhere = self._lost_by_colleagues(call, now) if answers else ()
+        begins = before.stage < CallStage.RINGING
         ended = call.over and not before.over
-        return Advance(call, due, begins, changed, ended=ended, anew=anew, lost=lost)
+        return Transition(
+            call,
+            due,
+            begins,
+            changed,
+            ended=ended,
+            reopened=reopened,
+            answered_elsewhere=answered_elsewhere,
+        )
 
     def _learn_id(self, data: CallData) -> None:
         """Note the id a call goes on under; a new one after its end is of another telling."""
@@ -201,13 +211,13 @@ class Calls:
         return any(one.talked and not one.outward for one in calls)
 
     def _lost_by_colleagues(self, answered: Call, now: float) -> tuple[Call, ...]:
-        lost = []
+        answered_elsewhere = []
         for user in self._users.get(answered.call_id, set()) - {answered.user}:
             call = self._calls[user, answered.call_id]
             if _still_open(call, now) and not call.outward and not call.elsewhere:
-                lost.append(replace(call, elsewhere=True, seen_at=now))
-                self._calls[user, call.call_id] = lost[-1]
-        return tuple(sorted(lost, key=lambda call: call.user))
+                answered_elsewhere.append(replace(call, elsewhere=True, seen_at=now))
+                self._calls[user, call.call_id] = answered_elsewhere[-1]
+        return tuple(sorted(answered_elsewhere, key=lambda call: call.user))
 
     def _keep(self, call: Call) -> None:
         key = (call.user, call.call_id)
@@ -237,7 +247,7 @@ class Calls:
 def _still_open(call: Call, now: float) -> bool:
     """Tell whether a colleague can have taken a call; the PBX may end it here a moment before."""
     just_ended = call.over and not call.talked and now - call.seen_at < _JUST_ENDED
-    return call.stage < Stage.CONNECTED or just_ended
+    return call.stage < CallStage.CONNECTED or just_ended
 
 
 def mark(call: Call, trigger: Trigger) -> str:
@@ -252,7 +262,7 @@ def trigger_of(claimed: str) -> Trigger:
     return cast(Trigger, claimed.partition(":")[0])
 
 
-def _may_begin_anew(call: Call, data: CallData) -> bool:
+def _may_reopen(call: Call, data: CallData) -> bool:
     """Tell whether a call that is over here is not merely told late, as it was.
 
     Under an id that came after the end it cannot be; under the same one time has to have passed.
@@ -267,7 +277,7 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     """Merge an event into what is known; an ended call learns nothing that could reopen it."""
     told = _STAGES[data.state]
     stage = max(call.stage, told)
-    late = Stage.SEEN < told < stage or bool(
+    late = CallStage.SEEN < told < stage or bool(
         call.received_at and data.received_at < call.received_at
     )
     outward = data.direction == "out" or data.state in _OUTWARD
@@ -284,9 +294,9 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
         event_id=event_id,
         received_at=data.received_at,
         replayed=data.replayed,
-        elsewhere=call.elsewhere and stage != Stage.CONNECTED,
-        talked=call.talked or stage == Stage.CONNECTED,
-        ended_at=call.ended_at or (data.received_at if stage == Stage.ENDED else None),
+        elsewhere=call.elsewhere and stage != CallStage.CONNECTED,
+        talked=call.talked or stage == CallStage.CONNECTED,
+        ended_at=call.ended_at or (data.received_at if stage == CallStage.ENDED else None),
         seen_at=now,
     )
     if known_by(learned.other_party):
@@ -295,7 +305,11 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
 
 
 def _answers(before: Call, call: Call) -> bool:
-    return before.stage < Stage.CONNECTED and call.stage == Stage.CONNECTED and not call.outward
+    return (
+        before.stage < CallStage.CONNECTED
+        and call.stage == CallStage.CONNECTED
+        and not call.outward
+    )
 
 
 def _changes(before: Call, call: Call) -> bool:
@@ -303,7 +317,7 @@ def _changes(before: Call, call: Call) -> bool:
 
     While it is still being dialled, or only its direction becomes known, that is no change.
     """
-    running = Stage.CONNECTED if call.outward else Stage.RINGING
+    running = CallStage.CONNECTED if call.outward else CallStage.RINGING
     return (
         not call.over
         and before.stage >= running
@@ -325,8 +339,8 @@ def _due(before: Call, call: Call) -> tuple[Trigger, ...]:
 
 
 def _reached(call: Call) -> tuple[Trigger, ...]:
-    if call.stage < Stage.RINGING:
+    if call.stage < CallStage.RINGING:
         return ()
     if call.outward:
         return ("outgoing",)
-    return ("ringing", "connected") if call.stage == Stage.CONNECTED else ("ringing",)
+    return ("ringing", "connected") if call.stage == CallStage.CONNECTED else ("ringing",)

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from bus.events import CallEvent, DialResult, Outcome
 from bus.mqtt.inbox import ReceivedMessage
-from consumers.actions.executors import Finished
-from consumers.caller.answer import Answer, Answering, Chosen
+from consumers.actions.executors import ActionResult
+from consumers.caller.answer import AnswerBuilder, CallerAnswer, Choice
 from consumers.caller.answers_told import AnswersTold
-from consumers.caller.calls import FINISHED_FOR, Advance, Call, Calls, Trigger, trigger_of
-from consumers.caller.dependencies import Actions, Doors
+from consumers.caller.calls import FINISHED_FOR, Call, CallStates, Transition, Trigger, trigger_of
+from consumers.caller.dependencies import ActionRunner, Dependencies
 from consumers.caller.events import (
     already_opened,
     answered,
@@ -25,14 +25,14 @@ from consumers.caller.events import (
     forgotten,
     opened_before,
 )
-from consumers.caller.outbox import Outbox
+from consumers.caller.outbox import AnswerOutbox
 from consumers.caller.pending_actions import Claiming, key_of, told_as
 from consumers.caller.put_off import Key, PutOff, Waiting
-from consumers.caller.rules import Circumstances, Wishes
+from consumers.caller.rules import Context, UserPreferences
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
-from consumers.caller.stories import Stories
-from consumers.caller.story_store import Traces
+from consumers.caller.trace_store import TraceStore
+from consumers.caller.trace_writer import TraceWriter
 from consumers.users import User
 from runtime.bounded_dict import Recent
 
@@ -54,24 +54,24 @@ class CallerConsumer:
     def __init__(
         self,
         settings: CallerSettings,
-        answering: Answering,
+        answering: AnswerBuilder,
         store: CallerStore,
-        traces: Traces,
-        actions: Actions,
-        doors: Doors,
+        traces: TraceStore,
+        actions: ActionRunner,
+        dependencies: Dependencies,
     ) -> None:
         self._settings = settings
         self._answering = answering
         self._store = store
-        self._stories = Stories(traces, doors.clock)
-        self._outbox = Outbox(doors.send, settings.max_age, doors.clock)
+        self._trace = TraceWriter(traces, dependencies.clock)
+        self._outbox = AnswerOutbox(dependencies.send, settings.max_age, dependencies.clock)
         self._actions = actions
-        self._doors = doors
-        self._calls = Calls()
+        self._dependencies = dependencies
+        self._calls = CallStates()
         self._handled: Recent[str, None] = Recent()
         self._told = AnswersTold()
         self._dialled: Recent[tuple[str, str], None] = Recent()
-        self._claiming = Claiming(store, doors.clock)
+        self._claiming = Claiming(store, dependencies.clock)
         self._pops: dict[str, deque[float]] = {}
         self._put_off = PutOff(store)
         self._cleaned = 0.0
@@ -81,7 +81,7 @@ class CallerConsumer:
         """Learn from one event and do what it calls for."""
         self._outbox.settle()
         data = event.data
-        user = self._doors.find_user(data.user)
+        user = self._dependencies.find_user(data.user)
         if self._handled.holds(event.id):
             log.debug("repeated event=%s", event.id)
             return
@@ -95,16 +95,18 @@ class CallerConsumer:
                 self._calls.put_back(data.user, data.call_id, before)
                 raise
             finally:
-                self._stories.write()
+                self._trace.write()
         self._handled.keep(event.id, None)
 
-    def overhear(self, event: CallEvent, own: Collection[str]) -> None:
+    def observe_group_call(self, event: CallEvent, own: Collection[str]) -> None:
         """Learn from the call of somebody else that a colleague has answered one of ours."""
         self._outbox.settle()
-        for lost in self._calls.take(event.data, event.id, self._doors.clock()).lost:
+        for lost in self._calls.take(
+            event.data, event.id, self._dependencies.clock()
+        ).answered_elsewhere:
             if lost.user in own:
                 self._close(lost, "answered-elsewhere")
-        self._stories.write()
+        self._trace.write()
 
     def note_dialling(self, result: DialResult, _arrived: ReceivedMessage) -> None:
         """Remember a call the user placed by a click: its first ringing is the own telephone."""
@@ -116,93 +118,93 @@ class CallerConsumer:
         """Return a call that is known here, None for any other."""
         return self._calls.find(user, call_id)
 
-    def choose(self, call: Call, choice: Chosen | None, request_id: str) -> None:
+    def choose(self, call: Call, choice: Choice | None, request_id: str) -> None:
         """Open what a user chose for a call, or ask again where a choice was revoked."""
-        user = self._doors.find_user(call.user)
+        user = self._dependencies.find_user(call.user)
         if user is None:
             return
         asked = replace(call, event_id=request_id)
-        circumstances = self._circumstances(user, call)
-        answer = self._answering.answer(user, asked, "chosen", circumstances, choice)
+        context = self._context(user, call)
+        answer = self._answering.answer(user, asked, "chosen", context, choice)
         self._perform(asked, "chosen", answer)
         if answer.opens:  # what opens for the call from now on would be the same once more
             self._claiming.take_by_hand(call, answer.data.action)
             for trigger in call.answered:
                 self._calls.opened(call, trigger)
-        self._stories.write()
+        self._trace.write()
 
     def refuse(self, login: str, call_id: str, request_id: str) -> None:
         """Tell a user who chose something for a call that nothing is known of it."""
-        user = self._doors.find_user(login)
+        user = self._dependencies.find_user(login)
         if user is not None:
             self._outbox.send(forgotten(user, call_id, request_id), _nothing)
 
-    def finished(self, told: Finished) -> None:
+    def finished(self, told: ActionResult) -> None:
         """Note what became of an executor's work."""
         self._outbox.settle()
-        steps = self._stories.finished(told)
+        steps = self._trace.finished(told)
         call = self._calls.find(told.user, told.call_id)
         if not told.done and call is not None:
             self._outbox.send(failed(call, told, steps), _nothing)
         if told.last and told.trigger:
             self._claiming.worked((told.user, told.call_id, told.mark or told.trigger))
-        self._stories.write()
+        self._trace.write()
 
     def tick(self) -> float:
         """Do what waited for its time; return the seconds until the next look."""
         self._outbox.settle()
         self._outbox.send_kept()
-        moment = self._doors.clock()
+        moment = self._dependencies.clock()
         for key, waiting in self._put_off.due(moment):
             self._resume(key, waiting)
         if moment - self._cleaned > _CLEAN_EVERY:
             self._cleaned = moment
             self._store.forget_before(moment, self._settings.set_aside_days)
             if self._settings.choice_days:
-                self._doors.forget_choices(moment - self._settings.choice_days * 86_400)
-            self._stories.forget_before(moment - self._settings.trace_days * 86_400)
-        self._stories.write()
+                self._dependencies.forget_choices(moment - self._settings.choice_days * 86_400)
+            self._trace.forget_before(moment - self._settings.trace_days * 86_400)
+        self._trace.write()
         return _SOON if self._put_off or self._outbox.busy else _IDLE
 
     def finish(self) -> None:
         """Wait until the broker has what was sent last."""
         self._outbox.settle(_LAST_WORD)
-        self._stories.write()
+        self._trace.write()
 
     def _take(self, user: User, event: CallEvent) -> None:
-        data, moment = event.data, self._doors.clock()
-        advance = self._calls.take(data, event.id, moment)
-        call = advance.call
+        data, moment = event.data, self._dependencies.clock()
+        transition = self._calls.take(data, event.id, moment)
+        call = transition.call
         if call.call_id != data.call_id:
             self._store.rename(data.user, data.call_id, call.call_id, moment)
-        if advance.anew:
-            self._store.begin_anew(call.user, call.call_id)
-        self._stories.received(user, call, data)
-        for lost in advance.lost:
+        if transition.reopened:
+            self._store.reopen(call.user, call.call_id)
+        self._trace.received(user, call, data)
+        for lost in transition.answered_elsewhere:
             self._close(lost, "answered-elsewhere")
-        if advance.ended:
+        if transition.ended:
             self._store.end(call.user, call.call_id, moment)
             self._close(call, "answered-elsewhere" if call.elsewhere else "ended")
-        again: list[Trigger] = ["ringing"] if self._was_unknown(advance) else []
-        for wanted in _wanted(user, advance) or again:
-            trigger = self._as_of_now(user, advance, wanted)
+        again: list[Trigger] = ["ringing"] if self._was_unknown(transition) else []
+        for wanted in _wanted(user, transition) or again:
+            trigger = self._as_of_now(user, transition, wanted)
             if trigger == "connected" or (trigger == "party-change" and trigger in user.triggers):
                 # What was to open on ringing could only be told wrongly from now on.
                 self._put_off.give_up(key_of(call, "ringing"))
             if not self._to_wait(user, call, trigger, event):
                 self._answer(user, call, trigger, event)
 
-    def _as_of_now(self, user: User, advance: Advance, trigger: Trigger) -> Trigger:
+    def _as_of_now(self, user: User, transition: Transition, trigger: Trigger) -> Trigger:
         """Return what a call has come to that an earlier process knew with another party."""
-        wanted = advance.begins and "party-change" in user.triggers
-        if wanted and self._claiming.is_for_another(advance.call, trigger):
+        wanted = transition.begins and "party-change" in user.triggers
+        if wanted and self._claiming.is_for_another(transition.call, trigger):
             return "party-change"
         return trigger
 
-    def _was_unknown(self, advance: Advance) -> bool:
+    def _was_unknown(self, transition: Transition) -> bool:
         """Tell whether a call is answered whose caller nobody knew; perhaps somebody does now."""
-        return "connected" in advance.due and self._told.found_nobody(
-            told_as(advance.call, "ringing")
+        return "connected" in transition.due and self._told.found_nobody(
+            told_as(transition.call, "ringing")
         )
 
     def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
@@ -212,24 +214,24 @@ class CallerConsumer:
         if trigger != "ringing" or not delay or trigger not in user.triggers:
             return key in self._put_off
         if key not in self._put_off and not self._told.holds(told_as(call, trigger)):
-            moment = self._doors.clock()
+            moment = self._dependencies.clock()
             self._put_off.add(key, Waiting(moment, moment + delay, event))
-            self._stories.put_off(call, delay)
+            self._trace.put_off(call, delay)
         else:
             self._put_off.learn(key, event)
         return key in self._put_off
 
     def _delay(self, user: User | None) -> float:
-        wished = Wishes.of(user).delay if user is not None else None
+        wished = UserPreferences.of(user).delay if user is not None else None
         return self._settings.delay if wished is None else wished
 
     def _resume(self, key: Key, waiting: Waiting) -> None:
         """Do now what was put off, as things are by now."""
         login, call_id, trigger = key[0], key[1], trigger_of(key[2])
-        user, call = self._doors.find_user(login), self._calls.find(login, call_id)
+        user, call = self._dependencies.find_user(login), self._calls.find(login, call_id)
         if call is None:  # it was an earlier process that heard of it
             data = waiting.event.data
-            call = self._calls.take(data, waiting.event.id, self._doors.clock()).call
+            call = self._calls.take(data, waiting.event.id, self._dependencies.clock()).call
         if user is not None and key_of(call, trigger) == key:  # else it is another party by now
             self._answer(user, call, trigger, waiting.event, again=waiting.again)
         self._put_off.settle(key, waiting, opened=self._has_opened(key))
@@ -241,9 +243,9 @@ class CallerConsumer:
     def _answer(
         self, user: User, call: Call, trigger: Trigger, event: CallEvent, *, again: bool = False
     ) -> None:
-        answer = self._answering.answer(user, call, trigger, self._circumstances(user, call))
+        answer = self._answering.answer(user, call, trigger, self._context(user, call))
         if answer.data.reason == "directory-unavailable":
-            moment = self._doors.clock()
+            moment = self._dependencies.clock()
             self._put_off.add(
                 key_of(call, trigger), Waiting(moment, moment + _ASK_AGAIN, event, again)
             )
@@ -251,7 +253,7 @@ class CallerConsumer:
             again or self._claiming.take(call, trigger, event, answer.data.action)
         )
         if answer.opens and not opens:
-            answer = opened_before(answer) if call.telling else already_opened(answer)
+            answer = opened_before(answer) if call.occurrence else already_opened(answer)
         if (
             trigger == "outgoing"
             and trigger not in user.triggers
@@ -262,14 +264,14 @@ class CallerConsumer:
             return
         self._perform(call, trigger, answer)
 
-    def _perform(self, call: Call, trigger: Trigger, answer: Answer) -> None:
+    def _perform(self, call: Call, trigger: Trigger, answer: CallerAnswer) -> None:
         """Tell the answer and have it acted upon; the bus comes first, it is the fastest."""
         planned = self._actions.planned(answer.data)
         outcomes = (Outcome(executor="mqtt", state="done"), *planned)
         event = answered(answer.data, outcomes)
         if answer.opens:
             self._calls.opened(call, trigger)
-            self._pops.setdefault(call.user, deque(maxlen=600)).append(self._doors.clock())
+            self._pops.setdefault(call.user, deque(maxlen=600)).append(self._dependencies.clock())
         key = key_of(call, trigger)
         if answer.opens:
             self._claiming.sending(key)
@@ -279,8 +281,8 @@ class CallerConsumer:
         if self._actions.hand_over(event, answer.values, key[2]):
             self._claiming.begun(key)
         if answer.used is not None:
-            self._doors.used(call.user, answer.used, self._now())
-        self._stories.answered(call, answer, outcomes)
+            self._dependencies.used(call.user, answer.used, self._now())
+        self._trace.answered(call, answer, outcomes)
         log.info(
             "answered event=%s user=%s quality=%s opens=%s reason=%s", answer.data.event_id,
             call.user, answer.data.quality, answer.data.opens, answer.data.reason,
@@ -289,21 +291,21 @@ class CallerConsumer:
     def _close(self, call: Call, reason: str) -> None:
         """Tell that cards of this call are to close."""
         given_up = self._put_off.drop(call.user, call.call_id)
-        steps = self._stories.closed(call, reason, given_up=given_up)
+        steps = self._trace.closed(call, reason, given_up=given_up)
         self._outbox.send(closed(call, reason, steps), _nothing)
 
-    def _circumstances(self, user: User, call: Call) -> Circumstances:
-        moment = self._doors.clock()
+    def _context(self, user: User, call: Call) -> Context:
+        moment = self._dependencies.clock()
         pops = self._pops.get(user.login, deque())
         while pops and moment - pops[0] > 60:
             pops.popleft()
         dialled = self._dialled.holds((call.user, call.call_id)) and not call.put_forth
         own = dialled or (bool(user.extension) and call.caller.number == user.extension)
-        return Circumstances(self._now(), own, len(pops))
+        return Context(self._now(), own, len(pops))
 
     def _take_up_again(self) -> None:
         """Go on where an earlier process stopped: what it began and what it knew to be over."""
-        moment = self._doors.clock()
+        moment = self._dependencies.clock()
         for user, call_id, root in self._store.renamed():
             self._calls.follow(user, call_id, root)
         self._calls.restore(self._store.ended_since(moment - FINISHED_FOR), moment)
@@ -312,32 +314,32 @@ class CallerConsumer:
                 event = CallEvent.model_validate_json(claim.event)
                 log.info("taking up an action again event=%s user=%s", event.id, claim.user)
                 key = (claim.user, claim.call_id, claim.trigger)
-                wait = 0.0 if claim.begun else self._delay(self._doors.find_user(claim.user))
+                wait = 0.0 if claim.begun else self._delay(self._dependencies.find_user(claim.user))
                 due = max(moment + _SETTLE, claim.at + wait)
                 self._put_off.add(key, Waiting(claim.at, due, event, claim.begun))
             else:
-                self._stories.interrupted(claim.user, claim.call_id)
+                self._trace.interrupted(claim.user, claim.call_id)
                 self._store.done(claim.user, claim.call_id, claim.trigger)
-        self._stories.write()
+        self._trace.write()
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._doors.clock(), UTC).astimezone()
+        return datetime.fromtimestamp(self._dependencies.clock(), UTC).astimezone()
 
 
 def _nothing() -> None:
     """Do nothing once an answer has arrived."""
 
 
-def _wanted(user: User, advance: Advance) -> list[Trigger]:
+def _wanted(user: User, transition: Transition) -> list[Trigger]:
     """Leave out what nobody asked for, and all but one of what would open the same at once.
 
     Another party is told in any case. A call that rang here and was handed over is a change of
     party only for those for whom nothing opens when it rings.
     """
-    wanted = [one for one in advance.due if one in _ALWAYS or one in user.triggers]
-    if advance.changed:
+    wanted = [one for one in transition.due if one in _ALWAYS or one in user.triggers]
+    if transition.changed:
         return ["connected"] if "connected" in wanted else ["party-change"]
-    rang = "ringing" not in advance.due
+    rang = "ringing" not in transition.due
     order: tuple[Trigger, ...] = ("connected", "party-change", "ringing")
     if rang and "ringing" in user.triggers:
         order = ("connected", "ringing")

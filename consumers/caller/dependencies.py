@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Protocol
 
 from bus.events import CallerData, CallerEvent, Outcome
-from consumers.caller.outbox import Underway
+from consumers.caller.outbox import PendingDelivery
 from consumers.directory.records import Dossier, Matter
 from consumers.users import User
 
 
-class Actions(Protocol):
+class ActionRunner(Protocol):
     """What is asked of the executors beside MQTT."""
 
     def planned(self, data: CallerData) -> tuple[Outcome, ...]:
@@ -23,11 +23,11 @@ class Actions(Protocol):
 
 
 @dataclass(frozen=True)
-class Doors:
+class Dependencies:
     """What the consumer reaches the outside by."""
 
     find_user: Callable[[str], User | None]
-    send: Callable[[CallerEvent], Underway]  # raises BrokerUnavailable
+    send: Callable[[CallerEvent], PendingDelivery]  # raises BrokerUnavailable
     used: Callable[[str, Matter | Dossier, datetime], None]
     clock: Callable[[], float] = time.time
     forget_choices: Callable[[float], object] = float  # those made before a moment

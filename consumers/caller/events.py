@@ -7,8 +7,8 @@ from dataclasses import replace
 from uuid import NAMESPACE_OID, uuid5
 
 from bus.events import CallerData, CallerEvent, Outcome, TraceStep
-from consumers.actions.executors import Finished
-from consumers.caller.answer import Answer
+from consumers.actions.executors import ActionResult
+from consumers.caller.answer import CallerAnswer
 from consumers.caller.calls import Call
 from consumers.caller.placeholders import who
 from consumers.caller.texts import sentence
@@ -20,7 +20,7 @@ def answered(data: CallerData, outcomes: tuple[Outcome, ...]) -> CallerEvent:
     return _event(data.model_copy(update={"outcomes": outcomes}))
 
 
-def already_opened(answer: Answer) -> Answer:
+def already_opened(answer: CallerAnswer) -> CallerAnswer:
     """Return the same answer where nothing opens because something did."""
     told = {
         "opens": "nothing", "opened": None, "url": None, "reason": "already-opened",
@@ -29,7 +29,7 @@ def already_opened(answer: Answer) -> Answer:
     return replace(answer, data=answer.data.model_copy(update=told), used=None)
 
 
-def opened_before(answer: Answer) -> Answer:
+def opened_before(answer: CallerAnswer) -> CallerAnswer:
     """Return the same answer where a click opens what opened before a colleague had the call."""
     told = {
         "reason": "opened-before", "sentence": sentence("action.opened-before"),
@@ -52,7 +52,7 @@ def closed(call: Call, reason: str, trace: tuple[TraceStep, ...]) -> CallerEvent
     return _event(data.model_copy(update={"sentence": sentence(f"closed.{reason}")}))
 
 
-def failed(call: Call, told: Finished, trace: tuple[TraceStep, ...]) -> CallerEvent:
+def failed(call: Call, told: ActionResult, trace: tuple[TraceStep, ...]) -> CallerEvent:
     """Tell that an executor could not do its work."""
     outcome = Outcome(executor=told.executor, state="failed", reason=told.reason)
     data = _of(call, "outcome", "executor-failed", trace)

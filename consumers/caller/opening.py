@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from consumers.directory.records import Contact, Dossier, Match, Matter, Quality, Record, Use
-from consumers.triggers import Action
+from consumers.preferences import Action
 
 Kind = Literal["matter", "dossier", "card", "new-contact", "nothing"]
 Reason = Literal[

@@ -22,23 +22,26 @@ _UNCONFIRMED = 50  # answers on their way at once
 Then = Callable[[], None]
 
 
-class Underway(Protocol):
+class PendingDelivery(Protocol):
     """A message on its way to the broker."""
 
     def wait(self, timeout: float = ...) -> int:
         """Return once confirmed; raise BrokerUnavailable or PublishRefused."""
 
 
-class Outbox:
+class AnswerOutbox:
     """Sends answers in their order and does what is to follow once the broker has them."""
 
     def __init__(
-        self, send: Callable[[CallerEvent], Underway], max_age: float, clock: Callable[[], float]
+        self,
+        send: Callable[[CallerEvent], PendingDelivery],
+        max_age: float,
+        clock: Callable[[], float],
     ) -> None:
         self._send = send
         self._max_age = max_age
         self._clock = clock
-        self._sent: deque[tuple[float, Underway, float, CallerEvent, Then]] = deque()
+        self._sent: deque[tuple[float, PendingDelivery, float, CallerEvent, Then]] = deque()
         self._kept: deque[tuple[float, CallerEvent, Then]] = deque(maxlen=_CAPACITY)
 
     @property

@@ -10,7 +10,7 @@ from consumers.caller.calls import Call, Trigger, mark
 from consumers.caller.parties import known_by
 from consumers.caller.put_off import Key
 from consumers.caller.store import CallerStore, Claim
-from consumers.triggers import Action
+from consumers.preferences import Action
 from runtime.bounded_dict import Recent
 
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
@@ -23,7 +23,7 @@ def key_of(call: Call, trigger: Trigger) -> Key:
 
 def told_as(call: Call, trigger: Trigger) -> Key:
     """Return what an answer is known by; of each telling of a call it is another one."""
-    return call.user, f"{call.call_id} {call.telling}", mark(call, trigger)
+    return call.user, f"{call.call_id} {call.occurrence}", mark(call, trigger)
 
 
 class Claiming:

@@ -6,7 +6,7 @@ from shlex import quote
 from bus.events import Reference
 from consumers.caller.calls import Call, Trigger
 from consumers.caller.opening import label
-from consumers.caller.rules import Verdict
+from consumers.caller.rules import Decision
 from consumers.directory.records import Contact, Dossier, Matter
 from consumers.users import User
 
@@ -17,12 +17,12 @@ def values_of(
     user: User,
     call: Call,
     trigger: Trigger,
-    verdict: Verdict,
+    decision: Decision,
     record: Matter | Dossier | Contact | None,
     contact: Contact | None,
 ) -> dict[str, str]:
     """Return what the placeholders of addresses and commands stand for."""
-    party = verdict.party
+    party = decision.party
     shown = party.kind != "withheld"
     return {
         "id": record.key if record else "",
@@ -39,7 +39,7 @@ def values_of(
         "call_id": call.call_id,
         "direction": call.direction,
         "trigger": trigger,
-        "action": verdict.action,
+        "action": decision.action,
         "source": contact.source if contact else "",
     }
 

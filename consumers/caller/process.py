@@ -15,15 +15,14 @@ from bus.mqtt.presence import Presence
 from bus.numbers.number import NumberProfile, read_number
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER, Topics
-from consumers.actions.executors import Executors, Finished
-from consumers.caller.answer import Answering
+from consumers.actions.executors import ActionResult, Executors
+from consumers.caller.answer import AnswerBuilder
 from consumers.caller.consumer import CallerConsumer
-from consumers.caller.dependencies import Doors
-from consumers.caller.opened import hears_opened
+from consumers.caller.dependencies import Dependencies
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
-from consumers.caller.story_store import Traces, path_of
-from consumers.caller.user_requests import Choosing
+from consumers.caller.trace_store import TraceStore, path_of
+from consumers.caller.user_requests import UserRequests, note_opened
 from consumers.directory.lookup import DirectoryUnavailable, LookUps
 from consumers.directory.records import Dossier, Matter
 from consumers.users import Users
@@ -57,15 +56,15 @@ def run(
         directory = stack.enter_context(LookUps(database, suffix_digits=settings.suffix_digits))
         habits = stack.enter_context(LookUps(database))  # writes wait without holding up a look
         store = stack.enter_context(closing(CallerStore(file, users)))
-        traces = stack.enter_context(closing(Traces(path_of(data_folder, books))))
+        traces = stack.enter_context(closing(TraceStore(path_of(data_folder, books))))
         progress = stack.enter_context(closing(ConsumerOffsets(file)))
         connection = Connection(
             broker, account, presence=Presence(account), dead_letter=store.dead_letter
         )
 
-        ended: SimpleQueue[Finished] = SimpleQueue()
+        ended: SimpleQueue[ActionResult] = SimpleQueue()
 
-        def finished(told: Finished) -> None:
+        def finished(told: ActionResult) -> None:
             ended.put(told)
             connection.post(note_ended)
 
@@ -78,15 +77,15 @@ def run(
         def forget_choices(before: float) -> None:
             executors.do(lambda: habits.forget_choices_before(before))
 
-        doors = Doors(
+        dependencies = Dependencies(
             people.find, _sender(connection), _user_of(habits, executors),
             forget_choices=forget_choices,
         )  # fmt: skip
         consumer = CallerConsumer(
-            settings, Answering(directory, settings), store, traces, executors, doors
+            settings, AnswerBuilder(directory, settings), store, traces, executors, dependencies
         )
-        heard_opened = hears_opened(consumer, connection.topics)
-        choices = Choosing(consumer, habits, connection.topics, executors.do, connection.post)
+        heard_opened = note_opened(consumer, connection.topics)
+        choices = UserRequests(consumer, habits, connection.topics, executors.do, connection.post)
         events = CallStream(connection, progress, consumer.handle)
         if users is None:
             events.follow_all()
@@ -150,7 +149,7 @@ def _others(
 
     def hear(event: CallEvent, _arrived: ReceivedMessage) -> None:
         if event.data.user not in own:
-            consumer.overhear(event, own)
+            consumer.observe_group_call(event, own)
 
     return hear
 

@@ -18,7 +18,12 @@ from pydantic import SecretStr
 from bus.access.accounts import caller_account
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.settings import BrokerSettings, SettingsRefused, read_accounts
-from consumers.caller.broker_sessions import Served, Sessions, begin, drop
+from consumers.caller.broker_sessions import (
+    Assignment,
+    BrokerSessions,
+    begin_sessions,
+    drop_sessions,
+)
 from consumers.caller.settings import Processes
 from consumers.users import Users
 from runtime.child_processes import ChildProcesses
@@ -44,7 +49,7 @@ def mode_for(processes: Processes, active: Collection[str], accounts: Collection
     return "pooled" if lacking or len(active) >= MANY else "per-user"
 
 
-def served_in(mode: Mode, active: Collection[str], accounts: Collection[str]) -> Served:
+def served_in(mode: Mode, active: Collection[str], accounts: Collection[str]) -> Assignment:
     """Return who is served by which account; None is everybody."""
     if mode == "pooled":
         return {POOL: None}
@@ -52,7 +57,7 @@ def served_in(mode: Mode, active: Collection[str], accounts: Collection[str]) ->
     return {account: users for account, users in own.items() if account in accounts}
 
 
-class Crew:
+class CallerProcesses:
     """The processes of one office, and the parent that keeps them."""
 
     def __init__(
@@ -69,12 +74,12 @@ class Crew:
         self._database = database
         self._work = work
         self._children = ChildProcesses()
-        self._sessions = Sessions(data_folder / "caller-sessions.json", (POOL,))
+        self._sessions = BrokerSessions(data_folder / "caller-sessions.json", (POOL,))
         self._passwords: dict[str, str] = {}  # also of accounts that are gone, to end well
         self._accounts: frozenset[str] = frozenset()
         self._active: tuple[str, ...] = ()
         self._mode: Mode | None = None
-        self._served: Served = {}
+        self._served: Assignment = {}
         self._lacking: dict[str, float] = {}  # whose process has no account, since when
         self._blind_for = ""
         self._warned_of = 0
@@ -134,7 +139,7 @@ class Crew:
         if time.monotonic() < self._no_change_before:
             return False
         served = served_in(mode, self._active, self._accounts)
-        if self._errand(partial(begin, self._brokers(served), served), len(served)):
+        if self._errand(partial(begin_sessions, self._brokers(served), served), len(served)):
             return True
         self._no_change_before = time.monotonic() + _AGAIN
         return False
@@ -165,7 +170,7 @@ class Crew:
             return
         known = self._brokers(left & self._passwords.keys())
         self._tries += 1
-        if self._errand(partial(drop, known), len(known)) or self._tries >= _TRIES:
+        if self._errand(partial(drop_sessions, known), len(known)) or self._tries >= _TRIES:
             self._sessions.remove(left)
             self._tries = 0
         else:

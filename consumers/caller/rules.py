@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bus.events import Party
-from consumers.caller.calls import Call, Stage, Trigger, mark
+from consumers.caller.calls import Call, CallStage, Trigger, mark
 from consumers.caller.settings import CallerSettings, RuleSettings
-from consumers.preferences import Hours, HoursRefused, read_hours
-from consumers.triggers import Action
-from consumers.triggers import Trigger as Chosen
+from consumers.preferences import Action, Hours, HoursRefused, read_hours
+from consumers.preferences import Trigger as ActionTrigger
 from consumers.users import User
 
 log = logging.getLogger(__name__)
@@ -25,11 +24,17 @@ Refusal = Literal[
 ]  # fmt: skip
 ON_CLICK: Refusal = "opens-on-click"
 _CLICKABLE: frozenset[Trigger] = frozenset({"ringing", "party-change"})
-_NEWEST_FIRST: tuple[Chosen, ...] = ("ended", "party-change", "connected", "outgoing", "ringing")
+_NEWEST_FIRST: tuple[ActionTrigger, ...] = (
+    "ended",
+    "party-change",
+    "connected",
+    "outgoing",
+    "ringing",
+)
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class Context:
     """What else counts when a rule is applied."""
 
     now: datetime  # local time with its zone
@@ -38,7 +43,7 @@ class Circumstances:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """What is to be done: look somebody up, open, or neither and why."""
 
     party: Party
@@ -50,44 +55,46 @@ class Verdict:
     on_click: Action | None = None  # what a click opens, if that is something else
 
 
-def judge(
-    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Circumstances
-) -> Verdict:
+def evaluate(
+    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Context
+) -> Decision:
     """Decide about one trigger of one call."""
     rule = _rule(user, call, settings, told.now)
     party = call.other_party
     internal = call.direction == "internal" or party.kind == "internal"
     meant = _meant(user, call, trigger)
-    verdict = Verdict(
+    decision = Decision(
         party, _action(user, rule, meant), rule.name if rule is not None else "user",
         internal=internal,
     )  # fmt: skip
     if not user.on:
-        return replace(verdict, refusal="interface-off")
+        return replace(decision, refusal="interface-off")
     if told.own_dialling and not call.outward:
-        return replace(verdict, refusal="own-dialling")
+        return replace(decision, refusal="own-dialling")
     of_party = _party_refusal(user, party, internal=internal)
     refusal = (
         (_peace(user, settings, told.now) if trigger != "chosen" else None)
         or of_party
         or _moment_refusal(user, call, trigger, settings, told)
     )
-    verdict = replace(verdict, refusal=refusal, look_up=of_party is None and party.e164 is not None)
+    decision = replace(
+        decision, refusal=refusal, look_up=of_party is None and party.e164 is not None
+    )
     if "click" not in user.triggers or trigger == "chosen":
-        return verdict
+        return decision
     clicked = _action(user, rule, "click")
     if refusal == ON_CLICK:
-        return replace(verdict, action=clicked)
-    more = refusal is None and clicked != verdict.action
-    return replace(verdict, on_click=clicked if more else None)
+        return replace(decision, action=clicked)
+    more = refusal is None and clicked != decision.action
+    return replace(decision, on_click=clicked if more else None)
 
 
-def _action(user: User, rule: RuleSettings | None, trigger: Chosen) -> Action:
+def _action(user: User, rule: RuleSettings | None, trigger: ActionTrigger) -> Action:
     told = rule.action_on(trigger) if rule is not None else None
     return user.action_on(trigger) if told is None else told
 
 
-def _meant(user: User, call: Call, trigger: Trigger) -> Chosen:
+def _meant(user: User, call: Call, trigger: Trigger) -> ActionTrigger:
     """Return whose action counts; what a person chooses belongs to the last that was shown."""
     if trigger != "chosen":
         return trigger
@@ -99,7 +106,7 @@ def _meant(user: User, call: Call, trigger: Trigger) -> Chosen:
 
 def _peace(user: User, settings: CallerSettings, now: datetime) -> Refusal | None:
     """Say why a user is to be left alone; other reasons are shown on the screen, these never."""
-    wishes = Wishes.of(user)
+    wishes = UserPreferences.of(user)
     if wishes.undisturbed(now):
         return "do-not-disturb"
     if any(hours.hold(now) for hours in wishes.hours_or(settings.quiet_hours)):
@@ -120,7 +127,7 @@ def _party_refusal(user: User, party: Party, *, internal: bool) -> Refusal | Non
 
 
 def _moment_refusal(
-    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Circumstances
+    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Context
 ) -> Refusal | None:
     if trigger == "chosen":  # a person's click: it is meant now, whatever the call does
         return "too-many" if _too_many(settings, told) else None
@@ -143,13 +150,13 @@ def _moment_refusal(
     return "too-many" if _too_many(settings, told) else None
 
 
-def _too_many(settings: CallerSettings, told: Circumstances) -> bool:
+def _too_many(settings: CallerSettings, told: Context) -> bool:
     return told.pops_in_last_minute >= settings.pops_per_minute
 
 
 def _chosen(user: User, call: Call, trigger: Trigger) -> bool:
     """Tell whether the user wants it; who missed the ringing gets it when the call is there."""
-    if trigger == "ringing" and call.stage == Stage.CONNECTED and "connected" in user.triggers:
+    if trigger == "ringing" and call.stage == CallStage.CONNECTED and "connected" in user.triggers:
         return False
     return trigger in user.triggers
 
@@ -159,7 +166,7 @@ def _by_click(user: User, trigger: Trigger) -> bool:
 
 
 def _too_old(call: Call, settings: CallerSettings, now: datetime) -> bool:
-    if call.replayed and call.stage >= Stage.CONNECTED:
+    if call.replayed and call.stage >= CallStage.CONNECTED:
         return True
     if call.received_at is None:
         return False
@@ -190,7 +197,7 @@ def _of_group(groups: tuple[str, ...], call: Call) -> bool:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class UserPreferences:
     """What a user prefers beyond action and trigger."""
 
     do_not_disturb: bool | datetime = False
@@ -198,7 +205,7 @@ class Wishes:
     delay: float | None = None  # seconds; None: the office's
 
     @classmethod
-    def of(cls, user: User) -> "Wishes":
+    def of(cls, user: User) -> "UserPreferences":
         """Read a user's preferences; what cannot be read counts as not said."""
         told = user.preferences
         return cls(

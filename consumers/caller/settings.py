@@ -7,8 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 
 from bus.settings import Section
 from consumers.actions.url_templates import FOR_PROGRAMS, check, hosts_of, places
-from consumers.preferences import read_hours
-from consumers.triggers import Action, Actions, Trigger
+from consumers.preferences import Action, Actions, Trigger, read_hours
 
 When = Literal["opening", "call"]
 Processes = Literal["auto", "per-user", "pooled"]

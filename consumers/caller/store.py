@@ -135,7 +135,7 @@ class CallerStore:
         """Note that a call is over."""
         self._write("INSERT OR REPLACE INTO over VALUES (?, ?, ?)", (user, call_id, at))
 
-    def begin_anew(self, user: str, call_id: str) -> None:
+    def reopen(self, user: str, call_id: str) -> None:
         """Note that a call that was over is handed to its user again."""
         self._write("DELETE FROM over WHERE user = ? AND call_id = ?", (user, call_id))
 

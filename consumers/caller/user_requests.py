@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from bus.events import ChoiceRequest
+from bus.events import ChoiceRequest, Opened
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
-from consumers.caller.answer import Chosen
+from consumers.actions.executors import ActionResult
+from consumers.caller.answer import Choice
 from consumers.caller.calls import Call
 from consumers.directory.lookup import DirectoryUnavailable
 from runtime.bounded_dict import Recent
@@ -20,6 +21,7 @@ from runtime.bounded_dict import Recent
 log = logging.getLogger(__name__)
 
 _OWN_ID = re.compile(r"[0-9]{1,18}")
+EXECUTOR = "desktop"
 _FRESH = 30.0  # seconds; an older click is not meant any more
 
 
@@ -29,14 +31,24 @@ class Answers(Protocol):
     def find_call(self, user: str, call_id: str) -> Call | None:
         """Return a call that is known here, None for any other."""
 
-    def choose(self, call: Call, choice: Chosen | None, request_id: str) -> None:
+    def choose(self, call: Call, choice: Choice | None, request_id: str) -> None:
         """Open what a user chose for a call, or ask again where a choice was revoked."""
 
     def refuse(self, login: str, call_id: str, request_id: str) -> None:
         """Tell a user who chose something for a call that nothing is known of it."""
 
 
-class Memory(Protocol):
+class ResultReceiver(Protocol):
+    """What is asked of the consumer when a workstation has opened something."""
+
+    def find_call(self, user: str, call_id: str) -> Call | None:
+        """Return a call that is known here, None for any other."""
+
+    def finished(self, told: ActionResult) -> None:
+        """Note what became of an executor's work."""
+
+
+class ChoiceMemory(Protocol):
     """Where choices are kept."""
 
     def remember_choice(self, user: str, e164: str, contact_id: int) -> bool:
@@ -46,13 +58,13 @@ class Memory(Protocol):
         """Ask this user again next time."""
 
 
-class Choosing:
+class UserRequests:
     """Each choice once: kept by `do` in the background, opened by `post` in the main thread."""
 
     def __init__(
         self,
         answers: Answers,
-        memory: Memory,
+        memory: ChoiceMemory,
         topics: Topics,
         do: Callable[[Callable[[], None]], None],
         post: Callable[[Callable[[], None]], None],
@@ -85,9 +97,9 @@ class Choosing:
     def _take(self, call: Call, request: ChoiceRequest) -> None:
         """Remember the choice and have it opened; what cannot be kept still opens."""
         told = request.data
-        choice = Chosen(told.kind, told.id) if told.id is not None else None
+        choice = Choice(told.kind, told.id) if told.id is not None else None
         if told.kind == "found":  # nobody was chosen, so nothing is to be remembered
-            choice = Chosen(told.kind, "")
+            choice = Choice(told.kind, "")
         e164 = call.other_party.e164
         try:
             if e164 is not None and choice is None:
@@ -100,3 +112,20 @@ class Choosing:
         except DirectoryUnavailable as error:
             log.warning("choice not kept event=%s reason=%s", request.id, error)
         self._post(lambda: self._answers.choose(call, choice, request.id))
+
+
+def note_opened(
+    answers: ResultReceiver, topics: Topics
+) -> Callable[[Opened, ReceivedMessage], None]:
+    """Return what hears a workstation; of a call that is not known here nothing is noted."""
+
+    def hear(told: Opened, arrived: ReceivedMessage) -> None:
+        data = told.data
+        call = answers.find_call(topics.user_of(arrived.topic), data.call_id)
+        if call is None:
+            log.debug("opened for a call that is not known event=%s", told.id)
+            return
+        done = data.state == "done"
+        answers.finished(ActionResult(EXECUTOR, call.user, call.call_id, "", done, data.reason))
+
+    return hear

@@ -14,7 +14,7 @@ from bus.events import (
     Sentence,
 )
 from bus.mqtt.inbox import ReceivedMessage
-from consumers.actions.failure import ActionFailed
+from consumers.actions.command import ActionFailed
 from consumers.desktop import texts as words
 from consumers.desktop.notifications import Card, Cards, Offer
 from consumers.desktop.opener import Opener, other_party

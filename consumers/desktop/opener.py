@@ -12,8 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bus.events import CallerData, Party
-from consumers.actions.command import Command
-from consumers.actions.failure import ActionFailed
+from consumers.actions.command import ActionFailed, Command
 from consumers.actions.url_templates import AddressRefused, allowed, host_of
 from consumers.caller.settings import CommandSettings
 from consumers.desktop.settings import DesktopSettings

@@ -22,16 +22,15 @@ from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER, Topics
 from consumers.dial import texts as dial_words
-from consumers.dial.dial_book import Book
-from consumers.dial.number import Understood, understand
-from consumers.dial.placing import Outcome, Placing, Wish
+from consumers.dial.number import NumberDecision, understand
+from consumers.dial.placing import CallOrder, CallPlacer, Outcome
 from consumers.dial.policy import Dialable
-from consumers.dial.progress import Errands, Following
-from consumers.dial.request import Request, read_request
-from consumers.dial.results import Telling
+from consumers.dial.progress import DialTaskRunner, ProgressTracker
+from consumers.dial.request import ParsedRequest, read_request
+from consumers.dial.results import ResultPublisher
 from consumers.dial.settings import DialSettings
-from consumers.dial.store import Asked, Barred, Entry, Repeated
-from consumers.dial.texts import Answer
+from consumers.dial.store import DialEntry, DialRecord, DialStore, Rejected, Repeated
+from consumers.dial.texts import DialAnswer
 from consumers.users import User, Users
 from runtime.process import private_folder, stop_on_signals
 from runtime.secret_box import SecretBox
@@ -51,13 +50,13 @@ class DialConsumer:
     def __init__(
         self,
         settings: DialSettings,
-        decide: Callable[[str], Understood],
-        book: Book,
-        telling: Telling,
-        following: Following,
-        place: Callable[[Wish], Outcome],
+        decide: Callable[[str], NumberDecision],
+        store: DialStore,
+        results: ResultPublisher,
+        tracker: ProgressTracker,
+        place: Callable[[CallOrder], Outcome],
         users: Users,
-        errands: Errands,
+        tasks: DialTaskRunner,
         *,
         topics: Topics,
         is_private: Callable[[str, str], bool] = lambda _login, _number: False,
@@ -67,12 +66,12 @@ class DialConsumer:
         self._is_private = is_private
         self._settings = settings
         self._decide = decide
-        self._book = book
-        self._telling = telling
-        self._following = following
+        self._store = store
+        self._results = results
+        self._progress = tracker
         self._place = place
         self._users = users
-        self._errands = errands
+        self._tasks = tasks
         self._topics = topics
         self._account = account
         self._clock = clock
@@ -88,46 +87,50 @@ class DialConsumer:
             log.error("unreadable dial request topic=%s", arrived.topic)
             return
         self._consider(self._topics.user_of(arrived.topic), request, arrived)
-        self._telling.flush()
+        self._results.flush()
 
     def tick(self) -> float:
         """Do what is due; return the seconds until the next time."""
         now = self._clock()
-        self._following.tick()
-        self._telling.flush()
+        self._progress.tick()
+        self._results.flush()
         if now - self._purged > _PURGE:
             self._purged = now
-            self._book.forget_before(now - self._settings.audit_days * 86_400)
+            self._store.forget_before(now - self._settings.audit_days * 86_400)
         return 1.0
 
-    def _consider(self, login: str, request: Request, arrived: ReceivedMessage) -> None:
+    def _consider(self, login: str, request: ParsedRequest, arrived: ReceivedMessage) -> None:
         understood = self._decide(request.number)
         user = self._users.find(login)
-        asked = self._asked(login, request, understood, arrived)
+        record = self._record(login, request, understood, arrived)
         wanted = self._wanted(request, user, understood)
-        with self._book.transaction():
-            if isinstance(wanted, Answer):
-                taken = self._book.refuse(asked)
+        with self._store.transaction():
+            if isinstance(wanted, DialAnswer):
+                taken = self._store.refuse(record)
             else:
-                taken = self._book.claim(asked, self._settings)
-            if isinstance(taken, Barred):
-                self._telling.note(taken.entry, self._barred(taken.reason))
-            elif isinstance(taken, Entry) and isinstance(wanted, Answer):
-                self._telling.note(taken, wanted)
+                taken = self._store.claim(record, self._settings)
+            if isinstance(taken, Rejected):
+                self._results.note(taken.entry, self._barred(taken.reason))
+            elif isinstance(taken, DialEntry) and isinstance(wanted, DialAnswer):
+                self._results.note(taken, wanted)
         if isinstance(taken, Repeated):
-            self._repeat(taken, asked)
-        elif isinstance(taken, Entry) and isinstance(wanted, Wish):
+            self._repeat(taken, record)
+        elif isinstance(taken, DialEntry) and isinstance(wanted, CallOrder):
             self._have_placed(taken, wanted)
-            self._warn_early(asked.at)
+            self._warn_early(record.at)
 
-    def _asked(
-        self, login: str, request: Request, understood: Understood, arrived: ReceivedMessage
-    ) -> Asked:
+    def _record(
+        self,
+        login: str,
+        request: ParsedRequest,
+        understood: NumberDecision,
+        arrived: ReceivedMessage,
+    ) -> DialRecord:
         reply = arrived.response_topic
         if reply and not self._topics.may_answer_on(login, reply):
             log.warning("no answer on a foreign topic request=%s", request.request_id)
             reply = None
-        return Asked(
+        return DialRecord(
             user=login,
             request_id=str(request.request_id),
             message=request.message,
@@ -141,7 +144,9 @@ class DialConsumer:
             correlation=arrived.correlation if reply else None,
         )
 
-    def _wanted(self, request: Request, user: User | None, understood: Understood) -> Answer | Wish:
+    def _wanted(
+        self, request: ParsedRequest, user: User | None, understood: NumberDecision
+    ) -> DialAnswer | CallOrder:
         """Return what the PBX is to be asked, or why it is not whatever the limits say."""
         if request.fault:
             return dial_words.refused(request.fault)
@@ -159,9 +164,9 @@ class DialConsumer:
             return dial_words.refused("own_number")
         if not user.on:
             return dial_words.refused("off")
-        return Wish(user.login, dialled, request.phone or user.phone, str(request.request_id))
+        return CallOrder(user.login, dialled, request.phone or user.phone, str(request.request_id))
 
-    def _barred(self, reason: str) -> Answer:
+    def _barred(self, reason: str) -> DialAnswer:
         limits = {
             "minute": self._settings.per_minute,
             "hour": self._settings.per_hour,
@@ -170,29 +175,29 @@ class DialConsumer:
         }
         return dial_words.refused(reason, limit=limits.get(reason))
 
-    def _repeat(self, repeated: Repeated, asked: Asked) -> None:
+    def _repeat(self, repeated: Repeated, record: DialRecord) -> None:
         """Answer again, unless the same message also came to the process that placed the call."""
         entry = repeated.entry
-        fresh = asked.at - (entry.claimed or 0) < self._settings.expiry
+        fresh = record.at - (entry.claimed or 0) < self._settings.expiry
         if repeated.same_message and entry.owner != self._account and fresh:
             return
-        self._telling.again(entry)
+        self._results.again(entry)
 
     def _warn_early(self, now: float) -> None:
         """Say it in the log once half of what the office may dial in an hour is used up."""
         limit = self._settings.site_per_hour
-        if self._book.claims_since(now - 3600) * 2 == limit + limit % 2:
+        if self._store.claims_since(now - 3600) * 2 == limit + limit % 2:
             log.warning("half of the calls an hour are dialled limit=%s", limit)
 
-    def _have_placed(self, entry: Entry, wish: Wish) -> None:
-        self._errands.run(
-            lambda: self._place(wish),
-            lambda outcome: self._following.placed(entry.serial, outcome),
+    def _have_placed(self, entry: DialEntry, order: CallOrder) -> None:
+        self._tasks.run(
+            lambda: self._place(order),
+            lambda outcome: self._progress.placed(entry.serial, outcome),
         )
 
 
-class Threads:
-    """Errands in a thread each; the limits on dialling bound their number."""
+class TaskThreads:
+    """DialTaskRunner in a thread each; the limits on dialling bound their number."""
 
     def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
         self._post = post
@@ -226,34 +231,34 @@ def run(
     """Place calls until told to stop."""
     private_folder(data_folder)
     private = PrivateNumbers(data_folder, site_key)
-    placing = Placing(functools.partial(Users, database, seal), Telephones(starface))
+    placing = CallPlacer(functools.partial(Users, database, seal), Telephones(starface))
     connection = Connection(broker, account, presence=Presence(account))
     with (
         Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close
-        closing(Book(data_folder / "dial.db", account)) as book,
+        closing(DialStore(data_folder / "dial.db", account)) as store,
         closing(ConsumerOffsets(data_folder / f"{account}-events.db")) as progress,
     ):
         stop_on_signals(connection.stop)
-        threads = Threads(connection.post)
-        telling = Telling(book, connection, f"dial/{account}")
+        threads = TaskThreads(connection.post)
+        results = ResultPublisher(store, connection, f"dial/{account}")
         decide = functools.partial(understand, profile=profile, settings=dial, site_key=site_key)
-        following = Following(book, telling, placing, threads, lambda text: decide(text).key)
+        tracker = ProgressTracker(store, results, placing, threads, lambda text: decide(text).key)
         consumer = DialConsumer(
-            dial, decide, book, telling, following, placing.place, users, threads,
+            dial, decide, store, results, tracker, placing.place, users, threads,
             topics=connection.topics, account=account,
             is_private=functools.partial(private.names, profile=profile),
         )  # fmt: skip
         # Before we are online: whoever sees us there may dial at once.
         for user in dial.users or (ANY_USER,):
             connection.subscribe(connection.topics.dial(user), consumer.take)
-        CallStream(connection, progress, following.handle).follow(dial.users or (ANY_USER,))
+        CallStream(connection, progress, tracker.handle).follow(dial.users or (ANY_USER,))
         with connection:
-            following.recover()
+            tracker.recover()
             connection.run(consumer.tick)
             _finish(connection, threads)
 
 
-def _finish(connection: Connection, threads: Threads) -> None:
+def _finish(connection: Connection, threads: TaskThreads) -> None:
     """Wait a little for the PBX's answers, so that they can be told."""
     limit = time.monotonic() + _LAST_WORK
     while threads.running and time.monotonic() < limit:

@@ -9,16 +9,16 @@ import phonenumbers
 
 from bus.numbers.number import Number, NumberProfile
 from consumers.dial.policy import Dialable, decide
-from consumers.dial.refusals import Refusal
+from consumers.dial.refusals import DialRefusal
 from consumers.dial.settings import DialSettings, Mask
 
 _HIDDEN = 4  # digits
 
 
-class Understood(NamedTuple):
+class NumberDecision(NamedTuple):
     """A text as dialling sees it."""
 
-    decision: Dialable | Refusal
+    decision: Dialable | DialRefusal
     key: str  # tells whether two numbers are the same, without telling the number
     shown: str  # for the audit
     abroad: bool
@@ -26,14 +26,14 @@ class Understood(NamedTuple):
 
 def understand(
     text: str, profile: NumberProfile, settings: DialSettings, site_key: bytes
-) -> Understood:
+) -> NumberDecision:
     """Decide about a text by the site's policy."""
     decision = decide(text, profile, settings.policy)
-    if isinstance(decision, Refusal):
+    if isinstance(decision, DialRefusal):
         key = _key(f"text {text}", site_key)
-        return Understood(decision, key, masked(_signs(text), settings.mask), abroad=False)
+        return NumberDecision(decision, key, masked(_signs(text), settings.mask), abroad=False)
     told = decision.number.e164 or decision.dialled
-    return Understood(
+    return NumberDecision(
         decision,
         _key(told, site_key),
         masked(told, settings.mask),

@@ -43,7 +43,7 @@ class Telephone(Protocol):
         """Return the user's phones."""
 
 
-class Wish(NamedTuple):
+class CallOrder(NamedTuple):
     """What the PBX is to be asked."""
 
     user: str
@@ -52,23 +52,23 @@ class Wish(NamedTuple):
     call_id: str
 
 
-class Placed(NamedTuple):
+class CallPlaced(NamedTuple):
     """The PBX places the call."""
 
     call_id: str
 
 
-class NotPlaced(NamedTuple):
+class CallNotPlaced(NamedTuple):
     """Surely no call is placed."""
 
     reason: str
 
 
-class Unclear(NamedTuple):
+class OutcomeUnclear(NamedTuple):
     """Nobody knows whether a call is placed."""
 
 
-Outcome = Placed | NotPlaced | Unclear
+Outcome = CallPlaced | CallNotPlaced | OutcomeUnclear
 _REASONS: dict[type[PbxFailure], str] = {
     LoginRefused: "login",
     RequestForbidden: "no_right",
@@ -79,7 +79,7 @@ _REASONS: dict[type[PbxFailure], str] = {
 }
 
 
-class Placing:
+class CallPlacer:
     """Asks the PBX in the name of the user; may be used from several threads."""
 
     def __init__(
@@ -90,17 +90,17 @@ class Placing:
         self._users = users
         self._telephone = telephone
 
-    def place(self, wish: Wish) -> Outcome:
+    def place(self, order: CallOrder) -> Outcome:
         """Have the user's phone ring, then the number."""
-        credential = self._credential(wish.user)
+        credential = self._credential(order.user)
         if credential is None:
-            return NotPlaced("no_credential")
+            return CallNotPlaced("no_credential")
         try:
-            telephone = self._telephone(wish.user, credential)
+            telephone = self._telephone(order.user, credential)
         except PbxFailure:
-            return NotPlaced("unreachable")
-        outcome = self._placed(telephone, wish)
-        self._keep(wish.user, credential, telephone)
+            return CallNotPlaced("unreachable")
+        outcome = self._placed(telephone, order)
+        self._keep(order.user, credential, telephone)
         return outcome
 
     def state(self, user: str, call_id: str) -> CallStateName | None:
@@ -121,16 +121,16 @@ class Placing:
                 log.error("the token cannot be opened with the seal key user=%s", user)
                 return None
 
-    def _placed(self, telephone: Telephone, wish: Wish) -> Outcome:
+    def _placed(self, telephone: Telephone, order: CallOrder) -> Outcome:
         try:
-            return Placed(telephone.place_call(wish.number, wish.phone, wish.call_id))
+            return CallPlaced(telephone.place_call(order.number, order.phone, order.call_id))
         except CallRefused:
-            return NotPlaced(_why_refused(telephone, wish.phone))
+            return CallNotPlaced(_why_refused(telephone, order.phone))
         except OutcomeUnknown:
-            return Unclear()
+            return OutcomeUnclear()
         except PbxFailure as failure:
-            log.warning("not placed request=%s reason=%s", wish.call_id, type(failure).__name__)
-            return NotPlaced(_reason(failure))
+            log.warning("not placed request=%s reason=%s", order.call_id, type(failure).__name__)
+            return CallNotPlaced(_reason(failure))
 
     def _keep(self, user: str, used: Credential, telephone: Telephone) -> None:
         """Store a credential that was refreshed on the way."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 from bus.numbers import numbering_plan as number_plan
 from bus.numbers.number import DialForm, Number, NumberProfile, dial_form, read_number, short_code
 from bus.numbers.spelling import only_digits, plain, unwrap
-from consumers.dial.refusals import Refusal
+from consumers.dial.refusals import DialRefusal
 
 NumberType = Literal[
     "fixed",
@@ -91,14 +91,14 @@ class Dialable(NamedTuple):
     dialled: str
 
 
-def decide(text: str, profile: NumberProfile, policy: DialPolicy) -> Dialable | Refusal:
+def decide(text: str, profile: NumberProfile, policy: DialPolicy) -> Dialable | DialRefusal:
     """Say what would be dialled for a text, or why nothing would."""
     refused = _refused_as_text(text, profile)
     if refused:
         return refused
     number = read_number(text, profile)
     if not number.dialable:
-        return Refusal("not_a_number", "not_a_number")
+        return DialRefusal("not_a_number", "not_a_number")
     refused = (
         _refused_as_short(number, profile, policy)
         if number.e164 is None
@@ -107,45 +107,45 @@ def decide(text: str, profile: NumberProfile, policy: DialPolicy) -> Dialable | 
     return refused or Dialable(number, dial_form(number, profile, policy.form))
 
 
-def _refused_as_text(text: str, profile: NumberProfile) -> Refusal | None:
+def _refused_as_text(text: str, profile: NumberProfile) -> DialRefusal | None:
     inner = unwrap(text)
     if inner is None or len(text) > 250:
-        return Refusal("not_a_number", "not_a_number")
+        return DialRefusal("not_a_number", "not_a_number")
     if set(plain(inner.text) or "") & {"*", "#"}:
-        return Refusal("feature_code", "feature_code")
+        return DialRefusal("feature_code", "feature_code")
     if inner.domain and inner.domain not in profile.sip_domains:
-        return Refusal("not_allowed", "foreign_domain")
+        return DialRefusal("not_allowed", "foreign_domain")
     signs = _with_plain_gaps(inner.text)
     if not _TEXT.fullmatch(signs):
         return _refused_as_written(read_number(text, profile))
     return _refused_as_digits(only_digits(signs), "+" in signs, inner.context, profile)
 
 
-def _refused_as_written(number: Number) -> Refusal:
+def _refused_as_written(number: Number) -> DialRefusal:
     """Refuse what people may read as a number, though nothing is dialled from such a spelling."""
     if len(number.short or "") == 1:
-        return Refusal("not_allowed", "one_digit", number.short or "")
+        return DialRefusal("not_allowed", "one_digit", number.short or "")
     if number.dialable and number.e164:
-        return Refusal("not_a_number", "not_plain", number.e164)
-    return Refusal("not_a_number", "not_a_number")
+        return DialRefusal("not_a_number", "not_plain", number.e164)
+    return DialRefusal("not_a_number", "not_a_number")
 
 
 def _refused_as_digits(
     digits: str, plus: bool, context: str, profile: NumberProfile
-) -> Refusal | None:
+) -> DialRefusal | None:
     """Refuse what is dangerous even where it is no whole number: 0112, 010 33 …, 00 870 1."""
     if any(_is_emergency(one, region) for one, region in _tails(digits, plus, profile)):
-        return Refusal("emergency", "emergency")
+        return DialRefusal("emergency", "emergency")
     if short_code(digits, profile) == "emergency":
-        return Refusal("emergency", "emergency")
+        return DialRefusal("emergency", "emergency")
     abroad = context + digits if context else _abroad(digits, plus, profile)
     if abroad and abroad.startswith(_NO_COUNTRY):
-        return Refusal("premium", "satellite")
+        return DialRefusal("premium", "satellite")
     own = number_plan.plan(profile.country).code
     begins = _CALL_BY_CALL.get(own)
     at_home = digits.removeprefix(profile.outside_line).removeprefix("0")
     if begins and not abroad and at_home.startswith(begins) and len(at_home) > 7:
-        return Refusal("denied_prefix", "call_by_call")
+        return DialRefusal("denied_prefix", "call_by_call")
     return None
 
 
@@ -177,36 +177,38 @@ def _abroad(digits: str, plus: bool, profile: NumberProfile) -> str:
     return ""
 
 
-def _refused_as_short(number: Number, profile: NumberProfile, policy: DialPolicy) -> Refusal | None:
+def _refused_as_short(
+    number: Number, profile: NumberProfile, policy: DialPolicy
+) -> DialRefusal | None:
     short = number.short or ""
     if len(short) == 1:
-        return Refusal("not_allowed", "one_digit", short)
+        return DialRefusal("not_allowed", "one_digit", short)
     if number.kind == "internal":
         if not policy.allow_internal:
-            return Refusal("not_allowed", "internal")
+            return DialRefusal("not_allowed", "internal")
         return _denied(short, policy)
     if short_code(short, profile) == "emergency":
-        return Refusal("emergency", "emergency")
+        return DialRefusal("emergency", "emergency")
     if short in policy.allow_service:
         return _denied(short, policy)
     if number_plan.is_premium_service(short, profile.country):
-        return Refusal("premium", "premium")
-    return Refusal("not_allowed", "service", short)
+        return DialRefusal("premium", "premium")
+    return DialRefusal("not_allowed", "service", short)
 
 
-def _refused_as_number(e164: str, profile: NumberProfile, policy: DialPolicy) -> Refusal | None:
+def _refused_as_number(e164: str, profile: NumberProfile, policy: DialPolicy) -> DialRefusal | None:
     number = phonenumbers.parse(e164, None)
     significant = phonenumbers.national_significant_number(number)
     code = number.country_code or 0
     kind = phonenumbers.number_type(number)
     if str(code) in _NO_COUNTRY:
-        return Refusal("premium", "satellite")
+        return DialRefusal("premium", "satellite")
     if kind == PhoneNumberType.PREMIUM_RATE or significant.startswith(_COSTLY.get(code, ("-",))):
-        return Refusal("premium", "premium")
+        return DialRefusal("premium", "premium")
     if kind == PhoneNumberType.SHARED_COST and "shared-cost" not in policy.types:
-        return Refusal("premium", "shared_cost")
+        return DialRefusal("premium", "shared_cost")
     if significant.startswith(_CALL_BY_CALL.get(code, "-")):
-        return Refusal("denied_prefix", "call_by_call")
+        return DialRefusal("denied_prefix", "call_by_call")
     return (
         _denied(e164, policy)
         or _refused_as_foreign(number, code, profile, policy)
@@ -214,16 +216,16 @@ def _refused_as_number(e164: str, profile: NumberProfile, policy: DialPolicy) ->
     )
 
 
-def _denied(digits: str, policy: DialPolicy) -> Refusal | None:
+def _denied(digits: str, policy: DialPolicy) -> DialRefusal | None:
     for prefix in policy.denied_prefixes:
         if digits.startswith(prefix):
-            return Refusal("denied_prefix", "denied_prefix", prefix)
+            return DialRefusal("denied_prefix", "denied_prefix", prefix)
     return None
 
 
 def _refused_as_foreign(
     number: phonenumbers.PhoneNumber, code: int, profile: NumberProfile, policy: DialPolicy
-) -> Refusal | None:
+) -> DialRefusal | None:
     allowed = {*policy.countries, profile.country}
     region = phonenumbers.region_code_for_number(number)
     if region in allowed:
@@ -231,14 +233,14 @@ def _refused_as_foreign(
     if region is None and allowed & set(phonenumbers.region_codes_for_country_code(code)):
         return None  # no range of that country, so its type is unknown and refuses it
     named = region if region and region.isalpha() else f"+{code}"
-    return Refusal("international", "international", named)
+    return DialRefusal("international", "international", named)
 
 
-def _refused_as_type(kind: int, policy: DialPolicy) -> Refusal | None:
+def _refused_as_type(kind: int, policy: DialPolicy) -> DialRefusal | None:
     name = _TYPES.get(kind)
     if name is None:
-        return Refusal("not_allowed", "unknown_type")
-    return None if name in policy.types else Refusal("not_allowed", "type", name)
+        return DialRefusal("not_allowed", "unknown_type")
+    return None if name in policy.types else DialRefusal("not_allowed", "type", name)
 
 
 def _with_plain_gaps(text: str) -> str:

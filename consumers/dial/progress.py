@@ -8,11 +8,10 @@ from typing import Literal, Protocol, TypeVar
 
 from bus.events import CallData, CallEvent, CallStateName, DialState
 from consumers.dial import texts as dial_words
-from consumers.dial.dial_book import Book
-from consumers.dial.placing import NotPlaced, Outcome, Placed
-from consumers.dial.results import Telling
+from consumers.dial.placing import CallNotPlaced, CallPlaced, Outcome
+from consumers.dial.results import ResultPublisher
 from consumers.dial.stages import QUIET, ending, next_stage
-from consumers.dial.store import Entry
+from consumers.dial.store import DialEntry, DialStore
 from starface.client import PbxFailure
 
 log = logging.getLogger(__name__)
@@ -27,36 +26,36 @@ T = TypeVar("T")
 Told = CallStateName | Literal["gone", "silent"]
 
 
-class Errands(Protocol):
+class DialTaskRunner(Protocol):
     """Does slow work elsewhere and hands the result back in the main thread."""
 
     def run(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
         """Start to do it."""
 
 
-class States(Protocol):
+class PbxStates(Protocol):
     """The PBX as far as it is asked about calls."""
 
     def state(self, user: str, call_id: str) -> CallStateName | None:
         """Return how far a call is, None when it is not known; raise PbxFailure."""
 
 
-class Following:
+class ProgressTracker:
     """Moves dial requests forward until their end."""
 
     def __init__(
         self,
-        book: Book,
-        telling: Telling,
-        states: States,
-        errands: Errands,
+        store: DialStore,
+        results: ResultPublisher,
+        states: PbxStates,
+        tasks: DialTaskRunner,
         key: Callable[[str], str],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._book = book
-        self._telling = telling
+        self._store = store
+        self._results = results
         self._states = states
-        self._errands = errands
+        self._tasks = tasks
         self._key = key
         self._clock = clock
         self._early: dict[str, list[CallEvent]] = defaultdict(list)
@@ -65,49 +64,49 @@ class Following:
 
     def placed(self, serial: int, outcome: Outcome) -> None:
         """Go on from the PBX's answer to a request to place a call."""
-        entry = self._book.get(serial)
-        if isinstance(outcome, Placed):
+        entry = self._store.get(serial)
+        if isinstance(outcome, CallPlaced):
             self._accepted(entry, outcome.call_id)
-        elif isinstance(outcome, NotPlaced):
+        elif isinstance(outcome, CallNotPlaced):
             self._not_placed(entry, outcome.reason)
         else:
-            self._telling.note(entry, dial_words.unknown("no_answer"), ask_at=self._clock())
-        self._telling.flush()
+            self._results.note(entry, dial_words.unknown("no_answer"), ask_at=self._clock())
+        self._results.flush()
         for event in self._early.pop(entry.user, []):
             self.handle(event)
 
-    def _accepted(self, entry: Entry, call_id: str) -> None:
+    def _accepted(self, entry: DialEntry, call_id: str) -> None:
         if call_id != entry.call_id:
-            self._book.follow(entry.serial, call_id)
+            self._store.follow(entry.serial, call_id)
         self._note_stage(entry._replace(call_id=call_id), "accepted")
 
-    def _not_placed(self, entry: Entry, reason: str) -> None:
+    def _not_placed(self, entry: DialEntry, reason: str) -> None:
         if reason in ("unreachable", "no_credential"):
-            self._book.unclaim(entry.serial)
-        self._telling.note(entry, dial_words.refused(reason))
+            self._store.unclaim(entry.serial)
+        self._results.note(entry, dial_words.refused(reason))
 
     # ---- what the gateway tells
 
     def handle(self, event: CallEvent) -> None:
         """Take in a call event."""
         data = event.data
-        entry = self._book.of_call(data.user, data.call_id, data.previous_call_id)
-        if entry is None and self._book.unanswered(data.user):
+        entry = self._store.of_call(data.user, data.call_id, data.previous_call_id)
+        if entry is None and self._store.unanswered(data.user):
             entry = self._of_number(data)
             if entry is None:
                 self._put_by(event)
         if entry is None:
             return
         if entry.call_id != data.call_id:
-            self._book.follow(entry.serial, data.call_id)
+            self._store.follow(entry.serial, data.call_id)
             entry = entry._replace(call_id=data.call_id)
         self._reached(entry, data.state)
 
-    def _of_number(self, data: CallData) -> Entry | None:
+    def _of_number(self, data: CallData) -> DialEntry | None:
         """Recognise a call whose id the PBX chose and could not tell us."""
         if data.state not in ("dialing", "ringback", "connected") or data.direction == "in":
             return None
-        return self._book.of_number(data.user, self._key(data.called.e164 or data.called.number))
+        return self._store.of_number(data.user, self._key(data.called.e164 or data.called.number))
 
     def _put_by(self, event: CallEvent) -> None:
         """Keep an event until the PBX has told under which id it places the call."""
@@ -115,35 +114,35 @@ class Following:
         early.append(event)
         del early[:-_EARLY]
 
-    def _reached(self, entry: Entry, state: CallStateName) -> None:
+    def _reached(self, entry: DialEntry, state: CallStateName) -> None:
         found = next_stage(entry.stage, state)
         if entry.stage in ("claimed", "unknown"):
             self._note_stage(entry, "accepted")
         if found is not None:
             stage, final = found
             if not self._note_stage(entry, stage, final=final):
-                self._book.ask_later(entry.serial, self._clock() + QUIET[entry.stage])
-        self._telling.flush()
+                self._store.ask_later(entry.serial, self._clock() + QUIET[entry.stage])
+        self._results.flush()
 
-    def _note_stage(self, entry: Entry, stage: DialState, *, final: bool = False) -> bool:
+    def _note_stage(self, entry: DialEntry, stage: DialState, *, final: bool = False) -> bool:
         ask_at = None if final else self._clock() + QUIET[stage]
-        return self._telling.note(entry, dial_words.stage(stage, final=final), ask_at)
+        return self._results.note(entry, dial_words.stage(stage, final=final), ask_at)
 
     # ---- what the PBX tells when asked
 
     def recover(self) -> None:
         """Clear up what an earlier start of this process left without a result."""
-        for entry in self._book.own_orphans():
+        for entry in self._store.own_orphans():
             self._ask(entry)
 
     def tick(self) -> None:
         """Ask the PBX about calls of which nothing was heard for long."""
         now = self._clock()
-        for entry in [*self._book.orphans(now, ORPHANED), *self._book.due(now)]:
-            if self._book.lease(entry.serial, now, now + _LEASE):
+        for entry in [*self._store.orphans(now, ORPHANED), *self._store.due(now)]:
+            if self._store.lease(entry.serial, now, now + _LEASE):
                 self._ask(entry)
 
-    def _ask(self, entry: Entry) -> None:
+    def _ask(self, entry: DialEntry) -> None:
         def ask() -> Told:
             try:
                 return self._states.state(entry.user, entry.call_id or "") or "gone"
@@ -154,11 +153,11 @@ class Following:
                 )  # fmt: skip
                 return "silent"
 
-        self._errands.run(ask, lambda told: self.learned(entry.serial, told))
+        self._tasks.run(ask, lambda told: self.learned(entry.serial, told))
 
     def learned(self, serial: int, told: Told) -> None:
         """Go on from what the PBX answers about a call."""
-        entry = self._book.get(serial)
+        entry = self._store.get(serial)
         if entry.final:
             return
         if told == "gone":
@@ -167,29 +166,29 @@ class Following:
             self._silent(entry)
         else:
             self._reached(entry, told)
-        self._telling.flush()
+        self._results.flush()
 
-    def _gone(self, entry: Entry) -> None:
+    def _gone(self, entry: DialEntry) -> None:
         """Go on from a PBX that does not know the call: it is over, or never was."""
         age = self._clock() - (entry.claimed or 0)
         if entry.stage == "unknown" and age < _UNKNOWN_FOR:
-            self._book.ask_later(entry.serial, self._clock() + 5)
+            self._store.ask_later(entry.serial, self._clock() + 5)
         elif entry.stage in ("claimed", "unknown"):
-            self._telling.note(entry, dial_words.unknown("not_there", final=True))
+            self._results.note(entry, dial_words.unknown("not_there", final=True))
         elif entry.stage == "accepted":
-            self._telling.note(entry, dial_words.unknown("not_told", final=True))
+            self._results.note(entry, dial_words.unknown("not_told", final=True))
         else:
             self._note_stage(entry, ending(entry.stage), final=True)
 
-    def _silent(self, entry: Entry) -> None:
+    def _silent(self, entry: DialEntry) -> None:
         """Go on from a PBX that does not answer: ask later, at last give up."""
         now = self._clock()
         age = now - (entry.claimed or 0)
         if entry.stage == "claimed":
-            self._telling.note(entry, dial_words.unknown("interrupted"), ask_at=now + 10)
+            self._results.note(entry, dial_words.unknown("interrupted"), ask_at=now + 10)
         elif entry.stage == "unknown" and age > _UNCLEAR_FOR:
-            self._telling.note(entry, dial_words.unknown("no_answer", final=True))
+            self._results.note(entry, dial_words.unknown("no_answer", final=True))
         elif age > _LONGEST:
-            self._telling.note(entry, dial_words.unknown("not_told", final=True))
+            self._results.note(entry, dial_words.unknown("not_told", final=True))
         else:
-            self._book.ask_later(entry.serial, now + (10 if entry.stage == "unknown" else 60))
+            self._store.ask_later(entry.serial, now + (10 if entry.stage == "unknown" else 60))

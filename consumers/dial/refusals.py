@@ -15,7 +15,7 @@ Code = Literal[
 ]
 
 
-class Refusal(NamedTuple):
+class DialRefusal(NamedTuple):
     """Why nothing is dialled, by a stable code, and in words what to do."""
 
     code: Code

@@ -16,7 +16,7 @@ _TYPE = "starface.dial.request.v1"
 _FAULTS = {"time": "no_time", "number": "not_a_number"}
 
 
-class Request(NamedTuple):
+class ParsedRequest(NamedTuple):
     """A dial request as it came."""
 
     request_id: UUID
@@ -28,7 +28,7 @@ class Request(NamedTuple):
     fault: str = ""  # why it is refused whatever it wants
 
 
-def read_request(payload: bytes) -> Request | None:
+def read_request(payload: bytes) -> ParsedRequest | None:
     """Return the request; None for another type, and when it does not even say its id."""
     try:
         told = DialRequest.model_validate_json(payload)
@@ -38,7 +38,7 @@ def read_request(payload: bytes) -> Request | None:
     if told.type != _TYPE:
         log.warning("ignored a message of another type")
         return None
-    return Request(
+    return ParsedRequest(
         request_id=told.data.request_id,
         message=told.id,
         source=_shown(told.source[:64]),
@@ -52,11 +52,11 @@ def _shown(text: str) -> str:
     return "".join(sign for sign in text if sign.isprintable())
 
 
-def _faulty(payload: bytes, error: ValidationError) -> Request | None:
+def _faulty(payload: bytes, error: ValidationError) -> ParsedRequest | None:
     try:
         request_id = UUID(json.loads(payload)["data"]["request_id"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     faults = {str(fault["loc"][-1]) for fault in error.errors(include_input=False)}
     fault = _FAULTS.get(faults.pop(), "unreadable") if len(faults) == 1 else "unreadable"
-    return Request(request_id, fault=fault)
+    return ParsedRequest(request_id, fault=fault)

@@ -10,9 +10,8 @@ from bus.events import CONTENT_TYPE, DialResult, DialResultData, now
 from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
-from consumers.dial.dial_book import Book
-from consumers.dial.store import Entry
-from consumers.dial.texts import Answer
+from consumers.dial.store import DialEntry, DialStore
+from consumers.dial.texts import DialAnswer
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +19,7 @@ _OTHERS_AFTER = 3.0  # seconds after which another process's results are told by
 _EXPIRY = DialResult.EXPIRY or 60
 
 
-class Bus(Protocol):
+class ResultBus(Protocol):
     """As much of the broker's connection as telling needs."""
 
     topics: Topics
@@ -32,18 +31,18 @@ class Bus(Protocol):
         """Publish and wait for the broker."""
 
 
-class Telling:
+class ResultPublisher:
     """The results of dial requests on their way to whoever asked."""
 
     def __init__(
-        self, book: Book, bus: Bus, source: str, clock: Callable[[], float] = time.time
+        self, store: DialStore, bus: ResultBus, source: str, clock: Callable[[], float] = time.time
     ) -> None:
-        self._book = book
+        self._store = store
         self._bus = bus
         self._source = source
         self._clock = clock
 
-    def note(self, entry: Entry, answer: Answer, ask_at: float | None = None) -> bool:
+    def note(self, entry: DialEntry, answer: DialAnswer, ask_at: float | None = None) -> bool:
         """Move a request to a stage; False if it is there or further already."""
         call_id = None if answer.state == "refused" else entry.call_id
         result = DialResult(
@@ -59,7 +58,7 @@ class Telling:
                 final=answer.final,
             ),
         )
-        moved = self._book.advance(
+        moved = self._store.advance(
             entry.serial, answer.state, result.encoded(), self._clock(),
             code=answer.code, final=answer.final, ask_at=ask_at,
         )  # fmt: skip
@@ -73,22 +72,22 @@ class Telling:
     def flush(self) -> None:
         """Tell what is noted and not told; what nobody can use any more is dropped."""
         now = self._clock()
-        for result in self._book.untold(now - _OTHERS_AFTER):
+        for result in self._store.untold(now - _OTHERS_AFTER):
             if now - result.at > _EXPIRY:
                 log.warning("not told in time request=%s", result.entry.request_id)
             elif not self._told(result.entry, result.payload):
                 return
-            self._book.told(result.serial)
+            self._store.told(result.serial)
 
-    def again(self, entry: Entry) -> None:
+    def again(self, entry: DialEntry) -> None:
         """Tell once more what was told last about a request."""
-        last = self._book.last_result(entry.serial)
+        last = self._store.last_result(entry.serial)
         if last is not None:
             result = DialResult.model_validate_json(last)
             fresh = result.model_copy(update={"id": str(uuid4()), "time": now()})
             self._told(entry, fresh.encoded())
 
-    def _told(self, entry: Entry, payload: bytes) -> bool:
+    def _told(self, entry: DialEntry, payload: bytes) -> bool:
         topic = self._bus.topics.dial_result(entry.user)
         try:
             self._send(topic, payload, entry.correlation if entry.reply == topic else None)

@@ -4,13 +4,14 @@ Several dial processes of one machine share the file: the one that claims places
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from consumers.dial.settings import DialSettings
+from runtime.erasure import purge
 from runtime.process import private_file
 
 _SCHEMA = """
@@ -34,8 +35,15 @@ CREATE INDEX IF NOT EXISTS results_untold ON results (serial) WHERE NOT told;
 ROW = "serial, user, request_id, stage, code, call_id, final, claimed, owner, reply, correlation"
 
 
+_RANK = {
+    "claimed": 0, "unknown": 1, "accepted": 2, "own-phone-ringing": 3,
+    "remote-ringing": 4, "connected": 5,
+}  # fmt: skip
+_FINAL = 9
+
+
 @dataclass(frozen=True)
-class Asked:
+class DialRecord:
     """A request as it came, its number made comparable but not readable."""
 
     user: str
@@ -51,7 +59,7 @@ class Asked:
     correlation: bytes | None = None
 
 
-class Entry(NamedTuple):
+class DialEntry(NamedTuple):
     """A request as it stands."""
 
     serial: int
@@ -70,18 +78,27 @@ class Entry(NamedTuple):
 class Repeated(NamedTuple):
     """A request that was there before; nothing is done for it again."""
 
-    entry: Entry
+    entry: DialEntry
     same_message: bool
 
 
-class Barred(NamedTuple):
+class Rejected(NamedTuple):
     """A request that a limit or an earlier one stands against."""
 
-    entry: Entry
+    entry: DialEntry
     reason: str  # duplicate-id double-click busy minute hour site foreign
 
 
-class Claims:
+class UnpublishedResult(NamedTuple):
+    """Something that is still to be told about a request."""
+
+    serial: int
+    payload: bytes
+    at: float
+    entry: DialEntry
+
+
+class DialStore:
     """The requests in one file, as far as they are let in; for one thread."""
 
     def __init__(self, path: Path, owner: str) -> None:
@@ -110,50 +127,213 @@ class Claims:
             raise
         self._db.execute("COMMIT")
 
-    def refuse(self, asked: Asked) -> Entry | Repeated | Barred:
+    def refuse(self, record: DialRecord) -> DialEntry | Repeated | Rejected:
         """Note a request that is refused whatever the limits say."""
         with self.transaction():
-            return self._repeated(asked) or self._added(asked)
+            return self._repeated(record) or self._added(record)
 
-    def claim(self, asked: Asked, limits: DialSettings) -> Entry | Repeated | Barred:
-        """Claim the call of a request; only who gets an Entry may place it."""
+    def claim(self, record: DialRecord, limits: DialSettings) -> DialEntry | Repeated | Rejected:
+        """Claim the call of a request; only who gets a DialEntry may place it."""
         with self.transaction():
-            known = self._repeated(asked)
+            known = self._repeated(record)
             if known is not None:
                 return known
-            reason = self._barred_by(asked, limits)
+            reason = self._barred_by(record, limits)
             if reason is not None:
-                return Barred(self._added(asked), reason)
-            return self._added(asked, claimed=asked.at)
+                return Rejected(self._added(record), reason)
+            return self._added(record, claimed=record.at)
 
-    def _repeated(self, asked: Asked) -> Repeated | Barred | None:
+    def claims_since(self, at: float) -> int:
+        """Count the calls claimed for everybody since a time."""
+        return self._count("claimed > ?", (at,))
+
+    # ---- going on
+
+    def advance(
+        self,
+        serial: int,
+        stage: str,
+        payload: bytes,
+        now: float,
+        *,
+        code: str | None = None,
+        final: bool = False,
+        ask_at: float | None = None,
+    ) -> bool:
+        """Move a request forward and note what is to be told; False if it is there already."""
+        with self.transaction():
+            entry = self._entry("serial = ?", (serial,))
+            rank = _FINAL if final else _RANK[stage]
+            if entry is None or entry.final or rank <= _RANK[entry.stage]:
+                return False
+            self._db.execute(
+                "UPDATE requests SET stage = ?, code = coalesce(?, code), final = ?, ask_at = ? "
+                "WHERE serial = ?",
+                (stage, code, final, None if final else ask_at, serial),
+            )
+            self._db.execute(
+                "INSERT INTO results (request, owner, payload, at) VALUES (?, ?, ?, ?)",
+                (serial, self._owner, payload, now),
+            )
+            return True
+
+    def follow(self, serial: int, call_id: str) -> None:
+        """Note under which id the PBX tells of the call from now on."""
+        self._db.execute("UPDATE requests SET call_id = ? WHERE serial = ?", (call_id, serial))
+
+    def unclaim(self, serial: int) -> None:
+        """Take back a claim of which surely nothing reached the PBX; it counts no more."""
+        self._db.execute("UPDATE requests SET claimed = NULL WHERE serial = ?", (serial,))
+
+    def of_call(self, user: str, *call_ids: str | None) -> DialEntry | None:
+        """Return the user's open request whose call has one of these ids."""
+        for call_id in call_ids:
+            found = call_id and self._entry(
+                "user = ? AND call_id = ? AND claimed IS NOT NULL AND NOT final", (user, call_id)
+            )
+            if found:
+                return found
+        return None
+
+    def of_number(self, user: str, number: str) -> DialEntry | None:
+        """Return the user's request of unknown outcome for a number, told by its keyed hash."""
+        return self._entry(
+            "user = ? AND number = ? AND stage = 'unknown' AND NOT final", (user, number)
+        )
+
+    def get(self, serial: int) -> DialEntry:
+        """Return a request as it stands now."""
+        entry = self._entry("serial = ?", (serial,))
+        if entry is None:
+            raise KeyError(serial)
+        return entry
+
+    def unanswered(self, user: str) -> bool:
+        """Tell whether the PBX is being asked to place a call for this user right now."""
+        return (
+            self._entry("user = ? AND NOT final AND stage IN ('claimed', 'unknown')", (user,))
+            is not None
+        )
+
+    # ---- asking again
+
+    def orphans(self, now: float, patience: float) -> list[DialEntry]:
+        """Return claims without a result: our own of an earlier start, others' that are old."""
+        return self._entries(
+            "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND ask_at IS NULL "
+            "AND claimed <= ?",
+            (now - patience,),
+        )
+
+    def own_orphans(self) -> list[DialEntry]:
+        """Return the claims without a result that a process of our name left behind."""
+        return self._entries(
+            "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND owner = ?",
+            (self._owner,),
+        )
+
+    def due(self, now: float) -> list[DialEntry]:
+        """Return the requests about whose calls the PBX is to be asked now."""
+        return self._entries("NOT final AND ask_at IS NOT NULL AND ask_at <= ?", (now,))
+
+    def lease(self, serial: int, now: float, until: float) -> bool:
+        """Take the asking for a request; False if another process has it."""
+        taken = self._db.execute(
+            "UPDATE requests SET ask_at = ? "
+            "WHERE serial = ? AND NOT final AND coalesce(ask_at, 0) <= ?",
+            (until, serial, now),
+        )
+        return taken.rowcount == 1
+
+    def ask_later(self, serial: int, at: float) -> None:
+        """Set when the PBX is to be asked about a call."""
+        self._db.execute(
+            "UPDATE requests SET ask_at = ? WHERE serial = ? AND NOT final", (at, serial)
+        )
+
+    # ---- telling
+
+    def untold(self, others_before: float) -> list[UnpublishedResult]:
+        """Return what the broker does not have yet, oldest first; others' only when it is old."""
+        rows = self._db.execute(
+            f"SELECT results.serial, payload, results.at, {_prefixed('requests')} "  # noqa: S608
+            "FROM results JOIN requests ON requests.serial = results.request "
+            "WHERE NOT told AND (results.owner = ? OR results.at <= ?) ORDER BY results.serial",
+            (self._owner, others_before),
+        )
+        return [UnpublishedResult(row[0], row[1], row[2], as_entry(row[3:])) for row in rows]
+
+    def told(self, result: int) -> None:
+        """Note that the broker has a result, or that it is too old for anybody."""
+        self._db.execute("UPDATE results SET told = 1 WHERE serial = ?", (result,))
+
+    def last_result(self, serial: int) -> bytes | None:
+        """Return what was told last about a request."""
+        found = self._one(
+            "SELECT payload FROM results WHERE request = ? ORDER BY serial DESC LIMIT 1", (serial,)
+        )
+        return found[0] if found else None
+
+    # ---- looking back
+
+    def audit(self, user: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """Return who asked for what and what became of it, newest first."""
+        rows = self._db.execute(
+            "SELECT at, user, door, shown, phone, request_id, call_id, stage, code, final, repeats "
+            "FROM requests WHERE ?1 IS NULL OR user = ?1 ORDER BY serial DESC LIMIT ?2",
+            (user, limit),
+        )
+        names = [column[0] for column in rows.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def erase(self, number: str, traces: Collection[bytes]) -> tuple[int, bool]:
+        """Forget which requests were for a number, told by its keyed hash.
+
+        Return how many, and whether every byte of its traces is gone.
+        """
+        self._db.execute("PRAGMA secure_delete = ON")
+        erased = self._db.execute(
+            "UPDATE requests SET number = '', shown = '' WHERE number = ?", (number,)
+        ).rowcount
+        return erased, purge(self._path, self._db, traces, changed=erased > 0)
+
+    def forget_before(self, at: float) -> None:
+        """Delete what is older than the audit is kept."""
+        with self.transaction():
+            self._db.execute(
+                "DELETE FROM results WHERE request IN (SELECT serial FROM requests WHERE at < ?)",
+                (at,),
+            )
+            self._db.execute("DELETE FROM requests WHERE at < ?", (at,))
+
+    def _repeated(self, record: DialRecord) -> Repeated | Rejected | None:
         found = self._one(
             f"SELECT number, message, {ROW} FROM requests "  # noqa: S608
             "WHERE user = ? AND request_id = ? AND counts",
-            (asked.user, asked.request_id),
+            (record.user, record.request_id),
         )
         if found is None:
             return None
         number, message, *row = found
-        if number != asked.number:
-            return Barred(self._added(asked, counts=False), "duplicate-id")
+        if number != record.number:
+            return Rejected(self._added(record, counts=False), "duplicate-id")
         entry = as_entry(row)
         self._db.execute(
             "UPDATE requests SET repeats = repeats + 1, reply = coalesce(?, reply), "
             "correlation = coalesce(?, correlation) WHERE serial = ?",
-            (asked.reply, asked.correlation, entry.serial),
+            (record.reply, record.correlation, entry.serial),
         )
         again = entry._replace(
-            reply=asked.reply or entry.reply, correlation=asked.correlation or entry.correlation
+            reply=record.reply or entry.reply, correlation=record.correlation or entry.correlation
         )
-        return Repeated(again, message == asked.message)
+        return Repeated(again, message == record.message)
 
-    def _barred_by(self, asked: Asked, limits: DialSettings) -> str | None:
+    def _barred_by(self, record: DialRecord, limits: DialSettings) -> str | None:
         """Return the first limit that stands against a call; a time to come counts as now."""
-        now, user = asked.at, asked.user
+        now, user = record.at, record.user
         double = self._count(
             "number = ? AND user = ? AND claimed > ?",
-            (asked.number, user, now - limits.double_click),
+            (record.number, user, now - limits.double_click),
         )
         if double:
             return "double-click"
@@ -171,14 +351,10 @@ class Claims:
             return "hour"
         if self._count("claimed > ?", (now - 3600,)) >= limits.site_per_hour:
             return "site"
-        if asked.abroad:
+        if record.abroad:
             abroad = self._count(f"{of_user} AND abroad", (user, now - 86_400))
             return "foreign" if abroad >= limits.foreign_per_day else None
         return None
-
-    def claims_since(self, at: float) -> int:
-        """Count the calls claimed for everybody since a time."""
-        return self._count("claimed > ?", (at,))
 
     def _count(self, where: str, values: tuple[Any, ...]) -> int:
         """Count claimed calls."""
@@ -188,14 +364,16 @@ class Claims:
         )
         return int(found[0]) if found else 0
 
-    def _added(self, asked: Asked, *, claimed: float | None = None, counts: bool = True) -> Entry:
+    def _added(
+        self, record: DialRecord, *, claimed: float | None = None, counts: bool = True
+    ) -> DialEntry:
         row = {
-            "user": asked.user, "request_id": asked.request_id, "counts": counts,
-            "message": asked.message, "number": asked.number, "shown": asked.shown,
-            "phone": asked.phone, "door": asked.door, "at": asked.at, "abroad": asked.abroad,
+            "user": record.user, "request_id": record.request_id, "counts": counts,
+            "message": record.message, "number": record.number, "shown": record.shown,
+            "phone": record.phone, "door": record.door, "at": record.at, "abroad": record.abroad,
             "claimed": claimed, "owner": self._owner, "stage": "claimed", "final": False,
-            "call_id": asked.request_id, "ask_at": None, "reply": asked.reply,
-            "correlation": asked.correlation,
+            "call_id": record.request_id, "ask_at": None, "reply": record.reply,
+            "correlation": record.correlation,
         }  # fmt: skip
         told = self._db.execute(
             f"INSERT INTO requests ({', '.join(row)}) "  # noqa: S608
@@ -204,11 +382,11 @@ class Claims:
         )
         return as_entry(told.fetchone())
 
-    def _entry(self, where: str, values: tuple[Any, ...]) -> Entry | None:
+    def _entry(self, where: str, values: tuple[Any, ...]) -> DialEntry | None:
         found = self._one(f"SELECT {ROW} FROM requests WHERE {where}", values)  # noqa: S608
         return as_entry(found) if found else None
 
-    def _entries(self, where: str, values: tuple[Any, ...]) -> list[Entry]:
+    def _entries(self, where: str, values: tuple[Any, ...]) -> list[DialEntry]:
         rows = self._db.execute(f"SELECT {ROW} FROM requests WHERE {where}", values)  # noqa: S608
         return [as_entry(row) for row in rows]
 
@@ -216,7 +394,11 @@ class Claims:
         return self._db.execute(query, values).fetchone()
 
 
-def as_entry(row: Any) -> Entry:
+def _prefixed(table: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in ROW.split(", "))
+
+
+def as_entry(row: Any) -> DialEntry:
     """Return a row of the table as an entry."""
-    entry = Entry(*row)
+    entry = DialEntry(*row)
     return entry._replace(final=bool(entry.final))

@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 from bus.events import DialState, Sentence
-from consumers.dial.refusals import Refusal
+from consumers.dial.refusals import DialRefusal
 
 Code = Literal[
     "not_a_number", "emergency", "premium", "international", "denied_prefix", "feature_code",
@@ -12,7 +12,7 @@ Code = Literal[
 ]  # fmt: skip
 
 
-class Answer(NamedTuple):
+class DialAnswer(NamedTuple):
     """One stage of a dial request as it is told."""
 
     state: DialState
@@ -21,29 +21,29 @@ class Answer(NamedTuple):
     final: bool = False
 
 
-def stage(state: DialState, *, final: bool = False) -> Answer:
+def stage(state: DialState, *, final: bool = False) -> DialAnswer:
     """Return what is told of a stage of the call."""
     german, english = _STAGES[state]
-    return Answer(state, Sentence(de=german, en=english), None, final)
+    return DialAnswer(state, Sentence(de=german, en=english), None, final)
 
 
-def refused(reason: str, **details: object) -> Answer:
+def refused(reason: str, **details: object) -> DialAnswer:
     """Return what is told when no call is placed, and why."""
     code, german, english = _REASONS[reason]
     words = Sentence(de=german.format(**details), en=english.format(**details))
-    return Answer("refused", words, code, final=True)
+    return DialAnswer("refused", words, code, final=True)
 
 
-def unknown(reason: str, *, final: bool = False) -> Answer:
+def unknown(reason: str, *, final: bool = False) -> DialAnswer:
     """Return what is told when nobody knows what became of the call."""
     german, english = _UNKNOWN[reason]
-    return Answer("unknown", Sentence(de=german, en=english), "unknown_outcome", final)
+    return DialAnswer("unknown", Sentence(de=german, en=english), "unknown_outcome", final)
 
 
-def by_policy(refusal: Refusal) -> Answer:
+def by_policy(refusal: DialRefusal) -> DialAnswer:
     """Return what is told when the site's policy stands against a number."""
     words = Sentence(de=refusal.sentence("de"), en=refusal.sentence("en"))
-    return Answer("refused", words, refusal.code, final=True)
+    return DialAnswer("refused", words, refusal.code, final=True)
 
 
 _STAGES: dict[str, tuple[str, str]] = {

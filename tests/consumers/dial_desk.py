@@ -27,12 +27,12 @@ from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.topics import Topics
 from consumers.dial.consumer import DialConsumer
-from consumers.dial.dial_book import Book
 from consumers.dial.number import understand
-from consumers.dial.placing import Outcome, Placed, Wish
-from consumers.dial.progress import Following
-from consumers.dial.results import Telling
+from consumers.dial.placing import CallOrder, CallPlaced, Outcome
+from consumers.dial.progress import ProgressTracker
+from consumers.dial.results import ResultPublisher
 from consumers.dial.settings import DialSettings
+from consumers.dial.store import DialStore
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
 from starface.client import PbxUnreachable
@@ -78,13 +78,13 @@ class FakePbx:
     """Places every call unless told otherwise, and knows what it is told to know."""
 
     def __init__(self) -> None:
-        self.asked: list[Wish] = []
-        self.outcome: Callable[[Wish], Outcome] = lambda wish: Placed(wish.call_id)
+        self.asked: list[CallOrder] = []
+        self.outcome: Callable[[CallOrder], Outcome] = lambda wish: CallPlaced(wish.call_id)
         self.states: dict[str, CallStateName] = {}
         self.reachable = True
         self.looked: list[str] = []
 
-    def place(self, wish: Wish) -> Outcome:
+    def place(self, wish: CallOrder) -> Outcome:
         self.asked.append(wish)
         return self.outcome(wish)
 
@@ -96,7 +96,7 @@ class FakePbx:
 
 
 @dataclass
-class Errands:
+class DialTaskRunner:
     """Done at once, or kept until `finish`."""
 
     at_once: bool = True
@@ -124,7 +124,7 @@ class Desk:
         self.clock = Clock()
         self.bus = FakeBus()
         self.pbx = FakePbx()
-        self.errands = Errands()
+        self.errands = DialTaskRunner()
         self._seal = SecretBox(Fernet.generate_key())
         self.users = functools.partial(Users, folder / "users.db", self._seal)
         with self.users() as users:
@@ -135,12 +135,12 @@ class Desk:
         self.start()
 
     def start(self) -> None:
-        self.book = Book(self.folder / "dial.db", self.account)
-        telling = Telling(self.book, self.bus, f"dial/{self.account}", self.clock)
+        self.book = DialStore(self.folder / "dial.db", self.account)
+        telling = ResultPublisher(self.book, self.bus, f"dial/{self.account}", self.clock)
         decide = functools.partial(
             understand, profile=PROFILE, settings=self.settings, site_key=SITE_KEY
         )
-        self.following = Following(
+        self.following = ProgressTracker(
             self.book, telling, self.pbx, self.errands, lambda text: decide(text).key, self.clock
         )
         self.consumer = DialConsumer(

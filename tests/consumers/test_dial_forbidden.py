@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.dial.placing import Placing
+from consumers.dial.placing import CallPlacer
 from consumers.users import User
 from starface.client import StarfaceClient
 from starface.credential import derive
@@ -52,7 +52,7 @@ def desk(tmp_path: Path, pbx: CuttingPbx) -> Desk:
     with desk.users() as users:
         users.add(User(login="0011", extension="11"), derive("sha512", "0011", "Geheim#2024"))
     settings = StarfaceSettings(host="127.0.0.1", port=pbx.port, scheme="http")
-    placing = Placing(desk.users, functools.partial(StarfaceClient, settings))
+    placing = CallPlacer(desk.users, functools.partial(StarfaceClient, settings))
     desk.pbx.outcome = placing.place
     return desk
 

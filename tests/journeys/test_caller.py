@@ -19,7 +19,7 @@ from bus.events import (
 )
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto
-from consumers.caller.story_store import find
+from consumers.caller.trace_store import find
 from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
 from consumers.directory.records import ContactNumber

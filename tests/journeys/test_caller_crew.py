@@ -15,7 +15,7 @@ from bus.access.accounts import caller_account
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto
 from consumers.caller.processes import MANY
-from consumers.caller.story_store import find
+from consumers.caller.trace_store import find
 from consumers.users import User, Users
 from tests.journeys.caller_office import Office
 

@@ -12,7 +12,7 @@ import pytest
 from bus.events import CallerData, CallerEvent, DialResult, DialResultData, Sentence
 from bus.mqtt.connection import Connection
 from consumers.caller.settings import CallerSettings
-from consumers.caller.story_store import find
+from consumers.caller.trace_store import find
 from consumers.directory.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
 from consumers.directory.directory import Directory
 from consumers.directory.records import ContactNumber

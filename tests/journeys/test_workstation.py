@@ -19,7 +19,7 @@ import pytest
 
 from bus.events import DialRequest
 from bus.settings import BrokerSettings
-from consumers.caller.story_store import find
+from consumers.caller.trace_store import find
 from tests.journeys.caller_office import ROOT, Office
 
 URL = "https://files.example/matters/m%2F1"

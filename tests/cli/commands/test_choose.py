@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 from cli.__main__ import app
 from cli.site.context import CommandFailed
 from cli.site.files import make_site
-from consumers.caller.story_store import Chapter, Subject, Traces, path_of
+from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of
 from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
 from consumers.directory.records import ContactNumber
@@ -27,8 +27,8 @@ def site(tmp_path: Path) -> Path:
     ]
     with Directory(settings.database) as directory:
         directory.apply(Changes(source="test", records=records))
-    traces = Traces(path_of(settings.site.data_folder, "caller"))
-    traces.add([Chapter(Subject("0011", "c-1", "0445550180", NUMBER.e164), (), 1.0)])
+    traces = TraceStore(path_of(settings.site.data_folder, "caller"))
+    traces.add([TraceEntry(TraceSubject("0011", "c-1", "0445550180", NUMBER.e164), (), 1.0)])
     traces.close()
     return settings.file
 

@@ -7,9 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from cli.commands.dials import dials
-from consumers.dial.dial_book import Book
 from consumers.dial.settings import DialSettings
-from consumers.dial.store import Asked, Entry
+from consumers.dial.store import DialEntry, DialRecord, DialStore
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(dials)
@@ -29,11 +28,13 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dialled(site: Path) -> None:
-    with closing(Book(site.parent / "data" / "dial.db", "dial")) as book:
+    with closing(DialStore(site.parent / "data" / "dial.db", "dial")) as book:
         for user in ("0011", "0012"):
-            asked = Asked(user, f"id-{user}", "message", "key", "+4144123••••", "cli/anna", 1e9)
+            asked = DialRecord(
+                user, f"id-{user}", "message", "key", "+4144123••••", "cli/anna", 1e9
+            )
             claimed = book.claim(asked, DialSettings())
-            assert isinstance(claimed, Entry)
+            assert isinstance(claimed, DialEntry)
             book.advance(claimed.serial, "refused", b"", 1e9, code="premium", final=True)
 
 

@@ -14,7 +14,7 @@ from cli.site.context import CommandFailed
 from cli.site.files import make_site
 from cli.site.settings import Settings
 from consumers.caller.store import CallerStore, Claim
-from consumers.caller.story_store import Chapter, Subject, Traces, find, path_of
+from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, find, path_of
 from consumers.desktop.instance import Spool
 from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
@@ -39,12 +39,12 @@ def site(tmp_path: Path) -> Settings:
         directory.apply(Changes(source="test", records=twins))
         assert directory.remember_choice("0011", E164, 1)
     near = TraceStep(step="matched", code="nearest", at=datetime.now(UTC), en=f"{E164} Ida")
-    with closing(Traces(path_of(settings.site.data_folder, "caller"))) as traces:
+    with closing(TraceStore(path_of(settings.site.data_folder, "caller"))) as traces:
         traces.add(
             [
-                Chapter(Subject("0011", "c-1", "0445550180", E164), (), 1.0),
-                Chapter(Subject("0011", "c-2", "0449", "+41449"), (near,), 2.0),
-                Chapter(Subject("0011", "c-3", "0448", "+41448"), (), 3.0),
+                TraceEntry(TraceSubject("0011", "c-1", "0445550180", E164), (), 1.0),
+                TraceEntry(TraceSubject("0011", "c-2", "0449", "+41449"), (near,), 2.0),
+                TraceEntry(TraceSubject("0011", "c-3", "0448", "+41448"), (), 3.0),
             ]
         )
     return settings

@@ -14,7 +14,7 @@ from bus.mqtt.inbox import ReceivedMessage
 from bus.mqtt.presence import Presence
 from cli.__main__ import app
 from cli.site.settings import Settings
-from consumers.caller.story_store import Chapter, Subject, Traces, path_of
+from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of
 from consumers.users import User, Users
 from tests.cli.broker_site import site_with_broker
 from tests.conftest import wait_until
@@ -27,9 +27,9 @@ def site(tmp_path: Path) -> Iterator[Settings]:
     with site_with_broker(tmp_path / "site") as settings:
         with Users(settings.database) as users:
             users.add(User(login="0011", extension="0011"))
-        traces = Traces(path_of(settings.site.data_folder, "caller"))
+        traces = TraceStore(path_of(settings.site.data_folder, "caller"))
         traces.add(
-            [Chapter(Subject("0011", call, also=f"{call}-later"), (), at)
+            [TraceEntry(TraceSubject("0011", call, also=f"{call}-later"), (), at)
              for at, call in enumerate(("c-1", "c-2"))]
         )  # fmt: skip
         traces.close()

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 from bus.events import TraceStep
 from cli.commands.why import why
 from cli.site.context import CommandFailed
-from consumers.caller.story_store import Chapter, Subject, Traces, path_of
 from consumers.caller.texts import sentence
+from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of
 from consumers.users import User, Users, UserUnknown
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -47,9 +47,11 @@ def _tell(folder: Path, call: str = "c-1", user: str = "0011", at: float = 0.0) 
     for step, code, values in told:
         words = sentence(f"{step}.{code}", values)
         steps.append(TraceStep(step=step, code=code, at=AT, de=words.de, en=words.en))
-    subject = Subject(user, call, "044 123 45 67", "+41441234567", "Evil \x1b[2J")
-    traces = Traces(path_of(folder / "data", "caller"))
-    traces.add([Chapter(subject, tuple(steps), AT.timestamp() + at, "nothing", "unknown-caller")])
+    subject = TraceSubject(user, call, "044 123 45 67", "+41441234567", "Evil \x1b[2J")
+    traces = TraceStore(path_of(folder / "data", "caller"))
+    traces.add(
+        [TraceEntry(subject, tuple(steps), AT.timestamp() + at, "nothing", "unknown-caller")]
+    )
     traces.close()
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from bus.settings import SettingsRefused
-from consumers.actions.command import Command
-from consumers.actions.failure import ActionFailed
+from consumers.actions.command import ActionFailed, Command
 from consumers.caller.settings import CommandSettings
 
 PWNED = Path("/tmp/starface-pwned")  # noqa: S108

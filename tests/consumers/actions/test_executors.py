@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bus.events import CallerData, CallerEvent, Party
-from consumers.actions.executors import Executors, Finished
+from consumers.actions.executors import ActionResult, Executors
 from consumers.caller.settings import CallerSettings
 
 WORKS = {"name": "works", "arguments": [sys.executable, "-c", "pass"]}
@@ -18,17 +18,17 @@ NOWHERE = {"name": "nowhere", "url": "http://127.0.0.1:9/", "secret": "012345678
 
 class Desk:
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self.told: list[Finished] = []
+        self.told: list[ActionResult] = []
         self._news = threading.Condition()
         self.executors = Executors(CallerSettings.model_validate(settings), path, self._finished)
         self.executors.start()
 
-    def _finished(self, told: Finished) -> None:
+    def _finished(self, told: ActionResult) -> None:
         with self._news:
             self.told.append(told)
             self._news.notify_all()
 
-    def wait_for(self, count: int) -> list[Finished]:
+    def wait_for(self, count: int) -> list[ActionResult]:
         with self._news:
             assert self._news.wait_for(lambda: len(self.told) >= count, timeout=20)
         return self.told

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.actions.webhook import SIGNATURE, Sent, Webhooks, signature
+from consumers.actions.webhook import SIGNATURE, WebhookResult, Webhooks, signature
 from consumers.caller.settings import WebhookSettings
 
 SECRET = "a secret of the site"
@@ -65,13 +65,13 @@ def application() -> Iterator[Callable[..., Application]]:
 
 
 @pytest.fixture
-def webhooks(tmp_path: Path) -> Iterator[Callable[..., tuple[Webhooks, list[Sent]]]]:
+def webhooks(tmp_path: Path) -> Iterator[Callable[..., tuple[Webhooks, list[WebhookResult]]]]:
     made: list[Webhooks] = []
 
     def new(
         url: str, give_up_after: int = 600, users: tuple[str, ...] | None = None
-    ) -> tuple[Webhooks, list[Sent]]:
-        told: list[Sent] = []
+    ) -> tuple[Webhooks, list[WebhookResult]]:
+        told: list[WebhookResult] = []
         settings = WebhookSettings.model_validate(
             {"url": url, "secret": SECRET, "give_up_after": give_up_after, "timeout": 1}
         )
@@ -94,7 +94,7 @@ def _until(condition: Callable[[], object]) -> None:
 
 def test_a_message_is_signed_over_time_and_body(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application()
     hooks, told = webhooks(app.url)
@@ -108,7 +108,7 @@ def test_a_message_is_signed_over_time_and_body(
     assert hmac.compare_digest(digest, wanted)
     assert abs(time.time() - int(stamp)) < 60
     assert headers["Content-Type"] == "application/cloudevents+json"
-    assert told == [Sent("webhook", "0011", "c-1", True, "status-204")]
+    assert told == [WebhookResult("webhook", "0011", "c-1", True, "status-204")]
 
 
 def test_a_signature_is_what_the_documentation_shows() -> None:
@@ -120,7 +120,7 @@ def test_a_signature_is_what_the_documentation_shows() -> None:
 @pytest.mark.parametrize("codes", [(500,), (503, 500), (429,), (408,)])
 def test_a_receiver_in_trouble_is_asked_again(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
     codes: tuple[int, ...],
 ) -> None:
     app = application(*codes)
@@ -135,7 +135,7 @@ def test_a_receiver_in_trouble_is_asked_again(
 @pytest.mark.parametrize("code", [400, 401, 404, 410])
 def test_a_refusal_is_final(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
     code: int,
 ) -> None:
     app = application(code)
@@ -144,13 +144,13 @@ def test_a_refusal_is_final(
     _until(lambda: told)
 
     assert len(app.requests) == 1
-    assert told == [Sent("webhook", "0011", "c-1", False, f"status-{code}")]
+    assert told == [WebhookResult("webhook", "0011", "c-1", False, f"status-{code}")]
     assert hooks.waiting() == 0
 
 
 def test_a_redirect_is_not_followed(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     other = application()
     app = application(302, location=other.url)
@@ -164,7 +164,7 @@ def test_a_redirect_is_not_followed(
 
 def test_a_message_outlives_the_process_that_queued_it(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application(503, 503, 503, 503, 503, 503)
     hooks, _ = webhooks(app.url)
@@ -181,7 +181,7 @@ def test_a_message_outlives_the_process_that_queued_it(
 
 def test_of_a_shared_queue_each_process_sends_what_is_about_its_users(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application()
     one, told_one = webhooks(app.url, users=("0011",))
@@ -199,7 +199,7 @@ def test_of_a_shared_queue_each_process_sends_what_is_about_its_users(
 
 def test_a_receiver_that_is_not_there_is_given_up_in_the_end(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application()
     app.close()
@@ -213,7 +213,7 @@ def test_a_receiver_that_is_not_there_is_given_up_in_the_end(
 
 def test_a_message_is_queued_once(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application(500, 500)
     hooks, told = webhooks(app.url)
@@ -226,7 +226,7 @@ def test_a_message_is_queued_once(
 
 def test_a_name_reaches_the_receiver_as_text_and_changes_no_header(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
     hostile_names: tuple[str, ...],
 ) -> None:
     """T42: one request each, to the configured address, with the name inside the JSON only."""
@@ -244,7 +244,7 @@ def test_a_name_reaches_the_receiver_as_text_and_changes_no_header(
 
 def test_what_the_receiver_said_is_told_and_not_logged(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
@@ -254,14 +254,14 @@ def test_what_the_receiver_said_is_told_and_not_logged(
     _until(lambda: told)
 
     assert told == [
-        Sent("webhook", "0011", "c-1", False, "status-422", '{"error": "no such client"}')
+        WebhookResult("webhook", "0011", "c-1", False, "status-422", '{"error": "no such client"}')
     ]
     assert "no such client" not in caplog.text
 
 
 def test_of_an_endless_answer_only_the_beginning_is_read(
     application: Callable[..., Application],
-    webhooks: Callable[..., tuple[Webhooks, list[Sent]]],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application(200, says=b"word " * 1_000_000)
     hooks, told = webhooks(app.url)

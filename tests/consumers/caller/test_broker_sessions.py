@@ -8,7 +8,7 @@ from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.settings import BrokerSettings
 from bus.topics import Topics, matches
-from consumers.caller.broker_sessions import Sessions, begin, drop
+from consumers.caller.broker_sessions import BrokerSessions, begin_sessions, drop_sessions
 from consumers.caller.process import followed
 
 ANNA = caller_account("0011")
@@ -39,7 +39,7 @@ def test_what_is_told_before_the_process_is_there_is_kept_for_it(
     broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     gateway = connect("gateway")
-    begin({ANNA: broker_settings}, {ANNA: ("0011",)})
+    begin_sessions({ANNA: broker_settings}, {ANNA: ("0011",)})
     gateway.publish_raw("starface/users/0011/calls", b"meanwhile")
 
     assert b"meanwhile" in heard_by(connect(ANNA))
@@ -49,11 +49,11 @@ def test_what_is_dropped_is_kept_no_more_and_its_process_is_no_longer_shown(
     broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     gateway, panel = connect("gateway"), connect("panel")
-    begin({ANNA: broker_settings}, {ANNA: ("0011",)})
+    begin_sessions({ANNA: broker_settings}, {ANNA: ("0011",)})
     with Connection(broker_settings, ANNA) as process:
         process.wait_connected()
         process.publish_raw(f"starface/processes/{ANNA}", b"offline", retain=True)
-    drop({ANNA: broker_settings})
+    drop_sessions({ANNA: broker_settings})
     gateway.publish_raw("starface/users/0011/calls", b"meanwhile")
     shown: list[bytes] = []
     panel.subscribe("starface/processes/+", lambda told: shown.append(told.payload))
@@ -68,12 +68,12 @@ def test_one_account_the_broker_refuses_does_not_keep_the_others(
     broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     gateway = connect("gateway")
-    begin({ANNA: broker_settings}, {ANNA: ("0011",)})
+    begin_sessions({ANNA: broker_settings}, {ANNA: ("0011",)})
     wrong = broker_settings.model_validate(
         broker_settings.model_dump() | {"account": "caller-for-0012", "password": "wrong"}
     )
     with pytest.raises(BrokerUnavailable, match="caller-for-0012"):
-        drop({"caller-for-0012": wrong, ANNA: broker_settings})
+        drop_sessions({"caller-for-0012": wrong, ANNA: broker_settings})
     gateway.publish_raw("starface/users/0011/calls", b"meanwhile")
 
     assert heard_by(connect(ANNA)) == []
@@ -81,16 +81,16 @@ def test_one_account_the_broker_refuses_does_not_keep_the_others(
 
 def test_who_may_have_a_session_outlives_the_process(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    first = Sessions(path, ["caller"])
+    first = BrokerSessions(path, ["caller"])
     assert first.besides([]) == {"caller"}
     first.add([ANNA])
     first.remove(["caller"])
 
-    assert Sessions(path, ["caller"]).besides(["caller-for-0012"]) == {ANNA}
+    assert BrokerSessions(path, ["caller"]).besides(["caller-for-0012"]) == {ANNA}
 
 
 def test_a_file_nobody_can_read_is_as_none(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
     path.write_text("{")
 
-    assert Sessions(path, ["caller"]).besides([]) == {"caller"}
+    assert BrokerSessions(path, ["caller"]).besides([]) == {"caller"}

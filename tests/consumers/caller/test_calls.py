@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.events import CallData, Party, now
-from consumers.caller.calls import FINISHED_FOR, Advance, Calls, Stage, mark
+from consumers.caller.calls import FINISHED_FOR, CallStage, CallStates, Transition, mark
 
 AT = now()
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
@@ -23,35 +23,35 @@ def _data(state: Any, **more: Any) -> CallData:
     )  # fmt: skip
 
 
-def _take(calls: Calls, state: Any, at: float = 0.0, **more: Any) -> Advance:
+def _take(calls: CallStates, state: Any, at: float = 0.0, **more: Any) -> Transition:
     return calls.take(_data(state, **more), f"e-{state}", at)
 
 
 def test_a_ringing_call_is_due_once() -> None:
-    calls = Calls()
+    calls = CallStates()
 
     assert _take(calls, "ringing").due == ("ringing",)
     assert _take(calls, "ringing").due == ()
 
 
 def test_a_call_that_is_only_announced_is_not_due() -> None:
-    assert _take(Calls(), "incoming").due == ()
+    assert _take(CallStates(), "incoming").due == ()
 
 
 def test_a_call_whose_ringing_was_never_told_is_due_when_answered() -> None:
-    assert _take(Calls(), "connected").due == ("ringing", "connected", "party-change")
+    assert _take(CallStates(), "connected").due == ("ringing", "connected", "party-change")
 
 
 def test_a_ringing_after_the_answer_is_not_due_again() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "connected")
 
     assert _take(calls, "ringing").due == ()
-    assert _take(calls, "ringing").call.stage == Stage.CONNECTED
+    assert _take(calls, "ringing").call.stage == CallStage.CONNECTED
 
 
 def test_nothing_reopens_an_ended_call() -> None:
-    calls = Calls()
+    calls = CallStates()
     assert _take(calls, "ended").due == ("ended",)
 
     for state in ("incoming", "ringing", "connected", "ended", "held", "other"):
@@ -61,7 +61,7 @@ def test_nothing_reopens_an_ended_call() -> None:
 
 
 def test_details_that_come_later_make_a_call_due_again() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing", caller=Party())
 
     advance = _take(calls, "ringing")
@@ -72,7 +72,7 @@ def test_details_that_come_later_make_a_call_due_again() -> None:
 
 @pytest.mark.parametrize("before", [ADA, DESK])
 def test_another_party_of_a_running_call_is_a_change(before: Party) -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing", caller=before)
     _take(calls, "connected", caller=before)
 
@@ -94,7 +94,7 @@ def test_another_party_of_a_running_call_is_a_change(before: Party) -> None:
     ],
 )
 def test_details_are_no_change_of_party(before: Party, after: Party) -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing", caller=before)
 
     advance = _take(calls, "connected", caller=after)
@@ -112,7 +112,7 @@ def test_details_are_no_change_of_party(before: Party, after: Party) -> None:
 def test_a_party_that_cannot_be_told_apart_hides_no_change(
     between: Party, after: Party, due: tuple[str, ...]
 ) -> None:
-    calls = Calls()
+    calls = CallStates()
     for caller, state in ((ADA, "ringing"), (ADA, "connected"), (between, "connected")):
         assert "party-change" not in _take(calls, state, caller=caller).due
 
@@ -124,7 +124,7 @@ def test_a_party_that_cannot_be_told_apart_hides_no_change(
 
 
 def test_who_is_dialled_is_no_change_of_whose_telephone_rang_before() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing", direction="internal", caller=ME)
     _take(calls, "connected", direction="out", caller=ME, called=Party(kind="withheld"))
     _take(calls, "ringback", direction="out", caller=ME, called=Party(number="4", kind="unknown"))
@@ -133,7 +133,7 @@ def test_who_is_dialled_is_no_change_of_whose_telephone_rang_before() -> None:
 
 
 def test_what_was_told_late_takes_the_party_not_back() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "connected", caller=GRACE)
     late = AT - timedelta(seconds=1)
 
@@ -142,7 +142,7 @@ def test_what_was_told_late_takes_the_party_not_back() -> None:
 
 
 def test_a_call_that_is_still_being_dialled_has_one_party() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "dialing", direction="out", called=ADA)
 
     assert _take(calls, "ringback", direction="out", called=GRACE).due == ("outgoing",)
@@ -158,7 +158,7 @@ def test_a_call_that_is_still_being_dialled_has_one_party() -> None:
 def test_a_client_who_is_put_through_is_the_party_from_then_on(
     state: str, caller: Party, called: Party, direction: str
 ) -> None:
-    calls = Calls()
+    calls = CallStates()
     told: dict[str, Any] = {"caller": caller, "called": called, "direction": direction}
     _take(calls, state, call_id="c-2", **told)
     _take(calls, "connected", call_id="c-2", **told)
@@ -171,7 +171,7 @@ def test_a_client_who_is_put_through_is_the_party_from_then_on(
 
 
 def test_a_call_that_a_colleague_had_is_handed_over_when_it_is_answered_here() -> None:
-    calls = Calls()
+    calls = CallStates()
     for state in ("ringing", "connected"):
         _take(calls, state, user="0012")
 
@@ -180,7 +180,7 @@ def test_a_call_that_a_colleague_had_is_handed_over_when_it_is_answered_here() -
 
 
 def test_a_call_of_a_group_that_is_answered_is_not_handed_over() -> None:
-    calls = Calls()
+    calls = CallStates()
     for user in ("0011", "0012"):
         _take(calls, "ringing", user=user, group="Sales")
 
@@ -188,7 +188,7 @@ def test_a_call_of_a_group_that_is_answered_is_not_handed_over() -> None:
 
 
 def test_each_party_is_marked_for_itself_and_nobody_can_be_read_from_it() -> None:
-    calls = Calls()
+    calls = CallStates()
     ringing = _take(calls, "ringing").call
     changed = _take(calls, "ringing", caller=GRACE).call
 
@@ -199,7 +199,7 @@ def test_each_party_is_marked_for_itself_and_nobody_can_be_read_from_it() -> Non
 
 
 def test_an_event_without_details_takes_none_away() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing")
 
     assert _take(calls, "connected", caller=Party()).call.caller == ADA
@@ -207,26 +207,26 @@ def test_an_event_without_details_takes_none_away() -> None:
 
 
 def test_a_name_is_not_lost_by_an_event_without_it() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing", caller=ADA.model_copy(update={"name": "Ada"}))
 
     assert _take(calls, "connected").call.caller.name == "Ada"
 
 
 def test_the_other_party_of_an_outgoing_call_is_the_called_one() -> None:
-    advance = _take(Calls(), "dialing", direction="out", called=ADA, caller=Party(number="11"))
+    advance = _take(CallStates(), "dialing", direction="out", called=ADA, caller=Party(number="11"))
 
     assert advance.due == ("outgoing",)
     assert advance.call.other_party == ADA
 
 
 def test_an_internal_call_that_is_dialled_is_outgoing() -> None:
-    assert _take(Calls(), "dialing", direction="internal").due == ("outgoing",)
-    assert _take(Calls(), "ringing", direction="internal").due == ("ringing",)
+    assert _take(CallStates(), "dialing", direction="internal").due == ("outgoing",)
+    assert _take(CallStates(), "ringing", direction="internal").due == ("ringing",)
 
 
 def test_a_call_goes_on_under_another_id() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing")
 
     advance = _take(calls, "connected", call_id="c-2", previous_call_id="c-1")
@@ -238,7 +238,7 @@ def test_a_call_goes_on_under_another_id() -> None:
 
 
 def test_a_chain_of_ids_leads_to_the_first() -> None:
-    calls = Calls()
+    calls = CallStates()
     for before, after in (("c-1", "c-2"), ("c-2", "c-3")):
         _take(calls, "ringing", call_id=after, previous_call_id=before)
 
@@ -246,7 +246,7 @@ def test_a_chain_of_ids_leads_to_the_first() -> None:
     assert calls.root("0012", "c-3") == "c-3"
 
 
-def _group_call_answered_by_a_colleague(calls: Calls) -> None:
+def _group_call_answered_by_a_colleague(calls: CallStates) -> None:
     for user in ("0011", "0012"):
         _take(calls, "ringing", user=user, group="Sales")
     _take(calls, "connected", user="0012", group="Sales")
@@ -254,7 +254,7 @@ def _group_call_answered_by_a_colleague(calls: Calls) -> None:
 
 
 def test_a_call_a_colleague_hands_over_after_it_had_ended_here_begins_anew() -> None:
-    calls = Calls()
+    calls = CallStates()
     _group_call_answered_by_a_colleague(calls)
     later = AT + timedelta(seconds=60)
 
@@ -267,7 +267,7 @@ def test_a_call_a_colleague_hands_over_after_it_had_ended_here_begins_anew() -> 
 
 
 def test_a_call_given_back_to_whom_had_it_begins_anew() -> None:
-    calls = Calls()
+    calls = CallStates()
     for user in ("0012", "0011"):
         for state in ("ringing", "connected"):
             _take(calls, state, user=user)
@@ -275,11 +275,11 @@ def test_a_call_given_back_to_whom_had_it_begins_anew() -> None:
 
     advance = _take(calls, "ringing", user="0012", received_at=AT + timedelta(seconds=60))
 
-    assert (advance.due, advance.anew) == (("ringing",), True)
+    assert (advance.due, advance.reopened) == (("ringing",), True)
 
 
 def test_a_call_that_is_handed_over_under_another_id_begins_anew_at_once() -> None:
-    calls = Calls()
+    calls = CallStates()
     _group_call_answered_by_a_colleague(calls)
     later = AT + timedelta(seconds=1)
     _take(calls, "other", call_id="c-2", previous_call_id="c-1", received_at=later)
@@ -295,7 +295,7 @@ def test_a_call_that_is_handed_over_under_another_id_begins_anew_at_once() -> No
 def test_what_is_told_late_of_a_call_that_a_colleague_has_reopens_nothing(
     state: str, seconds: int
 ) -> None:
-    calls = Calls()
+    calls = CallStates()
     _group_call_answered_by_a_colleague(calls)
 
     advance = _take(calls, state, received_at=AT + timedelta(seconds=seconds))
@@ -304,7 +304,7 @@ def test_what_is_told_late_of_a_call_that_a_colleague_has_reopens_nothing(
 
 
 def test_what_nobody_else_had_is_never_begun_anew() -> None:
-    calls = Calls()
+    calls = CallStates()
     for state in ("ringing", "connected", "ended"):
         _take(calls, state)
     later = AT + timedelta(seconds=60)
@@ -317,7 +317,7 @@ def test_what_nobody_else_had_is_never_begun_anew() -> None:
 
 
 def test_a_late_end_of_the_first_telling_does_not_end_the_next() -> None:
-    calls = Calls()
+    calls = CallStates()
     _group_call_answered_by_a_colleague(calls)
     _take(calls, "ringing", received_at=AT + timedelta(seconds=60))
 
@@ -328,48 +328,48 @@ def test_a_late_end_of_the_first_telling_does_not_end_the_next() -> None:
 
 
 def test_colleagues_lose_a_call_that_one_of_them_answers() -> None:
-    calls = Calls()
+    calls = CallStates()
     for user in ("0011", "0012", "0013"):
         _take(calls, "ringing", user=user, group="Sales")
 
     advance = _take(calls, "connected", user="0012", group="Sales")
 
-    assert [call.user for call in advance.lost] == ["0011", "0013"]
-    assert all(call.elsewhere for call in advance.lost)
+    assert [call.user for call in advance.answered_elsewhere] == ["0011", "0013"]
+    assert all(call.elsewhere for call in advance.answered_elsewhere)
 
 
-@pytest.mark.parametrize(("later", "lost"), [(1.0, ["0011"]), (10.0, [])])
+@pytest.mark.parametrize(("later", "answered_elsewhere"), [(1.0, ["0011"]), (10.0, [])])
 def test_a_call_may_end_here_a_moment_before_the_colleague_is_heard_of(
-    later: float, lost: list[str]
+    later: float, answered_elsewhere: list[str]
 ) -> None:
-    calls = Calls()
+    calls = CallStates()
     for user in ("0011", "0012"):
         _take(calls, "ringing", user=user)
     _take(calls, "ended", user="0011")
 
     advance = _take(calls, "connected", later, user="0012")
 
-    assert [call.user for call in advance.lost] == lost
+    assert [call.user for call in advance.answered_elsewhere] == answered_elsewhere
 
 
 def test_a_user_who_has_talked_loses_nothing_by_a_transfer() -> None:
-    calls = Calls()
+    calls = CallStates()
     for state in ("ringing", "connected", "ended"):
         _take(calls, state, user="0011")
 
-    assert _take(calls, "connected", 1.0, user="0012").lost == ()
+    assert _take(calls, "connected", 1.0, user="0012").answered_elsewhere == ()
 
 
 def test_whoever_dials_does_not_lose_the_call_when_it_is_answered() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "dialing", user="0011", direction="internal")
     _take(calls, "ringing", user="0012", direction="internal")
 
-    assert _take(calls, "connected", user="0012", direction="internal").lost == ()
+    assert _take(calls, "connected", user="0012", direction="internal").answered_elsewhere == ()
 
 
 def test_a_call_taken_over_from_a_colleague_is_the_users_again() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing", user="0011")
     _take(calls, "connected", user="0012")
 
@@ -381,7 +381,7 @@ def test_a_call_taken_over_from_a_colleague_is_the_users_again() -> None:
 
 
 def test_an_ended_call_is_forgotten_after_a_while_and_a_running_one_is_not() -> None:
-    calls = Calls()
+    calls = CallStates()
     _take(calls, "ringing", call_id="running")
     _take(calls, "ended")
 
@@ -392,7 +392,7 @@ def test_an_ended_call_is_forgotten_after_a_while_and_a_running_one_is_not() -> 
 
 
 def test_what_is_known_is_bounded() -> None:
-    calls = Calls(capacity=10)
+    calls = CallStates(capacity=10)
     for number in range(50):
         _take(calls, "ringing", call_id=f"c-{number}")
 
@@ -400,7 +400,7 @@ def test_what_is_known_is_bounded() -> None:
 
 
 def test_what_had_ended_before_a_restart_stays_ended() -> None:
-    calls = Calls()
+    calls = CallStates()
     calls.restore([("0011", "c-1")], 0.0)
 
     assert _take(calls, "ringing").due == ()
@@ -416,7 +416,7 @@ def test_doubled_shuffled_and_late_events_open_a_call_once_and_never_after_its_e
 ) -> None:
     """T48: each event one to three times, in any order, details in any of them."""
     dice = random.Random(seed)
-    calls, opened, ended = Calls(), [], False
+    calls, opened, ended = CallStates(), [], False
     events = [state for state in WAY for _ in range(dice.randint(0, 3))]
     dice.shuffle(events)
     renamed = dice.random() < 0.3
@@ -437,10 +437,14 @@ def test_doubled_shuffled_and_late_events_open_a_call_once_and_never_after_its_e
 
     assert len(opened) == len(set(opened))
     final = calls.find("0011", "c-1")
-    reached = {"ended": Stage.ENDED, "connected": Stage.CONNECTED, "held": Stage.CONNECTED}
+    reached = {
+        "ended": CallStage.ENDED,
+        "connected": CallStage.CONNECTED,
+        "held": CallStage.CONNECTED,
+    }
     if final is not None and events:
         wanted = max(
-            reached.get(one, Stage.RINGING if one == "ringing" else Stage.INCOMING)
+            reached.get(one, CallStage.RINGING if one == "ringing" else CallStage.INCOMING)
             for one in events
         )
         assert final.stage == wanted
@@ -448,7 +452,7 @@ def test_doubled_shuffled_and_late_events_open_a_call_once_and_never_after_its_e
 
 @pytest.mark.parametrize("state", ["incoming", "ringing", "connected", "held", "other", "ended"])
 def test_the_same_event_twice_changes_nothing(state: str) -> None:
-    calls = Calls()
+    calls = CallStates()
     first = _take(calls, state).call
 
     again = _take(calls, state)

@@ -22,14 +22,14 @@ from bus.events import (
     call_event_type,
 )
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
-from consumers.actions.executors import Finished
-from consumers.caller.answer import Answering, Chosen
+from consumers.actions.executors import ActionResult
+from consumers.caller.answer import AnswerBuilder, Choice
 from consumers.caller.calls import Call
 from consumers.caller.consumer import CallerConsumer
-from consumers.caller.dependencies import Doors
+from consumers.caller.dependencies import Dependencies
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
-from consumers.caller.story_store import Traces, find
+from consumers.caller.trace_store import TraceStore, find
 from consumers.directory.directory import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
 from consumers.users import User
@@ -132,23 +132,23 @@ class Desk:
     crash: bool = False
 
     def __post_init__(self) -> None:
-        self._files: list[CallerStore | Traces] = []
+        self._files: list[CallerStore | TraceStore] = []
         self.start()
 
     def start(self) -> None:
         """Start a process on the same files, as after a crash."""
         self.store, traces = (
             CallerStore(self.folder / "caller.db"),
-            Traces(self.folder / "traces-caller.db"),
+            TraceStore(self.folder / "traces-caller.db"),
         )
         self._files += [self.store, traces]
         self.consumer = CallerConsumer(
             self.settings,
-            Answering(self.shelf, self.settings),
+            AnswerBuilder(self.shelf, self.settings),
             self.store,
             traces,
             self.programs,
-            Doors(
+            Dependencies(
                 self.users.get, self._send, self._use, lambda: self.moment, self.forgotten.append
             ),
         )
@@ -298,7 +298,7 @@ def _several(desk: Desk) -> Call:
 def test_a_chosen_contact_opens_though_the_call_is_old(desk: Desk) -> None:
     call = _several(desk)
     desk.moment += 100
-    desk.consumer.choose(call, Chosen("contact", "7"), "click-1")
+    desk.consumer.choose(call, Choice("contact", "7"), "click-1")
 
     answer = desk.sent[-1]
     assert (answer.trigger, answer.opens, answer.event_id) == ("chosen", "matter", "click-1")
@@ -310,7 +310,7 @@ def test_a_chosen_contact_opens_though_the_call_is_old(desk: Desk) -> None:
 def test_a_second_click_opens_again_and_later_events_do_not(desk: Desk) -> None:
     call = _several(desk)
     for click in ("click-1", "click-2"):
-        desk.consumer.choose(call, Chosen("contact", "7"), click)
+        desk.consumer.choose(call, Choice("contact", "7"), click)
     desk.tell(caller=call.caller.model_copy(update={"name": "Ada"}))
 
     assert [one.event_id for one in desk.opened()] == ["click-1", "click-2"]
@@ -318,7 +318,7 @@ def test_a_second_click_opens_again_and_later_events_do_not(desk: Desk) -> None:
 
 
 def test_nobody_but_those_offered_can_be_chosen(desk: Desk) -> None:
-    desk.consumer.choose(_several(desk), Chosen("contact", "99"), "click-1")
+    desk.consumer.choose(_several(desk), Choice("contact", "99"), "click-1")
 
     assert desk.opened() == []
     assert desk.sent[-1].reason == "several-contacts"
@@ -327,14 +327,14 @@ def test_nobody_but_those_offered_can_be_chosen(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("choice", "opens", "reason"),
     [
-        (Chosen("matter", "71"), "matter", "chosen"),
-        (Chosen("dossier", "18"), "dossier", "chosen"),
-        (Chosen("matter", "18"), "nothing", "choice-gone"),
+        (Choice("matter", "71"), "matter", "chosen"),
+        (Choice("dossier", "18"), "dossier", "chosen"),
+        (Choice("matter", "18"), "nothing", "choice-gone"),
         (None, "nothing", "several-dossiers"),
     ],
 )
 def test_an_offered_dossier_or_matter_opens_when_it_is_chosen(
-    desk: Desk, choice: Chosen | None, opens: str, reason: str
+    desk: Desk, choice: Choice | None, opens: str, reason: str
 ) -> None:
     other = Matter(id=71, dossier_id=18, key="m 71", title="House")
     desk.shelf.kept = (_DOSSIER, Dossier(id=18, contact_id=7, key="d 18", matters=(other,)))
@@ -616,7 +616,7 @@ def test_a_click_opens_what_had_opened_before_a_colleague_had_the_call(desk: Des
     assert (told.reason, told.opens, told.url, told.on_click) == (
         "opened-before", "nothing", None, "matter",
     )  # fmt: skip
-    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    desk.consumer.choose(call, Choice("found", ""), "click-1")
     assert (desk.sent[-1].trigger, desk.sent[-1].opens) == ("chosen", "matter")
     desk.start()
     desk.tell("ended")
@@ -688,7 +688,7 @@ def test_a_click_opens_what_was_found_and_nothing_does_by_itself(desk: Desk) -> 
     assert told.found is not None
     assert told.found.title == "Will"
     assert desk.programs.begun == []
-    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    desk.consumer.choose(call, Choice("found", ""), "click-1")
     assert [(one.opens, one.reason) for one in desk.opened()] == [("matter", "only-open-matter")]
     desk.tell("connected", caller=ADA.model_copy(update={"name": "Ada"}))
     assert len(desk.opened()) == 1
@@ -714,7 +714,7 @@ def test_what_was_opened_by_a_click_opens_not_again_when_the_call_is_answered(
     desk.tell()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
-    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    desk.consumer.choose(call, Choice("found", ""), "click-1")
     if restart:
         desk.start()
     desk.tell("connected")
@@ -728,7 +728,7 @@ def test_a_contact_chosen_while_it_rings_opens_not_again_when_the_call_is_answer
 ) -> None:
     _prefers(desk, "connected", "party-change")
     call = _several(desk)
-    desk.consumer.choose(call, Chosen("contact", "7"), "click-1")
+    desk.consumer.choose(call, Choice("contact", "7"), "click-1")
     desk.shelf.numbers[call.caller.e164 or ""] = Match(quality="exact", contact=_CONTACT)
     desk.tell("connected", caller=call.caller)
 
@@ -741,7 +741,7 @@ def test_a_click_for_one_party_leaves_the_next_its_opening(desk: Desk) -> None:
     desk.tell()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
-    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    desk.consumer.choose(call, Choice("found", ""), "click-1")
     desk.tell("connected", caller=GRACE)
 
     assert [(one.trigger, one.caller) for one in desk.opened()] == [
@@ -826,7 +826,7 @@ def test_a_click_may_open_more_than_what_opened_by_itself(desk: Desk) -> None:
     desk.tell()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
-    desk.consumer.choose(call, Chosen("found", ""), "click-1")
+    desk.consumer.choose(call, Choice("found", ""), "click-1")
 
     assert [(one.opens, one.on_click) for one in desk.sent] == [
         ("card", "matter"), ("matter", "nothing"),
@@ -1105,7 +1105,7 @@ def test_an_action_is_not_done_before_the_broker_has_the_answer_though_the_comma
     setattr(desk, answer, True)
     desk.programs.under_way = True
     desk.tell()
-    desk.consumer.finished(Finished("command", "0011", "c-1", "ringing", True, "", True))
+    desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", True, "", True))
     assert len(desk.store.open_claims()) == 1
 
     setattr(desk, answer, False)
@@ -1130,7 +1130,7 @@ def test_each_of_two_changes_of_party_is_done_when_its_own_command_has_ended(
 
     for mark, left in ((marks[first], [marks[1 - first]]), (marks[1 - first], [])):
         desk.consumer.finished(
-            Finished("command", "0011", "c-1", "party-change", True, "", True, mark=mark)
+            ActionResult("command", "0011", "c-1", "party-change", True, "", True, mark=mark)
         )
         assert [one.trigger for one in desk.store.open_claims()] == left
 
@@ -1152,7 +1152,7 @@ def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(
 def test_an_executor_that_failed_is_told(desk: Desk) -> None:
     desk.programs.under_way = True
     desk.tell()
-    desk.consumer.finished(Finished("command", "0011", "c-1", "ringing", False, "exit-1", True))
+    desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", False, "exit-1", True))
 
     assert desk.sent[-1].reason == "executor-failed"
     assert desk.sent[-1].outcomes[0].reason == "exit-1"
@@ -1169,7 +1169,7 @@ def test_what_a_receiver_answered_stands_in_the_story_alone(desk: Desk, done: bo
     desk.tell()
     words = "no such client " * 15
     desk.consumer.finished(
-        Finished("webhook", "0011", "c-1", "", done, "status-422", answer=words.strip())
+        ActionResult("webhook", "0011", "c-1", "", done, "status-422", answer=words.strip())
     )
 
     [story] = find(desk.folder)

@@ -5,26 +5,26 @@ import pytest
 from bus.events import Opened, OpenedData
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
-from consumers.actions.executors import Finished
+from consumers.actions.executors import ActionResult
 from consumers.caller.calls import Call
-from consumers.caller.opened import hears_opened
+from consumers.caller.user_requests import note_opened
 
 
 class Desk:
     """A caller process that knows one call, and what it noted."""
 
     def __init__(self) -> None:
-        self.noted: list[Finished] = []
+        self.noted: list[ActionResult] = []
 
     def find_call(self, user: str, call_id: str) -> Call | None:
         return Call("0011", "c-0") if (user, call_id) == ("0011", "c-1") else None
 
-    def finished(self, told: Finished) -> None:
+    def finished(self, told: ActionResult) -> None:
         self.noted.append(told)
 
     def tell(self, user: str = "0011", **told: Any) -> None:
         data = OpenedData.model_validate({"call_id": "c-1", "state": "done", **told})
-        hear = hears_opened(self, Topics())
+        hear = note_opened(self, Topics())
         hear(Opened(data=data), ReceivedMessage(f"starface/users/{user}/opened", b""))
 
 
@@ -36,13 +36,13 @@ def desk() -> Desk:
 def test_what_a_workstation_opened_is_noted_under_the_first_id_of_the_call(desk: Desk) -> None:
     desk.tell()
 
-    assert desk.noted == [Finished("desktop", "0011", "c-0", "", True, "")]
+    assert desk.noted == [ActionResult("desktop", "0011", "c-0", "", True, "")]
 
 
 def test_what_it_could_not_open_is_noted_with_the_reason(desk: Desk) -> None:
     desk.tell(state="failed", reason="exit-3")
 
-    assert desk.noted == [Finished("desktop", "0011", "c-0", "", False, "exit-3")]
+    assert desk.noted == [ActionResult("desktop", "0011", "c-0", "", False, "exit-3")]
 
 
 @pytest.mark.parametrize("told", [{"user": "0012"}, {"call_id": "c-2"}])

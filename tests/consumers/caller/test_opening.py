@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from consumers.caller.opening import Opening, choose
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
-from consumers.triggers import Action
+from consumers.preferences import Action
 
 TODAY = date(2026, 11, 23)
 ANNA = Contact(id=1, source="crm", key="1", name="Anna")

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from bus.events import Party
-from consumers.caller.calls import Call, Stage, mark
-from consumers.caller.rules import Circumstances, Verdict, judge
+from consumers.caller.calls import Call, CallStage, mark
+from consumers.caller.rules import Context, Decision, evaluate
 from consumers.caller.settings import CallerSettings, RuleSettings
 from consumers.users import User
 
@@ -19,26 +19,26 @@ def _judge(
     trigger: Any = "ringing",
     settings: dict[str, Any] | None = None,
     told: dict[str, Any] | None = None,
-) -> Verdict:
-    return judge(
+) -> Decision:
+    return evaluate(
         User.model_validate({"login": "0011", **(user or {})}),
         Call(**{
-            "user": "0011", "call_id": "c-1", "stage": Stage.RINGING, "caller": ADA,
+            "user": "0011", "call_id": "c-1", "stage": CallStage.RINGING, "caller": ADA,
             "direction": "in", "received_at": NOON, **(call or {}),
         }),
         trigger,
         CallerSettings(**(settings or {})),
-        Circumstances(**{"now": NOON, **(told or {})}),
+        Context(**{"now": NOON, **(told or {})}),
     )  # fmt: skip
 
 
 def test_a_ringing_call_of_a_number_may_open() -> None:
-    verdict = _judge()
+    decision = _judge()
 
-    assert verdict.refusal is None
-    assert verdict.look_up
-    assert verdict.action == "matter-or-dossier"
-    assert verdict.rule == "user"
+    assert decision.refusal is None
+    assert decision.look_up
+    assert decision.action == "matter-or-dossier"
+    assert decision.rule == "user"
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_a_ringing_call_of_a_number_may_open() -> None:
         ({"user": {"autostart": False}}, "interface-off"),
         ({"told": {"own_dialling": True}}, "own-dialling"),
         ({"call": {"elsewhere": True}}, "answered-elsewhere"),
-        ({"call": {"stage": Stage.ENDED}}, "ended"),
+        ({"call": {"stage": CallStage.ENDED}}, "ended"),
         ({"call": {"received_at": NOON - timedelta(seconds=36)}}, "too-old"),
-        ({"call": {"replayed": True, "stage": Stage.CONNECTED}}, "too-old"),
+        ({"call": {"replayed": True, "stage": CallStage.CONNECTED}}, "too-old"),
         ({"call": {"caller": Party(kind="withheld")}}, "withheld"),
         ({"call": {"caller": Party()}}, "no-number"),
         ({"call": {"caller": Party(number="*21#")}}, "no-number"),
@@ -74,7 +74,7 @@ def test_a_ringing_call_of_a_number_may_open() -> None:
             {
                 "trigger": "ended",
                 "user": {"triggers": ("ended",)},
-                "call": {"group": "Sales", "stage": Stage.ENDED},
+                "call": {"group": "Sales", "stage": CallStage.ENDED},
             },
             "not-answered-here",
         ),
@@ -98,7 +98,7 @@ def test_each_no_has_its_reason(because: dict[str, Any], expected: str) -> None:
         {
             "trigger": "ended",
             "user": {"triggers": ("ended",)},
-            "call": {"group": "Sales", "stage": Stage.ENDED, "talked": True},
+            "call": {"group": "Sales", "stage": CallStage.ENDED, "talked": True},
         },
         {"call": {"outward": True, "called": ADA}, "trigger": "outgoing",
          "user": {"triggers": ("outgoing",)}, "told": {"own_dialling": True}},
@@ -143,7 +143,7 @@ def test_some_calls_are_not_even_looked_up(because: dict[str, Any]) -> None:
 def test_a_rule_changes_the_action_of_the_calls_it_fits(
     rule: dict[str, Any], applies: bool
 ) -> None:
-    verdict = _judge(
+    decision = _judge(
         call={
             "group": "Sales",
             "called": Party(number="044 111", e164="+41441111111", name="Hotline"),
@@ -151,7 +151,7 @@ def test_a_rule_changes_the_action_of_the_calls_it_fits(
         settings={"rules": (RuleSettings(name="r", action="business-card", **rule),)},
     )
 
-    assert (verdict.rule, verdict.action) == (
+    assert (decision.rule, decision.action) == (
         ("r", "business-card") if applies else ("user", "matter-or-dossier")
     )
 
@@ -166,7 +166,7 @@ def test_a_line_that_is_called_like_a_group_is_none() -> None:
 @pytest.mark.parametrize(
     ("because", "expected"),
     [
-        ({"call": {"stage": Stage.ENDED, "received_at": NOON - timedelta(minutes=5)}}, None),
+        ({"call": {"stage": CallStage.ENDED, "received_at": NOON - timedelta(minutes=5)}}, None),
         ({"user": {"preferences": {"do_not_disturb": True}, "triggers": ("ended",)}}, None),
         ({"call": {"elsewhere": True, "opened": frozenset({"ringing", "chosen"})}}, None),
         ({"told": {"pops_in_last_minute": 10}}, "too-many"),
@@ -218,10 +218,10 @@ def test_a_trigger_has_the_action_of_the_rule_then_of_the_user(
 def test_what_opens_on_a_click_opens_not_by_itself(
     triggers: tuple[str, ...], trigger: str, refusal: str | None, on_click: str | None
 ) -> None:
-    verdict = _judge({"triggers": triggers, "actions": {"click": "dossier"}}, trigger=trigger)
+    decision = _judge({"triggers": triggers, "actions": {"click": "dossier"}}, trigger=trigger)
 
-    assert (verdict.refusal, verdict.on_click) == (refusal, on_click)
-    assert refusal != "opens-on-click" or verdict.action == "dossier"
+    assert (decision.refusal, decision.on_click) == (refusal, on_click)
+    assert refusal != "opens-on-click" or decision.action == "dossier"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_what_opens_on_a_click_opens_not_by_itself(
         ({"internal": "notify"}, {"direction": "internal"}, "ringing"),
         ({"internal": "ignore"}, {"direction": "internal"}, "ringing"),
         ({"triggers": ("connected",)}, {}, "party-change"),
-        ({"triggers": ("ended",)}, {"stage": Stage.ENDED, "group": "Sales"}, "ended"),
+        ({"triggers": ("ended",)}, {"stage": CallStage.ENDED, "group": "Sales"}, "ended"),
         ({}, {"outward": True, "called": ADA}, "outgoing"),
     ],
 )

@@ -20,7 +20,7 @@ from bus.events import (
     Sentence,
     now,
 )
-from consumers.actions.failure import ActionFailed
+from consumers.actions.command import ActionFailed
 from consumers.desktop.consumer import DesktopConsumer
 from consumers.desktop.notifications import Card, Cards, in_one_line
 from consumers.desktop.opener import Opener

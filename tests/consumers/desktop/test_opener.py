@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bus.events import CallerData, Party, Reference
-from consumers.actions.failure import ActionFailed
+from consumers.actions.command import ActionFailed
 from consumers.desktop.opener import Opener
 from consumers.desktop.settings import DesktopSettings
 

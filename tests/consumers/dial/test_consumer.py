@@ -7,7 +7,7 @@ import pytest
 from bus.mqtt.inbox import ReceivedMessage
 from bus.numbers.private_numbers import changing, entry
 from consumers.dial.number import understand
-from consumers.dial.placing import NotPlaced, Unclear, Wish
+from consumers.dial.placing import CallNotPlaced, CallOrder, OutcomeUnclear
 from tests.consumers.dial_desk import PROFILE, SITE_KEY, Desk
 
 SAME = UUID("7f3c8a52-4b0c-4dd1-9a55-000000000001")
@@ -21,7 +21,7 @@ def desk(tmp_path: Path) -> Desk:
 def test_a_request_is_placed_in_the_form_of_the_pbx(desk: Desk) -> None:
     request = desk.dial("+41 (0)44 123 45 67")
 
-    assert desk.pbx.asked == [Wish("0011", "0441234567", "", str(request))]
+    assert desk.pbx.asked == [CallOrder("0011", "0441234567", "", str(request))]
     assert desk.told(request) == ["accepted"]
     assert desk.last().data.call_id == str(request)
 
@@ -220,7 +220,7 @@ def test_the_limits_outlive_a_restart(desk: Desk) -> None:
 
 
 def test_a_call_that_surely_was_not_placed_does_not_count(desk: Desk) -> None:
-    desk.pbx.outcome = lambda _: NotPlaced("unreachable")
+    desk.pbx.outcome = lambda _: CallNotPlaced("unreachable")
     for last in range(20):
         desk.dial(f"044 123 45 {last:02}")
         assert desk.last().data.code == "unreachable"
@@ -348,7 +348,7 @@ def test_another_process_clears_up_after_one_that_is_gone(desk: Desk) -> None:
 
 
 def test_an_unknown_outcome_is_said_and_never_tried_again(desk: Desk) -> None:
-    desk.pbx.outcome = lambda _: Unclear()
+    desk.pbx.outcome = lambda _: OutcomeUnclear()
     request = desk.dial()
     assert desk.told(request) == ["unknown"]
     assert not desk.last().data.final

@@ -1,13 +1,13 @@
 import pytest
 
 from bus.numbers.number import NumberProfile
-from consumers.dial.number import Understood, masked, understand
+from consumers.dial.number import NumberDecision, masked, understand
 from consumers.dial.settings import DialSettings, Mask
 
 PROFILE = NumberProfile(country="CH", area_code="44", internal_digits=2)
 
 
-def _understood(text: str, mask: Mask = "end", site_key: bytes = b"k") -> Understood:
+def _understood(text: str, mask: Mask = "end", site_key: bytes = b"k") -> NumberDecision:
     return understand(text, PROFILE, DialSettings(mask=mask), site_key)
 
 

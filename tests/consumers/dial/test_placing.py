@@ -6,7 +6,14 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from consumers.dial.placing import NotPlaced, Outcome, Placed, Placing, Unclear, Wish
+from consumers.dial.placing import (
+    CallNotPlaced,
+    CallOrder,
+    CallPlaced,
+    CallPlacer,
+    Outcome,
+    OutcomeUnclear,
+)
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
 from starface.client import (
@@ -27,7 +34,7 @@ from starface.wire import CallState
 from tests.consumers.cutting_pbx import CuttingPbx
 from tests.consumers.dial_desk import Desk
 
-WISH = Wish("0011", "0441234567", "", "call-1")
+WISH = CallOrder("0011", "0441234567", "", "call-1")
 CREDENTIAL = derive("sha512", "0011", "Geheim#2024")
 
 
@@ -65,27 +72,29 @@ class FakeTelephone:
         return self._phones
 
 
-def _placed(users: Callable[[], Users], telephone: FakeTelephone, wish: Wish = WISH) -> Outcome:
-    return Placing(users, lambda *_: telephone).place(wish)
+def _placed(
+    users: Callable[[], Users], telephone: FakeTelephone, wish: CallOrder = WISH
+) -> Outcome:
+    return CallPlacer(users, lambda *_: telephone).place(wish)
 
 
 def test_the_call_is_asked_for_once_with_its_id(users: Callable[[], Users]) -> None:
     telephone = FakeTelephone("call-1")
 
-    assert _placed(users, telephone) == Placed("call-1")
+    assert _placed(users, telephone) == CallPlaced("call-1")
     assert telephone.requests == [("0441234567", "", "call-1")]
 
 
 @pytest.mark.parametrize(
     ("failure", "outcome"),
     [
-        (LoginRefused(""), NotPlaced("login")),
-        (RequestForbidden(""), NotPlaced("no_right")),
-        (NotConnected(""), NotPlaced("not_connected")),
-        (PbxUnreachable(""), NotPlaced("unreachable")),
-        (UnsupportedByApi(""), NotPlaced("api")),
-        (AnswerUnreadable(""), NotPlaced("api")),
-        (OutcomeUnknown(""), Unclear()),
+        (LoginRefused(""), CallNotPlaced("login")),
+        (RequestForbidden(""), CallNotPlaced("no_right")),
+        (NotConnected(""), CallNotPlaced("not_connected")),
+        (PbxUnreachable(""), CallNotPlaced("unreachable")),
+        (UnsupportedByApi(""), CallNotPlaced("api")),
+        (AnswerUnreadable(""), CallNotPlaced("api")),
+        (OutcomeUnknown(""), OutcomeUnclear()),
     ],
 )
 def test_each_failure_has_its_reason(
@@ -112,7 +121,7 @@ def test_a_refusal_without_a_word_is_looked_into(
 ) -> None:
     telephone = FakeTelephone(CallRefused(""), phones)
 
-    assert _placed(users, telephone, WISH._replace(phone=phone)) == NotPlaced(reason)
+    assert _placed(users, telephone, WISH._replace(phone=phone)) == CallNotPlaced(reason)
     assert len(telephone.requests) == 1
 
 
@@ -121,17 +130,17 @@ def test_without_a_token_the_pbx_is_not_asked(users: Callable[[], Users]) -> Non
 
     outcome = _placed(users, telephone, WISH._replace(user="0012"))
 
-    assert outcome == NotPlaced("no_credential")
+    assert outcome == CallNotPlaced("no_credential")
     assert telephone.requests == []
 
 
 def test_a_token_that_cannot_be_opened_is_as_none(
     tmp_path: Path, users: Callable[[], Users]
 ) -> None:
-    assert _placed(users, FakeTelephone("call-1")) == Placed("call-1")
+    assert _placed(users, FakeTelephone("call-1")) == CallPlaced("call-1")
     foreign = functools.partial(Users, tmp_path / "of-pbx.db", SecretBox(Fernet.generate_key()))
 
-    assert _placed(foreign, FakeTelephone("call-1")) == NotPlaced("no_credential")
+    assert _placed(foreign, FakeTelephone("call-1")) == CallNotPlaced("no_credential")
 
 
 def test_a_refreshed_credential_is_kept(users: Callable[[], Users]) -> None:
@@ -145,7 +154,7 @@ def test_a_refreshed_credential_is_kept(users: Callable[[], Users]) -> None:
 
 
 def test_the_pbxs_word_for_a_state_becomes_ours(users: Callable[[], Users]) -> None:
-    placing = Placing(users, lambda *_: FakeTelephone(""))
+    placing = CallPlacer(users, lambda *_: FakeTelephone(""))
 
     assert placing.state("0011", "call-1") == "ringback"
     assert placing.state("0011", "call-2") is None
@@ -162,7 +171,7 @@ def _desk_at(folder: Path, users: Callable[[], Users], port: int) -> Desk:
     """A dial process whose PBX is the real client at a port."""
     desk = Desk(folder, per_minute=1000, per_hour=1000, site_per_hour=1000, double_click=0)
     settings = StarfaceSettings(host="127.0.0.1", port=port, scheme="http", read_timeout=0.2)
-    placing = Placing(users, functools.partial(StarfaceClient, settings))
+    placing = CallPlacer(users, functools.partial(StarfaceClient, settings))
     desk.pbx.outcome = placing.place
     desk.pbx.state = placing.state  # type: ignore[method-assign]
     return desk

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from bus.numbers.number import Language, NumberProfile, read_number
 from consumers.dial.policy import Dialable, DialPolicy, decide
-from consumers.dial.refusals import Refusal
+from consumers.dial.refusals import DialRefusal
 
 ZURICH = NumberProfile(country="CH", area_code="44", sip_domains=("pbx.example",))
 BERLIN = NumberProfile(country="DE", area_code="30")
@@ -248,7 +248,7 @@ def test_an_allowed_number_is_rebuilt_and_dialled(site: str, text: str, dialled:
 def test_a_forbidden_number_is_refused_with_its_code(site: str, text: str, code: str) -> None:
     decision = decide(text, SITES[site], POLICY)
 
-    assert isinstance(decision, Refusal), decision
+    assert isinstance(decision, DialRefusal), decision
     assert decision.code == code
 
 
@@ -268,7 +268,7 @@ def test_what_reads_as_a_number_and_is_not_dialled_says_which_it_is(
 ) -> None:
     decision = decide(text, ZURICH, POLICY)
 
-    assert isinstance(decision, Refusal)
+    assert isinstance(decision, DialRefusal)
     assert (decision.reason, decision.detail) == (reason, detail)
     assert all(detail in decision.sentence(language) for language in LANGUAGES)
 
@@ -292,7 +292,7 @@ def test_a_refusal_says_why_and_what_to_do_in_german_and_english(
 ) -> None:
     decision = decide(text, SITES[site], POLICY)
 
-    assert isinstance(decision, Refusal)
+    assert isinstance(decision, DialRefusal)
     for language in LANGUAGES:
         sentence = decision.sentence(language)
         assert re.search(r"Bitte|Please|Verwaltung|administrator", sentence)
@@ -312,14 +312,14 @@ def test_no_setting_allows_what_is_never_dialled(text: str) -> None:
         allow_service=("112", "117"),
     )  # fmt: skip
 
-    assert isinstance(decide(text, ZURICH, everything), Refusal)
+    assert isinstance(decide(text, ZURICH, everything), DialRefusal)
 
 
 def test_what_the_tables_call_shared_cost_but_is_premium_stays_refused() -> None:
     shared = DialPolicy(types=("fixed", "shared-cost"))
 
     assert isinstance(decide("0180 5 123456", BERLIN, shared), Dialable)
-    assert isinstance(decide("0137 1 234567", BERLIN, shared), Refusal)
+    assert isinstance(decide("0137 1 234567", BERLIN, shared), DialRefusal)
 
 
 def test_the_site_s_own_country_is_always_allowed() -> None:
@@ -331,8 +331,8 @@ def test_countries_are_told_by_region_not_by_code() -> None:
     with_america = DialPolicy(countries=("US",))
 
     assert isinstance(decide("+1 212 555 1234", ZURICH, with_america), Dialable)
-    assert isinstance(decide("+1 604 234 5678", ZURICH, with_america), Refusal)
-    assert isinstance(decide("+1 809 555 1234", ZURICH, with_america), Refusal)
+    assert isinstance(decide("+1 604 234 5678", ZURICH, with_america), DialRefusal)
+    assert isinstance(decide("+1 809 555 1234", ZURICH, with_america), DialRefusal)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_a_denied_prefix_is_compared_with_the_number_not_its_spelling(text: str)
 
     refusal = decide(text, ZURICH, policy)
 
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, DialRefusal)
     assert refusal.code == "denied_prefix"
     assert "+4144520" in refusal.sentence("en")
 
@@ -351,14 +351,14 @@ def test_a_denied_prefix_is_compared_with_the_number_not_its_spelling(text: str)
 def test_a_denied_prefix_without_a_plus_bars_extensions() -> None:
     policy = DialPolicy(denied_prefixes=("99",))
 
-    assert isinstance(decide("991", ZURICH, policy), Refusal)
+    assert isinstance(decide("991", ZURICH, policy), DialRefusal)
     assert isinstance(decide("919", ZURICH, policy), Dialable)
 
 
 def test_internal_numbers_can_be_forbidden() -> None:
     refusal = decide("200", ZURICH, DialPolicy(allow_internal=False))
 
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, DialRefusal)
     assert refusal.code == "not_allowed"
 
 
@@ -366,7 +366,7 @@ def test_a_service_number_can_be_allowed_by_name() -> None:
     policy = DialPolicy(allow_service=("116117",))
 
     assert isinstance(decide("116117", BERLIN, policy), Dialable)
-    assert isinstance(decide("115", BERLIN, policy), Refusal)
+    assert isinstance(decide("115", BERLIN, policy), DialRefusal)
 
 
 def test_an_emergency_number_of_the_site_is_refused() -> None:
@@ -374,7 +374,7 @@ def test_an_emergency_number_of_the_site_is_refused() -> None:
 
     for text in ("555", "0555"):
         refusal = decide(text, site, DialPolicy())
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, DialRefusal)
         assert refusal.code == "emergency"
 
 
@@ -418,7 +418,7 @@ def test_no_noise_of_spelling_opens_a_forbidden_number(
     site, text, _ = row
     noisy = "".join(one + (data.draw(noise) if one.isdigit() else "") for one in text[:40])
 
-    assert isinstance(decide(noisy, SITES[site], POLICY), Refusal)
+    assert isinstance(decide(noisy, SITES[site], POLICY), DialRefusal)
 
 
 @given(text=st.text(st.sampled_from("0123456789+ ()-/.*#;=tel:x"), max_size=30), site=sites)

@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from bus.events import CallData, CallEvent, CallStateName, Party, now
-from consumers.dial.placing import Placed, Unclear
+from consumers.dial.placing import CallPlaced, OutcomeUnclear
 from tests.consumers.dial_desk import Desk
 
 
@@ -59,7 +59,7 @@ def test_an_event_before_the_pbx_has_answered_means_that_it_accepted(desk: Desk)
 
 def test_a_pbx_with_an_id_of_its_own_is_followed_from_the_first_event_on(desk: Desk) -> None:
     desk.errands.at_once = False
-    desk.pbx.outcome = lambda _: Placed("pbx-1")
+    desk.pbx.outcome = lambda _: CallPlaced("pbx-1")
     request = desk.dial()
     desk.hear("pbx-1", "dialing")
 
@@ -84,7 +84,7 @@ def test_a_call_that_changes_its_id_is_followed(desk: Desk) -> None:
 
 
 def test_an_unknown_outcome_is_cleared_up_by_asking(desk: Desk) -> None:
-    desk.pbx.outcome = lambda _: Unclear()
+    desk.pbx.outcome = lambda _: OutcomeUnclear()
     request = desk.dial()
     desk.pbx.states[str(request)] = "dialing"
 
@@ -94,7 +94,7 @@ def test_an_unknown_outcome_is_cleared_up_by_asking(desk: Desk) -> None:
 
 
 def test_an_unknown_outcome_is_cleared_up_by_an_event(desk: Desk) -> None:
-    desk.pbx.outcome = lambda _: Unclear()
+    desk.pbx.outcome = lambda _: OutcomeUnclear()
     request = desk.dial()
 
     desk.hear(request, "ringback", "ended")
@@ -113,7 +113,7 @@ def test_an_unknown_outcome_is_cleared_up_by_an_event(desk: Desk) -> None:
 def test_a_call_whose_id_was_lost_is_recognised_by_its_number(
     desk: Desk, called: str, told: list[str]
 ) -> None:
-    desk.pbx.outcome = lambda _: Unclear()
+    desk.pbx.outcome = lambda _: OutcomeUnclear()
     request = desk.dial("044 123 45 67")
 
     for state in ("dialing", "ringback", "ended"):
@@ -127,7 +127,7 @@ def test_a_call_whose_id_was_lost_is_recognised_by_its_number(
 
 
 def test_an_unknown_outcome_does_not_hinder_the_next_call(desk: Desk) -> None:
-    desk.pbx.outcome = lambda _: Unclear()
+    desk.pbx.outcome = lambda _: OutcomeUnclear()
     desk.dial("044 123 45 67")
     desk.dial("044 123 45 68")
 

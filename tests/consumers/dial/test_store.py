@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from consumers.dial.dial_book import Book
 from consumers.dial.settings import DialSettings
-from consumers.dial.store import Asked, Barred, Entry, Repeated
+from consumers.dial.store import DialEntry, DialRecord, DialStore, Rejected, Repeated
 
 OPEN = DialSettings(per_minute=1000, per_hour=1000, site_per_hour=1000, double_click=0)
 
 
-def _asked(request_id: str = "id-1", number: str = "n-1", **changes: object) -> Asked:
+def _asked(request_id: str = "id-1", number: str = "n-1", **changes: object) -> DialRecord:
     plain: dict[str, object] = {
         "user": "0011", "request_id": request_id, "message": f"message-{request_id}",
         "number": number, "shown": "", "door": "", "at": 1000.0,
     }  # fmt: skip
-    return Asked(**(plain | changes))  # type: ignore[arg-type]
+    return DialRecord(**(plain | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -26,11 +25,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "dial.db"
 
 
-def _at_once(path: Path, work: Callable[[Book], list[bool]]) -> list[bool]:
+def _at_once(path: Path, work: Callable[[DialStore], list[bool]]) -> list[bool]:
     """Do the same in four processes' place, each with a connection of its own."""
 
     def one(name: int) -> list[bool]:
-        with closing(Book(path, f"dial-{name}")) as book:
+        with closing(DialStore(path, f"dial-{name}")) as book:
             return work(book)
 
     with ThreadPoolExecutor(4) as four:
@@ -38,9 +37,9 @@ def _at_once(path: Path, work: Callable[[Book], list[bool]]) -> list[bool]:
 
 
 def test_of_four_who_claim_a_request_one_gets_it(path: Path) -> None:
-    def claim_all(book: Book) -> list[bool]:
+    def claim_all(book: DialStore) -> list[bool]:
         claims = [book.claim(_asked(f"id-{n}", user=f"user-{n}"), OPEN) for n in range(25)]
-        return [isinstance(claim, Entry) for claim in claims]
+        return [isinstance(claim, DialEntry) for claim in claims]
 
     assert sum(_at_once(path, claim_all)) == 25
 
@@ -48,24 +47,24 @@ def test_of_four_who_claim_a_request_one_gets_it(path: Path) -> None:
 def test_a_limit_holds_to_the_unit_whoever_claims_at_the_same_time(path: Path) -> None:
     limits = OPEN.model_copy(update={"site_per_hour": 10})
 
-    def claim_own(book: Book) -> list[bool]:
+    def claim_own(book: DialStore) -> list[bool]:
         name = id(book)
         claims = [book.claim(_asked(f"{name}-{n}", user=f"{name}-{n}"), limits) for n in range(25)]
-        return [isinstance(claim, Entry) for claim in claims]
+        return [isinstance(claim, DialEntry) for claim in claims]
 
     assert sum(_at_once(path, claim_own)) == 10
 
 
 def test_a_user_has_one_open_call_whoever_claims_at_the_same_time(path: Path) -> None:
-    def claim_own(book: Book) -> list[bool]:
+    def claim_own(book: DialStore) -> list[bool]:
         claims = [book.claim(_asked(f"{id(book)}-{n}", f"n-{n}"), OPEN) for n in range(10)]
-        return [isinstance(claim, Entry) for claim in claims]
+        return [isinstance(claim, DialEntry) for claim in claims]
 
     assert sum(_at_once(path, claim_own)) == 1
 
 
 def test_what_is_known_of_a_request_comes_before_every_limit(path: Path) -> None:
-    with closing(Book(path, "dial")) as book:
+    with closing(DialStore(path, "dial")) as book:
         book.claim(_asked(), OPEN)
         none_at_all = OPEN.model_copy(update={"per_minute": 0})
 
@@ -76,33 +75,33 @@ def test_what_is_known_of_a_request_comes_before_every_limit(path: Path) -> None
 
 
 def test_a_transaction_that_fails_leaves_no_claim(path: Path) -> None:
-    def fail(book: Book) -> None:
+    def fail(book: DialStore) -> None:
         with book.transaction():
             book.claim(_asked(), OPEN)
             raise ZeroDivisionError
 
-    with closing(Book(path, "dial")) as book:
+    with closing(DialStore(path, "dial")) as book:
         with pytest.raises(ZeroDivisionError):
             fail(book)
 
-        assert isinstance(book.claim(_asked(), OPEN), Entry)
+        assert isinstance(book.claim(_asked(), OPEN), DialEntry)
 
 
 def test_a_clock_set_back_frees_no_calls(path: Path) -> None:
     limits = OPEN.model_copy(update={"per_minute": 1})
-    with closing(Book(path, "dial")) as book:
+    with closing(DialStore(path, "dial")) as book:
         first = book.claim(_asked(at=5000.0), limits)
-        assert isinstance(first, Entry)
+        assert isinstance(first, DialEntry)
         book.advance(first.serial, "ended", b"", 5000.0, final=True)
 
         barred = book.claim(_asked("id-2", "n-2", at=1400.0), limits)
 
-        assert isinstance(barred, Barred)
+        assert isinstance(barred, Rejected)
         assert barred.reason == "minute"
 
 
 def test_a_claim_is_on_disk_before_anything_else_happens(path: Path) -> None:
-    with closing(Book(path, "dial")) as book:
+    with closing(DialStore(path, "dial")) as book:
         book.claim(_asked(), OPEN)
 
         with closing(sqlite3.connect(path)) as db:

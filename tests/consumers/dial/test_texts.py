@@ -3,7 +3,7 @@ import re
 import pytest
 
 from consumers.dial import texts as dial_words
-from consumers.dial.texts import Answer
+from consumers.dial.texts import DialAnswer
 
 STAGES = ["accepted", "own-phone-ringing", "remote-ringing", "connected", "not-reached",
           "own-phone-not-lifted", "ended"]  # fmt: skip
@@ -20,7 +20,7 @@ CODES = {  # of the contract: never renamed
 }  # fmt: skip
 
 
-def _sentences() -> list[Answer]:
+def _sentences() -> list[DialAnswer]:
     return [
         *(dial_words.stage(state) for state in STAGES),  # type: ignore[arg-type]
         *(dial_words.refused(reason, age=20, limit=6) for reason in REASONS),
@@ -29,7 +29,7 @@ def _sentences() -> list[Answer]:
 
 
 @pytest.mark.parametrize("answer", _sentences(), ids=lambda answer: answer.sentence.en[:40])
-def test_everything_is_said_in_both_languages_in_whole_sentences(answer: Answer) -> None:
+def test_everything_is_said_in_both_languages_in_whole_sentences(answer: DialAnswer) -> None:
     assert answer.sentence.de != answer.sentence.en
     for sentence in (answer.sentence.de, answer.sentence.en):
         assert re.fullmatch(r"[A-ZÄÖÜ].*[.)]", sentence)

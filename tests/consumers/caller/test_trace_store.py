@@ -7,24 +7,26 @@ import pytest
 from bus.events import TraceStep
 from consumers.caller.placeholders import who
 from consumers.caller.reason_texts import REASONS
-from consumers.caller.story_store import Chapter, Subject, Traces, erase, find, path_of
 from consumers.caller.texts import SENTENCES, sentence
-from consumers.triggers import Trigger
+from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, erase, find, path_of
+from consumers.preferences import Trigger
 from consumers.users import User
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def _chapter(call: str = "c-1", user: str = "0011", at: float = 0.0, **more: str) -> Chapter:
+def _chapter(call: str = "c-1", user: str = "0011", at: float = 0.0, **more: str) -> TraceEntry:
     step = TraceStep(step="received", code="ringing", at=AT, de="Es klingelt.", en="It rings.")
-    subject = Subject(user, call, number="044", e164="+41441234567", name="Ada", **more)
-    return Chapter(subject, (step,), AT.timestamp() + at)
+    subject = TraceSubject(user, call, number="044", e164="+41441234567", name="Ada", **more)
+    return TraceEntry(subject, (step,), AT.timestamp() + at)
 
 
 def test_a_story_grows_with_its_call(tmp_path: Path) -> None:
-    traces = Traces(path_of(tmp_path, "caller"))
+    traces = TraceStore(path_of(tmp_path, "caller"))
     traces.add([_chapter()])
-    traces.add([Chapter(Subject("0011", "c-1"), (), AT.timestamp() + 5, "card", "no-dossier")])
+    traces.add(
+        [TraceEntry(TraceSubject("0011", "c-1"), (), AT.timestamp() + 5, "card", "no-dossier")]
+    )
     traces.add([_chapter(at=9)])
 
     [story] = find(tmp_path)
@@ -37,7 +39,7 @@ def test_a_story_grows_with_its_call(tmp_path: Path) -> None:
 
 def test_the_last_call_of_all_processes_is_found(tmp_path: Path) -> None:
     for account, call, at in (("caller", "c-1", 0), ("caller-2", "c-2", 5)):
-        traces = Traces(path_of(tmp_path, account))
+        traces = TraceStore(path_of(tmp_path, account))
         traces.add([_chapter(call, at=at)])
         traces.close()
 
@@ -46,7 +48,7 @@ def test_the_last_call_of_all_processes_is_found(tmp_path: Path) -> None:
 
 
 def test_a_story_is_found_by_user_and_by_any_id_of_its_call(tmp_path: Path) -> None:
-    traces = Traces(path_of(tmp_path, "caller"))
+    traces = TraceStore(path_of(tmp_path, "caller"))
     traces.add([_chapter(user="0011"), _chapter(user="0012"), _chapter(also="c-9", event="e-9")])
     traces.close()
 
@@ -59,13 +61,13 @@ def test_a_story_is_found_by_user_and_by_any_id_of_its_call(tmp_path: Path) -> N
 
 
 def test_who_the_directory_says_it_is_stays_until_the_number_is_another(tmp_path: Path) -> None:
-    traces = Traces(path_of(tmp_path, "caller"))
+    traces = TraceStore(path_of(tmp_path, "caller"))
     names = []
     for number, name, contact in (
         ("+411", "PBX", ""), ("+411", "PBX", "Ada"), ("+411", "PBX", ""), ("+412", "Bob", ""),
     ):  # fmt: skip
-        subject = Subject("0011", "c-1", number, number, name, contact=contact)
-        traces.add([Chapter(subject, (), AT.timestamp())])
+        subject = TraceSubject("0011", "c-1", number, number, name, contact=contact)
+        traces.add([TraceEntry(subject, (), AT.timestamp())])
         names.append(find(tmp_path)[0].name)
     traces.close()
 
@@ -73,7 +75,7 @@ def test_who_the_directory_says_it_is_stays_until_the_number_is_another(tmp_path
 
 
 def test_old_stories_are_dropped(tmp_path: Path) -> None:
-    traces = Traces(path_of(tmp_path, "caller"))
+    traces = TraceStore(path_of(tmp_path, "caller"))
     traces.add([_chapter("old"), _chapter("new", at=100)])
     traces.forget_before(AT.timestamp() + 50)
     traces.close()
@@ -82,7 +84,7 @@ def test_old_stories_are_dropped(tmp_path: Path) -> None:
 
 
 def test_an_endless_call_has_no_endless_story(tmp_path: Path) -> None:
-    traces = Traces(path_of(tmp_path, "caller"))
+    traces = TraceStore(path_of(tmp_path, "caller"))
     traces.add([_chapter() for _ in range(500)])
     traces.close()
 
@@ -90,7 +92,7 @@ def test_an_endless_call_has_no_endless_story(tmp_path: Path) -> None:
 
 
 def test_an_erased_number_is_nowhere_any_more(tmp_path: Path) -> None:
-    traces = Traces(path_of(tmp_path, "caller"))
+    traces = TraceStore(path_of(tmp_path, "caller"))
     traces.add([_chapter()])
     assert erase(tmp_path, "+41441234567") == (1, True)
     traces.close()
@@ -100,7 +102,7 @@ def test_an_erased_number_is_nowhere_any_more(tmp_path: Path) -> None:
 
 
 def test_only_the_owner_can_read_a_story(tmp_path: Path) -> None:
-    Traces(path_of(tmp_path, "caller")).close()
+    TraceStore(path_of(tmp_path, "caller")).close()
 
     assert path_of(tmp_path, "caller").stat().st_mode & 0o077 == 0
 

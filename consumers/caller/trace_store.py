@@ -32,7 +32,7 @@ CREATE INDEX IF NOT EXISTS stories_e164 ON stories (e164);
 
 
 @dataclass(frozen=True)
-class Story:
+class CallTrace:
     """All that is known of one call of one user."""
 
     user: str
@@ -49,7 +49,7 @@ class Story:
 
 
 @dataclass(frozen=True)
-class Subject:
+class TraceSubject:
     """Whose call a step belongs to, and the number and name it is found by.
 
     `name` is what the PBX says; `contact`, what the directory says, counts more.
@@ -66,10 +66,10 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Chapter:
+class TraceEntry:
     """What is to be added to a story."""
 
-    subject: Subject
+    subject: TraceSubject
     steps: tuple[TraceStep, ...]
     at: float
     opens: str = ""
@@ -81,7 +81,7 @@ def path_of(data_folder: Path, account: str) -> Path:
     return data_folder / f"{_PREFIX}{account}.db"
 
 
-class Traces:
+class TraceStore:
     """The stories of one process in one SQLite file; may be used from several threads."""
 
     def __init__(self, path: Path) -> None:
@@ -89,7 +89,7 @@ class Traces:
         self._db = shared_file(path, _SCHEMA)
         self._db.execute("PRAGMA secure_delete = ON")
 
-    def add(self, chapters: Iterable[Chapter]) -> None:
+    def add(self, chapters: Iterable[TraceEntry]) -> None:
         """Go on with stories, or begin them; an empty value keeps what is known."""
         with self._lock:
             write(self._db, "BEGIN IMMEDIATE")
@@ -109,7 +109,7 @@ class Traces:
         with self._lock:
             self._db.close()
 
-    def _add(self, chapter: Chapter) -> None:
+    def _add(self, chapter: TraceEntry) -> None:
         subject = chapter.subject
         row = self._db.execute(
             "SELECT started, number, e164, name, opens, reason, steps, ids FROM stories"
@@ -133,7 +133,7 @@ class Traces:
         )  # fmt: skip
 
 
-def _name(subject: Subject, e164: str, known: str) -> str:
+def _name(subject: TraceSubject, e164: str, known: str) -> str:
     """Return who it is; the directory's word stays until it is another number."""
     if subject.contact:
         return subject.contact
@@ -143,7 +143,7 @@ def _name(subject: Subject, e164: str, known: str) -> str:
 
 def find(
     data_folder: Path, *, user: str | None = None, call_id: str | None = None, last: int = 1
-) -> list[Story]:
+) -> list[CallTrace]:
     """Return stories of all processes, the newest first: of a call, of a user, or the last.
 
     A call is found by any of its ids and by those of its events.
@@ -191,9 +191,9 @@ def _read(path: Path, where: str, values: list[str], last: int) -> list[tuple[An
         db.close()
 
 
-def _story(row: tuple[Any, ...]) -> Story:
+def _story(row: tuple[Any, ...]) -> CallTrace:
     started, changed = (datetime.fromtimestamp(row[place], UTC) for place in (2, 3))
-    return Story(
+    return CallTrace(
         row[0], row[1], started, changed, row[4], row[5], row[6], row[7], row[8],
         _STEPS.validate_json(row[9]), tuple(json.loads(row[10])),
     )  # fmt: skip

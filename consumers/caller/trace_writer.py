@@ -9,23 +9,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bus.events import CallData, Outcome, TraceStep
-from consumers.actions.executors import Finished
-from consumers.caller.answer import Answer, Steps
+from consumers.actions.executors import ActionResult
+from consumers.caller.answer import CallerAnswer, TraceSteps
 from consumers.caller.calls import Call
-from consumers.caller.story_store import Chapter, Subject, Traces
+from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject
 from consumers.users import User
 from runtime.bounded_dict import Recent
 
 _TELLING = ("ringing", "dialing", "connected")  # states at which the number is explained
 
 
-class Stories:
+class TraceWriter:
     """The stories of the calls in hand."""
 
-    def __init__(self, traces: Traces, clock: Callable[[], float]) -> None:
+    def __init__(self, traces: TraceStore, clock: Callable[[], float]) -> None:
         self._traces = traces
         self._clock = clock
-        self._gathered: list[Chapter] = []
+        self._gathered: list[TraceEntry] = []
         self._explained: Recent[tuple[str, str], tuple[str, str]] = Recent()
 
     def write(self) -> None:
@@ -71,7 +71,7 @@ class Stories:
         steps.add("rule", "delay", seconds=f"{seconds:g}")
         self._gather(_subject(call), steps)
 
-    def answered(self, call: Call, answer: Answer, outcomes: tuple[Outcome, ...]) -> None:
+    def answered(self, call: Call, answer: CallerAnswer, outcomes: tuple[Outcome, ...]) -> None:
         """Tell who it was, what opened, and who was asked to do it."""
         steps = self._steps()
         steps.told.extend(answer.data.trace)
@@ -83,7 +83,7 @@ class Stories:
             subject = replace(subject, contact=data.contact.title)
         self._gather(subject, steps, opens=data.opens, reason=data.reason)
 
-    def finished(self, told: Finished) -> tuple[TraceStep, ...]:
+    def finished(self, told: ActionResult) -> tuple[TraceStep, ...]:
         """Tell what became of an executor's work; what a receiver answered stays in the story."""
         steps = self._steps()
         state = "done" if told.done else "failed"
@@ -92,7 +92,7 @@ class Stories:
         public = tuple(steps.told)
         if told.answer:
             steps.add("executor", "answered", executor=told.executor, answer=told.answer)
-        self._gather(Subject(told.user, told.call_id), steps, reason=reason)
+        self._gather(TraceSubject(told.user, told.call_id), steps, reason=reason)
         return public
 
     def closed(self, call: Call, reason: str, *, given_up: bool = False) -> tuple[TraceStep, ...]:
@@ -105,21 +105,21 @@ class Stories:
         """Tell that an action was begun and is too old to be done again."""
         steps = self._steps()
         steps.add("action", "interrupted")
-        self._gather(Subject(user, call_id), steps, reason="interrupted")
+        self._gather(TraceSubject(user, call_id), steps, reason="interrupted")
 
     def _gather(
-        self, subject: Subject, steps: Steps, *, opens: str = "", reason: str = ""
+        self, subject: TraceSubject, steps: TraceSteps, *, opens: str = "", reason: str = ""
     ) -> tuple[TraceStep, ...]:
         told = tuple(steps.told)
-        self._gathered.append(Chapter(subject, told, self._clock(), opens, reason))
+        self._gathered.append(TraceEntry(subject, told, self._clock(), opens, reason))
         return told
 
-    def _steps(self) -> Steps:
-        return Steps(datetime.fromtimestamp(self._clock(), UTC).astimezone())
+    def _steps(self) -> TraceSteps:
+        return TraceSteps(datetime.fromtimestamp(self._clock(), UTC).astimezone())
 
 
-def _subject(call: Call, also: str = "") -> Subject:
+def _subject(call: Call, also: str = "") -> TraceSubject:
     party = call.other_party
-    return Subject(
+    return TraceSubject(
         call.user, call.call_id, party.number, party.e164 or "", party.name, also, call.event_id
     )
