@@ -14,7 +14,7 @@ from starface.failures import (
     PbxFailure,
     RequestForbidden,
 )
-from starface.transport import Answer
+from starface.transport import HttpAnswer
 from starface.xmlrpc.reading import Faulted, Unreadable, Value, read_response
 
 REFUSED = (
@@ -40,7 +40,7 @@ class MethodUnknown(NotDone):
     """The PBX says that it has no such method."""
 
 
-def value(answer: Answer, *, logging_in: bool = False, by_jwt: bool = False) -> Value:
+def value(answer: HttpAnswer, *, logging_in: bool = False, by_jwt: bool = False) -> Value:
     """Return the value of an answer; raise the failure it stands for."""
     if answer.status == 401 or (answer.status == 403 and logging_in):
         raise LoginRefused(REFUSED)
@@ -65,19 +65,19 @@ def unreadable(fault: Unreadable) -> AnswerUnreadable:
     )
 
 
-def _redirected(answer: Answer) -> PbxFailure:
+def _redirected(answer: HttpAnswer) -> PbxFailure:
     target = urlsplit(answer.location)
     if target.scheme == "https" and target.path.rstrip("/") == "/xml-rpc":
         return NotDone('STARFACE wants to be asked over TLS; set scheme = "https" in [starface].')
     return LoginRefused(REFUSED, certain=False)
 
 
-def _is_html(answer: Answer) -> bool:
+def _is_html(answer: HttpAnswer) -> bool:
     start = answer.body[:512].lstrip().lower()
     return "html" in answer.content_type or start.startswith((b"<!doctype html", b"<html"))
 
 
-def _no_document(answer: Answer, by_jwt: bool) -> PbxFailure:
+def _no_document(answer: HttpAnswer, by_jwt: bool) -> PbxFailure:
     page = answer.body[:65_536].lower()
     if answer.status == 200 and (by_jwt or b"password" in page or b"login" in page):
         return LoginRefused(REFUSED, certain=False)

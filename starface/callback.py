@@ -21,7 +21,7 @@ class PathRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Proof:
+class CallbackIdentity:
     """What a genuine path says: the user, the login it was made for, and a mark of its token."""
 
     user: str
@@ -46,7 +46,7 @@ def callback_path(user: str, key: bytes, token: str | None = None) -> str:
     return path
 
 
-def read_path(who: str, session: str, mac: str, key: bytes) -> Proof:
+def read_path(who: str, session: str, mac: str, key: bytes) -> CallbackIdentity:
     """Check the three parts of a path; raise PathRefused, in constant time for the proof."""
     try:
         given = _bytes(mac)
@@ -58,7 +58,7 @@ def read_path(who: str, session: str, mac: str, key: bytes) -> Proof:
         raise PathRefused
     if len(told) != _RANDOM + _TOKEN_MARK:
         raise PathRefused
-    return Proof(user, session, told[_RANDOM:])
+    return CallbackIdentity(user, session, told[_RANDOM:])
 
 
 def _mac(who: str, session: str, key: bytes) -> bytes:

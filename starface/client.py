@@ -17,7 +17,7 @@ from starface.failures import (
     RequestForbidden,
     UnsupportedByApi,
 )
-from starface.request import Asker, Callback
+from starface.request import Callback, RpcRequest
 from starface.settings import Api, StarfaceSettings
 from starface.transport import Transport
 from starface.wire import CallListEntry, CallState, FunctionKey, Group, UserPresence
@@ -57,7 +57,7 @@ class StarfaceClient:
         transport: Transport | None = None,
     ) -> None:
         self._choose_api = settings.api == "auto"
-        self._pbx = Asker(settings, login, credential, callback, transport)
+        self._pbx = RpcRequest(settings, login, credential, callback, transport)
 
     @property
     def api(self) -> Api:

@@ -34,7 +34,7 @@ class Reply:
     json: Any
 
 
-class Web:
+class JsonClient:
     """The PBX's web server; every request has a deadline and a greatest size."""
 
     def __init__(self, settings: StarfaceSettings) -> None:

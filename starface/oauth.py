@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from starface.credential import Credential
 from starface.failures import AnswerUnreadable, LoginRefused, PbxFailure, RequestForbidden
-from starface.json_client import Reply, Web
+from starface.json_client import JsonClient, Reply
 from starface.settings import StarfaceSettings
 
 _DISCOVERY = "/.well-known/openid-configuration"
@@ -89,7 +89,7 @@ def log_in(settings: StarfaceSettings, login: str, password: str) -> AccessToken
 
 @lru_cache(maxsize=8)
 def _token_endpoint(settings: StarfaceSettings) -> str:
-    told = Web(settings).discover(_DISCOVERY)
+    told = JsonClient(settings).discover(_DISCOVERY)
     endpoint = told.get("token_endpoint") if isinstance(told, dict) else None
     if not isinstance(endpoint, str) or not endpoint.startswith(("https://", "http://")):
         raise AnswerUnreadable(
@@ -105,7 +105,7 @@ def _asked(settings: StarfaceSettings, **form: str) -> dict[str, Any]:
     form["client_id"] = settings.oauth_client_id
     if settings.oauth_client_secret is not None:
         form["client_secret"] = settings.oauth_client_secret.get_secret_value()
-    reply = Web(settings).ask("POST", _token_endpoint(settings), form=form)
+    reply = JsonClient(settings).ask("POST", _token_endpoint(settings), form=form)
     if reply.status != 200 or not isinstance(reply.json, dict):
         raise _refused(reply)
     return reply.json

@@ -9,7 +9,7 @@ from starface.settings import StarfaceSettings
 _SHA512_SINCE = (6, 4, 2, 19)
 
 
-def prove(
+def check_password(
     settings: StarfaceSettings, login: str, password: str, callback: Callback | None = None
 ) -> Credential:
     """Log in with a password and return the credential to store; the password is not kept.

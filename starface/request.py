@@ -45,7 +45,7 @@ def _shared_transport(settings: StarfaceSettings) -> Transport:
     return Transport(settings)
 
 
-class Asker:
+class RpcRequest:
     """Asks for one user, in one version of the interface."""
 
     def __init__(

@@ -8,26 +8,26 @@ from pydantic import ValidationError
 
 from starface.credential import rest_secret
 from starface.failures import AnswerUnreadable, LoginRefused, PbxFailure, RequestForbidden
-from starface.json_client import Reply, Web
+from starface.json_client import JsonClient, Reply
 from starface.oauth import AccessTokens
 from starface.rest_models import (
-    Account,
     Block,
-    Contact,
     ContactPage,
+    RestAccount,
+    RestContact,
+    RestTag,
     RestUser,
-    Tag,
     contact_page,
     full_contact,
 )
 from starface.settings import StarfaceSettings
-from starface.wire import Told
+from starface.wire import WireModel
 
 _PAGE = 100  # contacts in one answer
 _PAGES = 10_000
 _VERSION = {"X-Version": "2"}
 
-T = TypeVar("T", bound=Told)
+T = TypeVar("T", bound=WireModel)
 R = TypeVar("R")
 
 
@@ -39,7 +39,7 @@ class RestClient:
     """The REST interface for one user, logged in."""
 
     def __init__(self, settings: StarfaceSettings, proof: Callable[[], Mapping[str, str]]) -> None:
-        self._web = Web(settings)
+        self._web = JsonClient(settings)
         self._proof = proof
 
     def users(self, search: str = "") -> list[RestUser]:
@@ -50,11 +50,11 @@ class RestClient:
         """Return the user who is logged in."""
         return _model(RestUser, self._get("/rest/users/me"))
 
-    def accounts(self) -> list[Account]:
+    def accounts(self) -> list[RestAccount]:
         """Return users and groups with their extensions."""
-        return self._list("/rest/accounts", Account)
+        return self._list("/rest/accounts", RestAccount)
 
-    def contacts(self, search: str = "", tag_ids: tuple[str, ...] = ()) -> Iterator[Contact]:
+    def contacts(self, search: str = "", tag_ids: tuple[str, ...] = ()) -> Iterator[RestContact]:
         """Yield the contacts of the address book, each once.
 
         Whether pages are counted from 0 or from 1 is not documented. Where it is from 1, page 0 is
@@ -81,7 +81,7 @@ class RestClient:
                 return
             yield from fresh
 
-    def contact(self, contact_id: str) -> Contact:
+    def contact(self, contact_id: str) -> RestContact:
         """Return one contact in full."""
         return _read(full_contact, self._get(f"/rest/contacts/{quote(contact_id, safe='')}"))
 
@@ -91,9 +91,9 @@ class RestClient:
         blocks = told.get("blocks") if isinstance(told, dict) else told
         return [_model(Block, block) for block in _items(blocks)]
 
-    def tags(self) -> list[Tag]:
+    def tags(self) -> list[RestTag]:
         """Return the folders of the address book."""
-        return self._list("/rest/contacts/tags", Tag)
+        return self._list("/rest/contacts/tags", RestTag)
 
     def server_version(self) -> str:
         """Return the version of the PBX."""
@@ -141,7 +141,7 @@ class RestClient:
 
 def by_password(settings: StarfaceSettings, login: str, password: str) -> RestClient:
     """Log in with a password (up to version 9); the password is not kept."""
-    web = Web(settings)
+    web = JsonClient(settings)
     offered = _told(web.ask("GET", "/rest/login", headers=_VERSION))
     nonce = offered.get("nonce") if isinstance(offered, dict) else None
     if not isinstance(nonce, str):
@@ -165,7 +165,7 @@ def by_tokens(settings: StarfaceSettings, tokens: AccessTokens) -> RestClient:
     return RestClient(settings, lambda: {"Authorization": f"Bearer {tokens.current()}"})
 
 
-def _fresh(page: ContactPage, seen: set[str]) -> Iterator[Contact]:
+def _fresh(page: ContactPage, seen: set[str]) -> Iterator[RestContact]:
     for contact in page.contacts:
         if not contact.id or contact.id not in seen:
             seen.add(contact.id)

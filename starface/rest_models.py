@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from starface.wire import Text, Told
+from starface.wire import Text, WireModel
 
 
-class RestUser(Told):
+class RestUser(WireModel):
     """A user as the PBX's administration knows it."""
 
     id: Text = ""
@@ -20,7 +20,7 @@ class RestUser(Told):
     language: Text = ""
 
 
-class Account(Told):
+class RestAccount(WireModel):
     """A user or group with its extension."""
 
     id: Text = Field(default="", validation_alias=AliasChoices("accountId", "id"))
@@ -30,7 +30,7 @@ class Account(Told):
     type: Text = ""  # USER GROUP REMOTE_USER REMOTE_GROUP
 
 
-class Tag(Told):
+class RestTag(WireModel):
     """A folder of the address book."""
 
     id: Text = ""
@@ -39,7 +39,7 @@ class Tag(Told):
     owner: Text = ""
 
 
-class Attribute(Told):
+class Attribute(WireModel):
     """One field of the address book; its name differs from site to site, its display key not."""
 
     display_key: Text = ""  # SURNAME, COMPANY, OFFICE_PHONE_NUMBER ...
@@ -47,18 +47,18 @@ class Attribute(Told):
     value: Text = ""
 
 
-class Block(Told):
+class Block(WireModel):
     """A group of fields of the address book."""
 
     name: Text = ""
     attributes: tuple[Attribute, ...] = ()
 
 
-class Contact(Told):
+class RestContact(WireModel):
     """A contact of the address book, from a list or in full."""
 
     id: Text = ""
-    tags: tuple[Tag, ...] = ()
+    tags: tuple[RestTag, ...] = ()
     fields: tuple[Attribute, ...] = ()
 
     def first(self, *display_keys: str) -> str:
@@ -75,41 +75,41 @@ class Contact(Told):
         return [field for field in self.fields if field.value and _is_number(field.display_key)]
 
 
-class _FullContact(Told):
+class _FullContact(WireModel):
     id: Text = ""
-    tags: tuple[Tag, ...] = ()
+    tags: tuple[RestTag, ...] = ()
     blocks: tuple[Block, ...] = ()
 
 
-class _Summary(Told):
+class _Summary(WireModel):
     id: Text = ""
     summary_values: tuple[Text, ...] = ()
     phone_number_values: tuple[Text, ...] = ()
 
 
-class _Metadata(Told):
+class _Metadata(WireModel):
     total_pages: int | None = None
 
 
-class _List(Told):
+class _List(WireModel):
     contacts: tuple[_Summary, ...] = ()
     metadata: _Metadata = _Metadata()
     summary_block_schema: Block = Block()
     phone_numbers_block_schema: Block = Block()
 
 
-def full_contact(told: Mapping[str, Any]) -> Contact:
+def full_contact(told: Mapping[str, Any]) -> RestContact:
     """Read a contact with all its blocks; raise ValidationError."""
     full = _FullContact.model_validate(told)
     fields = tuple(field for block in full.blocks for field in block.attributes)
-    return Contact(id=full.id, tags=full.tags, fields=fields)
+    return RestContact(id=full.id, tags=full.tags, fields=fields)
 
 
 @dataclass(frozen=True)
 class ContactPage:
     """A page of the address book, and the number of all pages if the PBX tells it."""
 
-    contacts: list[Contact]
+    contacts: list[RestContact]
     pages: int | None
 
 
@@ -120,7 +120,7 @@ def contact_page(told: Mapping[str, Any]) -> ContactPage:
     """
     page = _List.model_validate(told)
     contacts = [
-        Contact(
+        RestContact(
             id=summary.id,
             fields=(
                 *_filled(page.summary_block_schema.attributes, summary.summary_values),

@@ -11,11 +11,11 @@ import io
 import logging
 import select
 import socket
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from starface.addresses import Addresses
 from starface.failures import AnswerUnreadable, OutcomeUnknown, PbxUnreachable
 from starface.settings import StarfaceSettings
 from starface.tls import tls_context, why_not_secured
@@ -28,11 +28,15 @@ _HEAD_BYTES = 64 * 1024
 _KEPT_FOR = 5.0  # seconds; web servers close idle connections after 15 or more
 _NOT_KEPT_FOR = 60.0  # seconds, after the PBX has closed one it had not said it would
 
+_KNOWN_FOR = 60.0  # seconds
+
+Address = tuple[int, int, int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What came back over HTTP, whatever it is."""
 
     status: int
@@ -49,7 +53,7 @@ class Transport:
         self._settings = settings
         self._context = tls_context(settings)
         self._keep_from = 0.0
-        self._addresses = Addresses(settings.host, settings.pbx_port)
+        self._addresses = HostAddresses(settings.host, settings.pbx_port)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         port = "" if settings.port is None else f":{settings.port}"
         self._head = (
@@ -57,7 +61,7 @@ class Transport:
             "Accept-Encoding: identity\r\nUser-Agent: starface2mqtt\r\n"
         )
 
-    def post(self, query: str, body: bytes, *, harmless: bool = False) -> Answer:
+    def post(self, query: str, body: bytes, *, harmless: bool = False) -> HttpAnswer:
         """Send one XML-RPC document and read the answer.
 
         A harmless request, one that may come twice, may use a connection of the one before it,
@@ -87,7 +91,7 @@ class Transport:
         """Close what was kept, as nobody else can any more."""
         self.close()
 
-    def _exchange(self, way: socket.socket, told: bytes, *, kept: bool, keep: bool) -> Answer:
+    def _exchange(self, way: socket.socket, told: bytes, *, kept: bool, keep: bool) -> HttpAnswer:
         stream = _Limited(way, self._settings.read_timeout, ANSWER_BYTES + _HEAD_BYTES)
         stays = False
         try:
@@ -163,6 +167,44 @@ class Transport:
         )
 
 
+class HostAddresses:
+    """The addresses of one name, asked for once a minute."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._known: list[Address] = []
+        self._known_until = 0.0
+
+    def found(self, deadline: float) -> list[Address]:
+        """Return the addresses; raise PbxUnreachable when there are none by the deadline."""
+        if time.monotonic() < self._known_until:
+            return self._known
+        found: list[Address] = []
+        asking = threading.Thread(target=self._ask, args=(found,), daemon=True)
+        asking.start()
+        asking.join(max(deadline - time.monotonic(), 0.01))
+        if not found:
+            raise PbxUnreachable(
+                "The name of STARFACE is not known to the name server; check host in [starface]."
+            )
+        self._known, self._known_until = found, time.monotonic() + _KNOWN_FOR
+        return found
+
+    def forget(self) -> None:
+        """Ask again at the next request."""
+        self._known_until = 0.0
+
+    def _ask(self, found: list[Address]) -> None:
+        try:
+            answers = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return  # found stays empty, which says it
+        found.extend(
+            (family, kind, protocol, address) for family, kind, protocol, _, address in answers
+        )
+
+
 class _ClosedMeanwhile(Exception):
     """A connection that was kept has been closed by the PBX before it said a word."""
 
@@ -205,7 +247,7 @@ class _Readable:
         return io.BufferedReader(self._stream, 16 * 1024)
 
 
-def _answer(stream: _Limited) -> tuple[Answer, bool]:
+def _answer(stream: _Limited) -> tuple[HttpAnswer, bool]:
     with http.client.HTTPResponse(cast(socket.socket, _Readable(stream)), method="POST") as told:
         told.begin()
         if stream.ended:  # http.client takes a head that is cut for a whole one
@@ -222,7 +264,7 @@ def _answer(stream: _Limited) -> tuple[Answer, bool]:
             raise _too_large()
         if told.length:  # read() of a size gives less without a word
             raise http.client.IncompleteRead(b"", told.length)
-        answer = Answer(
+        answer = HttpAnswer(
             status=told.status,
             content_type=told.getheader("Content-Type", "").lower(),
             location=told.getheader("Location", ""),

@@ -31,7 +31,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 _Group = Field(default="", validation_alias=AliasChoices("groupId", "groupID", "group"))
 
 
-class Told(BaseModel):
+class WireModel(BaseModel):
     """A struct of the PBX; members we do not know are ignored."""
 
     model_config = ConfigDict(
@@ -43,7 +43,7 @@ class Told(BaseModel):
     )
 
 
-class CallState(Told):
+class CallState(WireModel):
     """The state of one call for one user."""
 
     id: Text = Field(min_length=1, max_length=_LONGEST)
@@ -61,7 +61,7 @@ class CallState(Told):
         return self.pbx_state.strip().upper()
 
 
-class CallListEntry(Told):
+class CallListEntry(WireModel):
     """One call of the past; the duration includes the ringing."""
 
     id: Text = Field(
@@ -90,7 +90,7 @@ class CallListPage:
     total_count: int
 
 
-class UserPresence(Told):
+class UserPresence(WireModel):
     """What the PBX shows of a user to colleagues."""
 
     telephony_state: Text = ""  # UNAVAILABLE AVAILABLE RINGING ACTIVE QUEUE_PAUSE
@@ -100,7 +100,7 @@ class UserPresence(Told):
     avatar_hash: Text = ""
 
 
-class Group(Told):
+class Group(WireModel):
     """A group the user belongs to."""
 
     id: Text = Field(default="", validation_alias=AliasChoices("id", "groupId", "groupID"))
@@ -108,7 +108,7 @@ class Group(Told):
     phone_numbers: tuple[Text, ...] = ()
 
 
-class FunctionKey(Told):
+class FunctionKey(WireModel):
     """A key of the user's telephone; BUSY_LAMP_FIELD keys show a colleague."""
 
     id: Text = Field(default="", validation_alias=AliasChoices("id", "functionKeyId", "keyId"))
@@ -118,7 +118,7 @@ class FunctionKey(Told):
     )
 
 
-T = TypeVar("T", bound=Told)
+T = TypeVar("T", bound=WireModel)
 R = TypeVar("R")
 
 

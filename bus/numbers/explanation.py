@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 Language = Literal["de", "en"]
 
 
-class Step(NamedTuple):
+class ReadingStep(NamedTuple):
     """One thing that was found or done, by its stable code."""
 
     code: str

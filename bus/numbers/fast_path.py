@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc
 
-from bus.numbers import numbering_plan as number_plan
+from bus.numbers import numbering_plan
 from bus.numbers.profile import NumberProfile
 from bus.numbers.reading import Read
 
@@ -68,7 +68,7 @@ class _Code(NamedTuple):
     regions: tuple[_Region, ...]
 
 
-def quickly(text: str, profile: NumberProfile) -> Read | None:
+def read_fast(text: str, profile: NumberProfile) -> Read | None:
     """Read a number that is beyond doubt, None for any other text."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
@@ -83,7 +83,7 @@ def quickly(text: str, profile: NumberProfile) -> Read | None:
         return None
     if shape["front"] == "00":
         return _valid(rest, "international")
-    own = number_plan.plan(profile.country)
+    own = numbering_plan.plan(profile.country)
     return (
         _valid(f"{own.code}{rest}", "national") if own.trunk_needed and own.trunk == "0" else None
     )

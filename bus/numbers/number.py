@@ -10,9 +10,9 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 from pydantic import BaseModel, ConfigDict
 
-from bus.numbers import numbering_plan as number_plan
-from bus.numbers.explanation import Language, Step
-from bus.numbers.fast_path import is_fixed_line, quickly
+from bus.numbers import numbering_plan
+from bus.numbers.explanation import Language, ReadingStep
+from bus.numbers.fast_path import is_fixed_line, read_fast
 from bus.numbers.profile import NumberProfile
 from bus.numbers.reading import Kind, Read, read, short_code
 from bus.numbers.spelling import LONGEST, Spelled, Unwrapped, spelled, unwrap
@@ -23,7 +23,7 @@ __all__ = [
     "Language",
     "Number",
     "NumberProfile",
-    "Step",
+    "ReadingStep",
     "dial_form",
     "explain",
     "read_number",
@@ -59,21 +59,23 @@ def read_number(text: str, profile: NumberProfile, *, country: str | None = None
     """Read a number by the site's profile, or its national form by the contact's own country."""
     if len(text) > LONGEST:
         return Number(raw=text, kind="unknown", reading="too-long")
-    if found := quickly(text, _profile_for(profile, country, [])):
+    if found := read_fast(text, _profile_for(profile, country, [])):
         kind, reading, e164, _ = found
         return Number(raw=text, kind=kind, e164=e164, reading=reading, dialable=True)
     return _cached(text, profile, country)
 
 
-def explain(text: str, profile: NumberProfile, *, country: str | None = None) -> tuple[Step, ...]:
+def explain(
+    text: str, profile: NumberProfile, *, country: str | None = None
+) -> tuple[ReadingStep, ...]:
     """Tell step by step what `read_number` makes of a text, and why."""
-    steps: list[Step] = [Step("received", {"text": _shown(text)})]
+    steps: list[ReadingStep] = [ReadingStep("received", {"text": _shown(text)})]
     number = _read(text, profile, country, steps)
     if number.kind == "unknown":
-        steps.append(Step("no-number", {"reason": number.reading}))
+        steps.append(ReadingStep("no-number", {"reason": number.reading}))
     told = number.e164 or number.short
     values = {"kind": number.kind, "e164": told or ""}
-    steps.append(Step("result-e164" if told else "result", values))
+    steps.append(ReadingStep("result-e164" if told else "result", values))
     return tuple(steps)
 
 
@@ -88,8 +90,8 @@ def dial_form(number: Number, profile: NumberProfile, form: DialForm = "national
     if form == "e164":
         return number.e164
     digits = number.e164.removeprefix("+")
-    parsed = number_plan.number_after_plus(digits)
-    own = number_plan.plan(profile.country)
+    parsed = numbering_plan.number_after_plus(digits)
+    own = numbering_plan.plan(profile.country)
     if form == "national" and parsed is not None and parsed.country_code == own.code:
         return profile.outside_line + _national(parsed, own)
     return profile.outside_line + profile.international_prefix + digits
@@ -103,7 +105,7 @@ def same_subscriber_keys(e164: str) -> tuple[str, ...]:
     subscriber's whole number, so these are never somebody else's.
     """
     if e164.startswith(_ITALY):
-        number = number_plan.number_after_plus(e164.removeprefix("+"))
+        number = numbering_plan.number_after_plus(e164.removeprefix("+"))
         return _other_zero(e164, number) if number else ()
     if not e164.startswith(_DIRECT_DIAL) or not _is_fixed(e164):
         return ()
@@ -121,7 +123,9 @@ def _abroad(country: str) -> NumberProfile:
     return NumberProfile(country=country, internal_digits=0)
 
 
-def _read(text: str, profile: NumberProfile, country: str | None, steps: list[Step]) -> Number:
+def _read(
+    text: str, profile: NumberProfile, country: str | None, steps: list[ReadingStep]
+) -> Number:
     unwrapped = unwrap(text) if len(text) <= LONGEST else None
     if unwrapped is None:
         reading = "too-long" if len(text) > LONGEST else "text"
@@ -135,25 +139,27 @@ def _read(text: str, profile: NumberProfile, country: str | None, steps: list[St
     return Number(raw=text, dialable=dialable, **found._asdict())
 
 
-def _profile_for(profile: NumberProfile, country: str | None, steps: list[Step]) -> NumberProfile:
+def _profile_for(
+    profile: NumberProfile, country: str | None, steps: list[ReadingStep]
+) -> NumberProfile:
     wanted = (country or "").strip().upper()
     if not wanted or wanted == profile.country:
         return profile
-    if not number_plan.is_country(wanted):
-        steps.append(Step("country-unknown", {"country": _shown(wanted)}))
+    if not numbering_plan.is_country(wanted):
+        steps.append(ReadingStep("country-unknown", {"country": _shown(wanted)}))
         return profile
-    steps.append(Step("country", {"country": wanted}))
+    steps.append(ReadingStep("country", {"country": wanted}))
     return _abroad(wanted)
 
 
-def _tell_of_uri(unwrapped: Unwrapped, foreign: bool, steps: list[Step]) -> None:
+def _tell_of_uri(unwrapped: Unwrapped, foreign: bool, steps: list[ReadingStep]) -> None:
     if unwrapped.scheme:
         values = {"scheme": unwrapped.scheme, "text": _shown(unwrapped.text)}
-        steps.append(Step("uri", values))
+        steps.append(ReadingStep("uri", values))
     if unwrapped.context:
-        steps.append(Step("context", {"context": unwrapped.context}))
+        steps.append(ReadingStep("context", {"context": unwrapped.context}))
     if foreign:
-        steps.append(Step("foreign-domain", {"domain": _shown(unwrapped.domain)}))
+        steps.append(ReadingStep("foreign-domain", {"domain": _shown(unwrapped.domain)}))
 
 
 def _within(unwrapped: Unwrapped, written: Spelled) -> Spelled:
@@ -166,20 +172,22 @@ def _within(unwrapped: Unwrapped, written: Spelled) -> Spelled:
     return written._replace(digits=digits, plus=True, bare="", head="", stem=digits)
 
 
-def _judged(written: Spelled, profile: NumberProfile, at_home: bool, steps: list[Step]) -> Read:
+def _judged(
+    written: Spelled, profile: NumberProfile, at_home: bool, steps: list[ReadingStep]
+) -> Read:
     if written.withheld:
-        steps.append(Step("withheld", {}))
+        steps.append(ReadingStep("withheld", {}))
         return Read("withheld", "withheld")
     if written.fault:
         return Read("unknown", written.fault)
     digits = ("+" if written.plus else "") + written.digits
-    steps.append(Step("vanity" if written.vanity else "spelled", {"digits": digits}))
+    steps.append(ReadingStep("vanity" if written.vanity else "spelled", {"digits": digits}))
     if written.extension:
-        steps.append(Step("extension-dropped", {"extension": _shown(written.extension)}))
+        steps.append(ReadingStep("extension-dropped", {"extension": _shown(written.extension)}))
     return read(written, profile, at_home, steps.append)
 
 
-def _national(number: phonenumbers.PhoneNumber, own: number_plan.Plan) -> str:
+def _national(number: phonenumbers.PhoneNumber, own: numbering_plan.Plan) -> str:
     significant = phonenumbers.national_significant_number(number)
     if own.code == 1:
         return f"1{significant}"
@@ -192,8 +200,8 @@ def _national(number: phonenumbers.PhoneNumber, own: number_plan.Plan) -> str:
 
 def _other_zero(e164: str, number: phonenumbers.PhoneNumber) -> tuple[str, ...]:
     other = f"+39{e164[4:]}" if e164.startswith("+390") else f"+390{e164[3:]}"
-    twin = number_plan.number_after_plus(other.removeprefix("+"))
-    if twin is None or number_plan.is_valid(twin) == number_plan.is_valid(number):
+    twin = numbering_plan.number_after_plus(other.removeprefix("+"))
+    if twin is None or numbering_plan.is_valid(twin) == numbering_plan.is_valid(number):
         return ()
     return (other,)
 
@@ -205,7 +213,7 @@ def _with_and_without_zero(e164: str) -> tuple[str, ...]:
 def _is_fixed(e164: str) -> bool:
     if (sure := is_fixed_line(e164)) is not None:
         return sure
-    number = number_plan.number_after_plus(e164.removeprefix("+"))
+    number = numbering_plan.number_after_plus(e164.removeprefix("+"))
     return number is not None and phonenumbers.number_type(number) == PhoneNumberType.FIXED_LINE
 
 

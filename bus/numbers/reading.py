@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, PhoneNumberType
 
-from bus.numbers import numbering_plan as number_plan
-from bus.numbers.explanation import Step
+from bus.numbers import numbering_plan
+from bus.numbers.explanation import ReadingStep
 from bus.numbers.profile import NumberProfile
 from bus.numbers.spelling import Spelled, only_digits
 
@@ -29,7 +29,7 @@ _BY_KEYS = (
 )
 _BETWEEN = re.compile(r" *[/-] +| +[/-] *|/|  +| (?=\(?0)")
 
-Trail = Callable[[Step], None]
+Trail = Callable[[ReadingStep], None]
 
 
 class Read(NamedTuple):
@@ -46,7 +46,7 @@ class _Candidate(NamedTuple):
     digits: str  # behind the plus
     sure: bool = True  # False: only as a valid number
     short: str = ""
-    how: tuple[Step, ...] = ()  # what was done to the digits
+    how: tuple[ReadingStep, ...] = ()  # what was done to the digits
 
 
 def read(text: Spelled, profile: NumberProfile, at_home: bool, tell: Trail) -> Read:
@@ -59,19 +59,19 @@ def read(text: Spelled, profile: NumberProfile, at_home: bool, tell: Trail) -> R
         whole = text._replace(digits=text.stem + text.direct_dial, bare="")
         counted = _best(whole, profile, at_home, tell, only=_DIRECT_DIAL)
         if counted:
-            tell(Step("direct-dial", {"digits": text.direct_dial}))
+            tell(ReadingStep("direct-dial", {"digits": text.direct_dial}))
             return counted
-        tell(Step("extension-dropped", {"extension": text.direct_dial}))
+        tell(ReadingStep("extension-dropped", {"extension": text.direct_dial}))
     return _best(text, profile, at_home, tell) or Read("unknown", _reason(text, profile))
 
 
 def short_code(digits: str, profile: NumberProfile) -> Literal["emergency", "service"] | None:
     """Tell whether digits are an emergency or a short service number at this site."""
-    if digits in profile.emergency or number_plan.is_emergency(digits, profile.country):
+    if digits in profile.emergency or numbering_plan.is_emergency(digits, profile.country):
         return "emergency"
     if digits in profile.extensions:
         return None
-    if digits in profile.service or number_plan.is_service(digits, profile.country):
+    if digits in profile.service or numbering_plan.is_service(digits, profile.country):
         return "service"
     return None
 
@@ -81,16 +81,16 @@ def _short(text: Spelled, profile: NumberProfile, tell: Trail) -> Read | None:
     if text.plus or text.extension or text.direct_dial or text.vanity or len(digits) > 8:
         return None
     if code := short_code(digits, profile):
-        tell(Step(code, {"digits": digits, "country": profile.country}))
+        tell(ReadingStep(code, {"digits": digits, "country": profile.country}))
         return Read("external", code, short=digits)
     if digits in profile.extensions:
-        tell(Step("own-extension", {"digits": digits}))
+        tell(ReadingStep("own-extension", {"digits": digits}))
         return Read("internal", "extension", short=digits)
     if len(digits) > profile.internal_digits or digits.startswith("0"):
         return None
     if profile.outside_line and digits.startswith(profile.outside_line):
         return None
-    tell(Step("extension", {"digits": digits, "most": str(profile.internal_digits)}))
+    tell(ReadingStep("extension", {"digits": digits, "most": str(profile.internal_digits)}))
     return Read("internal", "extension", short=digits)
 
 
@@ -105,36 +105,36 @@ def _best(
     for one in _candidates(text, profile, at_home):
         if one.short:
             tell(
-                Step(
+                ReadingStep(
                     "short-behind-outside-line",
                     {"digits": one.short, "country": profile.country},
                 )
             )
             return Read("external", one.reading, short=one.short)
-        number = number_plan.number_after_plus(one.digits)
+        number = numbering_plan.number_after_plus(one.digits)
         if only and (number is None or number.country_code not in only):
             continue
         for step in one.how:
             tell(step)
         verdict = _verdict(one, number, text.vanity)
-        e164 = number_plan.e164(number) if number else ""
-        tell(Step(verdict, {"reading": one.reading, "e164": e164, "digits": one.digits}))
+        e164 = numbering_plan.e164(number) if number else ""
+        tell(ReadingStep(verdict, {"reading": one.reading, "e164": e164, "digits": one.digits}))
         if verdict == "valid":
             return Read("external", one.reading, e164)
         if verdict == "possible":
             possible = possible or Read("external", one.reading, e164)
     if possible:
-        tell(Step("first-possible", {"e164": possible.e164 or ""}))
+        tell(ReadingStep("first-possible", {"e164": possible.e164 or ""}))
     return possible
 
 
 def _verdict(one: _Candidate, number: PhoneNumber | None, vanity: bool) -> str:
     if number is None:
         return "impossible"
-    if number_plan.is_valid(number):
+    if numbering_plan.is_valid(number):
         sure = not vanity or phonenumbers.number_type(number) in _BY_KEYS
         return "valid" if sure else "unsure"
-    if not number_plan.is_possible(number):
+    if not numbering_plan.is_possible(number):
         return "impossible"
     return "possible" if one.sure and not vanity else "unsure"
 
@@ -155,25 +155,25 @@ def _international(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate
     prefixes = [""] if text.plus else list(dict.fromkeys((profile.international_prefix, "00")))
     for prefix in prefixes:
         if text.digits.startswith(prefix) and len(text.digits) > len(prefix):
-            plus = (Step("prefix", {"prefix": prefix}),) if prefix else ()
+            plus = (ReadingStep("prefix", {"prefix": prefix}),) if prefix else ()
             for digits, zero in _without_trunk_zero(text, len(prefix)):
                 yield _Candidate("international", digits, how=plus + zero)
 
 
-def _without_trunk_zero(text: Spelled, skip: int) -> Iterator[tuple[str, tuple[Step, ...]]]:
+def _without_trunk_zero(text: Spelled, skip: int) -> Iterator[tuple[str, tuple[ReadingStep, ...]]]:
     """Give the digits behind the prefix, those without a bracketed (0) first; in Italy last."""
     code = text.head[skip:]
     whole = text.digits[skip:]
     if not text.bare or not code.isdigit() or int(code) not in COUNTRY_CODE_TO_REGION_CODE:
         yield whole, ()
         return
-    dropped = Step("trunk-zero", {"code": code})
-    ways: list[tuple[str, tuple[Step, ...]]] = [(text.bare[skip:], (dropped,)), (whole, ())]
+    dropped = ReadingStep("trunk-zero", {"code": code})
+    ways: list[tuple[str, tuple[ReadingStep, ...]]] = [(text.bare[skip:], (dropped,)), (whole, ())]
     yield from reversed(ways) if code == "39" else ways
 
 
 def _national(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
-    own = number_plan.plan(profile.country)
+    own = numbering_plan.plan(profile.country)
     if digits.startswith(("00", profile.international_prefix)):
         return
     if not own.trunk_needed:
@@ -182,24 +182,24 @@ def _national(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
     elif digits.startswith(own.trunk):
         rest = digits.removeprefix(own.trunk)
         if not rest.startswith("0"):
-            step = Step("trunk", {"trunk": own.trunk, "code": str(own.code)})
+            step = ReadingStep("trunk", {"trunk": own.trunk, "code": str(own.code)})
             yield _Candidate("national", f"{own.code}{rest}", how=(step,))
 
 
 def _local(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
-    own = number_plan.plan(profile.country)
+    own = numbering_plan.plan(profile.country)
     looks_whole = len(digits) >= _OWN_CODE_FROM and digits.startswith(str(own.code))
     if not profile.area_code or looks_whole or not 3 <= len(digits) <= _LONGEST_LOCAL:
         return
     if not digits.startswith("0"):
         whole = f"{own.code}{profile.area_code}{digits}"
         values = {"code": str(own.code), "area_code": profile.area_code}
-        yield _Candidate("local", whole, how=(Step("area-code", values),))
+        yield _Candidate("local", whole, how=(ReadingStep("area-code", values),))
 
 
 def _without_plus(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]:
     skip = 1 if text.digits.startswith("0") else 0  # one zero of a lost 00
-    own = str(number_plan.plan(profile.country).code)
+    own = str(numbering_plan.plan(profile.country).code)
     for digits, zero in _without_trunk_zero(text, skip):
         if digits.startswith(own) and len(digits) >= _OWN_CODE_FROM:
             yield _Candidate("country-code", digits, how=zero)
@@ -221,7 +221,7 @@ def _behind_outside_line(text: Spelled, profile: NumberProfile) -> Iterator[_Can
     inside = profile.model_copy(update={"outside_line": ""})
     for one in _candidates(rest, inside, at_home=True):
         if one.reading != "local" or len(rest.digits) <= _LONGEST_LOCAL_BEHIND_LINE:
-            step = Step("outside-line", {"line": line})
+            step = ReadingStep("outside-line", {"line": line})
             yield one._replace(reading="outside-line", how=(step, *one.how))
 
 
@@ -243,8 +243,8 @@ def _is_whole(part: Spelled, profile: NumberProfile) -> bool:
     ways = [*_international(part, profile)]
     if not part.plus:
         ways += _national(part.digits, profile)
-    numbers = (number_plan.number_after_plus(one.digits) for one in ways)
-    return any(number is not None and number_plan.is_valid(number) for number in numbers)
+    numbers = (numbering_plan.number_after_plus(one.digits) for one in ways)
+    return any(number is not None and numbering_plan.is_valid(number) for number in numbers)
 
 
 def _reason(text: Spelled, profile: NumberProfile) -> str:

@@ -9,8 +9,6 @@ import unicodedata
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from bus.numbers.number_words import says_withheld
-
 LONGEST = 250  # characters; nobody writes a number like that
 
 _PLAIN = re.compile(r"[0-9A-Za-z+()./' -]*")
@@ -47,6 +45,31 @@ _DIRECT_DIAL = re.compile(
 _VANITY = re.compile(r"[^A-Za-z]*[0-9)][^A-Za-z]*[A-Za-z][A-Za-z./' -]*")
 _KEYS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 _TRUNK_ZERO = re.compile(r"\( *0 *\)")
+_GERMAN = """
+anonym, anonymer Anruf, anonymer Anrufer, unterdrückt, unterdrueckt, Nummer unterdrückt,
+Nummer unterdrueckt, Rufnummer unterdrückt, Rufnummer unterdrueckt, unbekannt, unbekannte Nummer,
+unbekannte Rufnummer, unbekannter Anrufer, unbekannter Teilnehmer, keine Nummer, keine Rufnummer,
+nicht verfügbar, nicht verfuegbar, Nummer nicht verfügbar, Rufnummer nicht verfügbar, privat,
+private Nummer, gesperrt, geheim, Geheimnummer
+"""
+_ENGLISH = """
+anonymous, anonymous caller, anonymous call, anonymous@anonymous.invalid, withheld,
+number withheld, caller ID withheld, unknown, unknown caller, unknown number, caller unknown,
+number unknown, unavailable, number unavailable, not available, private, private number,
+private caller, restricted, restricted number, blocked, blocked number, caller ID blocked,
+no caller ID, no number, out of area, hidden, hidden number
+"""
+_FRENCH = """
+anonyme, appel anonyme, appelant anonyme, numéro anonyme, masqué, numéro masqué, appel masqué,
+inconnu, numéro inconnu, appelant inconnu, correspondant inconnu, privé, numéro privé, appel privé,
+indisponible, numéro indisponible, non disponible, numéro non disponible, secret, numéro secret,
+aucun numéro
+"""
+_ITALIAN = """
+anonimo, chiamante anonimo, numero anonimo, chiamata anonima, sconosciuto, numero sconosciuto,
+chiamante sconosciuto, privato, numero privato, chiamata privata, nascosto, numero nascosto,
+riservato, numero riservato, non disponibile, numero non disponibile, nessun numero
+"""
 _DATE = re.compile(r"(\d{1,2})([./-]) ?(\d{1,2})\2 ?(\d{4}|\d\d)?")
 _DATE_YEAR_FIRST = re.compile(r"(?:19|20)\d\d([./-])(\d{1,2})\1(\d{1,2})")
 
@@ -178,7 +201,7 @@ def _sign(one: str) -> str | None:
 def _says_withheld(signs: str) -> bool:
     if "+" not in signs and signs.strip("-./() '") in ("", "0"):
         return True
-    return any(one.isalpha() for one in signs) and says_withheld(signs)
+    return any(one.isalpha() for one in signs) and _bare(signs) in _WITHHELD
 
 
 def _without_endings(signs: str) -> Spelled:
@@ -222,3 +245,15 @@ def _is_vanity(signs: str) -> bool:
 
 def _is_day(one: int, other: int) -> bool:
     return (1 <= one <= 31 and 1 <= other <= 12) or (1 <= one <= 12 and 1 <= other <= 31)
+
+
+def _bare(text: str) -> str:
+    """Leave out case, accents and punctuation."""
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(one for one in folded if not unicodedata.combining(one))
+    return " ".join(re.findall(r"[a-z0-9]+", letters))
+
+
+_WITHHELD = frozenset(
+    _bare(words) for words in ",".join((_GERMAN, _ENGLISH, _FRENCH, _ITALIAN)).split(",")
+)

@@ -9,7 +9,7 @@ from bus.numbers.number import (
     Language,
     Number,
     NumberProfile,
-    Step,
+    ReadingStep,
     explain,
     read_number,
     same_subscriber_keys,
@@ -86,7 +86,10 @@ def _dialling(decision: Dialable | DialRefusal, language: Language) -> str:
 
 
 def _as_json(
-    found: Number, steps: tuple[Step, ...], decision: Dialable | DialRefusal, language: Language
+    found: Number,
+    steps: tuple[ReadingStep, ...],
+    decision: Dialable | DialRefusal,
+    language: Language,
 ) -> dict[str, Any]:
     return {
         **found.model_dump(),

@@ -238,11 +238,11 @@ def _credential(
     """Return what the user logs in with; without the PBX's word only where it can be computed."""
     from starface.credential import derive
     from starface.failures import PbxUnreachable
-    from starface.password_check import prove
+    from starface.password_check import check_password
 
     if check and settings.host:
         try:
-            return prove(settings, login, password)
+            return check_password(settings, login, password)
         except PbxUnreachable as failure:
             said = f"{settings.host}:{settings.pbx_port}: {failure}"
             if settings.auth in ("auto", "oauth"):

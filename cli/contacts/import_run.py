@@ -15,7 +15,7 @@ from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
     from bus.numbers.number import NumberProfile
-    from consumers.directory.changes import Applied, Change, ContactRecord, RecordKind
+    from consumers.directory.changes import Change, ContactRecord, ImportResult, RecordKind
     from consumers.directory.directory import Directory
     from consumers.importers.mapping import Mapping
     from consumers.importers.raw_contact import RawContact
@@ -181,11 +181,13 @@ def _refusals(file: Path | None) -> Iterator[Callable[..., None] | None]:
         yield note
 
 
-def print_outcome(source: str, applied: Applied, report: Report, *, dry_run: bool = False) -> None:
+def print_outcome(
+    source: str, applied: ImportResult, report: Report, *, dry_run: bool = False
+) -> None:
     """Say what an import changed and what it refused."""
-    from consumers.directory.changes import Applied
+    from consumers.directory.changes import ImportResult
 
-    if applied == Applied(conflicts=applied.conflicts):
+    if applied == ImportResult(conflicts=applied.conflicts):
         typer.echo(f"{source}: there was nothing in it")
     for kind in ("contacts", "dossiers", "matters"):
         tally = getattr(applied, kind)

@@ -58,14 +58,14 @@ def record(
 ) -> None:
     """Write down what a real PBX sends, with numbers, names and tokens made anonymous."""
     from cli.demo.ports import require_free
-    from starface.simulator.interface.http_port import Door
+    from starface.simulator.interface.http_port import HttpPort
     from starface.simulator.recordings.recorder import Recorder, create_recorder
 
     with plainly():
         require_free({"recorder": port}, "Choose another with --port.")
         folder.mkdir(parents=True, exist_ok=True)
         recorder = Recorder(folder, forward, lambda path: typer.echo(path))
-        with Door(create_recorder(recorder), host, port, threads=4):
+        with HttpPort(create_recorder(recorder), host, port, threads=4):
             stopped = told_to_stop()
             then = f", passed on to {forward}" if forward else ""
             typer.echo(f"records what comes to port {port} into {folder}/{then}; Ctrl+C ends it")

@@ -14,7 +14,7 @@ from cli.simulate.run import CONTROL
 from cli.simulate.simulate_switches import pairs as pairs_of
 
 if TYPE_CHECKING:
-    from starface.simulator.control.client import Remote
+    from starface.simulator.control.client import ControlClient
 
 app = typer.Typer(
     help="A stand-in STARFACE: run it, ring its users, record and replay.", no_args_is_help=True
@@ -193,8 +193,8 @@ def _tell_figures(figures: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _door(url: str) -> "Iterator[Remote]":
-    from starface.simulator.control.client import Remote
+def _door(url: str) -> "Iterator[ControlClient]":
+    from starface.simulator.control.client import ControlClient
 
-    with plainly(), Remote(url) as remote:
+    with plainly(), ControlClient(url) as remote:
         yield remote

@@ -34,7 +34,7 @@ from consumers.dial.texts import DialAnswer
 from consumers.users import User, Users
 from runtime.process import private_folder, stop_on_signals
 from runtime.secret_box import SecretBox
-from starface.api_version import Telephones
+from starface.api_version import ClientFactory
 from starface.settings import StarfaceSettings
 
 log = logging.getLogger(__name__)
@@ -231,7 +231,7 @@ def run(
     """Place calls until told to stop."""
     private_folder(data_folder)
     private = PrivateNumbers(data_folder, site_key)
-    placing = CallPlacer(functools.partial(Users, database, seal), Telephones(starface))
+    placing = CallPlacer(functools.partial(Users, database, seal), ClientFactory(starface))
     connection = Connection(broker, account, presence=Presence(account))
     with (
         Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close

@@ -94,7 +94,7 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class Tally:
+class RecordCounts:
     """How many records of one kind an import adds, changes, removes and leaves as they are."""
 
     added: int = 0
@@ -104,10 +104,10 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Applied:
+class ImportResult:
     """What came of some changes, or would come of them."""
 
-    contacts: Tally = field(default_factory=Tally)
-    dossiers: Tally = field(default_factory=Tally)
-    matters: Tally = field(default_factory=Tally)
+    contacts: RecordCounts = field(default_factory=RecordCounts)
+    dossiers: RecordCounts = field(default_factory=RecordCounts)
+    matters: RecordCounts = field(default_factory=RecordCounts)
     conflicts: tuple[str, ...] = ()

@@ -10,22 +10,24 @@ from functools import partial
 from consumers.directory.changes import KINDS
 from consumers.directory.edition import PREPARING
 from consumers.directory.matching import leads_to
-from consumers.directory.queries import Shelves
+from consumers.directory.queries import SqliteQueries
 from consumers.directory.schema import writing
-from consumers.directory.throttle import Pace
+from consumers.directory.throttle import WriteThrottle
 
 HIDDEN = -1  # the edition of a source whose first import has not ended
 REMOVED = -2  # the edition of a source that is to go with all it has
 _FEW = 500  # numbers of choices looked at in one piece
 
 
-class Settling:
+class Cleanup:
     """Brings one source to where all it has counts; whoever uses it has claimed the source."""
 
-    def __init__(self, connection: sqlite3.Connection, source_id: int, pace: Pace) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, source_id: int, throttle: WriteThrottle
+    ) -> None:
         self._connection = connection
         self._source_id = source_id
-        self._pace = pace
+        self._throttle = throttle
 
     def settle(self) -> None:
         """Remove what is past, and what a killed import has left; short pieces only."""
@@ -36,7 +38,7 @@ class Settling:
         edition, unsettled = row
         for kind in KINDS:
             self._collect(kind, edition, unfinished=unsettled == PREPARING)
-            self._pace.each(self._listed(), partial(self._remove, kind))
+            self._throttle.each(self._listed(), partial(self._remove, kind))
         if unsettled == PREPARING:
             self._restore(edition)
         self._end_choices()
@@ -78,7 +80,7 @@ class Settling:
                 self._source_id,
                 edition,
             )
-            self._pace.each(self._listed(), partial(self._let_stay, kind))
+            self._throttle.each(self._listed(), partial(self._let_stay, kind))
         for kind in ("matter", "dossier"):
             self._begin_list()
             self._run(
@@ -87,7 +89,7 @@ class Settling:
                 edition,
                 self._source_id,
             )
-            self._pace.each(self._listed(), partial(self._remove_uses, kind, edition))
+            self._throttle.each(self._listed(), partial(self._remove_uses, kind, edition))
 
     def _let_stay(self, kind: str, low: int, high: int) -> None:
         rows = f"SELECT row FROM past WHERE n BETWEEN {low} AND {high}"
@@ -104,12 +106,12 @@ class Settling:
             " (SELECT 1 FROM contacts c WHERE c.id = h.contact_id AND c.source_id <> ?)",
             self._source_id,
         ).fetchall()
-        shelves = Shelves(self._connection)
-        ended = [one for one in rows if not leads_to(shelves, one[1], one[2])]
+        queries = SqliteQueries(self._connection)
+        ended = [one for one in rows if not leads_to(queries, one[1], one[2])]
         for place in range(0, len(ended), _FEW):
             with writing(self._connection):
                 for user, e164, contact_id in ended[place : place + _FEW]:
-                    if not leads_to(shelves, e164, contact_id):
+                    if not leads_to(queries, e164, contact_id):
                         self._run("DELETE FROM choices WHERE user = ? AND e164 = ?", user, e164)
 
     def _begin_list(self) -> None:

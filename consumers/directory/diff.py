@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from consumers.directory.changes import KINDS, Changes, RecordKind, Tally
+from consumers.directory.changes import KINDS, Changes, RecordCounts, RecordKind
 
 _NOW = "t.source_id = ?1 AND t.since <= ?2 AND (t.until IS NULL OR t.until > ?2)"
 # A contact may be as it was, only read from something else: then just that is noted.
@@ -71,23 +71,23 @@ class Differences:
         """Count what is to be done."""
         return int(self._run(f"SELECT count(*) FROM differing_{kind}").fetchone()[0])
 
-    def tally(self, kind: RecordKind) -> Tally:
+    def counts(self, kind: RecordKind) -> RecordCounts:
         """Count what was found."""
         found = dict(
             self._run(f"SELECT what, count(*) FROM differing_{kind} GROUP BY what").fetchall()
         )
         [staged] = self._run(f"SELECT count(*) FROM staged_{kind}").fetchone()
         added, changed = found.get("added", 0), found.get("changed", 0)
-        return Tally(added, changed, found.get("removed", 0), staged - added - changed)
+        return RecordCounts(added, changed, found.get("removed", 0), staged - added - changed)
 
     def refuse_if_unsafe(self) -> None:
         """Raise ImportRefused where more than half of the source would go."""
         for kind in KINDS:
-            tally = self.tally(kind)
-            known = tally.changed + tally.kept + tally.removed
-            if self._is_complete(kind) and tally.removed * 2 > known:
+            counts = self.counts(kind)
+            known = counts.changed + counts.kept + counts.removed
+            if self._is_complete(kind) and counts.removed * 2 > known:
                 raise ImportRefused(
-                    f"{tally.removed} of {known} {kind}s of {self._changes.source} would be "
+                    f"{counts.removed} of {known} {kind}s of {self._changes.source} would be "
                     "removed; look at the source, or say --force if that is meant"
                 )
 

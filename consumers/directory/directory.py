@@ -6,16 +6,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from consumers.directory import schema as directory_schema
-from consumers.directory.changes import Applied, Changes
+from consumers.directory import schema
+from consumers.directory.changes import Changes, ImportResult
 from consumers.directory.diff import ImportRefused
-from consumers.directory.known import Known
+from consumers.directory.known import CurrentContacts
 from consumers.directory.lookup import DirectoryUnavailable, LookUps
-from consumers.directory.queries import Shelves, same_keys
+from consumers.directory.queries import SqliteQueries, same_keys
 from consumers.directory.records import Contact, ContactNumber, Source
 from consumers.directory.schema import DirectoryRefused
 from consumers.directory.source_lock import SourceClaimed
-from consumers.directory.update import Import, remove_source
+from consumers.directory.update import SourceImport, remove_source
 from runtime.erasure import purge, traces_of
 
 __all__ = ["Directory", "DirectoryRefused", "DirectoryUnavailable", "ImportRefused"]
@@ -26,38 +26,38 @@ class Directory(LookUps):
 
     def contact(self, contact_id: int) -> Contact | None:
         """Give one contact, also an inactive one."""
-        return self._read(lambda shelves: shelves.contact(contact_id))
+        return self._read(lambda queries: queries.contact(contact_id))
 
     def contact_of(self, source: str, key: str) -> Contact | None:
         """Give one contact by its source's own key."""
-        return self._read(lambda shelves: shelves.contact_of(source, key))
+        return self._read(lambda queries: queries.contact_of(source, key))
 
     def contacts(self, source: str | None = None) -> Iterator[Contact]:
         """Give all contacts of one source or of all, one by one, as they are at this moment."""
-        connection = directory_schema.plainly_connected(self._path)
+        connection = schema.plainly_connected(self._path)
         try:
-            yield from Shelves(connection).contacts(source)
+            yield from SqliteQueries(connection).contacts(source)
         finally:
             connection.close()
 
     def search(self, text: str, limit: int = 50) -> list[Contact]:
         """Give contacts whose name, company, key, dossier or mail address holds a text."""
-        return self._read(lambda shelves: shelves.search(text, limit))
+        return self._read(lambda queries: queries.search(text, limit))
 
     def numbers(self, contact_id: int) -> tuple[ContactNumber, ...]:
         """Give the numbers of a contact."""
-        return self._read(lambda shelves: shelves.numbers(contact_id))
+        return self._read(lambda queries: queries.numbers(contact_id))
 
     def employer(self, contact: Contact) -> Contact | None:
         """Give the company a person works for."""
-        return self._read(lambda shelves: shelves.employer(contact))
+        return self._read(lambda queries: queries.employer(contact))
 
     def forget_number(self, e164: str) -> int:
         """Erase what all users have chosen for a number; contacts are their sources' to erase."""
         keys = same_keys(e164)
         marks = ", ".join("?" * len(keys))
-        known = self._read(lambda shelves: shelves.exact(e164))
-        with closing(directory_schema.plainly_connected(self._path)) as connection:
+        known = self._read(lambda queries: queries.exact(e164))
+        with closing(schema.plainly_connected(self._path)) as connection:
             connection.execute("PRAGMA secure_delete = ON")
             gone = connection.execute(
                 f"DELETE FROM choices WHERE e164 IN ({marks})",  # noqa: S608
@@ -68,13 +68,13 @@ class Directory(LookUps):
 
     def sources(self) -> list[Source]:
         """Give the sources in the order in which they decide."""
-        return self._read(lambda shelves: shelves.sources())
+        return self._read(lambda queries: queries.sources())
 
     def set_source(self, name: str, *, priority: int | None = None, active: bool = True) -> None:
         """Add a source, or change its priority or whether it counts."""
         self._write(
             "INSERT INTO sources (name, priority, active)"  # noqa: S608
-            f" VALUES (?1, ifnull(?2, {directory_schema.BEHIND_ALL}), ?3)"
+            f" VALUES (?1, ifnull(?2, {schema.BEHIND_ALL}), ?3)"
             " ON CONFLICT (name) DO UPDATE SET priority = ifnull(?2, priority), active = ?3,"
             " edition = max(edition, 0)",
             [name, priority, active],
@@ -82,24 +82,26 @@ class Directory(LookUps):
 
     def deciding_with(self, name: str) -> list[str]:
         """Give the other sources of one priority: what they differ in is asked."""
-        return self._read(lambda shelves: shelves.deciding_with(name))
+        return self._read(lambda queries: queries.deciding_with(name))
 
     def remove_source(self, name: str) -> bool:
         """Remove a source with all it has; False if there is none."""
         with self._changing(name):
             return remove_source(self._path, name)
 
-    def known(self, source: str) -> Known:
+    def known(self, source: str) -> CurrentContacts:
         """Give what is known of a source, for an import that reads only what is new."""
-        return Known(self._path, source)
+        return CurrentContacts(self._path, source)
 
-    def apply(self, changes: Changes, *, dry_run: bool = False, force: bool = False) -> Applied:
+    def apply(
+        self, changes: Changes, *, dry_run: bool = False, force: bool = False
+    ) -> ImportResult:
         """Change the directory to what a source says, all of it or nothing.
 
         Raises ImportRefused where more than half of the source would be removed without `force`.
         """
         with self._changing(changes.source):
-            running = Import(self._path, changes)
+            running = SourceImport(self._path, changes)
             try:
                 return running.run(dry_run=dry_run, force=force)
             finally:

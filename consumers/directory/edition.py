@@ -19,14 +19,14 @@ PREPARING, SWEEPING = 1, 2  # what is unsettled
 _LATEST = "(u.used_on, ifnull(u.used_at, ''))"
 
 
-class Step(NamedTuple):
+class VersionStep(NamedTuple):
     """Something to be done to records numbered from 1."""
 
     total: int
     do: Callable[[int, int], None]
 
 
-class Edition:
+class SourceVersion:
     """The records of one import, written beside those that count."""
 
     def __init__(self, connection: sqlite3.Connection, source_id: int, edition: int) -> None:
@@ -34,11 +34,11 @@ class Edition:
         self._source_id = source_id
         self._edition = edition
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[VersionStep]:
         """Give what is to be written before the edition can count, each in ranges as one likes."""
         for kind in KINDS:
-            yield Step(self._total(f"differing_{kind}"), self._writing(kind))
-        yield Step(self._total("staged_use"), self._write_uses)
+            yield VersionStep(self._total(f"differing_{kind}"), self._writing(kind))
+        yield VersionStep(self._total("staged_use"), self._write_uses)
 
     def count(self, at: str, priority: int | None) -> None:
         """Let the edition count."""
@@ -52,9 +52,9 @@ class Edition:
             self._source_id,
         )
 
-    def sweeping_uses(self) -> Step:
+    def sweeping_uses(self) -> VersionStep:
         """Give how the uses are removed which newer ones of this edition have replaced."""
-        return Step(self._total("staged_use"), self._sweep_uses)
+        return VersionStep(self._total("staged_use"), self._sweep_uses)
 
     def _writing(self, kind: RecordKind) -> Callable[[int, int], None]:
         def write(low: int, high: int) -> None:

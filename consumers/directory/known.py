@@ -18,7 +18,7 @@ _TOGETHER = 500  # records
 _FIELDS = "c.kind, c.name, c.company, c.employer_key, c.country, c.email, c.url, c.active"
 
 
-class Known:
+class CurrentContacts:
     """The contacts of one source as they are now; use it in a `with` block, from one thread."""
 
     def __init__(self, path: Path, source: str) -> None:

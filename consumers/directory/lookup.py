@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from consumers.directory import schema as directory_schema
-from consumers.directory.matching import climb, leads_to
-from consumers.directory.queries import Shelves, same_keys
+from consumers.directory import schema
+from consumers.directory.matching import leads_to, match
+from consumers.directory.queries import SqliteQueries, same_keys
 from consumers.directory.records import Choice, Contact, Dossier, Match, Use
 from consumers.directory.schema import writing
 
@@ -37,7 +37,7 @@ class LookUps:
         self._path = Path(path)
         self._suffix_digits = suffix_digits
         self._lock = threading.RLock()
-        self._connection = _modest(directory_schema.ready(self._path))
+        self._connection = _modest(schema.ready(self._path))
         self._process = os.getpid()
         self._inherited: sqlite3.Connection | None = None
 
@@ -57,24 +57,24 @@ class LookUps:
         if not e164.startswith("+"):
             return Match()
         return self._read(
-            lambda shelves: climb(shelves, e164, user=user, suffix_digits=self._suffix_digits)
+            lambda queries: match(queries, e164, user=user, suffix_digits=self._suffix_digits)
         )
 
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
         """Give the entries whose numbers begin most alike, to explain why none was found."""
-        return self._read(lambda shelves: shelves.nearest(e164, limit))
+        return self._read(lambda queries: queries.nearest(e164, limit))
 
     def inactive(self, e164: str) -> list[Contact]:
         """Give who has the number but does not count, to explain why none was found."""
-        return self._read(lambda shelves: shelves.inactive(e164))
+        return self._read(lambda queries: queries.inactive(e164))
 
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
         """Give the dossiers of a contact with their matters, open and closed."""
-        return self._read(lambda shelves: shelves.dossiers(contact_id))
+        return self._read(lambda queries: queries.dossiers(contact_id))
 
     def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
         """Give when a user last used what is kept for a contact."""
-        return self._read(lambda shelves: shelves.uses(user, contact_id))
+        return self._read(lambda queries: queries.uses(user, contact_id))
 
     def used(
         self,
@@ -101,8 +101,8 @@ class LookUps:
         if not e164.startswith("+"):
             return False
         with self._answering(), writing(self._current()):
-            shelves = Shelves(self._connection)
-            if not leads_to(shelves, e164, contact_id):
+            queries = SqliteQueries(self._connection)
+            if not leads_to(queries, e164, contact_id):
                 return False
             self._forget(user, e164)
             self._connection.execute(
@@ -124,14 +124,14 @@ class LookUps:
 
     def choices(self, user: str) -> list[Choice]:
         """Give what a user has chosen, for each number."""
-        return self._read(lambda shelves: shelves.choices(user))
+        return self._read(lambda queries: queries.choices(user))
 
-    def _read(self, question: Callable[[Shelves], _T]) -> _T:
+    def _read(self, question: Callable[[SqliteQueries], _T]) -> _T:
         with self._answering():
             connection = self._current()
             connection.execute("BEGIN")
             try:
-                return question(Shelves(connection))
+                return question(SqliteQueries(connection))
             finally:
                 connection.execute("COMMIT")
 
@@ -155,7 +155,7 @@ class LookUps:
         """Give the connection of this process; one made before a fork is not ours."""
         if self._process != os.getpid():
             self._inherited = self._connection  # closing it here would disturb its owner
-            self._connection = _modest(directory_schema.plainly_connected(self._path))
+            self._connection = _modest(schema.plainly_connected(self._path))
             self._process = os.getpid()
         return self._connection
 

@@ -1,6 +1,6 @@
 """The ladder from a number to whose it is: the same directory gives the same answer all day.
 
-Pure decisions; the directory is handed in as a `Shelf`.
+Pure decisions; the directory is handed in as a `ContactQueries`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Found(NamedTuple):
     stem: str = ""
 
 
-class Shelf(Protocol):
+class ContactQueries(Protocol):
     """What the ladder asks of the directory; it gives only active contacts."""
 
     def exact(self, e164: str) -> Sequence[Found]:
@@ -48,23 +48,23 @@ class Shelf(Protocol):
         """Give the id of the contact this user means by the number."""
 
 
-def climb(shelf: Shelf, e164: str, *, user: str, suffix_digits: int = 0) -> Match:
+def match(queries: ContactQueries, e164: str, *, user: str, suffix_digits: int = 0) -> Match:
     """Find whose a number is, on the first rung that has somebody."""
-    if found := shelf.exact(e164):
-        return _decided(shelf, "exact", found, shelf.chosen(user, e164))
+    if found := queries.exact(e164):
+        return _decided(queries, "exact", found, queries.chosen(user, e164))
     stems = possible_stems(e164)
-    if stems and (companies := _companies(shelf, shelf.switchboards(stems))):
-        return _decided(shelf, "switchboard", companies, shelf.chosen(user, e164))
+    if stems and (companies := _companies(queries, queries.switchboards(stems))):
+        return _decided(queries, "switchboard", companies, queries.chosen(user, e164))
     if suffix_digits and len(e164) > max(suffix_digits, SHORTEST_SUFFIX):
-        ending = shelf.ending(e164[-max(suffix_digits, SHORTEST_SUFFIX) :])
+        ending = queries.ending(e164[-max(suffix_digits, SHORTEST_SUFFIX) :])
         if ending:
             return Match(quality="suffix", candidates=_distinct(_deciding(ending)))
     return Match()
 
 
-def leads_to(shelf: Shelf, e164: str, contact_id: int) -> bool:
+def leads_to(queries: ContactQueries, e164: str, contact_id: int) -> bool:
     """Tell whether a number still leads to a contact, so that choosing it makes sense."""
-    found = [*shelf.exact(e164), *_companies(shelf, shelf.switchboards(possible_stems(e164)))]
+    found = [*queries.exact(e164), *_companies(queries, queries.switchboards(possible_stems(e164)))]
     return any(one.contact.id == contact_id for one in found)
 
 
@@ -91,11 +91,11 @@ def stem_of(raw: str, e164: str, *, marked: bool, extension_digits: int = 0) -> 
     return stem if len(stem) > SHORTEST_STEM else ""
 
 
-def _companies(shelf: Shelf, found: Sequence[Found]) -> list[Found]:
+def _companies(queries: ContactQueries, found: Sequence[Found]) -> list[Found]:
     """Give the companies behind switchboards; a person's own card would be a guess."""
     companies = []
     for one in found:
-        contact = one.contact if one.contact.kind == "company" else shelf.employer(one.contact)
+        contact = one.contact if one.contact.kind == "company" else queries.employer(one.contact)
         if contact is not None:
             companies.append(Found(contact, one.priority, one.stem))
     deciding = _deciding(companies)
@@ -103,7 +103,9 @@ def _companies(shelf: Shelf, found: Sequence[Found]) -> list[Found]:
     return [one for one in companies if len(one.stem) == longest or one not in deciding]
 
 
-def _decided(shelf: Shelf, quality: Quality, found: Sequence[Found], chosen: int | None) -> Match:
+def _decided(
+    queries: ContactQueries, quality: Quality, found: Sequence[Found], chosen: int | None
+) -> Match:
     candidates = _distinct(_deciding(found))
     for one in found:
         if one.contact.id == chosen:
@@ -112,13 +114,13 @@ def _decided(shelf: Shelf, quality: Quality, found: Sequence[Found], chosen: int
                 quality=quality,
                 remembered=decided,
                 contact=one.contact,
-                employer=shelf.employer(one.contact),
+                employer=queries.employer(one.contact),
                 candidates=_with(candidates, one.contact) if decided else (),
             )
     if len(candidates) > 1:
         return Match(quality="several", candidates=candidates)
     [contact] = candidates
-    return Match(quality=quality, contact=contact, employer=shelf.employer(contact))
+    return Match(quality=quality, contact=contact, employer=queries.employer(contact))
 
 
 def _deciding(found: Sequence[Found]) -> list[Found]:

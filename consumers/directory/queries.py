@@ -35,7 +35,7 @@ _ENDING = """
     WHERE substr(e164, -7) = ? AND e164 <> '' AND substr(e164, ?) = ?"""
 
 
-class Shelves:
+class SqliteQueries:
     """The tables of one connection, for the ladder and for people."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -19,7 +19,7 @@ class SourceClaimed(Exception):
 
 
 @contextmanager
-def claimed(database: Path, source_id: int, patience: float) -> Iterator[None]:
+def source_lock(database: Path, source_id: int, patience: float) -> Iterator[None]:
     """Be the only one who changes a source; raise SourceClaimed after so many seconds."""
     until = time.monotonic() + patience
     # A file for each source beside the database, always empty; removing it would be a race.

@@ -25,7 +25,7 @@ from consumers.directory.changes import (
     Unchanged,
     UseRecord,
 )
-from consumers.directory.known import Known
+from consumers.directory.known import CurrentContacts
 
 FIELDS: dict[RecordKind, tuple[str, ...]] = {
     "contact": ("kind", "name", "company", "employer_key", "country", "email", "url", "active"),
@@ -45,7 +45,7 @@ _Number = list[str]  # raw, e164, label, stem
 class Staging:
     """The records of one import, aside from the directory's own tables."""
 
-    def __init__(self, connection: sqlite3.Connection, known: Known) -> None:
+    def __init__(self, connection: sqlite3.Connection, known: CurrentContacts) -> None:
         self._connection = connection
         self._known = known
         self._conflicts: list[str] = []

@@ -17,7 +17,7 @@ _SHORTLY = 100  # milliseconds
 _PAUSE = 0.06  # seconds; whoever waits in SQLite looks again every 0.05 s at first
 
 
-class Pace:
+class WriteThrottle:
     """How long the file may be held by one connection, and how much is done meanwhile."""
 
     def __init__(

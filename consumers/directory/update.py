@@ -8,43 +8,46 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from consumers.directory.changes import KINDS, Applied, Changes
-from consumers.directory.cleanup import HIDDEN, REMOVED, Settling
+from consumers.directory.changes import KINDS, Changes, ImportResult
+from consumers.directory.cleanup import HIDDEN, REMOVED, Cleanup
 from consumers.directory.diff import Differences
-from consumers.directory.edition import PREPARING, Edition
-from consumers.directory.known import Known
+from consumers.directory.edition import PREPARING, SourceVersion
+from consumers.directory.known import CurrentContacts
 from consumers.directory.lookup import moment
 from consumers.directory.schema import BEHIND_ALL, PATIENCE, plainly_connected, writing
-from consumers.directory.source_lock import SourceClaimed, claimed
+from consumers.directory.source_lock import SourceClaimed, source_lock
 from consumers.directory.staging import Staging
-from consumers.directory.throttle import Pace, durably
+from consumers.directory.throttle import WriteThrottle, durably
 
 _AT_ONCE = 200  # records; as few are written with the switch in one transaction
 
 
-class Import:
+class SourceImport:
     """The way of one source's records into the directory."""
 
     def __init__(
-        self, path: Path, changes: Changes, pace: Callable[[sqlite3.Connection], Pace] = Pace
+        self,
+        path: Path,
+        changes: Changes,
+        throttle: Callable[[sqlite3.Connection], WriteThrottle] = WriteThrottle,
     ) -> None:
         self._path = path
         self._changes = changes
         self._connection = plainly_connected(path)
         self._connection.execute("PRAGMA cache_size = -32000")  # KiB, whatever the import's size
         self._differences = Differences(self._connection, changes)
-        self._pace = pace(self._connection)
+        self._throttle = throttle(self._connection)
 
     def close(self) -> None:
         """Leave the file; what waits aside is gone."""
         self._connection.close()
 
-    def run(self, *, dry_run: bool, force: bool) -> Applied:
+    def run(self, *, dry_run: bool, force: bool) -> ImportResult:
         """Bring all records of the source, or tell what that would change."""
         if not dry_run and self._counting()[0] < 0:
             self._source()  # now, so that its place is by when it came and not by its speed
         try:
-            with Known(self._path, self._changes.source) as known:
+            with CurrentContacts(self._path, self._changes.source) as known:
                 staging = Staging(self._connection, known)
                 staging.take(self._changes.records)
         except BaseException:
@@ -54,16 +57,16 @@ class Import:
             self._differences.find(*self._counting())
         else:
             if self._changes.complete:  # not while a small push is waited for
-                settle_left(self._path, self._connection, self._pace)
+                clean_up_left(self._path, self._connection, self._throttle)
             source_id = self._source()
-            with claimed(self._path, source_id, PATIENCE):
+            with source_lock(self._path, source_id, PATIENCE):
                 self._bring(source_id, force=force)
-        contacts, dossiers, matters = (self._differences.tally(kind) for kind in KINDS)
-        return Applied(contacts, dossiers, matters, staging.conflicts)
+        contacts, dossiers, matters = (self._differences.counts(kind) for kind in KINDS)
+        return ImportResult(contacts, dossiers, matters, staging.conflicts)
 
     def _bring(self, source_id: int, *, force: bool) -> None:
-        settling = Settling(self._connection, source_id, self._pace)
-        settling.settle()
+        cleanup = Cleanup(self._connection, source_id, self._throttle)
+        cleanup.settle()
         claimed_id, edition = self._counting()
         if claimed_id != source_id:  # it was removed while this import waited for it
             raise SourceClaimed
@@ -71,29 +74,31 @@ class Import:
             self._differences.find(source_id, edition)
             if not force:
                 self._differences.refuse_if_unsafe()
-            at_once = self._switch(source_id, Edition(self._connection, source_id, edition + 1))
+            at_once = self._switch(
+                source_id, SourceVersion(self._connection, source_id, edition + 1)
+            )
         except BaseException:
             with suppress(sqlite3.Error):  # what cannot be cleared now, the next import clears
-                settling.settle()
-                settling.forget_source()
+                cleanup.settle()
+                cleanup.forget_source()
             raise
-        settling.settle()
+        cleanup.settle()
         if not at_once:
-            self._pace.shorten_log()
+            self._throttle.shorten_log()
 
-    def _switch(self, source_id: int, edition: Edition) -> bool:
+    def _switch(self, source_id: int, edition: SourceVersion) -> bool:
         """Write the edition and let it count: all at once if it is small, which is told."""
         steps = list(edition.steps())
         at_once = sum(step.total for step in steps) <= _AT_ONCE
         if not at_once:
             self._run("UPDATE sources SET unsettled = ? WHERE id = ?", PREPARING, source_id)
             for step in steps:
-                self._pace.each(*step)
+                self._throttle.each(*step)
         with durably(self._connection), writing(self._connection):
             for step in steps if at_once else ():
                 step.do(1, step.total)
             edition.count(moment(datetime.now(UTC)), self._changes.priority)
-        self._pace.each(*edition.sweeping_uses())
+        self._throttle.each(*edition.sweeping_uses())
         return at_once
 
     def _source(self) -> int:
@@ -115,8 +120,8 @@ class Import:
             self._run("ROLLBACK")
         row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
         if row is not None:
-            with suppress(SourceClaimed, sqlite3.Error), claimed(self._path, row[0], 0):
-                Settling(self._connection, row[0], self._pace).forget_source()
+            with suppress(SourceClaimed, sqlite3.Error), source_lock(self._path, row[0], 0):
+                Cleanup(self._connection, row[0], self._throttle).forget_source()
 
     def _counting(self) -> tuple[int, int]:
         """Give the id of the source and its edition that counts."""
@@ -136,23 +141,23 @@ def remove_source(path: Path, name: str) -> bool:
         row = connection.execute(query, [name]).fetchone()
         if row is None:
             return False
-        with claimed(path, row[0], PATIENCE), writing(connection):
+        with source_lock(path, row[0], PATIENCE), writing(connection):
             gone = connection.execute(
                 "UPDATE sources SET name = char(0) || id, edition = ?, unsettled = ?"
                 " WHERE id = ? AND name = ?",
                 [REMOVED, PREPARING, row[0], name],
             ).rowcount
-        settle_left(path, connection, Pace(connection))
+        clean_up_left(path, connection, WriteThrottle(connection))
         return gone > 0
     finally:
         connection.close()
 
 
-def settle_left(path: Path, connection: sqlite3.Connection, pace: Pace) -> None:
+def clean_up_left(path: Path, connection: sqlite3.Connection, throttle: WriteThrottle) -> None:
     """Clear what killed processes have left of any source, unless somebody is at it."""
     left = connection.execute("SELECT id FROM sources WHERE unsettled ORDER BY id").fetchall()
     for (source_id,) in left:
-        with suppress(SourceClaimed), claimed(path, source_id, 0):
-            settling = Settling(connection, source_id, pace)
-            settling.settle()
-            settling.forget_source()
+        with suppress(SourceClaimed), source_lock(path, source_id, 0):
+            cleanup = Cleanup(connection, source_id, throttle)
+            cleanup.settle()
+            cleanup.forget_source()

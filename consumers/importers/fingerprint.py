@@ -11,7 +11,6 @@ import phonenumbers
 
 from bus.numbers import fast_path as number_quick
 from bus.numbers import number as numbers
-from bus.numbers import number_words
 from bus.numbers import numbering_plan as number_plan
 from bus.numbers import profile as number_profile
 from bus.numbers import reading as number_reading
@@ -24,7 +23,7 @@ from consumers.importers.numbers import countries, number_readings, second_lines
 from consumers.importers.numbers import fields as number_fields
 
 _RULES = (
-    *(number_plan, number_profile, number_quick, number_reading, number_text, number_words),
+    *(number_plan, number_profile, number_quick, number_reading, number_text),
     *(numbers, changes, contacts, matching),
     *(countries, raw_contact, number_fields, number_readings, second_lines),
 )

@@ -12,7 +12,7 @@ import waitress
 
 from bus.numbers.number import NumberProfile
 from bus.settings import SettingsRefused, private
-from consumers.directory.changes import Applied, Changes
+from consumers.directory.changes import Changes, ImportResult
 from consumers.directory.directory import Directory, DirectoryUnavailable, ImportRefused
 from consumers.importers.push import Pushed, PushRefused, push
 from consumers.importers.settings import DirectorySettings
@@ -26,7 +26,9 @@ PATH = "/api/v1/contacts"
 class DirectoryWriter(Protocol):
     """What takes the changes."""
 
-    def apply(self, changes: Changes, *, dry_run: bool = False, force: bool = False) -> Applied:
+    def apply(
+        self, changes: Changes, *, dry_run: bool = False, force: bool = False
+    ) -> ImportResult:
         """Change the directory, all or nothing."""
 
 
@@ -113,7 +115,7 @@ def run(directory: DirectorySettings, profile: NumberProfile, database: Path) ->
         )  # fmt: skip
 
 
-def _told(pushed: Pushed, applied: Applied) -> dict[str, Any]:
+def _told(pushed: Pushed, applied: ImportResult) -> dict[str, Any]:
     return {
         **asdict(applied),
         "refused": [asdict(refusal) for refusal in pushed.report.refusals],

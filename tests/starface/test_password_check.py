@@ -4,7 +4,7 @@ import pytest
 
 from starface.credential import derive
 from starface.failures import LoginRefused
-from starface.password_check import prove
+from starface.password_check import check_password
 from starface.xmlrpc.reading import write_fault
 from tests.starface.packet_server import (
     Request,
@@ -51,7 +51,7 @@ def logins(server: Server) -> int:
 def test_a_chosen_way_is_used_and_proven(serve: Serve, auth: str) -> None:
     server = pbx(serve, None, {auth})
 
-    credential = prove(settings_for(server, auth=auth), "0011", PASSWORD)
+    credential = check_password(settings_for(server, auth=auth), "0011", PASSWORD)
 
     assert credential.kind == auth
     assert logins(server) == 1
@@ -62,7 +62,7 @@ def test_a_wrong_password_is_tried_once(serve: Serve, auth: str) -> None:
     server = pbx(serve, None, {auth})
 
     with pytest.raises(LoginRefused):
-        prove(settings_for(server, auth=auth), "0011", "wrong")
+        check_password(settings_for(server, auth=auth), "0011", "wrong")
 
     assert logins(server) == 1
 
@@ -84,20 +84,20 @@ def test_auto_goes_by_the_version_and_then_by_what_is_accepted(
         pbx(serve, version, accepted), auth="auto", oauth_client_secret="client-s3cret"
     )
 
-    assert prove(settings, "0011", PASSWORD).kind == expected
+    assert check_password(settings, "0011", PASSWORD).kind == expected
 
 
 def test_auto_without_a_client_secret_shows_version_10_the_token(serve: Serve) -> None:
     settings = settings_for(pbx(serve, "10.0.2.6", {"sha512"}), auth="auto")
 
-    assert prove(settings, "0011", PASSWORD).kind == "sha512"
+    assert check_password(settings, "0011", PASSWORD).kind == "sha512"
 
 
 def test_auto_never_chooses_md5(serve: Serve) -> None:
     server = pbx(serve, "6.4.2.12", {"md5"})
 
     with pytest.raises(LoginRefused, match='auth = "md5"'):
-        prove(settings_for(server, auth="auto"), "0011", PASSWORD)
+        check_password(settings_for(server, auth="auto"), "0011", PASSWORD)
 
     assert logins(server) == 0
 
@@ -106,6 +106,6 @@ def test_auto_with_a_wrong_password_is_tried_once(serve: Serve) -> None:
     server = pbx(serve, None, {"sha512"})
 
     with pytest.raises(LoginRefused):
-        prove(settings_for(server, auth="auto"), "0011", "wrong")
+        check_password(settings_for(server, auth="auto"), "0011", "wrong")
 
     assert logins(server) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from starface.simulator.interface.http_port import Door
+from starface.simulator.interface.http_port import HttpPort
 from starface.simulator.recordings.pseudonyms import Pseudonyms
 from starface.simulator.recordings.recorder import Recorder, create_recorder
 from starface.simulator.recordings.recordings import RecordingUnreadable, read, send
@@ -31,20 +31,20 @@ PERSONAL = [CALL_ID, "1713920042", "Müller", "Jörg", "0011", TOKEN_0011[10:40]
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Iterator[Door]:
+def recorder(tmp_path: Path) -> Iterator[HttpPort]:
     app = create_recorder(Recorder(tmp_path, None, lambda path: None))
-    with Door(app, "127.0.0.1", 0, threads=2) as door:
+    with HttpPort(app, "127.0.0.1", 0, threads=2) as door:
         yield door
 
 
-def post(door: Door, body: bytes) -> httpx.Response:
+def post(door: HttpPort, body: bytes) -> httpx.Response:
     url = f"http://127.0.0.1:{door.port}/starface/geheimer-pfad"
     return httpx.post(
         url, params=QUERY, content=body, headers={"Content-Type": "text/xml"}, verify=TLS
     )
 
 
-def test_a_recording_holds_nothing_personal(recorder: Door, tmp_path: Path) -> None:
+def test_a_recording_holds_nothing_personal(recorder: HttpPort, tmp_path: Path) -> None:
     assert b"<boolean>1</boolean>" in post(recorder, RINGING.encode()).content
 
     [path] = tmp_path.glob("*.json")
@@ -53,7 +53,7 @@ def test_a_recording_holds_nothing_personal(recorder: Door, tmp_path: Path) -> N
     assert path.name == "0001-receiveCallState.json"
 
 
-def test_a_recording_keeps_the_spelling(recorder: Door, tmp_path: Path) -> None:
+def test_a_recording_keeps_the_spelling(recorder: HttpPort, tmp_path: Path) -> None:
     post(recorder, RINGING.encode())
 
     [told] = read([*tmp_path.glob("*.json")])
@@ -108,7 +108,7 @@ def test_what_is_no_xml_rpc_loses_its_text() -> None:
     assert Pseudonyms().body('{"caller": "Anna 0441"}') == '{"xxxxxx": "xxxx 0000"}'
 
 
-def test_an_old_encoding_is_kept(recorder: Door, tmp_path: Path) -> None:
+def test_an_old_encoding_is_kept(recorder: HttpPort, tmp_path: Path) -> None:
     body = RINGING.replace("UTF-8", "ISO-8859-1").encode("latin-1")
     post(recorder, body)
 
@@ -123,7 +123,7 @@ def test_a_recorder_in_the_way_passes_everything_on(tmp_path: Path) -> None:
         app = create_recorder(
             Recorder(tmp_path, f"http://127.0.0.1:{receiver.port}", lambda path: None)
         )
-        with Door(app, "127.0.0.1", 0, threads=2) as door:
+        with HttpPort(app, "127.0.0.1", 0, threads=2) as door:
             assert post(door, RINGING.encode()).status_code == 403
 
         [heard] = receiver.heard
@@ -135,11 +135,11 @@ def test_a_recorder_in_the_way_passes_everything_on(tmp_path: Path) -> None:
 
 def test_a_receiver_that_is_away_is_a_bad_gateway(tmp_path: Path) -> None:
     app = create_recorder(Recorder(tmp_path, "http://127.0.0.1:1", lambda path: None))
-    with Door(app, "127.0.0.1", 0, threads=2) as door:
+    with HttpPort(app, "127.0.0.1", 0, threads=2) as door:
         assert post(door, RINGING.encode()).status_code == 502
 
 
-def test_recordings_are_sent_again_to_whom_one_wants(recorder: Door, tmp_path: Path) -> None:
+def test_recordings_are_sent_again_to_whom_one_wants(recorder: HttpPort, tmp_path: Path) -> None:
     post(recorder, RINGING.encode())
     with listening() as receiver, httpx.Client(verify=TLS) as client:
         for told in read([*tmp_path.glob("*.json")]):

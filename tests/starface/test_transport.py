@@ -15,7 +15,7 @@ import pytest
 
 from starface.failures import AnswerUnreadable, OutcomeUnknown, PbxFailure, PbxUnreachable
 from starface.settings import StarfaceSettings
-from starface.transport import Transport
+from starface.transport import HostAddresses, Transport
 from starface.xmlrpc.reading import read_response, write_response
 from tests.certificates import fingerprint, make, serving
 from tests.starface.packet_server import Script, Server, http, settings_for, value
@@ -422,3 +422,32 @@ def test_no_failure_and_no_log_line_holds_a_token_or_a_url(
     told = "".join(traceback.format_exception(raised.value)) + caplog.text
     for secret in ("MARKER-TOKEN", "xml-rpc?", "http://", "127.0.0.1"):
         assert secret not in told.replace(__file__, "")
+
+
+def soon() -> float:
+    return time.monotonic() + 5
+
+
+def test_an_address_is_found_and_leads_to_its_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        [(family, kind, protocol, address)] = HostAddresses(
+            "127.0.0.1", listening.getsockname()[1]
+        ).found(soon())
+
+        with socket.socket(family, kind, protocol) as way:
+            way.connect(address)
+
+
+def test_addresses_are_kept_until_they_are_forgotten() -> None:
+    addresses = HostAddresses("127.0.0.1", 80)
+
+    first = addresses.found(soon())
+    assert addresses.found(soon()) is first
+    addresses.forget()
+    assert addresses.found(soon()) is not first
+
+
+@pytest.mark.parametrize("host", ["no-such-pbx.invalid", "a" * 64 + ".invalid", "x..y"])
+def test_a_name_without_address_is_unreachable(host: str) -> None:
+    with pytest.raises(PbxUnreachable, match="check host"):
+        HostAddresses(host, 80).found(soon())

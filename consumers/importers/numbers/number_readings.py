@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from bus.numbers import numbering_plan as number_plan
-from bus.numbers.fast_path import quickly
+from bus.numbers.fast_path import read_fast
 from bus.numbers.number import Number, NumberProfile, read_number
 
 Reader = Callable[[str], Number]
@@ -31,7 +31,7 @@ def reader(profile: NumberProfile, country: str) -> Reader:
             return told
         if told.reading == "local" and _digits(told.raw) > _LONGEST_LOCAL:
             return _refused(text, "lost-front")
-        sure = quickly(told.e164, profile) is not None or is_assigned(told.e164)
+        sure = read_fast(told.e164, profile) is not None or is_assigned(told.e164)
         return told if sure else _refused(text, "not-assigned")
 
     return read

@@ -20,7 +20,7 @@ _LABELS = {
 
 
 def starface_records(
-    told: Iterable[rest_models.Contact], profile: NumberProfile, report: Report
+    told: Iterable[rest_models.RestContact], profile: NumberProfile, report: Report
 ) -> Iterator[ContactRecord]:
     """Give the contacts of `RestClient.contacts()`; raise SourceUnreadable where the PBX fails."""
     try:

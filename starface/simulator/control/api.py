@@ -33,7 +33,7 @@ class OwnPagesOnly:
             raise falcon.HTTPUnsupportedMediaType(description="application/json only")
 
 
-class Page:
+class ControlPage:
     """A page where a person rings, answers and hangs up by hand."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -43,7 +43,7 @@ class Page:
         resp.data = (files(__package__) / "page.html").read_bytes()
 
 
-class Views:
+class ViewEndpoint:
     """What can be seen."""
 
     def __init__(self, simulator: "Simulator") -> None:
@@ -79,7 +79,7 @@ class Views:
         resp.media = self._simulator.switches.model_dump(mode="json")
 
 
-class Acts:
+class CommandEndpoint:
     """What people do: `POST /{act}` with a JSON object."""
 
     def __init__(self, simulator: "Simulator") -> None:
@@ -96,8 +96,8 @@ class Acts:
 def create_control(simulator: "Simulator") -> falcon.App[falcon.Request, falcon.Response]:
     """Put the control door together."""
     app = falcon.App(middleware=[OwnPagesOnly()])
-    views = Views(simulator)
-    app.add_route("/", Page())
+    views = ViewEndpoint(simulator)
+    app.add_route("/", ControlPage())
     for name in (
         "phones",
         "calls",
@@ -108,7 +108,7 @@ def create_control(simulator: "Simulator") -> falcon.App[falcon.Request, falcon.
         "switches",
     ):
         app.add_route(f"/{name}", views, suffix=name)
-    app.add_route("/do/{act}", Acts(simulator))
+    app.add_route("/do/{act}", CommandEndpoint(simulator))
     app.add_error_handler((NoSuchCall, NoSuchGroup, NoSuchUser, NoSuchScenario), _not_there)
     app.add_error_handler(ValidationError, _wrong)
     return app

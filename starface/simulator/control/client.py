@@ -16,14 +16,14 @@ class ActRefused(Exception):
     """The stand-in does not do it; the argument is its sentence."""
 
 
-class Remote:
+class ControlClient:
     """Asks and tells one stand-in."""
 
     def __init__(self, url: str = DEFAULT) -> None:
         self._url = url.rstrip("/")
         self._client = httpx.Client(timeout=10)
 
-    def __enter__(self) -> "Remote":
+    def __enter__(self) -> "ControlClient":
         return self
 
     def __exit__(

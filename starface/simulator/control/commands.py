@@ -11,7 +11,7 @@ Text = Annotated[str, StringConstraints(max_length=200)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
-class Act(BaseModel):
+class Command(BaseModel):
     """Something a person does at a telephone, or does to the PBX."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -21,7 +21,7 @@ class Act(BaseModel):
         return {}
 
 
-class Ring(Act):
+class Ring(Command):
     """Ring a user, or a whole group."""
 
     user: Text = ""
@@ -40,7 +40,7 @@ class Ring(Act):
         return {"call_id": simulator.ring(self.user, **told)}
 
 
-class Answer(Act):
+class AnswerCall(Command):
     """Answer a call, or lift the own phone of a call that is placed."""
 
     call_id: Text
@@ -52,7 +52,7 @@ class Answer(Act):
         return {}
 
 
-class HangUp(Act):
+class HangUp(Command):
     """End a call, or let one user leave it."""
 
     call_id: Text
@@ -64,7 +64,7 @@ class HangUp(Act):
         return {}
 
 
-class Hold(Act):
+class Hold(Command):
     """Park a call, or take it again."""
 
     call_id: Text
@@ -79,7 +79,7 @@ class Hold(Act):
         return {}
 
 
-class Place(Act):
+class Place(Command):
     """Dial for a user, as his own client would."""
 
     user: Text
@@ -90,7 +90,7 @@ class Place(Act):
         return {"call_id": simulator.place(self.user, self.number)}
 
 
-class Scenario(Act):
+class RunScenario(Command):
     """Let a whole course of a call happen."""
 
     name: Text
@@ -106,7 +106,7 @@ class Scenario(Act):
         return {"call_id": simulator.run(self.name, **told).call_id}
 
 
-class SetSwitches(Act):
+class SetSwitches(Command):
     """Set switches; `users.0011.lifts` reaches into a table."""
 
     values: dict[str, Any]
@@ -117,7 +117,7 @@ class SetSwitches(Act):
         return {}
 
 
-class Restart(Act):
+class Restart(Command):
     """Lose all sessions and calls, as a crash does."""
 
     down_for: Seconds = 0.0
@@ -128,7 +128,7 @@ class Restart(Act):
         return {}
 
 
-class Outage(Act):
+class Outage(Command):
     """Take the PBX off the network, or bring it back."""
 
     on: bool
@@ -140,7 +140,7 @@ class Outage(Act):
         return {}
 
 
-class OneOrAll(Act):
+class OneOrAll(Command):
     """Something that is done to the sessions of one user, or of all."""
 
     user: Text | None = None
@@ -155,7 +155,7 @@ class Deafen(OneOrAll):
         return {}
 
 
-class Reset(OneOrAll):
+class ResetSessions(OneOrAll):
     """Tell sessions that nothing more will come, and end them."""
 
     def do(self, simulator: "Simulator") -> dict[str, Any]:
@@ -173,7 +173,7 @@ class Expire(OneOrAll):
         return {}
 
 
-class Password(Act):
+class Password(Command):
     """Change the password of a user."""
 
     user: Text
@@ -185,7 +185,7 @@ class Password(Act):
         return {}
 
 
-class Allow(Act):
+class Allow(Command):
     """Give or take the right to use the call interface."""
 
     user: Text
@@ -197,7 +197,7 @@ class Allow(Act):
         return {}
 
 
-class DoNotDisturb(Act):
+class DoNotDisturb(Command):
     """Have calls to a user rejected, or no more."""
 
     user: Text
@@ -212,7 +212,7 @@ class DoNotDisturb(Act):
         return {}
 
 
-class Load(Act):
+class StartLoad(Command):
     """Let many calls come in."""
 
     users: int = Field(200, ge=1, le=10_000)
@@ -226,22 +226,22 @@ class Load(Act):
         return {"calls": simulator.load(**self.model_dump())}
 
 
-ACTS: dict[str, type[Act]] = {
+ACTS: dict[str, type[Command]] = {
     "ring": Ring,
-    "answer": Answer,
-    "lift": Answer,
+    "answer": AnswerCall,
+    "lift": AnswerCall,
     "hangup": HangUp,
     "hold": Hold,
     "place": Place,
-    "scenario": Scenario,
+    "scenario": RunScenario,
     "set": SetSwitches,
     "restart": Restart,
     "outage": Outage,
     "deafen": Deafen,
-    "reset": Reset,
+    "reset": ResetSessions,
     "expire": Expire,
     "password": Password,
     "allow": Allow,
     "do-not-disturb": DoNotDisturb,
-    "load": Load,
+    "load": StartLoad,
 }

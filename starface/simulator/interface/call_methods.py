@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from starface.simulator.interface.parameters import count, moment, optional, text
-from starface.simulator.model.call_list import Entry, Wanted
-from starface.simulator.model.calls import Told
-from starface.simulator.model.pbx import Pbx
+from starface.simulator.model.call_list import CallListFilter, ListedCall
+from starface.simulator.model.calls import LegNotification
+from starface.simulator.model.pbx import SimulatedPbx
 from starface.simulator.model.sessions import Session
 from starface.simulator.model.switches import Switches
-from starface.simulator.notify import format as wording
+from starface.simulator.notify import format as notification_format
 from starface.xmlrpc.reading import Value, Writable
 
 _EVENTS = ["ucp.v22.events.call", "ucp.v30.events.call"]
 
 
-class CallAnswers:
+class CallMethods:
     """One function for each method; parameters come as they were sent."""
 
-    def __init__(self, pbx: Pbx, switches: Switches) -> None:
+    def __init__(self, pbx: SimulatedPbx, switches: Switches) -> None:
         self._pbx = pbx
         self._switches = switches
 
@@ -62,11 +62,13 @@ class CallAnswers:
             return {}
         leg = call.legs[who.login]
         at = leg.connected or leg.started
-        told = Told(who.login, call.id, leg.state, leg.caller, leg.called, call.group, at)
+        told = LegNotification(
+            who.login, call.id, leg.state, leg.caller, leg.called, call.group, at
+        )
         plain = self._switches.model_copy(
             update={"first_event": "complete", "v22_special_states": "same"}
         )
-        return wording.call_state(told, who.version, plain) or {}
+        return notification_format.call_state(told, who.version, plain) or {}
 
     def place_call_with_phone(self, who: Session, params: Sequence[Value]) -> Writable:
         """Ring the user's own phone first, then the target."""
@@ -115,7 +117,7 @@ class CallAnswers:
     def get_call_list(self, who: Session, params: Sequence[Value]) -> Writable:
         """Return one page of the past calls."""
         before, after, direction, result, group, _, order, offset, limit = params
-        wanted = Wanted(
+        wanted = CallListFilter(
             moment(before),
             moment(after),
             optional(direction),
@@ -143,20 +145,22 @@ class CallAnswers:
     def place_callback_call_with_phone(self, who: Session, params: Sequence[Value]) -> Writable:
         """Call back the other end of a past call."""
         wanted, phone, call_id = [optional(value) for value in [*params, "", ""][:3]]
-        entries, _ = self._pbx.call_list.of(who.login, Wanted())
+        entries, _ = self._pbx.call_list.of(who.login, CallListFilter())
         entry = next((each for each in entries if each.call_id == wanted), None)
         if entry is None:
             return ""
         number = entry.caller if entry.direction == "INBOUND" else entry.called
         return self._pbx.place(who.login, number, phone, call_id)
 
-    def _entry(self, entry: Entry) -> dict[str, Writable]:
+    def _entry(self, entry: ListedCall) -> dict[str, Writable]:
         told: dict[str, Writable] = {
             "id": entry.call_id,
             "direction": entry.direction,
             "result": entry.result,
-            "callerNumber": wording.number_as_told(entry.caller, self._switches),
-            "calledNumber": wording.number_as_told(entry.called, self._switches, called=True),
+            "callerNumber": notification_format.number_as_told(entry.caller, self._switches),
+            "calledNumber": notification_format.number_as_told(
+                entry.called, self._switches, called=True
+            ),
             "callDescription": entry.name,
             "startTime": entry.started.astimezone(UTC),
             "duration": round(entry.seconds),

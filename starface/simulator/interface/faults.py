@@ -17,7 +17,7 @@ _MEGABYTE = 1024 * 1024
 BEFORE = frozenset({"fault", "drop_before", "html", "status_502", "redirect", "huge", "gzip_bomb"})
 
 
-class Trouble:
+class FaultInjector:
     """Decides which request meets trouble, and makes it."""
 
     def __init__(self, switches: Switches, stopping: threading.Event) -> None:

@@ -39,7 +39,7 @@ def break_connection(environ: dict[str, Any]) -> None:
     its.shutdown(socket.SHUT_RDWR)
 
 
-class Door:
+class HttpPort:
     """One port."""
 
     def __init__(self, app: App, host: str, port: int, threads: int) -> None:
@@ -57,7 +57,7 @@ class Door:
         """Whether the port answers."""
         return self._thread is not None and not self._silent.is_set()
 
-    def __enter__(self) -> "Door":
+    def __enter__(self) -> "HttpPort":
         self.start()
         return self
 

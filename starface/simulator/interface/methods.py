@@ -4,18 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from starface.simulator.interface.call_methods import CallAnswers
-from starface.simulator.interface.user_methods import UserAnswers
+from starface.simulator.interface.call_methods import CallMethods
+from starface.simulator.interface.user_methods import UserMethods
 from starface.simulator.model.calls import NoSuchCall, NoSuchUser
-from starface.simulator.model.pbx import Pbx
-from starface.simulator.model.sessions import Callback, Session, Sessions
+from starface.simulator.model.pbx import SimulatedPbx
+from starface.simulator.model.sessions import Session, SessionCallback, SimulatedSessions
 from starface.simulator.model.switches import Switches
 from starface.xmlrpc.reading import Value, Writable
 
 NO_SUCH_METHOD = 5
 
 
-class Refused(Exception):
+class MethodRefused(Exception):
     """The PBX answers with a fault."""
 
     def __init__(self, code: int, text: str) -> None:
@@ -25,13 +25,13 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Asker:
+class Requester:
     """Who sends a request, as its query says."""
 
     login: str
     token: str = field(repr=False)
     under_jwt: bool
-    callback: Callback | None
+    callback: SessionCallback | None
 
 
 Answer: TypeAlias = Callable[[Session, Sequence[Value]], Writable]
@@ -100,25 +100,29 @@ class Methods:
     """Answers each method call; whoever calls it holds the lock of the PBX."""
 
     def __init__(
-        self, pbx: Pbx, sessions: Sessions, switches: Switches, clock: Callable[[], float]
+        self,
+        pbx: SimulatedPbx,
+        sessions: SimulatedSessions,
+        switches: Switches,
+        clock: Callable[[], float],
     ) -> None:
         self._pbx = pbx
         self._sessions = sessions
         self._switches = switches
         self._clock = clock
-        self._answers = self._found([CallAnswers(pbx, switches), UserAnswers(pbx)])
+        self._answers = self._found([CallMethods(pbx, switches), UserMethods(pbx)])
 
-    def call(self, method: str, params: Sequence[Value], asker: Asker) -> Writable:
+    def call(self, method: str, params: Sequence[Value], asker: Requester) -> Writable:
         """Answer one method call; raise Refused."""
         answer = self._answer(method, params, asker)
         if answer is True and method.rpartition(".")[2] in _VOID:
             return _NOTHING[self._switches.void]
         return answer
 
-    def _answer(self, method: str, params: Sequence[Value], asker: Asker) -> Writable:
+    def _answer(self, method: str, params: Sequence[Value], asker: Requester) -> Writable:
         version = _version(method)
         if version not in self._switches.versions:
-            raise Refused(NO_SUCH_METHOD, f"no such method: {method}")
+            raise MethodRefused(NO_SUCH_METHOD, f"no such method: {method}")
         prefix, alive = _CONNECTION[version]
         if method == f"{prefix}login":
             return self._log_in(version, asker)
@@ -128,19 +132,19 @@ class Methods:
             return self._log_out(asker)
         return self._within(method, params, asker)
 
-    def _within(self, method: str, params: Sequence[Value], asker: Asker) -> Writable:
+    def _within(self, method: str, params: Sequence[Value], asker: Requester) -> Writable:
         session = self._sessions.seen(asker.login, asker.callback)
         if method not in NAMES:
-            raise Refused(NO_SUCH_METHOD, f"no such method: {method}")
+            raise MethodRefused(NO_SUCH_METHOD, f"no such method: {method}")
         if session is None:
-            raise Refused(0, "UcpNotConnectedException")
+            raise MethodRefused(0, "UcpNotConnectedException")
         answer = self._answers[NAMES[method]]
         try:
             return answer(session, params)
         except (IndexError, TypeError, ValueError) as error:
-            raise Refused(0, "UciException: wrong parameters") from error
+            raise MethodRefused(0, "UciException: wrong parameters") from error
         except (NoSuchCall, NoSuchUser) as error:
-            raise Refused(0, f"UciException: {type(error).__name__}") from error
+            raise MethodRefused(0, f"UciException: {type(error).__name__}") from error
 
     @staticmethod
     def _found(parts: Sequence[object]) -> dict[str, Answer]:
@@ -149,11 +153,11 @@ class Methods:
             for name in set(NAMES.values())
         }
 
-    def _log_in(self, version: str, asker: Asker) -> bool:
+    def _log_in(self, version: str, asker: Requester) -> bool:
         if not self._pbx.user(asker.login).allowed:
             if self._switches.not_allowed == "false":
                 return False
-            raise Refused(0, "UciIllegalAccessException: request not allowed to the user")
+            raise MethodRefused(0, "UciIllegalAccessException: request not allowed to the user")
         self._sessions.log_in(
             Session(
                 asker.login,
@@ -166,7 +170,7 @@ class Methods:
         )
         return True
 
-    def _log_out(self, asker: Asker) -> bool:
+    def _log_out(self, asker: Requester) -> bool:
         session = self._sessions.seen(asker.login, asker.callback)
         if session is not None:
             self._sessions.log_out(session)

@@ -2,7 +2,7 @@
 
 import falcon
 
-from starface.simulator.model.accounts import Accounts, WrongGrant
+from starface.simulator.model.accounts import SimulatedAccounts, WrongGrant
 from starface.simulator.model.switches import Switches
 
 _REALM = "/auth/realms/pbx"
@@ -27,10 +27,10 @@ class Discovery:
         }
 
 
-class Tokens:
+class TokenEndpoint:
     """Gives access tokens for a password or a refresh token."""
 
-    def __init__(self, accounts: Accounts, switches: Switches) -> None:
+    def __init__(self, accounts: SimulatedAccounts, switches: Switches) -> None:
         self._accounts = accounts
         self._switches = switches
 
@@ -69,10 +69,12 @@ class Tokens:
 
 
 def add_oauth(
-    app: falcon.App[falcon.Request, falcon.Response], accounts: Accounts, switches: Switches
+    app: falcon.App[falcon.Request, falcon.Response],
+    accounts: SimulatedAccounts,
+    switches: Switches,
 ) -> None:
     """Add discovery and token endpoint to the app of the PBX."""
     discovery = Discovery()
     app.add_route(_DISCOVERY, discovery)
     app.add_route(f"{_REALM}{_DISCOVERY}", discovery, suffix="realm")
-    app.add_route(_TOKEN, Tokens(accounts, switches))
+    app.add_route(_TOKEN, TokenEndpoint(accounts, switches))

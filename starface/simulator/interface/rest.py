@@ -7,17 +7,19 @@ from typing import Any
 
 import falcon
 
-from starface.simulator.model.accounts import Accounts, WrongToken, rest_secret
+from starface.simulator.model.accounts import SimulatedAccounts, WrongToken, rest_secret
 from starface.simulator.model.address_book import AddressBook, NoSuchContact, NoSuchPage
-from starface.simulator.model.pbx import Pbx
+from starface.simulator.model.pbx import SimulatedPbx
 from starface.simulator.model.people import SimulatedUser
 from starface.simulator.model.switches import Switches
 
 
-class Logins:
+class RestLogins:
     """Nonces given out and tokens in use."""
 
-    def __init__(self, accounts: Accounts, switches: Switches, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, accounts: SimulatedAccounts, switches: Switches, clock: Callable[[], float]
+    ) -> None:
         self._accounts = accounts
         self._switches = switches
         self._clock = clock
@@ -86,10 +88,10 @@ class Logins:
         return secret == rest_secret(login, password, nonce)
 
 
-class Users:
+class RestUsers:
     """The users of the PBX."""
 
-    def __init__(self, pbx: Pbx, logins: Logins) -> None:
+    def __init__(self, pbx: SimulatedPbx, logins: RestLogins) -> None:
         self._users = dict(enumerate(pbx.users.values(), 1))
         self._logins = logins
 
@@ -131,10 +133,10 @@ class Users:
         ]
 
 
-class Contacts:
+class RestContacts:
     """The address book over HTTP."""
 
-    def __init__(self, book: AddressBook, logins: Logins) -> None:
+    def __init__(self, book: AddressBook, logins: RestLogins) -> None:
         self._book = book
         self._logins = logins
 
@@ -171,10 +173,10 @@ class Contacts:
         resp.media = self._book.tags()
 
 
-class Version:
+class RestVersion:
     """The version of the server."""
 
-    def __init__(self, switches: Switches, logins: Logins) -> None:
+    def __init__(self, switches: Switches, logins: RestLogins) -> None:
         self._switches = switches
         self._logins = logins
 
@@ -186,13 +188,13 @@ class Version:
 
 def add_rest(
     app: falcon.App[falcon.Request, falcon.Response],
-    pbx: Pbx,
+    pbx: SimulatedPbx,
     book: AddressBook,
     switches: Switches,
-    logins: Logins,
+    logins: RestLogins,
 ) -> None:
     """Add the REST interface to the app of the PBX."""
-    users, contacts = Users(pbx, logins), Contacts(book, logins)
+    users, contacts = RestUsers(pbx, logins), RestContacts(book, logins)
     app.add_route("/rest/login", logins)
     app.add_route("/rest/users", users)
     app.add_route("/rest/users/me", users, suffix="me")
@@ -202,7 +204,7 @@ def add_rest(
     app.add_route("/rest/contacts/scheme", contacts, suffix="scheme")
     app.add_route("/rest/contacts/tags", contacts, suffix="tags")
     app.add_route("/rest/contacts/{contact}", contacts, suffix="one")
-    app.add_route("/rest/server/version", Version(switches, logins))
+    app.add_route("/rest/server/version", RestVersion(switches, logins))
 
 
 def _object(req: falcon.Request) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from collections import Counter
 
 import falcon
 
-from starface.simulator.interface.faults import BEFORE, Trouble, html, redirect
-from starface.simulator.interface.methods import Asker, Methods, Refused
-from starface.simulator.model.accounts import Accounts, WrongToken
-from starface.simulator.model.pbx import Pbx
-from starface.simulator.model.sessions import Callback
+from starface.simulator.interface.faults import BEFORE, FaultInjector, html, redirect
+from starface.simulator.interface.methods import MethodRefused, Methods, Requester
+from starface.simulator.model.accounts import SimulatedAccounts, WrongToken
+from starface.simulator.model.pbx import SimulatedPbx
+from starface.simulator.model.sessions import SessionCallback
 from starface.simulator.model.switches import Switches
-from starface.simulator.notify import format as wording
+from starface.simulator.notify import format as notification_format
 from starface.xmlrpc.reading import Unreadable, Value, read_call, write_fault, write_response
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,10 @@ class XmlRpc:
 
     def __init__(
         self,
-        pbx: Pbx,
-        accounts: Accounts,
+        pbx: SimulatedPbx,
+        accounts: SimulatedAccounts,
         methods: Methods,
-        trouble: Trouble,
+        trouble: FaultInjector,
         switches: Switches,
     ) -> None:
         self.requests: Counter[str] = Counter()
@@ -68,7 +68,7 @@ class XmlRpc:
             with self._pbx.lock:
                 asker = self._asker(req)
                 resp.data = write_response(self._methods.call(method, params, asker))
-        except Refused as refusal:
+        except MethodRefused as refusal:
             resp.data = write_fault(refusal.code, refusal.text)
         except WrongToken:
             under_jwt = req.get_param(f"{_PREFIX}jwt") is not None
@@ -78,14 +78,14 @@ class XmlRpc:
 
     def _spell(self, resp: falcon.Response) -> None:
         if resp.data and str(resp.content_type).startswith("text/xml"):
-            resp.data = wording.spelt(resp.data, self._switches)
+            resp.data = notification_format.spelt(resp.data, self._switches)
 
-    def _asker(self, req: falcon.Request) -> Asker:
+    def _asker(self, req: falcon.Request) -> Requester:
         user = req.get_param(f"{_PREFIX}user") or ""
         jwt = req.get_param(f"{_PREFIX}jwt")
         token = jwt or req.get_param(f"{_PREFIX}auth") or ""
         owner = self._accounts.owner_of_jwt if jwt else self._accounts.owner
-        return Asker(owner(token, user), token, jwt is not None, _callback(req))
+        return Requester(owner(token, user), token, jwt is not None, _callback(req))
 
     def _refuse(self, how: str, resp: falcon.Response) -> None:
         match how:
@@ -108,13 +108,13 @@ class XmlRpc:
             self.placements[str(params[2])] += 1
 
 
-def _callback(req: falcon.Request) -> Callback | None:
+def _callback(req: falcon.Request) -> SessionCallback | None:
     host = req.get_param(f"{_PREFIX}callback.host")
     if not host:
         return None
     scheme = req.get_param(f"{_PREFIX}callback.type") or "http"
     port = req.get_param_as_int(f"{_PREFIX}callback.port") or (443 if scheme == "https" else 80)
-    return Callback(scheme, host, port, req.get_param(f"{_PREFIX}callback.path") or "/")
+    return SessionCallback(scheme, host, port, req.get_param(f"{_PREFIX}callback.path") or "/")
 
 
 def create_app(xml_rpc: XmlRpc) -> falcon.App[falcon.Request, falcon.Response]:

@@ -8,18 +8,18 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from starface.simulator.interface.http_port import App, Door
+from starface.simulator.interface.http_port import App, HttpPort
 
 _PIECE = 64 * 1024
 
 
-class TlsDoor:
+class TlsPort:
     """One port that speaks TLS with a certificate of its own."""
 
     def __init__(
         self, app: App, host: str, port: int, threads: int, certificate: tuple[Path, Path]
     ) -> None:
-        self._inner = Door(app, "127.0.0.1", 0, threads)
+        self._inner = HttpPort(app, "127.0.0.1", 0, threads)
         self._host = host
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(*certificate)
@@ -34,7 +34,7 @@ class TlsDoor:
         """Whether the port answers."""
         return self._inner.open
 
-    def __enter__(self) -> "TlsDoor":
+    def __enter__(self) -> "TlsPort":
         self.start()
         return self
 

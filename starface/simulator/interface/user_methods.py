@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from starface.simulator.interface.parameters import optional, text
-from starface.simulator.model.pbx import Pbx
+from starface.simulator.model.pbx import SimulatedPbx
 from starface.simulator.model.sessions import Session
 from starface.xmlrpc.reading import Value, Writable
 
@@ -11,10 +11,10 @@ _FIXED_OF_GROUPS = frozenset({"name", "phoneNumbers"})
 _FIXED_OF_REDIRECTS = frozenset({"type"})
 
 
-class UserAnswers:
+class UserMethods:
     """One function for each method; parameters come as they were sent."""
 
-    def __init__(self, pbx: Pbx) -> None:
+    def __init__(self, pbx: SimulatedPbx) -> None:
         self._pbx = pbx
         self._messages: dict[str, str] = {}
         self._primary: dict[str, str] = {}

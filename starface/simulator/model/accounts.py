@@ -51,7 +51,7 @@ def rest_secret(login: str, password: str, nonce: str) -> str:
     return f"{login}:{_sha512(f'{login}{nonce}{_sha512(password)}')}"
 
 
-class Accounts:
+class SimulatedAccounts:
     """Passwords, tokens and lock-outs of all users."""
 
     def __init__(

@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 
-from starface.simulator.model.calls import Call, Told
-from starface.simulator.model.pbx import Pbx
+from starface.simulator.model.calls import LegNotification, SimulatedCall
+from starface.simulator.model.pbx import SimulatedPbx
 from starface.simulator.model.switches import Switches
 
 Later = Callable[[float, Callable[[], None]], None]
 
 
-class Habits:
+class Behaviour:
     """Plans what people do after each step of a call."""
 
-    def __init__(self, pbx: Pbx, switches: Switches, later: Later) -> None:
+    def __init__(self, pbx: SimulatedPbx, switches: Switches, later: Later) -> None:
         self._pbx = pbx
         self._switches = switches
         self._later = later
 
-    def follow(self, told: Told) -> None:
+    def follow(self, told: LegNotification) -> None:
         """Plan what follows from one step."""
         call = self._pbx.calls.get(told.call_id)
         if call is None:
@@ -32,14 +32,14 @@ class Habits:
             case "CONNECTED":
                 self._talk(call, told.login)
 
-    def _own_phone_rings(self, call: Call, login: str) -> None:
+    def _own_phone_rings(self, call: SimulatedCall, login: str) -> None:
         habits = self._switches.of_user(login)
         after = self._switches.lift_after if habits.lift_after is None else habits.lift_after
         if habits.lifts and after is not None:
             self._when(call, login, "PROCEEDING", after, lambda: self._pbx.lift(call.id))
         self._give_up(call, login, "PROCEEDING")
 
-    def _far_end_rings(self, call: Call) -> None:
+    def _far_end_rings(self, call: SimulatedCall) -> None:
         dialler = call.placed_by
         if dialler is None:
             return
@@ -53,22 +53,22 @@ class Habits:
                 self._when(call, dialler, "RINGBACK", 0.2, lambda: self._pbx.hang_up(call.id))
         self._give_up(call, dialler, "RINGBACK")
 
-    def _phone_rings(self, call: Call, login: str) -> None:
+    def _phone_rings(self, call: SimulatedCall, login: str) -> None:
         after = self._switches.of_user(login).answer_after
         if after is not None:
             self._when(call, login, "RINGING", after, lambda: self._pbx.answer(call.id, login))
 
-    def _talk(self, call: Call, login: str) -> None:
+    def _talk(self, call: SimulatedCall, login: str) -> None:
         talk_for = self._switches.of_number(call.called.number).talk_for
         if talk_for is not None and call.placed_by == login and not self._inside(call):
             self._when(call, login, "CONNECTED", talk_for, lambda: self._pbx.hang_up(call.id))
 
-    def _give_up(self, call: Call, login: str, state: str) -> None:
+    def _give_up(self, call: SimulatedCall, login: str, state: str) -> None:
         limit = self._switches.ring_limit
         self._when(call, login, state, limit, lambda: self._pbx.hang_up(call.id))
 
     def _when(
-        self, call: Call, login: str, state: str, seconds: float, job: Callable[[], None]
+        self, call: SimulatedCall, login: str, state: str, seconds: float, job: Callable[[], None]
     ) -> None:
         """Do it later, if the call is still where it is now."""
 
@@ -80,6 +80,6 @@ class Habits:
 
         self._later(seconds, still)
 
-    def _inside(self, call: Call) -> bool:
+    def _inside(self, call: SimulatedCall) -> bool:
         own = {user.extension for user in self._pbx.users.values()}
         return call.called.number in own | {group.number for group in self._pbx.groups.values()}

@@ -8,7 +8,7 @@ _KEPT = 20_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListedCall:
     """One past call of one user."""
 
     call_id: str
@@ -29,7 +29,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CallListFilter:
     """What somebody wants to see of his call list; empty means all."""
 
     before: datetime | None = None
@@ -41,7 +41,7 @@ class Wanted:
     offset: int = 0
     limit: int = 0
 
-    def fits(self, entry: Entry) -> bool:
+    def fits(self, entry: ListedCall) -> bool:
         """Tell whether an entry is wanted."""
         return (
             (self.before is None or entry.started < self.before)
@@ -56,13 +56,13 @@ class CallList:
     """The newest past calls of all users."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=_KEPT)
+        self._entries: deque[ListedCall] = deque(maxlen=_KEPT)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ListedCall) -> None:
         """Note a call that is over."""
         self._entries.append(entry)
 
-    def of(self, login: str, wanted: Wanted) -> tuple[list[Entry], int]:
+    def of(self, login: str, wanted: CallListFilter) -> tuple[list[ListedCall], int]:
         """Return the wanted page of a user's calls, and how many fit in all."""
         fitting = [e for e in self._entries if e.login == login and wanted.fits(e)]
         fitting.sort(key=lambda entry: entry.started, reverse=not wanted.ascending)

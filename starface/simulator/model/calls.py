@@ -19,7 +19,7 @@ class NoSuchGroup(Exception):
 
 
 @dataclass(frozen=True)
-class Party:
+class CallParty:
     """One end of a call."""
 
     number: str = ""
@@ -27,14 +27,14 @@ class Party:
 
 
 @dataclass(frozen=True)
-class Told:
+class LegNotification:
     """What one participant is told about one call."""
 
     login: str
     call_id: str
     state: str
-    caller: Party
-    called: Party
+    caller: CallParty
+    called: CallParty
     group: str
     at: datetime
     new_id: str = ""
@@ -50,8 +50,8 @@ class Leg:
 
     login: str
     outgoing: bool
-    caller: Party
-    called: Party
+    caller: CallParty
+    called: CallParty
     started: datetime
     state: str = ""
     connected: datetime | None = None
@@ -59,12 +59,12 @@ class Leg:
 
 
 @dataclass
-class Call:
+class SimulatedCall:
     """One call with the users who take part."""
 
     id: str
-    caller: Party
-    called: Party
+    caller: CallParty
+    called: CallParty
     started: datetime
     group: str = ""
     legs: dict[str, Leg] = field(default_factory=dict)

@@ -22,7 +22,7 @@ class Phones(Protocol):
         """Ring a user from outside."""
 
 
-class Load:
+class LoadRun:
     """Rings one user after the other, each call from another number."""
 
     def __init__(

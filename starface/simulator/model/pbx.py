@@ -1,41 +1,88 @@
 """What can happen at the stand-in PBX: calls come in, are placed, answered, held, handed over."""
 
 import re
+import threading
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from starface.simulator.model.calls import WAITING, Call, NoSuchGroup, Party, PlacedCall, Told
+from starface.simulator.model.call_list import CallList, ListedCall
+from starface.simulator.model.calls import (
+    WAITING,
+    CallParty,
+    Leg,
+    LegNotification,
+    NoSuchCall,
+    NoSuchGroup,
+    NoSuchUser,
+    PlacedCall,
+    SimulatedCall,
+)
 from starface.simulator.model.people import SimulatedGroup, SimulatedUser
-from starface.simulator.model.switchboard import Switchboard
 
 _DIALLABLE = re.compile(r"\+?[0-9*#]{1,32}\Z")
 _CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
-class Pbx(Switchboard):
-    """Everything that people and clients can do to a call."""
+class SimulatedPbx:
+    """Users, groups, running calls and the call list, and all that can be done to a call.
+
+    A caller of a method holds `lock`; the listener gets each step and must not wait.
+    """
 
     def __init__(
         self,
         users: Iterable[SimulatedUser],
         groups: Iterable[SimulatedGroup],
-        listener: Callable[[Told], None],
+        listener: Callable[[LegNotification], None],
         now: Callable[[], datetime],
     ) -> None:
-        super().__init__(users, groups, listener, now)
+        self.lock = threading.RLock()
+        self.users = {user.login: user for user in users}
+        self.groups = {group.id: group for group in groups}
+        self.calls: dict[str, SimulatedCall] = {}
+        self.call_list = CallList()
+        self.do_not_disturb: set[str] = set()
+        self.one_call_only: set[str] = set()
+        self._listener = listener
+        self._now = now
         self.placed: list[PlacedCall] = []
 
-    def ring(self, login: str, caller: Party, call_id: str = "") -> Call:
+    def user(self, login: str) -> SimulatedUser:
+        """Return the user; raise NoSuchUser."""
+        if login not in self.users:
+            raise NoSuchUser(login)
+        return self.users[login]
+
+    def call(self, call_id: str) -> SimulatedCall:
+        """Return the running call; raise NoSuchCall."""
+        if call_id not in self.calls:
+            raise NoSuchCall(call_id)
+        return self.calls[call_id]
+
+    def calls_of(self, login: str) -> list[SimulatedCall]:
+        """Return the running calls in which the user takes part."""
+        return [call for call in self.calls.values() if login in call.legs]
+
+    def members(self, group_id: str) -> list[str]:
+        """Return the logins of a group's members."""
+        return [user.login for user in self.users.values() if group_id in user.groups]
+
+    def party(self, login: str) -> CallParty:
+        """Return a user as one end of a call."""
+        user = self.user(login)
+        return CallParty(user.extension, user.name)
+
+    def ring(self, login: str, caller: CallParty, call_id: str = "") -> SimulatedCall:
         """Let a call from outside come in for one user."""
         return self._incoming([login], caller, self.party(login), "", call_id)
 
-    def ring_group(self, group_id: str, caller: Party, call_id: str = "") -> Call:
+    def ring_group(self, group_id: str, caller: CallParty, call_id: str = "") -> SimulatedCall:
         """Let a call from outside come in for a group; every member's phone rings."""
         if group_id not in self.groups:
             raise NoSuchGroup(group_id)
         group = self.groups[group_id]
-        called = Party(group.number, group.name)
+        called = CallParty(group.number, group.name)
         return self._incoming(self.members(group_id), caller, called, group_id, call_id)
 
     def place(self, login: str, number: str, phone: str = "", call_id: str = "") -> str:
@@ -109,7 +156,7 @@ class Pbx(Switchboard):
         """Put the user's part of the call into a conference."""
         self.step(self.call(call_id), login, "CONFERENCE_ACTIVE")
 
-    def consult(self, login: str, other: str) -> Call:
+    def consult(self, login: str, other: str) -> SimulatedCall:
         """Make a second call next to a held one, to a colleague."""
         call = self.new_call(self.party(login), self.party(other))
         self.join_call(call, login, outgoing=True)
@@ -140,7 +187,7 @@ class Pbx(Switchboard):
         self.leave(second, giver)
         self.leave(held, giver)
 
-    def change_id(self, call_id: str) -> Call:
+    def change_id(self, call_id: str) -> SimulatedCall:
         """Give a running call a new id, as a transfer may."""
         call = self.calls.pop(call_id)
         call.id = str(uuid.uuid4())
@@ -166,9 +213,91 @@ class Pbx(Switchboard):
         for leg in call.legs.values():
             self.note(call, leg)
 
+    def new_call(self, caller: CallParty, called: CallParty, call_id: str = "") -> SimulatedCall:
+        """Begin a call in which nobody takes part yet."""
+        call = SimulatedCall(call_id or str(uuid.uuid4()), caller, called, self._now())
+        self.calls[call.id] = call
+        return call
+
+    def join_call(
+        self,
+        call: SimulatedCall,
+        login: str,
+        *,
+        outgoing: bool = False,
+        caller: CallParty | None = None,
+        called: CallParty | None = None,
+    ) -> None:
+        """Let a user take part; his ends of the call may be other than those of the call."""
+        ends = (caller or call.caller, called or call.called)
+        call.legs[login] = Leg(login, outgoing, *ends, self._now())
+
+    def let_ring(
+        self, call: SimulatedCall, login: str, caller: CallParty, called: CallParty
+    ) -> None:
+        """Let a user's phone ring, unless he takes no calls now."""
+        self.join_call(call, login, caller=caller, called=called)
+        call.legs[login].rejected = self._busy(login)
+        self.step(call, login, "INCOMING")
+        if call.legs[login].rejected:
+            self.leave(call, login)
+        else:
+            self.step(call, login, "RINGING")
+
+    def step(self, call: SimulatedCall, login: str, state: str) -> None:
+        """Bring a participant into a state, and tell him."""
+        leg = call.legs[login]
+        leg.state = state
+        if state == "CONNECTED":
+            call.answered = True
+            leg.connected = leg.connected or self._now()
+        self.tell(leg, call, call.id)
+
+    def leave(self, call: SimulatedCall, login: str, *, end: bool = True) -> None:
+        """Let a participant hang up; the call ends with the last one."""
+        leg = call.legs.pop(login)
+        leg.state = "HANGUP"
+        self.note(call, leg)
+        self.tell(leg, call, call.id)
+        if end and not call.legs:
+            self.calls.pop(call.id, None)
+
+    def note(self, call: SimulatedCall, leg: Leg) -> None:
+        """Put a finished part of a call on the call list."""
+        self.call_list.add(
+            ListedCall(
+                call_id=call.id,
+                login=leg.login,
+                direction="OUTBOUND" if leg.outgoing else "INBOUND",
+                answered=leg.connected is not None or (bool(call.group) and call.answered),
+                caller=leg.caller.number,
+                called=leg.called.number,
+                name=leg.called.name if leg.outgoing else leg.caller.name,
+                group=call.group,
+                started=leg.started,
+                seconds=(self._now() - leg.started).total_seconds(),
+            )
+        )
+
+    def tell(self, leg: Leg, call: SimulatedCall, call_id: str, new_id: str = "") -> None:
+        """Tell a participant what his part of the call is now."""
+        ends = (leg.caller, leg.called)
+        told = (leg.login, call_id, leg.state, *ends, call.group, self._now())
+        self._listener(
+            LegNotification(*told, new_id=new_id, rejected=leg.rejected, placed=leg.outgoing)
+        )
+
+    def at_number(self, number: str) -> str | None:
+        """Return who has this extension."""
+        return next((u.login for u in self.users.values() if u.extension == number), None)
+
+    def group_at(self, number: str) -> str:
+        """Return which group has this number; "" for none."""
+        return next((g.id for g in self.groups.values() if g.number == number), "")
+
     def _incoming(
-        self, logins: list[str], caller: Party, called: Party, group: str, call_id: str
-    ) -> Call:
+        self, logins: list[str], caller: CallParty, called: CallParty, group: str, call_id: str
+    ) -> SimulatedCall:
         call = self.new_call(caller, called, call_id)
         call.group = group
         for login in logins:
@@ -184,12 +313,16 @@ class Pbx(Switchboard):
         known_id = call_id in self.calls or (call_id and not _CALL_ID.match(call_id))
         if dialling or not known_phone or known_id or not _DIALLABLE.match(number):
             return ""
-        called = Party(number)
+        called = CallParty(number)
         if (target := self.at_number(number)) is not None:
             called = self.party(target)
         elif group := self.group_at(number):
-            called = Party(number, self.groups[group].name)
+            called = CallParty(number, self.groups[group].name)
         call = self.new_call(self.party(login), called, call_id)
         self.join_call(call, login, outgoing=True)
         self.step(call, login, "PROCEEDING")
         return call.id
+
+    def _busy(self, login: str) -> bool:
+        talking = len(self.calls_of(login)) > 1 and login in self.one_call_only
+        return talking or login in self.do_not_disturb

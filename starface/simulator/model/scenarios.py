@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from starface.simulator.model.calls import Call, NoSuchCall, Party
-from starface.simulator.model.pbx import Pbx
+from starface.simulator.model.calls import CallParty, NoSuchCall, SimulatedCall
+from starface.simulator.model.pbx import SimulatedPbx
 
 Later = Callable[[float, Callable[[], None]], None]
 Story = Iterator[float]
@@ -19,10 +19,10 @@ class NoSuchScenario(Exception):
     """There is no scenario of this name; the argument is a sentence with those there are."""
 
 
-class Stage:
+class ScenarioStage:
     """What a story acts with: the PBX, the people named, and the calls it made."""
 
-    def __init__(self, pbx: Pbx, told: dict[str, Any]) -> None:
+    def __init__(self, pbx: SimulatedPbx, told: dict[str, Any]) -> None:
         logins = list(pbx.users)
         self.pbx = pbx
         self.user: str = told.get("user") or logins[0]
@@ -31,11 +31,11 @@ class Stage:
         self.other: str = told.get("other") or others[0]
         pbx.user(self.other)
         self.group = own.groups[0] if own.groups else next(iter(pbx.groups), "")
-        self.caller = Party(told.get("caller_number", _CALLER), told.get("caller_name", ""))
+        self.caller = CallParty(told.get("caller_number", _CALLER), told.get("caller_name", ""))
         self.number: str = told.get("number") or _CALLER
         self.calls: list[str] = []
 
-    def ring(self, caller: Party | None = None) -> str:
+    def ring(self, caller: CallParty | None = None) -> str:
         """Ring the user from outside."""
         return self._note(self.pbx.ring(self.user, caller or self.caller))
 
@@ -51,13 +51,13 @@ class Stage:
         """Ring the whole group of the user."""
         return self._note(self.pbx.ring_group(self.group, self.caller))
 
-    def _note(self, call: Call) -> str:
+    def _note(self, call: SimulatedCall) -> str:
         call.scripted = True
         self.calls.append(call.id)
         return call.id
 
 
-def incoming_answered(on: Stage) -> Story:
+def incoming_answered(on: ScenarioStage) -> Story:
     """Ring the user, who answers; then the caller hangs up."""
     call = on.ring()
     yield 3
@@ -66,14 +66,14 @@ def incoming_answered(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def incoming_missed(on: Stage) -> Story:
+def incoming_missed(on: ScenarioStage) -> Story:
     """Ring the user, who does not answer; the caller gives up."""
     call = on.ring()
     yield 6
     on.pbx.hang_up(call)
 
 
-def incoming_rejected(on: Stage) -> Story:
+def incoming_rejected(on: ScenarioStage) -> Story:
     """Ring the user while he does not want to be disturbed."""
     quiet = on.user in on.pbx.do_not_disturb
     on.pbx.do_not_disturb.add(on.user)
@@ -83,7 +83,7 @@ def incoming_rejected(on: Stage) -> Story:
     yield 0
 
 
-def click_to_dial(on: Stage) -> Story:
+def click_to_dial(on: ScenarioStage) -> Story:
     """Place a call: the user lifts, the far end answers, and hangs up."""
     call = on.place(on.number)
     yield 2
@@ -94,14 +94,14 @@ def click_to_dial(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def own_phone_not_lifted(on: Stage) -> Story:
+def own_phone_not_lifted(on: ScenarioStage) -> Story:
     """Place a call; the user does not lift his own phone."""
     call = on.place(on.number)
     yield 10
     on.pbx.hang_up(call)
 
 
-def not_reached(on: Stage) -> Story:
+def not_reached(on: ScenarioStage) -> Story:
     """Place a call; the user lifts, nobody answers."""
     call = on.place(on.number)
     yield 2
@@ -110,7 +110,7 @@ def not_reached(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def dialled_at_phone(on: Stage) -> Story:
+def dialled_at_phone(on: ScenarioStage) -> Story:
     """Dial at the telephone itself; the far end answers."""
     call = on.place(on.number)
     on.pbx.lift(call)
@@ -120,7 +120,7 @@ def dialled_at_phone(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def internal(on: Stage) -> Story:
+def internal(on: ScenarioStage) -> Story:
     """Have the user call a colleague, who answers: two series of one call."""
     call = on.place(on.pbx.user(on.other).extension)
     yield 2
@@ -131,7 +131,7 @@ def internal(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def group_call(on: Stage) -> Story:
+def group_call(on: ScenarioStage) -> Story:
     """Ring a whole group; the user answers, the others' phones fall silent."""
     call = on.ring_group()
     yield 3
@@ -140,14 +140,14 @@ def group_call(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def group_missed(on: Stage) -> Story:
+def group_missed(on: ScenarioStage) -> Story:
     """Ring a whole group; nobody answers."""
     call = on.ring_group()
     yield 8
     on.pbx.hang_up(call)
 
 
-def hold(on: Stage) -> Story:
+def hold(on: ScenarioStage) -> Story:
     """Answer a call, park it, take it again."""
     call = on.ring()
     yield 2
@@ -160,7 +160,7 @@ def hold(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def blind_transfer(on: Stage) -> Story:
+def blind_transfer(on: ScenarioStage) -> Story:
     """Answer a call and hand it to a colleague without a word; it gets a new id."""
     call = on.ring()
     yield 2
@@ -175,7 +175,7 @@ def blind_transfer(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def attended_transfer(on: Stage) -> Story:
+def attended_transfer(on: ScenarioStage) -> Story:
     """Answer a call, ask a colleague in a second one, and put the two together."""
     call = on.ring()
     yield 2
@@ -191,20 +191,20 @@ def attended_transfer(on: Stage) -> Story:
     on.pbx.hang_up(call)
 
 
-def voicemail(on: Stage) -> Story:
+def voicemail(on: ScenarioStage) -> Story:
     """Ring the user, who does not answer; his voicemail takes the call."""
     call = on.ring()
     yield 8
     on.pbx.divert(call, on.user)
 
 
-def parallel_calls(on: Stage) -> Story:
+def parallel_calls(on: ScenarioStage) -> Story:
     """Answer a call, park it for a second one, and come back to it."""
     first = on.ring()
     yield 2
     on.pbx.answer(first)
     yield 2
-    second = on.ring(Party(_SECOND_CALLER))
+    second = on.ring(CallParty(_SECOND_CALLER))
     yield 2
     on.pbx.hold(first, on.user)
     on.pbx.answer(second, on.user)
@@ -215,7 +215,7 @@ def parallel_calls(on: Stage) -> Story:
     on.pbx.hang_up(first)
 
 
-def no_hangup(on: Stage) -> Story:
+def no_hangup(on: ScenarioStage) -> Story:
     """Answer a call of whose end nobody is told."""
     call = on.ring()
     yield 2
@@ -224,7 +224,7 @@ def no_hangup(on: Stage) -> Story:
     on.pbx.lose(call)
 
 
-_STORIES: list[Callable[[Stage], Story]] = [
+_STORIES: list[Callable[[ScenarioStage], Story]] = [
     incoming_answered,
     incoming_missed,
     incoming_rejected,
@@ -245,10 +245,10 @@ _STORIES: list[Callable[[Stage], Story]] = [
 STORIES = {story.__name__.replace("_", "-"): story for story in _STORIES}
 
 
-class Run:
+class ScenarioRun:
     """A scenario on its way."""
 
-    def __init__(self, story: Story, stage: Stage, later: Later) -> None:
+    def __init__(self, story: Story, stage: ScenarioStage, later: Later) -> None:
         self.calls = stage.calls
         self._story = story
         self._later = later
@@ -278,13 +278,13 @@ class Run:
             self._later(pause, self.step)
 
 
-def begin(name: str, pbx: Pbx, later: Later, told: dict[str, Any]) -> Run:
+def begin(name: str, pbx: SimulatedPbx, later: Later, told: dict[str, Any]) -> ScenarioRun:
     """Begin a scenario; raise NoSuchScenario, NoSuchUser or, if it cannot begin, NoSuchCall."""
     if name not in STORIES:
         raise NoSuchScenario(f"no scenario {name!r}; there are: {', '.join(sorted(STORIES))}")
     with pbx.lock:
-        stage = Stage(pbx, told)
-        run = Run(STORIES[name](stage), stage, later)
+        stage = ScenarioStage(pbx, told)
+        run = ScenarioRun(STORIES[name](stage), stage, later)
         run.step()
     if not run.calls:
         raise NoSuchCall(f"the PBX refused to place the call of scenario {name!r}")

@@ -7,7 +7,7 @@ from starface.simulator.model.switches import Switches
 
 
 @dataclass(frozen=True)
-class Callback:
+class SessionCallback:
     """Where a session wants to be told, as it said at its login."""
 
     scheme: str
@@ -22,7 +22,7 @@ class Session:
 
     login: str
     version: str
-    callback: Callback | None
+    callback: SessionCallback | None
     token: str = field(repr=False)
     under_jwt: bool
     last_seen: float
@@ -31,7 +31,7 @@ class Session:
     """Why it is told nothing: half open, though it looks well, or over."""
 
 
-class Sessions:
+class SimulatedSessions:
     """The sessions of all users; those that have expired do not exist."""
 
     def __init__(self, switches: Switches, clock: Callable[[], float]) -> None:
@@ -67,7 +67,7 @@ class Sessions:
         if self._switches.login_clears_subscriptions:
             old.services = set()
 
-    def seen(self, login: str, callback: Callback | None) -> Session | None:
+    def seen(self, login: str, callback: SessionCallback | None) -> Session | None:
         """Return the session a request belongs to and let it live on."""
         living = self.of(login)
         found = [each for each in living if each.callback == callback] or living

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 Job = Callable[[], None]
 
 
-class Timetable:
+class Timers:
     """Runs jobs at their time, in order."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Timetable:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="timetable", daemon=True)
 
-    def __enter__(self) -> "Timetable":
+    def __enter__(self) -> "Timers":
         self._thread.start()
         return self
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from starface.simulator.model.sessions import Session
 from starface.simulator.model.switches import Switches
-from starface.simulator.notify import format as wording
+from starface.simulator.notify import format as notification_format
 from starface.xmlrpc.reading import Writable
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _LOGGED = 100_000
 
 
 @dataclass(frozen=True)
-class Delivery:
+class DeliveryAttempt:
     """One attempt to tell a session something, and what came of it."""
 
     at: datetime
@@ -46,30 +46,30 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class _Letter:
+class _QueuedNotification:
     method: str
     call_id: str
     state: str
     body: bytes
 
 
-class Callbacks:
+class CallbackDelivery:
     """A queue for each session, worked off by a few threads."""
 
     def __init__(
         self, switches: Switches, failed: Callable[[Session], None], reachable: Callable[[], bool]
     ) -> None:
-        self.log: deque[Delivery] = deque(maxlen=_LOGGED)
+        self.log: deque[DeliveryAttempt] = deque(maxlen=_LOGGED)
         self._switches = switches
         self._failed = failed
         self._reachable = reachable
-        self._waiting: dict[Session, deque[_Letter]] = {}
+        self._waiting: dict[Session, deque[_QueuedNotification]] = {}
         self._open: set[http.client.HTTPConnection] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="callbacks")
 
-    def __enter__(self) -> "Callbacks":
+    def __enter__(self) -> "CallbackDelivery":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,7 +86,9 @@ class Callbacks:
         """Put a notification into the session's queue."""
         if session.callback is None or self._stopping.is_set():
             return
-        letter = _Letter(method, call_id, state, wording.body(method, params, self._switches))
+        letter = _QueuedNotification(
+            method, call_id, state, notification_format.body(method, params, self._switches)
+        )
         with self._lock:
             idle = session not in self._waiting
             queue = self._waiting.setdefault(session, deque())
@@ -110,7 +112,7 @@ class Callbacks:
             if not self._deliver(session, letter) and self._switches.on_failure == "drop":
                 self._failed(session)
 
-    def _deliver(self, session: Session, letter: _Letter) -> bool:
+    def _deliver(self, session: Session, letter: _QueuedNotification) -> bool:
         for attempt in range(1, self._switches.retries + 2):
             if attempt > 1 and self._stopping.wait(self._switches.retry_after):
                 break
@@ -118,7 +120,7 @@ class Callbacks:
                 return True
         return False
 
-    def _attempt(self, session: Session, letter: _Letter, attempt: int) -> bool:
+    def _attempt(self, session: Session, letter: _QueuedNotification, attempt: int) -> bool:
         status, error = None, ""
         began = time.monotonic()
         if session.silence or self._switches.half_open:
@@ -132,7 +134,7 @@ class Callbacks:
                 error = type(failure).__name__
         took = round(time.monotonic() - began, 4)
         told = (session.login, letter.call_id, letter.state, letter.method)
-        self.log.append(Delivery(datetime.now(UTC), *told, status, error, attempt, took))
+        self.log.append(DeliveryAttempt(datetime.now(UTC), *told, status, error, attempt, took))
         if error:
             log.debug("not told call=%s reason=%s", letter.call_id, error)
         return status is not None and 200 <= status < 300
@@ -150,7 +152,9 @@ class Callbacks:
         headers = {"Content-Type": self._switches.callback_content_type, "Connection": "close"}
         self._open.add(connection)
         try:
-            connection.request("POST", wording.target(session, self._switches), body, headers)
+            connection.request(
+                "POST", notification_format.target(session, self._switches), body, headers
+            )
             answer = connection.getresponse()
             answer.read(64 * 1024)
             return answer.status

@@ -6,7 +6,7 @@ from datetime import UTC
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from starface.simulator.model.calls import Party, Told
+from starface.simulator.model.calls import CallParty, LegNotification
 from starface.simulator.model.sessions import Session
 from starface.simulator.model.switches import Switches
 from starface.xmlrpc.reading import Writable, write_call
@@ -22,14 +22,16 @@ _BETWEEN = re.compile(r"(<string></string>|<value></value>)|>(?=<)")
 _STRING = re.compile(r"<string>(.*?)</string>", re.DOTALL)
 
 
-def call_state(told: Told, version: str, switches: Switches) -> dict[str, Writable] | None:
+def call_state(
+    told: LegNotification, version: str, switches: Switches
+) -> dict[str, Writable] | None:
     """Return the struct of one notification; None when this version is not told."""
     state = _state(told.state, version, switches)
     if state is None:
         return None
     caller, called = told.caller, told.called
     if told.state == "INCOMING" and switches.first_event in {"incomplete", "empty"}:
-        caller, called = Party(), Party()
+        caller, called = CallParty(), CallParty()
         state = "" if switches.first_event == "empty" else state
     members: dict[str, Writable] = {"id": told.call_id, "state": state}
     members |= _timestamp(told, switches)
@@ -45,7 +47,7 @@ def call_state(told: Told, version: str, switches: Switches) -> dict[str, Writab
     return members
 
 
-def id_change(told: Told, switches: Switches) -> list[Writable]:
+def id_change(told: LegNotification, switches: Switches) -> list[Writable]:
     """Return the parameters that tell a call's new id; their form is nowhere documented."""
     if switches.id_change == "pair":
         return [told.call_id, told.new_id]
@@ -118,7 +120,7 @@ def _state(state: str, version: str, switches: Switches) -> str | None:
     return state.lower() if switches.lower_case else state
 
 
-def _timestamp(told: Told, switches: Switches) -> Mapping[str, Writable]:
+def _timestamp(told: LegNotification, switches: Switches) -> Mapping[str, Writable]:
     match switches.timestamp:
         case "none":
             return {}

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from starface.simulator.model.calls import Party, Told
-from starface.simulator.model.sessions import Session, Sessions
+from starface.simulator.model.calls import CallParty, LegNotification
+from starface.simulator.model.sessions import Session, SimulatedSessions
 from starface.simulator.model.switches import Switches
-from starface.simulator.notify import format as wording
-from starface.simulator.notify.delivery import Callbacks
+from starface.simulator.notify import format as notification_format
+from starface.simulator.notify.delivery import CallbackDelivery
 from starface.xmlrpc.reading import Writable
 
 _HELD = 1.0  # seconds; the longest that a swapped notification waits for the next one
 
 
 @dataclass(frozen=True)
-class _Letter:
+class _Notification:
     session: Session
     method: str
     params: list[Writable]
@@ -22,13 +22,13 @@ class _Letter:
     state: str
 
 
-class Telling:
+class Notifier:
     """Decides what each session is told, in which order; the callbacks bring it there."""
 
     def __init__(
         self,
-        sessions: Sessions,
-        callbacks: Callbacks,
+        sessions: SimulatedSessions,
+        callbacks: CallbackDelivery,
         switches: Switches,
         later: Callable[[float, Callable[[], None]], None],
     ) -> None:
@@ -36,20 +36,20 @@ class Telling:
         self._callbacks = callbacks
         self._switches = switches
         self._later = later
-        self._held: dict[tuple[Session, str], _Letter] = {}
+        self._held: dict[tuple[Session, str], _Notification] = {}
         self._own_ringing: set[str] = set()
         self._count = 0
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: LegNotification) -> None:
         """Tell every session of the user who wants to know."""
         if told.rejected and not self._switches.rejected_told:
             return
         for each in [told, *self._own_phone(told)]:
             self._tell(each)
 
-    def _tell(self, told: Told) -> None:
+    def _tell(self, told: LegNotification) -> None:
         for session in self._sessions.of(told.login):
-            for service in sorted(session.services & wording.CALL_SERVICES.keys()):
+            for service in sorted(session.services & notification_format.CALL_SERVICES.keys()):
                 if told.new_id:
                     self._tell_new_id(session, service, told)
                 else:
@@ -57,11 +57,11 @@ class Telling:
 
     def reset(self, session: Session) -> None:
         """Tell the session that nothing more will be told, where its version has a word for it."""
-        if wording.CONNECTION_SERVICE in session.services:
-            method = f"{wording.CONNECTION_SERVICE}.reset"
+        if notification_format.CONNECTION_SERVICE in session.services:
+            method = f"{notification_format.CONNECTION_SERVICE}.reset"
             self._callbacks.send(session, method, [], "", "")
 
-    def _own_phone(self, told: Told) -> list[Told]:
+    def _own_phone(self, told: LegNotification) -> list[LegNotification]:
         """Tell the ringing of the own phone of a placed call as a call that comes in."""
         habit = self._switches.own_phone_told
         if habit == "no" or not told.placed:
@@ -76,26 +76,26 @@ class Telling:
             return [replace(ringing, state="HANGUP")]
         return []
 
-    def _tell_state(self, session: Session, service: str, told: Told) -> None:
-        version = wording.CALL_SERVICES[service]
+    def _tell_state(self, session: Session, service: str, told: LegNotification) -> None:
+        version = notification_format.CALL_SERVICES[service]
         for each in self._repeated(told):
-            members = wording.call_state(each, version, self._switches)
+            members = notification_format.call_state(each, version, self._switches)
             if members is None or each.state in self._switches.drop_states or self._is_lost():
                 continue
             method = f"{service}.receiveCallState"
-            self._pass_on(_Letter(session, method, [members], told.call_id, told.state))
+            self._pass_on(_Notification(session, method, [members], told.call_id, told.state))
 
-    def _tell_new_id(self, session: Session, service: str, told: Told) -> None:
-        if wording.CALL_SERVICES[service] == "v30" and self._switches.id_change_told:
-            params = wording.id_change(told, self._switches)
+    def _tell_new_id(self, session: Session, service: str, told: LegNotification) -> None:
+        if notification_format.CALL_SERVICES[service] == "v30" and self._switches.id_change_told:
+            params = notification_format.id_change(told, self._switches)
             method = f"{service}.callChangesIdEvent"
-            self._pass_on(_Letter(session, method, params, told.call_id, ""))
+            self._pass_on(_Notification(session, method, params, told.call_id, ""))
         elif self._switches.unknown_id_change == "hang_up":
             self._tell_state(session, service, replace(told, state="HANGUP", new_id=""))
 
-    def _repeated(self, told: Told) -> list[Told]:
+    def _repeated(self, told: LegNotification) -> list[LegNotification]:
         if self._switches.details_late and told.state == "RINGING":
-            return [replace(told, caller=Party(), called=Party()), told]
+            return [replace(told, caller=CallParty(), called=CallParty()), told]
         return [told]
 
     def _is_lost(self) -> bool:
@@ -103,7 +103,7 @@ class Telling:
         every = self._switches.drop_every
         return every > 0 and self._count % every == 0
 
-    def _pass_on(self, letter: _Letter) -> None:
+    def _pass_on(self, letter: _Notification) -> None:
         if self._switches.order == "sent":
             self._send(letter)
             return
@@ -115,11 +115,11 @@ class Telling:
             self._held[key] = letter
             self._later(_HELD, lambda: self._release(key, letter))
 
-    def _release(self, key: tuple[Session, str], letter: _Letter) -> None:
+    def _release(self, key: tuple[Session, str], letter: _Notification) -> None:
         if self._held.get(key) is letter:
             self._send(self._held.pop(key))
 
-    def _send(self, letter: _Letter) -> None:
+    def _send(self, letter: _Notification) -> None:
         self._callbacks.send(
             letter.session, letter.method, letter.params, letter.call_id, letter.state
         )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.numbers.fast_path import is_fixed_line, quickly
+from bus.numbers.fast_path import is_fixed_line, read_fast
 from bus.numbers.number import Number, NumberProfile, explain, read_number
 
 COUNTRIES = (
@@ -39,7 +39,7 @@ PROFILES = [
 
 def agree(text: str, profile: NumberProfile) -> bool:
     """Tell whether the quick way knew the text, and hold it to the whole way if so."""
-    found = quickly(text, profile)
+    found = read_fast(text, profile)
     if found is None:
         return False
     steps = explain(text, profile)
@@ -101,7 +101,7 @@ def test_a_table_of_real_spellings_is_read_the_same() -> None:
     "text", ["", "0", "117", "12 34", "0900 *1", "044 123", "+41 0 44 1234567"]
 )
 def test_what_is_in_doubt_is_left_to_the_whole_way(text: str) -> None:
-    assert quickly(text, NumberProfile(country="CH", area_code="44")) is None
+    assert read_fast(text, NumberProfile(country="CH", area_code="44")) is None
 
 
 def test_a_number_read_quickly_is_told_like_any_other() -> None:

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from consumers.directory.changes import (
     KINDS,
-    Applied,
     Change,
     Changes,
     ContactRecord,
     DossierRecord,
+    ImportResult,
     MatterRecord,
+    RecordCounts,
     RecordKind,
     Removal,
-    Tally,
     UseRecord,
 )
 from consumers.directory.directory import (
@@ -57,7 +57,7 @@ def put(
     complete: frozenset[RecordKind] = ALL,
     dry_run: bool = False,
     force: bool = False,
-) -> Applied:
+) -> ImportResult:
     changes = Changes(source, records, 10, complete)
     return directory.apply(changes, dry_run=dry_run, force=force)
 
@@ -236,9 +236,9 @@ def test_the_same_import_again_changes_nothing(office: Directory) -> None:
     )
 
     assert (applied.contacts, applied.dossiers, applied.matters) == (
-        Tally(kept=1),
-        Tally(kept=1),
-        Tally(kept=2),
+        RecordCounts(kept=1),
+        RecordCounts(kept=1),
+        RecordCounts(kept=2),
     )
     assert anna(office).id == before
 
@@ -254,7 +254,7 @@ def test_an_import_tells_what_it_added_changed_and_removed(directory: Directory)
         contact("e"),
     )
 
-    assert applied.contacts == Tally(added=1, changed=1, removed=1, kept=2)
+    assert applied.contacts == RecordCounts(added=1, changed=1, removed=1, kept=2)
 
 
 def test_a_contact_that_changes_keeps_its_id(office: Directory) -> None:
@@ -384,13 +384,13 @@ def test_an_import_that_would_remove_more_than_half_is_refused(directory: Direct
 def test_half_may_be_removed(directory: Directory) -> None:
     put(directory, *[contact(key) for key in "abcd"])
 
-    assert put(directory, contact("a"), contact("b")).contacts == Tally(removed=2, kept=2)
+    assert put(directory, contact("a"), contact("b")).contacts == RecordCounts(removed=2, kept=2)
 
 
 def test_more_than_half_is_removed_when_it_is_meant(directory: Directory) -> None:
     put(directory, *[contact(key) for key in "abcd"])
 
-    assert put(directory, contact("a"), force=True).contacts == Tally(removed=3, kept=1)
+    assert put(directory, contact("a"), force=True).contacts == RecordCounts(removed=3, kept=1)
 
 
 def test_a_source_that_gives_nothing_empties_nothing(office: Directory) -> None:
@@ -403,7 +403,7 @@ def test_a_source_that_gives_nothing_empties_nothing(office: Directory) -> None:
 def test_a_dry_run_tells_what_would_come_and_changes_nothing(office: Directory) -> None:
     applied = put(office, contact("beat", ANNA), source="new", dry_run=True)
 
-    assert applied.contacts == Tally(added=1)
+    assert applied.contacts == RecordCounts(added=1)
     assert anna(office).name == "Anna"
     assert [one.name for one in office.sources()] == ["crm"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.directory.throttle import Pace, durably
+from consumers.directory.throttle import WriteThrottle, durably
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def connection(file: Path) -> Iterator[sqlite3.Connection]:
 def test_pieces_hold_everything_once(connection: sqlite3.Connection, total: int) -> None:
     pieces: list[tuple[int, int]] = []
 
-    Pace(connection, lambda _: None, first_piece=10).each(
+    WriteThrottle(connection, lambda _: None, first_piece=10).each(
         total, lambda low, high: pieces.append((low, high))
     )
 
@@ -42,7 +42,7 @@ def test_each_piece_is_there_before_the_next_one(
         seen.append((low - 1, other.execute("SELECT count(*) FROM done").fetchone()[0]))
         connection.executemany("INSERT INTO done VALUES (?)", [[n] for n in range(low, high + 1)])
 
-    Pace(connection, lambda _: None, first_piece=10).each(500, do)
+    WriteThrottle(connection, lambda _: None, first_piece=10).each(500, do)
     other.close()
 
     assert len(seen) > 2
@@ -56,7 +56,7 @@ def test_a_piece_that_fails_is_undone_and_ends_it(connection: sqlite3.Connection
             raise sqlite3.OperationalError
 
     with pytest.raises(sqlite3.OperationalError):
-        Pace(connection, lambda _: None, first_piece=10).each(50, do)
+        WriteThrottle(connection, lambda _: None, first_piece=10).each(50, do)
 
     assert connection.in_transaction is False
     assert connection.execute("SELECT count(*) FROM done").fetchone() == (1,)
@@ -65,7 +65,7 @@ def test_a_piece_that_fails_is_undone_and_ends_it(connection: sqlite3.Connection
 def test_others_get_time_after_each_piece(connection: sqlite3.Connection) -> None:
     pauses: list[float] = []
 
-    Pace(connection, pauses.append, first_piece=10).each(500, lambda low, high: None)
+    WriteThrottle(connection, pauses.append, first_piece=10).each(500, lambda low, high: None)
 
     assert len(pauses) > 2
     assert all(0 <= pause < 0.1 for pause in pauses)
@@ -75,7 +75,7 @@ def test_what_counts_is_written_to_the_disk_itself(connection: sqlite3.Connectio
     def level() -> int:
         return int(connection.execute("PRAGMA synchronous").fetchone()[0])
 
-    Pace(connection)
+    WriteThrottle(connection)
     before = level()
     with durably(connection):
         inside = level()
@@ -87,7 +87,7 @@ def test_the_log_is_given_back_and_whoever_reads_keeps_it(
     file: Path, connection: sqlite3.Connection
 ) -> None:
     log = file.with_name(f"{file.name}-wal")
-    pace = Pace(connection, lambda _: None)
+    pace = WriteThrottle(connection, lambda _: None)
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN")
     other.execute("SELECT * FROM done").fetchall()

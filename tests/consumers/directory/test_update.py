@@ -22,9 +22,9 @@ from consumers.directory.changes import (
 )
 from consumers.directory.directory import Directory, DirectoryUnavailable
 from consumers.directory.records import Contact, ContactNumber
-from consumers.directory.source_lock import SourceClaimed, claimed
-from consumers.directory.throttle import Pace
-from consumers.directory.update import Import
+from consumers.directory.source_lock import SourceClaimed, source_lock
+from consumers.directory.throttle import WriteThrottle
+from consumers.directory.update import SourceImport
 
 ALL = frozenset(KINDS)
 MANY = 150  # records of each kind, together more than are written at once
@@ -78,7 +78,7 @@ def bring(
         pause(seconds)
 
     changes = Changes(source, records, 10, ALL)
-    one = Import(path, changes, partial(Pace, pause=pausing, first_piece=40))
+    one = SourceImport(path, changes, partial(WriteThrottle, pause=pausing, first_piece=40))
     try:
         one.run(dry_run=False, force=True)
     finally:
@@ -144,7 +144,7 @@ def killed_at(path: Path, nth: int, records: list[Change]) -> None:
     assert os.WIFSIGNALED(status), "it ended before it was killed"
 
 
-class Stopped(Pace):
+class Stopped(WriteThrottle):
     """A pace at which somebody presses Ctrl-C, once, while the fourth piece is written."""
 
     pieces = 0
@@ -216,7 +216,7 @@ def test_an_import_that_is_stopped_in_the_middle_of_a_piece_clears_up_too(path: 
     bring(path, office("old"))
     before, tidy = told(path), rows(path)
     changes = Changes("crm", office("new"), 10, ALL)
-    one = Import(path, changes, partial(Stopped, pause=lambda _: None, first_piece=40))
+    one = SourceImport(path, changes, partial(Stopped, pause=lambda _: None, first_piece=40))
 
     with pytest.raises(KeyboardInterrupt):
         one.run(dry_run=False, force=True)
@@ -316,12 +316,12 @@ def test_two_sources_are_imported_at_once(path: Path) -> None:
 
 
 def test_one_source_is_changed_by_one_at_a_time(path: Path) -> None:
-    with claimed(path, 1, 0):
-        with pytest.raises(SourceClaimed), claimed(path, 1, 0.05):
+    with source_lock(path, 1, 0):
+        with pytest.raises(SourceClaimed), source_lock(path, 1, 0.05):
             pass
-        with claimed(path, 2, 0):
+        with source_lock(path, 2, 0):
             pass
-    with claimed(path, 1, 0):
+    with source_lock(path, 1, 0):
         pass
 
 
@@ -329,7 +329,7 @@ def test_a_push_into_a_source_that_is_being_written_says_so(path: Path) -> None:
     bring(path, [contact(0, "Anna")])
 
     def push(_: float) -> None:
-        with pytest.raises(SourceClaimed), claimed(path, 1, 0):
+        with pytest.raises(SourceClaimed), source_lock(path, 1, 0):
             pass
 
     bring(path, office("old"), push)

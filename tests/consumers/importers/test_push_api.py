@@ -8,7 +8,7 @@ import pytest
 
 from bus.numbers.number import NumberProfile
 from bus.settings import SettingsRefused
-from consumers.directory.changes import Applied, Changes
+from consumers.directory.changes import Changes, ImportResult
 from consumers.directory.directory import Directory, DirectoryUnavailable
 from consumers.importers.push_api import PATH, create_app, read_token
 
@@ -131,7 +131,9 @@ def test_a_form_from_a_web_page_is_refused(client: falcon.testing.TestClient) ->
 
 def test_a_directory_that_cannot_be_written_asks_to_come_again() -> None:
     class Locked:
-        def apply(self, changes: Changes, *, dry_run: bool = False, force: bool = False) -> Applied:
+        def apply(
+            self, changes: Changes, *, dry_run: bool = False, force: bool = False
+        ) -> ImportResult:
             raise DirectoryUnavailable("database is locked")
 
     client = falcon.testing.TestClient(create_app(Locked(), PROFILE, TOKEN, 10_000))

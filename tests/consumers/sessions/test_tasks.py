@@ -9,7 +9,7 @@ from bus.events import CallData
 from consumers.sessions.callback_check import CHECK, RESYNC, NotTaken, Proof
 from consumers.sessions.missed_calls import MARGIN, Gap
 from consumers.sessions.tasks import Alive, Failed, Opened, PbxTasks
-from starface.callback import Proof as Proven
+from starface.callback import CallbackIdentity as Proven
 from starface.callback import read_path
 from starface.client import (
     AnswerUnreadable,

@@ -7,7 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.numbers.number import NumberProfile
-from consumers.directory.changes import KINDS, Change, Changes, ContactRecord, Tally, UseRecord
+from consumers.directory.changes import (
+    KINDS,
+    Change,
+    Changes,
+    ContactRecord,
+    RecordCounts,
+    UseRecord,
+)
 from consumers.directory.directory import Directory
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
@@ -221,7 +228,7 @@ def test_matters_may_come_in_a_file_of_their_own(read: Read, directory: Director
     assert anna is not None
     [dossier] = directory.dossiers(anna.id)
     assert [(one.key, one.open) for one in dossier.matters] == [("A1", True), ("A2", False)]
-    assert applied.contacts == Tally()
+    assert applied.contacts == RecordCounts()
 
 
 def test_a_large_file_is_read_row_by_row(

@@ -6,12 +6,12 @@ from bus.numbers.number import NumberProfile
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sources.starface_book import starface_records
 from starface.failures import PbxUnreachable
-from starface.rest_models import Attribute, Contact
+from starface.rest_models import Attribute, RestContact
 
 
-def book_contact(contact_id: str, **fields: str) -> Contact:
+def book_contact(contact_id: str, **fields: str) -> RestContact:
     told = tuple(Attribute(display_key=key, value=value) for key, value in fields.items())
-    return Contact(id=contact_id, fields=told)
+    return RestContact(id=contact_id, fields=told)
 
 
 def test_a_contact_of_the_address_book_is_a_contact(swiss: NumberProfile, report: Report) -> None:
@@ -48,7 +48,7 @@ def test_a_contact_without_any_name_is_refused(swiss: NumberProfile, report: Rep
 
 
 def test_a_failure_of_the_pbx_refuses_the_import(swiss: NumberProfile, report: Report) -> None:
-    def told() -> Iterator[Contact]:
+    def told() -> Iterator[RestContact]:
         yield book_contact("1", NAME="Anna")
         raise PbxUnreachable("STARFACE does not answer.")
 
