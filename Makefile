@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The tests start many processes: compiled modules halve the time of each start.
 export PYTHONDONTWRITEBYTECODE :=
-TESTED := gateway bus consumers runtime starface panel cli tests
+TESTED := gateway bus consumers runtime starface panel texts cli tests
 
 .PHONY: demo test test-long check install deb lock clean
 

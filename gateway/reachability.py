@@ -9,8 +9,8 @@ from typing import Protocol
 import falcon
 
 from gateway.eventlog.file import LogUnavailable
-from gateway.reachability_words import LANGUAGES, WORDS
 from gateway.source_addresses import Sources
+from texts import LANGUAGES, Language, known_language, preferred, render
 
 _PAGE = """<!doctype html>
 <html lang="{language}">
@@ -47,6 +47,7 @@ nav a {{ margin-right: 1rem; }}
 </body>
 </html>
 """
+_NAMES = {"de": "Deutsch", "en": "English", "fr": "Français", "it": "Italiano"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
@@ -80,8 +81,9 @@ class Reachability:
             resp.content_type = falcon.MEDIA_JSON
             resp.text = json.dumps(told) + "\n"
             return
-        language = _language(req)
-        words = WORDS[language]
+        language = known_language(req.params.get("lang")) or preferred(
+            req.get_header("Accept-Language")
+        )
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("Content-Language", language)
         resp.set_header("Content-Security-Policy", _POLICY)
@@ -89,15 +91,15 @@ class Reachability:
         resp.text = _PAGE.format(
             language=language,
             hits=hits,
-            last=html.escape(words.ago(time.time() - last) if last else words.never),
+            last=html.escape(_ago(last, language) if last else render("gateway.never", language)),
             address=html.escape(str(source or "?")),
             others=" ".join(_link(code) for code in LANGUAGES if code != language),
-            title=words.title,
-            sentence=words.sentence,
-            hits_label=words.hits,
-            last_label=words.last,
-            address_label=words.address,
-            advice=words.advice,
+            title=render("gateway.title", language),
+            sentence=render("gateway.sentence", language),
+            hits_label=render("gateway.hits", language),
+            last_label=render("gateway.last", language),
+            address_label=render("gateway.address", language),
+            advice=render("gateway.advice", language),
         )
 
     on_head = on_get
@@ -109,25 +111,18 @@ class Reachability:
             return 0, 0, None
 
 
-def _language(req: falcon.Request) -> str:
-    asked = req.params.get("lang")
-    if isinstance(asked, str) and asked in WORDS:
-        return asked
-    wanted = []
-    for place, part in enumerate((req.get_header("Accept-Language") or "").split(",")[:20]):
-        code, _, quality = part.strip().partition(";q=")
-        code = code.partition("-")[0].lower()
-        try:
-            weight = float(quality or 1)
-        except ValueError:
-            continue
-        if code in WORDS and weight > 0:
-            wanted.append((-weight, place, code))
-    return min(wanted)[2] if wanted else "en"
+def _ago(at: float, language: Language) -> str:
+    """Return how long ago something was."""
+    count, unit = max(0, int(time.time() - at)), "seconds"
+    for size, larger in ((60, "minutes"), (60, "hours"), (24, "days")):
+        if count < 2 * size:
+            break
+        count, unit = count // size, larger
+    return render(f"gateway.ago.{unit}", language, count=count)
 
 
-def _link(code: str) -> str:
-    return f'<a href="?lang={code}" hreflang="{code}">{LANGUAGES[code]}</a>'
+def _link(code: Language) -> str:
+    return f'<a href="?lang={code}" hreflang="{code}">{_NAMES[code]}</a>'
 
 
 def _at(seconds: float) -> datetime:

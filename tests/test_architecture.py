@@ -8,10 +8,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": {"bus"},
     "bus": {"runtime"},
     "starface": {"runtime", "bus.numbers.number"},
-    "gateway": {"bus", "starface", "runtime"},
-    "consumers": {"bus", "starface", "runtime"},
-    "panel": {"bus", "starface", "runtime"},
-    "cli": {"bus", "starface", "runtime", "gateway", "consumers", "panel"},
+    "texts": {"bus.events"},
+    "gateway": {"bus", "starface", "runtime", "texts"},
+    "consumers": {"bus", "starface", "runtime", "texts"},
+    "panel": {"bus", "starface", "runtime", "texts"},
+    "cli": {"texts", "bus", "starface", "runtime", "gateway", "consumers", "panel"},
 }
 MODULES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
+import texts
 from bus.events import (
     CallerData,
     CallerEvent,
@@ -96,7 +97,7 @@ class DesktopConsumer:
     def say(self, key: str, sentence: Sentence) -> None:
         """Show a sentence."""
         if self._settings.notification:
-            told = words.say(sentence, self._settings.language)
+            told = texts.pick(sentence, self._settings.language)
             self._cards.show(key, Card("starface2mqtt", [told]))
 
     def open_last(self) -> None:
@@ -167,7 +168,7 @@ class DesktopConsumer:
         hidden = data.discreet or self._settings.discreet
         if hidden and not self._revealed.holds(_with(data)):
             language = self._settings.language
-            told = [words.called_line(data), words.say(words.REVEAL, language)]
+            told = [words.called_line(data), texts.render("desktop.reveal", language)]
             return Card(words.call(data, language), [one for one in told if one],
                         lambda: self._reveal(data))  # fmt: skip
         return self._full_card(data)
@@ -180,9 +181,9 @@ class DesktopConsumer:
         language = self._settings.language
         first, last = [], []
         if data.on_click != "nothing" and self._can_open(data):
-            first = [Offer(words.say(words.OPEN, language), self._finds(data))]
+            first = [Offer(texts.render("desktop.open", language), self._finds(data))]
         if data.remembered:
-            last = [Offer(words.say(words.FORGET, language), self._chooses(data, None))]
+            last = [Offer(texts.render("desktop.forget", language), self._chooses(data, None))]
         room = words.MOST_OFFERS - len(first) - len(last)
         offers = [
             Offer(words.label(one), self._chooses(data, one)) for one in words.offers(data)[:room]

@@ -24,13 +24,13 @@ from bus.mqtt.connection import NO_SUBSCRIBERS, Connection, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.settings import BrokerSettings
 from bus.topics import level
-from consumers.desktop import texts as words
 from consumers.desktop.consumer import DesktopConsumer
 from consumers.desktop.instance import CLOSE_ALL, OPEN_LAST, Spool
 from consumers.desktop.notifications import Cards
 from consumers.desktop.opener import Opener
 from consumers.desktop.settings import DesktopSettings
 from runtime.process import stop_on_signals
+from texts import sentence
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
             source = f"desktop/{level(login)}"
             request = ChoiceRequest(id=request_id, source=source, time=now(), data=data)
             if not _asked(connection, connection.topics.choose(login), request):
-                consumer.say("choose", words.NOT_CHOSEN)
+                consumer.say("choose", sentence("desktop.not-chosen"))
 
         def report(call_id: str, reason: str) -> None:
             connection.post(
@@ -75,7 +75,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
                 wishes.get(wish, _nothing)()
             for number in spool.take():
                 if not place(connection, login, number):
-                    consumer.say("dial", words.NOT_DIALLED)
+                    consumer.say("dial", sentence("desktop.not-dialled"))
             return _TICK
 
         stop_on_signals(connection.stop)

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from bus.events import UserName
 from bus.settings import Section
 from consumers.actions.url_templates import FOR_PROGRAMS, places
+from texts import Language
 
 _TOLD = FOR_PROGRAMS - {"source"}  # an answer does not name the source of a contact
 _WINDOWS_SHELL = (".bat", ".cmd")
@@ -26,7 +27,7 @@ class DesktopSettings(Section):
     most_notifications: int = Field(default=3, ge=1, le=20)  # the oldest makes way
     discreet: bool = False  # name and number only after a click; the office may demand it too
     close_at_end: bool = True  # False: the notification of a call that is over stays
-    language: Literal["de", "en"] = "de"
+    language: Language = "de"
     max_age: float = Field(default=30.0, ge=1, le=60)  # seconds
     clock_tolerance: float = Field(default=5.0, ge=0, le=600)  # seconds
 

@@ -1,48 +1,13 @@
 """What a notification on the workstation says about a call, and what it lets the user choose."""
 
-from typing import Literal
-
+import texts
 from bus.events import CallerData, Reference, Sentence
 from consumers.caller.texts import shown
 from consumers.desktop.opener import other_party, placed
-
-Language = Literal["de", "en"]
+from texts import Language, render
 
 MOST_OFFERS = 3  # buttons; desktops show no more
 _LABEL = 24  # characters of a button; desktops cut a row that is wider than they are
-
-_WITHHELD = Sentence(de="Unterdrückte Nummer", en="Withheld number")
-_UNKNOWN = Sentence(de="Unbekannter Anrufer", en="Unknown caller")
-_SEVERAL = Sentence(de="Mehrere kommen in Frage", en="It may be one of several")
-_ALIKE = Sentence(de="Nur ähnlich ist die Nummer von", en="Only similar is the number of")
-_OFFERED = Sentence(de="Bitte wählen", en="Please choose")
-_SWITCHBOARD = Sentence(de="Durchwahl von", en="Extension of")
-_EMPLOYER = Sentence(de="bei", en="at")
-_REMEMBERED = Sentence(de="Von Ihnen gewählt", en="As you chose")
-OPEN = Sentence(de="Öffnen", en="Open")
-_INCOMING = Sentence(de="Anruf", en="Call")
-_OUTGOING = Sentence(de="Ihr Anruf", en="Your call")
-REVEAL = Sentence(de="Klicken zeigt, wer es ist", en="Click to see who it is")
-FORGET = Sentence(de="Nicht mehr merken", en="Forget my choice")
-NOT_DIALLED = Sentence(
-    de="Nicht gewählt: der Vermittler ist nicht erreichbar.",
-    en="Not dialled: the broker or the dial process cannot be reached.",
-)
-NOT_CHOSEN = Sentence(
-    de="Die Wahl kam nicht an: der Server ist nicht erreichbar. Bitte noch einmal versuchen.",
-    en="The choice did not arrive: the server cannot be reached. Please try again.",
-)
-_REFUSED = Sentence(
-    de="Nicht geöffnet: dieser Arbeitsplatz erlaubt die Adresse nicht. Erlauben: schemes und hosts"
-    " in [desktop] der Datei desktop.toml.",
-    en="Not opened: this workstation does not allow the address. Allow it: schemes and hosts in"
-    " [desktop] of desktop.toml.",
-)
-
-
-def say(sentence: Sentence, language: Language) -> str:
-    """Return a sentence in the language of the workstation."""
-    return sentence.de if language == "de" else sentence.en
 
 
 def title(data: CallerData, language: Language) -> str:
@@ -50,15 +15,17 @@ def title(data: CallerData, language: Language) -> str:
     party = other_party(data)
     if data.contact is not None:
         name = data.contact.title
-        return shown(f"{say(_SWITCHBOARD, language)} {name}" if _at_switchboard(data) else name)
+        return shown(
+            f"{render('desktop.switchboard', language)} {name}" if _at_switchboard(data) else name
+        )
     if party.kind == "withheld":
-        return say(_WITHHELD, language)
-    return shown(party.name or party.e164 or party.number or say(_UNKNOWN, language))
+        return render("desktop.withheld", language)
+    return shown(party.name or party.e164 or party.number or render("desktop.unknown", language))
 
 
 def call(data: CallerData, language: Language) -> str:
     """Say that there is a call, and not with whom."""
-    return say(_OUTGOING if placed(data) else _INCOMING, language)
+    return render("desktop.outgoing" if placed(data) else "desktop.incoming", language)
 
 
 def called_line(data: CallerData) -> str:
@@ -76,10 +43,10 @@ def lines(data: CallerData, language: Language) -> list[str]:
     party = other_party(data)
     told = ["" if party.kind == "withheld" else party.e164 or party.number]
     if data.employer is not None and data.contact is not None:
-        told.append(f"{say(_EMPLOYER, language)} {data.employer.title}")
+        told.append(f"{render('desktop.employer', language)} {data.employer.title}")
     told.append(called_line(data))
     if data.remembered:
-        told.append(say(_REMEMBERED, language))
+        told.append(render("desktop.remembered", language))
     told.append(_what(data, language))
     known = title(data, language)  # a number alone need not be said twice
     return [said for line in told if (said := shown(line)) and said != known]
@@ -105,13 +72,8 @@ def label(reference: Reference) -> str:
 def failure(code: str) -> Sentence:
     """Say that something did not open, and what to do."""
     if code == "address-refused":
-        return _REFUSED
-    return Sentence(
-        de=f"Nicht geöffnet: der Browser oder das Programm liess sich nicht starten ({code})."
-        " Eingestellt wird es in [desktop] der Datei desktop.toml.",
-        en=f"Not opened: the browser or program could not be started ({code})."
-        " It is set in [desktop] of desktop.toml.",
-    )
+        return texts.sentence("desktop.address-refused")
+    return texts.sentence("desktop.not-opened", code=code)
 
 
 def _at_switchboard(data: CallerData) -> bool:
@@ -124,10 +86,10 @@ def _what(data: CallerData, language: Language) -> str:
     if data.contact is None and data.candidates:
         names = ", ".join(one.title for one in data.candidates[:MOST_OFFERS])
         more = ", …" if len(data.candidates) > MOST_OFFERS else ""
-        question = _ALIKE if data.quality == "suffix" else _SEVERAL
-        return f"{say(question, language)}: {names}{more}"
+        question = "desktop.alike" if data.quality == "suffix" else "desktop.several"
+        return f"{render(question, language)}: {names}{more}"
     if data.offered:
         names = ", ".join(label(one) for one in data.offered[:MOST_OFFERS])
         more = ", …" if len(data.offered) > MOST_OFFERS else ""
-        return f"{say(_OFFERED, language)}: {names}{more}"
+        return f"{render('desktop.offered', language)}: {names}{more}"
     return ""

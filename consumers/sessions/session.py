@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bus.events import Link, Sentence
-from consumers.sessions.faults import FAULTS, UNPROVEN, UNPROVEN_SENTENCE
+from consumers.sessions.faults import FAULTS, sentence_of
 
 Task = Literal["login", "keep-alive", "resync", "logout"]
 UNKNOWN = "unknown"  # instead of the callback's code before the first check
@@ -49,9 +49,7 @@ class Health:
     @property
     def sentence(self) -> Sentence | None:
         """What to do about it."""
-        if self.code == UNPROVEN:
-            return UNPROVEN_SENTENCE
-        return FAULTS[self.code].sentence if self.code in FAULTS else None
+        return sentence_of(self.code or "")
 
 
 class UserSession:

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from consumers.sessions.faults import FAULTS, UNPROVEN
+from consumers.sessions.faults import FAULTS, UNPROVEN, sentence_of
 from consumers.sessions.session import UNKNOWN, Health, NextTask, UserSession
 
 KEEP_ALIVE = 30.0
@@ -200,11 +200,13 @@ def test_an_unproven_callback_is_blue_with_a_hint(active: UserSession) -> None:
 
 
 @pytest.mark.parametrize("code", FAULTS)
-def test_every_fault_says_in_both_languages_what_it_is(code: str) -> None:
-    sentence = FAULTS[code].sentence
+def test_every_fault_says_in_each_language_what_it_is(code: str) -> None:
+    sentence = sentence_of(code)
 
-    assert sentence.de != sentence.en
-    assert min(len(sentence.de), len(sentence.en)) > 40
+    assert sentence is not None
+    languages = (sentence.de, sentence.en, sentence.fr, sentence.it)
+    assert len(set(languages)) == 4
+    assert min(map(len, languages)) > 40
 
 
 def test_a_missed_end_renews_the_session_but_seldom(active: UserSession) -> None:
