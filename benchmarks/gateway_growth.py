@@ -31,11 +31,11 @@ from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files  
 from bus.events import Party  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
 from cli.demo.mosquitto import Mosquitto, free_port  # noqa: E402
-from gateway.calls.correlation import Told  # noqa: E402
+from gateway.calls.correlation import ResolvedNotification  # noqa: E402
 from gateway.calls.notifications import Notification  # noqa: E402
-from gateway.eventlog.counters import Tally  # noqa: E402
+from gateway.eventlog.counters import Counters  # noqa: E402
 from gateway.eventlog.file import writing  # noqa: E402
-from gateway.eventlog.reader import Outbox  # noqa: E402
+from gateway.eventlog.reader import EventReader  # noqa: E402
 from gateway.eventlog.writer import EventLog  # noqa: E402
 from gateway.settings import GatewaySettings  # noqa: E402
 from runtime.process import private_folder  # noqa: E402
@@ -126,7 +126,7 @@ def names(users: int) -> list[str]:
 
 def fill(data: Path, events: int, users: int) -> None:
     """Write a log of events that the broker has taken already."""
-    log = EventLog(private_folder(data), "gateway", Tally(), lambda: None, greatest=10**10)
+    log = EventLog(private_folder(data), "gateway", Counters(), lambda: None, greatest=10**10)
     party = Party(number="0441234567", e164="+41441234567", kind="external")
     who = names(users)
     for begin in range(0, events, _PIECE):
@@ -135,11 +135,11 @@ def fill(data: Path, events: int, users: int) -> None:
                 call = Notification(
                     user=who[number % users], call_id=f"call-{number}", state="ended"
                 )
-                log._write(Told(call, party, party, time.time()))
+                log._write(ResolvedNotification(call, party, party, time.time()))
     log.close()
-    outbox = Outbox(data)
-    outbox.settle(events)
-    outbox.close()
+    reader = EventReader(data)
+    reader.settle(events)
+    reader.close()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from typing import Any
 import falcon
 from falcon.uri import parse_query_string
 
-from gateway.rates import Rates
-from gateway.refusals import NOTHING_HERE, Refused
-from gateway.source_addresses import Source, Sources
+from gateway.rates import RateLimits
+from gateway.refusals import NOTHING_HERE, RequestRefused
+from gateway.source_addresses import SourceAddress, SourceAddresses
 from starface.callback import PathRefused, read_path
 
 log = logging.getLogger(__name__)
@@ -23,72 +23,74 @@ _FORM = "application/x-www-form-urlencoded"
 _STRANGERS = 5.0, 20.0  # wrong paths per second and address, and at once
 
 
-class Doorkeeper:
+class Admission:
     """Checks a request before anything of it is read."""
 
-    def __init__(self, site_key: bytes, sources: Sources, rates: Rates) -> None:
+    def __init__(self, site_key: bytes, sources: SourceAddresses, rates: RateLimits) -> None:
         self.sources = sources
         self._key = site_key
         self._rates = rates
-        self._strangers = Rates(*_STRANGERS)
+        self._strangers = RateLimits(*_STRANGERS)
         # A path comes again with each notification of a login; only genuine ones are remembered.
         self._proof = lru_cache(maxsize=10_000)(partial(read_path, key=site_key))
 
-    def source(self, req: falcon.Request) -> Source | None:
+    def source(self, req: falcon.Request) -> SourceAddress | None:
         """Return the address a request came from."""
         return self.sources.of(req.remote_addr, req.get_header("X-Forwarded-For"))
 
     def user(self, req: falcon.Request, who: str, session: str, mac: str) -> str:
-        """Return whose call it is; raise Refused."""
+        """Return whose call it is; raise RequestRefused."""
         source = self.source(req)
         if not self.sources.allow(source):
-            raise self._stranger(source, Refused(403, "this address may not send notifications"))
+            raise self._stranger(
+                source, RequestRefused(403, "this address may not send notifications")
+            )
         try:
             proof = self._proof(who, session, mac)
         except PathRefused as error:
-            raise self._stranger(source, Refused(404, NOTHING_HERE)) from error
+            raise self._stranger(source, RequestRefused(404, NOTHING_HERE)) from error
         if not self._rates.allows(proof.session):
-            raise Refused(429, "too many notifications at once", retry_after=1)
+            raise RequestRefused(429, "too many notifications at once", retry_after=1)
         told = self.single(req.params)
         if any(name in told and told[name] != proof.user for name in _USER):
-            raise Refused(403, "the user is another than the path's")
+            raise RequestRefused(403, "the user is another than the path's")
         tokens = [told[name] for name in _AUTH if told.get(name)]
         if not all(proof.fits(token, self._key) for token in tokens):
-            raise Refused(403, "the token is not the one of this login")
+            raise RequestRefused(403, "the token is not the one of this login")
         return proof.user
 
     def single(self, params: Mapping[str, Any]) -> dict[str, str]:
-        """Return parameters that are each told once; raise Refused."""
+        """Return parameters that are each told once; raise RequestRefused."""
         if any(not isinstance(value, str) for value in params.values()):
-            raise Refused(400, "a parameter twice")
+            raise RequestRefused(400, "a parameter twice")
         return {name: str(value) for name, value in params.items()}
 
     def check_xml(self, req: falcon.Request) -> None:
-        """Raise Refused unless the body may be XML."""
+        """Raise RequestRefused unless the body may be XML."""
         kind = (req.content_type or "text/xml").partition(";")[0].strip().lower()
         if not _XML.match(kind):
-            raise Refused(415, "an XML content type is expected")
+            raise RequestRefused(415, "an XML content type is expected")
         self._check_plain(req)
 
     def form(self, req: falcon.Request, body: bytes) -> dict[str, str]:
-        """Return the parameters of a form; raise Refused."""
+        """Return the parameters of a form; raise RequestRefused."""
         if not body:
             return {}
         kind = (req.content_type or "").partition(";")[0].strip().lower()
         if kind != _FORM:
-            raise Refused(415, f"{_FORM} is expected")
+            raise RequestRefused(415, f"{_FORM} is expected")
         self._check_plain(req)
         try:
             text = body.decode()
         except UnicodeDecodeError as error:
-            raise Refused(400, "the form is not UTF-8") from error
+            raise RequestRefused(400, "the form is not UTF-8") from error
         return self.single(parse_query_string(text, keep_blank=True, csv=False))
 
     def _check_plain(self, req: falcon.Request) -> None:
         if (req.get_header("Content-Encoding") or "identity").lower() != "identity":
-            raise Refused(415, "a body without content coding is expected")
+            raise RequestRefused(415, "a body without content coding is expected")
 
-    def _stranger(self, source: Source | None, refused: Refused) -> Refused:
+    def _stranger(self, source: SourceAddress | None, refused: RequestRefused) -> RequestRefused:
         if self._strangers.allows(str(source)):
             return refused
-        return Refused(429, "too many requests", retry_after=5)
+        return RequestRefused(429, "too many requests", retry_after=5)

@@ -10,15 +10,15 @@ from pydantic import ValidationError
 
 from bus.mqtt.inbox import why
 from bus.numbers.number import NumberProfile
-from gateway.admission import Doorkeeper
+from gateway.admission import Admission
 from gateway.calls import parties
-from gateway.calls.correlation import Told
+from gateway.calls.correlation import ResolvedNotification
 from gateway.calls.notifications import (
-    Check,
+    IgnoredMethod,
     Notification,
     NotificationRefused,
-    Reset,
-    Unneeded,
+    ResetNotification,
+    SelfTest,
     read_notification,
     read_url,
 )
@@ -26,7 +26,7 @@ from gateway.eventlog.counters import CHECKS, HITS, NOTIFICATIONS
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.reachability import Reachability
-from gateway.refusals import NOTHING_HERE, Refused
+from gateway.refusals import NOTHING_HERE, RequestRefused
 from starface.xmlrpc.reading import CALL_BYTES, Unreadable, read_call, write_response
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ _UNFIT = "not a request that is served here"
 CALLBACK = "/starface/{who}/{session}/{mac}"
 
 
-class Calls:
+class NotificationRecorder:
     """Notifications on their way into the event log."""
 
     def __init__(self, events: EventLog, profile: NumberProfile) -> None:
@@ -49,7 +49,9 @@ class Calls:
         """Return the event's id once it is on disk, "" for none; raise LogUnavailable."""
         profile = self._profile
         return self._events.append(
-            Told(note, parties.caller(note, profile), parties.called(note, profile), time.time())
+            ResolvedNotification(
+                note, parties.caller(note, profile), parties.called(note, profile), time.time()
+            )
         )
 
     def take_reset(self, user: str) -> str:
@@ -57,10 +59,10 @@ class Calls:
         return self._events.append_reset(user)
 
 
-class Callback:
-    """Calls told by XML-RPC."""
+class XmlRpcCallback:
+    """NotificationRecorder told by XML-RPC."""
 
-    def __init__(self, door: Doorkeeper, calls: Calls, events: EventLog) -> None:
+    def __init__(self, door: Admission, calls: NotificationRecorder, events: EventLog) -> None:
         self._door = door
         self._calls = calls
         self._events = events
@@ -76,23 +78,23 @@ class Callback:
         if isinstance(told, Notification):
             event = self._calls.take(told)
             log.debug("took a notification event=%s", event or "-")
-            self._events.tally.count(NOTIFICATIONS)
-        elif isinstance(told, Reset):
+            self._events.counters.count(NOTIFICATIONS)
+        elif isinstance(told, ResetNotification):
             event = self._calls.take_reset(user)
             log.info("the PBX ended a session event=%s", event)
-        elif isinstance(told, Check):
-            self._events.tally.count(CHECKS)
+        elif isinstance(told, SelfTest):
+            self._events.counters.count(CHECKS)
             resp.set_header("X-Starface2mqtt", self._events.gateway)
-        elif isinstance(told, Unneeded):
-            self._events.tally.count("unneeded")
+        elif isinstance(told, IgnoredMethod):
+            self._events.counters.count("unneeded")
         resp.content_type = _XML
         resp.data = _TRUE
 
 
-class UrlCall:
-    """Calls told by a URL, as the PBX's desktop app and modules request it."""
+class UrlCallback:
+    """NotificationRecorder told by a URL, as the PBX's desktop app and modules request it."""
 
-    def __init__(self, door: Doorkeeper, calls: Calls, events: EventLog) -> None:
+    def __init__(self, door: Admission, calls: NotificationRecorder, events: EventLog) -> None:
         self._door = door
         self._calls = calls
         self._events = events
@@ -114,14 +116,14 @@ class UrlCall:
 
     def _take(self, user: str, told: dict[str, str], resp: falcon.Response) -> None:
         if told.get("user", user) != user:
-            raise Refused(403, "the user is another than the path's")
+            raise RequestRefused(403, "the user is another than the path's")
         self._calls.take(read_url(user, told))
-        self._events.tally.count(NOTIFICATIONS)
+        self._events.counters.count(NOTIFICATIONS)
         resp.content_type = falcon.MEDIA_TEXT
         resp.text = "ok\n"
 
 
-class Hits:
+class HitCounter:
     """Middleware: every request is counted, with what became of it."""
 
     def __init__(self, events: EventLog) -> None:
@@ -129,32 +131,32 @@ class Hits:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Count before anything else, so that the page shows its own request too."""
-        self._events.tally.count(HITS)
+        self._events.counters.count(HITS)
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
     ) -> None:
         """Count the outcome."""
-        self._events.tally.count(f"requests:{resp.status_code}")
+        self._events.counters.count(f"requests:{resp.status_code}")
         resp.set_header("Cache-Control", "no-store")
 
 
 def create_app(
-    events: EventLog, door: Doorkeeper, profile: NumberProfile
+    events: EventLog, door: Admission, profile: NumberProfile
 ) -> "falcon.App[falcon.Request, falcon.Response]":
     """Return the WSGI application of the notification ports."""
-    app = falcon.App(middleware=[Hits(events)])
+    app = falcon.App(middleware=[HitCounter(events)])
     app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.media_handlers = falcon.media.Handlers({})
-    calls = Calls(events, profile)
+    calls = NotificationRecorder(events, profile)
     app.add_route("/", Reachability(events, door.sources))
-    app.add_route(CALLBACK, Callback(door, calls, events))
-    app.add_route(f"{CALLBACK}/call", UrlCall(door, calls, events))
-    faults: dict[type[Exception], Callable[[Any], Refused]] = {
-        Refused: lambda error: error,
-        Unreadable: lambda error: Refused(400, f"XML-RPC: {error}"),
-        NotificationRefused: lambda error: Refused(400, str(error)),
-        ValidationError: lambda error: Refused(400, why(error)),
+    app.add_route(CALLBACK, XmlRpcCallback(door, calls, events))
+    app.add_route(f"{CALLBACK}/call", UrlCallback(door, calls, events))
+    faults: dict[type[Exception], Callable[[Any], RequestRefused]] = {
+        RequestRefused: lambda error: error,
+        Unreadable: lambda error: RequestRefused(400, f"XML-RPC: {error}"),
+        NotificationRefused: lambda error: RequestRefused(400, str(error)),
+        ValidationError: lambda error: RequestRefused(400, why(error)),
         falcon.HTTPError: _not_here,
         LogUnavailable: lambda error: _not_now(error, events),
         Exception: _failed,
@@ -164,7 +166,7 @@ def create_app(
     return app
 
 
-def _answer(door: Doorkeeper, fault: Callable[[Any], Refused]) -> Callable[..., None]:
+def _answer(door: Admission, fault: Callable[[Any], RequestRefused]) -> Callable[..., None]:
     def answer(req: falcon.Request, resp: falcon.Response, error: Exception, _: object) -> None:
         refused = fault(error)
         source = door.source(req)
@@ -180,36 +182,36 @@ def _answer(door: Doorkeeper, fault: Callable[[Any], Refused]) -> Callable[..., 
     return answer
 
 
-def _not_now(error: LogUnavailable, events: EventLog) -> Refused:
-    events.tally.count("log_unavailable")
+def _not_now(error: LogUnavailable, events: EventLog) -> RequestRefused:
+    events.counters.count("log_unavailable")
     log.error("not on disk reason=%s", error)
-    return Refused(503, "the event log cannot take it now", retry_after=_RETRY)
+    return RequestRefused(503, "the event log cannot take it now", retry_after=_RETRY)
 
 
-def _not_here(error: falcon.HTTPError) -> Refused:
+def _not_here(error: falcon.HTTPError) -> RequestRefused:
     lines = {404: NOTHING_HERE, 405: f"expected here: {dict(error.headers or {}).get('Allow')}"}
-    return Refused(error.status_code, lines.get(error.status_code, _UNFIT))
+    return RequestRefused(error.status_code, lines.get(error.status_code, _UNFIT))
 
 
-def _failed(error: Exception) -> Refused:
+def _failed(error: Exception) -> RequestRefused:
     # The text of an exception may hold a number or a name, so only its kind and place are logged.
     trace, places = error.__traceback__, []
     while trace is not None:
         places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
         trace = trace.tb_next
     log.error("failed kind=%s at=%s", type(error).__name__, " ".join(places[-3:]))
-    return Refused(500, "the gateway failed; its log says where")
+    return RequestRefused(500, "the gateway failed; its log says where")
 
 
 def _body(req: falcon.Request) -> bytes:
     body = req.bounded_stream.read(CALL_BYTES + 1)
     if len(body) > CALL_BYTES:
-        raise Refused(413, f"larger than {CALL_BYTES} bytes")
+        raise RequestRefused(413, f"larger than {CALL_BYTES} bytes")
     return bytes(body)
 
 
 def _document(req: falcon.Request) -> bytes:
     body = _body(req)
     if not body:
-        raise Refused(400, "no body, or one without Content-Length")
+        raise RequestRefused(400, "no body, or one without Content-Length")
     return body

@@ -22,7 +22,7 @@ from gateway.eventlog.counters import BUCKETS, CHECKS, HITS, LAST, NOTIFICATIONS
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.http.server import HttpServer, listening
-from gateway.publishing.leader import Station
+from gateway.publishing.leader import PublisherLeader
 from gateway.settings import address
 
 log = logging.getLogger(__name__)
@@ -38,24 +38,24 @@ _GAUGES = {
 }
 
 
-class Condition:
+class GatewayHealth:
     """What the gateway depends on, and what is wrong with each."""
 
-    def __init__(self, events: EventLog, station: Station) -> None:
+    def __init__(self, events: EventLog, leader: PublisherLeader) -> None:
         self._events = events
-        self._station = station
+        self._leader = leader
 
     def faults(self) -> dict[str, str | None]:
         """Return each dependency with its fault; None where there is none."""
-        refused = self._station.refused
+        refused = self._leader.refused
         return {
             "event_log": self._events.fault,
-            "broker": self._station.broker,
+            "broker": self._leader.broker,
             "subscribers": f"{refused} users have events nobody takes" if refused else None,
         }
 
 
-class Health:
+class HealthResource:
     """`/healthz`: the process answers."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -64,10 +64,10 @@ class Health:
         resp.text = "ok\n"
 
 
-class Readiness:
+class ReadinessResource:
     """`/readyz`: notifications can be kept and passed on; names what is missing."""
 
-    def __init__(self, condition: Condition) -> None:
+    def __init__(self, condition: GatewayHealth) -> None:
         self._condition = condition
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -80,12 +80,12 @@ class Readiness:
         resp.text = json.dumps({"ready": ready, "dependencies": told}) + "\n"
 
 
-class Metrics:
+class MetricsResource:
     """`/metrics` for Prometheus; no label names a user or a number."""
 
-    def __init__(self, events: EventLog, condition: Condition) -> None:
+    def __init__(self, events: EventLog, condition: GatewayHealth) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(Counted(events, condition))
+        self._registry.register(CounterCollector(events, condition))
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with all counts."""
@@ -93,10 +93,10 @@ class Metrics:
         resp.data = generate_latest(self._registry)
 
 
-class Counted(Collector):
+class CounterCollector(Collector):
     """The counts of all gateway processes of this machine, from the event log."""
 
-    def __init__(self, events: EventLog, condition: Condition) -> None:
+    def __init__(self, events: EventLog, condition: GatewayHealth) -> None:
         self._events = events
         self._condition = condition
 
@@ -150,13 +150,13 @@ class Counted(Collector):
 class Operations:
     """The endpoint: a listener of its own, on loopback."""
 
-    def __init__(self, listen: str, events: EventLog, station: Station) -> None:
+    def __init__(self, listen: str, events: EventLog, leader: PublisherLeader) -> None:
         host, port = address(listen)
-        condition = Condition(events, station)
+        condition = GatewayHealth(events, leader)
         app = falcon.App()
-        app.add_route("/healthz", Health())
-        app.add_route("/readyz", Readiness(condition))
-        app.add_route("/metrics", Metrics(events, condition))
+        app.add_route("/healthz", HealthResource())
+        app.add_route("/readyz", ReadinessResource(condition))
+        app.add_route("/metrics", MetricsResource(events, condition))
         sock = listening(host, port)
         self._server = HttpServer(app, [sock], lambda _: True, lambda _: None)
         self._thread = threading.Thread(target=self._server.run, name="operations", daemon=True)

@@ -14,21 +14,21 @@ from bus.mqtt.paho_client import PahoClient
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings, SettingsRefused
-from gateway.admission import Doorkeeper
+from gateway.admission import Admission
 from gateway.app import create_app
 from gateway.calls.private_calls import PrivateCalls
-from gateway.eventlog.counters import HITS, Tally
+from gateway.eventlog.counters import HITS, Counters
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.http.server import HttpServer, listening
-from gateway.http.tls import Certificate, CertificateUnusable, TlsServer
+from gateway.http.tls import CertificateUnusable, ServerCertificate, TlsServer
 from gateway.operations import Operations
-from gateway.publishing.leader import LOCK, Duty, Station
-from gateway.publishing.wakeup import Bell
-from gateway.rates import Rates
+from gateway.publishing.leader import LOCK, PublisherLeader, PublisherSettings
+from gateway.publishing.wakeup import Waker
+from gateway.rates import RateLimits
 from gateway.settings import GatewaySettings, address
-from gateway.siblings import Siblings
-from gateway.source_addresses import Sources
+from gateway.siblings import WorkerProcesses
+from gateway.source_addresses import SourceAddresses
 from runtime.process import private_file, stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -49,17 +49,17 @@ def run(
     broker.credentials(gateway.account)
     certificate = _certificate(gateway)
     sockets = _sockets(gateway.listen)
-    site = Site(gateway, broker, profile, site_key, data_folder, certificate)
+    site = GatewayContext(gateway, broker, profile, site_key, data_folder, certificate)
     if gateway.processes == 1:
         _work(site, sockets)
     else:
-        Siblings(gateway.processes, lambda: _work(site, sockets)).run()
+        WorkerProcesses(gateway.processes, lambda: _work(site, sockets)).run()
     for sock in sockets:
         sock.close()
 
 
 @dataclass(frozen=True)
-class Site:
+class GatewayContext:
     """All that a gateway process is told."""
 
     gateway: GatewaySettings
@@ -67,35 +67,35 @@ class Site:
     profile: NumberProfile
     key: bytes
     folder: Path
-    certificate: Certificate | None
+    certificate: ServerCertificate | None
 
 
-def _work(site: Site, sockets: list[socket.socket]) -> None:
+def _work(site: GatewayContext, sockets: list[socket.socket]) -> None:
     """Be one gateway process, until SIGTERM."""
-    gateway, tally, bell = site.gateway, Tally(), Bell(site.folder)
+    gateway, counters, waker = site.gateway, Counters(), Waker(site.folder)
     greatest = gateway.log_megabytes * 1024 * 1024
-    duty = Duty(
+    duty = PublisherSettings(
         site.folder, gateway.account, site.broker, _clients(site),
         gateway.keep_hours * 3600, greatest,
     )  # fmt: skip
-    station = Station(duty, tally)
+    leader = PublisherLeader(duty, counters)
     try:
         events = EventLog(
-            site.folder, gateway.account, tally, _ringing(station, bell), greatest=greatest,
+            site.folder, gateway.account, counters, _notifier(leader, waker), greatest=greatest,
             private=PrivateCalls(PrivateNumbers(site.folder, site.key)),
         )  # fmt: skip
     except LogUnavailable as error:
         raise SettingsRefused(str(error)) from error
-    sources = Sources(gateway.sources, gateway.trusted_proxy)
-    door = Doorkeeper(site.key, sources, Rates(gateway.rate, gateway.burst))
+    sources = SourceAddresses(gateway.sources, gateway.trusted_proxy)
+    door = Admission(site.key, sources, RateLimits(gateway.rate, gateway.burst))
     app = create_app(events, door, site.profile)
     tls, plain = _divided(site, sockets)
-    server = HttpServer(app, plain, sources.may_connect, _counting(tally), tls)
+    server = HttpServer(app, plain, sources.may_connect, _counting(counters), tls)
     secured = _secured(site, server, tls)
     stop_on_signals(lambda: _stop(server, secured))
     operations: list[Operations] = []
-    station.on_duty = lambda: operations.extend(_operations(gateway.operations, events, station))
-    station.start()
+    leader.on_elected = lambda: operations.extend(_operations(gateway.operations, events, leader))
+    leader.start()
     ended = threading.Event()
     counts = threading.Thread(target=_write_counts, args=(events, ended), daemon=True)
     counts.start()
@@ -105,32 +105,32 @@ def _work(site: Site, sockets: list[socket.socket]) -> None:
     server.run(lambda: any(listener.busy for listener in secured))
     for listener in secured:
         listener.join()
-    station.stop(_GOODBYE)
+    leader.stop(_GOODBYE)
     ended.set()
     counts.join(1)
     for one in operations:
         one.stop()
     events.close()
-    bell.close()
+    waker.close()
     log.info("stopped")
 
 
-def _clients(site: Site) -> ClientFactory:
+def _clients(site: GatewayContext) -> ClientFactory:
     codec = site.gateway.mqtt_client == "mqtt5" and site.broker.version == "5"
     return CodecClient if codec else PahoClient
 
 
-def _certificate(gateway: GatewaySettings) -> Certificate | None:
+def _certificate(gateway: GatewaySettings) -> ServerCertificate | None:
     if gateway.certificate is None or gateway.private_key is None:
         return None
     try:
-        return Certificate(gateway.certificate, gateway.private_key)
+        return ServerCertificate(gateway.certificate, gateway.private_key)
     except CertificateUnusable as error:
         raise SettingsRefused(f"[gateway] certificate, private_key: {error}") from error
 
 
 def _divided(
-    site: Site, sockets: list[socket.socket]
+    site: GatewayContext, sockets: list[socket.socket]
 ) -> tuple[list[socket.socket], list[socket.socket]]:
     """Return the listeners with TLS and those without."""
     wanted = site.gateway.tls_port if site.certificate else 0
@@ -138,11 +138,13 @@ def _divided(
     return tls, [sock for sock in sockets if sock not in tls]
 
 
-def _secured(site: Site, server: HttpServer, sockets: list[socket.socket]) -> list[TlsServer]:
+def _secured(
+    site: GatewayContext, server: HttpServer, sockets: list[socket.socket]
+) -> list[TlsServer]:
     if site.certificate is None:
         return []
-    pairs = zip(sockets, server.inlets, strict=True)
-    return [TlsServer(sock, site.certificate, one.admits, one.hand_over) for sock, one in pairs]
+    pairs = zip(sockets, server.handoff_servers, strict=True)
+    return [TlsServer(sock, site.certificate, one.admits, one.submit) for sock, one in pairs]
 
 
 def _stop(server: HttpServer, secured: list[TlsServer]) -> None:
@@ -151,11 +153,11 @@ def _stop(server: HttpServer, secured: list[TlsServer]) -> None:
     server.stop()
 
 
-def _operations(listen: str, events: EventLog, station: Station) -> list[Operations]:
+def _operations(listen: str, events: EventLog, leader: PublisherLeader) -> list[Operations]:
     if not listen:
         return []
     try:
-        return [Operations(listen, events, station)]
+        return [Operations(listen, events, leader)]
     except OSError as error:
         log.error("no operations endpoint on=%s reason=%s", listen, error.strerror or error)
         return []
@@ -183,17 +185,17 @@ def _trouble(listen: str, port: int, error: OSError) -> str:
     return f"cannot listen on {listen!r}: {error.strerror or error}"
 
 
-def _ringing(station: Station, bell: Bell) -> Callable[[], None]:
-    def ring() -> None:
-        if not station.rung():
-            bell.ring()
+def _notifier(leader: PublisherLeader, waker: Waker) -> Callable[[], None]:
+    def notify() -> None:
+        if not leader.notify():
+            waker.notify()
 
-    return ring
+    return notify
 
 
-def _counting(tally: Tally) -> Callable[[int], None]:
+def _counting(counters: Counters) -> Callable[[int], None]:
     def answered(status: int) -> None:
-        tally.count(HITS, f"requests:{status}")
+        counters.count(HITS, f"requests:{status}")
 
     return answered
 

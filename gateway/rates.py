@@ -8,7 +8,7 @@ from collections.abc import Callable
 _REMEMBERED = 10_000  # buckets; whoever was forgotten begins with a full one
 
 
-class Rates:
+class RateLimits:
     """Buckets by name; safe for many threads."""
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Protocol
 import falcon
 
 from gateway.eventlog.file import LogUnavailable
-from gateway.source_addresses import Sources
+from gateway.source_addresses import SourceAddresses
 from texts import LANGUAGES, Language, known_language, preferred, render
 
 _PAGE = """<!doctype html>
@@ -61,7 +61,7 @@ class Totals(Protocol):
 class Reachability:
     """The page at `/`, for a person or as JSON."""
 
-    def __init__(self, totals: Totals, sources: Sources) -> None:
+    def __init__(self, totals: Totals, sources: SourceAddresses) -> None:
         self._totals = totals
         self._sources = sources
 

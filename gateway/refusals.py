@@ -3,7 +3,7 @@
 NOTHING_HERE = "there is nothing here"  # for a wrong path and a wrong proof alike
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is not accepted; the line names the fault and repeats nothing of it."""
 
     def __init__(self, status: int, line: str, *, retry_after: int | None = None) -> None:

@@ -6,7 +6,7 @@ The sockets belong to the parent, so a connection waits in the kernel while a ch
 from collections.abc import Callable
 
 
-class Siblings:
+class WorkerProcesses:
     """Children of one parent that all do the same."""
 
     def __init__(self, count: int, work: Callable[[], None]) -> None:

@@ -7,16 +7,16 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from gateway.settings import Network
 
-Source = IPv4Address | IPv6Address
+SourceAddress = IPv4Address | IPv6Address
 
 _WITH_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::[0-9]{1,5})?")
 _MAPPED = 96  # bits in front of an IPv4 address in IPv6
 
 
-class Sources:
+class SourceAddresses:
     """The addresses that are believed; a proxy's word counts only from its own address."""
 
-    def __init__(self, allowed: Sequence[Network], proxy: Source | None = None) -> None:
+    def __init__(self, allowed: Sequence[Network], proxy: SourceAddress | None = None) -> None:
         self._allowed = tuple(map(_unmapped, allowed))
         self._proxy = _address(str(proxy)) if proxy else None
 
@@ -25,14 +25,14 @@ class Sources:
         source = _address(peer)
         return not self._allowed or self._proxy is not None or self.allow(source)
 
-    def of(self, peer: str, forwarded_for: str | None) -> Source | None:
+    def of(self, peer: str, forwarded_for: str | None) -> SourceAddress | None:
         """Return the address a request came from, None if it cannot be told."""
         source = _address(peer)
         if source is None or source != self._proxy:
             return source
         return _address((forwarded_for or "").rpartition(",")[2])
 
-    def allow(self, source: Source | None) -> bool:
+    def allow(self, source: SourceAddress | None) -> bool:
         """Tell whether notifications from this address are accepted."""
         if not self._allowed:
             return True
@@ -40,7 +40,7 @@ class Sources:
 
 
 @lru_cache(maxsize=1024)
-def _address(text: str) -> Source | None:
+def _address(text: str) -> SourceAddress | None:
     told = _WITH_PORT.fullmatch(text.strip())
     try:
         found = ip_address(told["v6"] or told["v4"] if told else text.strip())

@@ -21,7 +21,7 @@ LATE = 5.0  # seconds in which anything else does; who calls again needs longer 
 
 
 @dataclass(frozen=True)
-class Told:
+class ResolvedNotification:
     """A notification with its parties read."""
 
     notification: Notification
@@ -31,7 +31,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownCall:
     """What is remembered of a call."""
 
     direction: Direction
@@ -41,7 +41,7 @@ class _Known:
 
 
 @dataclass(frozen=True)
-class Placed:
+class CorrelatedCall:
     """To which call it belongs."""
 
     call_id: str
@@ -49,7 +49,7 @@ class Placed:
     previous_call_id: str | None
 
 
-def place(db: sqlite3.Connection, told: Told) -> Placed:
+def correlate(db: sqlite3.Connection, told: ResolvedNotification) -> CorrelatedCall:
     """Find the call and note what is new about it; runs in the transaction of the event."""
     if told.notification.call_id is None:
         return _place_url(db, told)
@@ -61,7 +61,7 @@ def forget_before(db: sqlite3.Connection, limit: float) -> None:
     db.execute("DELETE FROM calls WHERE changed < ?", (limit,))
 
 
-def _place_uci(db: sqlite3.Connection, told: Told, call_id: str) -> Placed:
+def _place_uci(db: sqlite3.Connection, told: ResolvedNotification, call_id: str) -> CorrelatedCall:
     note = told.notification
     previous = note.previous_call_id
     here = known = _find(db, note.user, call_id)
@@ -81,17 +81,17 @@ def _place_uci(db: sqlite3.Connection, told: Told, call_id: str) -> Placed:
         )
     if here is None or _tells_more(told, here, direction, number):
         _note(db, told, call_id, direction, number, "uci")
-    return Placed(call_id, direction, previous)
+    return CorrelatedCall(call_id, direction, previous)
 
 
-def _is_first_told(known: _Known | None, number: str) -> bool:
+def _is_first_told(known: _KnownCall | None, number: str) -> bool:
     """Tell whether this is the first state that says with whom the call is, or that it hides it."""
     if known is None:
         return bool(number)
     return number != known.number and known.number in NO_NUMBER
 
 
-def _place_url(db: sqlite3.Connection, told: Told) -> Placed:
+def _place_url(db: sqlite3.Connection, told: ResolvedNotification) -> CorrelatedCall:
     note = told.notification
     direction = note.direction
     number = key(_other(told, direction)) if direction != "unknown" else key(told.caller)
@@ -99,15 +99,15 @@ def _place_url(db: sqlite3.Connection, told: Told) -> Placed:
     if found is None:
         call_id = made_call_id()
         _note(db, told, call_id, direction, number, "url")
-        return Placed(call_id, direction, None)
+        return CorrelatedCall(call_id, direction, None)
     call_id, before, told_by = found
     direction = _direction(told, before)
     _note(db, told, call_id, direction, number, told_by)
-    return Placed(call_id, direction, None)
+    return CorrelatedCall(call_id, direction, None)
 
 
 def _same_call(
-    db: sqlite3.Connection, told: Told, number: str
+    db: sqlite3.Connection, told: ResolvedNotification, number: str
 ) -> tuple[str, Direction, str] | None:
     """Find the call a URL without an id means: the newest that fits, if it need not have ended.
 
@@ -132,7 +132,7 @@ def _same_call(
     return found and (str(found[0]), found[1], str(found[2]))
 
 
-def _told_by_url(db: sqlite3.Connection, told: Told, number: str) -> str | None:
+def _told_by_url(db: sqlite3.Connection, told: ResolvedNotification, number: str) -> str | None:
     """Find the made id of a call that was told by URL before it was told with its own id."""
     if told.notification.state == "ended":
         return None
@@ -144,15 +144,17 @@ def _told_by_url(db: sqlite3.Connection, told: Told, number: str) -> str | None:
     return str(found[0]) if found else None
 
 
-def _find(db: sqlite3.Connection, user: str, call_id: str) -> _Known | None:
+def _find(db: sqlite3.Connection, user: str, call_id: str) -> _KnownCall | None:
     found = db.execute(
         "SELECT direction, number, open, changed FROM calls WHERE user = ? AND call_id = ?",
         (user, call_id),
     ).fetchone()
-    return _Known(*found) if found else None
+    return _KnownCall(*found) if found else None
 
 
-def _tells_more(told: Told, known: _Known, direction: Direction, number: str) -> bool:
+def _tells_more(
+    told: ResolvedNotification, known: _KnownCall, direction: Direction, number: str
+) -> bool:
     """Tell whether it is worth a write, because writing is what costs."""
     ends = known.is_open and told.notification.state == "ended"
     same = (known.direction, known.number) == (direction, number)
@@ -160,7 +162,12 @@ def _tells_more(told: Told, known: _Known, direction: Direction, number: str) ->
 
 
 def _note(
-    db: sqlite3.Connection, told: Told, call_id: str, direction: Direction, number: str, by: str
+    db: sqlite3.Connection,
+    told: ResolvedNotification,
+    call_id: str,
+    direction: Direction,
+    number: str,
+    by: str,
 ) -> None:
     note = told.notification
     is_open = note.state != "ended"
@@ -173,7 +180,7 @@ def _note(
     )
 
 
-def _direction(told: Told, before: Direction) -> Direction:
+def _direction(told: ResolvedNotification, before: Direction) -> Direction:
     kinds = (told.caller.kind, told.called.kind)
     if kinds == ("internal", "internal"):
         return "internal"
@@ -194,7 +201,7 @@ def _direction(told: Told, before: Direction) -> Direction:
     return "unknown"
 
 
-def _other(told: Told, direction: Direction) -> Party:
+def _other(told: ResolvedNotification, direction: Direction) -> Party:
     """Return the far end as this user sees it."""
     if direction == "out" or told.notification.direction == "out":
         return told.called

@@ -48,17 +48,17 @@ class Notification(BaseModel):
 
 
 @dataclass(frozen=True)
-class Reset:
+class ResetNotification:
     """The PBX will send nothing more in this session."""
 
 
 @dataclass(frozen=True)
-class Check:
+class SelfTest:
     """Our own question whether this callback can be reached."""
 
 
 @dataclass(frozen=True)
-class Unneeded:
+class IgnoredMethod:
     """A method that tells nothing about calls; it is answered all the same."""
 
 
@@ -92,18 +92,18 @@ _NEW_IDS = ("newcallid", "newid", "new")
 
 def read_notification(
     user: str, method: str, params: Sequence[Value]
-) -> Notification | Reset | Check | Unneeded:
+) -> Notification | ResetNotification | SelfTest | IgnoredMethod:
     """Read what was called by XML-RPC; raise NotificationRefused."""
     if method == CHECK:
-        return Check()
+        return SelfTest()
     name = method.rpartition(".")[2]
     if name == "receiveCallState":
         return _call_state(user, _members(params), replayed=method == RESYNC)
     if name == "callChangesIdEvent":
         return _changed_id(user, params)
     if name == "reset":
-        return Reset()
-    return Unneeded()
+        return ResetNotification()
+    return IgnoredMethod()
 
 
 def read_url(user: str, told: Mapping[str, str]) -> Notification:

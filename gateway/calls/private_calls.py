@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 from bus.events import Party
 from bus.numbers.number import same_subscriber_keys
 from bus.numbers.private_numbers import PrivateNumbers
-from gateway.calls.correlation import JUST_ENDED, LONGEST_CALL, NO_NUMBER, RINGING_TOGETHER, Told
+from gateway.calls.correlation import (
+    JUST_ENDED,
+    LONGEST_CALL,
+    NO_NUMBER,
+    RINGING_TOGETHER,
+    ResolvedNotification,
+)
 from gateway.calls.notifications import made_call_id
 from gateway.calls.parties import key
 
@@ -19,7 +25,7 @@ KEPT = 86_400.0  # seconds a private call is recognised after nothing was heard 
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownPrivateCall:
     mark: str
     number: str  # "": held back, since nobody knows yet with whom it is
     told: bool  # its first events went out, because their number was not private or not told
@@ -32,7 +38,9 @@ class PrivateCalls:
     def __init__(self, numbers: PrivateNumbers) -> None:
         self._numbers = numbers
 
-    def tellable(self, db: sqlite3.Connection, told: Told) -> Told | None:
+    def tellable(
+        self, db: sqlite3.Connection, told: ResolvedNotification
+    ) -> ResolvedNotification | None:
         """Return a notification as it may be told, None if nothing of it may.
 
         Of a call that was told before it proved to be private, a new id and the end are told,
@@ -47,13 +55,15 @@ class PrivateCalls:
             return self._by_url(db, told, number)
         return self._by_id(db, told, told.notification.call_id, number)
 
-    def _private_number(self, told: Told) -> str:
+    def _private_number(self, told: ResolvedNotification) -> str:
         user = told.notification.user
         numbers = (key(told.caller), key(told.called))
         found = next((one for one in numbers if self._numbers.holds(user, one)), "")
         return self._number(user, found) if found else ""
 
-    def _by_id(self, db: sqlite3.Connection, told: Told, call_id: str, number: str) -> Told | None:
+    def _by_id(
+        self, db: sqlite3.Connection, told: ResolvedNotification, call_id: str, number: str
+    ) -> ResolvedNotification | None:
         user = told.notification.user
         ids = (call_id, told.notification.previous_call_id or call_id)
         known = self._find(db, user, *ids)
@@ -75,13 +85,13 @@ class PrivateCalls:
     def _private(
         self,
         db: sqlite3.Connection,
-        told: Told,
+        told: ResolvedNotification,
         call_id: str,
         number: str,
-        known: _Known | None,
+        known: _KnownPrivateCall | None,
         *,
         was_told: bool,
-    ) -> Told | None:
+    ) -> ResolvedNotification | None:
         note = told.notification
         self._note(db, told, self._call(note.user, call_id), number, told_before=was_told)
         ends = note.state == "ended"
@@ -92,7 +102,7 @@ class PrivateCalls:
         begins = known is None or not known.number
         return _end_of_made(db, told, RINGING_TOGETHER) if begins else None
 
-    def _is_with_another(self, told: Told, known: _Known) -> bool:
+    def _is_with_another(self, told: ResolvedNotification, known: _KnownPrivateCall) -> bool:
         """Tell whether both ends are named, and neither is the one it was private for.
 
         Where only one is, it may be the user's own.
@@ -102,7 +112,11 @@ class PrivateCalls:
         return all(one.number and self._number(user, key(one)) != known.number for one in ends)
 
     def _stays_back(
-        self, db: sqlite3.Connection, told: Told, known: _Known | None, *call_ids: str
+        self,
+        db: sqlite3.Connection,
+        told: ResolvedNotification,
+        known: _KnownPrivateCall | None,
+        *call_ids: str,
     ) -> bool:
         """Tell whether it is not said yet with whom a call is, and nothing of it was told."""
         note = told.notification
@@ -115,7 +129,9 @@ class PrivateCalls:
             return False
         return known is not None or not _was_told(db, note.user, *call_ids)
 
-    def _by_url(self, db: sqlite3.Connection, told: Told, number: str) -> Told | None:
+    def _by_url(
+        self, db: sqlite3.Connection, told: ResolvedNotification, number: str
+    ) -> ResolvedNotification | None:
         """Find the call a URL without an id means, as for calls that are not private."""
         note = told.notification
         starting = note.state in ("ringing", "dialing")
@@ -133,7 +149,9 @@ class PrivateCalls:
             return self._end_of(db, told, known)
         return _end_of_made(db, told, LONGEST_CALL)
 
-    def _end_of(self, db: sqlite3.Connection, told: Told, known: _Known) -> Told | None:
+    def _end_of(
+        self, db: sqlite3.Connection, told: ResolvedNotification, known: _KnownPrivateCall
+    ) -> ResolvedNotification | None:
         """Return the end of the very call that was told; without a number any other may be meant.
 
         None if it was told by the PBX itself.
@@ -146,16 +164,16 @@ class PrivateCalls:
         call_id = next((one for (one,) in found if self._call(user, one) == known.mark), None)
         return _ended(told, call_id) if call_id else None
 
-    def _find(self, db: sqlite3.Connection, user: str, *call_ids: str) -> _Known | None:
+    def _find(self, db: sqlite3.Connection, user: str, *call_ids: str) -> _KnownPrivateCall | None:
         marks = [self._call(user, one) for one in call_ids]
         found = db.execute(
             "SELECT call, number, told, changed FROM private_calls WHERE call IN (?, ?)", marks
         ).fetchone()
-        return found and _Known(found[0], found[1], bool(found[2]), found[3])
+        return found and _KnownPrivateCall(found[0], found[1], bool(found[2]), found[3])
 
     def _newest(
-        self, db: sqlite3.Connection, told: Told, number: str, *, starting: bool
-    ) -> _Known | None:
+        self, db: sqlite3.Connection, told: ResolvedNotification, number: str, *, starting: bool
+    ) -> _KnownPrivateCall | None:
         ended = told.at - JUST_ENDED if told.notification.state == "ended" else told.at + 1
         found = db.execute(
             "SELECT call, number, told, changed FROM private_calls WHERE owner = ?"
@@ -166,10 +184,16 @@ class PrivateCalls:
                 ended, number, number,
             ),
         ).fetchone()  # fmt: skip
-        return found and _Known(found[0], found[1], bool(found[2]), found[3])
+        return found and _KnownPrivateCall(found[0], found[1], bool(found[2]), found[3])
 
     def _note(
-        self, db: sqlite3.Connection, told: Told, mark: str, number: str, *, told_before: bool
+        self,
+        db: sqlite3.Connection,
+        told: ResolvedNotification,
+        mark: str,
+        number: str,
+        *,
+        told_before: bool,
     ) -> None:
         is_open = told.notification.state != "ended"
         db.execute(
@@ -179,7 +203,7 @@ class PrivateCalls:
             (mark, self._owner(told), number, told_before, is_open, told.at),
         )
 
-    def _owner(self, told: Told) -> str:
+    def _owner(self, told: ResolvedNotification) -> str:
         return self._numbers.mark("user", told.notification.user)
 
     def _call(self, user: str, call_id: str) -> str:
@@ -201,7 +225,7 @@ def _was_told(db: sqlite3.Connection, user: str, *call_ids: str) -> bool:
     return found.fetchone() is not None
 
 
-def _heard_later(db: sqlite3.Connection, told: Told, moment: float) -> bool:
+def _heard_later(db: sqlite3.Connection, told: ResolvedNotification, moment: float) -> bool:
     """Tell whether another call of the user, which is not private, was heard of later.
 
     Or one that a URL told without a number: nothing but a URL without a number ends it.
@@ -214,7 +238,7 @@ def _heard_later(db: sqlite3.Connection, told: Told, moment: float) -> bool:
     return found.fetchone() is not None or _made(db, told, LONGEST_CALL) is not None
 
 
-def _says_with_whom(told: Told) -> bool:
+def _says_with_whom(told: ResolvedNotification) -> bool:
     state, caller, called = told.notification.state, told.caller, told.called
     if state in ("dialing", "ringback"):
         return bool(called.number)
@@ -223,14 +247,14 @@ def _says_with_whom(told: Told) -> bool:
     return bool(caller.number and (caller.kind == "external" or called.number))
 
 
-def _forget(db: sqlite3.Connection, known: _Known) -> None:
+def _forget(db: sqlite3.Connection, known: _KnownPrivateCall) -> None:
     """Have a call told from now on; what URLs tell of it too."""
     db.execute("DELETE FROM private_calls WHERE call = ?", (known.mark,))
     if known.number:
         db.execute("UPDATE private_calls SET open = 0 WHERE number = ?", (known.number,))
 
 
-def _made(db: sqlite3.Connection, told: Told, seconds: float) -> str | None:
+def _made(db: sqlite3.Connection, told: ResolvedNotification, seconds: float) -> str | None:
     """Find an open call that only a URL told, without a number."""
     found = db.execute(
         "SELECT call_id FROM calls WHERE told_by = 'url' AND user = ? AND number IN (?, ?)"
@@ -240,17 +264,19 @@ def _made(db: sqlite3.Connection, told: Told, seconds: float) -> str | None:
     return str(found[0]) if found else None
 
 
-def _end_of_made(db: sqlite3.Connection, told: Told, seconds: float) -> Told | None:
+def _end_of_made(
+    db: sqlite3.Connection, told: ResolvedNotification, seconds: float
+) -> ResolvedNotification | None:
     """Return the end of what a URL told, without a number, of a call that is private."""
     call_id = _made(db, told, seconds)
     return _ended(told, call_id) if call_id else None
 
 
-def _ended(told: Told, call_id: str) -> Told:
+def _ended(told: ResolvedNotification, call_id: str) -> ResolvedNotification:
     changes = {"call_id": call_id, "state": "ended", "pbx_state": "", "previous_call_id": None}
     return _bare(replace(told, notification=told.notification.model_copy(update=changes)))
 
 
-def _bare(told: Told) -> Told:
+def _bare(told: ResolvedNotification) -> ResolvedNotification:
     note = told.notification.model_copy(update={"group": None})
     return replace(told, notification=note, caller=Party(), called=Party())

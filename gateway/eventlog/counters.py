@@ -18,7 +18,7 @@ LAST = "last_notification"  # not a count: milliseconds since the epoch
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 
 
-class Tally:
+class Counters:
     """Counts that are not written down yet; safe for many threads."""
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Heading:
+class SequenceRange:
     """How far a user's events are settled, and the oldest that is kept."""
 
     user: str
@@ -48,17 +48,17 @@ class Heading:
     oldest: int
 
 
-class Outbox:
+class EventReader:
     """The end of the event log that is emptied by the publisher; for its thread only."""
 
     def __init__(self, folder: Path) -> None:
         self._db = open_log(folder, durable=False)
         self.identity = identity(self._db)
 
-    def upto(self) -> int:
+    def watermark(self) -> int:
         """Return the place up to which everything is settled or held back."""
-        (upto,) = self._db.execute("SELECT value FROM counters WHERE name = 'upto'").fetchone()
-        return int(upto)
+        (watermark,) = self._db.execute("SELECT value FROM counters WHERE name = 'upto'").fetchone()
+        return int(watermark)
 
     def erased(self) -> int:
         """Return how often something was taken out of the events on disk."""
@@ -67,7 +67,9 @@ class Outbox:
         ).fetchone()  # fmt: skip
         return int(found[0]) if found else 0
 
-    def settle(self, upto: int, held: Iterable[Hold] = (), released: Iterable[int] = ()) -> None:
+    def settle(
+        self, watermark: int, held: Iterable[Hold] = (), released: Iterable[int] = ()
+    ) -> None:
         """Note a new place, what is held back and what is no more; raise LogUnavailable.
 
         All at once, else a kill in between would have forgotten what was to be held back.
@@ -76,7 +78,7 @@ class Outbox:
         with writing(self._db):
             self._db.execute(_HOLD, (kept,))
             self._db.execute(_RELEASE, (gone,))
-            self._db.execute("UPDATE counters SET value = ? WHERE name = 'upto'", (upto,))
+            self._db.execute("UPDATE counters SET value = ? WHERE name = 'upto'", (watermark,))
 
     def after(self, place: int, limit: int) -> list[Row]:
         """Return what comes next in the log."""
@@ -95,26 +97,28 @@ class Outbox:
         )
         return [Row(*row) for row in found]
 
-    def repeatable(self, user: str, after: int, upto: int, limit: int) -> list[Row]:
+    def repeatable(self, user: str, after: int, watermark: int, limit: int) -> list[Row]:
         """Return a user's events after a number, as far as they are settled."""
         return self._rows(
             "user = ? AND seq > ? AND seq <= ? AND payload <> x'' ORDER BY seq LIMIT ?",
             user,
             after,
-            upto,
+            watermark,
             limit,
         )
 
-    def headings(self, user: str | None = None) -> list[Heading]:
+    def sequence_ranges(self, user: str | None = None) -> list[SequenceRange]:
         """Return how far the events of each user, or of one, are settled."""
         found = self._db.execute(
             "WITH open AS (SELECT user, min(seq) AS seq FROM events WHERE place IN"
             " (SELECT place FROM held) OR place > ? GROUP BY user)"
             " SELECT numbers.user, coalesce(open.seq - 1, numbers.seq) FROM numbers"
             " LEFT JOIN open USING (user) WHERE ? IS NULL OR numbers.user = ?",
-            (self.upto(), user, user),
+            (self.watermark(), user, user),
         ).fetchall()
-        return [Heading(str(name), seq, self.oldest(name, seq)) for name, seq in found if seq > 0]
+        return [
+            SequenceRange(str(name), seq, self.oldest(name, seq)) for name, seq in found if seq > 0
+        ]
 
     def oldest(self, user: str, seq: int) -> int:
         """Return the oldest number kept of a user; one more than the newest if none is."""
@@ -140,7 +144,7 @@ class Outbox:
                 "DELETE FROM events WHERE place IN (SELECT place FROM"
                 " (SELECT place, at FROM events ORDER BY place LIMIT 2000)"
                 " WHERE place <= ? AND at < ? AND place NOT IN (SELECT place FROM held))",
-                (self.upto(), before),
+                (self.watermark(), before),
             ).rowcount
             forget_before(self._db, before)
             private_calls.forget_before(self._db, time.time() - private_calls.KEPT)

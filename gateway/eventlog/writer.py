@@ -18,11 +18,19 @@ from pathlib import Path
 from typing import Final
 
 from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
-from gateway.calls.correlation import Told, place
+from gateway.calls.correlation import ResolvedNotification, correlate
 from gateway.calls.private_calls import PrivateCalls
-from gateway.eventlog.counters import HITS, LAST, NOTIFICATIONS, PRIVATE, Tally, write_down, written
+from gateway.eventlog.counters import (
+    HITS,
+    LAST,
+    NOTIFICATIONS,
+    PRIVATE,
+    Counters,
+    write_down,
+    written,
+)
 from gateway.eventlog.file import BUSY, LogUnavailable, depth, identity, open_log, size, writing
-from gateway.http.batching import others_first
+from gateway.http.batching import yield_to_batch
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +43,7 @@ _MOMENT = 0.02  # seconds
 
 @dataclass(eq=False)
 class _Entry:
-    told: Told | str  # a call state, or the user whose session was reset
+    told: ResolvedNotification | str  # a call state, or the user whose session was reset
     event_id: str | None = None
     failed: LogUnavailable | None = None
     withdrawn: bool = False
@@ -48,13 +56,13 @@ class EventLog:
         self,
         folder: Path,
         account: str,
-        tally: Tally,
+        counters: Counters,
         committed: Callable[[], None],
         *,
         greatest: int,
         private: PrivateCalls | None = None,
     ) -> None:
-        self.tally = tally
+        self.counters = counters
         self._private = private
         self._db = open_log(folder, durable=True)
         self._reading = open_log(folder, durable=False)
@@ -70,7 +78,7 @@ class EventLog:
         self._fault: str | None = None
         self._full = False
 
-    def append(self, told: Told) -> str:
+    def append(self, told: ResolvedNotification) -> str:
         """Return the id of the event once it is on disk; raise LogUnavailable if it is not.
 
         "" for a private call, which makes no event.
@@ -90,8 +98,8 @@ class EventLog:
         """Return all that was counted; raise LogUnavailable."""
         with self._reading_lock:  # between taking counts and writing them they are nowhere
             counts = Counter(self._written_counts())
-            counts.update(self.tally.seen())
-        counts[LAST] = max(counts[LAST], int(self.tally.last * 1000))
+            counts.update(self.counters.seen())
+        counts[LAST] = max(counts[LAST], int(self.counters.last * 1000))
         return counts
 
     def written_counts(self) -> dict[str, int]:
@@ -154,7 +162,7 @@ class EventLog:
 
     def _wait_for(self, entry: _Entry) -> str:
         self._waiting.append(entry)
-        others_first()
+        yield_to_batch()
         if not self._lock.acquire(timeout=PATIENCE):
             entry.withdrawn = True
             self._fault = "the event log is busy"
@@ -185,7 +193,7 @@ class EventLog:
             for entry, event_id in done:
                 entry.event_id = event_id
             self._fault = None
-            self.tally.last = time.time()
+            self.counters.last = time.time()
             self._committed()
 
     def _fail(self, entries: list[_Entry], error: LogUnavailable) -> None:
@@ -199,7 +207,7 @@ class EventLog:
         self._waiting.clear()
         return drained
 
-    def _write(self, told: Told | str) -> str:
+    def _write(self, told: ResolvedNotification | str) -> str:
         if isinstance(told, str):
             reset = SessionReset(source=self.source, data=SessionResetData(user=told))
             self._db.execute(
@@ -208,7 +216,7 @@ class EventLog:
             return reset.id
         tellable = self._private.tellable(self._db, told) if self._private else told
         if tellable is None:
-            self.tally.count(PRIVATE)
+            self.counters.count(PRIVATE)
             return ""
         event = self._event(tellable)
         self._db.execute(
@@ -217,9 +225,9 @@ class EventLog:
         )
         return event.id
 
-    def _event(self, told: Told) -> CallEvent:
+    def _event(self, told: ResolvedNotification) -> CallEvent:
         note = told.notification
-        placed = place(self._db, told)
+        call = correlate(self._db, told)
         (seq,) = self._db.execute(
             "INSERT INTO numbers VALUES (?, 1) ON CONFLICT DO UPDATE SET seq = seq + 1"
             " RETURNING seq",
@@ -230,21 +238,21 @@ class EventLog:
             source=self.source,
             type=call_event_type(note.state),
             time=received_at,
-            subject=placed.call_id,
+            subject=call.call_id,
             seq=seq,
             data=CallData(
                 user=note.user,
-                call_id=placed.call_id,
+                call_id=call.call_id,
                 state=note.state,
                 pbx_state=note.pbx_state,
-                direction=placed.direction,
+                direction=call.direction,
                 caller=told.caller,
                 called=told.called,
                 group=note.group,
                 pbx_time=note.pbx_time,
                 received_at=received_at,
                 replayed=note.replayed,
-                previous_call_id=placed.previous_call_id,
+                previous_call_id=call.previous_call_id,
             ),
         )
 
@@ -256,17 +264,17 @@ class EventLog:
 
     def _write_counts(self, patience: float) -> None:
         with self._reading_lock:
-            counts = self.tally.take()
+            counts = self.counters.take()
             if not counts and not self._full:
                 return
-            last = int(self.tally.last * 1000)
+            last = int(self.counters.last * 1000)
             try:
                 with writing(self._db, patience):
                     if counts:
                         write_down(self._db, {**counts, LAST: last})
                     self._measure()
             except LogUnavailable:
-                self.tally.add(counts)
+                self.counters.add(counts)
                 raise
         self._fault = None
 

@@ -14,7 +14,7 @@ from greenlet import getcurrent, greenlet
 log = logging.getLogger(__name__)
 
 
-class Rounds:
+class RequestBatch:
     """What waitress calls its dispatcher: the requests that are complete and not answered yet."""
 
     def __init__(self) -> None:
@@ -30,14 +30,14 @@ class Rounds:
         while self._complete:
             channel = self._complete.popleft()
             request = greenlet(channel.service)
-            _go_on(request, channel)
+            _resume(request, channel)
             if not request.dead:
                 begun.append((request, channel))
         for request, channel in begun:
-            _go_on(request, channel)
+            _resume(request, channel)
 
 
-def _go_on(request: greenlet, channel: Any) -> None:
+def _resume(request: greenlet, channel: Any) -> None:
     """Let a request run; a fault, which waitress has not caught, ends its connection alone."""
     try:
         request.switch()
@@ -47,7 +47,7 @@ def _go_on(request: greenlet, channel: Any) -> None:
         channel.cancel()
 
 
-def others_first() -> None:
+def yield_to_batch() -> None:
     """Let the other requests of this round come as far as this one; elsewhere do nothing."""
     serving = getcurrent().parent
     if serving is not None:

@@ -52,7 +52,7 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
         self.connection_close = True
 
 
-class Answer(WSGITask):  # type: ignore[misc]
+class ClosingTask(WSGITask):  # type: ignore[misc]
     """Answers and closes the connection at once, without a further turn of the loop."""
 
     def finish(self) -> None:
@@ -61,7 +61,7 @@ class Answer(WSGITask):  # type: ignore[misc]
         self.channel.send_all()
 
 
-class OneLine(ErrorTask):  # type: ignore[misc]
+class PlainTextErrorTask(ErrorTask):  # type: ignore[misc]
     """Answers what is no proper HTTP with one line of text, which repeats nothing of it."""
 
     def execute(self) -> None:
@@ -90,8 +90,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """
 
     parser_class = StrictParser
-    task_class = Answer
-    error_task_class = OneLine
+    task_class = ClosingTask
+    error_task_class = PlainTextErrorTask
     refused = False
     lingers_since = 0.0
     _discarded = 0
@@ -101,21 +101,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         try:
             data = self.socket.recv(self.adj.recv_bytes)
         except BlockingIOError:
-            self.server.watch.changed(self)
+            self.server.poller.changed(self)
         except OSError:
             self.handle_close()
         else:
             if data:
                 self.received(data)
-                self.server.watch.changed(self)
+                self.server.poller.changed(self)
             else:
                 self.handle_close()
 
     def service(self) -> None:
-        """Answer a request."""
+        """ClosingTask a request."""
         super().service()
         if self.connected:
-            self.server.watch.changed(self)
+            self.server.poller.changed(self)
 
     def send_all(self) -> None:
         """Send the answer and close, unless the other side takes it too slowly."""
@@ -128,7 +128,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
         """Give the place back."""
         if self._fileno is not None:
-            self.server.watch.gone(self._fileno, self.addr[0])
+            self.server.poller.gone(self._fileno, self.addr[0])
         super().del_channel(map)
 
     def handle_read(self) -> None:
@@ -149,7 +149,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.readable, self.writable = _yes, _no
             with contextlib.suppress(OSError):
                 self.socket.shutdown(socket.SHUT_WR)
-            self.server.watch.changed(self)
+            self.server.poller.changed(self)
             return
         super().handle_close()
 

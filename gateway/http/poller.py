@@ -14,7 +14,7 @@ from waitress.wasyncore import readwrite
 _SWEEP = 1.0  # seconds between two looks at all connections
 
 
-class Watch:
+class Poller:
     """The connections of a process; for its loop only."""
 
     def __init__(self, channels: dict[int, Any]) -> None:
@@ -68,7 +68,7 @@ class Watch:
             self._look(channel)
 
     def close(self) -> None:
-        """Watch nothing more."""
+        """Poller nothing more."""
         self._epoll.close()
 
     def _look(self, channel: Any) -> None:

@@ -16,9 +16,9 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.wasyncore import close_all
 
-from gateway.http.batching import Rounds
+from gateway.http.batching import RequestBatch
 from gateway.http.connection import Channel
-from gateway.http.poller import Watch
+from gateway.http.poller import Poller
 from starface.xmlrpc.reading import CALL_BYTES
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ _LINGER = 2.0  # seconds in which a refused sender may read why
 Answered = Callable[[int], None]
 MayConnect = Callable[[str], bool]
 App = Callable[..., Any]
-S = TypeVar("S", bound="Server")
+S = TypeVar("S", bound="RequestServer")
 
 
-class Server(TcpWSGIServer):  # type: ignore[misc]
+class RequestServer(TcpWSGIServer):  # type: ignore[misc]
     """One listening socket."""
 
     channel_class = Channel
@@ -53,9 +53,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         app: App,
         sock: socket.socket,
         adj: Adjustments,
-        rounds: Rounds,
+        rounds: RequestBatch,
         channels: dict[int, Any],
-        watch: Watch,
+        poller: Poller,
         may_connect: MayConnect,
         answered: Answered,
     ) -> None:
@@ -63,7 +63,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             app, channels, True, sock, dispatcher=rounds, adj=adj, bind_socket=False,
             sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
         )  # fmt: skip
-        self.watch = watch
+        self.poller = poller
         self.answered = answered
         self._may_connect = may_connect
 
@@ -79,7 +79,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             except OSError as error:
                 log.warning("a connection was gone before it began reason=%s", error.strerror)
             else:
-                self._take_in(connection, address)
+                self._admit(connection, address)
 
     def admits(self, address: str) -> bool:
         """Tell whether an address may connect; foreign ones must not take up the places."""
@@ -89,7 +89,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.answered(403)
         return False
 
-    def _take_in(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+    def _admit(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         """Give a connection a place, and take it from whoever has too many."""
         if not self.admits(address[0]):
             connection.close()
@@ -100,7 +100,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """Hear a connection that may be here."""
         self._make_room(address[0])
         channel = Channel(self, connection, address, self.adj, map=self._map)
-        self.watch.held[address[0]] += 1
+        self.poller.held[address[0]] += 1
         channel.begin()
 
     def maintenance(self, now: float) -> None:
@@ -121,7 +121,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         channel.will_close = True
 
     def _make_room(self, address: str) -> None:
-        held = self.watch.held
+        held = self.poller.held
         if held[address] >= _PER_ADDRESS:
             self._drop_oldest(address)
         elif held.total() >= _CONNECTIONS:
@@ -135,32 +135,32 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             self.answered(408)
 
 
-class Inlet(Server):
+class HandoffServer(RequestServer):
     """A listening socket that others accept at: they take off TLS and hand over what is left."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._handed: deque[tuple[socket.socket, tuple[Any, ...]]] = deque()
+        self._submitted: deque[tuple[socket.socket, tuple[Any, ...]]] = deque()
 
     def readable(self) -> bool:
         """Look after the connections, and accept none here."""
         super().readable()
         return False
 
-    def hand_over(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+    def submit(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         """Have a connection heard; may be called from any thread."""
-        self._handed.append((connection, address))
+        self._submitted.append((connection, address))
         self.pull_trigger()
 
     @property
-    def handed(self) -> bool:
+    def has_submitted(self) -> bool:
         """Whether a connection was handed over that is not heard yet."""
-        return bool(self._handed)
+        return bool(self._submitted)
 
-    def take_in_handed(self) -> None:
+    def accept_submitted(self) -> None:
         """Hear those that were handed over."""
-        while self._handed:
-            self.enter(*self._handed.popleft())
+        while self._submitted:
+            self.enter(*self._submitted.popleft())
 
 
 class HttpServer:
@@ -178,7 +178,7 @@ class HttpServer:
         secured: Sequence[socket.socket] = (),
     ) -> None:
         self._channels: dict[int, Any] = {}
-        self._watch = Watch(self._channels)
+        self._poller = Poller(self._channels)
         self._stopping = False
         self._adj = Adjustments(
             sockets=[],
@@ -194,16 +194,16 @@ class HttpServer:
             clear_untrusted_proxy_headers=False,
             send_bytes=18_000,  # else the head and the body of an answer are sent one by one
         )
-        self._rounds = Rounds()
+        self._rounds = RequestBatch()
 
         def served(kind: type[S], sock: socket.socket) -> S:
             return kind(
-                app, sock, self._adj, self._rounds, self._channels, self._watch,
+                app, sock, self._adj, self._rounds, self._channels, self._poller,
                 may_connect, answered,
             )  # fmt: skip
 
-        self.inlets = [served(Inlet, sock) for sock in secured]
-        self._servers = [*(served(Server, sock) for sock in sockets), *self.inlets]
+        self.handoff_servers = [served(HandoffServer, sock) for sock in secured]
+        self._servers = [*(served(RequestServer, sock) for sock in sockets), *self.handoff_servers]
 
     def run(self, more_to_come: Callable[[], bool] = lambda: False) -> None:
         """Serve until `stop`; requests in hand are finished, and those that are still to come in.
@@ -213,15 +213,15 @@ class HttpServer:
         while not self._stopping and self._channels:
             self._turn(1)
         for server in self._servers:
-            self._watch.leave(server.socket.fileno())
+            self._poller.leave(server.socket.fileno())
             server.accepting = False
-            if server not in self.inlets:  # whose sockets others accept at
+            if server not in self.handoff_servers:  # whose sockets others accept at
                 server.socket.close()
         limit = time.monotonic() + _GOODBYE
         while (self._in_hand() or more_to_come()) and time.monotonic() < limit:
             self._turn(0.05)
         close_all(self._channels, ignore_all=True)
-        self._watch.close()
+        self._poller.close()
 
     def stop(self) -> None:
         """Have `run` come to its end; may be called from any thread."""
@@ -232,13 +232,13 @@ class HttpServer:
             server.pull_trigger()
 
     def _turn(self, timeout: float) -> None:
-        self._watch.once(timeout)
-        for inlet in self.inlets:
-            inlet.take_in_handed()
+        self._poller.once(timeout)
+        for handoff in self.handoff_servers:
+            handoff.accept_submitted()
         self._rounds.serve()
 
     def _in_hand(self) -> bool:
-        return any(one.handed for one in self.inlets) or any(
+        return any(one.has_submitted for one in self.handoff_servers) or any(
             channel.requests or channel.total_outbufs_len
             for channel in list(self._channels.values())
             if isinstance(channel, Channel)

@@ -26,7 +26,7 @@ _AT_ONCE = 65_536  # bytes
 _LOOK = 1.0  # seconds between two looks at the certificate's files
 _QUIET = 0.05  # seconds; whoever was refused and sends nothing any more reads the answer
 
-HandOver = Callable[[socket.socket, tuple[Any, ...]], None]
+Submit = Callable[[socket.socket, tuple[Any, ...]], None]
 Admits = Callable[[str], bool]
 
 
@@ -34,7 +34,7 @@ class CertificateUnusable(Exception):
     """The certificate or its key cannot be read, or they do not belong together."""
 
 
-class Certificate:
+class ServerCertificate:
     """A certificate and its key as files, and the context made of them."""
 
     def __init__(self, chain: Path, key: Path) -> None:
@@ -75,16 +75,16 @@ class Certificate:
 class TlsServer:
     """One TLS listener of a process, in a thread of its own.
 
-    `admits` says whether an address may connect, `hand_over` takes what is left without TLS.
+    `admits` says whether an address may connect, `submit` takes what is left without TLS.
     """
 
     def __init__(
-        self, sock: socket.socket, certificate: Certificate, admits: Admits, hand_over: HandOver
+        self, sock: socket.socket, certificate: ServerCertificate, admits: Admits, submit: Submit
     ) -> None:
         self._sock = sock
         self._certificate = certificate
         self._admits = admits
-        self._hand_over = hand_over
+        self._submit = submit
         self._visits: dict[asyncio.Task[None], str] = {}  # with the address, the oldest first
         self._held = Counter[str]()
         self._loop = asyncio.new_event_loop()
@@ -204,8 +204,8 @@ class TlsServer:
         if not first:
             return
         ours, theirs = socket.socketpair()
-        self._hand_over(theirs, address)
-        answer = _Answer(writer)
+        self._submit(theirs, address)
+        answer = _ResponseRelay(writer)
         inward, _ = await self._loop.create_connection(lambda: answer, sock=ours)
         inward.write(first)
         asking = self._loop.create_task(_ask(reader, inward))
@@ -219,7 +219,7 @@ class TlsServer:
             await _let_finish(reader)
 
 
-class _Answer(asyncio.Protocol):
+class _ResponseRelay(asyncio.Protocol):
     """What waitress says, on its way out."""
 
     def __init__(self, outward: asyncio.StreamWriter) -> None:

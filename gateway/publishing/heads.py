@@ -6,8 +6,8 @@ import time
 from bus.events import CONTENT_TYPE, Head, HeadData
 from bus.mqtt.connection import Connection, Publication, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
-from gateway.eventlog.reader import Heading, Outbox
-from gateway.publishing.turns import Turns
+from gateway.eventlog.reader import EventReader, SequenceRange
+from gateway.publishing.turns import AnnouncementSchedule
 
 log = logging.getLogger(__name__)
 
@@ -15,34 +15,38 @@ _LASTS = 7 * 86_400  # seconds; what an older head speaks of is not kept anyway
 _AFTER_A_FAULT = 1.0  # seconds
 
 
-class Heads:
+class SequenceHeads:
     """Which users' numbers have changed and are to be announced."""
 
-    def __init__(self, connection: Connection, outbox: Outbox, gateway: str) -> None:
+    def __init__(self, connection: Connection, reader: EventReader, gateway: str) -> None:
         self._connection = connection
-        self._outbox = outbox
+        self._reader = reader
         self._gateway = gateway
-        self._turns = Turns()
+        self._schedule = AnnouncementSchedule()
         self._seq: dict[str, int] = {}
 
     def changed(self, user: str, seq: int) -> None:
         """Note that a user's events are settled up to a number."""
         self._seq[user] = max(seq, self._seq.get(user, 0))
-        self._turns.changed(user, time.monotonic())
+        self._schedule.changed(user, time.monotonic())
 
     def announce_all(self) -> None:
         """Have every user announced, because the broker may have forgotten."""
-        for heading in self._outbox.headings():
+        for heading in self._reader.sequence_ranges():
             self._seq[heading.user] = max(heading.seq, self._seq.get(heading.user, 0))
-            self._turns.forgotten(heading.user)
+            self._schedule.forgotten(heading.user)
 
-    def tell(self, now: float) -> float:
+    def announce_due(self, now: float) -> float:
         """Announce what is due; return the seconds until more will be."""
-        return self._turns.pause(now) if self._announce(self._turns.next(now)) else _AFTER_A_FAULT
+        return (
+            self._schedule.pause(now)
+            if self._announce(self._schedule.next(now))
+            else _AFTER_A_FAULT
+        )
 
-    def tell_all(self, limit: float) -> None:
+    def announce_remaining(self, limit: float) -> None:
         """Announce every number before the process ends, as far as it can be done until then."""
-        while (users := self._turns.left()) and time.monotonic() < limit:
+        while (users := self._schedule.left()) and time.monotonic() < limit:
             if not self._announce(users):
                 return
 
@@ -52,7 +56,7 @@ class Heads:
         try:
             for user in users:
                 under_way.append(self._send(user))
-                self._turns.announced(user)
+                self._schedule.announced(user)
             for delivery in reversed(under_way):  # once the last is there, nobody waits any more
                 self._wait(delivery)
         except BrokerUnavailable as error:
@@ -62,7 +66,7 @@ class Heads:
 
     def _send(self, user: str) -> Publication:
         seq = self._seq[user]
-        heading = Heading(user, seq, self._outbox.oldest(user, seq))
+        heading = SequenceRange(user, seq, self._reader.oldest(user, seq))
         head = Head(
             source=f"gateway/{self._gateway}",
             data=HeadData(user=user, gateway=self._gateway, seq=seq, oldest=heading.oldest),

@@ -17,12 +17,12 @@ from bus.mqtt.client import ClientFactory
 from bus.mqtt.connection import Connection, NetworkDead, SessionTaken
 from bus.mqtt.presence import Presence
 from bus.settings import BrokerSettings
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
-from gateway.eventlog.reader import Outbox
+from gateway.eventlog.reader import EventReader
 from gateway.publishing.information import announce
 from gateway.publishing.publisher import Publisher
-from gateway.publishing.wakeup import Listener
+from gateway.publishing.wakeup import WakeupListener
 from runtime.process import private_file
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _SHORTEST_KEEP = 600.0  # seconds of events kept even when the log grows too lar
 
 
 @dataclass(frozen=True)
-class Duty:
+class PublisherSettings:
     """What the publisher needs to know."""
 
     folder: Path
@@ -46,21 +46,21 @@ class Duty:
     greatest: int  # bytes
 
 
-class Station:
+class PublisherLeader:
     """A thread that publishes, or waits until it may."""
 
-    def __init__(self, duty: Duty, tally: Tally) -> None:
-        self.on_duty: Callable[[], object] = (
+    def __init__(self, settings: PublisherSettings, counters: Counters) -> None:
+        self.on_elected: Callable[[], object] = (
             bool  # called once, when this process begins to publish
         )
-        self._duty = duty
-        self._tally = tally
+        self._settings = settings
+        self._counters = counters
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._publisher: Publisher | None = None
-        self._chosen = threading.Event()
+        self._elected = threading.Event()
         self._pruned = 0.0
-        self._thread = threading.Thread(target=self._stand_by, name="publisher", daemon=True)
+        self._thread = threading.Thread(target=self._wait_for_lock, name="publisher", daemon=True)
 
     def start(self) -> None:
         """Begin to publish as soon as no other process does."""
@@ -72,7 +72,7 @@ class Station:
         connection = self._connection
         if connection is not None:
             connection.stop()
-        if self._chosen.is_set():
+        if self._elected.is_set():
             self._thread.join(timeout)
 
     @property
@@ -89,7 +89,7 @@ class Station:
         publisher = self._publisher
         return publisher.refused if publisher else 0
 
-    def rung(self) -> bool:
+    def notify(self) -> bool:
         """Wake the publisher if it is in this process; False if it is in another."""
         publisher = self._publisher
         if publisher is None:
@@ -97,11 +97,11 @@ class Station:
         publisher.wake()
         return True
 
-    def _stand_by(self) -> None:
-        with private_file(self._duty.folder / LOCK).open("wb") as lock:
+    def _wait_for_lock(self) -> None:
+        with private_file(self._settings.folder / LOCK).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._chosen.set()
-            self.on_duty()
+            self._elected.set()
+            self.on_elected()
             pause = 1.0
             while not self._stopping.is_set():
                 try:
@@ -114,43 +114,46 @@ class Station:
                 self._stopping.wait(pause)
 
     def _publish(self) -> None:
-        duty = self._duty
-        outbox = Outbox(duty.folder)
-        gateway = f"{duty.account}-{outbox.identity}"
+        settings = self._settings
+        reader = EventReader(settings.folder)
+        gateway = f"{settings.account}-{reader.identity}"
         connection = Connection(
-            duty.broker, duty.account, presence=Presence(duty.account), clients=duty.clients
+            settings.broker,
+            settings.account,
+            presence=Presence(settings.account),
+            clients=settings.clients,
         )
-        publisher = Publisher(connection, outbox, gateway, self._tally, duty.keep)
+        publisher = Publisher(connection, reader, gateway, self._counters, settings.keep)
         connection.after_connect(lambda: announce(connection))
-        listener = Listener(duty.folder, publisher.wake)
+        listener = WakeupListener(settings.folder, publisher.wake)
         try:
             with connection:
                 self._connection, self._publisher = connection, publisher
                 if not self._stopping.is_set():
                     log.info("publishing gateway=%s", gateway)
-                    connection.run(self._ticking(publisher, outbox))
+                    connection.run(self._ticking(publisher, reader))
                 publisher.finish(_LAST_WORDS)
         finally:
             self._connection = self._publisher = None
             listener.close()
-            outbox.close()
+            reader.close()
 
-    def _ticking(self, publisher: Publisher, outbox: Outbox) -> Callable[[], float]:
+    def _ticking(self, publisher: Publisher, reader: EventReader) -> Callable[[], float]:
         def tick() -> float:
             if time.monotonic() - self._pruned > _PRUNE:
                 self._pruned = time.monotonic()
-                self._prune(outbox)
+                self._prune(reader)
             return publisher.tick()
 
         return tick
 
-    def _prune(self, outbox: Outbox) -> None:
-        duty = self._duty
-        crowded = outbox.size() > 0.8 * duty.greatest
-        keep = min(duty.keep, _SHORTEST_KEEP) if crowded else duty.keep
+    def _prune(self, reader: EventReader) -> None:
+        settings = self._settings
+        crowded = reader.size() > 0.8 * settings.greatest
+        keep = min(settings.keep, _SHORTEST_KEEP) if crowded else settings.keep
         try:
-            gone = outbox.prune(time.time() - keep)
-            gone += outbox.empty_before(time.time() - duty.keep)
+            gone = reader.prune(time.time() - keep)
+            gone += reader.empty_before(time.time() - settings.keep)
         except LogUnavailable as error:
             log.warning("nothing pruned reason=%s", error)
             return

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from bus.events import CONTENT_TYPE, UNANSWERED_EXPIRY
 from bus.mqtt.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Publication, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
-from gateway.eventlog.reader import Hold, Outbox, Row
-from gateway.publishing.heads import Heads
+from gateway.eventlog.reader import EventReader, Hold, Row
+from gateway.publishing.heads import SequenceHeads
 from gateway.publishing.replays import Replays
-from gateway.publishing.send_queue import Lanes
+from gateway.publishing.send_queue import SendQueue
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _PATIENCE = 1.0  # seconds until the log is looked at without the bell
 
 
 @dataclass
-class _Flight:
+class _SentEvent:
     row: Row
     delivery: Publication
 
@@ -38,25 +38,30 @@ class Publisher:
     """Empties the outbox."""
 
     def __init__(
-        self, connection: Connection, outbox: Outbox, gateway: str, tally: Tally, keep: float
+        self,
+        connection: Connection,
+        reader: EventReader,
+        gateway: str,
+        counters: Counters,
+        keep: float,
     ) -> None:
         self._connection = connection
-        self._outbox = outbox
-        self._tally = tally
+        self._reader = reader
+        self._counters = counters
         self._keep = keep
-        self._lanes = Lanes()
+        self._queue = SendQueue()
         self._held: dict[int, Hold] = {}  # by place; not on disk yet, as those released
         self._released: set[int] = set()
-        self._flights: deque[_Flight] = deque()
-        self._heads = Heads(connection, outbox, gateway)
-        self._replays = Replays(connection, outbox, gateway, self._asked)
-        self._erased = outbox.erased()
+        self._in_flight: deque[_SentEvent] = deque()
+        self._heads = SequenceHeads(connection, reader, gateway)
+        self._replays = Replays(connection, reader, gateway, self._asked)
+        self._erased = reader.erased()
         self._expired = 0  # not logged yet
         self._noted = 0
         self._noted_at = 0.0
         self._more = True
         self._posted = False
-        self._lanes.start(outbox.upto(), outbox.held(), time.monotonic())
+        self._queue.start(reader.watermark(), reader.held(), time.monotonic())
         connection.after_connect(self._connected)
 
     def wake(self) -> None:
@@ -69,14 +74,14 @@ class Publisher:
     def tick(self) -> float:
         """Do what is due; return the seconds until something may be due again."""
         now = time.monotonic()
-        self._lanes.wake(now)
+        self._queue.wake(now)
         self._more = True
         self._pump()
         self._note(now)
         if not self._connection.connected:
             return _PATIENCE
-        self._tell_resets()
-        return min(_PATIENCE, self._heads.tell(now), self._replays.go_on(now))
+        self._publish_resets()
+        return min(_PATIENCE, self._heads.announce_due(now), self._replays.resume(now))
 
     def finish(self, timeout: float) -> None:
         """Send what is still in the log, as far as it can be done in this time."""
@@ -84,30 +89,30 @@ class Publisher:
         self._more = True
         while self._connection.connected and time.monotonic() < limit and self._slice():
             pass
-        self._heads.tell_all(limit)
+        self._heads.announce_remaining(limit)
         self._note(float("inf"))
 
     @property
     def refused(self) -> int:
         """How many users have events which the broker does not take."""
-        return len(self._lanes.refused())
+        return len(self._queue.refused())
 
     def _connected(self) -> None:
         self._heads.announce_all()
-        self._lanes.wake(time.monotonic())
+        self._queue.wake(time.monotonic())
         self.wake()
 
     def _asked(self, user: str) -> None:
         """Try again what was refused: a consumer of this user is there."""
-        self._lanes.wake(time.monotonic(), user)
+        self._queue.wake(time.monotonic(), user)
         self.wake()
 
     def _forget_erased(self) -> None:
         """Read what waits in memory again: it may name somebody who was erased on disk."""
-        erased = self._outbox.erased()
+        erased = self._reader.erased()
         if erased != self._erased:
             self._erased = erased
-            self._lanes.forget_payloads()
+            self._queue.forget_payloads()
 
     def _pump(self) -> None:
         self._posted = False
@@ -123,57 +128,57 @@ class Publisher:
                 before = self._expired
                 self._fill(_SLICE - settled)
                 settled += self._expired - before
-                if self._flights:
-                    settled += self._land_half()
+                if self._in_flight:
+                    settled += self._await_half()
                 elif self._expired == before:
                     return False
         except (BrokerUnavailable, LogUnavailable) as error:
             log.warning("publishing interrupted reason=%s", error)
-            while self._flights:
-                self._lanes.return_unsent(self._flights.popleft().row)
+            while self._in_flight:
+                self._queue.return_unsent(self._in_flight.popleft().row)
             return False
         finally:
-            self._tell_expired()
+            self._log_expired()
             self._note(time.monotonic())
         return True
 
     def _fill(self, most: int) -> None:
         """Have as many events under way as the broker allows; drop that many at most."""
         enough = self._expired + most
-        while len(self._flights) < IN_FLIGHT and self._connection.connected:
-            row = self._lanes.next(time.monotonic())
+        while len(self._in_flight) < IN_FLIGHT and self._connection.connected:
+            row = self._queue.next(time.monotonic())
             if row is not None:
-                self._take_off(row)
+                self._send(row)
                 if self._expired >= enough:
                     return
             elif not self._read():
                 return
 
-    def _tell_expired(self) -> None:
+    def _log_expired(self) -> None:
         if self._expired:
             log.info("too old to be told events=%d", self._expired)
             self._expired = 0
 
     def _read(self) -> bool:
-        if not self._more or self._lanes.waiting > _SLICE:
+        if not self._more or self._queue.waiting > _SLICE:
             return False
         self._more = False
-        rows = self._outbox.after(self._lanes.read, _SLICE)
+        rows = self._reader.after(self._queue.read, _SLICE)
         now = time.monotonic()
         for row in rows:
-            self._lanes.add(row, now)
+            self._queue.add(row, now)
         self._more = self._more or len(rows) == _SLICE
         self._hold_behind_refused({row.user for row in rows})
         return bool(rows)
 
     def _hold_behind_refused(self, users: Collection[str]) -> None:
-        for user in filter(self._lanes.is_refused, users):
-            for row in self._lanes.hold_back(user):
+        for user in filter(self._queue.is_refused, users):
+            for row in self._queue.hold_back(user):
                 self._hold(row, NO_SUBSCRIBERS)
 
-    def _take_off(self, row: Row) -> None:
+    def _send(self, row: Row) -> None:
         age = max(0.0, time.time() - row.at)
-        payload = row.payload or self._outbox.payload(row.place)
+        payload = row.payload or self._reader.payload(row.place)
         late = age > (UNANSWERED_EXPIRY if row.lasts == UNANSWERED_EXPIRY else self._keep)
         if not payload or late:  # emptied: nothing is told, whatever the clock says now
             log.debug("too old to be told event=%s age=%.0f", event_id(payload), age)
@@ -186,28 +191,28 @@ class Publisher:
                 expiry=max(1, int(row.lasts - age)), content_type=CONTENT_TYPE,
             )  # fmt: skip
         except BrokerUnavailable:
-            self._lanes.return_unsent(row)
+            self._queue.return_unsent(row)
             raise
-        self._flights.append(_Flight(row, delivery))
+        self._in_flight.append(_SentEvent(row, delivery))
 
-    def _land_half(self) -> int:
+    def _await_half(self) -> int:
         """Wait for the older half, as waiting for each alone wakes two threads each time."""
-        count = (len(self._flights) + 1) // 2
+        count = (len(self._in_flight) + 1) // 2
         for _ in range(count):
-            self._land(self._flights.popleft())
+            self._await_outcome(self._in_flight.popleft())
         return count
 
-    def _land(self, flight: _Flight) -> None:
+    def _await_outcome(self, flight: _SentEvent) -> None:
         row = flight.row
         try:
             code = flight.delivery.wait()
         except PublishRefused as error:
             code = error.code
         except BrokerUnavailable:
-            self._lanes.return_unsent(row)
+            self._queue.return_unsent(row)
             raise
         if code == 0:
-            self._tally.observe("publish", max(0.0, time.time() - row.at))
+            self._counters.observe("publish", max(0.0, time.time() - row.at))
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("published event=%s", event_id(row.payload))
             self._settle(row, "accepted")
@@ -215,44 +220,44 @@ class Publisher:
             self._refuse(row, code)
 
     def _settle(self, row: Row, outcome: str) -> None:
-        self._tally.count(f"events:{outcome}")
-        if self._lanes.settle(row, time.monotonic()):
+        self._counters.count(f"events:{outcome}")
+        if self._queue.settle(row, time.monotonic()):
             self._held.pop(row.place, None)
             self._released.add(row.place)
         self._heads.changed(row.user, row.seq)
 
     def _refuse(self, row: Row, code: int) -> None:
-        self._tally.count(f"refused:0x{code:02x}")
+        self._counters.count(f"refused:0x{code:02x}")
         level = logging.INFO if code == NO_SUBSCRIBERS else logging.ERROR
-        event = event_id(row.payload or self._outbox.payload(row.place))
+        event = event_id(row.payload or self._reader.payload(row.place))
         log.log(level, "the broker did not take an event event=%s code=0x%02x", event, code)
-        for held in self._lanes.refuse(row, time.monotonic()):
+        for held in self._queue.refuse(row, time.monotonic()):
             self._hold(held, code)
 
     def _hold(self, row: Row, code: int) -> None:
         self._held[row.place] = row.place, code, time.time()
 
     def _note(self, now: float) -> None:
-        unnoted = self._held or self._released or self._lanes.upto != self._noted
+        unnoted = self._held or self._released or self._queue.watermark != self._noted
         if not unnoted or now - self._noted_at < _NOTE:
             return
         try:
-            self._outbox.settle(self._lanes.upto, self._held.values(), self._released)
+            self._reader.settle(self._queue.watermark, self._held.values(), self._released)
         except LogUnavailable as error:
             log.warning("progress not noted reason=%s", error)
             return
-        self._noted, self._noted_at = self._lanes.upto, now
+        self._noted, self._noted_at = self._queue.watermark, now
         self._held.clear()
         self._released.clear()
 
-    def _tell_resets(self) -> None:
+    def _publish_resets(self) -> None:
         try:
-            for place, user, payload in self._outbox.resets():
+            for place, user, payload in self._reader.resets():
                 topic = self._connection.topics.session(user)
                 self._connection.publish_raw(
                     topic, payload, expiry=UNANSWERED_EXPIRY, content_type=CONTENT_TYPE
                 )
-                self._outbox.forget_reset(place)
+                self._reader.forget_reset(place)
         except (BrokerUnavailable, PublishRefused, LogUnavailable) as error:
             log.warning("a session's end could not be told reason=%s", error)
 

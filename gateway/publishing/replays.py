@@ -11,7 +11,7 @@ from bus.mqtt.connection import IN_FLIGHT, NO_SUBSCRIBERS, Connection, Publicati
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.publication import Options
 from bus.topics import ANY_USER
-from gateway.eventlog.reader import Outbox
+from gateway.eventlog.reader import EventReader
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +32,12 @@ class Replays:
     def __init__(
         self,
         connection: Connection,
-        outbox: Outbox,
+        reader: EventReader,
         gateway: str,
         asked: Callable[[str], None],
     ) -> None:
         self._connection = connection
-        self._outbox = outbox
+        self._reader = reader
         self._gateway = gateway
         self._asked = asked
         self._wanted: dict[str, _Replay] = {}
@@ -58,7 +58,7 @@ class Replays:
         self._due = 0.0
         self._asked(user)
 
-    def go_on(self, now: float) -> float:
+    def resume(self, now: float) -> float:
         """Send a slice; return the seconds until the next one is due."""
         if not self._wanted:
             return 1.0
@@ -75,11 +75,11 @@ class Replays:
         return _PAUSE
 
     def _settled(self, user: str) -> int:
-        return next((one.seq for one in self._outbox.headings(user)), 0)
+        return next((one.seq for one in self._reader.sequence_ranges(user)), 0)
 
     def _send(self, user: str, replay: _Replay) -> bool:
         """Send some of the events; tell whether there are more."""
-        rows = self._outbox.repeatable(user, replay.after, replay.upto, _SLICE)
+        rows = self._reader.repeatable(user, replay.after, replay.upto, _SLICE)
         topic = self._connection.topics.calls(user)
         under_way: deque[Publication] = deque()
         for row in rows:

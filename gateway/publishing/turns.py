@@ -14,7 +14,7 @@ _FLOW = 50  # events between two looks
 
 
 @dataclass
-class Turns:
+class AnnouncementSchedule:
     """Whose number has changed and is to be announced; pure, times are handed in."""
 
     _due: dict[str, float] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from pathlib import Path
 NAME = "events.bell"
 
 
-class Bell:
+class Waker:
     """The pipe as those see it who ring."""
 
     def __init__(self, folder: Path) -> None:
@@ -22,7 +22,7 @@ class Bell:
         # Opened for both, so that ringing works before anybody listens.
         self._pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake the listener; a full pipe means that it is awake already."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._pipe, b"!")
@@ -32,14 +32,14 @@ class Bell:
         os.close(self._pipe)
 
 
-class Listener:
+class WakeupListener:
     """The pipe as the one sees it who publishes: a thread that calls `heard`."""
 
-    def __init__(self, folder: Path, heard: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, on_wakeup: Callable[[], None]) -> None:
         path = folder / NAME
         _make(path)
         self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-        self._heard = heard
+        self._on_wakeup = on_wakeup
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="bell", daemon=True)
         self._thread.start()
@@ -56,7 +56,7 @@ class Listener:
             if readable:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._pipe, 65_536)
-                self._heard()
+                self._on_wakeup()
 
 
 def _make(path: Path) -> None:

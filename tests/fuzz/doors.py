@@ -14,12 +14,12 @@ from bus.events import Message
 from bus.mqtt.inbox import Inbox, ReceivedMessage
 from bus.mqtt.mqtt5_client import read_packet
 from bus.numbers.number import NumberProfile
-from gateway.admission import Doorkeeper
+from gateway.admission import Admission
 from gateway.app import create_app
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.writer import EventLog
-from gateway.rates import Rates
-from gateway.source_addresses import Sources
+from gateway.rates import RateLimits
+from gateway.source_addresses import SourceAddresses
 from starface.callback import callback_path
 from starface.xmlrpc.reading import (
     DateTime,
@@ -83,8 +83,8 @@ class Callbacks:
     """The gateway's application with an event log of its own."""
 
     def __init__(self, folder: Path) -> None:
-        log = EventLog(folder, "gateway", Tally(), lambda: None, greatest=4_000_000_000)
-        door = Doorkeeper(_KEY, Sources(()), Rates(1e9, 1e9))
+        log = EventLog(folder, "gateway", Counters(), lambda: None, greatest=4_000_000_000)
+        door = Admission(_KEY, SourceAddresses(()), RateLimits(1e9, 1e9))
         app = create_app(log, door, NumberProfile(country="CH", area_code="44"))
         self._client = falcon.testing.TestClient(app)
         self._path = callback_path("0011", _KEY)

@@ -5,12 +5,12 @@ import falcon.testing
 import pytest
 
 from bus.numbers.number import NumberProfile
-from gateway.admission import Doorkeeper
+from gateway.admission import Admission
 from gateway.app import create_app
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.writer import EventLog
-from gateway.rates import Rates
-from gateway.source_addresses import Sources
+from gateway.rates import RateLimits
+from gateway.source_addresses import SourceAddresses
 from tests.gateway.running import KEY
 
 PROFILE = NumberProfile(country="CH", area_code="44")
@@ -18,12 +18,12 @@ PROFILE = NumberProfile(country="CH", area_code="44")
 
 @pytest.fixture
 def events(tmp_path: Path) -> Iterator[EventLog]:
-    opened = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=100_000_000)
+    opened = EventLog(tmp_path, "gateway", Counters(), lambda: None, greatest=100_000_000)
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def client(events: EventLog) -> falcon.testing.TestClient:
-    door = Doorkeeper(KEY, Sources(()), Rates(1_000, 1_000))
+    door = Admission(KEY, SourceAddresses(()), RateLimits(1_000, 1_000))
     return falcon.testing.TestClient(create_app(events, door, PROFILE))

@@ -9,12 +9,12 @@ import falcon.testing
 import pytest
 
 from bus.events import CallEvent
-from gateway.admission import Doorkeeper
+from gateway.admission import Admission
 from gateway.app import create_app
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
-from gateway.rates import Rates
-from gateway.source_addresses import Sources
+from gateway.rates import RateLimits
+from gateway.source_addresses import SourceAddresses
 from starface.xmlrpc.reading import read_response, write_call
 from tests.gateway.conftest import PROFILE
 from tests.gateway.running import KEY, call_state, path_of
@@ -238,7 +238,7 @@ def test_a_reset_is_kept_until_it_is_told(client: Client, tmp_path: Path) -> Non
 
 
 def test_too_many_notifications_of_one_login_are_429(events: EventLog) -> None:
-    door = Doorkeeper(KEY, Sources(()), Rates(0.001, 3))
+    door = Admission(KEY, SourceAddresses(()), RateLimits(0.001, 3))
     client = Client(create_app(events, door, PROFILE))
     path = path_of("0011")
 
@@ -266,8 +266,8 @@ def test_who_guesses_paths_is_slowed_down_and_the_pbx_is_not(client: Client) -> 
 def test_only_listed_sources_are_heard_and_only_the_proxy_may_speak_for_others(
     events: EventLog, kept: Kept, peer: str, forwarded: str | None, status: int
 ) -> None:
-    sources = Sources([ip_network("10.0.0.0/24")], ip_address("10.9.9.9"))
-    client = Client(create_app(events, Doorkeeper(KEY, sources, Rates(100, 100)), PROFILE))
+    sources = SourceAddresses([ip_network("10.0.0.0/24")], ip_address("10.9.9.9"))
+    client = Client(create_app(events, Admission(KEY, sources, RateLimits(100, 100)), PROFILE))
     headers = XML | ({"X-Forwarded-For": forwarded} if forwarded else {})
 
     answer = _post(client, path_of("0011"), call_state("c"), headers=headers, remote_addr=peer)

@@ -15,11 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from bus.mqtt.paho_client import PahoClient
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto, free_port
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
-from gateway.operations import Condition, Counted
-from gateway.publishing.leader import Duty, Station
+from gateway.operations import CounterCollector, GatewayHealth
+from gateway.publishing.leader import PublisherLeader, PublisherSettings
 from tests.conftest import wait_until
 from tests.gateway.running import GatewayProcess, call_state, notify, path_of, request
 
@@ -113,10 +113,12 @@ class Unreadable(EventLog):
 
 
 def test_metrics_tell_that_the_log_cannot_be_read(tmp_path: Path) -> None:
-    events = Unreadable(tmp_path, "gateway", Tally(), lambda: None, greatest=10**8)
-    station = Station(Duty(tmp_path, "gateway", BrokerSettings(), PahoClient, 1, 1), Tally())
+    events = Unreadable(tmp_path, "gateway", Counters(), lambda: None, greatest=10**8)
+    leader = PublisherLeader(
+        PublisherSettings(tmp_path, "gateway", BrokerSettings(), PahoClient, 1, 1), Counters()
+    )
 
-    told = Counted(events, Condition(events, station)).collect()
+    told = CounterCollector(events, GatewayHealth(events, leader)).collect()
 
     assert {family.name: family.samples[0].value for family in told} == {
         f"{PREFIX}broker_connected": 0,

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import free_port
 from gateway.eventlog.file import NAME
-from gateway.source_addresses import Sources
+from gateway.source_addresses import SourceAddresses
 from tests.certificates import make
 from tests.gateway.running import GatewayProcess, call_state, parsed, path_of
 
@@ -178,7 +178,7 @@ def test_an_address_is_known_in_every_spelling(
     peer: str, forwarded: str | None, source: str
 ) -> None:
     for proxy in ("10.0.0.1", "::ffff:10.0.0.1"):
-        sources = Sources(SOME, ip_address(proxy))
+        sources = SourceAddresses(SOME, ip_address(proxy))
 
         assert str(sources.of(peer, forwarded)) == source
         assert sources.allow(sources.of(peer, forwarded))
@@ -189,6 +189,6 @@ def test_an_address_is_known_in_every_spelling(
     [None, "", "unknown", "192.0.2.5, 6.6.6.6", '"192.0.2.5"', "[192.0.2.5", "6.6.6.6:1"],
 )
 def test_what_a_proxy_does_not_tell_plainly_is_nobody(forwarded: str | None) -> None:
-    sources = Sources(SOME, ip_address("10.0.0.1"))
+    sources = SourceAddresses(SOME, ip_address("10.0.0.1"))
 
     assert not sources.allow(sources.of("10.0.0.1", forwarded))

@@ -11,9 +11,9 @@ from bus.mqtt.connection import Connection
 from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.demo.mosquitto import Mosquitto, free_port
-from gateway.calls.correlation import Told
+from gateway.calls.correlation import ResolvedNotification
 from gateway.calls.notifications import Notification
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.erasure import erase
 from gateway.eventlog.writer import EventLog
 from gateway.process import run
@@ -205,10 +205,10 @@ def test_ringing_that_is_too_old_is_not_told_late_but_can_be_asked_for(
     tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     folder = tmp_path / "data"
-    events = EventLog(folder, "gateway", Tally(), lambda: None, greatest=100_000_000)
+    events = EventLog(folder, "gateway", Counters(), lambda: None, greatest=100_000_000)
     for state, name in (("ringing", "old"), ("connected", "kept")):
         note = Notification.model_validate({"user": "0011", "call_id": name, "state": state})
-        events.append(Told(note, Party(), Party(), time.time() - 120))
+        events.append(ResolvedNotification(note, Party(), Party(), time.time() - 120))
     events.close()
     journal = connect("journal")
     heard = _follow(journal, "0011")

@@ -16,9 +16,9 @@ import pytest
 from bus.events import Party
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto, free_port
-from gateway.calls.correlation import Told
+from gateway.calls.correlation import ResolvedNotification
 from gateway.calls.notifications import Notification
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
 from tests.conftest import USERS, wait_until
@@ -203,11 +203,11 @@ def test_t9_a_long_backlog_leaves_in_order(
     tmp_path: Path, broker_settings: BrokerSettings, consumer: Consumer
 ) -> None:
     folder = tmp_path / "data"
-    events = EventLog(folder, "gateway", Tally(), lambda: None, greatest=100_000_000)
+    events = EventLog(folder, "gateway", Counters(), lambda: None, greatest=100_000_000)
     for number in range(5_000):
         note = Notification(user=USERS[number % 3], call_id=f"{number % 3}-{number:06}",
                             state="connected")  # fmt: skip
-        events.append(Told(note, Party(), Party(), time.time()))
+        events.append(ResolvedNotification(note, Party(), Party(), time.time()))
     events.close()
 
     with GatewayProcess(folder, broker_settings, free_port()):

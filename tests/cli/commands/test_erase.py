@@ -19,9 +19,9 @@ from consumers.desktop.instance import Spool
 from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
 from consumers.directory.records import ContactNumber
-from gateway.calls.correlation import Told
+from gateway.calls.correlation import ResolvedNotification
 from gateway.calls.notifications import Notification
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
 
@@ -86,9 +86,9 @@ def test_no_file_of_the_machine_holds_the_number_any_more(
     other = "+41445550199"
     folder = site.site.data_folder
     ida = Party(number="0445550199", e164=other, name="Ida", kind="external")
-    with closing(EventLog(folder, "gateway", Tally(), lambda: None, greatest=10**8)) as events:
+    with closing(EventLog(folder, "gateway", Counters(), lambda: None, greatest=10**8)) as events:
         note = Notification(user="0011", call_id="c", state="ringing")
-        events.append(Told(note, ida, Party(), time.time()))
+        events.append(ResolvedNotification(note, ida, Party(), time.time()))
         with closing(CallerStore(folder / "caller.db")) as store:
             store.claim(Claim("0011", "c", "ringing", time.time(), f'{{"e164": "{other}"}}'))
             with Directory(site.database) as directory:
@@ -116,7 +116,7 @@ def test_what_others_hold_is_named_and_the_command_fails(
     erase: Callable[..., Result], site: Settings
 ) -> None:
     folder = site.site.data_folder
-    EventLog(folder, "gateway", Tally(), lambda: None, greatest=10**8).close()
+    EventLog(folder, "gateway", Counters(), lambda: None, greatest=10**8).close()
     with closing(sqlite3.connect(folder / NAME, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         told = erase(E164, "--yes")

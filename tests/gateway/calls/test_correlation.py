@@ -9,7 +9,7 @@ import pytest
 
 from bus.events import CallEvent
 from gateway.calls import parties
-from gateway.calls.correlation import JUST_ENDED, LATE, Told
+from gateway.calls.correlation import JUST_ENDED, LATE, ResolvedNotification
 from gateway.calls.notifications import Notification, read_notification, read_url
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
@@ -56,7 +56,7 @@ class Line:
 
     def _take(self, note: Notification, at: float) -> None:
         ends = parties.caller(note, PROFILE), parties.called(note, PROFILE)
-        self._events.append(Told(note, *ends, NOON + at))
+        self._events.append(ResolvedNotification(note, *ends, NOON + at))
 
 
 @pytest.fixture

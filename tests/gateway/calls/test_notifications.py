@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.calls.notifications import (
+    IgnoredMethod,
     Notification,
     NotificationRefused,
-    Reset,
-    Unneeded,
+    ResetNotification,
     read_notification,
 )
 from starface.xmlrpc.reading import DateTime, Unreadable, Value, read_call, write_call
@@ -83,13 +83,15 @@ def test_a_change_of_id_names_both(params: list[Value]) -> None:
 
 
 def test_reset_has_no_parameter() -> None:
-    assert isinstance(read_notification("0011", "ucp.v20.client.connection.reset", []), Reset)
+    assert isinstance(
+        read_notification("0011", "ucp.v20.client.connection.reset", []), ResetNotification
+    )
 
 
 def test_other_methods_need_nothing() -> None:
     told = read_notification("0011", "ucp.v30.events.queue.queueCallEvent", [{}])
 
-    assert isinstance(told, Unneeded)
+    assert isinstance(told, IgnoredMethod)
 
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=40)

@@ -9,15 +9,15 @@ import pytest
 
 from bus.events import CallEvent
 from bus.numbers.private_numbers import PrivateNumbers, changing, entry
-from gateway.admission import Doorkeeper
+from gateway.admission import Admission
 from gateway.app import create_app
 from gateway.calls.private_calls import PrivateCalls
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
-from gateway.eventlog.reader import Outbox
+from gateway.eventlog.reader import EventReader
 from gateway.eventlog.writer import EventLog
-from gateway.rates import Rates
-from gateway.source_addresses import Sources
+from gateway.rates import RateLimits
+from gateway.source_addresses import SourceAddresses
 from starface.xmlrpc.reading import write_call
 from tests.gateway.conftest import PROFILE
 from tests.gateway.running import KEY, call_state, path_of
@@ -32,9 +32,9 @@ class _Pbx:
     def __init__(self, folder: Path) -> None:
         private = PrivateCalls(PrivateNumbers(folder, KEY))
         self.events = EventLog(
-            folder, "gateway", Tally(), lambda: None, greatest=10**8, private=private
+            folder, "gateway", Counters(), lambda: None, greatest=10**8, private=private
         )
-        door = Doorkeeper(KEY, Sources(()), Rates(1_000, 1_000))
+        door = Admission(KEY, SourceAddresses(()), RateLimits(1_000, 1_000))
         self._client = falcon.testing.TestClient(create_app(self.events, door, PROFILE))
 
     def tells(self, call: str, state: str, caller: str = "", called: str = "11",
@@ -91,7 +91,7 @@ def test_a_private_call_makes_no_event(pbx: _Pbx, kept: Kept, spelling: str) -> 
         pbx.tells("c", state, spelling)
 
     assert kept() == []
-    assert pbx.events.tally.seen()["private"] == 4
+    assert pbx.events.counters.seen()["private"] == 4
 
 
 def test_a_dialled_private_number_makes_no_event(pbx: _Pbx, kept: Kept) -> None:
@@ -234,9 +234,9 @@ def test_private_calls_are_forgotten_a_day_later(pbx: _Pbx, tmp_path: Path) -> N
     pbx.tells("c", "RINGING", MOTHER)
     with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
         db.execute("UPDATE private_calls SET changed = ?", (time.time() - 86_401,))
-        outbox = Outbox(tmp_path)
-        outbox.prune(time.time())
-        outbox.close()
+        reader = EventReader(tmp_path)
+        reader.prune(time.time())
+        reader.close()
 
         assert db.execute("SELECT count(*) FROM private_calls").fetchone() == (0,)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from bus.events import CallEvent, CallStateName, Party
-from gateway.calls.correlation import Told
+from gateway.calls.correlation import ResolvedNotification
 from gateway.calls.notifications import Notification
 from gateway.eventlog.erasure import erase
 from gateway.eventlog.file import NAME, LogUnavailable
-from gateway.eventlog.reader import Outbox
+from gateway.eventlog.reader import EventReader
 from gateway.eventlog.writer import EventLog
 
 NUMBER = "+41445550180"
@@ -22,9 +22,9 @@ INSIDE = Party(number="11", kind="internal")
 
 def _told(
     call: str, caller: Party, state: CallStateName = "ringing", called: Party = INSIDE
-) -> Told:
+) -> ResolvedNotification:
     note = Notification(user="0011", call_id=call, state=state)
-    return Told(note, caller, called, time.time())
+    return ResolvedNotification(note, caller, called, time.time())
 
 
 def _kept(folder: Path) -> list[CallEvent]:
@@ -67,9 +67,9 @@ def test_the_call_itself_forgets_the_number_and_goes_on(events: EventLog, tmp_pa
     assert b"5550180" not in _bytes(tmp_path)
 
 
-def _by_url(caller: Party, state: CallStateName) -> Told:
+def _by_url(caller: Party, state: CallStateName) -> ResolvedNotification:
     note = Notification(user="0011", call_id=None, state=state)
-    return Told(note, caller, Party(), time.time())
+    return ResolvedNotification(note, caller, Party(), time.time())
 
 
 def test_another_caller_does_not_join_a_call_whose_number_was_erased(
@@ -102,12 +102,12 @@ def test_an_extension_is_erased_where_it_stands_alone(events: EventLog, tmp_path
 
 
 def test_what_the_publisher_has_read_is_read_again(events: EventLog, tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path)
-    before = outbox.erased()
+    reader = EventReader(tmp_path)
+    before = reader.erased()
     erase(tmp_path, NUMBER)
 
-    assert outbox.erased() == before + 1
-    outbox.close()
+    assert reader.erased() == before + 1
+    reader.close()
 
 
 def test_notifications_are_taken_while_a_number_is_erased(events: EventLog, tmp_path: Path) -> None:

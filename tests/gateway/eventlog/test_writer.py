@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bus.events import CallEvent, CallStateName, Direction, Party
-from gateway.calls.correlation import Told
+from gateway.calls.correlation import ResolvedNotification
 from gateway.calls.notifications import Notification
-from gateway.eventlog.counters import HITS, Tally
+from gateway.eventlog.counters import HITS, Counters
 from gateway.eventlog.file import BUSY, NAME, LogUnavailable
-from gateway.eventlog.reader import Outbox
+from gateway.eventlog.reader import EventReader
 from gateway.eventlog.writer import EventLog
 from tests.conftest import wait_until
 
@@ -28,9 +28,9 @@ def _told(
     called: Party = INSIDE,
     user: str = "0011",
     previous: str | None = None,
-) -> Told:
+) -> ResolvedNotification:
     note = Notification(user=user, call_id=call, state=state, previous_call_id=previous)
-    return Told(note, caller, called, time.time())
+    return ResolvedNotification(note, caller, called, time.time())
 
 
 def _kept(folder: Path) -> list[CallEvent]:
@@ -58,7 +58,7 @@ def test_numbers_have_no_gaps_though_many_threads_write(events: EventLog, tmp_pa
 def test_numbers_go_on_after_a_restart_and_a_new_log_is_another_source(tmp_path: Path) -> None:
     sources = []
     for folder in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):
-        events = EventLog(folder, "gateway", Tally(), lambda: None, greatest=10**8)
+        events = EventLog(folder, "gateway", Counters(), lambda: None, greatest=10**8)
         events.append(_told("c", "ringing"))
         sources.append(events.source)
         events.close()
@@ -129,12 +129,12 @@ def test_an_internal_call_is_none_any_more_when_a_colleague_hands_somebody_over(
 
 
 def test_a_log_at_its_greatest_size_refuses_and_says_so(tmp_path: Path) -> None:
-    events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=1)
+    events = EventLog(tmp_path, "gateway", Counters(), lambda: None, greatest=1)
 
     with pytest.raises(LogUnavailable, match="log_megabytes"):
         events.append(_told("c", "ringing"))
 
-    events.tally.count("requests:503")
+    events.counters.count("requests:503")
     events.write_counts()
     assert events.fault is not None, "counts can be written, events cannot"
     assert _kept(tmp_path) == []
@@ -146,14 +146,14 @@ def test_what_is_settled_and_old_is_forgotten_and_what_is_held_is_not(
 ) -> None:
     for number in range(4):
         events.append(_told(f"c-{number}", "ringing"))
-    outbox = Outbox(tmp_path)
-    rows = outbox.after(0, 10)
-    outbox.settle(rows[2].place, [(rows[1].place, 0x87, time.time())])
+    reader = EventReader(tmp_path)
+    rows = reader.after(0, 10)
+    reader.settle(rows[2].place, [(rows[1].place, 0x87, time.time())])
 
-    assert outbox.prune(time.time() + 1) == 2
+    assert reader.prune(time.time() + 1) == 2
     assert [event.data.call_id for event in _kept(tmp_path)] == ["c-1", "c-3"]
-    assert [(one.user, one.seq, one.oldest) for one in outbox.headings()] == [("0011", 1, 2)]
-    outbox.close()
+    assert [(one.user, one.seq, one.oldest) for one in reader.sequence_ranges()] == [("0011", 1, 2)]
+    reader.close()
 
 
 def _waited_beside_counts(events: EventLog) -> float:
@@ -180,20 +180,20 @@ def test_what_the_broker_never_took_is_emptied_when_its_time_is_over(
         events.append(_told(f"c-{number}", "ringing"))
     with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
         db.execute("UPDATE events SET at = at - 86401 WHERE seq < 3")
-        outbox = Outbox(tmp_path)
+        reader = EventReader(tmp_path)
 
-        assert outbox.empty_before(time.time() - 86_400) == 2
-        assert outbox.empty_before(time.time() - 86_400) == 0
-        assert [bool(row.payload) for row in outbox.after(0, 10)] == [False, False, True]
-        assert [row.seq for row in outbox.repeatable("0011", 0, 9, 10)] == [3]
-        outbox.empty_before(time.time() + 60)
-        outbox.close()
+        assert reader.empty_before(time.time() - 86_400) == 2
+        assert reader.empty_before(time.time() - 86_400) == 0
+        assert [bool(row.payload) for row in reader.after(0, 10)] == [False, False, True]
+        assert [row.seq for row in reader.repeatable("0011", 0, 9, 10)] == [3]
+        reader.empty_before(time.time() + 60)
+        reader.close()
         kept = db.execute("SELECT seq, payload FROM events").fetchall()
     assert kept == [(1, b""), (2, b""), (3, b"")]
 
 
 def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -> None:
-    events.tally.count("hits")
+    events.counters.count("hits")
     other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 
@@ -210,19 +210,19 @@ def test_a_damaged_log_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"no database at all" * 1_000)
 
     with pytest.raises(LogUnavailable, match=r"events\.db: .*; once it is moved away"):
-        EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=100_000_000)
+        EventLog(tmp_path, "gateway", Counters(), lambda: None, greatest=100_000_000)
 
 
 def test_the_count_on_the_page_rises_whichever_process_answers(tmp_path: Path) -> None:
     one, other = (
-        EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=10**8) for _ in range(2)
+        EventLog(tmp_path, "gateway", Counters(), lambda: None, greatest=10**8) for _ in range(2)
     )
 
     def settled(events: EventLog, shown: int) -> bool:
         return events.totals()[0] == shown == one.written_counts()[HITS]
 
     for shown, events in enumerate((one, other, other, one, other, one), 1):
-        events.tally.count(HITS)
+        events.counters.count(HITS)
         assert events.totals()[0] == shown
         wait_until(partial(settled, events, shown))
 
@@ -231,7 +231,7 @@ def test_the_count_on_the_page_rises_whichever_process_answers(tmp_path: Path) -
 
 
 def test_a_log_that_has_room_again_says_so_though_nothing_comes(tmp_path: Path) -> None:
-    events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=1)
+    events = EventLog(tmp_path, "gateway", Counters(), lambda: None, greatest=1)
     with pytest.raises(LogUnavailable):
         events.append(_told("c", "ringing"))
     events.write_counts()
@@ -241,13 +241,13 @@ def test_a_log_that_has_room_again_says_so_though_nothing_comes(tmp_path: Path) 
         events.write_counts()
         return events.fault is None
 
-    assert not events.tally.seen()
+    assert not events.counters.seen()
     wait_until(writable)
     events.close()
 
 
 def test_counts_never_go_back_while_they_are_written_down(events: EventLog, tmp_path: Path) -> None:
-    events.tally.count(HITS)
+    events.counters.count(HITS)
     with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")  # so that writing takes its time
         writing = threading.Thread(target=events.write_counts)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from bus.events import Party
-from gateway.calls.correlation import Told
+from gateway.calls.correlation import ResolvedNotification
 from gateway.calls.notifications import Notification
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME, LogUnavailable
 from gateway.eventlog.writer import EventLog
-from gateway.http.batching import Rounds
+from gateway.http.batching import RequestBatch
 
 Commits = list[int]
 
@@ -29,7 +29,7 @@ class Request:
         note = Notification(user="0011", call_id=self._call, state="ringing")
         party = Party(number="0791112233", e164="+41791112233", kind="external")
         try:
-            self.event_id = self._events.append(Told(note, party, party, 1.0))
+            self.event_id = self._events.append(ResolvedNotification(note, party, party, 1.0))
         except LogUnavailable:
             self.failed = True
 
@@ -41,8 +41,8 @@ def commits() -> Commits:
 
 @pytest.fixture
 def begun(tmp_path: Path, commits: Commits) -> Iterator[Callable[[int], list[Request]]]:
-    events = EventLog(tmp_path, "gateway", Tally(), lambda: commits.append(1), greatest=10**8)
-    rounds = Rounds()
+    events = EventLog(tmp_path, "gateway", Counters(), lambda: commits.append(1), greatest=10**8)
+    rounds = RequestBatch()
 
     def serve(count: int) -> list[Request]:
         requests = [Request(events, f"c-{number}") for number in range(count)]
@@ -86,7 +86,7 @@ def test_none_of_a_round_is_acknowledged_while_the_log_is_locked(
 
 
 def test_a_connection_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
-    events = EventLog(tmp_path, "gateway", Tally(), lambda: None, greatest=10**8)
+    events = EventLog(tmp_path, "gateway", Counters(), lambda: None, greatest=10**8)
     cancelled: list[str] = []
 
     class Failing(Request):
@@ -98,7 +98,7 @@ def test_a_connection_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
             cancelled.append(self.event_id)
 
     requests = [Request(events, "c-1"), Failing(events, "c-2"), Request(events, "c-3")]
-    rounds = Rounds()
+    rounds = RequestBatch()
     for request in requests:
         rounds.add_task(request)
     rounds.serve()

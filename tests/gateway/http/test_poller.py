@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from waitress.wasyncore import dispatcher
 
-from gateway.http.poller import Watch
+from gateway.http.poller import Poller
 
 
 class Heard(dispatcher):  # type: ignore[misc]
@@ -37,43 +37,43 @@ def channels() -> Iterator[dict[int, Any]]:
 
 
 @pytest.fixture
-def watch(channels: dict[int, Any]) -> Iterator[Watch]:
-    watch = Watch(channels)
-    yield watch
-    watch.close()
+def poller(channels: dict[int, Any]) -> Iterator[Poller]:
+    poller = Poller(channels)
+    yield poller
+    poller.close()
 
 
 def test_only_the_connection_that_something_came_on_is_asked(
-    watch: Watch, channels: dict[int, Any]
+    poller: Poller, channels: dict[int, Any]
 ) -> None:
     (one, far), (other, silent) = socket.socketpair(), socket.socketpair()
     speaking, quiet = Heard(one, channels), Heard(other, channels)
-    watch.once(0)
+    poller.once(0)
     with far, silent:
         for _ in range(3):
             far.send(b"a")
-            watch.once(1)
+            poller.once(1)
 
     assert speaking.heard == b"aaa"
     assert (speaking.asked, quiet.asked) == (4, 1)
 
 
 def test_a_new_connection_may_have_the_number_of_one_that_was_closed(
-    watch: Watch, channels: dict[int, Any]
+    poller: Poller, channels: dict[int, Any]
 ) -> None:
     one, far = socket.socketpair()
     number = one.fileno()
     gone = Heard(one, channels)
-    watch.once(0)
+    poller.once(0)
     gone.close()
     far.close()
 
     again, near = socket.socketpair()
     assert again.fileno() == number
     new = Heard(again, channels)
-    watch.changed(new)
+    poller.changed(new)
     with near:
         near.send(b"b")
-        watch.once(0)
+        poller.once(0)
 
     assert new.heard == b"b"

@@ -11,11 +11,11 @@ import pytest
 from bus.events import Party
 from bus.mqtt.connection import Connection
 from bus.topics import Topics
-from gateway.calls.correlation import Told
+from gateway.calls.correlation import ResolvedNotification
 from gateway.calls.notifications import Notification
-from gateway.eventlog.counters import Tally
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.erasure import erase
-from gateway.eventlog.reader import Outbox
+from gateway.eventlog.reader import EventReader
 from gateway.eventlog.writer import EventLog
 from gateway.publishing.publisher import Publisher
 
@@ -60,33 +60,33 @@ class _Broker:
 class _Site:
     def __init__(self, events: EventLog, folder: Path) -> None:
         self.broker = _Broker()
-        self.outbox = Outbox(folder)
-        self.tally = Tally()
+        self.reader = EventReader(folder)
+        self.counters = Counters()
         connection = cast(Connection, self.broker)
-        self.publisher = Publisher(connection, self.outbox, "g", self.tally, KEEP)
+        self.publisher = Publisher(connection, self.reader, "g", self.counters, KEEP)
         self._events = events
 
     def hears(self, call: str, age: float = 0.0) -> None:
         note = Notification(user="0011", call_id=call, state="connected")
-        self._events.append(Told(note, IDA, Party(), time.time() - age))
+        self._events.append(ResolvedNotification(note, IDA, Party(), time.time() - age))
 
 
 @pytest.fixture
 def site(events: EventLog, tmp_path: Path) -> Iterator[_Site]:
     made = _Site(events, tmp_path)
     yield made
-    made.outbox.close()
+    made.reader.close()
 
 
 def test_what_was_emptied_is_not_told_though_the_clock_was_set_back(site: _Site) -> None:
     site.hears("a", age=10)
     site.hears("b")
-    site.outbox.empty_before(time.time() - 5)
+    site.reader.empty_before(time.time() - 5)
     site.publisher.wake()
     site.broker.work()
 
     assert [b'"b"' in payload for payload in site.broker.sent] == [True]
-    assert site.tally.seen()["events:expired"] == 1
+    assert site.counters.seen()["events:expired"] == 1
 
 
 def test_what_is_erased_is_not_told_from_memory(site: _Site, tmp_path: Path) -> None:
@@ -112,9 +112,9 @@ def test_a_backlog_that_is_too_old_goes_in_turns_and_is_told_in_sums(
     site.publisher.wake()
     site.broker.posted.popleft()()
 
-    assert site.tally.seen()["events:expired"] == 200
+    assert site.counters.seen()["events:expired"] == 200
     site.broker.work()
-    assert site.tally.seen()["events:expired"] == 450
+    assert site.counters.seen()["events:expired"] == 450
     assert len(site.broker.sent) == 1
     assert [one.getMessage() for one in caplog.records] == [
         f"too old to be told events={events}" for events in (200, 200, 50)
