@@ -31,8 +31,7 @@ from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files  
 from bus.events import Party  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
 from cli.demo.mosquitto import Mosquitto, free_port  # noqa: E402
-from gateway.calls.correlation import ResolvedNotification  # noqa: E402
-from gateway.calls.notifications import Notification  # noqa: E402
+from gateway.calls.notifications import Notification, ResolvedNotification  # noqa: E402
 from gateway.eventlog.counters import Counters  # noqa: E402
 from gateway.eventlog.file import writing  # noqa: E402
 from gateway.eventlog.reader import EventReader  # noqa: E402

@@ -1,16 +1,17 @@
-"""Who may tell us something: the proof in the path, the token, the source, how often."""
+"""Request admission: the proof in the path, the token, the source address, the rate."""
 
 import logging
 import re
-from collections.abc import Mapping
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
 import falcon
 from falcon.uri import parse_query_string
 
-from gateway.rates import RateLimits
-from gateway.refusals import NOTHING_HERE, RequestRefused
 from gateway.source_addresses import SourceAddress, SourceAddresses
 from starface.callback import PathRefused, read_path
 
@@ -21,6 +22,43 @@ _AUTH = ("de.vertico.starface.auth", "de_vertico_starface_auth")
 _XML = re.compile(r"(?:text|application)/(?:[\w.+-]+\+)?xml\Z")
 _FORM = "application/x-www-form-urlencoded"
 _STRANGERS = 5.0, 20.0  # wrong paths per second and address, and at once
+_REMEMBERED = 10_000  # buckets; one that was forgotten is full again
+NOTHING_HERE = "there is nothing here"  # for a wrong path and a wrong proof alike
+
+
+class RequestRefused(Exception):
+    """A request that is not accepted; the line names the fault and repeats nothing of it."""
+
+    def __init__(self, status: int, line: str, *, retry_after: int | None = None) -> None:
+        super().__init__(line)
+        self.status = status
+        self.line = line
+        self.retry_after = retry_after
+
+
+class RateLimits:
+    """Buckets by name; safe for many threads."""
+
+    def __init__(
+        self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def allows(self, name: str) -> bool:
+        """Take one from a bucket; False if it is empty."""
+        now = self._clock()
+        with self._lock:
+            left, at = self._buckets.pop(name, (self._burst, now))
+            left = min(self._burst, left + (now - at) * self._rate)
+            allowed = left >= 1
+            self._buckets[name] = (left - 1 if allowed else left, now)
+            if len(self._buckets) > _REMEMBERED:
+                self._buckets.popitem(last=False)
+        return allowed
 
 
 class Admission:
@@ -51,10 +89,10 @@ class Admission:
             raise self._stranger(source, RequestRefused(404, NOTHING_HERE)) from error
         if not self._rates.allows(proof.session):
             raise RequestRefused(429, "too many notifications at once", retry_after=1)
-        told = self.single(req.params)
-        if any(name in told and told[name] != proof.user for name in _USER):
+        parameters = self.single(req.params)
+        if any(name in parameters and parameters[name] != proof.user for name in _USER):
             raise RequestRefused(403, "the user is another than the path's")
-        tokens = [told[name] for name in _AUTH if told.get(name)]
+        tokens = [parameters[name] for name in _AUTH if parameters.get(name)]
         if not all(proof.fits(token, self._key) for token in tokens):
             raise RequestRefused(403, "the token is not the one of this login")
         return proof.user

@@ -10,9 +10,7 @@ from pydantic import ValidationError
 
 from bus.mqtt.inbox import why
 from bus.numbers.number import NumberProfile
-from gateway.admission import Admission
-from gateway.calls import parties
-from gateway.calls.correlation import ResolvedNotification
+from gateway.admission import NOTHING_HERE, Admission, RequestRefused
 from gateway.calls.notifications import (
     IgnoredMethod,
     Notification,
@@ -21,12 +19,12 @@ from gateway.calls.notifications import (
     SelfTest,
     read_notification,
     read_url,
+    resolve,
 )
 from gateway.eventlog.counters import CHECKS, HITS, NOTIFICATIONS
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.reachability import Reachability
-from gateway.refusals import NOTHING_HERE, RequestRefused
 from starface.xmlrpc.reading import CALL_BYTES, Unreadable, read_call, write_response
 
 log = logging.getLogger(__name__)
@@ -45,14 +43,9 @@ class NotificationRecorder:
         self._events = events
         self._profile = profile
 
-    def take(self, note: Notification) -> str:
+    def take(self, notification: Notification) -> str:
         """Return the event's id once it is on disk, "" for none; raise LogUnavailable."""
-        profile = self._profile
-        return self._events.append(
-            ResolvedNotification(
-                note, parties.caller(note, profile), parties.called(note, profile), time.time()
-            )
-        )
+        return self._events.append(resolve(notification, self._profile, time.time()))
 
     def take_reset(self, user: str) -> str:
         """Note that a user's session at the PBX ended, return its id; raise LogUnavailable."""
@@ -74,18 +67,18 @@ class XmlRpcCallback:
         user = self._door.user(req, who, session, mac)
         self._door.check_xml(req)
         method, params = read_call(_document(req))
-        told = read_notification(user, method, params)
-        if isinstance(told, Notification):
-            event = self._calls.take(told)
+        notification = read_notification(user, method, params)
+        if isinstance(notification, Notification):
+            event = self._calls.take(notification)
             log.debug("took a notification event=%s", event or "-")
             self._events.counters.count(NOTIFICATIONS)
-        elif isinstance(told, ResetNotification):
+        elif isinstance(notification, ResetNotification):
             event = self._calls.take_reset(user)
             log.info("the PBX ended a session event=%s", event)
-        elif isinstance(told, SelfTest):
+        elif isinstance(notification, SelfTest):
             self._events.counters.count(CHECKS)
             resp.set_header("X-Starface2mqtt", self._events.gateway)
-        elif isinstance(told, IgnoredMethod):
+        elif isinstance(notification, IgnoredMethod):
             self._events.counters.count("unneeded")
         resp.content_type = _XML
         resp.data = _TRUE
@@ -114,10 +107,10 @@ class UrlCallback:
         form = self._door.form(req, _body(req))
         self._take(user, {**self._door.single(req.params), **form}, resp)
 
-    def _take(self, user: str, told: dict[str, str], resp: falcon.Response) -> None:
-        if told.get("user", user) != user:
+    def _take(self, user: str, notification: dict[str, str], resp: falcon.Response) -> None:
+        if notification.get("user", user) != user:
             raise RequestRefused(403, "the user is another than the path's")
-        self._calls.take(read_url(user, told))
+        self._calls.take(read_url(user, notification))
         self._events.counters.count(NOTIFICATIONS)
         resp.content_type = falcon.MEDIA_TEXT
         resp.text = "ok\n"

@@ -76,8 +76,8 @@ class ReadinessResource:
         ready = not (faults["event_log"] or faults["broker"])
         resp.status = falcon.HTTP_OK if ready else falcon.HTTP_SERVICE_UNAVAILABLE
         resp.content_type = falcon.MEDIA_JSON
-        told = {name: fault or "ok" for name, fault in faults.items()}
-        resp.text = json.dumps({"ready": ready, "dependencies": told}) + "\n"
+        states = {name: fault or "ok" for name, fault in faults.items()}
+        resp.text = json.dumps({"ready": ready, "dependencies": states}) + "\n"
 
 
 class MetricsResource:

@@ -14,7 +14,7 @@ from bus.mqtt.paho_client import PahoClient
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings, SettingsRefused
-from gateway.admission import Admission
+from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
 from gateway.calls.private_calls import PrivateCalls
 from gateway.eventlog.counters import HITS, Counters
@@ -25,9 +25,7 @@ from gateway.http.tls import CertificateUnusable, ServerCertificate, TlsServer
 from gateway.operations import Operations
 from gateway.publishing.leader import LOCK, PublisherLeader, PublisherSettings
 from gateway.publishing.wakeup import Waker
-from gateway.rates import RateLimits
 from gateway.settings import GatewaySettings, address
-from gateway.siblings import WorkerProcesses
 from gateway.source_addresses import SourceAddresses
 from runtime.process import private_file, stop_on_signals
 
@@ -56,6 +54,29 @@ def run(
         WorkerProcesses(gateway.processes, lambda: _work(site, sockets)).run()
     for sock in sockets:
         sock.close()
+
+
+class WorkerProcesses:
+    """Several processes behind the same listening sockets; one that dies is started again.
+
+    The sockets belong to the parent, so a connection waits in the kernel meanwhile.
+    """
+
+    def __init__(self, count: int, work: Callable[[], None]) -> None:
+        self._names = tuple(f"gateway {number}" for number in range(1, count + 1))
+        self._work = work
+
+    def run(self) -> None:
+        """Keep them running until SIGTERM."""
+        from runtime.child_processes import ChildProcesses  # only for systems that can fork
+
+        children = ChildProcesses()
+
+        def reconcile() -> None:
+            for name in self._names:
+                children.keep(name, self._work)
+
+        children.run(reconcile)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Reachability:
         source = self._sources.of(req.remote_addr, req.get_header("X-Forwarded-For"))
         resp.vary = ["Accept", "Accept-Language"]
         if req.client_prefers(["text/html", "application/json"]) == "application/json":
-            told = {
+            fields = {
                 "status": "ok",
                 "hits": hits,
                 "notifications": notifications,
@@ -79,7 +79,7 @@ class Reachability:
                 "your_address": str(source) if source else None,
             }
             resp.content_type = falcon.MEDIA_JSON
-            resp.text = json.dumps(told) + "\n"
+            resp.text = json.dumps(fields) + "\n"
             return
         language = known_language(req.params.get("lang")) or preferred(
             req.get_header("Accept-Language")

@@ -18,23 +18,23 @@ from bus.settings import Section
 Network = IPv4Network | IPv6Network
 
 
-def _network(told: object) -> Network:
+def _network(value: object) -> Network:
     try:
-        return ip_network(str(told))
+        return ip_network(str(value))
     except ValueError as error:
         raise ValueError(
             f"a network, such as '192.0.2.0/24' or '2001:db8::/32' ({error})"
         ) from None
 
 
-def _is_proxy(told: object) -> object:
-    if told in ("", None):
+def _is_proxy(value: object) -> object:
+    if value in ("", None):
         return None
     try:
-        ip_address(str(told))
+        ip_address(str(value))
     except ValueError:
         raise ValueError("one address, such as '192.0.2.10'") from None
-    return told
+    return value
 
 
 def address(listen: str) -> tuple[str, int]:

@@ -41,9 +41,9 @@ class SourceAddresses:
 
 @lru_cache(maxsize=1024)
 def _address(text: str) -> SourceAddress | None:
-    told = _WITH_PORT.fullmatch(text.strip())
+    match = _WITH_PORT.fullmatch(text.strip())
     try:
-        found = ip_address(told["v6"] or told["v4"] if told else text.strip())
+        found = ip_address(match["v6"] or match["v4"] if match else text.strip())
     except ValueError:
         return None
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None

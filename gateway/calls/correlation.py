@@ -7,8 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from bus.events import Direction, Party
-from gateway.calls.notifications import Notification, made_call_id
-from gateway.calls.parties import key
+from gateway.calls.notifications import ResolvedNotification, made_call_id, number_key
 
 RINGING_TOGETHER = 60.0  # seconds in which two tellings of a new call are one call
 LONGEST_CALL = 14_400.0  # seconds
@@ -18,16 +17,6 @@ NO_NUMBER = ("", "withheld")  # yet: a call's first states may lack it
 ERASED_NUMBER = "?"  # remembered instead of one that was erased; no number is like it
 _WITHHELD_HANDED_OVER = ("withheld", "internal", "connected")  # else the number may just lack
 LATE = 5.0  # seconds in which anything else does; who calls again needs longer to be ringing
-
-
-@dataclass(frozen=True)
-class ResolvedNotification:
-    """A notification with its parties read."""
-
-    notification: Notification
-    caller: Party
-    called: Party
-    at: float  # seconds since the epoch
 
 
 @dataclass(frozen=True)
@@ -49,11 +38,11 @@ class CorrelatedCall:
     previous_call_id: str | None
 
 
-def correlate(db: sqlite3.Connection, told: ResolvedNotification) -> CorrelatedCall:
+def correlate(db: sqlite3.Connection, resolved: ResolvedNotification) -> CorrelatedCall:
     """Find the call and note what is new about it; runs in the transaction of the event."""
-    if told.notification.call_id is None:
-        return _place_url(db, told)
-    return _place_uci(db, told, told.notification.call_id)
+    if resolved.notification.call_id is None:
+        return _place_url(db, resolved)
+    return _place_uci(db, resolved, resolved.notification.call_id)
 
 
 def forget_before(db: sqlite3.Connection, limit: float) -> None:
@@ -61,26 +50,28 @@ def forget_before(db: sqlite3.Connection, limit: float) -> None:
     db.execute("DELETE FROM calls WHERE changed < ?", (limit,))
 
 
-def _place_uci(db: sqlite3.Connection, told: ResolvedNotification, call_id: str) -> CorrelatedCall:
-    note = told.notification
-    previous = note.previous_call_id
-    here = known = _find(db, note.user, call_id)
+def _place_uci(
+    db: sqlite3.Connection, resolved: ResolvedNotification, call_id: str
+) -> CorrelatedCall:
+    notification = resolved.notification
+    previous = notification.previous_call_id
+    here = known = _find(db, notification.user, call_id)
     if known is None and previous is not None:
-        known = _find(db, note.user, previous)
-    direction = _direction(told, known.direction if known else "unknown")
-    number = key(_other(told, direction)) or (known.number if known else "")
+        known = _find(db, notification.user, previous)
+    direction = _direction(resolved, known.direction if known else "unknown")
+    number = number_key(_other(resolved, direction)) or (known.number if known else "")
     if previous is None and _is_first_told(known, number):
-        previous = _told_by_url(db, told, number)
+        previous = _told_by_url(db, resolved, number)
         if previous is not None:
-            before = _find(db, note.user, previous)
-            direction = _direction(told, before.direction if before else "unknown")
+            before = _find(db, notification.user, previous)
+            direction = _direction(resolved, before.direction if before else "unknown")
     if previous is not None:
         db.execute(
             "UPDATE calls SET became = ?, changed = ? WHERE user = ? AND call_id = ?",
-            (call_id, told.at, note.user, previous),
+            (call_id, resolved.at, notification.user, previous),
         )
-    if here is None or _tells_more(told, here, direction, number):
-        _note(db, told, call_id, direction, number, "uci")
+    if here is None or _tells_more(resolved, here, direction, number):
+        _note(db, resolved, call_id, direction, number, "uci")
     return CorrelatedCall(call_id, direction, previous)
 
 
@@ -91,55 +82,59 @@ def _is_first_told(known: _KnownCall | None, number: str) -> bool:
     return number != known.number and known.number in NO_NUMBER
 
 
-def _place_url(db: sqlite3.Connection, told: ResolvedNotification) -> CorrelatedCall:
-    note = told.notification
-    direction = note.direction
-    number = key(_other(told, direction)) if direction != "unknown" else key(told.caller)
-    found = _same_call(db, told, number)
+def _place_url(db: sqlite3.Connection, resolved: ResolvedNotification) -> CorrelatedCall:
+    notification = resolved.notification
+    direction = notification.direction
+    number = (
+        number_key(_other(resolved, direction))
+        if direction != "unknown"
+        else number_key(resolved.caller)
+    )
+    found = _same_call(db, resolved, number)
     if found is None:
         call_id = made_call_id()
-        _note(db, told, call_id, direction, number, "url")
+        _note(db, resolved, call_id, direction, number, "url")
         return CorrelatedCall(call_id, direction, None)
     call_id, before, told_by = found
-    direction = _direction(told, before)
-    _note(db, told, call_id, direction, number, told_by)
+    direction = _direction(resolved, before)
+    _note(db, resolved, call_id, direction, number, told_by)
     return CorrelatedCall(call_id, direction, None)
 
 
 def _same_call(
-    db: sqlite3.Connection, told: ResolvedNotification, number: str
+    db: sqlite3.Connection, resolved: ResolvedNotification, number: str
 ) -> tuple[str, Direction, str] | None:
     """Find the call a URL without an id means: the newest that fits, if it need not have ended.
 
     A URL may be late. But where only URLs tell of calls, a start means a new one.
     """
-    note = told.notification
-    starting = note.state in ("ringing", "dialing")
-    since = told.at - (RINGING_TOGETHER if starting else LONGEST_CALL)
-    ended = told.at - (JUST_ENDED if note.state == "ended" else LATE)
+    notification = resolved.notification
+    starting = notification.state in ("ringing", "dialing")
+    since = resolved.at - (RINGING_TOGETHER if starting else LONGEST_CALL)
+    ended = resolved.at - (JUST_ENDED if notification.state == "ended" else LATE)
     rows = db.execute(
         "SELECT call_id, direction, told_by FROM calls WHERE user = ? AND changed >= ?"
         " AND became IS NULL AND (open OR (changed >= ? AND NOT (? AND told_by = 'url')))"
         " AND (number = ? OR ? OR number IN ('', ?))"
         " ORDER BY open OR ? DESC, number = ? DESC, changed DESC LIMIT 1",
         (
-            note.user, since, ended, starting, number,
+            notification.user, since, ended, starting, number,
             number in NO_NUMBER and not starting, "" if starting else ERASED_NUMBER,
-            note.state == "ended", number,
+            notification.state == "ended", number,
         ),
     )  # fmt: skip
     found = rows.fetchone()
     return found and (str(found[0]), found[1], str(found[2]))
 
 
-def _told_by_url(db: sqlite3.Connection, told: ResolvedNotification, number: str) -> str | None:
+def _told_by_url(db: sqlite3.Connection, resolved: ResolvedNotification, number: str) -> str | None:
     """Find the made id of a call that was told by URL before it was told with its own id."""
-    if told.notification.state == "ended":
+    if resolved.notification.state == "ended":
         return None
     found = db.execute(
         "SELECT call_id FROM calls WHERE told_by = 'url' AND user = ? AND number = ?"
         " AND became IS NULL AND changed >= iif(open, ?, ?) ORDER BY changed DESC LIMIT 1",
-        (told.notification.user, number, told.at - RINGING_TOGETHER, told.at - LATE),
+        (resolved.notification.user, number, resolved.at - RINGING_TOGETHER, resolved.at - LATE),
     ).fetchone()
     return str(found[0]) if found else None
 
@@ -153,56 +148,56 @@ def _find(db: sqlite3.Connection, user: str, call_id: str) -> _KnownCall | None:
 
 
 def _tells_more(
-    told: ResolvedNotification, known: _KnownCall, direction: Direction, number: str
+    resolved: ResolvedNotification, known: _KnownCall, direction: Direction, number: str
 ) -> bool:
     """Tell whether it is worth a write, because writing is what costs."""
-    ends = known.is_open and told.notification.state == "ended"
+    ends = known.is_open and resolved.notification.state == "ended"
     same = (known.direction, known.number) == (direction, number)
-    return ends or not same or known.changed <= told.at - _FRESH
+    return ends or not same or known.changed <= resolved.at - _FRESH
 
 
 def _note(
     db: sqlite3.Connection,
-    told: ResolvedNotification,
+    resolved: ResolvedNotification,
     call_id: str,
     direction: Direction,
     number: str,
     by: str,
 ) -> None:
-    note = told.notification
-    is_open = note.state != "ended"
+    notification = resolved.notification
+    is_open = notification.state != "ended"
     db.execute(
         "INSERT INTO calls (user, call_id, direction, told_by, number, open, changed)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET direction = excluded.direction,"
         " number = iif(excluded.number = '', number, excluded.number),"
         " open = open AND excluded.open, changed = excluded.changed",
-        (note.user, call_id, direction, by, number, is_open, told.at),
+        (notification.user, call_id, direction, by, number, is_open, resolved.at),
     )
 
 
-def _direction(told: ResolvedNotification, before: Direction) -> Direction:
-    kinds = (told.caller.kind, told.called.kind)
+def _direction(resolved: ResolvedNotification, before: Direction) -> Direction:
+    kinds = (resolved.caller.kind, resolved.called.kind)
     if kinds == ("internal", "internal"):
         return "internal"
     if before == "internal" and "external" in kinds:  # a colleague has handed somebody over
         # "out" for who had dialled the colleague: the far end is still the one called.
-        return "in" if told.caller.kind == "external" else "out"
-    if before == "internal" and (*kinds, told.notification.state) == _WITHHELD_HANDED_OVER:
+        return "in" if resolved.caller.kind == "external" else "out"
+    if before == "internal" and (*kinds, resolved.notification.state) == _WITHHELD_HANDED_OVER:
         return "in"
     if before != "unknown":
         return before
-    said = told.notification.direction
+    said = resolved.notification.direction
     if said != "unknown":
         return said
-    if told.caller.kind == "internal" and told.called.kind == "external":
+    if resolved.caller.kind == "internal" and resolved.called.kind == "external":
         return "out"
-    if told.called.kind == "internal" and told.caller.kind in ("external", "withheld"):
+    if resolved.called.kind == "internal" and resolved.caller.kind in ("external", "withheld"):
         return "in"
     return "unknown"
 
 
-def _other(told: ResolvedNotification, direction: Direction) -> Party:
+def _other(resolved: ResolvedNotification, direction: Direction) -> Party:
     """Return the far end as this user sees it."""
-    if direction == "out" or told.notification.direction == "out":
-        return told.called
-    return told.caller
+    if direction == "out" or resolved.notification.direction == "out":
+        return resolved.called
+    return resolved.caller

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
-from bus.events import CallId, CallStateName, Direction, Text, UserName
+from bus.events import CallId, CallStateName, Direction, Party, Text, UserName
+from bus.numbers.number import NumberProfile, read_number
 from starface.xmlrpc.reading import Value
 
 CHECK = "starface2mqtt.callback.check"
@@ -45,6 +46,16 @@ class Notification(BaseModel):
     def direction(self) -> Direction:
         """What the state alone says about the direction."""
         return _DIRECTIONS.get(self.state, "unknown")
+
+
+@dataclass(frozen=True)
+class ResolvedNotification:
+    """A notification with its parties, as their numbers are read at this site."""
+
+    notification: Notification
+    caller: Party
+    called: Party
+    at: float  # seconds since the epoch
 
 
 @dataclass(frozen=True)
@@ -106,15 +117,15 @@ def read_notification(
     return IgnoredMethod()
 
 
-def read_url(user: str, told: Mapping[str, str]) -> Notification:
+def read_url(user: str, notification: Mapping[str, str]) -> Notification:
     """Read the second dialect: `event`, `number` and `name` of a URL; raise NotificationRefused."""
-    event = told.get("event", "").strip()
+    event = notification.get("event", "").strip()
     state = _URL_STATES.get(event.lower())
     if state is None:
         raise NotificationRefused(f"event: one of {', '.join(_URL_STATES)}")
     # The PBX's app puts a number into a URL as it is, where a plus means a space.
-    number = _number(re.sub(r"\A (?=[1-9])", "+", told.get("number", "")), "number")
-    name = told.get("name", "")[:_LONGEST]
+    number = _number(re.sub(r"\A (?=[1-9])", "+", notification.get("number", "")), "number")
+    name = notification.get("name", "")[:_LONGEST]
     outgoing = state == "dialing"
     return Notification(
         user=user,
@@ -126,6 +137,21 @@ def read_url(user: str, told: Mapping[str, str]) -> Notification:
         called=number if outgoing else "",
         called_name=name if outgoing else "",
     )
+
+
+def resolve(notification: Notification, profile: NumberProfile, at: float) -> ResolvedNotification:
+    """Return a notification of a moment with its parties read."""
+    caller, called = _caller(notification, profile), _called(notification, profile)
+    return ResolvedNotification(notification, caller, called, at)
+
+
+def number_key(party: Party) -> str:
+    """Return what two tellings of one number have in common, "" for none."""
+    if party.kind == "withheld":
+        return "withheld"
+    if party.e164:
+        return party.e164
+    return "".join(sign for sign in party.number if sign.isalnum())
 
 
 def made_call_id() -> str:
@@ -200,3 +226,27 @@ def _call_id(text: str) -> str:
     if not _CALL_ID.match(text := text.strip()):
         raise NotificationRefused("call id: 1 to 128 characters without spaces are expected")
     return text
+
+
+def _caller(notification: Notification, profile: NumberProfile) -> Party:
+    """Return who calls; without a number he is withheld only where a number would be told."""
+    number_is_due = (
+        notification.state == "ringing"
+        or notification.called
+        or notification.state in ("connected", "ended")
+    )
+    party = _party(notification.caller, notification.caller_name, profile)
+    if party.kind == "withheld" and not notification.caller and not number_is_due:
+        return party.model_copy(update={"kind": "unknown"})
+    return party
+
+
+def _called(notification: Notification, profile: NumberProfile) -> Party:
+    """Return who is called; a called number is never withheld, at most not told."""
+    party = _party(notification.called, notification.called_name, profile)
+    return party.model_copy(update={"kind": "unknown"}) if party.kind == "withheld" else party
+
+
+def _party(number: str, name: str, profile: NumberProfile) -> Party:
+    read = read_number(number, profile)
+    return Party(number=number, e164=read.e164, name=name, kind=read.kind)

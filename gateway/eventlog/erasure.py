@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bus.events import CallEvent, Party
 from gateway.calls.correlation import ERASED_NUMBER
-from gateway.calls.parties import key
+from gateway.calls.notifications import number_key
 from gateway.eventlog.counters import ERASED, write_down
 from gateway.eventlog.file import NAME, open_log, writing
 from runtime.erasure import purge, traces_of
@@ -70,7 +70,7 @@ def _bare(number: str, rows: Iterable[tuple[int, bytes]], done: Erased) -> list[
     for place, payload in rows:
         event = CallEvent.model_validate_json(payload)
         parties = {"caller": event.data.caller, "called": event.data.called}
-        gone = {end: Party() for end, party in parties.items() if key(party) == number}
+        gone = {end: Party() for end, party in parties.items() if number_key(party) == number}
         if gone:
             done.events += 1
             done.written |= {one.number for end, one in parties.items() if end in gone}

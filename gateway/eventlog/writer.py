@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from bus.events import CallData, CallEvent, SessionReset, SessionResetData, call_event_type
-from gateway.calls.correlation import ResolvedNotification, correlate
+from gateway.calls.correlation import correlate
+from gateway.calls.notifications import ResolvedNotification
 from gateway.calls.private_calls import PrivateCalls
 from gateway.eventlog.counters import (
     HITS,
@@ -43,7 +44,7 @@ _MOMENT = 0.02  # seconds
 
 @dataclass(eq=False)
 class _Entry:
-    told: ResolvedNotification | str  # a call state, or the user whose session was reset
+    resolved: ResolvedNotification | str  # a call state, or the user whose session was reset
     event_id: str | None = None
     failed: LogUnavailable | None = None
     withdrawn: bool = False
@@ -78,12 +79,12 @@ class EventLog:
         self._fault: str | None = None
         self._full = False
 
-    def append(self, told: ResolvedNotification) -> str:
+    def append(self, resolved: ResolvedNotification) -> str:
         """Return the id of the event once it is on disk; raise LogUnavailable if it is not.
 
         "" for a private call, which makes no event.
         """
-        return self._wait_for(_Entry(told))
+        return self._wait_for(_Entry(resolved))
 
     def append_reset(self, user: str) -> str:
         """Note that the PBX ended a session, return the id of that; raise LogUnavailable."""
@@ -183,7 +184,7 @@ class EventLog:
                 while self._waiting:
                     entries.append(self._waiting.popleft())
                 self._refuse_when_full()
-                done = [(one, self._write(one.told)) for one in entries if not one.withdrawn]
+                done = [(one, self._write(one.resolved)) for one in entries if not one.withdrawn]
         except LogUnavailable as error:
             self._fail([*entries, *self._drained()], error)
         except Exception as error:
@@ -207,51 +208,51 @@ class EventLog:
         self._waiting.clear()
         return drained
 
-    def _write(self, told: ResolvedNotification | str) -> str:
-        if isinstance(told, str):
-            reset = SessionReset(source=self.source, data=SessionResetData(user=told))
+    def _write(self, resolved: ResolvedNotification | str) -> str:
+        if isinstance(resolved, str):
+            reset = SessionReset(source=self.source, data=SessionResetData(user=resolved))
             self._db.execute(
-                "INSERT INTO resets (user, payload) VALUES (?, ?)", (told, reset.encoded())
+                "INSERT INTO resets (user, payload) VALUES (?, ?)", (resolved, reset.encoded())
             )
             return reset.id
-        tellable = self._private.tellable(self._db, told) if self._private else told
+        tellable = self._private.tellable(self._db, resolved) if self._private else resolved
         if tellable is None:
             self.counters.count(PRIVATE)
             return ""
         event = self._event(tellable)
         self._db.execute(
             "INSERT INTO events (user, seq, at, lasts, payload) VALUES (?, ?, ?, ?, ?)",
-            (event.data.user, event.seq, told.at, event.expiry(), event.encoded()),
+            (event.data.user, event.seq, resolved.at, event.expiry(), event.encoded()),
         )
         return event.id
 
-    def _event(self, told: ResolvedNotification) -> CallEvent:
-        note = told.notification
-        call = correlate(self._db, told)
+    def _event(self, resolved: ResolvedNotification) -> CallEvent:
+        notification = resolved.notification
+        call = correlate(self._db, resolved)
         (seq,) = self._db.execute(
             "INSERT INTO numbers VALUES (?, 1) ON CONFLICT DO UPDATE SET seq = seq + 1"
             " RETURNING seq",
-            (note.user,),
+            (notification.user,),
         ).fetchone()
-        received_at = datetime.fromtimestamp(told.at, UTC)
+        received_at = datetime.fromtimestamp(resolved.at, UTC)
         return CallEvent(
             source=self.source,
-            type=call_event_type(note.state),
+            type=call_event_type(notification.state),
             time=received_at,
             subject=call.call_id,
             seq=seq,
             data=CallData(
-                user=note.user,
+                user=notification.user,
                 call_id=call.call_id,
-                state=note.state,
-                pbx_state=note.pbx_state,
+                state=notification.state,
+                pbx_state=notification.pbx_state,
                 direction=call.direction,
-                caller=told.caller,
-                called=told.called,
-                group=note.group,
-                pbx_time=note.pbx_time,
+                caller=resolved.caller,
+                called=resolved.called,
+                group=notification.group,
+                pbx_time=notification.pbx_time,
                 received_at=received_at,
-                replayed=note.replayed,
+                replayed=notification.replayed,
                 previous_call_id=call.previous_call_id,
             ),
         )

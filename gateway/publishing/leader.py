@@ -11,16 +11,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+from bus.events import Info, InfoData
+from bus.messages import MESSAGES
 from bus.mqtt.client import ClientFactory
-from bus.mqtt.connection import Connection, NetworkDead, SessionTaken
+from bus.mqtt.connection import Connection, NetworkDead, PublishRefused, SessionTaken
+from bus.mqtt.inbox import BrokerUnavailable
 from bus.mqtt.presence import Presence
 from bus.settings import BrokerSettings
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.reader import EventReader
-from gateway.publishing.information import announce
 from gateway.publishing.publisher import Publisher
 from gateway.publishing.wakeup import WakeupListener
 from runtime.process import private_file
@@ -124,7 +127,7 @@ class PublisherLeader:
             clients=settings.clients,
         )
         publisher = Publisher(connection, reader, gateway, self._counters, settings.keep)
-        connection.after_connect(lambda: announce(connection))
+        connection.after_connect(lambda: _announce(connection))
         listener = WakeupListener(settings.folder, publisher.wake)
         try:
             with connection:
@@ -160,3 +163,21 @@ class PublisherLeader:
         if gone:
             log.info("forgot old events count=%s", gone)
             self._pruned = 0.0  # there may be more
+
+
+def _announce(connection: Connection) -> None:
+    """Publish what another program needs to know before it subscribes, retained."""
+    topics = connection.topics
+    info = Info(
+        source="gateway",
+        data=InfoData(
+            version=version("starface2mqtt"),
+            base=topics.base,
+            schemas={name: f"docs/schemas/{name}.json" for name in MESSAGES},
+            documentation="docs/asyncapi.json",
+        ),
+    )
+    try:
+        connection.publish(topics.info(), info, retain=True)
+    except (BrokerUnavailable, PublishRefused) as error:
+        log.warning("information not published reason=%s", error)

@@ -14,11 +14,10 @@ from bus.events import Message
 from bus.mqtt.inbox import Inbox, ReceivedMessage
 from bus.mqtt.mqtt5_client import read_packet
 from bus.numbers.number import NumberProfile
-from gateway.admission import Admission
+from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.writer import EventLog
-from gateway.rates import RateLimits
 from gateway.source_addresses import SourceAddresses
 from starface.callback import callback_path
 from starface.xmlrpc.reading import (

@@ -5,11 +5,10 @@ import falcon.testing
 import pytest
 
 from bus.numbers.number import NumberProfile
-from gateway.admission import Admission
+from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.writer import EventLog
-from gateway.rates import RateLimits
 from gateway.source_addresses import SourceAddresses
 from tests.gateway.running import KEY
 

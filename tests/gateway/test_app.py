@@ -9,11 +9,10 @@ import falcon.testing
 import pytest
 
 from bus.events import CallEvent
-from gateway.admission import Admission
+from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
-from gateway.rates import RateLimits
 from gateway.source_addresses import SourceAddresses
 from starface.xmlrpc.reading import read_response, write_call
 from tests.gateway.conftest import PROFILE

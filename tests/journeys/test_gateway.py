@@ -11,8 +11,7 @@ from bus.mqtt.connection import Connection
 from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.demo.mosquitto import Mosquitto, free_port
-from gateway.calls.correlation import ResolvedNotification
-from gateway.calls.notifications import Notification
+from gateway.calls.notifications import Notification, ResolvedNotification
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.erasure import erase
 from gateway.eventlog.writer import EventLog

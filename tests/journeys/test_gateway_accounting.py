@@ -16,8 +16,7 @@ import pytest
 from bus.events import Party
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto, free_port
-from gateway.calls.correlation import ResolvedNotification
-from gateway.calls.notifications import Notification
+from gateway.calls.notifications import Notification, ResolvedNotification
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog

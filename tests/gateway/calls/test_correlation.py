@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from bus.events import CallEvent
-from gateway.calls import parties
-from gateway.calls.correlation import JUST_ENDED, LATE, ResolvedNotification
-from gateway.calls.notifications import Notification, read_notification, read_url
+from gateway.calls.correlation import JUST_ENDED, LATE
+from gateway.calls.notifications import (
+    Notification,
+    read_notification,
+    read_url,
+    resolve,
+)
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
 from starface.xmlrpc.reading import Value
@@ -55,8 +59,7 @@ class Line:
         return [CallEvent.model_validate_json(payload) for (payload,) in rows]
 
     def _take(self, note: Notification, at: float) -> None:
-        ends = parties.caller(note, PROFILE), parties.called(note, PROFILE)
-        self._events.append(ResolvedNotification(note, *ends, NOON + at))
+        self._events.append(resolve(note, PROFILE, NOON + at))
 
 
 @pytest.fixture

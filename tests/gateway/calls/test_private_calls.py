@@ -9,14 +9,13 @@ import pytest
 
 from bus.events import CallEvent
 from bus.numbers.private_numbers import PrivateNumbers, changing, entry
-from gateway.admission import Admission
+from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
 from gateway.calls.private_calls import PrivateCalls
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
 from gateway.eventlog.reader import EventReader
 from gateway.eventlog.writer import EventLog
-from gateway.rates import RateLimits
 from gateway.source_addresses import SourceAddresses
 from starface.xmlrpc.reading import write_call
 from tests.gateway.conftest import PROFILE

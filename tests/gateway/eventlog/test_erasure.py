@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from bus.events import CallEvent, CallStateName, Party
-from gateway.calls.correlation import ResolvedNotification
-from gateway.calls.notifications import Notification
+from gateway.calls.notifications import Notification, ResolvedNotification
 from gateway.eventlog.erasure import erase
 from gateway.eventlog.file import NAME, LogUnavailable
 from gateway.eventlog.reader import EventReader

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from bus.events import CallEvent, CallStateName, Direction, Party
-from gateway.calls.correlation import ResolvedNotification
-from gateway.calls.notifications import Notification
+from gateway.calls.notifications import Notification, ResolvedNotification
 from gateway.eventlog.counters import HITS, Counters
 from gateway.eventlog.file import BUSY, NAME, LogUnavailable
 from gateway.eventlog.reader import EventReader

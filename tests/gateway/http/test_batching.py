@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from bus.events import Party
-from gateway.calls.correlation import ResolvedNotification
-from gateway.calls.notifications import Notification
+from gateway.calls.notifications import Notification, ResolvedNotification
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME, LogUnavailable
 from gateway.eventlog.writer import EventLog

@@ -11,8 +11,7 @@ import pytest
 from bus.events import Party
 from bus.mqtt.connection import Connection
 from bus.topics import Topics
-from gateway.calls.correlation import ResolvedNotification
-from gateway.calls.notifications import Notification
+from gateway.calls.notifications import Notification, ResolvedNotification
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.erasure import erase
 from gateway.eventlog.reader import EventReader

@@ -1,6 +1,6 @@
 """Whose newest number is announced, and when."""
 
-from gateway.publishing.turns import AT_ONCE, BESIDE, AnnouncementSchedule
+from gateway.publishing.heads import AT_ONCE, BESIDE, AnnouncementSchedule
 
 
 def _announce(schedule: AnnouncementSchedule, now: float) -> list[str]:
