@@ -58,8 +58,8 @@ def up(settings: Settings, programs: Sequence[str] = PROGRAMS) -> None:
     path = folder / "supervisord.conf"
     path.write_text(supervisor_configuration(settings, programs))
     _give_a_pipe_for_output()
-    supervisor = Path(sys.executable).with_name("supervisord")
-    os.execv(supervisor, [str(supervisor), "-n", "-c", str(path)])  # noqa: S606
+    words = [sys.executable, "-m", "cli.run.supervise", str(path)]
+    os.execv(sys.executable, words)  # noqa: S606
 
 
 def _give_a_pipe_for_output() -> None:

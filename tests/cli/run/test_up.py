@@ -39,6 +39,29 @@ def test_all_processes_are_ended_together() -> None:
     assert told["group:starface2mqtt"]["programs"] == "gateway,dial"
 
 
+def test_systemd_is_notified_once_the_processes_run(tmp_path: Path) -> None:
+    settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{free_port()}"]}})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(30)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "cli", "--config", str(settings.file),
+             "up", "--only", "gateway"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify")},
+        )  # fmt: skip
+        try:
+            states = systemd.recv(4096).decode()
+            while "READY=1" not in states:
+                states = systemd.recv(4096).decode()
+        finally:
+            running.terminate()
+            assert running.wait(20) == 0
+
+    assert "WATCHDOG=1" in states
+    assert "STATUS=1 of 1 processes run" in states
+
+
 def test_up_runs_with_a_socket_for_its_output_as_under_systemd(tmp_path: Path) -> None:
     settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{free_port()}"]}})
     ours, theirs = socket.socketpair()
