@@ -1,7 +1,9 @@
 """Starts a program on this machine, with exactly the arguments of its template and no shell.
 
-Each argument of the template becomes one argument of the program, whatever a caller is called; a
-value cannot become an option, since what it begins with is not taken from a caller.
+Each argument of the template becomes one argument of the program, whatever a caller is called. A
+value never becomes an option or a command of the program: where it begins an argument, the signs
+that programs take for one are left out, unless it is a telephone number; and it never leads to
+another folder.
 """
 
 import os
@@ -12,11 +14,14 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bus.settings import SettingsRefused
 from consumers.caller.settings import CommandSettings
 
 _PLACE = re.compile(r"\{([^{}?]*)(\??)\}")
+_E164 = re.compile(r"\+[0-9]{1,15}")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_SIGNS = "-/@+=\\~ "  # what makes an option, a command or a path of the first signs of an argument
+_PARENT = re.compile(r"(?<![^/\\:=])\s*\.\.\s*(?![^/\\:=])")  # a part of a path that leads above
+_SEPARATOR = re.compile(r"[/\\:=]")
 _LONGEST = 2048  # characters of one value
 _OWN = "STARFACE2MQTT_"  # our environment may hold secrets
 
@@ -33,12 +38,12 @@ class Command:
         self.on = settings.on
         self.names = settings.names
         self._template = settings.arguments[1:]
-        self._program = _program(settings.arguments[0], settings.name)
+        self._program = settings.arguments[0]
         self._timeout = settings.timeout
 
     def run(self, values: Mapping[str, str]) -> str:
         """Run the program; return how it ended or raise ActionFailed with a code."""
-        arguments = [self._program, *(_filled(one, values) for one in self._template)]
+        arguments = [self._found(), *(_filled(one, values) for one in self._template)]
         try:
             process = subprocess.Popen(
                 arguments,
@@ -59,24 +64,47 @@ class Command:
             raise ActionFailed(f"exit-{code}")
         return "exit-0"
 
+    def fault(self) -> str | None:
+        """Return why the program cannot be started, in one sentence; None if it can."""
+        try:
+            self._found()
+        except ActionFailed:
+            return f"{self.name}: there is no program {self._program!r} that can be started"
+        return None
+
+    def _found(self) -> str:
+        """Return where the program is; it may be installed, or taken away, while we run."""
+        found = shutil.which(self._program)
+        if found is None or Path(found).suffix.lower() in (".bat", ".cmd"):
+            raise ActionFailed("no-program")
+        return found
+
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
-    def value(place: re.Match[str]) -> str:
-        told = _UNFIT.sub(" ", values.get(place[1], "")).strip()[:_LONGEST]
-        if not told and not place[2]:
+    """Return one argument; raise ActionFailed where it lacks a value or leads elsewhere."""
+    argument = ""
+    end = 0
+    for place in _PLACE.finditer(template):
+        argument += template[end : place.start()]
+        value = _UNFIT.sub(" ", values.get(place[1], "")).strip()[:_LONGEST]
+        value = _PARENT.sub("", value).strip()
+        if not argument and not _E164.fullmatch(value):
+            value = value.lstrip(_SIGNS)
+        if not value and not place[2]:
             raise ActionFailed(f"no-{place[1]}")
-        return told if place.start() else told.lstrip("-/@+= ") if told[:1] != "+" else told
+        argument += value
+        end = place.end()
+    argument += template[end:]
+    if _PLACE.match(template) and not _E164.fullmatch(argument):
+        argument = argument.lstrip(_SIGNS)
+    if _parents_in(argument) > _parents_in(_PLACE.sub("0", template)):
+        raise ActionFailed("value-refused")
+    return argument
 
-    return _PLACE.sub(value, template)
 
-
-def _program(name: str, command: str) -> str:
-    found = shutil.which(name)
-    if found is None or Path(found).suffix.lower() in (".bat", ".cmd"):
-        raise SettingsRefused(
-            f"[[caller.commands]] {command}: there is no program {name!r} that can be started"
-        )
-    return found
+def _parents_in(argument: str) -> int:
+    """Return how many parts of an argument lead to the folder above."""
+    return [part.strip() for part in _SEPARATOR.split(argument)].count("..")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

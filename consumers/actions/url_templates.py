@@ -7,7 +7,10 @@ no half address; where it may be missing the template says so: `{name?}`.
 
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote, urlsplit
+from typing import Annotated
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import AfterValidator
 
 PLACEHOLDERS = frozenset(
     {
@@ -21,7 +24,8 @@ LONGEST = 2048  # characters of an address
 _PLACE = re.compile(r"\{([^{}?]*)(\??)\}")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,31}):", re.IGNORECASE)
 _NEVER = frozenset({"javascript", "data", "vbscript", "file", "about", "blob", "view-source"})
-_WITH_HOST = frozenset({"http", "https", "ftp", "ws", "wss"})
+_PORTS = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443}
+_HOST = re.compile(r"(?:[\w.-]{1,253}|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?|[0-9a-fA-F:.]{2,45}")
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\\\"<>^`{|}\u2028\u2029]")
 
 
@@ -65,7 +69,7 @@ def check(template: str, schemes: Iterable[str]) -> None:
     literal = _SCHEME.match(template)
     if literal is None or literal[1].lower() != split.scheme:
         raise TemplateRefused("the scheme must be written out, such as https://")
-    if split.scheme in _WITH_HOST:
+    if split.scheme in _PORTS:
         _, slashes, rest = template.partition("://")
         if not slashes or "{" in rest.partition("/")[0]:
             raise TemplateRefused("the host must be written out, without placeholders")
@@ -91,22 +95,51 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def allowed(address: str, schemes: Iterable[str], hosts: Iterable[str]) -> str:
-    """Return the address; raise AddressRefused unless scheme and host are allowed."""
+    """Return the address; raise AddressRefused unless scheme, host and port are allowed.
+
+    A host without a port stands for the usual port of the scheme.
+    """
     if len(address) > LONGEST or _UNFIT.search(address):
         raise AddressRefused("the address is too long or holds characters that do not belong there")
     try:
         split = urlsplit(address)
-        host = (split.hostname or "").lower()
+        host, port = (split.hostname or "").lower(), split.port
     except ValueError:
         raise AddressRefused("this is no address") from None
     if split.scheme in _NEVER or split.scheme not in {one.lower() for one in schemes}:
         raise AddressRefused(f"the scheme {split.scheme[:20]!r} is not allowed")
-    if split.scheme in _WITH_HOST:
+    if split.scheme in _PORTS:
         if not host or "@" in split.netloc:
             raise AddressRefused("the address names no host, or a password")
-        if host not in {one.lower() for one in hosts}:
-            raise AddressRefused("the host is not allowed")
+        usual = _PORTS[split.scheme]
+        if _with_port(host, port, usual) not in {_completed(each, usual) for each in hosts}:
+            raise AddressRefused("the host, or its port, is not allowed")
+    named = unquote(f"{split.netloc}/{split.path}/{split.fragment}")
+    if any(part in (".", "..") for part in re.split(r"[/\\]", named)):
+        raise AddressRefused("the address leads to another folder than it names")
     return address
+
+
+def _with_port(host: str, port: int | None, usual: int) -> str:
+    return f"{host} {usual if port is None else port}"
+
+
+def _completed(allowed_host: str, usual: int) -> str:
+    """Return an allowed host, such as `files.example` or `[::1]:8443`, with its port."""
+    host = allowed_host.lower()
+    name = f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+    split = urlsplit(f"//{name}")
+    return _with_port(split.hostname or "", split.port, usual)
+
+
+def _is_host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError("a host such as files.example, or with its port files.example:8443")
+    _completed(value, 0)  # a port too great is refused here
+    return value.lower()
+
+
+Host = Annotated[str, AfterValidator(_is_host)]
 
 
 def hosts_of(templates: Iterable[str]) -> frozenset[str]:
@@ -115,8 +148,12 @@ def hosts_of(templates: Iterable[str]) -> frozenset[str]:
 
 
 def host_of(template: str) -> str:
-    """Return the host an address names, or nothing."""
+    """Return the host an address names, with its port unless that is the usual one, or nothing."""
     try:
-        return (urlsplit(_PLACE.sub("0", template)).hostname or "").lower()
+        split = urlsplit(_PLACE.sub("0", template))
+        host, port = (split.hostname or "").lower(), split.port
+        if port is None or port == _PORTS.get(split.scheme):
+            return host
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     except ValueError:
         raise TemplateRefused("this is no address") from None

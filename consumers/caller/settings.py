@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from bus.settings import Section
-from consumers.actions.url_templates import FOR_PROGRAMS, check, hosts_of, places
+from consumers.actions.url_templates import FOR_PROGRAMS, Host, check, hosts_of, places
 from consumers.preferences import Action, Actions, Trigger, read_hours
 
 When = Literal["opening", "call"]
@@ -93,7 +93,7 @@ class CallerSettings(Section):
     new_contact: str = ""  # for an unknown caller; empty: nothing opens
     internal: str = ""  # for an internal call of a user who wants those to pop
     schemes: tuple[str, ...] = ("https",)
-    hosts: tuple[str, ...] = ()  # of the records' own addresses, beside those above
+    hosts: tuple[Host, ...] = ()  # of the records' own addresses, beside those above
     max_age: float = Field(default=30.0, ge=1, le=60)  # seconds; an older call never opens
     clock_tolerance: float = Field(default=5.0, ge=0, le=600)  # seconds between two machines
     delay: float = Field(default=0.0, ge=0, le=20)  # seconds; spares calls blocked at once
@@ -133,4 +133,4 @@ class CallerSettings(Section):
 
     def allowed_hosts(self) -> frozenset[str]:
         """Return the hosts an opened address may have."""
-        return hosts_of(self.templates().values()) | {host.lower() for host in self.hosts}
+        return hosts_of(self.templates().values()) | set(self.hosts)

@@ -1,17 +1,16 @@
 """The section [desktop] of a workstation's own configuration."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from bus.events import UserName
 from bus.settings import Section
-from consumers.actions.url_templates import FOR_PROGRAMS, places
+from consumers.actions.url_templates import FOR_PROGRAMS, Host, places
 from texts import Language
 
 _TOLD = FOR_PROGRAMS - {"source"}  # an answer does not name the source of a contact
 _WINDOWS_SHELL = (".bat", ".cmd")
-Host = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=253)]
 
 
 class DesktopSettings(Section):

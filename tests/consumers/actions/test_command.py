@@ -1,12 +1,13 @@
+import contextlib
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from bus.settings import SettingsRefused
 from consumers.actions.command import ActionFailed, Command
 from consumers.caller.settings import CommandSettings
 
@@ -85,9 +86,75 @@ def test_a_program_does_not_inherit_our_secrets(
     assert "planted" not in heard.read_text()
 
 
-def test_a_program_that_is_not_there_is_named_at_the_start() -> None:
-    with pytest.raises(SettingsRefused, match="no program '/nowhere/open-file'"):
-        Command(CommandSettings(arguments=("/nowhere/open-file", "{id}")))
+@pytest.mark.parametrize(
+    ("template", "values"),
+    [
+        ("{name}", {"name": "+!touch /tmp/x"}),
+        ("{name}", {"name": "-exec"}),
+        ("{name}", {"name": "--output=x"}),
+        ("{name}", {"name": " - -x"}),
+        ("{name?}{number}", {"number": "+!ls"}),
+        ("{name?}{number}", {"name": "+", "number": "!ls"}),
+        ("{name?}{number}", {"name": "+41", "number": "!ls"}),
+        ("{number}", {"number": "+41 44 668"}),
+    ],
+)
+def test_a_value_never_becomes_an_option_or_a_command(
+    tmp_path: Path, template: str, values: dict[str, str]
+) -> None:
+    heard = tmp_path / "argv"
+    _command("-c", _WRITE_ARGV, str(heard), template).run(values)
+
+    assert not json.loads(heard.read_text())[0].startswith(("+", "-"))
+
+
+def test_a_value_of_signs_alone_is_missing() -> None:
+    with pytest.raises(ActionFailed, match="no-name"):
+        _command("{name}").run({"name": "--"})
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("/files/{id}/open", ".."),
+        ("/files/{id}", "../../etc/passwd"),
+        ("/files/{id}", "a/../../b"),
+        ("C:\\files\\{id}", "..\\x"),
+        ("../{id}/x", ".."),
+        ("--folder={id}", ".."),
+        ("/files/.{id}/x", "."),
+        ("{id}", ".."),
+    ],
+)
+def test_a_value_never_leads_to_the_folder_above(tmp_path: Path, template: str, value: str) -> None:
+    heard = tmp_path / "argv"
+    with contextlib.suppress(ActionFailed):
+        _command("-c", _WRITE_ARGV, str(heard), template).run({"id": value})
+
+    argument = json.loads(heard.read_text())[0] if heard.exists() else ""
+    assert re.split(r"[/\\=]", argument).count("..") <= template.count("..")
+
+
+@pytest.mark.parametrize("value", ["Dr. Who...", "a..b", "Ltd."])
+def test_points_within_a_name_are_a_name(value: str) -> None:
+    assert _command("-c", "pass", "/files/{id}").run({"id": value}) == "exit-0"
+
+
+def test_a_program_that_is_not_there_is_named_and_fails_alone() -> None:
+    command = Command(CommandSettings(name="dms", arguments=("/nowhere/open-file", "{id}")))
+
+    assert command.fault() == "dms: there is no program '/nowhere/open-file' that can be started"
+    with pytest.raises(ActionFailed, match="no-program"):
+        command.run({"id": "7"})
+
+
+def test_a_program_that_is_installed_later_is_started(tmp_path: Path) -> None:
+    program = tmp_path / "open-file"
+    command = Command(CommandSettings(arguments=(str(program),)))
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+
+    assert (command.fault(), command.run({})) == (None, "exit-0")
 
 
 def _alive(pid: int) -> bool:

@@ -83,6 +83,60 @@ def test_a_value_that_may_be_missing_is_left_out() -> None:
     assert fill("https://a.example/?n={name?}", {}) == "https://a.example/?n="
 
 
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("https://a.example/m/{id}/x", ".."),
+        ("https://a.example/m/{id}", "."),
+        ("https://a.example/m/.{id}/x", "."),
+        ("https://a.example/m/{id}", "../../admin"),
+        ("https://a.example/m/{id}", "..\\admin"),
+        ("https://a.example/#/m/{id}", ".."),
+        ("dms:open/{id}", ".."),
+        ("dms://{id}/x", ".."),
+    ],
+)
+def test_a_value_never_leads_to_the_folder_above(template: str, value: str) -> None:
+    with pytest.raises(AddressRefused):
+        allowed(fill(template, {"id": value}), ("https", "dms"), ("a.example",))
+
+
+def test_points_in_a_query_or_a_name_are_only_points() -> None:
+    address = fill("https://a.example/{id}?name={name}", {"id": "Ltd..", "name": ".."})
+
+    assert allowed(address, ("https",), ("a.example",)) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts"),
+    [
+        ("https://files.example:8443/", ("files.example",)),
+        ("https://files.example/", ("files.example:8443",)),
+        ("https://files.example:0/", ("files.example",)),
+        ("https://files.example:99999/", ("files.example",)),
+        ("https://files.example:80/", ("files.example",)),
+        ("https://[::1]:8443/", ("::1",)),
+    ],
+)
+def test_an_address_needs_an_allowed_port(address: str, hosts: tuple[str, ...]) -> None:
+    with pytest.raises(AddressRefused):
+        allowed(address, ("https",), hosts)
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts"),
+    [
+        ("https://files.example:443/", ("files.example",)),
+        ("https://files.example/", ("FILES.example:443",)),
+        ("https://files.example:8443/", ("files.example:8443",)),
+        ("https://[::1]:8443/", ("[::1]:8443",)),
+        ("https://[::1]/", ("::1",)),
+    ],
+)
+def test_the_usual_port_need_not_be_written(address: str, hosts: tuple[str, ...]) -> None:
+    assert allowed(address, ("https",), hosts) == address
+
+
 def test_an_address_that_is_too_long_is_refused() -> None:
     with pytest.raises(AddressRefused):
         fill(TEMPLATE, {"id": "x" * 3000, "number": "1"})
@@ -112,6 +166,8 @@ def test_an_allowed_address_is_left_as_it_is() -> None:
 
 def test_the_hosts_of_templates_are_known() -> None:
     assert hosts_of([TEMPLATE, "", "dms:{id}"]) == {"files.example"}
+    with_ports = ["https://a.example:8443/{id}", "https://[::1]:444/", "https://b.example:443/"]
+    assert hosts_of(with_ports) == {"a.example:8443", "[::1]:444", "b.example"}
 
 
 def test_an_unknown_placeholder_is_named_with_what_is_known() -> None:
@@ -123,6 +179,7 @@ def test_an_unknown_placeholder_is_named_with_what_is_known() -> None:
 def test_no_value_leaves_its_place(value: str) -> None:
     try:
         address = fill("https://a.example/x/{name}/y", {"name": value})
+        allowed(address, ("https",), ("a.example",))
     except (ValueMissing, AddressRefused):
         return
     inner = address.removeprefix("https://a.example/x/").removesuffix("/y")
