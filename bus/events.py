@@ -385,6 +385,7 @@ class ProcessDetailData(Part):
     state: Literal["online", "offline"]
     since: AwareDatetime
     version: Text
+    faults: tuple[Text, ...] = ()  # what cannot work there, each with its name; the rest does
 
 
 class ProcessDetail(Message):

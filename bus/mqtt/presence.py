@@ -17,6 +17,7 @@ class Presence:
     name: str
     start_id: str = field(default_factory=lambda: uuid4().hex)
     since: datetime = field(default_factory=now)
+    faults: tuple[str, ...] = ()  # what this process cannot do, though it does the rest
 
     def online(self, topics: Topics) -> list[tuple[str, bytes]]:
         """Return topic and payload of what is retained while the process lives."""
@@ -37,6 +38,7 @@ class Presence:
                 state=state,
                 since=self.since,
                 version=version("starface2mqtt"),
+                faults=tuple(fault[:256] for fault in self.faults[:20]),
             ),
         )
         return [

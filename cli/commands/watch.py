@@ -60,7 +60,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Show each process and each user's telephone icon."""
-    from bus.events import UserState
+    from bus.events import ProcessDetail, UserState
     from bus.mqtt.connection import Connection
     from bus.mqtt.inbox import ReceivedMessage
     from bus.topics import ANY_USER
@@ -69,6 +69,7 @@ def status(
 
     settings = settings_of(context)
     processes: dict[str, str] = {}
+    faults: dict[str, tuple[str, ...]] = {}
     users: dict[str, UserState] = {}
 
     def hear(arrived: ReceivedMessage) -> None:
@@ -76,7 +77,11 @@ def status(
             if arrived.payload:
                 state = UserState.model_validate_json(arrived.payload)
                 users[state.data.user] = state
-        elif not arrived.topic.endswith("/detail"):
+        elif arrived.topic.endswith("/detail"):
+            if arrived.payload:
+                detail = ProcessDetail.model_validate_json(arrived.payload).data
+                faults[detail.name] = detail.faults if detail.state == "online" else ()
+        else:
             processes[arrived.topic.rpartition("/")[2]] = arrived.payload.decode()
 
     with (
@@ -91,10 +96,13 @@ def status(
     looks = {login: _look(state, processes) for login, state in sorted(users.items())}
     if as_json:
         told = {"processes": processes, "users": looks, "http_hits": hits}
+        told["faults"] = {name: list(found) for name, found in faults.items() if found}
         typer.echo(json.dumps(told, indent=2))
         return
     for name, online in sorted(processes.items()):
         typer.echo(f"{name:12} {online}")
+        for fault in faults.get(name, ()):
+            typer.echo(f"{'':12} cannot work: {fault}")
     if hits is not None:
         typer.echo(f"HTTP hits total: {hits}")
     for login, look in looks.items():

@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from consumers.caller.settings import CommandSettings
@@ -69,7 +69,8 @@ class Command:
         try:
             self._found()
         except ActionFailed:
-            return f"{self.name}: there is no program {self._program!r} that can be started"
+            whose = f"[[caller.commands]] {self.name}"
+            return f"{whose}: there is no program {self._program!r} that can be started"
         return None
 
     def _found(self) -> str:
@@ -78,6 +79,11 @@ class Command:
         if found is None or Path(found).suffix.lower() in (".bat", ".cmd"):
             raise ActionFailed("no-program")
         return found
+
+
+def faults_of(commands: Iterable[CommandSettings]) -> tuple[str, ...]:
+    """Return which of the configured programs cannot be started, a sentence for each."""
+    return tuple(fault for one in commands if (fault := Command(one).fault()) is not None)
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from bus.mqtt.presence import Presence
 from bus.numbers.number import NumberProfile, read_number
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER, Topics
+from consumers.actions.command import faults_of
 from consumers.actions.executors import ActionResult, Executors
 from consumers.caller.answer import AnswerBuilder
 from consumers.caller.consumer import CallerConsumer
@@ -51,6 +52,9 @@ def run(
     books = books or account
     file = data_folder / f"{books}.db"
     settings = _with_numbers(caller, profile)
+    faults = faults_of(settings.commands)
+    for fault in faults:
+        log.error("an executor cannot work, all others do name=%s", fault)
     with ExitStack() as stack:
         people = stack.enter_context(Users(database))
         directory = stack.enter_context(LookUps(database, suffix_digits=settings.suffix_digits))
@@ -59,7 +63,10 @@ def run(
         traces = stack.enter_context(closing(TraceStore(path_of(data_folder, books))))
         progress = stack.enter_context(closing(ConsumerOffsets(file)))
         connection = Connection(
-            broker, account, presence=Presence(account), dead_letter=store.dead_letter
+            broker,
+            account,
+            presence=Presence(account, faults=faults),
+            dead_letter=store.dead_letter,
         )
 
         ended: SimpleQueue[ActionResult] = SimpleQueue()

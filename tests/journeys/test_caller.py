@@ -1,6 +1,7 @@
 """From a call event on a real broker to the answer, with the caller process as it runs."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ from bus.events import (
     DialResult,
     DialResultData,
     Party,
+    ProcessDetail,
     Sentence,
     now,
 )
@@ -47,6 +49,27 @@ def test_a_known_caller_opens_the_matter_and_leaves_a_story(office: Office) -> N
     with Directory(office.database) as directory:
         [use] = directory.uses("0011", int(answer.contact.id))
     assert use.record == "matter"
+
+
+def test_a_command_whose_program_is_gone_is_named_and_ends_nothing(office: Office) -> None:
+    office.settings["commands"] = [
+        {"name": "dms", "arguments": ["/nowhere/dms", "{id}"]},
+        {"name": "works", "arguments": [sys.executable, "-c", "pass"]},
+    ]
+    details: list[ProcessDetail] = []
+    office.panel.subscribe(
+        office.panel.topics.process_detail("caller"),
+        lambda received: details.append(ProcessDetail.model_validate_json(received.payload)),
+    )
+    with office.caller():
+        office.tell()
+        office.wait_for(opens="matter")
+        failed = office.wait_for(trigger="outcome")
+        office.wait(lambda: office.open_claims() == 0)
+        office.wait(lambda: details)
+
+    assert [(one.executor, one.reason) for one in failed.outcomes] == [("dms", "no-program")]
+    assert "dms: there is no program '/nowhere/dms'" in details[0].data.faults[0]
 
 
 def test_when_one_of_a_group_answers_the_cards_of_the_others_close(office: Office) -> None:

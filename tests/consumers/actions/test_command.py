@@ -143,7 +143,9 @@ def test_points_within_a_name_are_a_name(value: str) -> None:
 def test_a_program_that_is_not_there_is_named_and_fails_alone() -> None:
     command = Command(CommandSettings(name="dms", arguments=("/nowhere/open-file", "{id}")))
 
-    assert command.fault() == "dms: there is no program '/nowhere/open-file' that can be started"
+    assert command.fault() == (
+        "[[caller.commands]] dms: there is no program '/nowhere/open-file' that can be started"
+    )
     with pytest.raises(ActionFailed, match="no-program"):
         command.run({"id": "7"})
 
