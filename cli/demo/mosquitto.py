@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import random
-import re
 import shutil
 import signal
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cli.site.broker_configuration import adapted
 from cli.site.context import CommandFailed
 
 _PORTS = range(20_000, 32_000)  # below those that systems give to outgoing connections
@@ -31,21 +31,6 @@ def program() -> str | None:
     return next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
 
 
-def adapted(conf: str, port: int, folder: Path) -> str:
-    """Return mosquitto.conf with another port and its files in a folder; the rest as it stands."""
-    for key, value in {
-        "listener": f"{port} 127.0.0.1",
-        "password_file": folder / "passwords",
-        "acl_file": folder / "acl",
-        "persistence_location": f"{folder}/",
-    }.items():
-        conf, count = re.subn(rf"(?m)^{key} .*$", f"{key} {value}", conf)
-        if count != 1:
-            raise BrokerNotStarted(f"mosquitto.conf has {count} lines {key!r}, one is needed")
-    # As root Mosquitto would become a user who may not read the folder.
-    return f"{conf}\nuser root\n" if os.getuid() == 0 else conf
-
-
 class Mosquitto:
     """A broker process; it can be killed and started again on the same port and files."""
 
@@ -54,7 +39,9 @@ class Mosquitto:
         self.folder = folder
         self.log = folder / "mosquitto.log"
         self._conf = folder / "mosquitto.conf"
-        self._conf.write_text(adapted(conf.read_text(), port, folder))
+        text = adapted(conf.read_text(), port, folder, folder)
+        # As root Mosquitto would become a user who may not read the folder.
+        self._conf.write_text(f"{text}\nuser root\n" if os.getuid() == 0 else text)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

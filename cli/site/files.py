@@ -23,6 +23,8 @@ from bus.access.accounts import (
 from bus.access.roles import Grants, Right, RightsRefused, Roles
 from bus.mqtt.inbox import why
 from bus.settings import SettingsRefused, private, read_accounts
+from cli.site.broker_configuration import FILE as BROKER_FILE
+from cli.site.broker_configuration import adapted, persistence_folder, reads_in_place
 from cli.site.settings import FILE, Settings, read
 from cli.site.shipped import shipped
 from runtime.process import private_file, private_folder
@@ -52,6 +54,13 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
     settings = read(config)
     private_folder(settings.site.data_folder)
     add_accounts(settings, PROCESS_ACCOUNTS)
+    broker = broker_folder(settings)
+    conf = shipped(BROKER_FILE).read_text()
+    persistence = persistence_folder(broker)
+    _write_new(broker / BROKER_FILE, adapted(conf, settings.broker.port, broker, persistence))
+    if reads_in_place(broker):  # what replaces these files later keeps their mode
+        for file in broker.iterdir():
+            file.chmod(0o640)
     return settings
 
 
