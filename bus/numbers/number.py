@@ -3,6 +3,7 @@
 Pure and cached. A text that is no number stays what it is; nothing here ever raises on a text.
 """
 
+import re
 from functools import lru_cache
 from typing import Literal
 
@@ -35,6 +36,16 @@ DialForm = Literal["national", "e164", "international"]
 
 _DIRECT_DIAL = ("+43", "+49")  # country codes where a stem and its -0 are one subscriber
 _ITALY = "+39"
+_LATIN_AMERICA = ("+52", "+54", "+55")
+# A mobile as it is written now and as networks and address books still write it.
+_MOBILE_SPELLINGS = (
+    (re.compile(r"\+52([2-9][0-9]{9})"), r"+521\1"),
+    (re.compile(r"\+521([2-9][0-9]{9})"), r"+52\1"),
+    (re.compile(r"\+54([1-8][0-9]{9})"), r"+549\1"),
+    (re.compile(r"\+549([1-8][0-9]{9})"), r"+54\1"),
+    (re.compile(r"\+55([1-9]{2})9([6-9][0-9]{7})"), r"+55\1\2"),
+    (re.compile(r"\+55([1-9]{2})([6-9][0-9]{7})"), r"+55\g<1>9\2"),
+)
 _PERHAPS_WITHOUT_TRUNK = (
     PhoneNumberType.TOLL_FREE,
     PhoneNumberType.SHARED_COST,
@@ -102,8 +113,13 @@ def same_subscriber_keys(e164: str) -> tuple[str, ...]:
 
     The Italian zero, kept or dropped, where only one of the two is a number at all; and in Germany
     and Austria a fixed line's stem with and without its -0. No number can begin with another
-    subscriber's whole number, so these are never somebody else's.
+    subscriber's whole number, so these are never somebody else's. Mobiles of Mexico, Argentina and
+    Brazil have the digit that the network puts in or leaves out.
     """
+    if e164.startswith(_LATIN_AMERICA):
+        return tuple(
+            form.sub(other, e164) for form, other in _MOBILE_SPELLINGS if form.fullmatch(e164)
+        )
     if e164.startswith(_ITALY):
         number = numbering_plan.number_after_plus(e164.removeprefix("+"))
         return _other_zero(e164, number) if number else ()

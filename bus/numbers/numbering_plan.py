@@ -5,12 +5,27 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, ValidationResult
+from phonenumbers import (
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumber,
+    PhoneNumberType,
+    ValidationResult,
+)
 
 _LONGEST = 15  # digits of a number with its country code, ITU E.164
 _EVERYWHERE = frozenset({"112", "911"})
 _NORTH_AMERICA = 1
 _ITALY = 39
+_ARGENTINA = 54
+# Spellings of mobile numbers that are no numbers any more, though people and networks go on using
+# them: Mexico's 1 behind the country code and 01, 044, 045 before the area code, Argentina's 15
+# behind a 9, and Brazil's mobiles before they got a ninth digit.
+_FORMER = (
+    (re.compile(r"\+52(?:1|01|04[45])([0-9]{10})"), r"+52\1"),
+    (re.compile(r"\+549(?=[0-9]{12}$)([0-9]{2,4})15([0-9]{6,8})"), r"+549\1\2"),
+    (re.compile(r"\+55([1-9]{2})([6-9][0-9]{7})"), r"+55\g<1>9\2"),
+)
 
 
 class Plan(NamedTuple):
@@ -51,10 +66,16 @@ def number_after_plus(digits: str) -> PhoneNumber | None:
     """Read digits that begin with a country code; None if they cannot be a number at all.
 
     The library drops one trunk zero by itself; a number that would lose another one when read
-    again is none.
+    again is none. A spelling that has been replaced is read as the number it is now.
     """
     number = _parsed(digits)
-    if number is None or (written := e164(number)) == f"+{digits}":
+    if number is None:
+        return None
+    written = e164(number)
+    for former, now in _FORMER:
+        if former.fullmatch(written) and not is_valid(number):
+            return _parsed(former.sub(now, written).removeprefix("+"))
+    if written == f"+{digits}":
         return number if len(digits) <= _LONGEST else None
     again = _parsed(written.removeprefix("+"))
     return number if again == number and len(written) <= _LONGEST + 1 else None
@@ -70,10 +91,43 @@ def is_valid(number: PhoneNumber) -> bool:
     return phonenumbers.is_valid_number(number)
 
 
-def is_possible(number: PhoneNumber) -> bool:
-    """Tell whether the length fits, for ranges younger than the tables."""
-    reason = phonenumbers.is_possible_number_with_reason(number)
-    return bool(reason == ValidationResult.IS_POSSIBLE)
+def is_possible(number: PhoneNumber, *kinds: int) -> bool:
+    """Tell whether the length fits one of the kinds, or any, for ranges younger than the tables."""
+    return any(
+        phonenumbers.is_possible_number_for_type_with_reason(number, kind)
+        == ValidationResult.IS_POSSIBLE
+        for kind in kinds or (PhoneNumberType.UNKNOWN,)
+    )
+
+
+def is_for_people(number: PhoneNumber) -> bool:
+    """Tell whether people have this number: not a voicemail box, nor Italy's 43 for machines."""
+    if number.country_code == _ITALY and str(number.national_number).startswith("43"):
+        return False
+    return phonenumbers.number_type(number) != PhoneNumberType.VOICEMAIL
+
+
+def is_written_without_trunk(number: PhoneNumber) -> bool:
+    """Tell whether people at home write this number without the trunk digit.
+
+    So it is for mobiles in China, which have none, and for the 1860 numbers of India; in Russia
+    and for mobiles in India it is left out or not, as one likes.
+    """
+    region = phonenumbers.region_code_for_number(number)
+    metadata = PhoneMetadata.metadata_for_region(region) if region else None
+    national = phonenumbers.national_significant_number(number)
+    if number.country_code == _ARGENTINA:
+        national = national.removeprefix("9")  # a mobile is written as the numbers of its place
+    for form in metadata.number_format if metadata else ():
+        leading = form.leading_digits_pattern
+        if leading and not re.match(leading[-1], national):
+            continue
+        if re.fullmatch(form.pattern or "", national):
+            rule = form.national_prefix_formatting_rule or ""
+            return form.national_prefix_optional_when_formatting or not re.search(
+                r"^\D*\d", rule.replace("$1", "")
+            )
+    return True
 
 
 @lru_cache(maxsize=4096)

@@ -21,12 +21,14 @@ Kind = Literal["external", "internal", "withheld", "unknown"]
 _DIRECT_DIAL = (43, 49)  # country codes where direct-dial digits belong to the number
 _LONGEST_LOCAL = 10  # digits; with more, the digits in front are a country code
 _LONGEST_LOCAL_BEHIND_LINE = 8  # with more, its zero is the one of a national number
-_OWN_CODE_FROM, _FOREIGN_CODE_FROM = 10, 11  # digits, when the plus is missing
+_OWN_CODE_FROM, _FOREIGN_CODE_FROM = 10, 9  # digits, when the plus is missing
+_SURELY_FOREIGN_FROM = 11  # digits; fewer may be a national number that lost its zero
 _BY_KEYS = (
     PhoneNumberType.TOLL_FREE,
     PhoneNumberType.SHARED_COST,
     PhoneNumberType.PERSONAL_NUMBER,
 )
+_FIXED, _MOBILE = PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE
 _BETWEEN = re.compile(r" *[/-] +| +[/-] *|/|  +| (?=\(?0)")
 
 Trail = Callable[[ReadingStep], None]
@@ -46,6 +48,8 @@ class _Candidate(NamedTuple):
     digits: str  # behind the plus
     sure: bool = True  # False: only as a valid number
     short: str = ""
+    kinds: tuple[int, ...] = ()  # whose length must fit where the number is not valid
+    without_trunk: bool = False
     how: tuple[ReadingStep, ...] = ()  # what was done to the digits
 
 
@@ -101,7 +105,7 @@ def _best(
     tell: Trail,
     only: tuple[int, ...] = (),
 ) -> Read | None:
-    possible: Read | None = None
+    possible: Read | None = None  # counts only where no reading at all is a valid number
     for one in _candidates(text, profile, at_home):
         if one.short:
             tell(
@@ -132,9 +136,11 @@ def _verdict(one: _Candidate, number: PhoneNumber | None, vanity: bool) -> str:
     if number is None:
         return "impossible"
     if numbering_plan.is_valid(number):
-        sure = not vanity or phonenumbers.number_type(number) in _BY_KEYS
-        return "valid" if sure else "unsure"
-    if not numbering_plan.is_possible(number):
+        if vanity and phonenumbers.number_type(number) not in _BY_KEYS:
+            return "unsure"
+        doubtful = one.without_trunk and not numbering_plan.is_for_people(number)
+        return "possible" if doubtful else "valid"
+    if not numbering_plan.is_possible(number, *one.kinds):
         return "impossible"
     return "possible" if one.sure and not vanity else "unsure"
 
@@ -157,7 +163,8 @@ def _international(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate
         if text.digits.startswith(prefix) and len(text.digits) > len(prefix):
             plus = (ReadingStep("prefix", {"prefix": prefix}),) if prefix else ()
             for digits, zero in _without_trunk_zero(text, len(prefix)):
-                yield _Candidate("international", digits, how=plus + zero)
+                kinds = () if text.plus else (_FIXED, _MOBILE)
+                yield _Candidate("international", digits, kinds=kinds, how=plus + zero)
 
 
 def _without_trunk_zero(text: Spelled, skip: int) -> Iterator[tuple[str, tuple[ReadingStep, ...]]]:
@@ -178,12 +185,17 @@ def _national(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
         return
     if not own.trunk_needed:
         sure = own.zero_belongs or not digits.startswith("0")
-        yield _Candidate("national", f"{own.code}{digits}", sure)
+        fixed = digits.startswith("0") or not own.zero_belongs
+        kinds = (_FIXED, _MOBILE) if fixed else (_MOBILE,)
+        yield _Candidate("national", f"{own.code}{digits}", sure, kinds=kinds, without_trunk=True)
     elif digits.startswith(own.trunk):
         rest = digits.removeprefix(own.trunk)
         if not rest.startswith("0"):
             step = ReadingStep("trunk", {"trunk": own.trunk, "code": str(own.code)})
-            yield _Candidate("national", f"{own.code}{rest}", how=(step,))
+            kinds = (_FIXED, _MOBILE)
+            yield _Candidate("national", f"{own.code}{rest}", kinds=kinds, how=(step,))
+    elif (number := _valid_at(own, digits)) and numbering_plan.is_written_without_trunk(number):
+        yield _Candidate("national", f"{own.code}{digits}")
 
 
 def _local(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
@@ -194,17 +206,32 @@ def _local(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
     if not digits.startswith("0"):
         whole = f"{own.code}{profile.area_code}{digits}"
         values = {"code": str(own.code), "area_code": profile.area_code}
-        yield _Candidate("local", whole, how=(ReadingStep("area-code", values),))
+        step = ReadingStep("area-code", values)
+        yield _Candidate("local", whole, kinds=(_FIXED,), how=(step,))
 
 
 def _without_plus(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]:
     skip = 1 if text.digits.startswith("0") else 0  # one zero of a lost 00
-    own = str(numbering_plan.plan(profile.country).code)
+    plan = numbering_plan.plan(profile.country)
     for digits, zero in _without_trunk_zero(text, skip):
-        if digits.startswith(own) and len(digits) >= _OWN_CODE_FROM:
+        if digits.startswith(str(plan.code)) and len(digits) >= _OWN_CODE_FROM:
             yield _Candidate("country-code", digits, how=zero)
-        elif not digits.startswith("0") and len(digits) >= _FOREIGN_CODE_FROM:
+        elif _may_be_foreign(plan, digits):
             yield _Candidate("country-code", digits, sure=False, how=zero)
+
+
+def _may_be_foreign(plan: numbering_plan.Plan, digits: str) -> bool:
+    """Tell whether this is no national number whose zero a table program took off."""
+    if digits.startswith("0") or len(digits) < _FOREIGN_CODE_FROM:
+        return False
+    return len(digits) >= _SURELY_FOREIGN_FROM or not (
+        plan.trunk_needed and _valid_at(plan, digits)
+    )
+
+
+def _valid_at(plan: numbering_plan.Plan, digits: str) -> PhoneNumber | None:
+    number = numbering_plan.number_after_plus(f"{plan.code}{digits}")
+    return number if number is not None and numbering_plan.is_valid(number) else None
 
 
 def _behind_outside_line(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]:

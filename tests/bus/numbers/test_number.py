@@ -2,9 +2,11 @@ import csv
 import re
 from pathlib import Path
 
+import phonenumbers
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumberFormat
 
 from bus.numbers.number import (
     DialForm,
@@ -42,6 +44,12 @@ SITES = {
     "FR": FRANCE,
     "GB": LONDON,
     "US": NEW_YORK,
+    "MX": NumberProfile(country="MX", area_code="55"),
+    "AR": NumberProfile(country="AR", area_code="11"),
+    "BR": NumberProfile(country="BR", area_code="11"),
+    "CN": NumberProfile(country="CN", area_code="10"),
+    "IN": NumberProfile(country="IN", area_code="22"),
+    "RU": NumberProfile(country="RU", area_code="495"),
 }
 
 
@@ -65,11 +73,34 @@ def test_a_spelling_of_the_real_world_is_read_as_in_the_table(row: dict[str, str
     )
 
 
-def test_the_table_holds_some_hundred_spellings_of_eight_countries() -> None:
-    assert len(SPELLINGS) > 500
+def test_the_table_holds_some_hundred_spellings_of_fourteen_countries() -> None:
+    assert len(SPELLINGS) > 800
     assert {row["site"][:2] for row in SPELLINGS} == {
-        "CH", "DE", "AT", "LI", "IT", "FR", "GB", "US",
-    }  # fmt: skip
+        *("CH", "DE", "AT", "LI", "IT", "FR", "GB", "US", "MX", "AR", "BR", "CN", "IN", "RU")
+    }
+
+
+_KINDS = ("FIXED_LINE", "MOBILE", "TOLL_FREE", "SHARED_COST", "UAN", "VOIP", "PREMIUM_RATE")
+
+
+@pytest.mark.parametrize("country", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_every_countrys_own_examples_are_read_as_it_writes_them(country: str) -> None:
+    for kind in _KINDS:
+        example = phonenumbers.example_number_for_type(
+            country, getattr(phonenumbers.PhoneNumberType, kind)
+        )
+        if example is None:
+            continue
+        written = {
+            form: phonenumbers.format_number(example, form)
+            for form in (PhoneNumberFormat.NATIONAL, PhoneNumberFormat.INTERNATIONAL)
+        }
+        abroad = written[PhoneNumberFormat.INTERNATIONAL]
+        e164 = phonenumbers.format_number(example, PhoneNumberFormat.E164)
+        for text in (*written.values(), e164, f"00 {abroad[1:]}"):
+            found = read_number(text, ZURICH_LINE, country=country)
+            if found.reading != "date":  # as some islands write a number
+                assert (found.e164 or found.short) in {e164, text}, (text, found)
 
 
 def test_a_second_zero_before_the_area_code_makes_it_no_number() -> None:
@@ -128,6 +159,39 @@ def test_a_number_that_no_table_knows_is_read_by_its_possible_length() -> None:
     number = read_number("+41 74 123 45 67", ZURICH)
 
     assert (number.kind, number.e164) == ("external", "+41741234567")
+
+
+@pytest.mark.parametrize(
+    ("site", "text", "e164"),
+    [
+        ("CH", "4315550123", "+4315550123"),
+        ("IT", "4315550123", "+4315550123"),
+        ("IT", "33142345678", "+33142345678"),
+        ("LI", "431555012", "+431555012"),
+        ("CH", "43 333 44 55", None),  # may be 043 333 44 55
+        ("FR", "431555012", None),
+    ],
+)
+def test_a_foreign_number_without_plus_goes_before_what_is_merely_possible(
+    site: str, text: str, e164: str | None
+) -> None:
+    assert read_number(text, SITES[site]).e164 == e164
+
+
+@pytest.mark.parametrize(
+    ("country", "text", "e164"),
+    [
+        ("CN", "131 2345 6789", "+8613123456789"),
+        ("IN", "1860 345 1234", "+9118603451234"),
+        ("IN", "98765 43210", "+919876543210"),
+        ("RU", "(912) 345-67-89", "+79123456789"),
+        ("AR", "11 15 2345 6789", "+5491123456789"),
+    ],
+)
+def test_a_country_reads_what_it_writes_without_a_trunk_digit(
+    country: str, text: str, e164: str
+) -> None:
+    assert read_number(text, ZURICH, country=country).e164 == e164
 
 
 def test_a_number_has_fifteen_digits_at_most() -> None:
@@ -509,6 +573,13 @@ def test_what_is_no_number_has_no_form(text: str) -> None:
         ("+41445206780", set()),
         ("+4915112345670", set()),
         ("+390301234567", {"+39301234567"}),
+        ("+525512345678", {"+5215512345678"}),
+        ("+5215512345678", {"+525512345678"}),
+        ("+5491123456789", {"+541123456789"}),
+        ("+541123456789", {"+5491123456789"}),
+        ("+5511961234567", {"+551161234567"}),
+        ("+551161234567", {"+5511961234567"}),
+        ("+551123456789", set()),
         ("not a number", set()),
         ("", set()),
     ],
