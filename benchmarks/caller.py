@@ -35,7 +35,7 @@ from consumers.directory.changes import Changes, ContactRecord, DossierRecord, M
 from consumers.directory.directory import Directory  # noqa: E402
 from consumers.directory.records import ContactNumber  # noqa: E402
 from consumers.users import User, Users  # noqa: E402
-from runtime.process import private_folder  # noqa: E402
+from runtime.files import private_folder  # noqa: E402
 
 P99 = 20.0  # ms from the event's publication to the answer at a third party
 PSS = 35.0  # MB of one process that is alone

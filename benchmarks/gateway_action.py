@@ -27,7 +27,7 @@ from bus.mqtt.connection import Connection  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
 from cli.demo.mosquitto import free_port  # noqa: E402
 from gateway.settings import GatewaySettings  # noqa: E402
-from runtime.process import private_folder  # noqa: E402
+from runtime.files import private_folder  # noqa: E402
 from starface.callback import callback_path  # noqa: E402
 from starface.xmlrpc.reading import write_call  # noqa: E402
 

@@ -37,7 +37,7 @@ from gateway.eventlog.file import writing  # noqa: E402
 from gateway.eventlog.reader import EventReader  # noqa: E402
 from gateway.eventlog.writer import EventLog  # noqa: E402
 from gateway.settings import GatewaySettings  # noqa: E402
-from runtime.process import private_folder  # noqa: E402
+from runtime.files import private_folder  # noqa: E402
 from starface.callback import callback_path  # noqa: E402
 
 CASES = [(10, 10), (100_000, 10), (10, 5_000), (100_000, 5_000)]

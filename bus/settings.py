@@ -1,27 +1,20 @@
 """Settings every process shares: the broker, and how a section of the file is read."""
 
 import json
-import stat
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from bus.topics import Topics
+from runtime.configuration import Section, SettingsRefused
+from runtime.files import private
 
-
-class Section(BaseModel):
-    """A table of the configuration file: a misspelt key is an error, not ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+__all__ = ["BrokerSettings", "Section", "SettingsRefused", "private", "read_accounts"]
 
 
 def _is_base(value: str) -> str:
     return Topics(value).base
-
-
-class SettingsRefused(Exception):
-    """The configuration cannot be used; the message names file, key and fix."""
 
 
 class BrokerSettings(Section):
@@ -68,12 +61,3 @@ def read_accounts(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise SettingsRefused(f"{path}: the broker accounts cannot be read: {error}") from error
     return {str(name): str(password) for name, password in accounts.items()}
-
-
-def private(path: Path) -> None:
-    """Raise SettingsRefused when others may read a file that holds secrets."""
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise SettingsRefused(
-            f"{path}: others may read it (mode {mode:04o}); mend it with: chmod 600 {path}"
-        )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bus.events import UserName
-from bus.settings import SettingsRefused, private
+from bus.settings import SettingsRefused
 from consumers.preferences import Action, Actions, Trigger
-from runtime.process import private_file
+from runtime.sqlite import open_database
 from starface.credential import Credential
 
 if TYPE_CHECKING:
@@ -23,22 +23,15 @@ RESERVED = ("gateway", "sessions", "caller", "dial", "journal", "panel", "cli", 
 _LONGEST = 48  # bytes of a login; more does not fit into a callback path
 _BEFORE: tuple[Trigger, ...] = ("ringing", "connected", "ended", "outgoing")  # of old releases
 _WITH_ANY: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
-_COLUMNS: dict[str, Any] = {
-    "login": str,
-    "name": str,
-    "extension": str,
-    "phone": str,
-    "autostart": int,
-    "wanted": int,
-    "action": str,
-    "triggers": str,
-    "internal": str,
-    "preferences": str,
-    "plan": str,
-    "token_kind": str,
-    "token_sealed": str,
-    "changed_at": str,
-}
+REMEDY = (
+    "it holds users, their tokens and contacts: restore it from a backup, or begin without"
+    " (mv {path} {path}.damaged), then add users and import contacts again"
+)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS users (login TEXT PRIMARY KEY, name TEXT, extension TEXT, phone TEXT,
+    autostart INTEGER, wanted INTEGER, action TEXT, triggers TEXT, internal TEXT, preferences TEXT,
+    plan TEXT, token_kind TEXT, token_sealed TEXT, changed_at TEXT);
+"""
 
 
 class UserUnknown(Exception):
@@ -85,14 +78,9 @@ class Users:
     """The users in the site's database; use it in a `with` block, from one thread."""
 
     def __init__(self, path: Path, seal: "SecretBox | None" = None) -> None:
-        if path.exists():
-            private(path)
         self._seal = seal
-        self._db = sqlite3.connect(private_file(path), timeout=5, isolation_level=None)
+        self._db = open_database(path, _SCHEMA, durable=True, only_owner=True, remedy=REMEDY)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'users'").fetchone():
-            _make_table(self._db)
         _add_plan(self._db)
 
     def __enter__(self) -> Self:
@@ -184,12 +172,6 @@ class Users:
         if self._seal is None:
             raise SettingsRefused("without the seal key no token can be kept")
         return {"token_kind": credential.kind, "token_sealed": self._seal.close(credential.secret)}
-
-
-def _make_table(db: sqlite3.Connection) -> None:
-    from sqlite_utils import Database  # costs memory, so only where a site begins
-
-    Database(db)["users"].create(_COLUMNS, pk="login", if_not_exists=True)  # type: ignore[union-attr]
 
 
 def _add_plan(db: sqlite3.Connection) -> None:

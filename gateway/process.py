@@ -27,7 +27,8 @@ from gateway.publishing.leader import LOCK, PublisherLeader, PublisherSettings
 from gateway.publishing.wakeup import Waker
 from gateway.settings import GatewaySettings, address
 from gateway.source_addresses import SourceAddresses
-from runtime.process import private_file, stop_on_signals
+from runtime.files import private_file
+from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from runtime.process import private_file
+from runtime.sqlite import open_database
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS applications (
@@ -43,8 +43,8 @@ class Applications:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._opened() as db:
-            db.executescript(_SCHEMA)
+        with self._opened():
+            pass  # what refuses every request is said once, and here
 
     def add(self, name: str, users: Iterable[str]) -> str:
         """Return the token of a new application; it is not shown again."""
@@ -81,7 +81,7 @@ class Applications:
         return _application(row) if row else None
 
     def _opened(self) -> "closing[sqlite3.Connection]":
-        return closing(sqlite3.connect(private_file(self._path), timeout=5, isolation_level=None))
+        return closing(open_database(self._path, _SCHEMA, durable=True))
 
 
 def _hashed(token: str) -> str:

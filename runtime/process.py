@@ -1,4 +1,4 @@
-"""What every process does at its start and end: log, listen to signals, keep its files private."""
+"""What every process does at its start and end: log, listen to signals."""
 
 import json
 import logging
@@ -11,11 +11,10 @@ import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from bus.settings import SettingsRefused
+from runtime.configuration import SettingsRefused
 
 log = logging.getLogger(__name__)
 
@@ -123,30 +122,3 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
 
     signal.signal(signal.SIGTERM, asked)
     signal.signal(signal.SIGINT, asked)
-
-
-def private_folder(path: Path) -> Path:
-    """Return a folder only the owner can look into, made if need be; raise SettingsRefused."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    return path
-
-
-def private_file(path: Path) -> Path:
-    """Return a file only the owner can read, made empty if need be; raise SettingsRefused."""
-    private_folder(path.parent)
-    try:
-        path.touch(mode=0o600, exist_ok=True)
-        if path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
-            path.chmod(0o600)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    return path
-
-
-def _unwritable(path: Path, error: OSError) -> SettingsRefused:
-    return SettingsRefused(
-        f"{path}: {error.strerror or error}; the account this runs as must be able to write there"
-    )

@@ -5,7 +5,8 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
-from bus.settings import SettingsRefused, private
+from runtime.configuration import SettingsRefused
+from runtime.files import private
 
 
 class SealBroken(Exception):

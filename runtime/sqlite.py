@@ -1,37 +1,111 @@
-"""Writing to a SQLite file that several processes write to, each for a moment.
+"""The one way to open and write a SQLite file.
 
-SQLite's own waiting for another process sleeps longer and longer, up to 100 ms; who waits for
-a write of a few milliseconds is better off looking again soon.
+Nobody else opens a database file, not even for a look: whoever closes any descriptor of a file
+takes away all locks his process holds on it (POSIX), those of SQLite too, and the next process that
+closes the database deletes the log under it. So a file is made elsewhere and put in its place.
+
+A disk that is full or fails is waited for (`is_unavailable`), and a file that is damaged is named
+with the way out (`DatabaseDamaged`), or set aside where what it holds can be made again.
 """
 
+import errno
+import logging
+import os
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from runtime.process import private_file
+from runtime.configuration import SettingsRefused
+from runtime.files import give_to_owner_of_folder, keep_private, private, private_folder
 
-_LOOK_AGAIN = 2  # milliseconds
-_PATIENCE = 5.0  # seconds until another process holds a file too long
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds until another process holds a file too long
+LOOK_AGAIN = 2  # milliseconds; SQLite's own waiting sleeps longer and longer, up to 100
+_CHECK = 0.3  # seconds to look a file through when it is opened first
+_STEPS = 20_000  # of SQLite's machine between two looks at the clock
+_RESTORE = "restore it from a backup, or begin without it: mv {path} {path}.damaged"
+_FILES = ("", "-wal", "-shm")
+_WAITED_FOR = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM,
+}  # fmt: skip
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_NO_ROOM = {
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE,
+}  # fmt: skip
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP}  # of a file system that has none
+_checked: set[tuple[int, int]] = set()  # device and inode of what was looked through
 
 
-def shared_file(path: Path, schema: str) -> sqlite3.Connection:
-    """Open a file others may have open too; for several threads, under a lock.
+class StorageUnavailable(SettingsRefused):
+    """The disk does not take or give anything now; the sentence names the file."""
 
-    What is written outlives the process at once, but a power cut only somewhat later.
+
+class DatabaseDamaged(SettingsRefused):
+    """The file is no whole database; the sentence names it and says what to do."""
+
+
+def open_database(
+    path: Path,
+    schema: str = "",
+    *,
+    durable: bool = False,
+    patience: float = PATIENCE,
+    only_owner: bool = False,
+    expendable: str = "",
+    remedy: str = _RESTORE,
+    first: str = "",
+) -> sqlite3.Connection:
+    """Open a file others may have open too, made if it is missing; for any thread, under a lock.
+
+    `durable`: what is committed survives a power cut, else only the end of the process.
+    `only_owner`: a file that others may read is refused. `expendable`: what is lost with a damaged
+    file that is set aside and made again. `first`: what is said to SQLite before a new file is
+    written. Raises SettingsRefused, of which DatabaseDamaged and StorageUnavailable are kinds.
     """
-    db = sqlite3.connect(
-        private_file(path), isolation_level=None, timeout=_PATIENCE, check_same_thread=False
-    )
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.executescript(schema)
-    db.execute(f"PRAGMA busy_timeout = {_LOOK_AGAIN}")
-    return db
+    try:
+        if not path.exists():
+            _make(path, schema, first)
+        elif only_owner:
+            private(path)
+        else:
+            keep_private(path)
+        return _opened(path, schema, durable, patience, remedy)
+    except DatabaseDamaged as error:
+        if not expendable:
+            raise
+        aside = _set_aside(path)
+        log.error("%s; it is set aside as %s and made again, without %s", error, aside, expendable)
+        _make(path, schema, first)
+        return _opened(path, schema, durable, patience, remedy)
+    except OSError as error:
+        raise _refusal(path, error) from error
 
 
-def write(db: sqlite3.Connection, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+def open_to_read(path: Path, remedy: str = _RESTORE) -> sqlite3.Connection:
+    """Open a file that is there, to read only, as long as nobody may write beside it either."""
+    try:
+        return _checked_database(path, f"{_uri(path)}?mode=ro", PATIENCE, remedy)
+    except StorageUnavailable:
+        log_of_writes = path.with_name(f"{path.name}-wal")
+        with suppress(OSError):
+            if not log_of_writes.exists() or not log_of_writes.stat().st_size:
+                return _checked_database(path, f"{_uri(path)}?immutable=1", PATIENCE, remedy)
+        raise
+
+
+def write(
+    db: sqlite3.Connection, sql: str, values: Sequence[Any] = (), patience: float = PATIENCE
+) -> sqlite3.Cursor:
     """Do one statement that writes, or begins to, as soon as no other process does."""
-    limit = time.monotonic() + _PATIENCE
+    limit = time.monotonic() + patience
     while True:
         try:
             return db.execute(sql, values)
@@ -39,3 +113,156 @@ def write(db: sqlite3.Connection, sql: str, values: tuple[object, ...] = ()) -> 
             busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() >= limit:
                 raise
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection, patience: float = PATIENCE) -> Iterator[None]:
+    """Write all of the block or nothing of it; inside another transaction it is part of that."""
+    if db.in_transaction:
+        yield
+        return
+    write(db, "BEGIN IMMEDIATE", patience=patience)
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Tell whether the disk is full, held or failing, so that the same work is worth repeating."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    return isinstance(error, StorageUnavailable) or _code(error) in _WAITED_FOR
+
+
+def is_damage(error: BaseException) -> bool:
+    """Tell whether a file is no whole database any more."""
+    return isinstance(error, DatabaseDamaged) or _code(error) in _DAMAGE
+
+
+def _opened(
+    path: Path, schema: str, durable: bool, patience: float, remedy: str
+) -> sqlite3.Connection:
+    db = _checked_database(path, str(path), patience, remedy)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        for statement in schema.split(";\n"):
+            db.execute(statement)
+    except sqlite3.Error as error:
+        db.close()
+        raise _refused(path, error, remedy) from error
+    return db
+
+
+def _checked_database(path: Path, name: str, patience: float, remedy: str) -> sqlite3.Connection:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise _refusal(path, error) from error
+    if not found.st_size:
+        raise DatabaseDamaged(f"{path}: the file is empty; {remedy.format(path=path)}")
+    uri = name.startswith("file:")
+    try:
+        db = sqlite3.connect(
+            name, timeout=patience, isolation_level=None, check_same_thread=False, uri=uri
+        )
+    except sqlite3.Error as error:
+        raise _refused(path, error, remedy) from error
+    try:
+        _look_through(db, (found.st_dev, found.st_ino))
+    except sqlite3.Error as error:
+        db.close()
+        raise _refused(path, error, remedy) from error
+    return db
+
+
+def _look_through(db: sqlite3.Connection, file: tuple[int, int]) -> None:
+    """Raise what SQLite finds wrong with a file within a short time; once in a process."""
+    if file in _checked:
+        return
+    limit = time.monotonic() + _CHECK
+    db.set_progress_handler(lambda: time.monotonic() > limit, _STEPS)
+    try:
+        found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
+    except sqlite3.OperationalError as error:
+        if _code(error) != sqlite3.SQLITE_INTERRUPT:
+            raise
+        found = ["ok"]  # as far as we came
+    finally:
+        db.set_progress_handler(None, 0)
+    if found != ["ok"]:
+        damage = sqlite3.DatabaseError(found[0].replace("\n", " "))
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage
+    _checked.add(file)
+
+
+def _make(path: Path, schema: str, first: str) -> None:
+    """Make a new file aside and put it in its place whole, unless another process was faster."""
+    private_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        draft.unlink(missing_ok=True)
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(draft, isolation_level=None)) as db:
+            for statement in (first, "PRAGMA journal_mode = WAL", *schema.split(";\n")):
+                db.execute(statement)
+        give_to_owner_of_folder(draft)
+        _put_in_place(draft, path)
+    except sqlite3.Error as error:
+        raise _refused(path, error, _RESTORE) from error
+    except OSError as error:
+        raise _refusal(path, error) from error
+    finally:
+        for name in _FILES:
+            with suppress(OSError):
+                draft.with_name(f"{draft.name}{name}").unlink(missing_ok=True)
+
+
+def _put_in_place(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was faster
+    except OSError as error:
+        if error.errno not in _NO_LINKS or path.exists():
+            raise
+        draft.rename(path)
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    for name in _FILES:
+        with suppress(FileNotFoundError):
+            path.with_name(f"{path.name}{name}").replace(aside.with_name(f"{aside.name}{name}"))
+    return aside
+
+
+def _refused(path: Path, error: sqlite3.Error, remedy: str) -> SettingsRefused:
+    if is_damage(error):
+        return DatabaseDamaged(f"{path}: the file is damaged ({error}); {remedy.format(path=path)}")
+    if is_unavailable(error):
+        return StorageUnavailable(
+            f"{path}: {error}; the account this runs as must be able to write there, and the disk"
+            " must have room"
+        )
+    return SettingsRefused(f"{path}: {error}; {remedy.format(path=path)}")
+
+
+def _refusal(path: Path, error: OSError) -> SettingsRefused:
+    kind = StorageUnavailable if is_unavailable(error) else SettingsRefused
+    return kind(
+        f"{path}: {error.strerror or error}; the account this runs as must be able to write there"
+    )
+
+
+def _code(error: BaseException) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF if isinstance(error, sqlite3.Error) else 0
+
+
+def _uri(path: Path) -> str:
+    return f"file:{quote(str(path.resolve()))}"

@@ -5,7 +5,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT: dict[str, set[str]] = {
-    "runtime": {"bus"},
+    "runtime": set(),
     "bus": {"runtime"},
     "starface": {"runtime", "bus.numbers.number"},
     "texts": {"bus.events"},
@@ -43,6 +43,33 @@ def test_one_module_alone_imports_a_library_that_speaks_mqtt(library: str, modul
     users = [path for path in MODULES if library in {_top(name) for name in _imports(path)}]
 
     assert users == [ROOT / "bus" / "mqtt" / module]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_one_module_alone_opens_databases(path: Path) -> None:
+    """Whoever closes a file beside SQLite takes SQLite's locks away, and the file is destroyed."""
+    tree = ast.parse(path.read_text())
+    opened = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.Name | ast.ImportFrom | ast.Call)
+        and _opens_a_database(node)
+    ]
+
+    assert path == ROOT / "runtime" / "sqlite.py" or opened == []
+
+
+def _opens_a_database(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "sqlite3" and any(one.name == "connect" for one in node.names)
+    if isinstance(node, ast.Attribute):
+        return ast.unparse(node) == "sqlite3.connect"
+    # An already open connection may be given to `sqlite_utils.Database`, never a path.
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func).rpartition(".")[2] == "Database"
+        and "path" in ast.unparse(node)
+    )
 
 
 def test_every_module_says_in_its_first_sentence_why_it_exists() -> None:

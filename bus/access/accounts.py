@@ -10,7 +10,6 @@ users who are logged in there. The same names are the MQTT client ids.
 import base64
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from urllib.parse import unquote
 
 from bus.access.roles import Grants, Roles
 from bus.topics import ANY_USER, Topics, level, matches
-from runtime.process import private_file
+from runtime.files import replace
 
 ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
 CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
@@ -232,16 +231,6 @@ _PROCESSES = {
     "panel": _panel,
     "cli": _person,
 }
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a private file as a whole: the old content or the new, never half."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with private_file(fresh).open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def write_broker_files(

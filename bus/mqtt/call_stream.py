@@ -15,7 +15,7 @@ from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.publication import PublishRefused
 from bus.topics import ANY_USER
-from runtime.process import private_file
+from runtime.sqlite import open_database, transaction
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,8 @@ class ConsumerOffsets:
     """What a consumer has done, on disk: all up to a number, and single ones ahead of a gap."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(private_file(path), isolation_level=None, timeout=5)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # a repeat after a power cut is borne
-        self._db.executescript(_SCHEMA)
+        # A repeat after a power cut is borne.
+        self._db = open_database(path, _SCHEMA, expendable="what was done until now")
         self._upto: dict[tuple[str, str], int] = {
             (user, source): seq
             for user, source, seq in self._db.execute("SELECT user, source, seq FROM upto")
@@ -81,14 +79,8 @@ class ConsumerOffsets:
 
     def _advance(self, user: str, source: str, seq: int) -> None:
         key = (user, source)
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             seq = self._joined(key, seq)
-            self._db.execute("COMMIT")
-        except sqlite3.Error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
         self._upto[key] = seq
 
     def _joined(self, key: tuple[str, str], seq: int) -> int:

@@ -4,10 +4,8 @@ They are kept as keyed hashes, not as numbers: the file tells who has private nu
 The key is the site's, so one file serves all machines of a site. It is read again when it changes.
 """
 
-import contextlib
 import hmac
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,16 +13,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from bus.access.accounts import replace
 from bus.events import UserName
 from bus.numbers.number import NumberProfile, read_number, same_subscriber_keys
 from bus.settings import SettingsRefused, private
-from runtime.process import private_file
+from runtime.files import replace
+from runtime.lock import locked
 
 log = logging.getLogger(__name__)
 
 NAME = "private-numbers.json"
 _LOOK_AGAIN = 1.0  # seconds between two looks whether the file has changed
+_PATIENCE = 10.0  # seconds for another command to end
 _SHOWN = 2  # digits by which a user tells his numbers apart
 
 
@@ -133,12 +132,7 @@ def read_list(path: Path) -> tuple[PrivateNumber, ...]:
 def changing(folder: Path) -> Iterator[dict[str, PrivateNumber]]:
     """Hold the list for a change, by mark; two commands at once change one after the other."""
     path = folder / NAME
-    # SQLite's lock of a file: the same on every system, and gone with the process.
-    lock = sqlite3.connect(
-        private_file(path.with_suffix(".lock")), timeout=10, isolation_level=None
-    )
-    with contextlib.closing(lock):
-        lock.execute("BEGIN EXCLUSIVE")
+    with locked(path.with_suffix(".lock"), _PATIENCE):
         before = read_list(path)
         numbers = {one.mark: one for one in before}
         yield numbers

@@ -1,14 +1,14 @@
 """A free broker account for one command: two with one account would throw each other out."""
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bus.access.accounts import CLI_ACCOUNTS
 from bus.settings import SettingsRefused
 from cli.site.settings import Settings
-from runtime.process import private_folder
+from runtime.files import private_folder
+from runtime.lock import LockTaken, locked
 
 
 @contextmanager
@@ -22,13 +22,10 @@ def cli_account(settings: Settings) -> Iterator[str]:
         return
     folder = private_folder(settings.site.data_folder)
     for account in CLI_ACCOUNTS:
-        # SQLite's lock of a file: the same on every system, and gone with the process.
-        with contextlib.closing(
-            sqlite3.connect(folder / f"{account}.lock", timeout=0, isolation_level=None)
-        ) as lock:
+        with contextlib.ExitStack() as stack:
             try:
-                lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError:
+                stack.enter_context(locked(folder / f"{account}.lock", 0))
+            except LockTaken:
                 continue
             yield account
             return

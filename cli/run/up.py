@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.site.settings import Settings
-from runtime.process import private_folder
+from runtime.files import private_folder
 
 PROGRAMS = ("gateway", "sessions", "caller", "dial", "directory", "panel")
 _HEAD = """; Written by `starface2mqtt up`; changes are lost.

@@ -1,8 +1,6 @@
 """The files of one site: made once by `init`, kept in step with the users afterwards."""
 
-import contextlib
 import secrets
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,6 @@ from bus.access.accounts import (
     Accounts,
     caller_account,
     process_rights,
-    replace,
     user_account,
     write_broker_files,
 )
@@ -27,8 +24,11 @@ from cli.site.broker_configuration import FILE as BROKER_FILE
 from cli.site.broker_configuration import adapted, persistence_folder, reads_in_place
 from cli.site.settings import FILE, Settings, read
 from cli.site.shipped import shipped
-from runtime.process import private_file, private_folder
+from runtime.files import private_folder, replace
+from runtime.lock import locked
 from runtime.secret_box import SecretBox, new_key, read_secret_box
+
+_PATIENCE = 10.0  # seconds for another command to end
 
 
 def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
@@ -175,12 +175,7 @@ def _access(settings: Settings) -> Iterator[tuple[Accounts, Roles]]:
     """Hold accounts and roles for a change; two commands at once change one after the other."""
     path = settings.broker.accounts_file
     private_folder(path.parent)
-    # SQLite's lock of a file: the same on every system, and gone with the process.
-    lock = sqlite3.connect(
-        private_file(path.with_suffix(".lock")), timeout=10, isolation_level=None
-    )
-    with contextlib.closing(lock):
-        lock.execute("BEGIN EXCLUSIVE")
+    with locked(path.with_suffix(".lock"), _PATIENCE):
         accounts = Accounts(read_accounts(path) if path.exists() else {})
         roles = read_roles(settings)
         yield accounts, roles

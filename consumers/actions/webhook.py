@@ -9,7 +9,6 @@ import hmac
 import json
 import logging
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bus.events import CONTENT_TYPE
 from consumers.actions.response_text import MOST, answer_text
 from consumers.caller.settings import WebhookSettings
-from runtime.process import private_file
+from runtime.sqlite import open_database
 
 if TYPE_CHECKING:
     import httpx
@@ -91,11 +90,7 @@ class Webhooks:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(
-            private_file(path), isolation_level=None, timeout=5, check_same_thread=False
-        )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.executescript(_SCHEMA)
+        self._db = open_database(path, _SCHEMA, durable=True)
         self._thread = threading.Thread(target=self._send_all, name="webhooks", daemon=True)
 
     def start(self) -> None:

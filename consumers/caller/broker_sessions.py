@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
-from bus.access.accounts import replace
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.settings import BrokerSettings
 from consumers.caller.process import followed
+from runtime.files import replace
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,8 @@ from consumers.caller.user_requests import UserRequests, note_opened
 from consumers.directory.lookup import DirectoryUnavailable, LookUps
 from consumers.directory.records import Dossier, Matter
 from consumers.users import Users
-from runtime.process import private_folder, stop_on_signals
+from runtime.files import private_folder
+from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ the call is young.
 """
 
 import re
-import sqlite3
 import threading
 import time
 from collections.abc import Collection
@@ -19,7 +18,7 @@ from typing import Any
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.caller.parties import change_to
 from runtime.erasure import purge, traces_of
-from runtime.sqlite import shared_file, write
+from runtime.sqlite import LOOK_AGAIN, open_database, write
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (user TEXT, call_id TEXT, trigger TEXT, state TEXT NOT NULL,
@@ -66,7 +65,8 @@ class CallerStore:
     def __init__(self, path: Path, users: Collection[str] | None = None) -> None:
         self._users = users
         self._lock = threading.Lock()
-        self._db = shared_file(path, _SCHEMA)
+        self._db = open_database(path, _SCHEMA, expendable="which calls were answered")
+        self._db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
 
     def claim(self, claim: Claim) -> bool:
         """Take an action for oneself; False if it was taken before."""
@@ -190,7 +190,7 @@ def erase(data_folder: Path, number: str) -> tuple[int, bool]:
     """Erase what caller processes keep about a number; return how much, and whether all is gone."""
     erased, clean = 0, True
     for path in sorted(data_folder.glob("caller*.db")):
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
+        with closing(open_database(path)) as db:
             db.execute("PRAGMA secure_delete = ON")
             db.create_function("names", 2, _names, deterministic=True)
             db.create_function("change_to", 2, change_to, deterministic=True)

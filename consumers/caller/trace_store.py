@@ -1,7 +1,6 @@
 """The story of each call: what came in, what was made of it, and why something opened or not."""
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterable
 from contextlib import closing
@@ -14,7 +13,7 @@ from pydantic import TypeAdapter
 
 from bus.events import TraceStep
 from runtime.erasure import purge, traces_of
-from runtime.sqlite import shared_file, write
+from runtime.sqlite import LOOK_AGAIN, open_database, open_to_read, transaction, write
 
 _PREFIX = "traces-"
 _MOST_STEPS = 200  # of one call
@@ -86,18 +85,15 @@ class TraceStore:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._db = shared_file(path, _SCHEMA)
+        self._db = open_database(path, _SCHEMA, expendable="the stories of calls until now")
+        self._db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
         self._db.execute("PRAGMA secure_delete = ON")
 
     def add(self, chapters: Iterable[TraceEntry]) -> None:
         """Go on with stories, or begin them; an empty value keeps what is known."""
-        with self._lock:
-            write(self._db, "BEGIN IMMEDIATE")
-            try:
-                for chapter in chapters:
-                    self._add(chapter)
-            finally:
-                self._db.execute("COMMIT")
+        with self._lock, transaction(self._db):
+            for chapter in chapters:
+                self._add(chapter)
 
     def forget_before(self, moment: float) -> int:
         """Drop stories that are older than the office keeps them."""
@@ -166,7 +162,7 @@ def erase(data_folder: Path, e164: str) -> tuple[int, bool]:
     """Erase every story that names a number; return how many, and whether every byte is gone."""
     erased, clean = 0, True
     for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
+        with closing(open_database(path)) as db:
             db.execute("PRAGMA secure_delete = ON")
             gone = db.execute(
                 "DELETE FROM stories WHERE e164 = ?1 OR number = ?1"
@@ -181,14 +177,11 @@ def erase(data_folder: Path, e164: str) -> tuple[int, bool]:
 
 
 def _read(path: Path, where: str, values: list[str], last: int) -> list[tuple[Any, ...]]:
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
-    try:
+    with closing(open_to_read(path)) as db:
         return db.execute(
             f"SELECT {_COLUMNS} FROM stories WHERE {where} ORDER BY changed DESC LIMIT ?",  # noqa: S608
             [*values, last],
         ).fetchall()
-    finally:
-        db.close()
 
 
 def _story(row: tuple[Any, ...]) -> CallTrace:

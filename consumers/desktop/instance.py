@@ -7,15 +7,16 @@ wishes come the same way. That nothing is to open for a while stands there too.
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 from uuid import uuid4
 
-from runtime.process import private_file, private_folder
+from runtime.files import private_file, private_folder
+from runtime.lock import LockTaken, locked
 
 CLOSE_ALL, OPEN_LAST = "close-all", "open-last"
 FRESH = 15.0  # seconds; a number handed over earlier is not dialled any more
@@ -33,16 +34,13 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = private_folder(folder)
-        self._held: IO[bytes] | None = None
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
-        held = private_file(self._folder / "lock").open("r+b")
         try:
-            _lock(held)
-        except OSError as error:
-            held.close()
+            self._held.enter_context(locked(self._folder / "lock", 0))
+        except LockTaken as error:
             raise AlreadyRunning("the desktop process of this user is running already") from error
-        self._held = held
         return self
 
     def __exit__(
@@ -51,9 +49,7 @@ class Spool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        self._held.close()
 
     def hand_over(self, number: str) -> None:
         """Leave a number for the process to dial."""
@@ -115,18 +111,3 @@ class Spool:
                 pass  # not ours
             path.unlink(missing_ok=True)
         return [one for _, one in sorted(found)]
-
-
-if os.name == "nt":
-
-    def _lock(held: IO[bytes]) -> None:
-        import msvcrt
-
-        msvcrt.locking(held.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-
-else:
-
-    def _lock(held: IO[bytes]) -> None:
-        import fcntl
-
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -32,7 +32,8 @@ from consumers.dial.settings import DialSettings
 from consumers.dial.store import DialEntry, DialRecord, DialStore, Rejected, Repeated
 from consumers.dial.texts import DialAnswer
 from consumers.users import User, Users
-from runtime.process import private_folder, stop_on_signals
+from runtime.files import private_folder
+from runtime.process import stop_on_signals
 from runtime.secret_box import SecretBox
 from starface.api_version import ClientFactory
 from starface.settings import StarfaceSettings

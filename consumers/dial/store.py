@@ -3,16 +3,15 @@
 Several dial processes of one machine share the file: the one that claims places the call.
 """
 
-import sqlite3
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from consumers.dial.settings import DialSettings
 from runtime.erasure import purge
-from runtime.process import private_file
+from runtime.sqlite import open_database, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -104,28 +103,15 @@ class DialStore:
     def __init__(self, path: Path, owner: str) -> None:
         self._owner = owner
         self._path = path
-        self._db = sqlite3.connect(private_file(path), isolation_level=None, timeout=5)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")  # a claim must outlive a power cut
-        self._db.executescript(_SCHEMA)
+        self._db = open_database(path, _SCHEMA, durable=True)  # a claim must outlive a power cut
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Do several things as one; inside another transaction it is part of that."""
-        if self._db.in_transaction:
-            yield
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        return transaction(self._db)
 
     def refuse(self, record: DialRecord) -> DialEntry | Repeated | Rejected:
         """Note a request that is refused whatever the limits say."""

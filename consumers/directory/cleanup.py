@@ -11,8 +11,8 @@ from consumers.directory.changes import KINDS
 from consumers.directory.edition import PREPARING
 from consumers.directory.matching import leads_to
 from consumers.directory.queries import SqliteQueries
-from consumers.directory.schema import writing
 from consumers.directory.throttle import WriteThrottle
+from runtime.sqlite import transaction
 
 HIDDEN = -1  # the edition of a source whose first import has not ended
 REMOVED = -2  # the edition of a source that is to go with all it has
@@ -109,7 +109,7 @@ class Cleanup:
         queries = SqliteQueries(self._connection)
         ended = [one for one in rows if not leads_to(queries, one[1], one[2])]
         for place in range(0, len(ended), _FEW):
-            with writing(self._connection):
+            with transaction(self._connection):
                 for user, e164, contact_id in ended[place : place + _FEW]:
                     if not leads_to(queries, e164, contact_id):
                         self._run("DELETE FROM choices WHERE user = ? AND e164 = ?", user, e164)

@@ -20,7 +20,7 @@ from consumers.directory import schema
 from consumers.directory.matching import leads_to, match
 from consumers.directory.queries import SqliteQueries, same_keys
 from consumers.directory.records import Choice, Contact, Dossier, Match, Use
-from consumers.directory.schema import writing
+from runtime.sqlite import transaction
 
 _CACHE = 512  # KiB
 _T = TypeVar("_T")
@@ -100,7 +100,7 @@ class LookUps:
         """Remember whom a user means by a number; False if the contact does not have it."""
         if not e164.startswith("+"):
             return False
-        with self._answering(), writing(self._current()):
+        with self._answering(), transaction(self._current()):
             queries = SqliteQueries(self._connection)
             if not leads_to(queries, e164, contact_id):
                 return False
@@ -113,13 +113,13 @@ class LookUps:
 
     def forget_choice(self, user: str, e164: str) -> None:
         """Ask this user again next time."""
-        with self._answering(), writing(self._current()):
+        with self._answering(), transaction(self._current()):
             self._forget(user, e164)
 
     def forget_choices_before(self, at: float) -> None:
         """Have all users asked again whose choices are older."""
         before = moment(datetime.fromtimestamp(at, UTC))
-        with self._answering(), writing(self._current()):
+        with self._answering(), transaction(self._current()):
             self._connection.execute("DELETE FROM choices WHERE chosen_at < ?", [before])
 
     def choices(self, user: str) -> list[Choice]:
@@ -136,7 +136,7 @@ class LookUps:
                 connection.execute("COMMIT")
 
     def _write(self, sql: str, values: Sequence[object]) -> int:
-        with self._answering(), writing(self._current()):
+        with self._answering(), transaction(self._current()):
             return self._connection.execute(sql, values).rowcount
 
     def _forget(self, user: str, e164: str) -> None:

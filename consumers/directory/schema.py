@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from consumers.directory.migrations import MIGRATIONS
+from consumers.users import REMEDY
+from runtime.configuration import SettingsRefused
+from runtime.sqlite import open_database, transaction
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -26,16 +26,14 @@ BEHIND_ALL = (
 )
 
 
-class DirectoryRefused(Exception):
+class DirectoryRefused(SettingsRefused):
     """The file cannot be used as a directory; the sentence says what to do."""
 
 
 def opened(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
     """Open the directory's file, make it if missing, and bring its tables up to date."""
-    _guard(path)
+    database = _database(_open(path))
     try:
-        database = connected(path)
-        database.enable_wal()
         _migrate(database, migrations)
     except sqlite3.DatabaseError as error:
         raise DirectoryRefused(f"{path} cannot be used as a directory: {error}") from error
@@ -44,8 +42,7 @@ def opened(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
 
 def ready(path: Path) -> sqlite3.Connection:
     """Open the directory's file as `opened` does, but plainly wherever it is up to date."""
-    _guard(path)
-    connection = plainly_connected(path)
+    connection = _open(path)
     try:
         newest = connection.execute("SELECT max(version) FROM directory_version").fetchone()
     except sqlite3.DatabaseError:  # there is no such table yet, or it is no database at all
@@ -57,50 +54,34 @@ def ready(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connected(path: Path) -> Database:
-    """Connect to a directory's file that is up to date."""
+def _database(connection: sqlite3.Connection) -> Database:
     from sqlite_utils import Database  # costs memory, so only where contacts are changed
 
-    return Database(plainly_connected(path), execute_plugins=False)
+    return Database(connection, execute_plugins=False)
 
 
 def plainly_connected(path: Path) -> sqlite3.Connection:
     """Connect to a directory's file that is up to date, for questions and short changes."""
-    connection = sqlite3.connect(
-        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    connection = open_database(
+        path, durable=True, patience=PATIENCE, only_owner=True, remedy=REMEDY
     )
     connection.execute("PRAGMA temp_store = FILE")
     return connection
 
 
-@contextmanager
-def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """Write all of the block or nothing of it."""
-    connection.execute("BEGIN IMMEDIATE")
+def _open(path: Path) -> sqlite3.Connection:
+    if not path.parent.is_dir():
+        raise DirectoryRefused(f"{path} cannot be opened: No such file or directory")
     try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _guard(path: Path) -> None:
-    """Make the file readable by its owner alone, or refuse one that others may read."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError as error:
-        raise DirectoryRefused(f"{path} cannot be opened: {error.strerror}") from error
-    if os.name == "posix" and mode & 0o077:
-        raise DirectoryRefused(f"{path} may be read by others (mode {mode:03o}): chmod 600 it")
+        return plainly_connected(path)
+    except SettingsRefused as error:
+        raise DirectoryRefused(f"it cannot be used as a directory: {error}") from error
 
 
 def _migrate(database: Database, migrations: Sequence[str]) -> None:
     if _version(database) == len(migrations):
         return
-    with writing(database.conn):
+    with transaction(database.conn):
         database.execute("CREATE TABLE IF NOT EXISTS directory_version (version INTEGER NOT NULL)")
         version = _version(database)
         if version > len(migrations):

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from consumers.directory.schema import PATIENCE, writing
+from consumers.directory.schema import PATIENCE
+from runtime.sqlite import transaction
 
 FIRST_PIECE = 1_000  # records; how many fit into a piece is found out
 _MOST = 50_000
@@ -40,7 +41,7 @@ class WriteThrottle:
         while done < total:
             until = min(done + self._size, total)
             began = time.monotonic()
-            with writing(self._connection):
+            with transaction(self._connection):
                 do(done + 1, until)
             took = time.monotonic() - began
             self._fit(until - done, took)

@@ -14,10 +14,11 @@ from consumers.directory.diff import Differences
 from consumers.directory.edition import PREPARING, SourceVersion
 from consumers.directory.known import CurrentContacts
 from consumers.directory.lookup import moment
-from consumers.directory.schema import BEHIND_ALL, PATIENCE, plainly_connected, writing
+from consumers.directory.schema import BEHIND_ALL, PATIENCE, plainly_connected
 from consumers.directory.source_lock import SourceClaimed, source_lock
 from consumers.directory.staging import Staging
 from consumers.directory.throttle import WriteThrottle, durably
+from runtime.sqlite import transaction
 
 _AT_ONCE = 200  # records; as few are written with the switch in one transaction
 
@@ -94,7 +95,7 @@ class SourceImport:
             self._run("UPDATE sources SET unsettled = ? WHERE id = ?", PREPARING, source_id)
             for step in steps:
                 self._throttle.each(*step)
-        with durably(self._connection), writing(self._connection):
+        with durably(self._connection), transaction(self._connection):
             for step in steps if at_once else ():
                 step.do(1, step.total)
             edition.count(moment(datetime.now(UTC)), self._changes.priority)
@@ -103,7 +104,7 @@ class SourceImport:
 
     def _source(self) -> int:
         """Give the id of the source; a new one stays hidden until it has something."""
-        with writing(self._connection):
+        with transaction(self._connection):
             self._run(
                 "INSERT OR IGNORE INTO sources (name, priority, edition)"  # noqa: S608
                 f" VALUES (?, ifnull(?, {BEHIND_ALL}), ?)",
@@ -141,7 +142,7 @@ def remove_source(path: Path, name: str) -> bool:
         row = connection.execute(query, [name]).fetchone()
         if row is None:
             return False
-        with source_lock(path, row[0], PATIENCE), writing(connection):
+        with source_lock(path, row[0], PATIENCE), transaction(connection):
             gone = connection.execute(
                 "UPDATE sources SET name = char(0) || id, edition = ?, unsettled = ?"
                 " WHERE id = ? AND name = ?",

@@ -1,12 +1,13 @@
 """What the sessions process must know after a restart, and what others changed meanwhile."""
 
-import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runtime.process import private_file
+from runtime.sqlite import open_database, transaction
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS well (user TEXT PRIMARY KEY, at REAL) WITHOUT ROWID"
 
 
 class ResyncWindow:
@@ -22,12 +23,8 @@ class ResyncWindow:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._db = sqlite3.connect(private_file(path), timeout=5, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # an older moment only asks for more
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS well (user TEXT PRIMARY KEY, at REAL) WITHOUT ROWID"
-        )
+        # An older moment after a power cut only asks for more.
+        self._db = open_database(path, _SCHEMA, expendable="until when each user was well")
         self._clock = clock
         self._wall = wall
         self._at: dict[str, float] = {
@@ -53,19 +50,18 @@ class ResyncWindow:
 
     def save(self) -> None:
         """Write what has changed."""
-        changed, self._changed = self._changed, set()
-        if not changed:
+        if not self._changed:
             return
-        self._db.execute("BEGIN IMMEDIATE")
-        for user in changed:
-            if user in self._at:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO well VALUES (?, ?)",
-                    (user, self._wall_at(self._at[user])),
-                )
-            else:
-                self._db.execute("DELETE FROM well WHERE user = ?", (user,))
-        self._db.execute("COMMIT")
+        with transaction(self._db):
+            for user in self._changed:
+                if user in self._at:
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO well VALUES (?, ?)",
+                        (user, self._wall_at(self._at[user])),
+                    )
+                else:
+                    self._db.execute("DELETE FROM well WHERE user = ?", (user,))
+        self._changed.clear()
 
     def close(self) -> None:
         """Write and close the file."""
@@ -80,7 +76,7 @@ class UserChanges:
     """Notices which users others have added, changed or removed in the site's database."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
+        self._db = open_database(path)
         self._version = -1
         self._rows: dict[str, int] = {}
 

@@ -6,17 +6,16 @@ transaction that reads first and then writes fails at once when another was fast
 
 import secrets
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bus.settings import SettingsRefused
-from runtime.process import private_file
+from runtime.configuration import SettingsRefused
+from runtime.sqlite import LOOK_AGAIN, open_database, transaction
 
 NAME = "events.db"
 BUSY = 0.45  # seconds a writer waits for another; the next round of requests waits behind it
-_LOOK = 2  # milliseconds until a busy file is looked at again; SQLite itself would sleep up to 100
+_REMEDY = "once it is moved away, a new one is begun: mv {path} {path}.damaged"
 _VERSION = 2
 
 _SCHEMA = """
@@ -78,24 +77,23 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
 
     `durable`: what is committed survives a power cut. Whoever may repeat his work does without.
     """
+    path = folder / NAME
     try:
-        path = private_file(folder / NAME)
+        db = open_database(
+            path, durable=durable, patience=BUSY, first="PRAGMA auto_vacuum = INCREMENTAL",
+            remedy=_REMEDY,
+        )  # fmt: skip
     except SettingsRefused as error:
-        raise LogUnavailable(str(error)) from error
-    db = sqlite3.connect(path, isolation_level=None, timeout=BUSY, check_same_thread=False)
+        raise LogUnavailable(f"the event log cannot be opened: {error}") from error
     try:
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only in a new file
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         db.execute("PRAGMA journal_size_limit = 16777216")
         db.execute("PRAGMA secure_delete = ON")  # events name people
         _make(db)
         if durable:
-            db.execute(f"PRAGMA busy_timeout = {_LOOK}")
+            db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
     except sqlite3.Error as error:
         db.close()
-        advice = "; once it is moved away, a new one is begun" if _is_damaged(error) else ""
-        raise LogUnavailable(f"{path}: the event log cannot be opened: {error}{advice}") from error
+        raise LogUnavailable(f"{path}: the event log cannot be opened: {error}") from error
     return db
 
 
@@ -103,34 +101,10 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
 def writing(db: sqlite3.Connection, patience: float = BUSY) -> Iterator[None]:
     """Commit what is done in the block as a whole, or nothing of it; raise LogUnavailable."""
     try:
-        _begin(db, patience)
-        try:
+        with transaction(db, patience):
             yield
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
     except sqlite3.Error as error:
         raise LogUnavailable(f"the event log could not be written: {error}") from error
-
-
-def _is_damaged(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _begin(db: sqlite3.Connection, patience: float) -> None:
-    """Begin to write as soon as no other process does."""
-    limit = time.monotonic() + patience
-    while True:
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            return
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() >= limit:
-                raise
 
 
 def identity(db: sqlite3.Connection) -> str:
@@ -159,10 +133,9 @@ def depth(db: sqlite3.Connection) -> tuple[int, float | None]:
 def _make(db: sqlite3.Connection) -> None:
     if db.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
         return
-    db.execute("BEGIN IMMEDIATE")
-    for statement in _SCHEMA.split(";"):
-        db.execute(statement)
-    db.execute("INSERT OR IGNORE INTO facts VALUES ('identity', ?)", (secrets.token_hex(4),))
-    db.execute("INSERT OR IGNORE INTO counters VALUES ('upto', 0)")
-    db.execute(f"PRAGMA user_version = {_VERSION}")
-    db.execute("COMMIT")
+    with transaction(db):
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute("INSERT OR IGNORE INTO facts VALUES ('identity', ?)", (secrets.token_hex(4),))
+        db.execute("INSERT OR IGNORE INTO counters VALUES ('upto', 0)")
+        db.execute(f"PRAGMA user_version = {_VERSION}")

@@ -26,7 +26,7 @@ from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.reader import EventReader
 from gateway.publishing.publisher import Publisher
 from gateway.publishing.wakeup import WakeupListener
-from runtime.process import private_file
+from runtime.files import private_file
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
 from consumers.dial.settings import DialSettings
 from consumers.users import User, Users
-from runtime.process import private_file, private_folder
+from runtime.files import private_file, private_folder
 from runtime.secret_box import SecretBox
 from starface.client import StarfaceClient
 from starface.credential import derive

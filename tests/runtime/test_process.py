@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.process import JsonLines, TextLines, private_file, where_it_failed, without_secrets
+from runtime.files import private_file
+from runtime.process import JsonLines, TextLines, where_it_failed, without_secrets
 
 PATH = "/starface/MDAxMQ/qrqTZqzteVwR15B300a-0nRW1W2K/N7EcT6KczF9zR9-8ZUq0PA"
 _CALLER = "Ada Lovelace, 0441234567"

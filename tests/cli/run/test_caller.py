@@ -12,7 +12,7 @@ from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
 from consumers.users import User, Users
-from runtime.process import private_folder
+from runtime.files import private_folder
 
 ROOT = Path(__file__).parent.parent.parent.parent
 # What reads the command line and the configuration, and what only other processes need.
