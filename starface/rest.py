@@ -1,6 +1,7 @@
 """The PBX's REST interface: names, extensions and the address book; no calls."""
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -15,10 +16,13 @@ from starface.rest_models import (
     ContactPage,
     RestAccount,
     RestContact,
+    RestGroup,
     RestTag,
     RestUser,
+    contact_body,
     contact_page,
     full_contact,
+    scheme_blocks,
 )
 from starface.settings import StarfaceSettings
 from starface.wire import WireModel
@@ -29,6 +33,10 @@ _VERSION = {"X-Version": "2"}
 
 T = TypeVar("T", bound=WireModel)
 R = TypeVar("R")
+
+
+class NotThere(AnswerUnreadable):
+    """The PBX has no such user, contact or folder, or does not have this part of the interface."""
 
 
 class _NoSuchPage(AnswerUnreadable):
@@ -49,6 +57,10 @@ class RestClient:
     def me(self) -> RestUser:
         """Return the user who is logged in."""
         return _model(RestUser, self._get("/rest/users/me"))
+
+    def groups(self, search: str = "") -> list[RestGroup]:
+        """Return the groups; needs an administrator's right."""
+        return self._list("/rest/groups", RestGroup, {"searchTerm": search} if search else None)
 
     def accounts(self) -> list[RestAccount]:
         """Return users and groups with their extensions."""
@@ -86,14 +98,65 @@ class RestClient:
         return _read(full_contact, self._get(f"/rest/contacts/{quote(contact_id, safe='')}"))
 
     def contact_scheme(self, language: str = "de") -> list[Block]:
-        """Return the fields of this site's address book."""
-        told = self._get("/rest/contacts/scheme", {"lang": language})
-        blocks = told.get("blocks") if isinstance(told, dict) else told
-        return [_model(Block, block) for block in _items(blocks)]
+        """Return the fields of this site's address book, in the blocks of a contact."""
+        return _read(scheme_blocks, self._get("/rest/contacts/scheme", {"lang": language}))
+
+    def add_contact(
+        self, scheme: Sequence[Block], values: Mapping[str, str], tags: Sequence[RestTag] = ()
+    ) -> str:
+        """Write a new contact and return its id, "" where the PBX does not say it.
+
+        The values go by display key (`SURNAME`, `OFFICE_PHONE_NUMBER`); those for which the scheme
+        has no field are left out.
+        """
+        answer = self._write("POST", "/rest/contacts", contact_body(scheme, values, tags))
+        return _id(answer)
+
+    def change_contact(
+        self,
+        contact_id: str,
+        scheme: Sequence[Block],
+        values: Mapping[str, str],
+        tags: Sequence[RestTag] = (),
+    ) -> None:
+        """Write a contact anew; a field without a value becomes empty."""
+        body = contact_body(scheme, values, tags) | {"id": contact_id}
+        self._write("PUT", f"/rest/contacts/{quote(contact_id, safe='')}", body)
+
+    def remove_contact(self, contact_id: str) -> None:
+        """Remove a contact; raise NotThere if there is none."""
+        self._write("DELETE", f"/rest/contacts/{quote(contact_id, safe='')}")
 
     def tags(self) -> list[RestTag]:
-        """Return the folders of the address book."""
-        return self._list("/rest/contacts/tags", RestTag)
+        """Return the folders of the address book, each once, from all pages.
+
+        Counted from 1, page 0 may be refused, empty or the same as page 1.
+        """
+        found: dict[str, RestTag] = {}
+        for number in itertools.count():
+            try:
+                page = self._tag_page(number)
+            except _NoSuchPage:
+                page = []
+            fresh = {tag.id: tag for tag in page if tag.id not in found}
+            found |= fresh
+            if (number > 0 and not page) or (number > 1 and not fresh):
+                return list(found.values())
+        return []
+
+    def add_tag(self, name: str) -> RestTag:
+        """Make a folder; its id is "" where the PBX does not say it."""
+        answer = self._write("POST", "/rest/contacts/tags", {"name": name, "alias": name})
+        return RestTag(id=_id(answer), name=name, alias=name)
+
+    def rename_tag(self, tag_id: str, name: str) -> None:
+        """Give a folder another name."""
+        body = {"id": tag_id, "name": name, "alias": name}
+        self._write("PUT", f"/rest/contacts/tags/{quote(tag_id, safe='')}", body)
+
+    def remove_tag(self, tag_id: str) -> None:
+        """Remove a folder; raise NotThere if there is none."""
+        self._write("DELETE", f"/rest/contacts/tags/{quote(tag_id, safe='')}")
 
     def server_version(self) -> str:
         """Return the version of the PBX."""
@@ -125,15 +188,26 @@ class RestClient:
         if tag_ids:
             params["tags"] = ",".join(tag_ids)
         reply = self._web.ask("GET", "/rest/contacts", headers=self._headers(), params=params)
-        if reply.status in (400, 404) or (reply.status == 500 and number == 0):
-            raise _NoSuchPage("STARFACE refuses a page of its address book.")
+        _refuse_missing_page(reply, number)
         return _read(contact_page, _told(reply))
+
+    def _tag_page(self, number: int) -> list[RestTag]:
+        params = {"page": str(number), "pagesize": str(_PAGE)}
+        reply = self._web.ask("GET", "/rest/contacts/tags", headers=self._headers(), params=params)
+        _refuse_missing_page(reply, number)
+        return [_model(RestTag, item) for item in _items(_told(reply))]
 
     def _list(self, path: str, kind: type[T], params: Mapping[str, str] | None = None) -> list[T]:
         return [_model(kind, item) for item in _items(self._get(path, params))]
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         return _told(self._web.ask("GET", path, headers=self._headers(), params=params))
+
+    def _write(self, verb: str, path: str, body: object = None) -> Reply:
+        reply = self._web.ask(verb, path, headers=self._headers(), body=body)
+        if reply.status not in (200, 201, 204):
+            raise _failure(reply.status)
+        return reply
 
     def _headers(self) -> Mapping[str, str]:
         return {**_VERSION, **self._proof()}
@@ -172,6 +246,17 @@ def _fresh(page: ContactPage, seen: set[str]) -> Iterator[RestContact]:
             yield contact
 
 
+def _refuse_missing_page(reply: Reply, number: int) -> None:
+    if reply.status in (400, 404) or (reply.status == 500 and number == 0):
+        raise _NoSuchPage("STARFACE refuses a page of its address book.")
+
+
+def _id(reply: Reply) -> str:
+    """Return the id of what was made: in the object, or all of the answer."""
+    given = reply.json.get("id") if isinstance(reply.json, dict) else reply.json
+    return str(given) if isinstance(given, str | int) else ""
+
+
 def _told(reply: Reply) -> Any:
     if reply.status != 200 or reply.json is None:
         raise _failure(reply.status)
@@ -185,11 +270,11 @@ def _failure(status: int) -> PbxFailure:
         )
     if status == 403:
         return RequestForbidden(
-            "STARFACE does not allow this user to read that by REST; an administrator can give "
+            "STARFACE does not allow this user to do that by REST; an administrator can give "
             "the right."
         )
     if status == 404:
-        return AnswerUnreadable(
+        return NotThere(
             "STARFACE has no such thing in its REST interface, which came with version 6.4.2.12."
         )
     return AnswerUnreadable(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, TypeAdapter
 
 from starface.wire import Text, WireModel
 
@@ -20,12 +20,22 @@ class RestUser(WireModel):
     language: Text = ""
 
 
+class RestGroup(WireModel):
+    """A group as the PBX's administration knows it; its members by the ids of their accounts."""
+
+    id: Text = ""
+    name: Text = Field(
+        default="", validation_alias=AliasChoices("groupname", "groupName", "name", "description")
+    )
+
+
 class RestAccount(WireModel):
     """A user or group with its extension."""
 
     id: Text = Field(default="", validation_alias=AliasChoices("accountId", "id"))
-    first_name: Text = ""
-    last_name: Text = ""
+    first_name: Text = Field(default="", validation_alias=AliasChoices("firstname", "firstName"))
+    last_name: Text = Field(default="", validation_alias=AliasChoices("lastname", "lastName"))
+    name: Text = Field(default="", validation_alias="displayInformation")
     extension: Text = Field(default="", validation_alias="primaryInternalPhoneNumber")
     type: Text = ""  # USER GROUP REMOTE_USER REMOTE_GROUP
 
@@ -51,6 +61,7 @@ class Block(WireModel):
     """A group of fields of the address book."""
 
     name: Text = ""
+    resource_key: Text = ""
     attributes: tuple[Attribute, ...] = ()
 
 
@@ -96,6 +107,41 @@ class _List(WireModel):
     metadata: _Metadata = _Metadata()
     summary_block_schema: Block = Block()
     phone_numbers_block_schema: Block = Block()
+
+
+def scheme_blocks(answer: Any) -> list[Block]:
+    """Read the blocks of a site's address book; raise ValidationError."""
+    if isinstance(answer, Mapping):
+        answer = answer.get("detailBlocks", answer.get("blocks"))
+    return TypeAdapter(list[Block]).validate_python(answer)
+
+
+def contact_body(
+    scheme: Sequence[Block], values: Mapping[str, str], tags: Sequence[RestTag]
+) -> dict[str, Any]:
+    """Write a contact as this site's scheme has it; the first field of a key gets its value."""
+    left = dict(values)
+    return {
+        "editable": True,
+        "tags": [
+            {"id": tag.id, "name": tag.name, "alias": tag.alias, "owner": tag.owner} for tag in tags
+        ],
+        "blocks": [
+            {
+                "name": block.name,
+                "resourceKey": block.resource_key,
+                "attributes": [
+                    {
+                        "displayKey": field.display_key,
+                        "name": field.name,
+                        "value": left.pop(field.display_key, ""),
+                    }
+                    for field in block.attributes
+                ],
+            }
+            for block in scheme
+        ],
+    }
 
 
 def full_contact(told: Mapping[str, Any]) -> RestContact:

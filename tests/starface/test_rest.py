@@ -1,5 +1,7 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from starface.failures import (
     RequestForbidden,
 )
 from starface.rest import RestClient
+from starface.rest_models import RestTag
 from starface.settings import StarfaceSettings
 from tests.starface.packet_server import Request, Server, by_path, http, json_answer, settings_for
 
@@ -284,6 +287,101 @@ def test_scheme_and_tags_are_read(serve: Serve) -> None:
 
     assert [field.name for field in block.attributes] == ["familyname", "firm"]
     assert (tag.id, tag.name, tag.alias) == ("3", "Kunden", "")
+
+
+def recorded(name: str) -> Any:
+    """Return an answer as the vendor describes it."""
+    return json.loads((Path(__file__).parent / "rest_answers" / f"{name}.json").read_text())
+
+
+def test_accounts_are_read_as_the_vendor_describes_them(serve: Serve) -> None:
+    _, client = answered(serve, "GET /rest/accounts", recorded("accounts"))
+
+    user, group = client.accounts()
+
+    assert (user.id, user.first_name, user.last_name) == ("1004", "Anna", "Beispiel")
+    assert (group.name, group.extension, group.type) == ("Kanzlei", "20", "GROUP")
+
+
+def test_the_scheme_is_read_as_the_vendor_describes_it(serve: Serve) -> None:
+    _, client = answered(serve, "GET /rest/contacts/scheme", recorded("scheme"))
+
+    contact, telephone = client.contact_scheme()
+
+    assert [field.name for field in contact.attributes] == ["firstname", "familyname", "company"]
+    assert telephone.resource_key == "de.vertico.starface.addressbook.block.label_telephone"
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("size", [20, 100])
+@pytest.mark.parametrize("below", ["same", "empty", "refused"])
+def test_folders_are_read_from_all_pages(serve: Serve, first: int, size: int, below: str) -> None:
+    folders = recorded("tags")
+
+    def page(request: Request) -> bytes:
+        number = int(request.query["page"]) - first
+        if number < 0 and below != "same":
+            return json_answer([]) if below == "empty" else json_answer({}, "400 Bad Request")
+        begin = max(number, 0) * size
+        return json_answer(folders[begin : begin + size])
+
+    client = logged_in(serve(by_path({**LOGIN, "GET /rest/contacts/tags": page})))
+
+    assert [tag.name for tag in client.tags()] == [each["name"] for each in folders]
+
+
+def test_a_contact_is_written_as_the_scheme_names_its_fields(serve: Serve) -> None:
+    routes: Routes = {
+        "GET /rest/contacts/scheme": json_answer(recorded("scheme")),
+        "POST /rest/contacts": json_answer({"id": "c-1"}, "201 Created"),
+        "PUT /rest/contacts/c-1": http(b"", "204 No Content"),
+        "DELETE /rest/contacts/c-1": http(b"", "204 No Content"),
+    }
+    server = serve(by_path({**LOGIN, **routes}))
+    client = logged_in(server)
+    scheme = client.contact_scheme()
+
+    contact_id = client.add_contact(
+        scheme,
+        {"SURNAME": "Müller", "PHONE_NUMBER": "+41445206789", "NO_SUCH_FIELD": "x"},
+        [RestTag(id="3", name="Kunden")],
+    )
+    client.change_contact(contact_id, scheme, {"SURNAME": "Meier"})
+    client.remove_contact(contact_id)
+
+    added, changed, _ = (request.body for request in server.requests[3:])
+    body = json.loads(added)
+    fields = {f["name"]: f["value"] for block in body["blocks"] for f in block["attributes"]}
+    assert fields == {
+        "firstname": "", "familyname": "Müller", "company": "",
+        "phone": "+41445206789", "mobile": "",
+    }  # fmt: skip
+    assert [tag["name"] for tag in body["tags"]] == ["Kunden"]
+    assert (json.loads(changed)["id"], b"Meier" in changed) == ("c-1", True)
+
+
+def test_folders_are_made_renamed_and_removed(serve: Serve) -> None:
+    routes: Routes = {
+        "POST /rest/contacts/tags": json_answer({"id": 7, "name": "Kanzlei"}, "201 Created"),
+        "PUT /rest/contacts/tags/7": http(b"", "204 No Content"),
+        "DELETE /rest/contacts/tags/7": json_answer({"code": 4}, "404 Not Found"),
+    }
+    server = serve(by_path({**LOGIN, **routes}))
+    client = logged_in(server)
+
+    tag = client.add_tag("Kanzlei")
+    client.rename_tag(tag.id, "Mandanten")
+
+    assert (tag.id, tag.name) == ("7", "Kanzlei")
+    assert json.loads(server.requests[-1].body)["name"] == "Mandanten"
+    with pytest.raises(rest.NotThere):
+        client.remove_tag(tag.id)
+
+
+def test_groups_are_read(serve: Serve) -> None:
+    _, client = answered(serve, "GET /rest/groups", [{"id": 7, "groupname": "Kanzlei"}])
+
+    assert [(group.id, group.name) for group in client.groups()] == [("7", "Kanzlei")]
 
 
 # ---- what goes wrong
