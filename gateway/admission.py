@@ -19,8 +19,12 @@ log = logging.getLogger(__name__)
 
 _USER = ("de.vertico.starface.user", "de_vertico_starface_user")
 _AUTH = ("de.vertico.starface.auth", "de_vertico_starface_auth")
-_XML = re.compile(r"(?:text|application)/(?:[\w.+-]+\+)?xml\Z")
 _FORM = "application/x-www-form-urlencoded"
+# Senders name XML as they like; the path has proved the user by then.
+_XML = re.compile(
+    rf"(?:(?:text|application)/(?:[\w.+-]+\+)?xml|application/octet-stream|text/plain|{_FORM})\Z"
+)
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _STRANGERS = 5.0, 20.0  # wrong paths per second and address, and at once
 _REMEMBERED = 10_000  # buckets; one that was forgotten is full again
 NOTHING_HERE = "there is nothing here"  # for a wrong path and a wrong proof alike
@@ -90,7 +94,7 @@ class Admission:
         if not self._rates.allows(proof.session):
             raise RequestRefused(429, "too many notifications at once", retry_after=1)
         parameters = self.single(req.params)
-        if any(name in parameters and parameters[name] != proof.user for name in _USER):
+        if any(parameters.get(name, "") not in ("", proof.user) for name in _USER):
             raise RequestRefused(403, "the user is another than the path's")
         tokens = [parameters[name] for name in _AUTH if parameters.get(name)]
         if not all(proof.fits(token, self._key) for token in tokens):
@@ -98,17 +102,19 @@ class Admission:
         return proof.user
 
     def single(self, params: Mapping[str, Any]) -> dict[str, str]:
-        """Return parameters that are each told once; raise RequestRefused."""
+        """Return parameters that are each given once; raise RequestRefused."""
         if any(not isinstance(value, str) for value in params.values()):
             raise RequestRefused(400, "a parameter twice")
         return {name: str(value) for name, value in params.items()}
 
-    def check_xml(self, req: falcon.Request) -> None:
-        """Raise RequestRefused unless the body may be XML."""
-        kind = (req.content_type or "text/xml").partition(";")[0].strip().lower()
-        if not _XML.match(kind):
+    def xml_charset(self, req: falcon.Request) -> str | None:
+        """Return the charset the header names; raise RequestRefused unless the body may be XML."""
+        kind, _, options = (req.content_type or "text/xml").partition(";")
+        if not _XML.match(kind.strip().lower()):
             raise RequestRefused(415, "an XML content type is expected")
         self._check_plain(req)
+        charset = _CHARSET.search(options)
+        return charset[1] if charset else None
 
     def form(self, req: falcon.Request, body: bytes) -> dict[str, str]:
         """Return the parameters of a form; raise RequestRefused."""

@@ -65,8 +65,8 @@ class XmlRpcCallback:
     ) -> None:
         """Take one notification; 200 means that it is on disk."""
         user = self._door.user(req, who, session, mac)
-        self._door.check_xml(req)
-        method, params = read_call(_document(req))
+        charset = self._door.xml_charset(req)
+        method, params = read_call(_document(req), charset=charset)
         notification = read_notification(user, method, params)
         if isinstance(notification, Notification):
             event = self._calls.take(notification)
@@ -107,10 +107,10 @@ class UrlCallback:
         form = self._door.form(req, _body(req))
         self._take(user, {**self._door.single(req.params), **form}, resp)
 
-    def _take(self, user: str, notification: dict[str, str], resp: falcon.Response) -> None:
-        if notification.get("user", user) != user:
+    def _take(self, user: str, parameters: dict[str, str], resp: falcon.Response) -> None:
+        if parameters.get("user", "") not in ("", user):
             raise RequestRefused(403, "the user is another than the path's")
-        self._calls.take(read_url(user, notification))
+        self._calls.take(read_url(user, parameters))
         self._events.counters.count(NOTIFICATIONS)
         resp.content_type = falcon.MEDIA_TEXT
         resp.text = "ok\n"
@@ -152,6 +152,7 @@ def create_app(
         ValidationError: lambda error: RequestRefused(400, why(error)),
         falcon.HTTPError: _not_here,
         LogUnavailable: lambda error: _not_now(error, events),
+        MemoryError: lambda error: RequestRefused(503, "out of memory", retry_after=_RETRY),
         Exception: _failed,
     }
     for kind, fault in faults.items():

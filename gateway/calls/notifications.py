@@ -97,8 +97,9 @@ _URL_STATES: dict[str, CallStateName] = {
     "ended": "ended",
 }
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
-_OLD_IDS = ("oldcallid", "oldid", "old", "callid", "id", "previouscallid")
-_NEW_IDS = ("newcallid", "newid", "new")
+_OF_SOMETHING_ELSE = re.compile(r"group|user|account|phone")
+_OLDER = re.compile(r"old|prev|former|from|source|first|before")
+_NEWER = re.compile(r"new|next|target|second|after|current|\Ato(?:call)?id")
 
 
 def read_notification(
@@ -179,32 +180,40 @@ def _call_state(user: str, members: Mapping[str, Value], *, replayed: bool) -> N
 
 def _changed_id(user: str, params: Sequence[Value]) -> Notification:
     if len(params) == 2 and all(isinstance(value, str) for value in params):
-        old, new = str(params[0]), str(params[1])
+        ids = [str(value) for value in params]
     else:
         members = _members(params)
-        old, new = _first(members, _OLD_IDS), _first(members, _NEW_IDS)
-        if not new and members.get("callid") and members.get("id"):
-            old, new = _text(members, "callid"), _text(members, "id")
+        names = sorted(filter(_names_a_call, members), key=_age)
+        ids = [text for name in names if (text := _text(members, name))]
+    if len(ids) < 2:
+        raise NotificationRefused("an old and a new call id are expected")
     return Notification(
         user=user,
-        call_id=_call_id(new),
+        call_id=_call_id(ids[-1]),
         state="other",
         pbx_state="callChangesIdEvent",
-        previous_call_id=_call_id(old),
+        previous_call_id=_call_id(ids[0]),
     )
+
+
+def _names_a_call(member: str) -> bool:
+    is_id = member.endswith("id") or member in ("old", "new")
+    return is_id and not _OF_SOMETHING_ELSE.search(member)
+
+
+def _age(member: str) -> tuple[int, int]:
+    """Return what sorts the ids of one call, the oldest first."""
+    age = 0 if _OLDER.search(member) else 2 if _NEWER.search(member) else 1
+    return age, {"callid": 0, "id": 1}.get(member, 2)
 
 
 def _members(params: Sequence[Value]) -> dict[str, Value]:
     if len(params) != 1 or not isinstance(params[0], dict):
         raise NotificationRefused("exactly one struct is expected")
-    members = {name.lower(): value for name, value in params[0].items()}
-    if len(members) != len(params[0]):
-        raise NotificationRefused("a member twice")
+    members: dict[str, Value] = {}
+    for name, value in params[0].items():  # of two spellings the first that says something counts
+        members[name.lower()] = members.get(name.lower()) or value
     return members
-
-
-def _first(members: Mapping[str, Value], names: Sequence[str]) -> str:
-    return next((text for name in names if (text := _text(members, name))), "")
 
 
 def _text(members: Mapping[str, Value], name: str) -> str:
@@ -229,16 +238,10 @@ def _call_id(text: str) -> str:
 
 
 def _caller(notification: Notification, profile: NumberProfile) -> Party:
-    """Return who calls; without a number he is withheld only where a number would be told."""
-    number_is_due = (
-        notification.state == "ringing"
-        or notification.called
-        or notification.state in ("connected", "ended")
-    )
+    """Return who calls; without a number he is withheld only where numbers are named at all."""
     party = _party(notification.caller, notification.caller_name, profile)
-    if party.kind == "withheld" and not notification.caller and not number_is_due:
-        return party.model_copy(update={"kind": "unknown"})
-    return party
+    named = notification.caller or notification.called or notification.call_id is None
+    return party if named else party.model_copy(update={"kind": "unknown"})
 
 
 def _called(notification: Notification, profile: NumberProfile) -> Party:

@@ -5,6 +5,8 @@ Here one pass of expat checks grammar, size, depth and every value, and whatever
 `Unreadable`. Its message names the fault and never repeats the input, so it may be logged.
 """
 
+import codecs
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -40,9 +42,16 @@ def read_call(
     max_bytes: int = CALL_BYTES,
     max_depth: int = DEPTH,
     max_elements: int = CALL_ELEMENTS,
+    charset: str | None = None,
 ) -> tuple[str, list[Value]]:
-    """Read a method call: the method's name and its parameters."""
-    told = _read(body, "methodCall", max_bytes, max_depth, max_elements)
+    """Return the method's name and its parameters.
+
+    A scalar of a type this release does not know is a text, so that a member nobody needs does not
+    lose a call. `charset` is the transport's and counts where the document declares none.
+    """
+    told = _read(
+        body, "methodCall", max_bytes, max_depth, max_elements, charset=charset, lenient=True
+    )
     if not told:
         raise Unreadable("no method name")
     return told[0], told[1] if len(told) > 1 else []
@@ -68,16 +77,10 @@ def read_response(
 
 
 _METHOD = re.compile(r"[A-Za-z0-9_.:/-]{1,128}\Z")
-_ENCODINGS = {
-    "utf-8",
-    "utf8",
-    "utf-16",
-    "us-ascii",
-    "ascii",
-    "iso-8859-1",
-    "iso-8859-15",
-    "windows-1252",
-}
+_DECLARED = re.compile(rb"""\A<\?xml[^>]*?[\s]encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")  # expat reads these by itself
+_ENCODINGS = {"utf-8", "ascii", "iso8859-1", "iso8859-2", "iso8859-15", "cp1250", "cp1252"}
+_EVIDENCE = ("utf-8", "cp1252", "iso8859-1")  # the last one fits any bytes
 
 # What may begin the content of an element that holds elements.
 _FIRST: dict[str, frozenset[str]] = {
@@ -153,7 +156,20 @@ _GATHERED: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
-def _read(body: bytes, root: str, max_bytes: int, max_depth: int, max_elements: int) -> Any:
+_STRUCTURE = frozenset(_GATHERED) | {"name", "methodName"}
+_VALUE = _FIRST["value"]
+
+
+def _read(
+    body: bytes,
+    root: str,
+    max_bytes: int,
+    max_depth: int,
+    max_elements: int,
+    *,
+    charset: str | None = None,
+    lenient: bool = False,
+) -> Any:
     """Read the content of the root element, in one pass.
 
     The handlers share the local names of this function, not an object's attributes, because it
@@ -169,7 +185,8 @@ def _read(body: bytes, root: str, max_bytes: int, max_depth: int, max_elements: 
 
     def start(tag: str, _: object) -> None:
         nonlocal items, allowed, left
-        if tag not in allowed:
+        unknown = tag not in allowed
+        if unknown and not (lenient and allowed is _VALUE and tag not in _STRUCTURE):
             raise Unreadable("an element where it may not be")
         if text:
             if not "".join(text).isspace():
@@ -178,7 +195,7 @@ def _read(body: bytes, root: str, max_bytes: int, max_depth: int, max_elements: 
         left -= 1
         if left < 0:
             raise Unreadable(f"more than {max_elements} elements")
-        if tag in _LEAVES:
+        if unknown or tag in _LEAVES:
             allowed = _NOTHING
             return
         outer.append((items, allowed))
@@ -189,10 +206,10 @@ def _read(body: bytes, root: str, max_bytes: int, max_depth: int, max_elements: 
 
     def end(tag: str) -> None:
         nonlocal items, allowed
-        if tag in _LEAVES:
-            items.append(_LEAVES[tag]("".join(text)))
+        if tag not in _GATHERED:
+            items.append(_LEAVES.get(tag, str)("".join(text)))
             text.clear()
-            allowed = _NEXT[tag]
+            allowed = _NEXT.get(tag, _NOTHING)
             return
         if tag == "value" and not items:
             items.append("".join(text))  # a value without a type is a string
@@ -204,10 +221,10 @@ def _read(body: bytes, root: str, max_bytes: int, max_depth: int, max_elements: 
         items.append(value)
         allowed = _NEXT.get(tag, allowed)
 
-    parser = expat.ParserCreate()
+    body, encoding = _in_known_encoding(body, charset)
+    parser = expat.ParserCreate(encoding)
     parser.buffer_text = True
     parser.ordered_attributes = True
-    parser.XmlDeclHandler = _declared
     parser.StartDoctypeDeclHandler = _doctype
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -216,14 +233,24 @@ def _read(body: bytes, root: str, max_bytes: int, max_depth: int, max_elements: 
         parser.Parse(body, True)
     except expat.ExpatError as fault:
         raise Unreadable(f"not well-formed XML: {expat.ErrorString(fault.code)}") from None
-    except (LookupError, ValueError):  # from the codec of a declared encoding
-        raise Unreadable("not in the encoding it declares") from None
     return items[0]
 
 
-def _declared(_: str, encoding: str | None, __: int) -> None:
-    if encoding is not None and encoding.lower() not in _ENCODINGS:
-        raise Unreadable("an encoding that is not accepted")
+def _in_known_encoding(body: bytes, charset: str | None) -> tuple[bytes, str | None]:
+    """Return the document in an encoding that expat is to read, whatever it declares; None: UTF-16.
+
+    What it declares counts, then the transport's charset, then what its bytes can be.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n")
+    if body.startswith(_UTF_16):
+        return body, None
+    declared = _DECLARED.match(body)
+    for name in (declared[1].decode() if declared else charset or "utf-8", charset, *_EVIDENCE):
+        with contextlib.suppress(LookupError, UnicodeDecodeError):
+            if name and (known := codecs.lookup(name).name) in _ENCODINGS:
+                text = body.decode(known)
+                return (body if known == "utf-8" else text.encode()), "utf-8"
+    return body, None
 
 
 def _doctype(*_: object) -> NoReturn:

@@ -11,6 +11,8 @@ import pytest
 from bus.events import CallEvent
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
+from gateway.calls.notifications import ResolvedNotification
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
 from gateway.source_addresses import SourceAddresses
@@ -54,7 +56,7 @@ def test_a_notification_is_on_disk_when_it_is_answered(client: Client, kept: Kep
 
 
 @pytest.mark.parametrize("name", ["de.vertico.starface.user", "de_vertico_starface_user"])
-@pytest.mark.parametrize(("user", "status"), [("0011", 200), ("0012", 403), ("", 403)])
+@pytest.mark.parametrize(("user", "status"), [("0011", 200), ("0012", 403), ("", 200)])
 def test_the_user_of_the_query_must_be_the_one_of_the_path(
     client: Client, kept: Kept, name: str, user: str, status: int
 ) -> None:
@@ -92,7 +94,8 @@ def test_a_path_with_a_slash_at_its_end_is_the_same(client: Client) -> None:
 @pytest.mark.parametrize(
     "kind",
     ["text/xml", "application/xml", "text/xml; charset=utf-8", "application/xml;charset=UTF-8",
-     "TEXT/XML", "application/xmlrpc+xml", None],
+     "TEXT/XML", "application/xmlrpc+xml", "application/octet-stream", "text/plain",
+     "application/x-www-form-urlencoded", None],
 )  # fmt: skip
 def test_any_xml_content_type_is_accepted(client: Client, kind: str | None) -> None:
     headers = {"Content-Type": kind} if kind else {}
@@ -102,7 +105,7 @@ def test_any_xml_content_type_is_accepted(client: Client, kind: str | None) -> N
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Content-Type": "application/json"}, {"Content-Type": "text/plain"},
+    [{"Content-Type": "application/json"}, {"Content-Type": "multipart/form-data"},
      {"Content-Type": "text/xml", "Content-Encoding": "gzip"}],
 )  # fmt: skip
 def test_what_is_no_xml_is_415(client: Client, kept: Kept, headers: dict[str, str]) -> None:
@@ -128,6 +131,58 @@ def test_nonsense_is_400_with_one_line_and_nothing_is_kept(
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text.count("\n") == 1
     assert kept() == []
+
+
+_NAMED = call_state("c", callerName="Müller")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/xml; charset=iso-8859-1", _NAMED.decode().encode("latin-1")),
+        ("text/xml", _NAMED.decode().encode("latin-1")),
+        ("text/xml; charset=utf-8", _NAMED.decode().encode("cp1252")),
+        ("text/xml; charset=nonsense", _NAMED),
+        ("text/xml", b"\r\n " + _NAMED),
+        ("text/xml", b"\xef\xbb\xbf\n" + _NAMED),
+        (
+            "text/xml; charset=iso-8859-1",
+            b'\n<?xml version="1.0" encoding="UTF-8"?>' + _NAMED.partition(b"?>")[2],
+        ),
+        (
+            "text/xml; charset=utf-8",
+            b"<?xml version='1.0' encoding='koi8-x'?>" + _NAMED.partition(b"?>")[2],
+        ),
+    ],
+)
+def test_declaration_then_header_then_evidence_say_how_a_body_is_encoded(
+    client: Client, kept: Kept, kind: str, body: bytes
+) -> None:
+    answer = _post(client, path_of("0011"), body, headers={"Content-Type": kind})
+
+    assert answer.status_code == 200
+    assert kept()[0].data.caller.name == "Müller"
+
+
+def test_a_body_that_is_in_no_encoding_is_still_a_call(client: Client, kept: Kept) -> None:
+    body = call_state("c", callerName="X").replace(b">X<", b">\x81\xfc<")
+
+    assert _post(client, path_of("0011"), body).status_code == 200
+    assert kept()[0].data.caller.name == "\x81ü"
+
+
+class _ExhaustedLog(EventLog):
+    def append(self, resolved: ResolvedNotification) -> str:
+        raise MemoryError
+
+
+def test_without_memory_it_is_503(tmp_path: Path) -> None:
+    events = _ExhaustedLog(tmp_path, "gateway", Counters(), lambda: None, greatest=100_000_000)
+    door = Admission(KEY, SourceAddresses(()), RateLimits(10, 10))
+    answer = _post(Client(create_app(events, door, PROFILE)), path_of("0011"), call_state("c"))
+    events.close()
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])

@@ -8,8 +8,10 @@ from gateway.calls.notifications import (
     NotificationRefused,
     ResetNotification,
     read_notification,
+    resolve,
 )
 from starface.xmlrpc.reading import DateTime, Unreadable, Value, read_call, write_call
+from tests.gateway.conftest import PROFILE
 
 FAMILIES = ["ucp.v20.client.communication.call", "ucp.v22.events.call", "ucp.v30.events.call"]
 
@@ -73,13 +75,73 @@ def test_a_member_that_is_no_text_is_refused(value: Value) -> None:
     "params",
     [[{"oldCallId": "a", "newCallId": "b"}], [{"old": "a", "new": "b"}],
      [{"callId": "a", "newCallId": "b"}], [{"callId": "a", "id": "b"}], ["a", "b"],
-     [{"id": "a", "newId": "b"}]],
+     [{"id": "a", "newId": "b"}], [{"oldCallId": "a", "callId": "b"}],
+     [{"oldCallId": "a", "id": "b"}], [{"previousCallId": "a", "callId": "b"}],
+     [{"id": "b", "previousId": "a"}], [{"toCallId": "b", "fromCallId": "a"}],
+     [{"newCallId": "b", "userId": "0011", "oldCallId": "a", "groupID": "7"}]],
 )  # fmt: skip
 def test_a_change_of_id_names_both(params: list[Value]) -> None:
     told = read_notification("0011", "ucp.v30.events.call.callChangesIdEvent", params)
 
     assert isinstance(told, Notification)
     assert (told.previous_call_id, told.call_id, told.state) == ("a", "b", "other")
+
+
+@pytest.mark.parametrize("params", [[{}], [{"callId": "a"}], [{"callId": "a", "groupId": "b"}], []])
+def test_a_change_without_two_ids_is_refused(params: list[Value]) -> None:
+    with pytest.raises(NotificationRefused):
+        read_notification("0011", "ucp.v30.events.call.callChangesIdEvent", params)
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    ["<long>0</long>", "<ex:float>0.0</ex:float>", "<ex:dateTime>2026-11-29T17:00:00</ex:dateTime>",
+     "<ex:short>1</ex:short>", "<uuid>5f0c3c1e</uuid>", "<long/>"],
+)  # fmt: skip
+def test_a_member_of_an_unknown_type_does_not_lose_the_call(scalar: str) -> None:
+    body = write_call("x.receiveCallState", [{"id": "c", "state": "RINGING", "duration": "@"}])
+    body = body.replace(b"<string>@</string>", scalar.encode())
+    assert scalar.encode() in body
+
+    told = read_notification("0011", *read_call(body))
+
+    assert isinstance(told, Notification)
+    assert (told.call_id, told.state) == ("c", "ringing")
+
+
+def test_a_number_of_an_unknown_type_is_a_text() -> None:
+    body = write_call("x.receiveCallState", [{"id": "c", "callerNumber": "@"}])
+
+    body = body.replace(b"<string>@</string>", b"<long>11</long>")
+    told = read_notification("0011", *read_call(body))
+
+    assert isinstance(told, Notification)
+    assert told.caller == "11"
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    ["<long><int>1</int></long>", "<member/>", "<long>1</long><long>2</long>", "a<long>1</long>",
+     "<methodName>a</methodName>"],
+)  # fmt: skip
+def test_what_is_no_scalar_stays_refused(scalar: str) -> None:
+    body = write_call("x.receiveCallState", [{"id": "c", "duration": "@"}])
+
+    with pytest.raises(Unreadable):
+        read_call(body.replace(b"<string>@</string>", scalar.encode()))
+
+
+def test_of_two_spellings_of_a_member_the_one_that_says_something_counts() -> None:
+    assert _read({"id": "c", "groupID": "", "groupId": "Verkauf"}).group == "Verkauf"
+    assert _read({"id": "c", "groupID": "Verkauf", "groupId": "Einkauf"}).group == "Verkauf"
+
+
+@pytest.mark.parametrize("state", ["RINGING", "INCOMING", "CONNECTED", "HANGUP"])
+def test_a_call_of_which_no_number_is_named_is_not_withheld(state: str) -> None:
+    nothing = resolve(_read({"id": "c", "state": state}), PROFILE, 0.0)
+    withheld = resolve(_read({"id": "c", "state": state, "calledNumber": "11"}), PROFILE, 0.0)
+
+    assert (nothing.caller.kind, withheld.caller.kind) == ("unknown", "withheld")
 
 
 def test_reset_has_no_parameter() -> None:
