@@ -77,4 +77,7 @@ def _text(raw: bytes) -> str:
 def _bytes(text: str) -> bytes:
     if not text.isascii() or "=" in text:
         raise ValueError("not base64url")
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if _text(raw) != text:  # the last character has bits that do not count
+        raise ValueError("not the only spelling")
+    return raw

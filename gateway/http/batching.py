@@ -29,22 +29,27 @@ class RequestBatch:
         begun = []
         while self._complete:
             channel = self._complete.popleft()
-            request = greenlet(channel.service)
-            _resume(request, channel)
-            if not request.dead:
-                begun.append((request, channel))
-        for request, channel in begun:
-            _resume(request, channel)
+            request = _resume(channel)
+            if request is not None:
+                begun.append((channel, request))
+        for channel, request in begun:
+            _resume(channel, request)
 
 
-def _resume(request: greenlet, channel: Any) -> None:
-    """Let a request run; a fault, which waitress has not caught, ends its connection alone."""
+def _resume(channel: Any, request: greenlet | None = None) -> greenlet | None:
+    """Begin or resume a request, return it unless it has ended.
+
+    A fault, which waitress has not caught, ends its connection alone.
+    """
     try:
+        request = request or greenlet(channel.service)
         request.switch()
     except Exception as error:
         log.error("a connection failed kind=%s", type(error).__name__)  # its text may hold a number
         log.debug("a connection failed", exc_info=True)
         channel.cancel()
+        return None
+    return None if request.dead else request
 
 
 def yield_to_batch() -> None:

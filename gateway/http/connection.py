@@ -13,7 +13,7 @@ from typing import Any
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import BadRequest
+from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 from starface.xmlrpc.reading import CALL_BYTES
 
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 _DISCARDED = 1_000_000  # bytes a refused sender may still send
 _BARE_LINES = re.compile(rb"(?<!\r)\n\r?\n")
+# The origin form, or the absolute one that proxies may send, in one spelling only.
+_TARGET = re.compile(r"(?:https?://[^/?#]+)?(?:/[^/%?#\\]+)*/?(?:\?[^#]*)?\Z")
 _CODINGS = re.compile(rb"(?im)^transfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$")
 
 
@@ -28,10 +30,13 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
     """Reads a request; whatever could be understood in two ways is refused."""
 
     def received(self, data: bytes) -> int:
-        """Take in bytes, and answer at once those who end lines with LF only."""
+        """Take in bytes; refuse lines that end with LF only and a too long chunk at once."""
         consumed = int(super().received(data))
         if not self.headers_finished and _BARE_LINES.search(self.header_plus):
             self.error = BadRequest("lines must end with CR LF")
+            self.completed = True
+        elif self.chunked and len(self.body_rcv) + self.body_rcv.chunk_remainder > CALL_BYTES:
+            self.error = RequestEntityTooLarge("a chunk")
             self.completed = True
         return consumed
 
@@ -45,6 +50,10 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("Content-Length and Transfer-Encoding exclude each other")
         if "," in self.headers.get("HOST", ""):  # waitress joins what stands there twice
             raise ParsingError("two Host headers")
+        if self.version == "1.1" and "HOST" not in self.headers:
+            raise ParsingError("no Host header")
+        if not _TARGET.match(self.request_uri):
+            raise ParsingError("a path in an unusual spelling")
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("another version of HTTP")
         # A second request in the same connection could be one that somebody smuggled in.

@@ -5,7 +5,9 @@ is for stands beside it; docs/gateway.md has the measurements.
 """
 
 import contextlib
+import errno
 import logging
+import resource
 import socket
 import time
 from collections import deque
@@ -19,6 +21,7 @@ from waitress.wasyncore import close_all
 from gateway.http.batching import RequestBatch
 from gateway.http.connection import Channel
 from gateway.http.poller import Poller
+from runtime.log_limit import LogLimit
 from starface.xmlrpc.reading import CALL_BYTES
 
 log = logging.getLogger(__name__)
@@ -26,8 +29,12 @@ log = logging.getLogger(__name__)
 DEADLINE = 15.0  # seconds from the first byte to the last, however slowly they drip
 _PER_ADDRESS = 100  # connections; then the oldest unfinished one of this address has to go
 # In all; with TLS a connection takes up three descriptors, and all of them together must stay below
-# the 1,024 that select() can watch and that systems often grant.
+# the 1,024 that select() can watch and that systems often grant. Fewer where less is granted.
 _CONNECTIONS = 500
+_OWN_DESCRIPTORS = 48  # of the event log, the broker, the listeners
+_FEWEST = 8
+NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_REST = 1.0  # seconds without accepting where no place could be freed
 _HEADER_BYTES = 8_192
 _AT_ONCE = 20  # connections taken in for one round
 _TOO_SLOW = (
@@ -66,20 +73,40 @@ class RequestServer(TcpWSGIServer):  # type: ignore[misc]
         self.poller = poller
         self.answered = answered
         self._may_connect = may_connect
+        self._greatest = connections_allowed()
+        self._rests_until = 0.0
+        self._trouble = LogLimit(log)
+
+    def readable(self) -> bool:
+        """Return whether to accept; see to the connections meanwhile."""
+        return bool(super().readable()) and time.monotonic() >= self._rests_until
 
     def handle_accept(self) -> None:
-        """Take in those who wait, some at once: they share a round, and so a write to disk."""
+        """Accept what waits, some at once: they share a round, and so a write to disk."""
         for _ in range(_AT_ONCE):
             try:
                 accepted = self.accept()
                 if accepted is None:
                     return
-                connection, address = accepted
-                self.set_socket_options(connection)
             except OSError as error:
-                log.warning("a connection was gone before it began reason=%s", error.strerror)
+                reason = error.strerror
+                self._trouble.log(
+                    logging.WARNING, "a connection was not accepted reason=%s", reason
+                )
+                if error.errno in NO_DESCRIPTOR and not self._drop_oldest():
+                    self._rests_until = time.monotonic() + _REST
+                    return
             else:
-                self._admit(connection, address)
+                self._begin(*accepted)
+
+    def _begin(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        try:
+            self.set_socket_options(connection)
+            self._admit(connection, address)
+        except (OSError, MemoryError) as error:  # else waitress would close the listener
+            connection.close()
+            kind = type(error).__name__
+            self._trouble.log(logging.WARNING, "a connection failed at its start kind=%s", kind)
 
     def admits(self, address: str) -> bool:
         """Tell whether an address may connect; foreign ones must not take up the places."""
@@ -124,15 +151,19 @@ class RequestServer(TcpWSGIServer):  # type: ignore[misc]
         held = self.poller.held
         if held[address] >= _PER_ADDRESS:
             self._drop_oldest(address)
-        elif held.total() >= _CONNECTIONS:
-            self._drop_oldest(held.most_common(1)[0][0])
+        elif held.total() >= self._greatest:
+            self._drop_oldest()
 
-    def _drop_oldest(self, address: str) -> None:
+    def _drop_oldest(self, address: str | None = None) -> bool:
+        """Close the oldest unfinished connection of an address, or of the one that has most."""
+        held = self.poller.held
+        address = address or next((most for most, _ in held.most_common(1)), None)
         channels = [one for one in list(self._map.values()) if isinstance(one, Channel)]
         waiting = [one for one in channels if one.addr[0] == address and not one.requests]
         if waiting:
             min(waiting, key=lambda channel: channel.creation_time).drop()
             self.answered(408)
+        return bool(waiting)
 
 
 class HandoffServer(RequestServer):
@@ -243,6 +274,12 @@ class HttpServer:
             for channel in list(self._channels.values())
             if isinstance(channel, Channel)
         )
+
+
+def connections_allowed() -> int:
+    """Return how many connections the system's limit of descriptors leaves room for."""
+    granted, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(_FEWEST, min(_CONNECTIONS, granted - _OWN_DESCRIPTORS))
 
 
 def listening(host: str, port: int) -> socket.socket:

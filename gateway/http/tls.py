@@ -15,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.http.server import NO_DESCRIPTOR, connections_allowed
+from runtime.log_limit import LogLimit
+
 log = logging.getLogger(__name__)
 
 _HANDSHAKE = 10.0  # seconds
@@ -89,6 +92,8 @@ class TlsServer:
         self._held = Counter[str]()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
+        self._greatest = max(2, min(_CONNECTIONS, connections_allowed() // 3))
+        self._trouble = LogLimit(log)
         self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
 
     def start(self) -> None:
@@ -134,7 +139,12 @@ class TlsServer:
             try:
                 connection, address = await self._loop.sock_accept(self._sock)
             except OSError as error:
-                log.warning("a connection was gone before it began reason=%s", error.strerror)
+                reason = error.strerror
+                self._trouble.log(
+                    logging.WARNING, "a connection was not accepted reason=%s", reason
+                )
+                if error.errno in NO_DESCRIPTOR and self._visits:
+                    self._drop(next(iter(self._visits)))
                 await asyncio.sleep(_QUIET)
                 continue
             if not self._admits(address[0]):
@@ -165,12 +175,14 @@ class TlsServer:
 
     def _make_room(self, address: str) -> None:
         if self._held[address] < _PER_ADDRESS:
-            if len(self._visits) < _CONNECTIONS:
+            if len(self._visits) < self._greatest:
                 return
             address = self._held.most_common(1)[0][0]
-        going = next(visit for visit, of in self._visits.items() if of == address)
-        going.cancel()
-        self._give_back(going)  # now, as it ends only when the loop comes to it
+        self._drop(next(visit for visit, of in self._visits.items() if of == address))
+
+    def _drop(self, visit: asyncio.Task[None]) -> None:
+        visit.cancel()
+        self._give_back(visit)  # now, as it ends only when the loop comes to it
 
     async def _visit(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         try:

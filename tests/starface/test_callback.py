@@ -55,6 +55,19 @@ def test_the_path_of_another_user_is_refused() -> None:
         read_path(who, session, mac, KEY)
 
 
+def test_a_proof_has_one_spelling() -> None:
+    who, session, mac = _parts(callback_path("0011", KEY))
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+    def is_genuine(last: str) -> bool:
+        try:
+            return bool(read_path(who, session, mac[:-1] + last, KEY))
+        except PathRefused:
+            return False
+
+    assert [last for last in alphabet if is_genuine(last)] == [mac[-1]]
+
+
 @pytest.mark.parametrize("mac", ["", "=", "é", "a" * 500, "%2F"])
 def test_a_path_that_is_no_base64_is_refused(mac: str) -> None:
     who, session, _ = _parts(callback_path("0011", KEY))

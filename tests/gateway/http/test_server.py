@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,7 +84,11 @@ def test_each_connection_is_closed_after_its_answer(gateway: GatewayProcess) -> 
 
 
 def test_nothing_in_an_answer_names_the_software(gateway: GatewayProcess) -> None:
-    for payload in (b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n", b"GET /x HTTP/1.1\r\n\r\n"):
+    for payload in (
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"GET /x HTTP/1.1\r\n\r\n",
+    ):
         assert b"waitress" not in raw(gateway.port, payload).lower()
 
 
@@ -145,6 +150,25 @@ FIRST = call_state("c-first")
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", id="TLS"),
         pytest.param(b"GET /\r\n\r\n", id="HTTP/0.9"),
         pytest.param(b"GET / HTTP/2.0\r\n\r\n", id="HTTP/2"),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2 preface"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no Host"),
+        *(
+            pytest.param(_head(_length(FIRST)).replace(b"/starface/", path) + FIRST, id=str(path))
+            for path in (
+                b"//starface/",
+                b"/starface%2F",
+                b"/%73tarface/",
+                b"/starface//",
+                b"\\starface/",
+                b"http://x//starface/",
+                b"/starface/%2e/",
+                b"starface/",
+                b"/#/starface/",
+            )
+        ),
+        pytest.param(
+            _head(_length(FIRST)).replace(b" HTTP", b"// HTTP") + FIRST, id="two slashes at the end"
+        ),
     ],
 )
 def test_framing_that_can_be_read_in_two_ways_is_refused(
@@ -174,9 +198,22 @@ def test_64_kib_are_the_limit_of_a_body(gateway: GatewayProcess, size: int, stat
     assert parsed(raw(gateway.port, _head(f"Content-Length: {size}") + b" " * size))[0] == status
 
 
+@pytest.mark.parametrize("start", [b"POST http://x", b"POST https://x:8080"])
+def test_the_absolute_form_means_the_same(
+    gateway: GatewayProcess, kept: Kept, start: bytes
+) -> None:
+    payload = (_head(_length(FIRST)) + FIRST).replace(b"POST ", start, 1)
+
+    assert parsed(raw(gateway.port, payload))[0] == 200
+    assert kept() == ["c-first"]
+
+
 @pytest.mark.parametrize(
     ("payload", "status"),
     [
+        (_head("Transfer-Encoding: chunked") + b"FFFFFFFFFFFFFFFF\r\n", 413),
+        (_head("Transfer-Encoding: chunked") + b"f" * 5_000 + b"\r\nabc", 413),
+        (_head("Transfer-Encoding: chunked") + b"5\r\nabcde\r\nffff\r\nabc", 413),
         (_head("Content-Length: 10000000000"), 413),
         (_head("Content-Length: 3000000"), 413),
         (_head("Content-Length: " + "9" * 30), 413),
@@ -326,6 +363,23 @@ def test_many_mutated_requests_never_harm_the_gateway(gateway: GatewayProcess, s
     before = _memory(gateway.pid)
 
     _survives(gateway, _fuzz(gateway, 100 + seed, 10_000), before)
+
+
+class _FewDescriptors(GatewayProcess):
+    COMMAND = ("sh", "-c", f'ulimit -n 64; exec {sys.executable} -c "$@"', "sh")
+
+
+def test_without_descriptors_it_frees_places_and_says_so_in_few_lines(
+    tmp_path: Path,
+) -> None:
+    broker = BrokerSettings(port=free_port(), account="gateway", password=SecretStr("x"))
+    gateway = _FewDescriptors(tmp_path / "few", broker, free_port())
+    with gateway, contextlib.ExitStack() as silent:
+        for _ in range(200):
+            silent.enter_context(socket.create_connection(("127.0.0.1", gateway.port), 5))
+
+        assert notify(gateway.port, path_of("0011"), call_state("c")) == 200
+        assert len(gateway.log.read_text().splitlines()) < 50
 
 
 def test_a_gateway_told_twice_to_stop_stops_once_and_in_order(gateway: GatewayProcess) -> None:
