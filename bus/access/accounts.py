@@ -13,14 +13,20 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import unquote
 
+from pydantic import BaseModel, ConfigDict
+
 from bus.access.roles import Grants, Roles
+from bus.events import now
 from bus.topics import ANY_USER, Topics, level, matches
 from runtime.files import replace
 
 ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
+KEPT = timedelta(days=15)  # longer than mosquitto.conf lets any session last
 CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
 _CALLER_FOR = "caller-for-"
 _DEVICE = "~"
@@ -37,29 +43,61 @@ class Rights:
     write: tuple[str, ...] = ()
 
 
+class RetiredAccount(BaseModel):
+    """An account without rights, and what its program still connects with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    password: str
+    since: datetime
+
+    @property
+    def expired(self) -> bool:
+        """Whether a session of this account must have expired."""
+        return now() - self.since > KEPT
+
+
 @dataclass
 class Accounts:
-    """Passwords by account, users' and processes' alike."""
+    """Passwords by account, users' and processes' alike.
+
+    A retired account has no right, and keeps its password until its session must have expired;
+    one whose session has `ended` may just go.
+    """
 
     passwords: dict[str, str] = field(default_factory=dict)
+    retired: dict[str, RetiredAccount] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
 
     def add(self, account: str) -> str:
-        """Return the account's password, making one if it is new."""
+        """Return the account's password, making one if it is new; a retired one has its old one."""
+        retired = self.retired.pop(account, None)
+        if retired is not None:
+            self.passwords[account] = retired.password
         return self.passwords.setdefault(account, secrets.token_urlsafe(24))
 
-    def renew(self, account: str) -> str:
-        """Return a new password of an account; the old one is forgotten."""
-        self.remove(account)
-        return self.add(account)
+    def name_of(self, account: str) -> str:
+        """Return the name of this account, or the one it has while its own is retired."""
+        names = [account, *(f"{account}{_DEVICE}{number}" for number in range(2, 1_000))]
+        known = [name for name in names if name in self.passwords]
+        return known[0] if known else next(name for name in names if name not in self.retired)
 
-    def remove(self, account: str) -> None:
-        """Forget an account."""
-        self.passwords.pop(account, None)
+    def remove(self, accounts: Iterable[str]) -> None:
+        """Take accounts away; what may still have a session is retired."""
+        for account in accounts:
+            password = self.passwords.pop(account, None)
+            if password is not None and account not in self.ended:
+                self.retired[account] = RetiredAccount(password=password, since=now())
 
-    def remove_devices(self, login: str) -> None:
-        """Forget the accounts of a user's further devices."""
-        for account in [one for one in self.passwords if one.startswith(device_account(login, ""))]:
-            self.remove(account)
+    def known(self) -> dict[str, str]:
+        """Return the passwords of all accounts that may connect, with or without rights."""
+        return self.passwords | {name: old.password for name, old in self.retired.items()}
+
+    def forget(self, ended: Iterable[str]) -> None:
+        """Note which accounts have no session at the broker."""
+        self.ended |= set(ended)
+        for account in self.ended:
+            self.retired.pop(account, None)
 
     def write(self, path: Path) -> None:
         """Write the file the processes read their passwords from."""
@@ -67,9 +105,19 @@ class Accounts:
 
     def password_file(self) -> str:
         """Return Mosquitto's password file."""
-        return "".join(
-            f"{name}:{_hashed(name, password)}\n" for name, password in self.passwords.items()
-        )
+        return "".join(f"{name}:{_hashed(name, word)}\n" for name, word in self.known().items())
+
+
+def accounts_of(login: str, accounts: Iterable[str]) -> list[str]:
+    """Return those accounts that are a user's, his devices' or of the process for him alone."""
+    names = (user_account(login), caller_account(login))
+    devices = device_account(login, "")
+    return [name for name in accounts if name in names or name.startswith(devices)]
+
+
+def variants_of(application: str, accounts: Iterable[str]) -> list[str]:
+    """Return those accounts that an application has or had."""
+    return [name for name in accounts if name.partition(_DEVICE)[0] == application]
 
 
 def user_account(login: str) -> str:
@@ -110,8 +158,7 @@ def rights_of(topics: Topics, account: str, roles: Roles) -> Rights:
     rights = process_rights(topics, account)
     if rights is not None:
         return rights
-    if account in roles.applications:
-        grants = roles.applications[account]
+    if (grants := roles.applications.get(account.partition(_DEVICE)[0])) is not None:
         chain = (topics.info(), topics.process(ANY_USER))  # whether anybody is there to answer
         return Rights((*roles.read(grants, topics), *chain), roles.write(grants, topics))
     return _user_rights(topics, account, roles)
@@ -234,10 +281,14 @@ _PROCESSES = {
 
 
 def write_broker_files(
-    folder: Path, topics: Topics, passwords: Mapping[str, str], roles: Roles | None = None
+    folder: Path,
+    topics: Topics,
+    passwords: Mapping[str, str],
+    roles: Roles | None = None,
+    retired: Mapping[str, RetiredAccount] = MappingProxyType({}),
 ) -> None:
     """Write Mosquitto's password and access files into a folder."""
-    accounts = Accounts(dict(passwords))
+    accounts = Accounts(dict(passwords), dict(retired))
     replace(folder / "passwords", accounts.password_file())
     replace(folder / "acl", acl_file(topics, accounts.passwords, roles))
 

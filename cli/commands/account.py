@@ -52,9 +52,9 @@ def add(
     if not (given.reads or given.may):
         raise CommandFailed("say what it reads, such as --topics calls,state, or writes: --may")
     all_known(settings, user or ())
-    password = add_application(settings, name, given, user or (), group or (), everybody=everybody)
-    if password is not None:
-        typer.echo(f"{name}\t{password}")
+    made = add_application(settings, name, given, user or (), group or (), everybody=everybody)
+    if made is not None:
+        typer.echo("\t".join(made))
         typer.echo("Keep this password; it is not shown again.", err=True)
     _tell(context, name)
     typer.echo(copy_them(settings), err=True)
@@ -91,7 +91,7 @@ def new_password(context: typer.Context, name: Name) -> None:
     from cli.site.files import renew_application
 
     settings = settings_of(context)
-    typer.echo(f"{name}\t{renew_application(settings, name)}")
+    typer.echo("\t".join(renew_application(settings, name)))
     typer.echo(copy_them(settings), err=True)
 
 

@@ -65,8 +65,8 @@ def copy_them(settings: "Settings") -> str:
     from cli.site.files import broker_folder
 
     return (
-        f"Copy {broker_folder(settings)}/* to the broker and reload it "
-        f"(systemctl reload mosquitto)."
+        f"Copy {broker_folder(settings)}/* to the broker and restart it "
+        f"(systemctl restart mosquitto; from Mosquitto 2.1 on a reload will do)."
     )
 
 

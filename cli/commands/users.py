@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cli.commands.rights import copy_them
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
@@ -43,10 +44,9 @@ def add(
     check: Check = True,
 ) -> None:
     """Add a user; of one who is there already, change only what is named."""
-    from bus.access.accounts import user_account
     from bus.settings import SettingsRefused
     from cli.commands.extensions import advice
-    from cli.site.files import add_user_account, broker_folder, no_application, seal
+    from cli.site.files import add_user_account, no_application, seal
     from consumers.users import User, Users
 
     settings = settings_of(context)
@@ -66,13 +66,9 @@ def add(
                 f"if they differ at this site, set extension_may_differ = true in [starface]"
             )
         users.add(user, _credential(settings.starface, login, password, check=check))
-    broker_password = add_user_account(settings, login)
-    account = user_account(login)
+    account, broker_password = add_user_account(settings, login)
     typer.echo(f"{login} is added. Its broker account is {account!r}, password {broker_password}")
-    typer.echo(
-        f"Copy {broker_folder(settings)}/* to the broker and reload it "
-        f"(systemctl reload mosquitto)."
-    )
+    typer.echo(copy_them(settings))
     if told_of := advice(user.extension, settings.site.numbers):
         typer.echo(told_of, err=True)
 
@@ -191,6 +187,7 @@ def remove(context: typer.Context, login: Login) -> None:
     remove_user_account(settings, login)
     forget_user(settings.site.data_folder, login)
     typer.echo(f"{login} is removed.")
+    typer.echo(copy_them(settings), err=True)
 
 
 @app.command()
@@ -200,18 +197,16 @@ def device(
     name: Annotated[str, typer.Argument(help="What the device is called, as laptop.")],
 ) -> None:
     """Give a further workstation of a user a broker account, or print one that exists."""
-    from bus.access.accounts import device_account
-    from cli.site.files import add_accounts, broker_folder
+    from cli.site.files import add_device_account
     from consumers.users import Users
 
-    if not re.fullmatch(r"[a-z0-9-]{1,32}", name):
-        raise typer.BadParameter("small letters, digits and - only", param_hint="name")
+    if not re.fullmatch(r"(?!\d+$)[a-z0-9-]{1,32}", name):
+        raise typer.BadParameter("small letters, digits and - only, no number", param_hint="name")
     settings = settings_of(context)
     with Users(settings.database) as users:
         users.get(login)
-    account = device_account(login, name)
-    typer.echo(f"{account}\t{add_accounts(settings, (account,))[account]}")
-    typer.echo(f"Copy {broker_folder(settings)}/* to the broker and reload it.")
+    typer.echo("\t".join(add_device_account(settings, login, name)))
+    typer.echo(copy_them(settings))
 
 
 @app.command()

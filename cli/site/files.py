@@ -1,22 +1,28 @@
 """The files of one site: made once by `init`, kept in step with the users afterwards."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bus.access.accounts import (
     PROCESS_ACCOUNTS,
     Accounts,
+    RetiredAccount,
+    accounts_of,
     caller_account,
+    device_account,
     process_rights,
     user_account,
+    variants_of,
     write_broker_files,
 )
+from bus.access.retirement import end_sessions
 from bus.access.roles import Grants, Right, RightsRefused, Roles
 from bus.mqtt.inbox import why
 from bus.settings import SettingsRefused, private, read_accounts
@@ -28,7 +34,8 @@ from runtime.files import private_folder, replace
 from runtime.lock import locked
 from runtime.secret_box import SecretBox, new_key, read_secret_box
 
-_PATIENCE = 10.0  # seconds for another command to end
+_PATIENCE = 30.0  # seconds for another command to end
+_RETIRED = TypeAdapter(dict[str, RetiredAccount])
 
 
 def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
@@ -66,36 +73,41 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
 
 def add_accounts(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
     """Give broker accounts to processes and users; return all passwords by account."""
-    with _access(settings) as (accounts, roles):
+    topics = settings.broker.topics()
+    with _access(settings, lambda known: [name for name in names if name in known]) as (
+        accounts,
+        roles,
+    ):
         for name in names:
-            if name in roles.applications:
-                raise RightsRefused(f"{name!r} is the broker account of an application already")
-            accounts.add(name)
+            _no_application(roles, name)
+            # The password of a process is on the server alone, so that it can be used again.
+            accounts.add(name if process_rights(topics, name) else accounts.name_of(name))
     return accounts.passwords
 
 
-def add_user_account(settings: Settings, login: str) -> str:
-    """Give a user and the process that serves him broker accounts; return the user's password."""
-    account = user_account(login)
-    return add_accounts(settings, (account, caller_account(login)))[account]
+def add_user_account(settings: Settings, login: str) -> tuple[str, str]:
+    """Give a user and the process that serves him broker accounts; return his with its password.
+
+    It has another name while somebody may still connect with that of a former user.
+    """
+    return _add_account_of(settings, login, user_account(login))
+
+
+def add_device_account(settings: Settings, login: str, device: str) -> tuple[str, str]:
+    """Return the broker account of a user's further device with its password."""
+    return _add_account_of(settings, login, device_account(login, device))
 
 
 def remove_user_account(settings: Settings, login: str) -> None:
     """Take a user's broker accounts away, his process's, and every right of his and for him."""
-    with _access(settings) as (accounts, roles):
-        accounts.remove(user_account(login))
-        accounts.remove(caller_account(login))
-        accounts.remove_devices(login)
+    with _access(settings, partial(accounts_of, login), removing=True) as (accounts, roles):
+        accounts.remove(accounts_of(login, accounts.passwords))
         roles.forget(login)
 
 
 def no_application(settings: Settings, login: str) -> None:
     """Raise RightsRefused when an application's account has the name a user's would have."""
-    if user_account(login) in read_roles(settings).applications:
-        raise RightsRefused(
-            f"{login!r} is the broker account of an application; give that another name first: "
-            f"starface2mqtt account remove {login}"
-        )
+    _no_application(read_roles(settings), user_account(login))
 
 
 def add_application(
@@ -106,9 +118,9 @@ def add_application(
     groups: Iterable[str],
     *,
     everybody: bool,
-) -> str | None:
-    """Give an application rights, and if it is new a broker account; return its password then."""
-    with _access(settings) as (accounts, roles):
+) -> tuple[str, str] | None:
+    """Give an application rights, and if it is new a broker account; return that with password."""
+    with _access(settings, partial(variants_of, name)) as (accounts, roles):
         for group in groups:
             roles.members(group)
         known = name in roles.applications
@@ -119,22 +131,30 @@ def add_application(
         roles.applications.setdefault(name, Grants()).give(
             right, users, groups, everybody=everybody
         )
-        return None if known else accounts.add(name)
+        account = accounts.name_of(name)
+        return None if known else (account, accounts.add(account))
 
 
-def renew_application(settings: Settings, name: str) -> str:
-    """Return a new password for an application's account; raise RightsRefused."""
-    with _access(settings) as (accounts, roles):
+def renew_application(settings: Settings, name: str) -> tuple[str, str]:
+    """Return an application's account with a new password; raise RightsRefused.
+
+    It has another name while a program may still connect with the old password.
+    """
+    read_roles(settings).application(name)
+    with _access(settings, partial(variants_of, name), removing=True) as (accounts, roles):
         roles.application(name)
-        return accounts.renew(name)
+        accounts.remove(variants_of(name, accounts.passwords))
+        account = accounts.name_of(name)
+        return account, accounts.add(account)
 
 
 def remove_application(settings: Settings, name: str) -> None:
     """Take an application's account away; raise RightsRefused."""
-    with _access(settings) as (accounts, roles):
+    read_roles(settings).application(name)
+    with _access(settings, partial(variants_of, name), removing=True) as (accounts, roles):
         roles.application(name)
         del roles.applications[name]
-        accounts.remove(name)
+        accounts.remove(variants_of(name, accounts.passwords))
 
 
 @contextmanager
@@ -170,20 +190,68 @@ def _roles_file(settings: Settings) -> Path:
     return settings.broker.accounts_file.with_name("broker-roles.json")
 
 
+def _add_account_of(settings: Settings, login: str, account: str) -> tuple[str, str]:
+    with _access(settings, partial(accounts_of, login)) as (accounts, roles):
+        _no_application(roles, user_account(login))
+        name = accounts.name_of(account)
+        accounts.add(caller_account(login))
+        return name, accounts.add(name)
+
+
+def _no_application(roles: Roles, account: str) -> None:
+    if account in roles.applications:
+        raise RightsRefused(
+            f"{account!r} is the broker account of an application; give that another name first: "
+            f"starface2mqtt account remove {account}"
+        )
+
+
 @contextmanager
-def _access(settings: Settings) -> Iterator[tuple[Accounts, Roles]]:
-    """Hold accounts and roles for a change; two commands at once change one after the other."""
+def _access(
+    settings: Settings,
+    concerned: Callable[[Iterable[str]], list[str]] = lambda _accounts: [],
+    *,
+    removing: bool = False,
+) -> Iterator[tuple[Accounts, Roles]]:
+    """Hold accounts and roles for a change; two commands at once change one after the other.
+
+    The sessions of those `concerned` are ended at the broker first: of accounts that were retired
+    before, and when `removing` of all.
+    """
     path = settings.broker.accounts_file
     private_folder(path.parent)
     with locked(path.with_suffix(".lock"), _PATIENCE):
-        accounts = Accounts(read_accounts(path) if path.exists() else {})
         roles = read_roles(settings)
+        accounts = Accounts(read_accounts(path) if path.exists() else {}, _read_retired(settings))
+        ending = set(concerned(accounts.known() if removing else accounts.retired))
+        ending |= {name for name, retired in accounts.retired.items() if retired.expired}
+        if ending:
+            known = accounts.known()
+            accounts.forget(end_sessions(settings.broker, {name: known[name] for name in ending}))
         yield accounts, roles
         # The roles first: an account without them would be taken for that of a user.
         replace(_roles_file(settings), roles.model_dump_json(indent=2) + "\n")
+        replace(_retired_file(settings), _RETIRED.dump_json(accounts.retired).decode() + "\n")
         accounts.write(path)
-        folder = private_folder(broker_folder(settings))
-        write_broker_files(folder, settings.broker.topics(), accounts.passwords, roles)
+        write_broker_files(
+            private_folder(broker_folder(settings)), settings.broker.topics(),
+            accounts.passwords, roles, accounts.retired,
+        )  # fmt: skip
+
+
+def _retired_file(settings: Settings) -> Path:
+    return settings.broker.accounts_file.with_name("broker-retired.json")
+
+
+def _read_retired(settings: Settings) -> dict[str, RetiredAccount]:
+    path = _retired_file(settings)
+    try:
+        private(path)
+        return _RETIRED.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValidationError as error:
+        raise SettingsRefused(f"{path}: {why(error)}") from error
 
 
 def _configuration(values: dict[str, dict[str, Any]]) -> str:

@@ -7,14 +7,17 @@ import pytest
 from bus.access.accounts import (
     PROCESS_ACCOUNTS,
     Accounts,
+    accounts_of,
     acl_file,
     caller_account,
     device_account,
     login_of,
     process_rights,
+    rights_of,
     user_account,
     write_broker_files,
 )
+from bus.access.roles import Roles
 from bus.mqtt.connection import Connection
 from bus.mqtt.paho_client import PahoClient
 from bus.mqtt.publication import PublishRefused
@@ -103,11 +106,50 @@ def test_no_login_is_taken_for_a_device() -> None:
     assert login_of(user_account("a~b")) == "a~b"
 
 
-def test_a_users_devices_go_with_the_user() -> None:
-    accounts = Accounts({"0011": "x", "0011~laptop": "y", "00112~laptop": "z"})
-    accounts.remove_devices("0011")
+def test_a_users_accounts_are_his_own_his_devices_and_that_of_his_process() -> None:
+    names = ["0011", "0011~laptop", "00112~laptop", "caller-for-0011", "caller-for-00112", "caller"]
 
-    assert set(accounts.passwords) == {"0011", "00112~laptop"}
+    assert accounts_of("0011", names) == ["0011", "0011~laptop", "caller-for-0011"]
+
+
+def test_a_removed_account_keeps_its_password_and_no_right() -> None:
+    accounts = Accounts({"0011": "x", "0012": "y"})
+    before = accounts.password_file()
+
+    accounts.remove(["0011"])
+
+    assert accounts.passwords == {"0012": "y"}
+    assert sorted(accounts.password_file().splitlines()) == sorted(before.splitlines())
+    assert "user 0011" not in acl_file(Topics(), accounts.passwords)
+
+
+def test_an_account_whose_session_has_ended_goes_at_once() -> None:
+    accounts = Accounts({"0011": "x"})
+    accounts.forget({"0011"})
+
+    accounts.remove(["0011"])
+
+    assert accounts.password_file() == ""
+
+
+def test_who_gets_a_former_users_login_does_not_get_his_account() -> None:
+    accounts = Accounts({"0011": "x"})
+    accounts.remove(["0011"])
+
+    name = accounts.name_of("0011")
+
+    assert name != "0011"
+    assert accounts.add(name) != "x"
+    assert rights_of(Topics(), name, Roles()) == rights_of(Topics(), "0011", Roles())
+    assert accounts.name_of("0011") == name
+
+
+def test_a_process_that_comes_back_has_its_old_password() -> None:
+    accounts = Accounts({"caller-for-0011": "x"})
+    accounts.remove(["caller-for-0011"])
+
+    assert accounts.add("caller-for-0011") == "x"
+    assert accounts.retired == {}
 
 
 def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:

@@ -49,7 +49,7 @@ def test_a_users_account_comes_and_goes_with_the_user(tmp_path: Path) -> None:
     settings = make_site(tmp_path, {})
     acl = broker_folder(settings) / "acl"
 
-    password = add_user_account(settings, "anna/ü")
+    password = add_user_account(settings, "anna/ü")[1]
     assert read_accounts(settings.broker.accounts_file)["anna%2F%C3%BC"] == password
     assert "user anna%2F%C3%BC\n" in acl.read_text()
     assert "user caller-for-anna%2F%C3%BC\n" in acl.read_text()
@@ -74,7 +74,7 @@ def test_accounts_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
         made = dict(zip(logins, pool.map(partial(add_user_account, settings), logins), strict=True))
 
     kept = read_accounts(settings.broker.accounts_file)
-    assert {login: kept[login] for login in logins} == made
+    assert {login: (login, kept[login]) for login in logins} == made
 
 
 def test_a_site_with_a_mistake_is_not_begun(tmp_path: Path) -> None:
