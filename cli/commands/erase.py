@@ -88,17 +88,15 @@ def _events(folder: Path, meant: str) -> Gone:
 
 
 def _audit(settings: "Settings", meant: str, number: str) -> Gone:
-    from consumers.dial.number import understand
+    from consumers.dial.number import NumberReader
     from consumers.dial.store import DialStore
     from runtime.erasure import traces_of
 
     path = settings.site.data_folder / "dial.db"
     if not path.exists():
         return 0, True
-    keys = {
-        understand(text, settings.site.numbers, settings.dial, settings.site_key()).key
-        for text in (number, meant)
-    }
+    numbers = NumberReader(settings.site.numbers, settings.dial, settings.site_key())
+    keys = {numbers.key(text) for text in (number, meant)}
     with closing(DialStore(path, "cli")) as book:
         gone = [book.erase(key, traces_of(meant)) for key in keys]
     return sum(count for count, _ in gone), all(clean for _, clean in gone)

@@ -64,7 +64,7 @@ def dial(
 ) -> None:
     """Have the PBX place the calls that users ask for."""
     from cli.site.files import seal
-    from consumers.dial.consumer import run
+    from consumers.dial.process import run
 
     settings = settings_of(context, log=True)
     run(

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import phonenumbers
@@ -24,21 +25,40 @@ class NumberDecision(NamedTuple):
     abroad: bool
 
 
-def understand(
-    text: str, profile: NumberProfile, settings: DialSettings, site_key: bytes
-) -> NumberDecision:
-    """Decide about a text by the site's policy."""
-    decision = decide(text, profile, settings.policy)
-    if isinstance(decision, DialRefusal):
-        key = _key(f"text {text}", site_key)
-        return NumberDecision(decision, key, masked(_signs(text), settings.mask), abroad=False)
-    told = decision.number.e164 or decision.dialled
-    return NumberDecision(
-        decision,
-        _key(told, site_key),
-        masked(told, settings.mask),
-        _abroad(decision.number, profile),
-    )
+class NumberReader:
+    """Decides about numbers by one site's numbering and policy."""
+
+    def __init__(
+        self,
+        profile: NumberProfile,
+        settings: DialSettings,
+        site_key: bytes,
+        is_private: Callable[[str, str], bool] = lambda _login, _number: False,
+    ) -> None:
+        self._profile = profile
+        self._settings = settings
+        self._site_key = site_key
+        self._is_private = is_private
+
+    def read(self, text: str, login: str = "") -> NumberDecision:
+        """Return what a text means; of a user's private numbers the audit shows nothing."""
+        decision = decide(text, self._profile, self._settings.policy)
+        if isinstance(decision, DialRefusal):
+            meant, shown, abroad = f"text {text}", _signs(text), False
+        else:
+            meant = shown = decision.number.e164 or decision.dialled
+            abroad = _abroad(decision.number, self._profile)
+        hidden = login and self._is_private(login, text)
+        return NumberDecision(
+            decision, self._key(meant), "" if hidden else masked(shown, self._settings.mask), abroad
+        )
+
+    def key(self, text: str) -> str:
+        """Return what tells whether two texts mean the same number."""
+        return self.read(text).key
+
+    def _key(self, meant: str) -> str:
+        return hmac.new(self._site_key, f"dial {meant}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def masked(number: str, mask: Mask) -> str:
@@ -52,10 +72,6 @@ def masked(number: str, mask: Mask) -> str:
 def _signs(text: str) -> str:
     """Return what is left of a text without names and whatever disturbs a terminal."""
     return re.sub(r"[^0-9+*#]", "", text[:250])[:32]
-
-
-def _key(told: str, site_key: bytes) -> str:
-    return hmac.new(site_key, f"dial {told}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _abroad(number: Number, profile: NumberProfile) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar
 
 from bus.events import CallData, CallEvent, CallStateName, DialState
 from consumers.dial import texts as dial_words
-from consumers.dial.placing import CallNotPlaced, CallPlaced, Outcome
+from consumers.dial.placing import CallNotPlaced, CallOrder, CallPlaced, Outcome
 from consumers.dial.results import ResultPublisher
 from consumers.dial.stages import QUIET, ending, next_stage
 from consumers.dial.store import DialEntry, DialStore
@@ -33,8 +33,11 @@ class DialTaskRunner(Protocol):
         """Start to do it."""
 
 
-class PbxStates(Protocol):
-    """The PBX as far as it is asked about calls."""
+class Pbx(Protocol):
+    """The PBX as far as dialling asks it."""
+
+    def place(self, order: CallOrder) -> Outcome:
+        """Have the user's phone ring, then the number."""
 
     def state(self, user: str, call_id: str) -> CallStateName | None:
         """Return how far a call is, None when it is not known; raise PbxFailure."""
@@ -47,20 +50,26 @@ class ProgressTracker:
         self,
         store: DialStore,
         results: ResultPublisher,
-        states: PbxStates,
+        pbx: Pbx,
         tasks: DialTaskRunner,
         key: Callable[[str], str],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._results = results
-        self._states = states
+        self._pbx = pbx
         self._tasks = tasks
         self._key = key
         self._clock = clock
         self._early: dict[str, list[CallEvent]] = defaultdict(list)
 
     # ---- what the PBX answered to the request
+
+    def place(self, entry: DialEntry, order: CallOrder) -> None:
+        """Have a claimed call placed."""
+        self._tasks.run(
+            lambda: self._pbx.place(order), lambda outcome: self.placed(entry.serial, outcome)
+        )
 
     def placed(self, serial: int, outcome: Outcome) -> None:
         """Go on from the PBX's answer to a request to place a call."""
@@ -145,7 +154,7 @@ class ProgressTracker:
     def _ask(self, entry: DialEntry) -> None:
         def ask() -> Told:
             try:
-                return self._states.state(entry.user, entry.call_id or "") or "gone"
+                return self._pbx.state(entry.user, entry.call_id or "") or "gone"
             except PbxFailure as failure:
                 log.warning(
                     "the PBX does not tell of a call request=%s reason=%s",

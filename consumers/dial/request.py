@@ -1,19 +1,19 @@
-"""Reads a dial request; a faulty one is answered too, as long as it says which it is."""
+"""Reads a dial request; a faulty one is answered too, under an id of ours if it says none."""
 
 import json
 import logging
 from typing import NamedTuple
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from pydantic import ValidationError
 
 from bus.events import DialRequest
-from bus.mqtt.inbox import why
+from bus.mqtt.inbox import type_in, why
 
 log = logging.getLogger(__name__)
 
 _TYPE = "starface.dial.request.v1"
-_FAULTS = {"time": "no_time", "number": "not_a_number"}
+_FAULTS = {"time": "no_time", "number": "not_a_number", "request_id": "no_id"}
 
 
 class ParsedRequest(NamedTuple):
@@ -29,22 +29,23 @@ class ParsedRequest(NamedTuple):
 
 
 def read_request(payload: bytes) -> ParsedRequest | None:
-    """Return the request; None for another type, and when it does not even say its id."""
+    """Return the request; None for a message of another type."""
     try:
-        told = DialRequest.model_validate_json(payload)
+        request = DialRequest.model_validate_json(payload)
     except ValidationError as error:
+        if DialRequest.foreign(type_in(payload)):
+            return None
         log.warning("faulty dial request reason=%s", why(error))
         return _faulty(payload, error)
-    if told.type != _TYPE:
-        log.warning("ignored a message of another type")
+    if request.type != _TYPE:
         return None
     return ParsedRequest(
-        request_id=told.data.request_id,
-        message=told.id,
-        source=_shown(told.source[:64]),
-        number=told.data.number,
-        phone=_shown(told.data.phone or "")[:128],
-        time=told.time.timestamp(),
+        request_id=request.data.request_id,
+        message=request.id,
+        source=_shown(request.source[:64]),
+        number=request.data.number,
+        phone=_shown(request.data.phone or "")[:128],
+        time=request.time.timestamp(),
     )
 
 
@@ -52,11 +53,11 @@ def _shown(text: str) -> str:
     return "".join(sign for sign in text if sign.isprintable())
 
 
-def _faulty(payload: bytes, error: ValidationError) -> ParsedRequest | None:
-    try:
-        request_id = UUID(json.loads(payload)["data"]["request_id"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    faults = {str(fault["loc"][-1]) for fault in error.errors(include_input=False)}
+def _faulty(payload: bytes, error: ValidationError) -> ParsedRequest:
+    """Return what is to be refused; the same payload without an id has the same one of ours."""
+    faults = {str(fault["loc"][-1]) if fault["loc"] else "" for fault in error.errors()}
     fault = _FAULTS.get(faults.pop(), "unreadable") if len(faults) == 1 else "unreadable"
-    return ParsedRequest(request_id, fault=fault)
+    try:
+        return ParsedRequest(UUID(json.loads(payload)["data"]["request_id"]), fault=fault)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ParsedRequest(uuid5(NAMESPACE_OID, payload.hex()), fault=fault)

@@ -1,4 +1,4 @@
-"""Tells what becomes of dial requests: on disk first, then on the bus, each stage once."""
+"""Publishes what becomes of dial requests: on disk first, then on the bus, each stage once."""
 
 import logging
 import time
@@ -15,12 +15,12 @@ from consumers.dial.texts import DialAnswer
 
 log = logging.getLogger(__name__)
 
-_OTHERS_AFTER = 3.0  # seconds after which another process's results are told by us
+_OTHERS_AFTER = 6.0  # seconds after which another process's results are ours: it has given up
 _EXPIRY = DialResult.EXPIRY or 60
 
 
 class ResultBus(Protocol):
-    """As much of the broker's connection as telling needs."""
+    """As much of the broker's connection as publishing results needs."""
 
     topics: Topics
 
@@ -35,29 +35,17 @@ class ResultPublisher:
     """The results of dial requests on their way to whoever asked."""
 
     def __init__(
-        self, store: DialStore, bus: ResultBus, source: str, clock: Callable[[], float] = time.time
+        self, store: DialStore, bus: ResultBus, clock: Callable[[], float] = time.time
     ) -> None:
+        self.topics = bus.topics
         self._store = store
         self._bus = bus
-        self._source = source
         self._clock = clock
 
     def note(self, entry: DialEntry, answer: DialAnswer, ask_at: float | None = None) -> bool:
         """Move a request to a stage; False if it is there or further already."""
         call_id = None if answer.state == "refused" else entry.call_id
-        result = DialResult(
-            source=self._source,
-            subject=call_id,
-            data=DialResultData(
-                user=entry.user,
-                request_id=UUID(entry.request_id),
-                call_id=call_id,
-                state=answer.state,
-                code=answer.code,
-                sentence=answer.sentence,
-                final=answer.final,
-            ),
-        )
+        result = self._result(entry.user, UUID(entry.request_id), call_id, answer)
         moved = self._store.advance(
             entry.serial, answer.state, result.encoded(), self._clock(),
             code=answer.code, final=answer.final, ask_at=ask_at,
@@ -70,25 +58,51 @@ class ResultPublisher:
         return moved
 
     def flush(self) -> None:
-        """Tell what is noted and not told; what nobody can use any more is dropped."""
+        """Publish what the broker does not have yet; what nobody can use any more is dropped."""
         now = self._clock()
-        for result in self._store.untold(now - _OTHERS_AFTER):
+        for result in self._store.unpublished(now - _OTHERS_AFTER):
             if now - result.at > _EXPIRY:
-                log.warning("not told in time request=%s", result.entry.request_id)
-            elif not self._told(result.entry, result.payload):
+                log.warning("result too old to publish request=%s", result.entry.request_id)
+            elif not self._published(result.entry, result.payload):
                 return
-            self._store.told(result.serial)
+            self._store.mark_published(result.serial)
 
-    def again(self, entry: DialEntry) -> None:
-        """Tell once more what was told last about a request."""
-        last = self._store.last_result(entry.serial)
-        if last is not None:
-            result = DialResult.model_validate_json(last)
-            fresh = result.model_copy(update={"id": str(uuid4()), "time": now()})
-            self._told(entry, fresh.encoded())
+    def repeat(self, entry: DialEntry) -> None:
+        """Note the last result of a request once more, after all that is still to be published."""
+        with self._store.transaction():
+            last = self._store.last_result(entry.serial)
+            if last is not None:
+                result = DialResult.model_validate_json(last)
+                again = result.model_copy(update={"id": str(uuid4()), "time": now()})
+                self._store.add_result(entry.serial, again.encoded(), self._clock())
 
-    def _told(self, entry: DialEntry, payload: bytes) -> bool:
-        topic = self._bus.topics.dial_result(entry.user)
+    def refuse_unstored(self, user: str, request_id: UUID, answer: DialAnswer) -> None:
+        """Refuse a request of which nothing is kept."""
+        result = self._result(user, request_id, None, answer)
+        try:
+            self._send(self.topics.dial_result(user), result.encoded(), None)
+        except BrokerUnavailable as error:
+            log.debug("not refused request=%s reason=%s", request_id, error)
+
+    def _result(
+        self, user: str, request_id: UUID, call_id: str | None, answer: DialAnswer
+    ) -> DialResult:
+        return DialResult(
+            source=f"dial/{self._store.owner}",
+            subject=call_id,
+            data=DialResultData(
+                user=user,
+                request_id=request_id,
+                call_id=call_id,
+                state=answer.state,
+                code=answer.code,
+                sentence=answer.sentence,
+                final=answer.final,
+            ),
+        )
+
+    def _published(self, entry: DialEntry, payload: bytes) -> bool:
+        topic = self.topics.dial_result(entry.user)
         try:
             self._send(topic, payload, entry.correlation if entry.reply == topic else None)
             if entry.reply and entry.reply != topic:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from consumers.dial.limits import limit_reached
 from consumers.dial.settings import DialSettings
 from runtime.erasure import purge
 from runtime.sqlite import open_database, transaction
@@ -101,7 +102,7 @@ class DialStore:
     """The requests in one file, as far as they are let in; for one thread."""
 
     def __init__(self, path: Path, owner: str) -> None:
-        self._owner = owner
+        self.owner = owner
         self._path = path
         self._db = open_database(path, _SCHEMA, durable=True)  # a claim must outlive a power cut
 
@@ -157,10 +158,7 @@ class DialStore:
                 "WHERE serial = ?",
                 (stage, code, final, None if final else ask_at, serial),
             )
-            self._db.execute(
-                "INSERT INTO results (request, owner, payload, at) VALUES (?, ?, ?, ?)",
-                (serial, self._owner, payload, now),
-            )
+            self.add_result(serial, payload, now)
             return True
 
     def follow(self, serial: int, call_id: str) -> None:
@@ -215,7 +213,7 @@ class DialStore:
         """Return the claims without a result that a process of our name left behind."""
         return self._entries(
             "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND owner = ?",
-            (self._owner,),
+            (self.owner,),
         )
 
     def due(self, now: float) -> list[DialEntry]:
@@ -239,22 +237,35 @@ class DialStore:
 
     # ---- telling
 
-    def untold(self, others_before: float) -> list[UnpublishedResult]:
-        """Return what the broker does not have yet, oldest first; others' only when it is old."""
+    def unpublished(self, others_before: float) -> list[UnpublishedResult]:
+        """Return what the broker does not have yet, oldest first; others' only when it is old.
+
+        No result of a request overtakes an earlier one that another process is publishing.
+        """
         rows = self._db.execute(
             f"SELECT results.serial, payload, results.at, {_prefixed('requests')} "  # noqa: S608
             "FROM results JOIN requests ON requests.serial = results.request "
-            "WHERE NOT told AND (results.owner = ? OR results.at <= ?) ORDER BY results.serial",
-            (self._owner, others_before),
+            "WHERE NOT told AND (results.owner = ?1 OR results.at <= ?2) AND NOT EXISTS ("
+            "SELECT 1 FROM results AS earlier WHERE earlier.request = results.request "
+            "AND earlier.serial < results.serial AND NOT earlier.told "
+            "AND earlier.owner <> ?1 AND earlier.at > ?2) ORDER BY results.serial",
+            (self.owner, others_before),
         )
         return [UnpublishedResult(row[0], row[1], row[2], as_entry(row[3:])) for row in rows]
 
-    def told(self, result: int) -> None:
+    def add_result(self, request: int, payload: bytes, at: float) -> None:
+        """Note what is to be published about a request."""
+        self._db.execute(
+            "INSERT INTO results (request, owner, payload, at) VALUES (?, ?, ?, ?)",
+            (request, self.owner, payload, at),
+        )
+
+    def mark_published(self, result: int) -> None:
         """Note that the broker has a result, or that it is too old for anybody."""
         self._db.execute("UPDATE results SET told = 1 WHERE serial = ?", (result,))
 
     def last_result(self, serial: int) -> bytes | None:
-        """Return what was told last about a request."""
+        """Return the newest result of a request."""
         found = self._one(
             "SELECT payload FROM results WHERE request = ? ORDER BY serial DESC LIMIT 1", (serial,)
         )
@@ -315,7 +326,7 @@ class DialStore:
         return Repeated(again, message == record.message)
 
     def _barred_by(self, record: DialRecord, limits: DialSettings) -> str | None:
-        """Return the first limit that stands against a call; a time to come counts as now."""
+        """Return what stands against a call: a double click, a call under way, or a limit."""
         now, user = record.at, record.user
         double = self._count(
             "number = ? AND user = ? AND claimed > ?",
@@ -330,17 +341,7 @@ class DialStore:
                 (now, user),
             )
             return "busy"
-        of_user = "user = ? AND claimed > ?"
-        if self._count(of_user, (user, now - 60)) >= limits.per_minute:
-            return "minute"
-        if self._count(of_user, (user, now - 3600)) >= limits.per_hour:
-            return "hour"
-        if self._count("claimed > ?", (now - 3600,)) >= limits.site_per_hour:
-            return "site"
-        if record.abroad:
-            abroad = self._count(f"{of_user} AND abroad", (user, now - 86_400))
-            return "foreign" if abroad >= limits.foreign_per_day else None
-        return None
+        return limit_reached(self._count, user, now, limits, abroad=record.abroad)
 
     def _count(self, where: str, values: tuple[Any, ...]) -> int:
         """Count claimed calls."""
@@ -357,7 +358,7 @@ class DialStore:
             "user": record.user, "request_id": record.request_id, "counts": counts,
             "message": record.message, "number": record.number, "shown": record.shown,
             "phone": record.phone, "door": record.door, "at": record.at, "abroad": record.abroad,
-            "claimed": claimed, "owner": self._owner, "stage": "claimed", "final": False,
+            "claimed": claimed, "owner": self.owner, "stage": "claimed", "final": False,
             "call_id": record.request_id, "ask_at": None, "reply": record.reply,
             "correlation": record.correlation,
         }  # fmt: skip

@@ -142,6 +142,20 @@ _REASONS: dict[str, tuple[Code, str, str]] = {
         "This id was used before for another number. The sending program needs a new one for "
         "each click (request_id).",
     ),
+    "no_id": (
+        "not_a_number",
+        "Der Wählwunsch nennt keine Kennung (request_id, eine UUID), es wurde nichts gewählt. Das "
+        "sendende Programm muss ihn so schreiben, wie es im Vertrag steht (docs/contract.md).",
+        "The dial request has no id (request_id, a UUID), so nothing was dialled. The sending "
+        "program must write it as the contract says (docs/contract.md).",
+    ),
+    "flood": (
+        "rate",
+        "Von diesem Benutzer kommen zu viele Wählwünsche auf einmal; die meisten werden "
+        "übergangen. Bitte das Programm anhalten, das sie sendet.",
+        "Too many dial requests come from this user at once; most are passed over. Please stop "
+        "the program that sends them.",
+    ),
     "double-click": (
         "duplicate",
         "Doppelklick: Diese Nummer wird bereits gewählt.",

@@ -27,7 +27,7 @@ from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.topics import Topics
 from consumers.dial.consumer import DialConsumer
-from consumers.dial.number import understand
+from consumers.dial.number import NumberReader
 from consumers.dial.placing import CallOrder, CallPlaced, Outcome
 from consumers.dial.progress import ProgressTracker
 from consumers.dial.results import ResultPublisher
@@ -136,18 +136,17 @@ class Desk:
 
     def start(self) -> None:
         self.book = DialStore(self.folder / "dial.db", self.account)
-        telling = ResultPublisher(self.book, self.bus, f"dial/{self.account}", self.clock)
-        decide = functools.partial(
-            understand, profile=PROFILE, settings=self.settings, site_key=SITE_KEY
-        )
+        results = ResultPublisher(self.book, self.bus, self.clock)
+        numbers = NumberReader(
+            PROFILE, self.settings, SITE_KEY,
+            functools.partial(self.private.names, profile=PROFILE),
+        )  # fmt: skip
         self.following = ProgressTracker(
-            self.book, telling, self.pbx, self.errands, lambda text: decide(text).key, self.clock
+            self.book, results, self.pbx, self.errands, numbers.key, self.clock
         )
         self.consumer = DialConsumer(
-            self.settings, decide, self.book, telling, self.following, self.pbx.place, self.known,
-            self.errands, topics=self.bus.topics, account=self.account, clock=self.clock,
-            is_private=functools.partial(self.private.names, profile=PROFILE),
-        )  # fmt: skip
+            self.settings, numbers, self.book, results, self.following, self.known, self.clock
+        )
 
     def again(self) -> None:
         """Start anew after a kill: what was under way is lost, the file stays."""
@@ -172,7 +171,7 @@ class Desk:
         **arrived: Any,
     ) -> UUID:
         request_id = request_id or uuid4()
-        self.consumer.take(self.message(number, login, request_id, age, **arrived))
+        self.consumer.handle(self.message(number, login, request_id, age, **arrived))
         return request_id
 
     def message(

@@ -41,7 +41,7 @@ from pathlib import Path
 from bus.numbers.number import NumberProfile
 from runtime.process import configure_logging
 from bus.settings import BrokerSettings
-from consumers.dial import consumer
+from consumers.dial.process import run
 from consumers.dial.settings import DialSettings
 from runtime.secret_box import SecretBox
 from starface.settings import StarfaceSettings
@@ -49,7 +49,7 @@ from starface.settings import StarfaceSettings
 told = json.loads(sys.argv[1])
 configure_logging("INFO")
 folder = Path(told["folder"])
-consumer.run(
+run(
     DialSettings.model_validate(told["dial"]), StarfaceSettings.model_validate(told["starface"]),
     BrokerSettings.model_validate(told["broker"]),
     NumberProfile(country="CH", area_code="44", internal_digits=2),

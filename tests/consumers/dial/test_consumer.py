@@ -6,7 +6,7 @@ import pytest
 
 from bus.mqtt.inbox import ReceivedMessage
 from bus.numbers.private_numbers import changing, entry
-from consumers.dial.number import understand
+from consumers.dial.number import NumberReader
 from consumers.dial.placing import CallNotPlaced, CallOrder, OutcomeUnclear
 from tests.consumers.dial_desk import PROFILE, SITE_KEY, Desk
 
@@ -48,7 +48,7 @@ def test_the_user_is_the_one_of_the_topic(desk: Desk) -> None:
     told = json.loads(message.payload)
     told["data"]["user"] = "0011"
 
-    desk.consumer.take(ReceivedMessage(message.topic, json.dumps(told).encode()))
+    desk.consumer.handle(ReceivedMessage(message.topic, json.dumps(told).encode()))
 
     assert [wish.user for wish in desk.pbx.asked] == ["0012"]
     assert desk.last().data.user == "0012"
@@ -80,7 +80,9 @@ def test_a_clock_may_be_a_little_wrong(desk: Desk, age: float) -> None:
 def test_a_request_with_a_number_that_is_no_text_is_answered(desk: Desk) -> None:
     payload = {"time": "2026-11-23T10:00:00Z", "data": {"request_id": str(SAME), "number": 1}}
 
-    desk.consumer.take(ReceivedMessage(desk.bus.topics.dial("0011"), json.dumps(payload).encode()))
+    desk.consumer.handle(
+        ReceivedMessage(desk.bus.topics.dial("0011"), json.dumps(payload).encode())
+    )
 
     assert desk.last().data.code == "not_a_number"
     assert desk.pbx.asked == []
@@ -88,7 +90,7 @@ def test_a_request_with_a_number_that_is_no_text_is_answered(desk: Desk) -> None
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b'{"data": 1}', b"\xff", b"[" * 60_000])
 def test_what_is_no_request_is_not_dialled_and_harms_nobody(desk: Desk, payload: bytes) -> None:
-    desk.consumer.take(ReceivedMessage(desk.bus.topics.dial("0011"), payload))
+    desk.consumer.handle(ReceivedMessage(desk.bus.topics.dial("0011"), payload))
 
     assert desk.pbx.asked == []
     assert desk.dial() in {result.data.request_id for _, result, _ in desk.bus.published}
@@ -105,11 +107,11 @@ def test_a_request_repeated_fifty_times_is_one_call_and_fifty_answers(desk: Desk
 
 def test_an_old_request_replayed_is_answered_and_not_dialled(desk: Desk) -> None:
     message = desk.message("044 123 45 67", "0011", SAME)
-    desk.consumer.take(message)
+    desk.consumer.handle(message)
     desk.hear(SAME, "ended")
     desk.clock.now += 3600
 
-    desk.consumer.take(message)
+    desk.consumer.handle(message)
 
     assert len(desk.pbx.asked) == 1
     assert desk.told() == ["accepted", "own-phone-not-lifted", "own-phone-not-lifted"]
@@ -296,8 +298,8 @@ def test_of_two_processes_one_places_the_call_and_tells_it(desk: Desk) -> None:
     other = desk.another()
     message = desk.message("044 123 45 67", "0011", SAME)
 
-    desk.consumer.take(message)
-    other.consumer.take(message)
+    desk.consumer.handle(message)
+    other.consumer.handle(message)
     desk.hear(SAME, "dialing")
     other.hear(SAME, "dialing")
 
@@ -308,12 +310,12 @@ def test_of_two_processes_one_places_the_call_and_tells_it(desk: Desk) -> None:
 def test_killed_between_claim_and_call_nothing_is_dialled_again(desk: Desk) -> None:
     desk.errands.at_once = False
     message = desk.message("044 123 45 67", "0011", SAME)
-    desk.consumer.take(message)
+    desk.consumer.handle(message)
 
     desk.errands.at_once = True
     desk.again()
     desk.following.recover()
-    desk.consumer.take(message)
+    desk.consumer.handle(message)
 
     assert desk.pbx.asked == []
     assert desk.pbx.looked == [str(SAME)]
@@ -391,7 +393,7 @@ def test_a_number_is_erased_from_the_audit_and_the_file(tmp_path: Path) -> None:
     desk = Desk(tmp_path, mask="none")
     desk.dial("044 123 45 67")
     desk.dial("044 123 45 68", login="0012")
-    key = understand("0441234567", PROFILE, desk.settings, SITE_KEY).key
+    key = NumberReader(PROFILE, desk.settings, SITE_KEY).key("0441234567")
 
     assert desk.book.erase(key, ()) == (1, True)
 

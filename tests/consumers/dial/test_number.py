@@ -1,14 +1,14 @@
 import pytest
 
 from bus.numbers.number import NumberProfile
-from consumers.dial.number import NumberDecision, masked, understand
+from consumers.dial.number import NumberDecision, NumberReader, masked
 from consumers.dial.settings import DialSettings, Mask
 
 PROFILE = NumberProfile(country="CH", area_code="44", internal_digits=2)
 
 
 def _understood(text: str, mask: Mask = "end", site_key: bytes = b"k") -> NumberDecision:
-    return understand(text, PROFILE, DialSettings(mask=mask), site_key)
+    return NumberReader(PROFILE, DialSettings(mask=mask), site_key).read(text)
 
 
 @pytest.mark.parametrize("text", ["044 123 45 67", "+41 (0)44 1234567", "0041441234567", "1234567"])

@@ -68,10 +68,31 @@ def test_a_message_of_another_type_is_no_request() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, [], {}, {"request_id": "x"}, {"request_id": 1}, {"number": "044"}]
+    ("data", "fault"),
+    [
+        (None, "unreadable"),
+        ([], "unreadable"),
+        ({}, "unreadable"),
+        ({"number": "044", "request_id": "x"}, "no_id"),
+        ({"number": "044", "request_id": 1}, "no_id"),
+        ({"number": "044", "request_id": [REQUEST_ID]}, "no_id"),
+        ({"number": "044"}, "no_id"),
+    ],
 )
-def test_without_an_id_there_is_nobody_to_answer(data: object) -> None:
-    assert _read(data=data) is None
+def test_a_request_without_an_id_is_refused_by_one_of_ours(data: object, fault: str) -> None:
+    request = _read(data=data)
+
+    assert request.fault == fault
+    assert request.request_id == _read(data=data).request_id
+    assert request.request_id != _read(data=data, id="message-2").request_id
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"\xff\xfe", b"[]", b"[" * 10_000, b"null"])
+def test_what_is_no_request_at_all_is_refused_too(payload: bytes) -> None:
+    request = read_request(payload)
+
+    assert request is not None
+    assert request.fault == "unreadable"
 
 
 def test_signs_that_disturb_a_terminal_do_not_come_into_the_audit() -> None:

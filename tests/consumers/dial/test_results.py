@@ -39,7 +39,7 @@ def test_what_a_killed_process_did_not_tell_another_does(desk: Desk) -> None:
     desk.dial()
     desk.bus.away = False
 
-    other.pass_time(5)
+    other.pass_time(7)
 
     assert desk.told() == ["accepted"]
 
@@ -59,3 +59,34 @@ def test_a_result_names_call_and_request(desk: Desk) -> None:
     result = desk.last()
     assert (result.subject, result.data.request_id) == (str(request), request)
     assert result.source == "dial/dial"
+
+
+def test_no_result_overtakes_one_that_another_process_is_publishing(desk: Desk) -> None:
+    other = desk.another()
+    desk.bus.away = True
+    request = desk.dial()  # accepted, noted and not published yet
+    desk.bus.away = False
+
+    other.hear(request, "ringback", "ended")
+    assert desk.told() == []
+    desk.consumer.tick()
+    other.consumer.tick()
+
+    assert desk.told() == ["accepted", "remote-ringing", "not-reached"]
+
+
+def test_a_repeat_asked_of_another_process_does_not_overtake_either(desk: Desk) -> None:
+    other = desk.another()
+    request = desk.dial()
+    desk.bus.away = True
+    desk.hear(request, "ringback", "ended")
+    desk.bus.away = False
+
+    desk.clock.now += 20  # no longer the same click
+    other.dial(request_id=request)
+    desk.pass_time(1)
+    other.pass_time(1)
+
+    assert desk.told() == [
+        "accepted", "remote-ringing", "not-reached", "not-reached",
+    ]  # fmt: skip

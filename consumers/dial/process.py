@@ -1,0 +1,95 @@
+"""The dial process: dial requests in, calls placed at the PBX and results out."""
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from bus.mqtt.call_stream import CallStream, ConsumerOffsets
+from bus.mqtt.connection import Connection
+from bus.mqtt.presence import Presence
+from bus.numbers.number import NumberProfile
+from bus.numbers.private_numbers import PrivateNumbers
+from bus.settings import BrokerSettings
+from bus.topics import ANY_USER
+from consumers.dial.consumer import DialConsumer
+from consumers.dial.number import NumberReader
+from consumers.dial.placing import CallPlacer
+from consumers.dial.progress import ProgressTracker
+from consumers.dial.results import ResultPublisher
+from consumers.dial.settings import DialSettings
+from consumers.dial.store import DialStore
+from consumers.users import Users
+from runtime.files import private_folder
+from runtime.process import stop_on_signals
+from runtime.secret_box import SecretBox
+from starface.api_version import ClientFactory
+from starface.settings import StarfaceSettings
+
+_LAST_WORK = 3.5  # seconds in which a stopping process waits for the PBX
+T = TypeVar("T")
+
+
+class TaskThreads:
+    """A thread for each task, so that a slow PBX holds up nobody; the limits bound their number."""
+
+    def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
+        self._post = post
+        self.running = 0
+
+    def run(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Do `work` in a thread and hand what it returns to `then` in the main thread."""
+        self.running += 1
+
+        def finish(result: T) -> None:
+            self.running -= 1
+            then(result)
+
+        def start() -> None:
+            self._post(functools.partial(finish, work()))
+
+        threading.Thread(target=start, name="dial", daemon=True).start()
+
+
+def run(
+    dial: DialSettings,
+    starface: StarfaceSettings,
+    broker: BrokerSettings,
+    profile: NumberProfile,
+    database: Path,
+    seal: SecretBox,
+    site_key: bytes,
+    data_folder: Path,
+    account: str = "dial",
+) -> None:
+    """Place calls until stopped."""
+    private_folder(data_folder)
+    private = PrivateNumbers(data_folder, site_key)
+    numbers = NumberReader(
+        profile, dial, site_key, functools.partial(private.names, profile=profile)
+    )
+    pbx = CallPlacer(functools.partial(Users, database, seal), ClientFactory(starface))
+    connection = Connection(broker, account, presence=Presence(account))
+    with (
+        Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close
+        closing(DialStore(data_folder / "dial.db", account)) as store,
+        closing(ConsumerOffsets(data_folder / f"{account}-events.db")) as offsets,
+    ):
+        stop_on_signals(connection.stop)
+        tasks = TaskThreads(connection.post)
+        results = ResultPublisher(store, connection)
+        tracker = ProgressTracker(store, results, pbx, tasks, numbers.key)
+        consumer = DialConsumer(dial, numbers, store, results, tracker, users)
+        # Before we are online: whoever sees us there may dial at once.
+        for user in dial.users or (ANY_USER,):
+            connection.subscribe(connection.topics.dial(user), consumer.handle)
+        CallStream(connection, offsets, tracker.handle).follow(dial.users or (ANY_USER,))
+        with connection:
+            tracker.recover()
+            connection.run(consumer.tick)
+            limit = time.monotonic() + _LAST_WORK
+            while tasks.running and time.monotonic() < limit:
+                connection.work(0.05)
