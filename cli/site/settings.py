@@ -5,9 +5,9 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +21,7 @@ from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused, private
 from cli.site.secrecy import kept_secret
 from consumers.caller.settings import CallerSettings
+from consumers.dial.policy import plain_prefixes
 from consumers.dial.settings import DialSettings
 from consumers.importers.settings import DirectorySettings
 from gateway.settings import GatewaySettings
@@ -68,6 +69,12 @@ class Settings(BaseSettings):
     dial: DialSettings = DialSettings()
     panel: PanelSettings = PanelSettings()
     file: Path = Field(default=Path(FILE), exclude=True)  # where all this was read from
+
+    @model_validator(mode="after")
+    def _prefixes_can_begin_a_number(self) -> Self:
+        for prefix in self.dial.policy.denied_prefixes:
+            plain_prefixes(prefix, self.site.numbers)
+        return self
 
     def office(self, name: str | None) -> NumberProfile:
         """Return how numbers are read in one of several offices; raise SettingsRefused."""

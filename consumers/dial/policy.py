@@ -8,11 +8,12 @@ call-by-call numbers cannot be allowed at all; people dial them by hand.
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
-from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator
 
 from bus.numbers import numbering_plan as number_plan
 from bus.numbers.number import DialForm, Number, NumberProfile, dial_form, read_number, short_code
@@ -31,7 +32,11 @@ NumberType = Literal[
     "pager",
     "voicemail",
 ]
-_Prefix = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{1,15}$")]
+_Prefix = Annotated[
+    str,
+    BeforeValidator(lambda told: re.sub(r"[\s()/.-]", "", told) if isinstance(told, str) else told),
+    StringConstraints(pattern=r"^\+?[0-9]{1,15}$"),
+]
 _Short = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,8}$")]
 
 _TEXT = re.compile(r"\+?[0-9()/. -]{2,32}")
@@ -53,6 +58,7 @@ _COSTLY = {  # beginnings which the tables call shared cost, or do not know at a
     43: ("118", "90", "93"),
     49: ("118", "12", "137", "138", "190", "900"),
 }
+_LONGEST_SERVICE = 6  # digits of a short number
 _CALL_BY_CALL = {41: "10", 43: "10", 49: "10", 423: "10"}  # then the carrier's digits
 
 
@@ -70,7 +76,7 @@ class DialPolicy(BaseModel):
         "company",
         "voip",
     )
-    denied_prefixes: tuple[_Prefix, ...] = ()  # "+4181"; without a plus for extensions: "99"
+    denied_prefixes: tuple[_Prefix, ...] = ()  # "+4181", "004181", "081", of extensions "99"
     allow_internal: bool = True
     allow_service: tuple[_Short, ...] = ()  # short numbers such as 116117, never an emergency
     form: DialForm = "national"
@@ -99,12 +105,66 @@ def decide(text: str, profile: NumberProfile, policy: DialPolicy) -> Dialable | 
     number = read_number(text, profile)
     if not number.dialable:
         return DialRefusal("not_a_number", "not_a_number")
+    policy = _with_plain_prefixes(policy, profile)
     refused = (
         _refused_as_short(number, profile, policy)
         if number.e164 is None
         else _refused_as_number(number.e164, profile, policy)
     )
     return refused or Dialable(number, dial_form(number, profile, policy.form))
+
+
+@lru_cache(maxsize=64)
+def _with_plain_prefixes(policy: DialPolicy, profile: NumberProfile) -> DialPolicy:
+    """Return the policy with its denied prefixes as numbers are compared with them."""
+    plain = (one for prefix in policy.denied_prefixes for one in plain_prefixes(prefix, profile))
+    return policy.model_copy(update={"denied_prefixes": tuple(dict.fromkeys(plain))})
+
+
+def plain_prefixes(prefix: str, profile: NumberProfile) -> tuple[str, ...]:
+    """Return how the numbers begin that a denied prefix means, `+4179` for `004179` and `079`.
+
+    Where it may mean several, all are denied. Raises ValueError where it can mean none.
+    """
+    own = number_plan.plan(profile.country)
+    found = [prefix] if prefix.startswith("+") else _abroad_or_at_home(prefix, profile)
+    if not found and len(prefix) > profile.internal_digits:
+        found = [f"+{prefix}"]
+    begin = f"+{own.code}{own.trunk}" if own.trunk_needed and not own.zero_belongs else "-"
+    found = [  # without the zero of +41 (0)79
+        f"+{own.code}{one.removeprefix(begin)}" if one.startswith(begin) else one for one in found
+    ]
+    short = len(prefix) <= max(profile.internal_digits, _LONGEST_SERVICE)
+    possible = [one for one in found if _begins_with_a_country(one[1:])]
+    if begin.rstrip("-") in (prefix, *found) or (found and not possible):
+        possible, short = [], False
+    if not possible and not (short and not prefix.startswith(("+", "0"))):
+        raise ValueError(f"denied_prefixes: no number begins with {prefix!r}; write it as +4179")
+    return (*possible, prefix) if short and not prefix.startswith("+") else tuple(possible)
+
+
+def _abroad_or_at_home(prefix: str, profile: NumberProfile) -> list[str]:
+    """Return how the numbers begin that are dialled with these digits in front."""
+    own = number_plan.plan(profile.country)
+    found = []
+    for digits in dict.fromkeys((prefix, prefix.removeprefix(profile.outside_line))):
+        abroad = _abroad(digits, plus=False, profile=profile)
+        if abroad:
+            found.append(f"+{abroad}")
+        elif own.zero_belongs or not own.trunk:
+            found.append(f"+{own.code}{digits}")
+        elif digits.startswith(own.trunk):
+            national = digits.removeprefix(own.trunk)
+            found += [f"+{own.code}{national}"] if national.lstrip("0") == national != "" else []
+        elif not own.trunk_needed:
+            found.append(f"+{own.code}{digits}")
+    return found
+
+
+def _begins_with_a_country(digits: str) -> bool:
+    """Return whether digits begin with the code of a country, or are the beginning of one."""
+    codes = [str(code) for code in COUNTRY_CODE_TO_REGION_CODE]
+    return any(digits.startswith(code) or code.startswith(digits or "-") for code in codes)
 
 
 def _refused_as_text(text: str, profile: NumberProfile) -> DialRefusal | None:

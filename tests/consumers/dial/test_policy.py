@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bus.numbers.number import Language, NumberProfile, read_number
-from consumers.dial.policy import Dialable, DialPolicy, decide
+from consumers.dial.policy import Dialable, DialPolicy, decide, plain_prefixes
 from consumers.dial.refusals import DialRefusal
 
 ZURICH = NumberProfile(country="CH", area_code="44", sip_domains=("pbx.example",))
@@ -353,6 +353,58 @@ def test_a_denied_prefix_without_a_plus_bars_extensions() -> None:
 
     assert isinstance(decide("991", ZURICH, policy), DialRefusal)
     assert isinstance(decide("919", ZURICH, policy), Dialable)
+
+
+CH_OUTSIDE = NumberProfile(country="CH", area_code="44", outside_line="0", internal_digits=3)
+
+
+@pytest.mark.parametrize(
+    ("profile", "prefix", "plain"),
+    [
+        (ZURICH, "+4179", "+4179"),
+        (ZURICH, "004179", "+4179"),
+        (ZURICH, "079", "+4179"),
+        (ZURICH, "+41 (0)79", "+4179"),
+        (ZURICH, "0041 79", "+4179"),
+        (ZURICH, "0041 (0)79", "+4179"),
+        (ZURICH, "079 123", "+4179123"),
+        (ZURICH, "41791", "+41791"),
+        (ZURICH, "0049", "+49"),
+        (CH_OUTSIDE, "0079", "+4179"),
+        (CH_OUTSIDE, "000 49", "+49"),
+        (NumberProfile(country="DE"), "0190", "+49190"),
+        (NumberProfile(country="DE"), "0049 190", "+49190"),
+        (NumberProfile(country="IT", area_code="02"), "899", "+39899"),
+        (NumberProfile(country="IT", area_code="02"), "02", "+3902"),
+        (NumberProfile(country="US"), "900", "+1900"),
+        (NumberProfile(country="US"), "1900", "+1900"),
+        (NumberProfile(country="US"), "01149", "+49"),
+        (NumberProfile(country="ES"), "803", "+34803"),
+    ],
+)
+def test_a_denied_prefix_may_be_written_as_it_is_dialled(
+    profile: NumberProfile, prefix: str, plain: str
+) -> None:
+    [written] = DialPolicy(denied_prefixes=(prefix,)).denied_prefixes
+
+    assert plain in plain_prefixes(written, profile)
+
+
+@pytest.mark.parametrize("prefix", ["079", "004179", "+41 79", "0041 (0)79"])
+def test_no_spelling_of_a_denied_prefix_lets_its_numbers_through(prefix: str) -> None:
+    policy = DialPolicy(denied_prefixes=(prefix,))
+
+    for text in ("079 123 45 67", "+41791234567", "0041 79 123 45 67"):
+        refusal = decide(text, ZURICH, policy)
+        assert isinstance(refusal, DialRefusal)
+        assert refusal.code == "denied_prefix"
+    assert isinstance(decide("078 123 45 67", ZURICH, policy), Dialable)
+
+
+@pytest.mark.parametrize("prefix", ["0", "00", "+0", "+041", "+410", "+99979", "000"])
+def test_a_denied_prefix_with_which_no_number_begins_is_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match="denied_prefixes"):
+        plain_prefixes(prefix, ZURICH)
 
 
 def test_internal_numbers_can_be_forbidden() -> None:
