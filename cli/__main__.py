@@ -30,6 +30,7 @@ from cli.commands import (
 from cli.commands import init as site
 from cli.commands import watch as watching
 from cli.contacts import contacts
+from cli.doctor import doctor
 from cli.run import processes
 from cli.simulate import simulate
 
@@ -81,6 +82,7 @@ app.command(rich_help_panel=RUN)(processes.directory)
 app.command(rich_help_panel=RUN)(processes.demo)
 app.add_typer(desktop.app, name="desktop", rich_help_panel=RUN)
 app.add_typer(simulate.app, name="simulate", rich_help_panel=RUN)
+app.command(rich_help_panel=SET_UP)(doctor.doctor)
 app.command(rich_help_panel=WATCH)(watching.watch)
 app.command(rich_help_panel=WATCH)(watching.status)
 app.command(rich_help_panel=WATCH)(why.why)

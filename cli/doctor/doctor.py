@@ -1,0 +1,124 @@
+"""`starface2mqtt doctor`: all checks in order, a line each, with the fix."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.doctor.findings import Finding, fail, ok
+
+if TYPE_CHECKING:
+    from cli.site.settings import Settings
+
+_COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer.colors.RED}
+
+
+def doctor(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    wait: Annotated[
+        int, typer.Option(help="Seconds to wait for a visit of the gateway's page from outside.")
+    ] = 0,
+    support: Annotated[
+        Path | None, typer.Option(help="Write a bundle for support, numbers and secrets masked.")
+    ] = None,
+) -> None:
+    """Check the whole site, from the configuration to a test event; exit code 1 if one fails."""
+    config: Path | None = (context.find_root().obj or {}).get("config")
+    found = []
+    for finding in examine(config, wait=wait):
+        found.append(finding)
+        if not as_json:
+            _show(finding)
+    if as_json:
+        typer.echo(json.dumps([finding.as_json() for finding in found], indent=2))
+    if support is not None:
+        from cli.doctor.support import write_bundle
+
+        write_bundle(support, config, found)
+        typer.echo(f"{support} is written; look at it before you send it.", err=True)
+    failed = sum(finding.level == "fail" for finding in found)
+    if not as_json:
+        warned = sum(finding.level == "warn" for finding in found)
+        typer.echo(f"{failed} failed, {warned} to look at, {len(found)} checked")
+    if failed:
+        raise typer.Exit(1)
+
+
+def examine(config: Path | None, *, wait: int = 0) -> Iterator[Finding]:
+    """Yield the findings one by one; what depends on something that failed is left out."""
+    from bus.settings import SettingsRefused
+    from cli.doctor import local, network, people
+    from cli.site.settings import read
+
+    try:
+        settings = read(config)
+    except SettingsRefused as error:
+        yield fail("configuration", str(error), "correct it; docs/installation.md shows one")
+        return
+    yield ok("configuration", str(settings.file))
+    for check in (local.files, local.disk, local.opening, network.broker_files):
+        yield from _guarded(check.__name__, check(settings))
+    yield from _guarded("broker", _with_broker(settings, wait))
+    yield from _guarded("pbx", network.pbx(settings))
+    yield from _guarded("numbers", local.numbers(settings))
+    yield from _guarded("contacts", people.contacts(settings))
+
+
+def _with_broker(settings: Settings, wait: int) -> Iterator[Finding]:
+    from bus.mqtt.connection import Connection
+    from bus.mqtt.inbox import BrokerUnavailable
+    from cli.commands.broker_account import cli_account
+    from cli.doctor import local, network, people
+    from cli.doctor.snapshot import snapshot
+
+    where = f"{settings.broker.host}:{settings.broker.port}"
+    with (
+        cli_account(settings) as account,
+        Connection(settings.broker, account, lasting=False) as connection,
+    ):
+        try:
+            connection.wait_connected()
+        except BrokerUnavailable as error:
+            yield fail(
+                "broker", str(error),
+                "systemctl start starface2mqtt-broker, or correct [broker] host and port",
+            )  # fmt: skip
+            yield from local.ports(settings, running=False)
+            return
+        yield ok("broker", f"{where} lets us in")
+        yield from network.broker_round_trip(connection)
+        found = snapshot(connection)
+        running = found.online(settings.gateway.account)
+        yield from local.ports(settings, running=running)
+        yield from network.processes(found, ("gateway", "sessions", "caller", "dial"))
+        if running:
+            yield from network.callback(settings)
+            yield from network.test_event(settings, connection)
+            if wait:
+                yield from network.visits(settings, wait)
+        yield from people.users(settings, found)
+
+
+def _guarded(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield findings; a check that cannot be done says why, and the others go ahead."""
+    from cli.site.errors import sentence
+
+    try:
+        yield from findings
+    except Exception as error:
+        text = sentence(error) or (str(error) if isinstance(error, OSError) else None)
+        if text is None:
+            raise
+        yield fail(name.replace("_", " "), text, "correct it and run doctor again")
+
+
+def _show(finding: Finding) -> None:
+    mark = typer.style(f"{finding.level:4}", fg=_COLOURS[finding.level])
+    typer.echo(f"{mark}  {finding.check}: {finding.text}")
+    if finding.fix:
+        typer.echo(f"      → {finding.fix}")

@@ -1,0 +1,49 @@
+"""What the broker has retained of a site: its processes and its users, read once."""
+
+import time
+from dataclasses import dataclass, field
+
+from bus.events import ProcessDetail, ProcessDetailData, UserState, UserStateData
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import ReceivedMessage
+from bus.topics import ANY_USER
+
+_QUIET = 0.5  # seconds without a message after which all retained ones have come
+_LONGEST = 10.0  # seconds
+
+
+@dataclass
+class Snapshot:
+    """Processes by name, `online` or `offline`, with their details; users by login."""
+
+    processes: dict[str, str] = field(default_factory=dict)
+    details: dict[str, ProcessDetailData] = field(default_factory=dict)
+    users: dict[str, UserStateData] = field(default_factory=dict)
+
+    def online(self, process: str) -> bool:
+        """Return whether a process is connected."""
+        return self.processes.get(process) == "online"
+
+
+def snapshot(connection: Connection) -> Snapshot:
+    """Return what is retained now; the connection is up."""
+    found = Snapshot()
+
+    def keep(received: ReceivedMessage) -> None:
+        if not received.payload:
+            return
+        if received.topic.endswith("/state"):
+            state = UserState.model_validate_json(received.payload)
+            found.users[state.data.user] = state.data
+        elif received.topic.endswith("/detail"):
+            detail = ProcessDetail.model_validate_json(received.payload)
+            found.details[detail.data.name] = detail.data
+        else:
+            found.processes[received.topic.rpartition("/")[2]] = received.payload.decode()
+
+    connection.subscribe(connection.topics.processes(), keep)
+    connection.subscribe(connection.topics.state(ANY_USER), keep)
+    until = time.monotonic() + _LONGEST
+    while time.monotonic() < until and connection.work(_QUIET):
+        pass
+    return found

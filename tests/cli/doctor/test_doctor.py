@@ -1,0 +1,291 @@
+"""What integrators get wrong, each found by doctor by its name, with the right fix."""
+
+import json
+import os
+import socket
+import ssl
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import tomlkit
+from typer.testing import CliRunner
+
+from cli.__main__ import app
+from cli.demo.mosquitto import free_port
+from cli.doctor.doctor import examine
+from cli.doctor.findings import Finding
+from cli.doctor.support import masked
+from cli.site.files import broker_folder, make_site
+from cli.site.settings import Settings
+from consumers.users import User, Users
+from tests import certificates
+from tests.cli.broker_site import site_with_broker
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    """A site whose broker does not run; nobody listens at its ports."""
+    return make_site(
+        tmp_path / "site",
+        {
+            "broker": {"port": free_port()},
+            "gateway": {"listen": [f"127.0.0.1:{free_port()}"], "operations": ""},
+            "starface": {"host": "127.0.0.1", "port": free_port()},
+            "site": {"area_code": "44"},
+        },
+    )
+
+
+def _set(settings: Settings, section: str, **values: object) -> None:
+    document = tomlkit.parse(settings.file.read_text())
+    document[section].update(values)
+    settings.file.write_text(tomlkit.dumps(document))
+
+
+def _broken_key(site: Settings) -> None:
+    _set(site, "gateway", listn=["0.0.0.0:8080"])
+
+
+def _wrong_value(site: Settings) -> None:
+    _set(site, "starface", location="cloud")
+
+
+def _open_secret(site: Settings) -> None:
+    (site.site.secrets_folder / "site.key").chmod(0o644)
+
+
+def _lost_key(site: Settings) -> None:
+    (site.site.secrets_folder / "seal.key").unlink()
+
+
+def _foreign_file(site: Settings) -> None:
+    os.chown(site.site.secrets_folder / "broker-accounts.json", 65534, 65534)
+
+
+def _no_data_folder(site: Settings) -> None:
+    site.site.data_folder.rmdir()
+
+
+def _no_room(site: Settings) -> None:
+    _set(site, "gateway", log_megabytes=10**9)
+
+
+def _no_program(site: Settings) -> None:
+    _set(site, "caller", commands=[{"name": "dms", "arguments": ["no-such-program", "{e164}"]}])
+
+
+def _unknown_pbx(site: Settings) -> None:
+    _set(site, "starface", host="pbx.invalid")
+
+
+def _no_pbx(site: Settings) -> None:
+    _set(site, "starface", host="")
+
+
+def _no_area_code(site: Settings) -> None:
+    _set(site, "site", area_code="")
+
+
+def _extension_of_six_digits(site: Settings) -> None:
+    with Users(site.database) as users:
+        users.add(User(login="123456", extension="123456"))
+
+
+def _broker_may_not_read(site: Settings) -> None:
+    broker_folder(site).chmod(0o2750)
+
+
+def _broker_files_are_old(site: Settings) -> None:
+    folder = broker_folder(site)
+    folder.chmod(0o2750)
+    for file in folder.iterdir():
+        file.chmod(0o640)
+    kept = (folder / "passwords").read_text().splitlines(keepends=True)
+    (folder / "passwords").write_text(
+        "".join(line for line in kept if not line.startswith("dial:"))
+    )
+
+
+def _broker_file_is_gone(site: Settings) -> None:
+    folder = broker_folder(site)
+    folder.chmod(0o2750)
+    (folder / "acl").unlink()
+
+
+def _nothing(_site: Settings) -> None:
+    """Leave the site as `init` made it."""
+
+
+@pytest.mark.parametrize(
+    ("mistake", "check", "level", "said"),
+    [
+        (_broken_key, "configuration", "fail", "listn"),
+        (_wrong_value, "configuration", "fail", "external_address"),
+        (_open_secret, "secrets", "fail", "site.key"),
+        (_lost_key, "secrets", "fail", "seal.key is missing"),
+        (_foreign_file, "owners", "fail", "broker-accounts.json does not belong to"),
+        (_no_data_folder, "disk", "fail", "is missing"),
+        (_no_room, "disk", "warn", "an outage of the broker may need"),
+        (_no_program, "opening", "fail", "no-such-program"),
+        (_nothing, "opening", "warn", "no address is set"),
+        (_nothing, "broker", "fail", "no broker at"),
+        (_nothing, "pbx port", "fail", "does not answer"),
+        (_nothing, "contacts", "warn", "there are none"),
+        (_unknown_pbx, "pbx name", "fail", "pbx.invalid"),
+        (_no_pbx, "pbx", "fail", "no STARFACE is named"),
+        (_no_area_code, "numbers", "warn", "no area code"),
+        (_extension_of_six_digits, "numbers", "warn", "123456 is no extension"),
+        (_broker_may_not_read, "broker files", "fail", "may not read"),
+        (_broker_files_are_old, "broker files", "fail", "does not know the account dial"),
+        (_broker_file_is_gone, "broker files", "fail", "acl is missing"),
+    ],
+)
+def test_a_mistake_is_found_by_its_name(
+    site: Settings, mistake: Callable[[Settings], None], check: str, level: str, said: str
+) -> None:
+    mistake(site)
+
+    found = [each for each in examine(site.file) if each.check == check and said in each.text]
+
+    assert {each.level for each in found} == {level}
+    assert found[0].fix
+
+
+def test_a_port_of_another_program_is_named_with_the_program(site: Settings) -> None:
+    port = int(site.gateway.listen[0].rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)):
+        found = [each for each in examine(site.file) if each.check == "ports"]
+
+    assert found[0].level == "fail"
+    assert f"port {port} is used by another program (" in found[0].text
+
+
+@contextmanager
+def _pbx_with_certificate(folder: Path, port: int, *, may_vouch: bool = False) -> Iterator[str]:
+    chain, key = certificates.make(folder, "127.0.0.1", ["127.0.0.1"], may_vouch=may_vouch)
+    listener = socket.create_server(("127.0.0.1", port))
+    stopped = threading.Event()
+
+    def serve() -> None:
+        secured = certificates.serving(chain, key)
+        while not stopped.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    secured.wrap_socket(connection, server_side=True).close()
+                except (OSError, ssl.SSLError):
+                    continue
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield certificates.fingerprint(chain)
+    finally:
+        stopped.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def _pbx_certificate(site: Settings) -> Finding:
+    return next(each for each in examine(site.file) if each.check == "pbx certificate")
+
+
+def test_an_untrusted_certificate_of_the_pbx_comes_with_what_to_pin(
+    site: Settings, tmp_path: Path
+) -> None:
+    with _pbx_with_certificate(tmp_path, site.starface.pbx_port) as fingerprint:
+        found = _pbx_certificate(site)
+
+        assert found.level == "fail"
+        assert "self-signed" in found.text
+        assert fingerprint in found.fix
+
+
+def test_a_certificate_that_is_pinned_and_expires_soon_is_named(
+    site: Settings, tmp_path: Path
+) -> None:
+    with _pbx_with_certificate(tmp_path, site.starface.pbx_port) as fingerprint:
+        _set(site, "starface", verify="pinned", fingerprint=fingerprint)
+        soon = _pbx_certificate(site)
+        _set(site, "starface", verify="pinned", fingerprint="0" * 64)
+        other = _pbx_certificate(site)
+
+    assert (soon.level, other.level) == ("warn", "fail")
+    assert "expires in 0 days" in soon.text
+    assert "another certificate than the pinned one" in other.text
+
+
+def test_a_pbx_that_is_not_verified_is_said_aloud(site: Settings, tmp_path: Path) -> None:
+    with _pbx_with_certificate(tmp_path, site.starface.pbx_port) as fingerprint:
+        _set(site, "starface", verify="off")
+        found = _pbx_certificate(site)
+
+    assert found.level == "warn"
+    assert fingerprint in found.fix
+
+
+def test_a_pbx_without_tls_at_its_port_is_named(site: Settings) -> None:
+    with socket.create_server(("127.0.0.1", site.starface.pbx_port)) as plain:
+        threading.Thread(target=lambda: plain.accept()[0].close()).start()
+        threading.Thread(target=lambda: plain.accept()[0].close()).start()
+        found = _pbx_certificate(site)
+
+    assert found.level == "fail"
+    assert 'scheme = "http"' in found.fix
+
+
+def test_without_processes_and_users_each_is_named_with_how_to_begin(tmp_path: Path) -> None:
+    with site_with_broker(tmp_path / "site") as settings:
+        found = list(examine(settings.file))
+        with Users(settings.database) as users:
+            users.add(User(login="0011", extension="0012"))
+        differing = list(examine(settings.file))
+
+    by_check = {(each.check, each.level): each for each in found}
+    assert by_check["broker rights", "ok"]
+    missing = {each.text for each in found if each.check == "processes"}
+    assert {"gateway does not run", "sessions does not run"} <= missing
+    assert by_check["users", "fail"].fix == "starface2mqtt user add LOGIN"
+    assert any("differs from the login" in each.text for each in differing)
+
+
+def test_the_exit_code_and_json_are_for_machines(site: Settings) -> None:
+    done = CliRunner().invoke(app, ["--config", str(site.file), "doctor", "--json"])
+
+    assert done.exit_code == 1
+    assert {"check", "level", "text", "fix"} == set(json.loads(done.stdout)[0])
+
+
+def test_a_bundle_for_support_holds_no_secret(site: Settings, tmp_path: Path) -> None:
+    _set(site, "starface", oauth_client_secret="a-secret-of-the-pbx")
+    CliRunner().invoke(
+        app, ["--config", str(site.file), "doctor", "--support", str(tmp_path / "support.tgz")]
+    )
+
+    with tarfile.open(tmp_path / "support.tgz") as bundle:
+        texts = [file.read().decode() for each in bundle if (file := bundle.extractfile(each))]
+    assert len(texts) == 4
+    assert "a-secret-of-the-pbx" not in "".join(texts)
+    assert (tmp_path / "support.tgz").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("called +41 44 668 18 00 now", "called …00 now"),
+        ("number=0446681800", "number=…00"),
+        ("port 8080 answers at 192.0.2.10", "port 8080 answers at 192.0.2.10"),
+        ("2026-11-29T22:25:01 started", "2026-11-29T22:25:01 started"),
+        ("https://crm.example/x?token=abc", "https://crm.example/x?…"),
+    ],
+)
+def test_numbers_and_queries_are_masked(text: str, shown: str) -> None:
+    assert masked(text) == shown
