@@ -14,7 +14,8 @@ from pathlib import Path
 from bus.settings import SettingsRefused
 from cli.doctor.findings import Finding
 from cli.site.settings import read
-from runtime.process import private_file, without_secrets
+from runtime.files import private_file
+from runtime.process import without_secrets
 
 _NUMBERS = re.compile(r"(?<![\w.:-])\+?\d[\d /]{5,}\d(?![\w:-])")
 _ADDRESSES = re.compile(r"(?P<address>https?://[^\s\"'?]+)\?[^\s\"']*")
