@@ -345,8 +345,8 @@ class Head(Message):
     data: HeadData
 
 
-class ReplayRequestData(Part):
-    """From which number on a consumer wants a user's events again."""
+class ReplayRequestData(RequestData):
+    """From which number on a consumer wants a user's events again, for itself alone."""
 
     user: UserName
     gateway: Text | None = None

@@ -7,10 +7,11 @@ consumer notes on disk what it has done, and asks the gateway again for what it 
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from bus.events import CallEvent, Head, Part, ReplayRequest, ReplayRequestData
+from bus.events import CONTENT_TYPE, CallEvent, Head, Part, ReplayRequest, ReplayRequestData
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.publication import PublishRefused
@@ -20,6 +21,7 @@ from runtime.sqlite import open_database, transaction
 log = logging.getLogger(__name__)
 
 ASK_AGAIN = 5.0  # seconds until the same gap is asked for once more
+_REPLAYED = "calls"  # below the account's replies: always the same, so a lasting session keeps it
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS upto (user TEXT, source TEXT, seq INTEGER NOT NULL,
@@ -30,10 +32,11 @@ CREATE TABLE IF NOT EXISTS ahead (user TEXT, source TEXT, seq INTEGER NOT NULL,
 
 
 class _Numbered(Part):
-    """As much of a call event as tells which it is."""
+    """As much of a call event as says which it is."""
 
     source: str
     seq: int
+    data: Mapping[str, object] = MappingProxyType({})
 
 
 class ConsumerOffsets:
@@ -118,10 +121,12 @@ class CallStream:
         self._handle = handle
         self._clock = clock
         self._asked: dict[tuple[str, str], tuple[int, float]] = {}
+        self._replayed = connection.topics.reply(connection.account, _REPLAYED)
 
     def follow(self, users: Iterable[str]) -> None:
         """Subscribe to the calls of these users."""
         topics = self._connection.topics
+        self._connection.consume(self._replayed, CallEvent, self.take, self._give_up)
         for user in users:
             self._connection.consume(topics.calls(user), CallEvent, self.take, self._give_up)
             self._connection.subscribe(topics.heads(user), self._take_head)
@@ -139,7 +144,7 @@ class CallStream:
 
     def take(self, event: CallEvent, received: ReceivedMessage) -> None:
         """Hand over an event unless it was done before; ask for what is missing before it."""
-        user = self._connection.topics.user_of(received.topic)
+        user = self._user_of(received, event.data.user)
         if event.data.user != user:
             log.error("an event on another user's topic event=%s", event.id)
             return
@@ -158,10 +163,16 @@ class CallStream:
     def _give_up(self, received: ReceivedMessage) -> None:
         """Count an event that cannot be handled as done: else it would be asked for for ever."""
         try:
-            told = _Numbered.model_validate_json(received.payload)
+            event = _Numbered.model_validate_json(received.payload)
         except ValueError:
             return
-        self._mark(self._connection.topics.user_of(received.topic), told.source, told.seq)
+        user = self._user_of(received, str(event.data.get("user")))
+        self._mark(user, event.source, event.seq)
+
+    def _user_of(self, received: ReceivedMessage, user: str) -> str:
+        """Return whose event it is: the topic says so, except where repeats come to us alone."""
+        topic = received.topic
+        return user if topic == self._replayed else self._connection.topics.user_of(topic)
 
     def _mark(self, user: str, source: str, seq: int) -> None:
         try:
@@ -190,11 +201,16 @@ class CallStream:
             return
         self._asked[user, source] = (after, self._clock())
         log.info("asking for missed events user=%s after=%s", user, after)
-        request = ReplayRequest(
-            data=ReplayRequestData(user=user, gateway=source.rpartition("/")[2], after=after)
-        )
+        data = ReplayRequestData(
+            user=user, gateway=source.rpartition("/")[2], after=after,
+            account=self._connection.account, request_id=_REPLAYED,
+        )  # fmt: skip
+        request = ReplayRequest(data=data)
         try:
-            self._connection.publish(self._connection.topics.replay(user), request)
+            self._connection.publish_raw(
+                self._connection.topics.replay(user), request.encoded(), expiry=request.expiry(),
+                content_type=CONTENT_TYPE, response_topic=self._replayed,
+            )  # fmt: skip
         except (BrokerUnavailable, PublishRefused) as error:
             log.warning("could not ask for missed events user=%s reason=%s", user, error)
             del self._asked[user, source]

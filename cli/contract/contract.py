@@ -38,6 +38,7 @@ _CHANNELS: tuple[tuple[str, str, str, str, bool, str], ...] = (
     ("pbxAnswer", _TOPICS.reply("ACCOUNT", "REQUEST"), "PbxAnswer", "sessions", False, "60"),
     ("head", _TOPICS.head("USER", "GATEWAY"), "Head", "gateway", True, "604800"),
     ("replay", _TOPICS.replay("USER"), "ReplayRequest", "consumers", False, "30"),
+    ("replayed", _TOPICS.reply("ACCOUNT", "REQUEST"), "CallEvent", "gateway", False, "86400"),
     ("session", _TOPICS.session("USER"), "SessionReset", "gateway", False, "60"),
     ("process", _TOPICS.process("NAME"), "Presence", "each process", True, ""),
     ("processDetail", _TOPICS.process_detail("NAME"), "ProcessDetail", "each process", True, ""),

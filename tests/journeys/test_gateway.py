@@ -138,7 +138,15 @@ def test_a_head_is_announced_and_a_replay_repeats_the_very_same_events(
     payloads: list[bytes] = []
     heads: list[Head] = []
     topics = journal.topics
+    repeated: list[bytes] = []
+    foreign: list[bytes] = []
+    user = connect("0011")
+    for topic in (topics.calls("0011"), topics.replies_to("0011")):
+        user.subscribe(topic, lambda arrived: foreign.append(arrived.payload))
     journal.subscribe(topics.calls("0011"), lambda arrived: payloads.append(arrived.payload))
+    journal.subscribe(
+        topics.replies_to("journal"), lambda arrived: repeated.append(arrived.payload)
+    )
     journal.subscribe(
         topics.heads("0011"),
         lambda arrived: heads.append(Head.model_validate_json(arrived.payload)),
@@ -152,11 +160,15 @@ def test_a_head_is_announced_and_a_replay_repeats_the_very_same_events(
     assert head.data.oldest == 1
 
     for name in ("another", head.data.gateway):
-        data = ReplayRequestData(user="0011", gateway=name, after=2)
+        data = ReplayRequestData(user="0011", gateway=name, after=2, account="journal")
         journal.publish(topics.replay("0011"), ReplayRequest(data=data))
 
-    _work_until(journal, lambda: len(payloads) == 8)
-    assert payloads[5:] == payloads[2:5]
+    _work_until(journal, lambda: len(repeated) == 3)
+    assert repeated == payloads[2:]
+    assert notify(gateway.port, path_of("0011"), call_state("last")) == 200
+    _work_until(user, lambda: len(foreign) == 6)
+    _work_until(journal, lambda: len(payloads) == 6)
+    assert foreign == payloads  # each once, in order, for who did not ask
 
 
 def test_the_end_of_a_session_is_told_even_when_the_broker_was_away(
@@ -216,10 +228,17 @@ def test_ringing_that_is_too_old_is_not_told_late_but_can_be_asked_for(
         _work_until(journal, lambda: heard)
         assert [event.data.call_id for event in heard] == ["kept"]
 
-        request = ReplayRequest(data=ReplayRequestData(user="0011", after=0))
-        journal.publish(journal.topics.replay("0011"), request)
-        _work_until(journal, lambda: len(heard) == 3)
-    assert [event.data.call_id for event in heard[1:]] == ["old", "kept"]
+        repeated: list[CallEvent] = []
+        journal.consume(
+            journal.topics.reply("journal", "again"),
+            CallEvent,
+            lambda event, _: repeated.append(event),
+        )
+        data = ReplayRequestData(user="0011", after=0, account="journal", request_id="again")
+        journal.publish(journal.topics.replay("0011"), ReplayRequest(data=data))
+        _work_until(journal, lambda: len(repeated) == 2)
+    assert [event.data.call_id for event in repeated] == ["old", "kept"]
+    assert len(heard) == 1
 
 
 def test_birth_and_information_are_retained_and_the_end_is_told(

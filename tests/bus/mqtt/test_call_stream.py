@@ -117,7 +117,8 @@ def test_every_event_is_handed_over_once_whatever_is_lost_or_repeated(
     def repeat(request: ReplayRequest, _: object) -> None:
         for seq in range(request.data.after + 1, 41):
             if chance.random() > 0.3:
-                gateway.send("starface/users/0011/calls", _event(seq).encoded()).wait()
+                topic = gateway.topics.reply(str(request.data.account), request.data.request_id)
+                gateway.send(topic, _event(seq).encoded()).wait()
 
     gateway.consume("starface/users/+/replay", ReplayRequest, repeat)
     events = CallStream(
