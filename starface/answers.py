@@ -125,6 +125,11 @@ def _faulted(fault: Faulted, logging_in: bool) -> PbxFailure:
     return NotDone(f"STARFACE reports an error ({shown}).", pbx_text=text)
 
 
+def is_temporary(failure: PbxFailure) -> bool:
+    """Return whether what the PBX says sounds as if it will do the same thing later."""
+    return _TROUBLE.search(failure.pbx_text.lower()) is not None
+
+
 def _shown(fault: Faulted) -> str:
     """Return the part of a fault that names nobody: its code and the names of exceptions in it."""
     names = re.findall(r"\b[A-Z][A-Za-z]{2,60}(?:Exception|Error|Fault)\b", fault.text)

@@ -1,10 +1,11 @@
 """One user's conversation with the PBX, the same in all versions of its interface."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from starface import methods, wire
-from starface.answers import MethodUnknown, NotDone
+from starface.answers import MethodUnknown, NotDone, is_temporary
 from starface.credential import Credential
 from starface.failures import (
     AnswerUnreadable,
@@ -37,8 +38,13 @@ __all__ = [
     "UnsupportedByApi",
 ]
 
+log = logging.getLogger(__name__)
+
 _PAGE = 100  # entries of the call list in one answer
 _PAGES = 100
+_CALL_LIST: dict[Api, tuple[Api, ...]] = {  # whose names for it are tried
+    "v20": ("v22", "v30"), "v22": ("v22", "v30"), "v30": ("v30", "v22"),
+}  # fmt: skip
 
 
 class StarfaceClient:
@@ -63,6 +69,11 @@ class StarfaceClient:
     def api(self) -> Api:
         """The version spoken; with `auto` it is settled by login()."""
         return self._pbx.api
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """By how much the PBX's clock is ahead of ours; None when it has not said."""
+        return self._pbx.clock_offset
 
     @property
     def credential(self) -> Credential:
@@ -195,8 +206,24 @@ class StarfaceClient:
         self._pbx.ask("call.conference", list(call_ids), phone)
 
     def call_list(self, since: datetime, until: datetime | None = None) -> list[CallListEntry]:
-        """Return the calls begun since then, oldest first."""
+        """Return the calls begun since then by the PBX's clock, oldest first.
+
+        Raises UnsupportedByApi when the PBX has no call list, or does not show it to this user.
+        """
         before = until or datetime.now(UTC) + timedelta(days=1)  # whatever the PBX's clock says
+        for api in _CALL_LIST[self.api]:
+            try:
+                return self._call_list(api, since, before)
+            except (NotDone, RequestForbidden) as failure:
+                if is_temporary(failure):
+                    raise
+                log.debug("no call list api=%s reason=%s", api, failure)
+        raise UnsupportedByApi(
+            "STARFACE shows this user no call list, so calls missed during an outage stay unknown; "
+            "an administrator can give the right to the call list, or set api = v30 in [starface]."
+        )
+
+    def _call_list(self, api: Api, since: datetime, before: datetime) -> list[CallListEntry]:
         entries: list[CallListEntry] = []
         for _ in range(_PAGES):
             page = self._pbx.ask(
@@ -204,6 +231,7 @@ class StarfaceClient:
                 *(wire.utc(before), wire.utc(since), "", "", "", "startTime", "ASCENDING"),
                 *(len(entries), _PAGE),
                 read=wire.call_list_page,
+                api=api,
             )
             entries += page.entries
             if not page.entries or len(entries) >= page.total_count:

@@ -21,8 +21,6 @@ _ONLY_V30 = {
     "call.conference",
     "call.forward",
     "call.hold",
-    "callList.deleteCallListEntry",
-    "callList.getCallList",
     "redirect.getRedirectSettings",
 }
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
@@ -68,6 +69,11 @@ class RpcRequest:
         """The credential as it is now; with OAuth it changes when it is refreshed."""
         return self._access.credential if self._access else self._credential
 
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """By how much the PBX's clock is ahead of ours; None when it has not said."""
+        return self._transport.clock_offset
+
     @overload
     def ask(self, name: str, *params: Writable, logging_in: bool = ...) -> Value: ...
     @overload
@@ -77,6 +83,7 @@ class RpcRequest:
         *params: Writable,
         read: Callable[[Value], T],
         logging_in: bool = ...,
+        api: Api | None = ...,
     ) -> T: ...
     def ask(
         self,
@@ -84,9 +91,13 @@ class RpcRequest:
         *params: Writable,
         read: Callable[[Value], Any] | None = None,
         logging_in: bool = False,
+        api: Api | None = None,
     ) -> Any:
-        """Ask by the name of family and method, and read the answer with `read`."""
-        value = self._answered(name, params, logging_in)
+        """Ask by the name of family and method, and read the answer with `read`.
+
+        `api`: the version whose name the method has, where that is not the one the session has.
+        """
+        value = self._answered(methods.method(api or self.api, name), name, params, logging_in)
         if read is None:
             return value
         try:
@@ -94,8 +105,9 @@ class RpcRequest:
         except Unreadable as fault:
             raise answers.unreadable(fault) from None
 
-    def _answered(self, name: str, params: Sequence[Writable], logging_in: bool) -> Value:
-        method = methods.method(self.api, name)
+    def _answered(
+        self, method: str, name: str, params: Sequence[Writable], logging_in: bool
+    ) -> Value:
         try:
             body = write_call(method, params)
         except ValueError:

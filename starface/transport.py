@@ -14,6 +14,8 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, cast
 
 from starface.failures import AnswerUnreadable, OutcomeUnknown, PbxUnreachable
@@ -43,6 +45,7 @@ class HttpAnswer:
     content_type: str
     location: str
     body: bytes
+    date: str = ""
 
 
 class Transport:
@@ -53,6 +56,7 @@ class Transport:
         self._settings = settings
         self._context = tls_context(settings)
         self._keep_from = 0.0
+        self.clock_offset: timedelta | None = None  # of the PBX, ahead of ours
         self._addresses = HostAddresses(settings.host, settings.pbx_port)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         port = "" if settings.port is None else f":{settings.port}"
@@ -97,6 +101,8 @@ class Transport:
         try:
             way.sendall(told)
             answer, stays = _answer(stream)
+            if (offset := _clock_offset(answer.date)) is not None:
+                self.clock_offset = offset
         except TimeoutError:
             raise OutcomeUnknown(
                 "STARFACE did not answer in time; whether it did what was asked is not known."
@@ -269,8 +275,16 @@ def _answer(stream: _Limited) -> tuple[HttpAnswer, bool]:
             content_type=told.getheader("Content-Type", "").lower(),
             location=told.getheader("Location", ""),
             body=body,
+            date=told.getheader("Date", ""),
         )
         return answer, not told.will_close
+
+
+def _clock_offset(date: str) -> timedelta | None:
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC) - datetime.now(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _too_large() -> AnswerUnreadable:

@@ -55,11 +55,12 @@ FAULTS: dict[str, Fault] = {
     "notifications-missing": Fault("callback", "soon"),
 }
 UNPROVEN = "callback-unproven"
+NO_CALL_LIST = "no-call-list"
 
 
 def sentence_of(code: str) -> Sentence | None:
     """Return what people read about a fault and what to do; None for another code."""
-    known = code == UNPROVEN or code in FAULTS
+    known = code in (UNPROVEN, NO_CALL_LIST) or code in FAULTS
     return texts.sentence(f"sessions.{code}") if known else None
 
 

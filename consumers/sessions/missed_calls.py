@@ -6,7 +6,7 @@ handed-in call as it reads any other.
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bus.events import CallData
@@ -27,6 +27,12 @@ class Gap:
     since: datetime | None = None
     running: Mapping[str, CallData] = field(default_factory=dict)
     ended: frozenset[str] = frozenset()
+    clock_offset: timedelta | None = None  # of the PBX's time stamps, ahead of our clock
+
+    def by_clock_of_pbx(self, clock_offset: timedelta | None) -> "Gap":
+        """Return the gap as the PBX's clock has it, by what it says of its time or its events."""
+        offset = clock_offset if clock_offset is not None else self.clock_offset
+        return replace(self, since=self.since and self.since + (offset or timedelta()))
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class KnownCalls:
         self._running: dict[str, CallData] = {}
         self._ended: dict[str, None] = {}
         self._doubtful: dict[str, float] = {}  # since when a call is in question
+        self._clock_offset: timedelta | None = None
 
     @property
     def doubtful(self) -> bool:
@@ -55,6 +62,8 @@ class KnownCalls:
     def note(self, call: CallData) -> None:
         """Note a call event."""
         self._doubtful.pop(call.call_id, None)
+        if not call.replayed and (offset := clock_offset(call)) is not None:
+            self._clock_offset = offset
         if call.previous_call_id is not None:
             self._running.pop(call.previous_call_id, None)
         if call.state != "ended":
@@ -68,7 +77,7 @@ class KnownCalls:
 
     def gap(self, since: datetime | None) -> Gap:
         """Return what is known now, for an errand in another thread."""
-        return Gap(since, dict(self._running), frozenset(self._ended))
+        return Gap(since, dict(self._running), frozenset(self._ended), self._clock_offset)
 
     def look(self, ids: Collection[str], now: float) -> Missed:
         """Compare with the calls that the PBX says are running."""
@@ -82,6 +91,19 @@ class KnownCalls:
             unended=bool(ripe.intersection(unended)),
             soon=bool(doubtful),
         )
+
+
+def clock_offset(call: CallData) -> timedelta | None:
+    """Return by how much the PBX's clock was ahead of ours when it told of a call.
+
+    Its stamps have no zone and may be in its own, which is taken to be ours.
+    """
+    stamp = wire.moment(call.pbx_time or "")
+    if stamp is None:
+        return None
+    as_utc = stamp - call.received_at
+    as_local = as_utc - (call.received_at.astimezone().utcoffset() or timedelta())
+    return min(as_utc, as_local, key=abs)
 
 
 def is_news(told: CallState, gap: Gap) -> bool:

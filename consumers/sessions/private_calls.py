@@ -3,7 +3,7 @@
 Else each look at the running calls would find one of which no event was ever heard.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
@@ -31,6 +31,11 @@ class WithoutPrivateCalls:
     def credential(self) -> Credential:
         """The credential to store."""
         return self._pbx.credential
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """By how much the PBX's clock is ahead of ours."""
+        return self._pbx.clock_offset
 
     def login(self) -> None:
         """Open the session."""

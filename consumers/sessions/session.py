@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bus.events import Link, Sentence
-from consumers.sessions.faults import FAULTS, sentence_of
+from consumers.sessions.faults import FAULTS, NO_CALL_LIST, sentence_of
 
 Task = Literal["login", "keep-alive", "resync", "logout"]
 UNKNOWN = "unknown"  # instead of the callback's code before the first check
@@ -59,6 +59,7 @@ class UserSession:
         self.stage: Stage = "off"
         self.code: str | None = None
         self.worked = worked  # the PBX has accepted this token before
+        self.has_call_list = True  # the PBX shows it, or was not asked yet
         self._keep_alive = keep_alive
         self._dice = dice
         self._fails = 0
@@ -216,7 +217,7 @@ class UserSession:
             return Health("failing", "notifications-missing")
         if callback in FAULTS:
             return Health("failing", callback)
-        return Health("active", callback)
+        return Health("active", callback or (None if self.has_call_list else NO_CALL_LIST))
 
     # ---- inside
 

@@ -16,7 +16,7 @@ from consumers.sessions.schedule import Pace
 from consumers.sessions.session import UNKNOWN, NextTask
 from consumers.sessions.site_health import Services, SiteHealth
 from consumers.sessions.state_publisher import StatePublisher
-from consumers.sessions.tasks import Alive, Failed, Opened, Pbx, PbxTasks
+from consumers.sessions.tasks import Alive, Failed, Opened, Pbx, PbxTasks, Resynced
 from consumers.sessions.user import UserContext
 from consumers.users import User, Users
 from runtime.secret_box import SealBroken
@@ -170,7 +170,7 @@ class TaskRunner:
         log.info("logged in user=%s", context.user.login)
         self._site.pbx.good()
         context.pbx, context.callback = opened.pbx, opened.callback
-        context.resync_owed = not opened.resynced
+        self._note_resync(context, opened.resynced)
         context.keep_alives = self._services.dice.randrange(self._looks())  # not everybody at once
         context.sure_at = self._services.clock()
         self._keep_credential(context, context.pbx.credential if context.pbx else None)
@@ -242,16 +242,26 @@ class TaskRunner:
         task = partial(self._tasks.resync, pbx, callback, gap, local=local)
         self._begin(context, task, self._resynced)
 
-    def _resynced(self, context: UserContext, done: bool | None, *, late: bool) -> None:
+    def _resynced(self, context: UserContext, result: Resynced | None, *, late: bool) -> None:
         self._keep_credential(context, context.pbx.credential if context.pbx else None)
         if late:
             return
-        context.resync_owed = not done
+        self._note_resync(context, result or Resynced(done=False))
         self._note_well(context)
         next_task = context.session.alive(self._services.clock())
-        self.plan(context, next_task if done else NextTask("keep-alive", _RESYNC_AGAIN))
+        owed = context.resync_owed
+        self.plan(context, NextTask("keep-alive", _RESYNC_AGAIN) if owed else next_task)
+        self.show(context)
 
     # ---- inside
+
+    def _note_resync(self, context: UserContext, result: Resynced) -> None:
+        context.resync_owed = not result.done
+        if result.listed is None:
+            return
+        if not result.listed and context.session.has_call_list:
+            log.warning("the PBX shows no call list user=%s", context.user.login)
+        context.session.has_call_list = result.listed
 
     def _looks(self) -> int:
         """Return at which keepAlives one also asks for the running calls: at each n-th."""

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -32,6 +32,10 @@ class Pbx(Protocol):
     @property
     def credential(self) -> Credential:
         """The credential to store."""
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """By how much the PBX's clock is ahead of ours; None when it has not said."""
 
     def login(self) -> None:
         """Open the session."""
@@ -62,12 +66,23 @@ OpenPbx = Callable[[str, Credential, Callback | None], Pbx]
 
 
 @dataclass(frozen=True)
+class Resynced:
+    """Whether what was missed is handed in, and whether the PBX shows a call list: None: unasked.
+
+    Without a call list only the calls that are running still are known.
+    """
+
+    done: bool
+    listed: bool | None = None
+
+
+@dataclass(frozen=True)
 class Opened:
-    """A session is open; not `resynced`: what was missed is still to be handed in."""
+    """A session is open, and as much as that handed in of what was missed."""
 
     pbx: Pbx
     callback: Callback
-    resynced: bool
+    resynced: Resynced
 
 
 @dataclass(frozen=True)
@@ -128,8 +143,9 @@ class PbxTasks:
             if isinstance(failure, LoginRefused) and not failure.pbx_text and phase == "login":
                 code = self._login_page(code)
             return Failed(code, str(failure), pbx.credential)
-        resynced = gap is not None and self._handed_in(pbx, callback, gap, local=local)
-        return Opened(pbx, callback, resynced)
+        if gap is None:
+            return Opened(pbx, callback, Resynced(done=False))
+        return Opened(pbx, callback, self.resync(pbx, callback, gap, local=local))
 
     def keep_alive(self, pbx: Pbx, *, look: bool) -> Alive | Failed:
         """Keep the session, and see which calls are running."""
@@ -140,9 +156,34 @@ class PbxTasks:
         except PbxFailure as failure:
             return Failed(code_of(failure, "keep-alive"), str(failure))
 
-    def resync(self, pbx: Pbx, callback: Callback, gap: Gap, *, local: bool) -> bool:
-        """Hand in what was missed; False when that is still to be done."""
-        return self._handed_in(pbx, callback, gap, local=local)
+    def resync(self, pbx: Pbx, callback: Callback, gap: Gap, *, local: bool) -> Resynced:
+        """Hand in what was missed."""
+        address = locally(callback) if local else callback
+        listed: bool | None = None
+        try:
+            ids = pbx.call_ids()
+            states = [state for each in ids if (state := pbx.call_state(each)) is not None]
+            entries: list[CallListEntry] = []
+            gap = gap.by_clock_of_pbx(pbx.clock_offset)
+            if gap.since is not None:
+                try:
+                    entries, listed = pbx.call_list(gap.since - MARGIN), True
+                except UnsupportedByApi as failure:
+                    log.debug("no call list reason=%s", failure)
+                    listed = False
+            structs = ended_structs(gap, ids, entries)
+            structs += [running_struct(state) for state in states if is_news(state, gap)]
+            for struct in structs:
+                self._gateway.post(address, RESYNC, [struct])
+        except PbxFailure as failure:
+            log.info("missed calls not read reason=%s", failure)
+            return Resynced(done=False, listed=listed)
+        except NotTaken as failure:
+            log.info("missed calls not taken by the gateway reason=%s", failure)
+            return Resynced(done=False, listed=listed)
+        if structs:
+            log.info("handed in calls count=%d", len(structs))
+        return Resynced(done=True, listed=listed)
 
     def log_out(self, pbx: Pbx) -> None:
         """Close the session; a PBX that does not answer closes it by itself."""
@@ -195,30 +236,3 @@ class PbxTasks:
         except PbxFailure as failure:
             return code if failure.pbx_text else "login-unclear"
         return code
-
-    def _handed_in(self, pbx: Pbx, callback: Callback, gap: Gap, *, local: bool) -> bool:
-        way = locally(callback) if local else callback
-        try:
-            ids = pbx.call_ids()
-            states = [state for each in ids if (state := pbx.call_state(each)) is not None]
-            structs = ended_structs(gap, ids, self._entries(pbx, gap))
-            structs += [running_struct(state) for state in states if is_news(state, gap)]
-            for struct in structs:
-                self._gateway.post(way, RESYNC, [struct])
-        except PbxFailure as failure:
-            log.info("missed calls not read reason=%s", failure)
-            return False
-        except NotTaken as failure:
-            log.info("missed calls not taken by the gateway reason=%s", failure)
-            return False
-        if structs:
-            log.info("handed in calls count=%d", len(structs))
-        return True
-
-    def _entries(self, pbx: Pbx, gap: Gap) -> list[CallListEntry]:
-        if gap.since is None:
-            return []
-        try:
-            return pbx.call_list(gap.since - MARGIN)
-        except UnsupportedByApi:
-            return []

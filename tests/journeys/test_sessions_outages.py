@@ -216,7 +216,7 @@ def _act_out(stage: Stage, folder: Path, number: int, api: str) -> str:
         scene = Scene(pbx, office, stage.listener, stage.gateway.port, people)
         with SessionsThread(office, stage.broker, _account(number, api)):
             try:
-                _play(scene, outage, api)
+                _play(scene, outage)
             except AssertionError as failure:
                 codes = [stage.listener.codes(login)[-6:] for login in scene.logins]
                 place = traceback.extract_tb(failure.__traceback__)[1].line
@@ -224,7 +224,7 @@ def _act_out(stage: Stage, folder: Path, number: int, api: str) -> str:
     return ""
 
 
-def _play(scene: Scene, outage: Outage, api: str) -> None:
+def _play(scene: Scene, outage: Outage) -> None:
     pbx, listener, (anna, bernd) = scene.pbx, scene.listener, scene.logins
     wait_until(lambda: _well(scene), WITHIN)
     begun_before = pbx.ring(anna, "+41441110001", answered_after=0.0)
@@ -245,8 +245,7 @@ def _play(scene: Scene, outage: Outage, api: str) -> None:
     wait_until(lambda: any(not call.replayed for call in listener.heard(anna, after)))
     wait_until(lambda: listener.heard(bernd, running))
     wait_until(lambda: _ended(listener, anna, begun_before))
-    if api == "v30":
-        wait_until(lambda: _ended(listener, bernd, missed))
+    wait_until(lambda: _ended(listener, bernd, missed))
 
 
 def _well(scene: Scene) -> bool:

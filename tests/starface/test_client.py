@@ -3,7 +3,8 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -304,8 +305,8 @@ EVERYTHING: list[tuple[str, Ask, Value, dict[str, tuple[str, list[Value]]]]] = [
         lambda pbx: pbx.call_list(SINCE, SINCE),
         {"entries": [], "totalCount": 0},
         {
-            "v30": (
-                "ucp.v30.requests.callList.getCallList",
+            api: (
+                f"ucp.{name}.requests.callList.getCallList",
                 [
                     DateTime("20250314T09:00:00"),
                     DateTime("20250314T09:00:00"),
@@ -317,7 +318,8 @@ EVERYTHING: list[tuple[str, Ask, Value, dict[str, tuple[str, list[Value]]]]] = [
                     0,
                     100,
                 ],
-            ),
+            )
+            for api, name in (("v20", "v22"), ("v22", "v22"), ("v30", "v30"))
         },
     ),
     (
@@ -490,6 +492,44 @@ def test_a_call_list_without_end_ends(serve: Serve) -> None:
     server = serve(value({"entries": [{"callerNumber": "1"}], "totalCount": 10**9}))
 
     assert len(client(server, api="v30").call_list(SINCE)) == 100
+
+
+@pytest.mark.parametrize("api", ["v20", "v22", "v30"])
+def test_a_call_list_that_has_only_the_other_name_is_found(serve: Serve, api: str) -> None:
+    listed = value({"entries": [{"callerNumber": "1"}], "totalCount": 1})
+    server = serve(fault("NoSuchMethodException", 5), listed)
+
+    assert len(client(server, api=api).call_list(SINCE)) == 1
+    asked = [request.call[0].split(".")[1] for request in server.requests]
+    assert asked == (["v30", "v22"] if api == "v30" else ["v22", "v30"])
+
+
+@pytest.mark.parametrize("said", ["NoSuchMethodException", "UciIllegalAccessException", "No item"])
+def test_a_call_list_that_is_not_shown_is_said(serve: Serve, said: str) -> None:
+    server = serve(fault(said, 5), fault(said, 5))
+
+    with pytest.raises(UnsupportedByApi, match="right to the call list"):
+        client(server, api="v22").call_list(SINCE)
+
+
+def test_a_call_list_that_is_busy_is_asked_for_later(serve: Serve) -> None:
+    server = serve(fault("UciException: database is locked", 0))
+
+    with pytest.raises(PbxFailure) as failed:
+        client(server, api="v22").call_list(SINCE)
+    assert not isinstance(failed.value, UnsupportedByApi)
+
+
+def test_the_clock_of_the_pbx_is_measured(serve: Serve) -> None:
+    late = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
+    answer = value(True).replace(b"\r\n", f"\r\nDate: {late}\r\n".encode(), 1)
+    pbx = client(serve(answer), api="v22")
+    assert pbx.clock_offset is None
+
+    pbx.keep_alive()
+
+    assert pbx.clock_offset is not None
+    assert abs(pbx.clock_offset + timedelta(hours=1)) < timedelta(seconds=5)
 
 
 # ---- api = auto

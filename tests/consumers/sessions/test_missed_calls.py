@@ -138,3 +138,21 @@ def test_a_list_without_ids_is_read_from_the_gap_on() -> None:
     [struct] = structs
     assert str(struct["id"]).startswith("listed-")
     assert again == structs
+
+
+@pytest.mark.parametrize("behind", [0, 30, 3_700])
+def test_an_event_tells_how_far_the_clock_of_the_pbx_is_off(behind: int) -> None:
+    stamp = NOON - timedelta(seconds=behind)
+    for told in (stamp, stamp.replace(tzinfo=None), stamp.astimezone().replace(tzinfo=None)):
+        calls = KnownCalls(1.0)
+        calls.note(_call("a", pbx_time=told.isoformat(), received_at=NOON))
+
+        assert calls.gap(NOON).clock_offset == timedelta(seconds=-behind)
+
+
+@pytest.mark.parametrize("changes", [{"pbx_time": "soon"}, {"pbx_time": None}, {"replayed": True}])
+def test_what_tells_no_time_measures_no_clock(changes: dict[str, object]) -> None:
+    calls = KnownCalls(1.0)
+    calls.note(_call("a").model_copy(update={"pbx_time": NOON.isoformat()} | changes))
+
+    assert calls.gap(NOON).clock_offset is None

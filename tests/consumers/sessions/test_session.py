@@ -214,3 +214,11 @@ def test_a_missed_end_renews_the_session_but_seldom(active: UserSession) -> None
     active.logged_in(50.0)
     assert active.relogin(60.0) == NextTask("resync")
     assert active.relogin(120.0) == NextTask("login", 0.0)
+
+
+def test_a_session_without_a_call_list_works_and_says_so(active: UserSession) -> None:
+    active.has_call_list = False
+
+    assert active.health(None, None) == Health("active", "no-call-list")
+    assert active.health("callback-unproven", None) == Health("active", "callback-unproven")
+    assert Health("active", "no-call-list").sentence is not None

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from bus.events import CallData
 from consumers.sessions.callback_check import CHECK, RESYNC, NotTaken, Proof
 from consumers.sessions.missed_calls import MARGIN, Gap
-from consumers.sessions.tasks import Alive, Failed, Opened, PbxTasks
+from consumers.sessions.tasks import Alive, Failed, Opened, PbxTasks, Resynced
 from starface.callback import CallbackIdentity as Proven
 from starface.callback import read_path
 from starface.client import (
@@ -44,6 +44,7 @@ class FakePbx:
     asked: list[str] = field(default_factory=list)
     since: datetime | None = None
     credential: Credential = TOKEN
+    clock_offset: timedelta | None = None
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -220,9 +221,33 @@ def test_a_login_hands_in_what_was_missed(
     opened = _log_in(tasks, Gap(since=NOON, running={"k": known}))
 
     assert isinstance(opened, Opened)
-    assert opened.resynced
+    assert opened.resynced == Resynced(done=True, listed=True)
     assert gateway.states() == [("k", "HANGUP"), ("m", "HANGUP"), ("r", "CONNECTED")]
     assert pbx.since == NOON - MARGIN
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(), timedelta(hours=2)])
+def test_the_call_list_is_read_by_the_clock_of_the_pbx(
+    tasks: PbxTasks, pbx: FakePbx, gateway: FakeGateway, ahead: timedelta
+) -> None:
+    pbx.clock_offset = ahead
+    pbx.listed = [
+        CallListEntry(result="MISSED", start_time=f"{NOON + ahead + later:%Y%m%dT%H%M%S}")
+        for later in (timedelta(minutes=-1), timedelta(minutes=1))
+    ]
+
+    _log_in(tasks, Gap(since=NOON))
+
+    assert pbx.since == NOON + ahead - MARGIN
+    assert len(gateway.states()) == 1
+
+
+def test_a_pbx_that_does_not_say_its_time_is_measured_by_its_events(
+    tasks: PbxTasks, pbx: FakePbx
+) -> None:
+    _log_in(tasks, Gap(since=NOON, clock_offset=timedelta(hours=-1)))
+
+    assert pbx.since == NOON - timedelta(hours=1) - MARGIN
 
 
 def test_without_a_call_list_the_running_calls_are_handed_in(
@@ -234,7 +259,7 @@ def test_without_a_call_list_the_running_calls_are_handed_in(
     opened = _log_in(tasks, Gap(since=NOON))
 
     assert isinstance(opened, Opened)
-    assert opened.resynced
+    assert opened.resynced == Resynced(done=True, listed=False)
     assert gateway.states() == [("r", "RINGING")]
 
 
@@ -247,7 +272,7 @@ def test_what_cannot_be_handed_in_is_still_owed_and_the_session_stands(
     opened = _log_in(tasks, Gap())
 
     assert isinstance(opened, Opened)
-    assert not opened.resynced
+    assert opened.resynced == Resynced(done=False)
 
 
 def test_behind_a_firewall_the_short_way_to_the_gateway_is_taken(
