@@ -24,8 +24,7 @@ class CurrentContacts:
     def __init__(self, path: Path, source: str) -> None:
         self._connection: sqlite3.Connection = plainly_connected(path)
         self._source = source
-        named = "SELECT 1 FROM sources WHERE name = ? AND edition >= 0"
-        self._is_new = self._connection.execute(named, [source]).fetchone() is None
+        self._has_contacts: bool | None = None  # looked up while the source is locked
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +53,12 @@ class CurrentContacts:
 
     def is_read(self, key: str, read_from: bytes) -> bool:
         """Tell whether a contact was read from just this the last time, without a refusal."""
-        if self._is_new:
+        if self._has_contacts is None:
+            named = "SELECT 1 FROM sources WHERE name = ? AND edition >= 0"
+            self._has_contacts = (
+                self._connection.execute(named, [self._source]).fetchone() is not None
+            )
+        if not self._has_contacts:
             return False
         query = f"SELECT c.read_from {_THE_ONE}"
         row = self._connection.execute(query, [self._source, key]).fetchone()

@@ -20,6 +20,7 @@ from consumers.directory.staging import Staging
 from consumers.directory.throttle import WriteThrottle, durably
 from runtime.sqlite import transaction
 
+IMPORT_PATIENCE = 120.0  # seconds to wait for another import of the same source
 _AT_ONCE = 200  # records; as few are written with the switch in one transaction
 
 
@@ -44,34 +45,32 @@ class SourceImport:
         self._connection.close()
 
     def run(self, *, dry_run: bool, force: bool) -> ImportResult:
-        """Bring all records of the source, or tell what that would change."""
-        if not dry_run and self._counting()[0] < 0:
-            self._source()  # now, so that its place is by when it came and not by its speed
-        try:
-            with CurrentContacts(self._path, self._changes.source) as known:
-                staging = Staging(self._connection, known)
-                staging.take(self._changes.records)
-        except BaseException:
-            self._give_back()
-            raise
+        """Bring all records of the source, or tell what that would change.
+
+        The source is locked before the first record is read: what is known of it, by which records
+        are left out as unchanged, must still be so when they are written.
+        """
         if dry_run:
+            conflicts = self._stage()
             self._differences.find(*self._counting())
         else:
             if self._changes.complete:  # not while a small push is waited for
                 clean_up_left(self._path, self._connection, self._throttle)
             source_id = self._source()
-            with source_lock(self._path, source_id, PATIENCE):
-                self._bring(source_id, force=force)
+            patience = IMPORT_PATIENCE if self._changes.complete else PATIENCE
+            with source_lock(self._path, source_id, patience):
+                conflicts = self._bring(source_id, force=force)
         contacts, dossiers, matters = (self._differences.counts(kind) for kind in KINDS)
-        return ImportResult(contacts, dossiers, matters, staging.conflicts)
+        return ImportResult(contacts, dossiers, matters, conflicts)
 
-    def _bring(self, source_id: int, *, force: bool) -> None:
+    def _bring(self, source_id: int, *, force: bool) -> tuple[str, ...]:
         cleanup = Cleanup(self._connection, source_id, self._throttle)
         cleanup.settle()
         claimed_id, edition = self._counting()
         if claimed_id != source_id:  # it was removed while this import waited for it
             raise SourceClaimed
         try:
+            conflicts = self._stage()
             self._differences.find(source_id, edition)
             if not force:
                 self._differences.refuse_if_unsafe()
@@ -80,12 +79,21 @@ class SourceImport:
             )
         except BaseException:
             with suppress(sqlite3.Error):  # what cannot be cleared now, the next import clears
+                if self._connection.in_transaction:  # what was staged is not needed any more
+                    self._run("ROLLBACK")
                 cleanup.settle()
                 cleanup.forget_source()
             raise
         cleanup.settle()
         if not at_once:
             self._throttle.shorten_log()
+        return conflicts
+
+    def _stage(self) -> tuple[str, ...]:
+        with CurrentContacts(self._path, self._changes.source) as known:
+            staging = Staging(self._connection, known)
+            staging.take(self._changes.records)
+        return staging.conflicts
 
     def _switch(self, source_id: int, edition: SourceVersion) -> bool:
         """Write the edition and let it count: all at once if it is small, which is told."""
@@ -114,15 +122,6 @@ class SourceImport:
             )
         row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
         return int(row[0])
-
-    def _give_back(self) -> None:
-        """Leave no source behind that never had anything, unless another import is at it."""
-        if self._connection.in_transaction:  # what was put aside is not needed any more
-            self._run("ROLLBACK")
-        row = self._run("SELECT id FROM sources WHERE name = ?", self._changes.source).fetchone()
-        if row is not None:
-            with suppress(SourceClaimed, sqlite3.Error), source_lock(self._path, row[0], 0):
-                Cleanup(self._connection, row[0], self._throttle).forget_source()
 
     def _counting(self) -> tuple[int, int]:
         """Give the id of the source and its edition that counts."""

@@ -3,6 +3,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,13 @@ from consumers.directory.changes import (
     Changes,
     ContactRecord,
     DossierRecord,
+    ImportResult,
     MatterRecord,
-    Removal,
     Unchanged,
     UseRecord,
 )
 from consumers.directory.directory import Directory, DirectoryUnavailable
+from consumers.directory.known import CurrentContacts
 from consumers.directory.records import Contact, ContactNumber
 from consumers.directory.source_lock import SourceClaimed, source_lock
 from consumers.directory.throttle import WriteThrottle
@@ -345,13 +347,21 @@ def directory(path: Path) -> Iterator[Directory]:
 
 
 def put(directory: Directory, *records: Change) -> tuple[int, int, int, int]:
-    told = directory.apply(Changes("crm", records, 10, frozenset({"contact"})), force=True).contacts
-    return told.added, told.changed, told.removed, told.kept
+    return counts(directory.apply(Changes("crm", records, 10, frozenset({"contact"})), force=True))
+
+
+def counts(result: ImportResult) -> tuple[int, int, int, int]:
+    contacts = result.contacts
+    return contacts.added, contacts.changed, contacts.removed, contacts.kept
 
 
 def anna(*numbers: str, name: str = "Anna", read_from: bytes = b"") -> ContactRecord:
     held = tuple(ContactNumber(raw=one, e164=one) for one in numbers)
     return ContactRecord(key="anna", name=name, numbers=held, read_from=read_from)
+
+
+def read(name: str, number: int, mark: bytes) -> ContactRecord:
+    return ContactRecord(key=str(number), name=name, read_from=mark)
 
 
 def held(directory: Directory) -> list[str]:
@@ -405,20 +415,46 @@ def test_a_row_that_comes_twice_is_known_the_next_time(directory: Directory) -> 
     assert put(directory, Unchanged(key="anna"), Unchanged(key="anna")) == (0, 0, 0, 1)
 
 
-def test_a_contact_unchanged_in_its_source_but_removed_meanwhile_is_left_alone(
-    directory: Directory,
+def test_a_source_is_locked_before_its_first_record_is_read(
+    directory: Directory, path: Path
 ) -> None:
-    put(directory, anna(read_from=b"1"), contact(1, "Beat"))
-
-    def removed_meanwhile() -> Iterator[Change]:
-        yield Unchanged(key="anna")
-        removal = Removal(record="contact", key="anna")
-        directory.apply(Changes("crm", [removal]))
+    def reading() -> Iterator[Change]:
+        with pytest.raises(SourceClaimed), source_lock(path, 1, 0):
+            pass
         yield contact(1, "Beat")
 
-    directory.apply(Changes("crm", removed_meanwhile(), 10, frozenset({"contact"})), force=True)
+    assert counts(directory.apply(Changes("crm", reading()))) == (1, 0, 0, 0)
 
-    assert [one.key for one in directory.contacts("crm")] == ["1"]
+
+def test_two_imports_of_one_source_at_once_come_one_after_the_other(
+    directory: Directory, path: Path
+) -> None:
+    versions = {name: [f"{name}{n}".encode() for n in range(400)] for name in ("old", "new")}
+    put(directory, *(read("old", n, mark) for n, mark in enumerate(versions["old"])))
+    first_reads, second_waits = threading.Event(), threading.Event()
+
+    def reading(name: str, known: CurrentContacts) -> Iterator[Change]:
+        for number, mark in enumerate(versions[name]):
+            if number == 200 and name == "new":
+                first_reads.set()
+                assert second_waits.wait(10)
+            is_read = known.is_read(str(number), mark)
+            yield Unchanged(key=str(number)) if is_read else read(name, number, mark)
+
+    def second() -> None:
+        with Directory(path) as own, own.known("crm") as known:
+            assert first_reads.wait(10)
+            second_waits.set()
+            records = known.while_read(reading("old", known))
+            own.apply(Changes("crm", records, 10, frozenset({"contact"})), force=True)
+
+    with ThreadPoolExecutor(1) as others, directory.known("crm") as known:
+        running = others.submit(second)
+        records = known.while_read(reading("new", known))
+        directory.apply(Changes("crm", records, 10, frozenset({"contact"})), force=True)
+        running.result(30)
+
+    assert {one.name for one in directory.contacts("crm")} == {"old"}
 
 
 def test_a_source_may_be_asked_about_while_it_is_read_without_holding_up_the_file(
@@ -432,13 +468,14 @@ def test_a_source_may_be_asked_about_while_it_is_read_without_holding_up_the_fil
             for _ in range(1200):
                 asked.append(known.is_read("anna", b"1"))
                 yield Unchanged(key="anna")
-            put(directory, anna(read_from=b"2"))
+            directory.apply(Changes("other", [anna(read_from=b"2")]))
             yield Unchanged(key="anna")
 
         directory.apply(Changes("crm", known.while_read(reading())))
         connection = sqlite3.connect(path, timeout=0)
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         connection.close()
+        put(directory, anna(read_from=b"2"))
         asked.append(known.is_read("anna", b"2"))
 
     assert busy == 0
