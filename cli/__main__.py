@@ -32,6 +32,7 @@ from cli.commands import watch as watching
 from cli.contacts import contacts
 from cli.doctor import doctor
 from cli.run import processes
+from cli.setup import setup
 from cli.simulate import simulate
 
 app = typer.Typer(
@@ -63,6 +64,7 @@ def _everything(
 
 
 SET_UP, RUN, WATCH = "Set up", "Run", "Look and act"
+app.command(rich_help_panel=SET_UP)(setup.setup)
 app.command(rich_help_panel=SET_UP)(site.init)
 app.add_typer(users.app, name="user", rich_help_panel=SET_UP)
 app.add_typer(group.app, name="group", rich_help_panel=SET_UP)

@@ -62,8 +62,11 @@ def of_user(roles: "Roles", login: str) -> list[tuple[str, str]]:
 
 def copy_them(settings: "Settings") -> str:
     """Return what is still to be done so that the broker knows."""
+    from cli.site.broker_configuration import reads_in_place
     from cli.site.files import broker_folder
 
+    if reads_in_place(broker_folder(settings)):
+        return "The broker reads it by itself within a second."
     return (
         f"Copy {broker_folder(settings)}/* to the broker and restart it "
         f"(systemctl restart mosquitto; from Mosquitto 2.1 on a reload will do)."

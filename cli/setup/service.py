@@ -1,0 +1,36 @@
+"""The services of a packaged site under systemd; elsewhere what to do by hand."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from cli.site.context import CommandFailed
+
+PACKAGED = Path("/etc/starface2mqtt")
+DATA = Path("/var/lib/starface2mqtt")
+BROKER_PORT = 1885  # beside the 1883 of a broker that may be there already
+
+
+def is_packaged(folder: Path) -> bool:
+    """Return whether this site is the one that the Debian package runs."""
+    return folder == PACKAGED and DATA.is_dir() and Path("/run/systemd/system").is_dir()
+
+
+def enable(*units: str) -> None:
+    """Start units now and at each boot; raise CommandFailed with what systemd said."""
+    _systemctl("enable", "--now", *units)
+
+
+def restart(unit: str) -> None:
+    """Start a unit again; raise CommandFailed with what systemd said."""
+    _systemctl("restart", unit)
+
+
+def _systemctl(*words: str) -> None:
+    if os.geteuid() != 0:
+        raise CommandFailed("the services can only be started by root: sudo starface2mqtt setup")
+    systemctl = shutil.which("systemctl") or "/bin/systemctl"
+    done = subprocess.run([systemctl, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CommandFailed(f"systemctl {' '.join(words)}: {done.stderr.strip()}")
