@@ -11,7 +11,7 @@ from runtime.bounded_dict import Recent
 
 log = logging.getLogger(__name__)
 
-_BURST = 60.0  # requests at once, at least
+_BURST = 120.0  # requests at once, at least
 _REPORT = 60.0  # seconds between two lines about the same flood
 _ANSWERS = 1.0  # seconds between two answers to a flood
 _USERS = 10_000

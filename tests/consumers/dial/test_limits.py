@@ -23,15 +23,15 @@ def test_a_flood_of_one_user_leaves_all_others_served(
         other = desk.dial("044 765 43 21", login="0012")
 
     assert desk.told(other) == ["accepted"]
-    assert lines < 150
-    assert len(desk.book.audit("0011", 10_000)) <= 60
-    assert len(desk.bus.published) < 70
+    assert lines < 300
+    assert len(desk.book.audit("0011", 10_000)) <= 120
+    assert len(desk.bus.published) < 130
 
 
 def test_a_flood_is_answered_once_a_second_and_named_once_a_minute(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(100):
+    for _ in range(130):
         desk.dial()
     before = len(desk.bus.published)
     with caplog.at_level(logging.WARNING):
@@ -41,13 +41,13 @@ def test_a_flood_is_answered_once_a_second_and_named_once_a_minute(
             desk.clock.now += 1
 
     flood = [result for _, result, _ in desk.bus.published[before:] if result.data.code == "rate"]
-    assert 20 <= len(flood) <= 31 * 3
+    assert 20 <= len(flood) <= 31 * 4
     assert all(result.data.final for result in flood)
     assert len([one for one in caplog.records if "too many dial requests" in one.message]) <= 1
 
 
 def test_after_a_flood_the_user_is_served_again(desk: Desk) -> None:
-    for _ in range(100):
+    for _ in range(130):
         desk.dial()
     desk.pass_time(120)
 
@@ -63,14 +63,14 @@ def test_a_flood_of_what_cannot_be_read_is_bounded_too(
             desk.consumer.handle(ReceivedMessage(topic, json.dumps({"n": number}).encode()))
             desk.consumer.handle(ReceivedMessage(topic, b"{}", retained=True))
 
-    assert len(caplog.records) < 200
-    assert len(desk.bus.published) <= 61
+    assert len(caplog.records) < 400
+    assert len(desk.bus.published) <= 121
 
 
 def test_who_may_dial_more_may_ask_more(tmp_path: Path) -> None:
-    busy = Desk(tmp_path, per_minute=100, per_hour=1_000, site_per_hour=1_000, double_click=0)
-    for number in range(100):
+    busy = Desk(tmp_path, per_minute=200, per_hour=1_000, site_per_hour=1_000, double_click=0)
+    for number in range(200):
         request = busy.dial(f"044 123 {number:04}")
         busy.hear(request, "dialing", "ended")
 
-    assert busy.told().count("accepted") == 100
+    assert busy.told().count("accepted") == 200
