@@ -6,6 +6,7 @@ Acknowledged means handled: a message is handed to its handler first and acknowl
 import json
 import logging
 import queue
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # how often a handler may fail before a message is put aside
 CAPACITY = 10_000  # messages; the broker keeps what does not fit
+PER_TOPIC = 1_000  # messages waiting of one topic; only one that is flooded has so many
+_REPORT = 5.0  # seconds between two reactions to messages there is no room for
 
 
 class BrokerUnavailable(Exception):
@@ -56,6 +59,10 @@ class Inbox:
         self._queue: queue.SimpleQueue[ReceivedMessage | Callable[[], None] | None] = (
             queue.SimpleQueue()
         )
+        self._counting = threading.Lock()
+        self._waiting: dict[str, int] = {}
+        self._dropped = 0
+        self._reported = float("-inf")
         self._handlers: dict[str, tuple[Handler, OnDeadLetter | None]] = {}
         self._dead_letter = dead_letter
         self._ask_again = ask_again
@@ -76,11 +83,17 @@ class Inbox:
 
     def put(self, received: ReceivedMessage) -> None:
         """Take in a message; called by the network thread, never blocks."""
-        if self._queue.qsize() < CAPACITY:
-            self._queue.put(received)
-        else:
-            log.error("too much arrived at once topic=%s", received.topic)
-            self._ask_again()
+        with self._counting:
+            waiting = self._waiting.get(received.topic, 0)
+            if waiting < PER_TOPIC and self._queue.qsize() < CAPACITY:
+                self._waiting[received.topic] = waiting + 1
+                self._queue.put(received)
+                return
+        self._dropped += 1
+        if time.monotonic() - self._reported > _REPORT:
+            log.error("too much arrived topic=%s count=%s", received.topic, self._dropped)
+            self._reported, self._dropped = time.monotonic(), 0
+            self._ask_again()  # the broker then forgets what it has not passed on of a flood
 
     def post(self, work: Callable[[], None] | None) -> None:
         """Have work done in the main thread; None only wakes it."""
@@ -113,6 +126,10 @@ class Inbox:
         except queue.Empty:
             return False
         if isinstance(received, ReceivedMessage):
+            with self._counting:
+                self._waiting[received.topic] -= 1
+                if not self._waiting[received.topic]:
+                    del self._waiting[received.topic]
             self._attempt(received)
         elif received is not None:
             _last_resort(received)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import pytest
 from bus.access.accounts import Accounts, write_broker_files
 from bus.events import CallStateName, DialRequest, DialRequestData, now
 from bus.mqtt.connection import Connection, PublishRefused
+from bus.mqtt.inbox import BrokerUnavailable
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto
 from starface.simulator import Simulator
@@ -176,6 +178,23 @@ def test_a_flood_is_held_to_the_unit(
     assert len(simulator.placed) <= 6
     assert len(refused) + len(simulator.placed) == 100
     assert set(refused) <= {"busy", "rate"}
+
+
+@pytest.mark.long
+def test_an_account_that_floods_its_topic_holds_up_nobody_else(
+    office: Office, anna: Person, connect: Connect
+) -> None:
+    office.start()
+    office.wait_online()
+    flooder = connect("0012")
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with suppress(BrokerUnavailable):  # as many at once as the client takes
+            flooder.send("starface/users/0012/dial", b"{}")
+
+    request = anna.dial()
+    wait_until(lambda: anna.told(request), 10)
+    assert anna.told(request)[0] == "accepted"
 
 
 def test_nobody_dials_for_a_colleague(connect: Connect, office: Office) -> None:
