@@ -21,10 +21,11 @@ from gateway.calls.notifications import (
     read_url,
     resolve,
 )
-from gateway.eventlog.counters import CHECKS, HITS, NOTIFICATIONS
+from gateway.eventlog.counters import CHECKS, NOTIFICATIONS
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.reachability import Reachability
+from starface.callback import TEST_USER
 from starface.xmlrpc.reading import CALL_BYTES, Unreadable, read_call, write_response
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class XmlRpcCallback:
         if isinstance(notification, Notification):
             event = self._calls.take(notification)
             log.debug("took a notification event=%s", event or "-")
-            self._events.counters.count(NOTIFICATIONS)
+            self._events.counters.count(CHECKS if user == TEST_USER else NOTIFICATIONS)
         elif isinstance(notification, ResetNotification):
             event = self._calls.take_reset(user)
             log.info("the PBX ended a session event=%s", event)
@@ -116,15 +117,11 @@ class UrlCallback:
         resp.text = "ok\n"
 
 
-class HitCounter:
-    """Middleware: every request is counted, with what became of it."""
+class Outcomes:
+    """Middleware: every request is counted by what became of it."""
 
     def __init__(self, events: EventLog) -> None:
         self._events = events
-
-    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Count before anything else, so that the page shows its own request too."""
-        self._events.counters.count(HITS)
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
@@ -138,7 +135,7 @@ def create_app(
     events: EventLog, door: Admission, profile: NumberProfile
 ) -> "falcon.App[falcon.Request, falcon.Response]":
     """Return the WSGI application of the notification ports."""
-    app = falcon.App(middleware=[HitCounter(events)])
+    app = falcon.App(middleware=[Outcomes(events)])
     app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.media_handlers = falcon.media.Handlers({})
     calls = NotificationRecorder(events, profile)

@@ -18,7 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from gateway.eventlog.counters import BUCKETS, CHECKS, HITS, LAST, NOTIFICATIONS, PRIVATE
+from gateway.eventlog.counters import BUCKETS, CHECKS, LAST, NOTIFICATIONS, PRIVATE, VISITS
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.http.server import HttpServer, listening
@@ -110,7 +110,7 @@ class CounterCollector(Collector):
             yield from _gauges(_links(faults) | {"log_writable": 0})
             return
         for name, count, text in (
-            ("http_hits", HITS, "HTTP requests on the notification ports."),
+            ("visits", VISITS, "Visits of the reachability page."),
             (
                 "notifications",
                 NOTIFICATIONS,
@@ -122,6 +122,10 @@ class CounterCollector(Collector):
             ("log_unavailable", "log_unavailable", "Notifications refused for want of disk."),
         ):
             yield CounterMetricFamily(f"{_PREFIX}_{name}", text, value=counts.get(count, 0))
+        yield CounterMetricFamily(
+            f"{_PREFIX}_http_hits", "Visits and notifications, without our own checks.",
+            value=counts.get(VISITS, 0) + counts.get(NOTIFICATIONS, 0),
+        )  # fmt: skip
         yield _labelled(
             "http_requests",
             "HTTP requests on the notification ports by status of the answer.",

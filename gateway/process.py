@@ -17,7 +17,7 @@ from bus.settings import BrokerSettings, SettingsRefused
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
 from gateway.calls.private_calls import PrivateCalls
-from gateway.eventlog.counters import HITS, Counters
+from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.http.server import HttpServer, listening
@@ -217,7 +217,7 @@ def _notifier(leader: PublisherLeader, waker: Waker) -> Callable[[], None]:
 
 def _counting(counters: Counters) -> Callable[[int], None]:
     def answered(status: int) -> None:
-        counters.count(HITS, f"requests:{status}")
+        counters.count(f"requests:{status}")
 
     return answered
 

@@ -2,14 +2,16 @@
 
 import html
 import json
+import socket
 import time
 from datetime import UTC, datetime
-from typing import Protocol
 
 import falcon
 
+from gateway.eventlog.counters import VISITS
 from gateway.eventlog.file import LogUnavailable
-from gateway.source_addresses import SourceAddresses
+from gateway.eventlog.writer import EventLog
+from gateway.source_addresses import SourceAddress, SourceAddresses
 from texts import LANGUAGES, Language, known_language, preferred, render
 
 _PAGE = """<!doctype html>
@@ -18,7 +20,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>{title}</title>
+<title>{title_label}</title>
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 1.05rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 12vh auto 0;
@@ -34,46 +36,48 @@ nav a {{ margin-right: 1rem; }}
 </head>
 <body>
 <main>
-<h1>{title}</h1>
+<h1>{title_label}</h1>
 <p>{sentence}</p>
 <dl>
 <dt>{hits_label}</dt><dd id="hits">{hits}</dd>
+<dt>{visits_label}</dt><dd id="visits">{visits}</dd>
+<dt>{notifications_label}</dt><dd id="notifications">{notifications}</dd>
 <dt>{last_label}</dt><dd>{last}</dd>
 <dt>{address_label}</dt><dd>{address}</dd>
 </dl>
-<p>{advice}</p>
+<p>{advice_label}</p>
 </main>
 <nav>{others}</nav>
 </body>
 </html>
 """
 _NAMES = {"de": "Deutsch", "en": "English", "fr": "Français", "it": "Italiano"}
+_LABELS = ("title", "hits", "visits", "notifications", "last", "address", "advice")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
-
-
-class Totals(Protocol):
-    """Whoever knows what came in so far."""
-
-    def totals(self) -> tuple[int, int, float | None]:
-        """Return HTTP requests, notifications, and the time of the last one."""
 
 
 class Reachability:
     """The page at `/`, for a person or as JSON."""
 
-    def __init__(self, totals: Totals, sources: SourceAddresses) -> None:
-        self._totals = totals
+    def __init__(self, events: EventLog, sources: SourceAddresses) -> None:
+        self._events = events
         self._sources = sources
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Tell that it works, how often it was asked, and from where this time."""
-        hits, notifications, last = self._counted()
+        """Answer that it works, how often it was reached, and from where this time."""
+        self._events.counters.count(VISITS)
+        self.on_head(req, resp)
+
+    def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer without counting: monitoring is no visit."""
+        visits, notifications, last = self._totals()
         source = self._sources.of(req.remote_addr, req.get_header("X-Forwarded-For"))
         resp.vary = ["Accept", "Accept-Language"]
         if req.client_prefers(["text/html", "application/json"]) == "application/json":
             fields = {
                 "status": "ok",
-                "hits": hits,
+                "hits": visits + notifications,
+                "visits": visits,
                 "notifications": notifications,
                 "last_notification": _at(last).isoformat() if last else None,
                 "your_address": str(source) if source else None,
@@ -90,25 +94,36 @@ class Reachability:
         resp.set_header("X-Content-Type-Options", "nosniff")
         resp.text = _PAGE.format(
             language=language,
-            hits=hits,
+            hits=visits + notifications,
+            visits=visits,
+            notifications=notifications,
             last=html.escape(_ago(last, language) if last else render("gateway.never", language)),
             address=html.escape(str(source or "?")),
             others=" ".join(_link(code) for code in LANGUAGES if code != language),
-            title=render("gateway.title", language),
-            sentence=render("gateway.sentence", language),
-            hits_label=render("gateway.hits", language),
-            last_label=render("gateway.last", language),
-            address_label=render("gateway.address", language),
-            advice=render("gateway.advice", language),
+            sentence=render(
+                "gateway.from-here" if _is_this_machine(source) else "gateway.sentence", language
+            ),
+            **{f"{key}_label": render(f"gateway.{key}", language) for key in _LABELS},
         )
 
-    on_head = on_get
-
-    def _counted(self) -> tuple[int, int, float | None]:
+    def _totals(self) -> tuple[int, int, float | None]:
         try:
-            return self._totals.totals()
+            return self._events.totals()
         except LogUnavailable:
             return 0, 0, None
+
+
+def _is_this_machine(source: SourceAddress | None) -> bool:
+    """Return whether an address is one of our own, so that it proves nothing of the network."""
+    if source is None or source.is_loopback:
+        return source is not None
+    family = socket.AF_INET if source.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(source), 0))
+        except OSError:
+            return False
+    return True
 
 
 def _ago(at: float, language: Language) -> str:

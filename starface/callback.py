@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass
 
 PREFIX = "/starface"
+TEST_USER = "starface2mqtt-doctor"  # whose notifications are checks of our own
 _RANDOM, _TOKEN_MARK, _MAC = 12, 9, 16  # bytes
 _LONGEST = 127  # characters; nothing is known of longer paths at the PBX
 _NO_TOKEN = bytes(_TOKEN_MARK)

@@ -57,10 +57,11 @@ def openapi() -> dict[str, Any]:
 
 _PAGE = {
     "type": "object",
-    "required": ["status", "hits", "notifications", "last_notification", "your_address"],
+    "required": ["status", "hits", "visits", "notifications", "last_notification", "your_address"],
     "properties": {
         "status": {"const": "ok"},
         "hits": {"type": "integer", "minimum": 0},
+        "visits": {"type": "integer", "minimum": 0},
         "notifications": {"type": "integer", "minimum": 0},
         "last_notification": {"type": ["string", "null"], "format": "date-time"},
         "your_address": {"type": ["string", "null"]},

@@ -23,7 +23,7 @@ from cli.site.broker_configuration import FILE, reads_in_place
 from cli.site.files import broker_folder
 from cli.site.settings import Settings
 from consumers.sessions.callback_check import HttpGateway, NotTaken
-from starface.callback import callback_path
+from starface.callback import TEST_USER, callback_path
 from starface.certificate import shown_certificate
 from starface.client import Callback
 from starface.settings import callback_host
@@ -31,7 +31,6 @@ from starface.xmlrpc.reading import Writable
 
 _SOON = 21  # days
 _TIMEOUT = 5.0  # seconds
-TEST_USER = "starface2mqtt-doctor"
 TEST_STATE = "DOCTOR"  # no state of a PBX: consumers leave it alone
 
 

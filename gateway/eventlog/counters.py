@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
-HITS = "hits"
+VISITS = "visits"  # of the reachability page
 NOTIFICATIONS = "notifications"
 CHECKS = "checks"
 PRIVATE = "private"

@@ -22,10 +22,10 @@ from gateway.calls.correlation import correlate
 from gateway.calls.notifications import ResolvedNotification
 from gateway.calls.private_calls import PrivateCalls
 from gateway.eventlog.counters import (
-    HITS,
     LAST,
     NOTIFICATIONS,
     PRIVATE,
+    VISITS,
     Counters,
     write_down,
     written,
@@ -109,11 +109,11 @@ class EventLog:
             return self._written_counts()
 
     def totals(self) -> tuple[int, int, float | None]:
-        """Return all HTTP requests, all notifications and when the last one came."""
+        """Return visits of the page, notifications and when the last of these came."""
         self._share_counts()
         counts = self.counts()
         last = counts.get(LAST)
-        return counts.get(HITS, 0), counts.get(NOTIFICATIONS, 0), last / 1000 if last else None
+        return counts.get(VISITS, 0), counts.get(NOTIFICATIONS, 0), last / 1000 if last else None
 
     def depth(self) -> tuple[int, float | None, int]:
         """Return how many events wait, since when the oldest, and the bytes of the log."""

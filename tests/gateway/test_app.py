@@ -11,11 +11,12 @@ import pytest
 from bus.events import CallEvent
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
-from gateway.calls.notifications import ResolvedNotification
+from gateway.calls.notifications import CHECK, ResolvedNotification
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
 from gateway.source_addresses import SourceAddresses
+from starface.callback import TEST_USER
 from starface.xmlrpc.reading import read_response, write_call
 from tests.gateway.conftest import PROFILE
 from tests.gateway.running import KEY, call_state, path_of
@@ -430,13 +431,16 @@ def test_a_url_after_the_notification_joins_its_call(client: Client, kept: Kept)
 # -- the page -----------------------------------------------------------------------------
 
 
-def test_the_page_counts_every_hit_and_itself(client: Client) -> None:
+def test_the_page_counts_visits_and_notifications_and_not_our_own_checks(client: Client) -> None:
     client.simulate_get("/")
+    client.simulate_head("/")
+    client.simulate_get("/favicon.ico")
+    _post(client, path_of("0011"), write_call(CHECK))
+    _post(client, path_of(TEST_USER), call_state("c-test", "DOCTOR"))
     _post(client, path_of("0011"), call_state("c-1"))
     told = client.simulate_get("/", headers={"Accept": "application/json"}).json
 
-    assert told["hits"] == 3
-    assert told["notifications"] == 1
+    assert (told["hits"], told["visits"], told["notifications"]) == (3, 2, 1)
     assert told["your_address"] == "127.0.0.1"
     assert told["last_notification"] is not None
 
@@ -453,6 +457,20 @@ def test_the_page_speaks_the_readers_language(
     answer = client.simulate_get("/", headers={"Accept": "text/html", "Accept-Language": accepted})
 
     assert answer.headers["content-language"] == language
+    assert sentence in answer.text
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [("127.0.0.1", "own machine"), ("::1", "own machine"), ("192.0.2.7", "at this address")],
+)
+def test_a_visit_from_the_own_machine_proves_nothing(
+    client: Client, source: str, sentence: str
+) -> None:
+    answer = client.simulate_get(
+        "/", headers={"Accept": "text/html"}, extras={"REMOTE_ADDR": source}
+    )
+
     assert sentence in answer.text
 
 
@@ -474,7 +492,7 @@ def test_hits_survive_a_restart(client: Client, events: EventLog, tmp_path: Path
     events.write_counts()
 
     with sqlite3.connect(tmp_path / NAME) as db:
-        found = db.execute("SELECT value FROM counters WHERE name = 'hits'").fetchone()
+        found = db.execute("SELECT value FROM counters WHERE name = 'visits'").fetchone()
     db.close()
     assert found == (3,)
 

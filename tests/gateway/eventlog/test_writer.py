@@ -10,7 +10,7 @@ import pytest
 
 from bus.events import CallEvent, CallStateName, Direction, Party
 from gateway.calls.notifications import Notification, ResolvedNotification
-from gateway.eventlog.counters import HITS, Counters
+from gateway.eventlog.counters import VISITS, Counters
 from gateway.eventlog.file import BUSY, NAME, LogUnavailable
 from gateway.eventlog.reader import EventReader
 from gateway.eventlog.writer import EventLog
@@ -192,7 +192,7 @@ def test_what_the_broker_never_took_is_emptied_when_its_time_is_over(
 
 
 def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -> None:
-    events.counters.count("hits")
+    events.counters.count(VISITS)
     other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 
@@ -202,7 +202,7 @@ def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -
     other.execute("ROLLBACK")
     other.close()
     events.write_counts()
-    assert events.counts()["hits"] == 1
+    assert events.counts()[VISITS] == 1
 
 
 def test_a_damaged_log_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ def test_the_count_on_the_page_rises_whichever_process_answers(tmp_path: Path) -
     )
 
     def settled(events: EventLog, shown: int) -> bool:
-        return events.totals()[0] == shown == one.written_counts()[HITS]
+        return events.totals()[0] == shown == one.written_counts()[VISITS]
 
     for shown, events in enumerate((one, other, other, one, other, one), 1):
-        events.counters.count(HITS)
+        events.counters.count(VISITS)
         assert events.totals()[0] == shown
         wait_until(partial(settled, events, shown))
 
@@ -246,7 +246,7 @@ def test_a_log_that_has_room_again_says_so_though_nothing_comes(tmp_path: Path) 
 
 
 def test_counts_never_go_back_while_they_are_written_down(events: EventLog, tmp_path: Path) -> None:
-    events.counters.count(HITS)
+    events.counters.count(VISITS)
     with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")  # so that writing takes its time
         writing = threading.Thread(target=events.write_counts)
@@ -254,9 +254,9 @@ def test_counts_never_go_back_while_they_are_written_down(events: EventLog, tmp_
         limit = time.monotonic() + 0.1
         seen = set()
         while time.monotonic() < limit:
-            seen.add(events.counts().get(HITS, 0))
+            seen.add(events.counts().get(VISITS, 0))
         other.execute("ROLLBACK")
         writing.join()
 
     assert seen == {1}
-    assert events.written_counts()[HITS] == 1
+    assert events.written_counts()[VISITS] == 1
