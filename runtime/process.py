@@ -25,6 +25,7 @@ _SECRETS = re.compile(
     r"|(?P<path>/starface/[\w-]+/)[\w-]+/[\w-]+"
     r"|\b[0-9a-fA-F]{128}\b"
 )
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _HANDLES = re.compile(r"\s(?P<key>[a-z_]+)=(?P<value>.*?)(?=\s[a-z_]+=|$)")
 
 
@@ -45,6 +46,11 @@ def configure_logging(level: str = "INFO", form: Literal["text", "json"] = "text
 def without_secrets(text: str) -> str:
     """Return a line with tokens and callback paths made unreadable."""
     return _SECRETS.sub(lambda hit: (hit["name"] or hit["path"] or "") + "…", text)
+
+
+def on_one_line(text: str) -> str:
+    """Return a text without anything that some reader of logs takes for the end of a line."""
+    return _BREAKS.sub(" ", text)
 
 
 def where_it_failed(error: BaseException | None) -> str:
@@ -90,6 +96,10 @@ class TextLines(logging.Formatter):
         """Return the line."""
         return without_secrets(super().format(record))
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's own name)
+        """Return the message as one line."""
+        return on_one_line(super().formatMessage(record))
+
     def formatException(self, ei: Any) -> str:  # noqa: N802  (logging's own name)
         """Return where it failed."""
         return where_it_failed(ei[1])
@@ -100,7 +110,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        message = without_secrets(record.getMessage())
+        message = without_secrets(on_one_line(record.getMessage()))
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,

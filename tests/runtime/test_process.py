@@ -48,6 +48,15 @@ def test_a_line_for_a_machine_holds_its_handles_as_members() -> None:
     assert (told["message"], told["source"], told["reason"]) == ("refused", "1.2.3.4", "a b")
 
 
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x1b", "\0"])
+def test_nothing_in_a_message_ends_its_line(sign: str) -> None:
+    record = _record("refused reason=%s", f"a{sign}2026-01-01 ERROR forged")
+
+    for line in (TextLines().format(record), json.loads(JsonLines().format(record))["reason"]):
+        assert len(line.splitlines()) == 1
+        assert sign not in line
+
+
 def _failing(kind: type[Exception]) -> Exception:
     try:
         try:
