@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -40,7 +41,7 @@ from bus.mqtt.publication import (
     PublishRefused,
 )
 from bus.mqtt.reconnect import ReconnectPolicy
-from bus.settings import BrokerSettings
+from bus.settings import BrokerSettings, SettingsRefused
 
 __all__ = [
     "IN_FLIGHT",
@@ -286,6 +287,11 @@ class Connection:
 
     def _run_client(self) -> None:
         settings = self._settings
+        try:
+            _, password = settings.credentials(self._account)  # the file may be corrected by now
+            self._login = replace(self._login, password=password)
+        except SettingsRefused as error:
+            log.warning("the broker accounts cannot be read again reason=%s", error)
         try:
             client = self._clients(self._login, self)
         except OSError as error:

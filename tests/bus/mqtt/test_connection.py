@@ -1,4 +1,5 @@
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ from bus.mqtt.presence import Presence
 from bus.mqtt.publication import Options
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.demo.mosquitto import Mosquitto, free_port
-from tests.conftest import ROOT
+from tests.conftest import ROOT, wait_until
 
 Connect = Callable[..., Connection]
 
@@ -210,6 +211,22 @@ def test_a_wrong_password_is_named_with_the_fix(connection: Connect, broker: Mos
 
     assert "refused account 'dial'" in str(refused.value)
     assert "wrong" not in str(refused.value)
+
+
+def test_a_password_that_is_corrected_in_the_file_is_used_at_the_next_attempt(
+    connection: Connect, broker: Mosquitto, tmp_path: Path
+) -> None:
+    right = json.loads((broker.folder / "accounts.json").read_text())
+    accounts = tmp_path / "accounts.json"
+    accounts.touch(0o600)
+    accounts.write_text(json.dumps({"dial": "wrong"}))
+    settings = BrokerSettings(port=broker.port, accounts_file=accounts)
+    with connection(settings, "dial") as dial:
+        wait_until(lambda: "refused" in dial.why)
+        accounts.write_text("{half a file")
+        accounts.write_text(json.dumps(right))
+
+        wait_until(lambda: dial.connected)
 
 
 def test_an_account_that_is_not_in_the_file_is_refused(
