@@ -1,0 +1,78 @@
+"""The journal process: call events of all users in, records out, requests answered."""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from bus.access.roles import Roles
+from bus.events import CallerEvent, DialResult
+from bus.journal_events import JournalRequest
+from bus.mqtt.call_stream import CallStream, ConsumerOffsets
+from bus.mqtt.connection import Connection
+from bus.mqtt.mqtt5_client import CodecClient
+from bus.mqtt.paho_client import PahoClient
+from bus.mqtt.presence import Presence
+from bus.mqtt.requests import Requests, Responder
+from bus.numbers.number import NumberProfile
+from bus.numbers.private_numbers import PrivateNumbers
+from bus.settings import BrokerSettings
+from bus.topics import ANY_USER
+from consumers.journal.consumer import JournalConsumer
+from consumers.journal.publisher import RecordPublisher
+from consumers.journal.questions import PbxQuestions
+from consumers.journal.requests import JournalRequests
+from consumers.journal.settings import JournalSettings
+from consumers.journal.site import JournalSite
+from consumers.journal.store import FILE, JournalStore
+from consumers.users import Users
+from runtime.process import private_folder, stop_on_signals
+
+log = logging.getLogger(__name__)
+
+ACCOUNT = "journal"
+_AT_ONCE = 0.1  # seconds until more that waits is published
+
+
+def run(
+    journal: JournalSettings,
+    broker: BrokerSettings,
+    profile: NumberProfile,
+    database: Path,
+    data_folder: Path,
+    site_key: bytes,
+    roles: Callable[[], Roles],
+) -> None:
+    """Keep the journal until a signal stops it."""
+    private_folder(data_folder)
+    source = f"process/{ACCOUNT}"
+    private = PrivateNumbers(data_folder, site_key)
+    clients = CodecClient if broker.version == "5" else PahoClient
+    connection = Connection(broker, ACCOUNT, presence=Presence(ACCOUNT), clients=clients)
+    topics = connection.topics
+    with (
+        Users(database) as users,
+        closing(JournalStore(data_folder / FILE)) as store,
+        closing(ConsumerOffsets(data_folder / f"{ACCOUNT}-events.db")) as offsets,
+    ):
+        site = JournalSite(users, private, roles)
+        questions = PbxQuestions(Requests(connection), topics, time.time)
+        consumer = JournalConsumer(journal, store, site, questions, time.time)
+        requests = JournalRequests(store, site, profile)
+        publisher = RecordPublisher(store, connection, source)
+        CallStream(connection, offsets, consumer.handle).follow_all()
+        connection.consume(topics.caller(ANY_USER), CallerEvent, consumer.note_found)
+        connection.consume(topics.dial_result(ANY_USER), DialResult, consumer.note_dialled)
+        Responder(connection, source).serve(
+            topics.journal(ANY_USER), JournalRequest, requests.handle
+        )
+
+        def tick() -> float:
+            pause = consumer.tick()
+            return min(pause, _AT_ONCE if publisher.publish() else 2 * _AT_ONCE)
+
+        stop_on_signals(connection.stop)
+        with connection:
+            connection.run(tick)
+            publisher.publish()
