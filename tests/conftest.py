@@ -32,7 +32,7 @@ def broker(tmp_path: Path, logins: tuple[str, ...]) -> Iterator[Mosquitto]:
     folder.mkdir()
     accounts = Accounts()
     of_users = [*map(user_account, logins), *map(caller_account, logins)]
-    for account in (*PROCESS_ACCOUNTS, "gateway-2", "journal", *of_users):
+    for account in (*PROCESS_ACCOUNTS, "gateway-2", *of_users):
         accounts.add(account)
     accounts.write(folder / "accounts.json")
     settings = BrokerSettings()

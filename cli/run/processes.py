@@ -73,6 +73,18 @@ def dial(
     )  # fmt: skip
 
 
+def journal(context: typer.Context) -> None:
+    """Keep a record of every finished call, and answer who asks for them."""
+    from cli.site.files import read_roles
+    from consumers.journal.process import run
+
+    settings = settings_of(context, log=True)
+    run(
+        settings.journal, settings.broker, settings.site.numbers, settings.database,
+        settings.site.data_folder, settings.site_key(), lambda: read_roles(settings),
+    )  # fmt: skip
+
+
 def panel(
     context: typer.Context,
     account: Annotated[str, typer.Option(help="Broker account of this process.")] = "panel",
@@ -100,6 +112,7 @@ def up(
 ) -> None:
     """Run all server processes and start again what dies."""
     from cli.run.up import PROGRAMS, up
+    from cli.site.files import add_missing_process_accounts, broker_folder
 
     settings = settings_of(context)
     unknown = set(only or ()) - set(PROGRAMS)
@@ -108,6 +121,11 @@ def up(
             f"there is no process {', '.join(sorted(unknown))}; known are {', '.join(PROGRAMS)}"
         )
     wanted = only or [name for name in PROGRAMS if name != "directory" or settings.directory.listen]
+    if not settings.broker.account and (added := add_missing_process_accounts(settings)):
+        typer.echo(
+            f"New broker accounts: {', '.join(added)}. Let the broker read its files again:"
+            f" {broker_folder(settings)}", err=True,
+        )  # fmt: skip
     up(settings, wanted)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from cli.site.settings import Settings
 from runtime.files import private_folder
 
-PROGRAMS = ("gateway", "sessions", "caller", "dial", "directory", "panel")
+PROGRAMS = ("gateway", "sessions", "caller", "dial", "journal", "directory", "panel")
 _HEAD = """; Written by `starface2mqtt up`; changes are lost.
 [supervisord]
 nodaemon = true

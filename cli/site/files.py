@@ -85,6 +85,15 @@ def add_accounts(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
     return accounts.passwords
 
 
+def add_missing_process_accounts(settings: Settings) -> tuple[str, ...]:
+    """Give broker accounts to processes that are new in this release; return which."""
+    known = read_accounts(settings.broker.accounts_file)
+    missing = tuple(name for name in PROCESS_ACCOUNTS if name not in known)
+    if missing:
+        add_accounts(settings, missing)
+    return missing
+
+
 def add_user_account(settings: Settings, login: str) -> tuple[str, str]:
     """Give a user and the process that serves him broker accounts; return his with its password.
 

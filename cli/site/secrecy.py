@@ -22,6 +22,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "gateway": {"keep_hours": 12.0},
     "caller": {"trace_days": 7, "choice_days": 365, "set_aside_days": 3, "discreet": True},
     "dial": {"audit_days": 30, "mask": "all"},
+    "journal": {"keep": 90},
 }
 
 

@@ -24,6 +24,7 @@ from consumers.caller.settings import CallerSettings
 from consumers.dial.policy import plain_prefixes
 from consumers.dial.settings import DialSettings
 from consumers.importers.settings import DirectorySettings
+from consumers.journal.settings import JournalSettings
 from gateway.settings import GatewaySettings
 from panel.settings import PanelSettings
 from starface.settings import StarfaceSettings
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     caller: CallerSettings = CallerSettings()
     directory: DirectorySettings = DirectorySettings()
     dial: DialSettings = DialSettings()
+    journal: JournalSettings = JournalSettings()
     panel: PanelSettings = PanelSettings()
     file: Path = Field(default=Path(FILE), exclude=True)  # where all this was read from
 

@@ -124,15 +124,14 @@ class CallBook:
 
 def outcome(leg: Leg, siblings: Iterable[Leg], *, not_lifted: bool = False) -> Outcome:
     """Say what became of a leg that is over."""
-    segments = leg.segments()
-    if any(segment.answered is not None for segment in segments):
+    if leg.answered:
         return Outcome("answered")
     if leg.said == "voicemail":
         return Outcome("voicemail")
     if leg.outward:
         return _not_reached(leg, not_lifted=not_lifted)
     others = [other for other in siblings if not other.outward]
-    if (colleague := _taken_by(segments[-1], others)) is not None:
+    if (colleague := _taken_by(leg.segments()[-1], others)) is not None:
         return Outcome("answered-elsewhere", colleague)
     if leg.said in ("busy", "rejected"):
         return Outcome("busy" if leg.said == "busy" else "rejected")

@@ -261,7 +261,10 @@ class JournalConsumer:
 
     def _ask_list(self, leg: Leg, siblings: list[Leg], now: float) -> None:
         """Ask the PBX's call list whether somebody unknown to us took a group's call."""
-        group = [one for one in (leg, *siblings) if one.group is not None and not one.outward]
+        group = [
+            one for one in (leg, *siblings)
+            if one.group is not None and not one.outward and not one.answered
+        ]  # fmt: skip
         if now - leg.news_at > ASK_AFTER:
             leg.listed = "unknown"
         if (

@@ -169,6 +169,11 @@ class Leg:
         segments = self.segments()
         return bool(segments) and segments[-1].ended is not None
 
+    @property
+    def answered(self) -> bool:
+        """Whether the user talked."""
+        return any(segment.answered is not None for segment in self.segments())
+
     def learn(self, data: CallData, now: float) -> None:
         """Add what an event says."""
         said = re.sub(r"[\s_-]", "", data.pbx_state).upper()

@@ -27,7 +27,8 @@ from consumers.journal.settings import JournalSettings
 from consumers.journal.site import JournalSite
 from consumers.journal.store import FILE, JournalStore
 from consumers.users import Users
-from runtime.process import private_folder, stop_on_signals
+from runtime.files import private_folder
+from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def run(
     with (
         Users(database) as users,
         closing(JournalStore(data_folder / FILE)) as store,
-        closing(ConsumerOffsets(data_folder / f"{ACCOUNT}-events.db")) as offsets,
+        closing(ConsumerOffsets(data_folder / FILE)) as offsets,
     ):
         site = JournalSite(users, private, roles)
         questions = PbxQuestions(Requests(connection), topics, time.time)

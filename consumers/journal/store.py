@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from bus.journal_events import CallRecordData, MissedData
 from consumers.journal.leg import Leg
 from consumers.journal.record import number_key, number_keys, words_of
-from runtime.sqlite import shared_file, write
+from runtime.sqlite import open_database, transaction
 
 FILE = "journal.db"
 _KEEP_LEGS = 86_400.0  # seconds after the last change in which a late event may still come
@@ -64,34 +64,15 @@ class JournalStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.db = shared_file(path, _SCHEMA)
-        self._held = 0
+        self.db = open_database(path, _SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
         self.db.close()
 
-    @contextmanager
-    def changing(self) -> Iterator[None]:
+    def changing(self) -> AbstractContextManager[None]:
         """Make several changes one; nothing is changed when an exception leaves the block."""
-        if self._held:
-            self._held += 1
-            try:
-                yield
-            finally:
-                self._held -= 1
-            return
-        write(self.db, "BEGIN IMMEDIATE")
-        self._held = 1
-        try:
-            yield
-        except BaseException:
-            self.db.execute("ROLLBACK")
-            raise
-        else:
-            self.db.execute("COMMIT")
-        finally:
-            self._held = 0
+        return transaction(self.db)
 
     # -- calls under way ------------------------------------------------------------------
 
@@ -262,7 +243,7 @@ class JournalStore:
         done = self.db.execute(
             "INSERT OR IGNORE INTO requests_done VALUES (?, ?)", (request_id, time.time())
         )
-        return done.rowcount == 1
+        return bool(done.rowcount)
 
     # -- keeping ------------------------------------------------------------------------------
 

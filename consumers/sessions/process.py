@@ -13,14 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bus.events import CallEvent, SessionReset
+from bus.journal_events import PbxRequest
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.mqtt.presence import Presence
+from bus.mqtt.requests import Responder
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from consumers.sessions import site_health as session_site
+from consumers.sessions.call_questions import CallQuestions
 from consumers.sessions.callback_check import HttpGateway
 from consumers.sessions.missed_calls import KnownCalls
 from consumers.sessions.private_calls import WithoutPrivateCalls
@@ -102,6 +105,9 @@ class SessionsConsumer:
         self._connection.subscribe(topics.switch(ANY_USER), self._on_switch)
         self._connection.consume(topics.session(ANY_USER), SessionReset, self._on_reset)
         self._connection.consume(topics.calls(ANY_USER), CallEvent, self._on_call)
+        responder = Responder(self._connection, f"process/{ACCOUNT}")
+        questions = CallQuestions(self._contexts, self._probes, responder)
+        responder.serve(topics.pbx(ANY_USER), PbxRequest, questions.handle)
         self._site.follow(self._connection)
         self._sync_users()
         for key in (session_site.CALLBACK, _SAVE, SILENT):

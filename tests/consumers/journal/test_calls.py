@@ -39,7 +39,7 @@ def _told(book: CallBook, leg: Leg) -> Outcome:
 
 def _results(events: Iterable[CallData]) -> dict[str, tuple[str, str | None, int, int]]:
     book = _book(events)
-    told = {}
+    told: dict[str, tuple[str, str | None, int, int]] = {}
     for leg in sorted(book.legs(), key=lambda one: (one.user, one.call_id)):
         record = record_of(leg, _told(book, leg), None)
         told[f"{leg.user} {sorted(leg.ids)}"] = (
@@ -67,7 +67,10 @@ def test_an_answered_call_has_its_times() -> None:
         ([said("0011", "ended", 30)], "missed"),
         ([said("0011", "ended", 30, direction="unknown", caller=inside(""))], "unknown"),
         ([said("0011", "connected", 0), said("0011", "ended", 30)], "answered"),
-        ([said("0011", "ringing", 0), said("0011", "held", 4), said("0011", "ended", 9)], "answered"),
+        (
+            [said("0011", "ringing", 0), said("0011", "held", 4), said("0011", "ended", 9)],
+            "answered",
+        ),
         (
             [said("0011", "ringing", 0), said("0011", "other", 20, pbx_state="VOICEMAIL_LINKED"),
              said("0011", "ended", 40)],
@@ -167,7 +170,8 @@ def test_ids_that_go_in_a_circle_end_nowhere_but_here() -> None:
     leg = _leg(
         [said("0011", "ringing", 0, call_id="a"),
          said("0011", "other", 1, call_id="b", previous_call_id="a"),
-         said("0011", "other", 2, call_id="a", previous_call_id="b"), said("0011", "ended", 3, call_id="a")]
+         said("0011", "other", 2, call_id="a", previous_call_id="b"),
+         said("0011", "ended", 3, call_id="a")]
     )  # fmt: skip
 
     assert leg.call_id in ("a", "b")
@@ -206,7 +210,9 @@ def test_a_blind_transfer_is_a_record_for_each_who_had_it(answered: bool) -> Non
 
 
 def _group(*more: CallData) -> list[CallData]:
-    return [said(user, "ringing", 0.1 * place, group="7") for place, user in enumerate(("0011", "0012", "0013"))] + list(more)  # fmt: skip
+    users = ("0011", "0012", "0013")
+    rings = [said(user, "ringing", 0.1 * place, group="7") for place, user in enumerate(users)]
+    return [*rings, *more]
 
 
 def test_a_group_call_that_a_colleague_answers_is_missed_by_nobody() -> None:
@@ -307,7 +313,9 @@ def test_what_the_outage_hid_has_the_times_of_the_pbx() -> None:
 
 # ---- whatever the order, however often, and with a restart anywhere in between
 
-_STATES = st.sampled_from(["incoming", "ringing", "dialing", "ringback", "connected", "held", "ended", "other"])  # fmt: skip
+_STATES = st.sampled_from(
+    ["incoming", "ringing", "dialing", "ringback", "connected", "held", "ended", "other"]
+)
 _EVENTS = st.lists(
     st.builds(
         lambda user, state, at, call_id, before, caller, pbx: said(
@@ -330,7 +338,7 @@ def _shuffled(events: list[CallData], seed: int) -> list[CallData]:
     return repeated
 
 
-def _state(book: CallBook) -> list[object]:
+def _state(book: CallBook) -> list[str]:
     return sorted(
         json.dumps(leg.as_dict() | {"news_at": 0}, sort_keys=True, default=str)
         for leg in book.legs()
@@ -382,7 +390,8 @@ _SCENARIOS: list[Scenario] = [
                    said("0013", "ended", 5, group="7"), said("0012", "ended", 65, group="7")),
     lambda: _group(*[said(user, "ended", 30, group="7") for user in ("0011", "0012", "0013")]),
     lambda: [said("0011", "ringing", 0), said("0011", "connected", 5), said("0011", "ended", 60),
-             said("0012", "ringing", 60.5), said("0012", "connected", 66), said("0012", "ended", 90)],
+             said("0012", "ringing", 60.5), said("0012", "connected", 66),
+             said("0012", "ended", 90)],
     lambda: [said("0011", "ringing", 0), said("0011", "ended", 20), said("0011", "ringing", 40),
              said("0011", "connected", 45), said("0011", "ended", 105)],
     lambda: [outgoing("0011", "dialing", 0), outgoing("0011", "ringback", 2),
