@@ -12,9 +12,12 @@ from pydantic import ValidationError
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import DERIVED, ContactRecord, Unchanged
 from consumers.directory.records import ContactKind, ContactNumber
+from consumers.importers.contact_text import clean
 from consumers.importers.numbers.countries import country_code
 from consumers.importers.numbers.fields import read_field
 from consumers.importers.report import Report
+
+_LONGEST_KEY, _LONGEST_TEXT, _LONGEST_LINK = 200, 500, 2000  # characters the directory holds
 
 
 class NumberField(NamedTuple):
@@ -45,56 +48,81 @@ class RawContact:
 def contact_change(
     raw: RawContact, where: str, profile: NumberProfile, report: Report
 ) -> ContactRecord | None:
-    """Give the contact, or only that it is unchanged where that is known, or the reason why not."""
+    """Return the contact, or only that it is unchanged where that is known.
+
+    None, and the reason in the report, where it is refused and was not there before.
+    """
     from consumers.importers.fingerprint import fingerprint  # which looks at this module
 
-    told = _named(raw)
-    numbers = [tuple(one) for one in told.numbers]  # the plain kind is written out much faster
-    read_from = fingerprint([*(vars(told) | {"numbers": numbers}).values()], profile)
-    if report.known and report.known.is_read(told.key, read_from):
-        return Unchanged(key=told.key)
-    return _record(told, where, profile, report, read_from)
+    named = _named(raw)
+    numbers = [tuple(entry) for entry in named.numbers]  # the plain kind is written out much faster
+    read_from = fingerprint([*(vars(named) | {"numbers": numbers}).values()], profile)
+    if report.known and report.known.is_read(named.key, read_from):
+        return Unchanged(key=named.key)
+    return _record(named, where, profile, report, read_from)
 
 
 def contact_record(
     raw: RawContact, where: str, profile: NumberProfile, report: Report
 ) -> ContactRecord | None:
-    """Give the contact, or nothing and the reason to the report."""
+    """Return the contact, or None and the reason to the report."""
     return _record(_named(raw), where, profile, report, b"")
 
 
+def refused(raw: RawContact, where: str, reason: str, report: Report) -> ContactRecord | None:
+    """Refuse a contact; what its source gave the last time is kept."""
+    key = _named(raw).key if raw.key.strip() or raw.name.strip() or raw.company.strip() else ""
+    kept = bool(key and report.known and report.known.contact(key))
+    report.refuse_row(where, f"{reason}; kept as it was" if kept else reason)
+    return Unchanged(key=key) if kept else None
+
+
 def fault_of(error: ValidationError) -> str:
-    """Say in one line what is wrong, without the value."""
+    """Return in one line what is wrong, without the value."""
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def short_key(key: str) -> str:
+    """Return a key of the length the directory holds, the same for the same one."""
+    if len(key) <= _LONGEST_KEY:
+        return key
+    return f"{key[:100]}~{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def _record(
     raw: RawContact, where: str, profile: NumberProfile, report: Report, read_from: bytes
 ) -> ContactRecord | None:
     if not raw.name:
-        report.refuse_row(where, "neither a name nor a company")
-        return None
-    refused = report.refused_numbers
+        return refused(raw, where, "neither a name nor a company", report)
+    before = report.count
+    fitting = _fitting(raw, where, report)
     numbers = tuple(_numbers(raw, where, profile, report))
     try:
         return ContactRecord(
-            key=raw.key,
-            kind=raw.kind,
-            name=raw.name,
-            company=raw.company,
-            employer_key=raw.employer_key,
-            country=country_code(raw.country) or "",
-            email=raw.email,
-            url=raw.url,
-            active=raw.active,
-            numbers=numbers,
-            # what was refused is to be told the next time too
-            read_from=read_from if report.refused_numbers == refused else b"",
+            **vars(fitting)
+            | {
+                "country": country_code(raw.country) or "",
+                "numbers": numbers,
+                # what was refused is to be reported the next time too
+                "read_from": read_from if report.count == before else b"",
+            }
         )
     except ValidationError as error:
-        report.refuse_row(where, fault_of(error))
-        return None
+        return refused(raw, where, fault_of(error), report)
+
+
+def _fitting(raw: RawContact, where: str, report: Report) -> RawContact:
+    """Cut or leave out what is longer than the directory holds, and report it."""
+    fields: dict[str, str] = {}
+    for name in ("name", "company", "email", "url"):
+        text, longest = getattr(raw, name), _LONGEST_LINK if name == "url" else _LONGEST_TEXT
+        if len(text) > longest:
+            is_cut = name in ("name", "company")
+            fields[name] = text[:longest] if is_cut else ""
+            what = f"what of the {name} is over" if is_cut else f"the {name}, which has over"
+            report.leave_out(where, f"{what} {longest} characters")
+    return replace(raw, **fields) if fields else raw  # type: ignore[arg-type]
 
 
 def _numbers(
@@ -103,38 +131,46 @@ def _numbers(
     country = country_code(raw.country)
     unknown = f"the country {raw.country[:40]!r} is not understood" if country is None else ""
     numbers: list[ContactNumber] = []
-    for one in raw.numbers:
-        told = read_field(
-            one.text,
+    for entry in raw.numbers:
+        if len(entry.label) > _LONGEST_TEXT:
+            report.leave_out(where, f"what of a label is over {_LONGEST_TEXT} characters")
+        found = read_field(
+            entry.text,
             profile,
             country=country or "",
-            label=one.label,
-            switchboard=one.switchboard,
-            extension_digits=one.extension_digits,
+            label=entry.label[:_LONGEST_TEXT],
+            switchboard=entry.switchboard,
+            extension_digits=entry.extension_digits,
             only_international=unknown,
         )
-        for unread in told.unread:
+        for unread in found.unread:
             report.refuse_number(where, unread.text, unread.reason)
-        numbers += told.numbers
+        numbers += found.numbers
     return list(dict.fromkeys(numbers))
 
 
 def _named(raw: RawContact) -> RawContact:
-    """Give a draft its name and its key; what has only a company's name is the company."""
-    name, company, kind = raw.name.strip(), raw.company.strip(), raw.kind
+    """Return a contact with clean texts, name and key; one with a company's name only is it."""
+    name, company, kind = clean(raw.name), clean(raw.company), raw.kind
     if not name:
         name, company, kind = company, "", "company"
     return replace(
         raw,
-        key=raw.key.strip() or _derived_key(kind, name, company),
+        key=short_key(clean(raw.key)) or _derived_key(kind, name, company),
         name=name,
         company=company,
         kind=kind,
-        numbers=[one for one in raw.numbers if one.text.strip()],
+        employer_key=short_key(clean(raw.employer_key)),
+        country=clean(raw.country),
+        email=clean(raw.email),
+        url=clean(raw.url),
+        numbers=[
+            entry._replace(label=clean(entry.label)) for entry in raw.numbers if entry.text.strip()
+        ],
     )
 
 
 def _derived_key(kind: str, name: str, company: str) -> str:
-    """Make a key for a source that has none: the same contact has the same one next time."""
+    """Return a key for a source that has none: the same contact has the same one next time."""
     text = "\x1f".join((kind, name, company))
     return DERIVED + hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -28,6 +28,9 @@ class KnownContacts(Protocol):
     def is_read(self, key: str, read_from: bytes) -> bool:
         """Tell whether a contact was read from just this the last time, without a refusal."""
 
+    def contact(self, key: str) -> object | None:
+        """Return what is known of a contact; None where it is not there."""
+
 
 @dataclass
 class Report:
@@ -38,9 +41,15 @@ class Report:
     rows: int = 0
     refused_rows: int = 0
     refused_numbers: int = 0
+    left_out: int = 0  # lines, columns and signs without which the rest could be read
     done: int = 0  # of total, in whatever the source can count: bytes, pages, rows
     total: int | None = None
     refusals: list[ReadRefusal] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Return of how much is reported that it was not taken."""
+        return self.refused_rows + self.refused_numbers + self.left_out
 
     def refuse_row(self, where: str, reason: str) -> None:
         """Note that a row is not taken."""
@@ -51,6 +60,11 @@ class Report:
         """Note that a number of a row is not taken; the rest of the row is."""
         self.refused_numbers += 1
         self._note(ReadRefusal(where, f"{text!r}: {reason}", row=False))
+
+    def leave_out(self, where: str, reason: str) -> None:
+        """Note that something beside the numbers of a row is not taken; the rest of it is."""
+        self.left_out += 1
+        self._note(ReadRefusal(where, f"left out: {reason}", row=False))
 
     def _note(self, refusal: ReadRefusal) -> None:
         if len(self.refusals) < _KEPT:

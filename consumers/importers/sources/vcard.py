@@ -8,10 +8,11 @@ from pathlib import Path
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
-from consumers.importers.raw_contact import NumberField, RawContact, contact_change
+from consumers.importers.encodings import TextFile
+from consumers.importers.numbers.fields import label_meaning
+from consumers.importers.raw_contact import NumberField, RawContact, contact_change, refused
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.sources.csv_file import encoding_of
-from consumers.importers.sources.vcard_lines import Property, VCard, cards
+from consumers.importers.sources.vcard_lines import Decode, NoLine, Property, VCard, cards
 
 _LABELS = {  # the type of a number and what it means here; the first that fits counts
     "FAX": "fax",
@@ -22,52 +23,67 @@ _LABELS = {  # the type of a number and what it means here; the first that fits 
     "MAIN": "main",
     "PAGER": "pager",
 }
+_LEGAL_FORM = re.compile(
+    r"\b(?:AG|SA|GmbH|mbH|KG|OHG|GbR|UG|SE|eG|Sàrl|Sarl|SARL|SAS|S\.?p\.?A|S\.?r\.?l|Ltd|LLC|Inc"
+    r"|Limited|Stiftung|Verein|e\. ?V|Genossenschaft|Partner)\b"
+)
 _APPLE = re.compile(r"_\$!<(.*)>!\$_")
 
 
-def vcard_records(path: Path, profile: NumberProfile, report: Report) -> Iterator[ContactRecord]:
-    """Give the contacts of a file, or of all `.vcf` files in a folder."""
-    files = sorted(path.glob("*.vcf")) if path.is_dir() else [path]
-    if not files:
-        raise SourceUnreadable(f"{path}: no .vcf files")
+def vcard_records(
+    path: Path, profile: NumberProfile, report: Report, *, kept: str = ""
+) -> Iterator[ContactRecord]:
+    """Return the contacts of a file, or of all `.vcf` files in a folder."""
+    files = _files(path, report)
     report.total = sum(file.stat().st_size for file in files if file.exists())
     for file in files:
-        encoding = encoding_of(file)
-        try:
-            with file.open(encoding=encoding) as lines:
-                name = f"{file.name} " if len(files) > 1 else ""
-                yield from contacts_of(_counted(lines, report), profile, report, name)
-        except OSError as error:
-            raise SourceUnreadable(f"{file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise SourceUnreadable(f"{file}: not written in {encoding}: {error}") from error
+        text = TextFile(file, report, kept=kept)
+        where = f"{file.name} " if len(files) > 1 else ""
+        yield from _contacts(text.raw_lines(), text.text, profile, report, where)
 
 
 def contacts_of(
-    lines: Iterable[str], profile: NumberProfile, report: Report, where: str = ""
+    card: str, profile: NumberProfile, report: Report, where: str = ""
 ) -> Iterator[ContactRecord]:
-    """Give the contacts of the lines of some cards; refused ones go to the report."""
-    for card in cards(lines):
+    """Return the contacts of a text with cards; refused ones go to the report."""
+    lines = card.encode("utf-8", "replace").splitlines(keepends=True)
+    yield from _contacts(lines, lambda raw, _: raw.decode("utf-8"), profile, report, where)
+
+
+def _contacts(
+    lines: Iterable[bytes], decode: Decode, profile: NumberProfile, report: Report, where: str
+) -> Iterator[ContactRecord]:
+    for found in cards(lines, decode):
+        if isinstance(found, NoLine):
+            place = f"lines {found.first}-{found.last}" if found.last > found.first else ""
+            report.leave_out(f"{where}{place or f'line {found.first}'}", found.reason)
+            continue
         report.rows += 1
-        place = f"{where}line {card.line}"
-        if card.fault:
-            report.refuse_row(place, card.fault)
-        elif not _is_group(card) and (record := _contact(card, place, profile, report)):
-            yield record
+        if not _is_group(found):
+            raw, place = _raw_contact(found), f"{where}line {found.line}"
+            if found.fault:
+                record = refused(raw, place, found.fault, report)
+            else:
+                record = contact_change(raw, place, profile, report)
+            if record:
+                yield record
 
 
-def _counted(lines: Iterable[str], report: Report) -> Iterator[str]:
-    for line in lines:
-        report.done += len(line)
-        yield line
+def _files(path: Path, report: Report) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".vcf", ".vcard"))
+    for folder in sorted(file.name for file in path.iterdir() if file.is_dir()):
+        report.leave_out(f"{folder}/", "a folder within the folder; import it by itself")
+    if not files:
+        raise SourceUnreadable(f"{path}: no .vcf files")
+    return files
 
 
-def _contact(
-    card: VCard, where: str, profile: NumberProfile, report: Report
-) -> ContactRecord | None:
+def _raw_contact(card: VCard) -> RawContact:
     name, company = _name(card), _company(card)
     is_company = _is_company(card, name, company)
-    raw = RawContact(
+    return RawContact(
         key=_value(card, "UID").removeprefix("urn:uuid:"),
         name=(company or name) if is_company else name,
         kind="company" if is_company else "person",
@@ -75,9 +91,8 @@ def _contact(
         country=_country(card),
         email=_value(card, "EMAIL"),
         url=_value(card, "URL"),
-        numbers=[NumberField(told.text, _label(card, told)) for told in card.all("TEL")],
+        numbers=[NumberField(entry.text, _label(card, entry)) for entry in card.all("TEL")],
     )
-    return contact_change(raw, where, profile, report)
 
 
 def _name(card: VCard) -> str:
@@ -94,10 +109,13 @@ def _company(card: VCard) -> str:
 
 
 def _is_company(card: VCard, name: str, company: str) -> bool:
+    """Tell whether the card is a company's: also where its name stands in a field for persons."""
     if _value(card, "KIND").lower() == "org" or _value(card, "X-ABSHOWAS").upper() == "COMPANY":
         return True
     structured = card.first("N")
-    return bool(company) and name in ("", company) and structured is None
+    parts = [part for part in structured.parts[:2] if part] if structured else []
+    alike = bool(company) and name.casefold() in ("", company.casefold())
+    return alike and (len(parts) < 2 or _LEGAL_FORM.search(company) is not None)
 
 
 def _is_group(card: VCard) -> bool:
@@ -106,21 +124,24 @@ def _is_group(card: VCard) -> bool:
 
 
 def _country(card: VCard) -> str:
-    """Give the country of the addresses, unless they are in several."""
-    told = {one.parts[6] for one in card.all("ADR") if len(one.parts) > 6 and one.parts[6]}
-    return told.pop() if len(told) == 1 else ""
+    """Return the country of the addresses, unless they are in several."""
+    addresses = [entry.parts for entry in card.all("ADR")]
+    countries = {parts[6] for parts in addresses if len(parts) > 6 and parts[6]}
+    return countries.pop() if len(countries) == 1 else ""
 
 
 def _label(card: VCard, number: Property) -> str:
-    """Give what the owner calls the number, otherwise its type."""
+    """Return what the owner calls the number, otherwise its type."""
     if number.group:
-        for one in card.all("X-ABLABEL"):
-            if one.group == number.group:
-                apple = _APPLE.fullmatch(one.text)
-                return apple[1] if apple else one.text
-    return next((label for kind, label in _LABELS.items() if kind in number.types), "")
+        for entry in card.all("X-ABLABEL"):
+            if entry.group == number.group:
+                apple = _APPLE.fullmatch(entry.text)
+                return apple[1] if apple else entry.text
+    label = next((label for kind, label in _LABELS.items() if kind in number.types), "")
+    meanings = (label_meaning(kind.lower(), otherwise="") for kind in sorted(number.types))
+    return label or next(filter(None, meanings), "")
 
 
 def _value(card: VCard, name: str) -> str:
-    told = card.first(name)
-    return told.text if told else ""
+    entry = card.first(name)
+    return entry.text if entry else ""
