@@ -54,18 +54,18 @@ def understood(file: Path) -> UnderstoodColumns:
     """Return what the columns mean by their headings; raise CommandFailed."""
     from consumers.importers.report import SourceUnreadable
     from consumers.importers.sample import default_mapping
-    from consumers.importers.sources.csv_file import headings_of, unknown_columns
+    from consumers.importers.sources.csv_file import front_of, unknown_columns
     from consumers.importers.sources.csv_headings import doubtful, usual_mapping
 
     try:
-        headings = headings_of(file)
+        headings, rows = front_of(file)
     except SourceUnreadable as error:
         raise CommandFailed(str(error)) from error
     own = default_mapping()
     if _is_ours(set(headings), own):
         found: Mapping | None = _with_further_numbers(own, headings)
     else:
-        found = usual_mapping(headings)
+        found = usual_mapping(headings, rows)
     if found is None:
         raise CommandFailed(unknown_columns(file, headings))
     used = found.columns()

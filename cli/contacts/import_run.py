@@ -176,7 +176,7 @@ def _refusals(file: Path | None) -> Iterator[Callable[..., None] | None]:
         writer.writerow(["where", "refused", "reason"])
 
         def note(refusal: ReadRefusal) -> None:
-            writer.writerow([refusal.where, "row" if refusal.row else "number", refusal.reason])
+            writer.writerow([refusal.where, refusal.what, refusal.reason])
 
         yield note
 
@@ -196,14 +196,15 @@ def print_outcome(
                 f"{source}: {kind}: {tally.added} added, {tally.changed} changed, "
                 f"{tally.removed} removed, {tally.kept} unchanged"
             )
-    if report.refusals:
+    if report.refused_rows or report.refused_numbers:
         rows = _counted(report.refused_rows, "row")
         typer.echo(f"{rows} and {_counted(report.refused_numbers, 'number')} refused:")
+    elif report.left_out:
+        typer.echo("All rows were read; of them, or beside them:")
     for refusal in report.refusals[:_SHOWN]:
         typer.echo(f"  {refusal.where}: {refusal.reason}")
-    total = report.refused_rows + report.refused_numbers
-    if total > _SHOWN:
-        typer.echo(f"  and {total - _SHOWN} more; --refused FILE has all of them")
+    if report.count > _SHOWN:
+        typer.echo(f"  and {report.count - _SHOWN} more; --refused FILE has all of them")
     for conflict in applied.conflicts[:_SHOWN]:
         typer.echo(f"  {conflict}")
     if dry_run:

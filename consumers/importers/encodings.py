@@ -31,7 +31,9 @@ _UTF8_BOM = codecs.BOM_UTF8
 _SAMPLE = 1 << 16  # bytes in which zeros are counted
 _WORDS = 5_000  # different words that are looked at
 _WORD = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff]*")
-_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_SEQUENCE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _RARELY = 50  # one line of so many may be UTF-8 by accident
 _HEAD_START = 1.5  # points of the encoding that is most usual
 _KEPT = 0.2  # of a word's points: how much better another encoding than the last one has to be
@@ -119,7 +121,7 @@ class _Decoder:
         except UnicodeDecodeError:
             pass
         text = raw.decode(self.name, "replace").replace("\0", "")
-        return text, f"a sign that is none in {self.name}" if "\ufffd" in text else ""
+        return text, f"a sign that is none in {self.name}, left out" if "\ufffd" in text else ""
 
     def _decode_utf8(self, raw: bytes) -> tuple[str, str]:
         try:
@@ -133,7 +135,7 @@ class _Decoder:
             pieces += [self._stray(raw[start : found.start()]), found[0].decode("utf-8", "replace")]
             start = found.end()
         pieces.append(self._stray(raw[start:]))
-        return "".join(pieces).replace("\0", ""), "a byte that is not UTF-8 in it"
+        return "".join(pieces).replace("\0", ""), "a byte that is not UTF-8 in it, read as it seems"
 
     def _stray(self, raw: bytes) -> str:
         """Read bytes between those of UTF-8: one before a letter is a letter, others are cut."""
@@ -141,7 +143,7 @@ class _Decoder:
         return spelled.decode(self.older, "replace").replace("\0", "")
 
 
-_NUL = "a zero byte in it"
+_NUL = "a zero byte, left out"
 _STRAY = re.compile(rb"[\xc2-\xf4](?![A-Za-z])")  # the beginning of a letter that was cut off
 
 
@@ -197,8 +199,8 @@ def _wide(sample: bytes) -> str:
 def _raw_lines(file: BinaryIO, encoding: str) -> Iterator[bytes]:
     if encoding.startswith(("utf-16", "utf-32")):
         with TextIOWrapper(file, encoding, errors="replace", newline="") as text:
-            for line in text:
-                yield line.removeprefix("\ufeff").encode("utf-8", "replace")
+            for wide in text:
+                yield wide.removeprefix("\ufeff").encode("utf-8", "replace")
         return
     for block in file:
         for line in block.splitlines(keepends=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping as Row
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from consumers.directory.changes import RecordKind
+from consumers.importers.contact_text import clean
 from consumers.importers.report import SourceUnreadable
 
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -148,15 +150,15 @@ class Mapping(_Part):
 def filled(template: str, row: Row[str, str]) -> str:
     """Give the field of a column, or a text with fields in its braces."""
     if "{" not in template:
-        return row.get(template, "").strip() if template else ""
-    text = _HOLE.sub(lambda hole: row.get(hole[1].strip(), "").strip(), template)
+        return clean(row.get(template, "")) if template else ""
+    text = _HOLE.sub(lambda hole: clean(row.get(hole[1].strip(), "")), template)
     return " ".join(text.split()).strip(" ,;-")
 
 
 def read_mapping(path: Path) -> Mapping:
     """Read a mapping file; raise SourceUnreadable, which names file, key and fault."""
     try:
-        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        return Mapping.model_validate(tomllib.loads(_composed(path)))
     except OSError as error:
         raise SourceUnreadable(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -165,6 +167,11 @@ def read_mapping(path: Path) -> Mapping:
         faults = error.errors(include_url=False, include_input=False)
         told = "; ".join(": ".join(filter(None, (_where(one), one["msg"]))) for one in faults)
         raise SourceUnreadable(f"{path}: {told}") from error
+
+
+def _composed(path: Path) -> str:
+    """Return the text of a file; its names of columns are compared with composed ones."""
+    return unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
 
 
 def _where(fault: ErrorDetails) -> str:

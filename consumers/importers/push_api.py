@@ -118,7 +118,10 @@ def run(directory: DirectorySettings, profile: NumberProfile, database: Path) ->
 def _told(pushed: Pushed, applied: ImportResult) -> dict[str, Any]:
     return {
         **asdict(applied),
-        "refused": [asdict(refusal) for refusal in pushed.report.refusals],
+        "refused": [
+            {"where": refusal.where, "reason": refusal.reason, "row": refusal.row}
+            for refusal in pushed.report.refusals
+        ],
     }
 
 

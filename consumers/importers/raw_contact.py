@@ -90,17 +90,31 @@ def short_key(key: str) -> str:
     return f"{key[:100]}~{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
+def fitting(texts: dict[str, str], where: str, report: Report) -> dict[str, str]:
+    """Return texts of the length the directory holds; what is cut or left out is reported."""
+    fitted = dict(texts)
+    for name, text in texts.items():
+        longest = _LONGEST_LINK if name == "url" else _LONGEST_TEXT
+        if len(text) > longest:
+            is_whole = name in ("email", "url")  # of no use if it is cut
+            fitted[name] = "" if is_whole else text[:longest]
+            what = f"the {name}, which has over" if is_whole else f"what of the {name} is over"
+            report.leave_out(where, f"{what} {longest} characters, left out")
+    return fitted
+
+
 def _record(
     raw: RawContact, where: str, profile: NumberProfile, report: Report, read_from: bytes
 ) -> ContactRecord | None:
     if not raw.name:
         return refused(raw, where, "neither a name nor a company", report)
     before = report.count
-    fitting = _fitting(raw, where, report)
+    texts = {name: getattr(raw, name) for name in ("name", "company", "email", "url")}
     numbers = tuple(_numbers(raw, where, profile, report))
     try:
         return ContactRecord(
-            **vars(fitting)
+            **vars(raw)
+            | fitting(texts, where, report)
             | {
                 "country": country_code(raw.country) or "",
                 "numbers": numbers,
@@ -112,19 +126,6 @@ def _record(
         return refused(raw, where, fault_of(error), report)
 
 
-def _fitting(raw: RawContact, where: str, report: Report) -> RawContact:
-    """Cut or leave out what is longer than the directory holds, and report it."""
-    fields: dict[str, str] = {}
-    for name in ("name", "company", "email", "url"):
-        text, longest = getattr(raw, name), _LONGEST_LINK if name == "url" else _LONGEST_TEXT
-        if len(text) > longest:
-            is_cut = name in ("name", "company")
-            fields[name] = text[:longest] if is_cut else ""
-            what = f"what of the {name} is over" if is_cut else f"the {name}, which has over"
-            report.leave_out(where, f"{what} {longest} characters")
-    return replace(raw, **fields) if fields else raw  # type: ignore[arg-type]
-
-
 def _numbers(
     raw: RawContact, where: str, profile: NumberProfile, report: Report
 ) -> list[ContactNumber]:
@@ -133,7 +134,7 @@ def _numbers(
     numbers: list[ContactNumber] = []
     for entry in raw.numbers:
         if len(entry.label) > _LONGEST_TEXT:
-            report.leave_out(where, f"what of a label is over {_LONGEST_TEXT} characters")
+            report.leave_out(where, f"what of a label is over {_LONGEST_TEXT} characters, left out")
         found = read_field(
             entry.text,
             profile,
@@ -145,6 +146,8 @@ def _numbers(
         )
         for unread in found.unread:
             report.refuse_number(where, unread.text, unread.reason)
+        for words in found.beside:
+            report.leave_out(where, f"beside a number, left out: {words[:_LONGEST_TEXT]!r}")
         numbers += found.numbers
     return list(dict.fromkeys(numbers))
 

@@ -15,11 +15,12 @@ class SourceUnreadable(Exception):
 
 @dataclass(frozen=True)
 class ReadRefusal:
-    """Something of a source that was not taken: a whole row, or one number of it."""
+    """Something of a source that was not taken: a whole row, one number of it, or a part beside."""
 
     where: str
     reason: str
     row: bool = True
+    what: str = "row"  # row, number or part
 
 
 class KnownContacts(Protocol):
@@ -59,12 +60,12 @@ class Report:
     def refuse_number(self, where: str, text: str, reason: str) -> None:
         """Note that a number of a row is not taken; the rest of the row is."""
         self.refused_numbers += 1
-        self._note(ReadRefusal(where, f"{text!r}: {reason}", row=False))
+        self._note(ReadRefusal(where, f"{text!r}: {reason}", row=False, what="number"))
 
     def leave_out(self, where: str, reason: str) -> None:
         """Note that something beside the numbers of a row is not taken; the rest of it is."""
         self.left_out += 1
-        self._note(ReadRefusal(where, f"left out: {reason}", row=False))
+        self._note(ReadRefusal(where, reason, row=False, what="part"))
 
     def _note(self, refusal: ReadRefusal) -> None:
         if len(self.refusals) < _KEPT:

@@ -15,29 +15,44 @@ from consumers.directory.changes import (
     MatterRecord,
     UseRecord,
 )
-from consumers.importers import mapping as columns
+from consumers.importers import mapping as mappings
 from consumers.importers.mapping import ContactColumns, DossierColumns, Flag, MatterColumns, filled
-from consumers.importers.raw_contact import NumberField, RawContact, contact_change, fault_of
+from consumers.importers.raw_contact import (
+    NumberField,
+    RawContact,
+    contact_change,
+    fault_of,
+    fitting,
+    refused,
+    short_key,
+)
 from consumers.importers.report import Report
 
 Row = Mapping[str, str]
 
 
 class Rows:
-    """Reads rows by a mapping; one row may tell a contact, its dossier and a matter of it."""
+    """Reads rows by a mapping; one row may hold a contact, its dossier and a matter of it."""
 
-    def __init__(self, mapping: columns.Mapping, profile: NumberProfile, report: Report) -> None:
+    def __init__(self, mapping: mappings.Mapping, profile: NumberProfile, report: Report) -> None:
         self._mapping = mapping
         self._profile = profile
         self._report = report
 
     def records(self, row: Row, where: str) -> Iterator[Change]:
-        """Give what one row says, or tell the report why not."""
+        """Return what one row says, or report why not."""
         self._report.rows += 1
         try:
             yield from self._read(row, where)
         except ValidationError as error:
             self._report.refuse_row(where, fault_of(error))
+
+    def refused(self, row: Row, where: str, reason: str) -> Iterator[Change]:
+        """Refuse a row; what it gave of a contact the last time is kept."""
+        if not self._mapping.contact:
+            self._report.refuse_row(where, reason)
+        elif kept := refused(_raw(self._mapping.contact, row), where, reason, self._report):
+            yield kept
 
     def _read(self, row: Row, where: str) -> Iterator[Change]:
         contact_key = dossier_key = ""
@@ -48,7 +63,7 @@ class Rows:
             contact_key = person.key
             yield person
         if self._mapping.dossier and filled(self._mapping.dossier.key, row):
-            dossier = _dossier(self._mapping.dossier, row, contact_key)
+            dossier = self._dossier(self._mapping.dossier, row, contact_key, where)
             dossier_key = dossier.key
             yield dossier
             yield from self._use(self._mapping.dossier, dossier, row, where)
@@ -57,50 +72,45 @@ class Rows:
             yield matter
             yield from self._use(self._mapping.matter, matter, row, where)
 
-    def _contact(self, told: ContactColumns, row: Row, where: str) -> ContactRecord | None:
-        raw = RawContact(
-            key=filled(told.key, row),
-            name=filled(told.name, row),
-            kind="company" if _flag(told.company_when, row, otherwise=False) else "person",
-            company=filled(told.company, row),
-            employer_key=filled(told.employer, row),
-            country=filled(told.country, row),
-            email=filled(told.email, row),
-            url=filled(told.url, row),
-            active=_flag(told.active, row, otherwise=True),
-            numbers=[
-                NumberField(
-                    row.get(one.column, ""),
-                    filled(one.label_column, row) or one.label,
-                    one.switchboard,
-                    one.extension_digits,
-                )
-                for one in told.numbers
-            ],
-        )
-        return contact_change(raw, where, self._profile, self._report)
+    def _contact(self, contact: ContactColumns, row: Row, where: str) -> ContactRecord | None:
+        return contact_change(_raw(contact, row), where, self._profile, self._report)
 
-    def _matter(self, told: MatterColumns, row: Row, dossier: str, where: str) -> MatterRecord:
-        used = self._moment(filled(told.used_on, row), where)
+    def _matter(self, columns: MatterColumns, row: Row, dossier: str, where: str) -> MatterRecord:
+        used = self._moment(filled(columns.used_on, row), where)
         return MatterRecord(
-            key=filled(told.key, row),
-            dossier_key=filled(told.dossier, row) or dossier,
-            reference=filled(told.reference, row),
-            title=filled(told.title, row),
-            url=filled(told.url, row),
-            open=_flag(told.open, row, otherwise=True),
+            key=short_key(filled(columns.key, row)),
+            dossier_key=short_key(filled(columns.dossier, row)) or dossier,
+            open=_flag(columns.open, row, otherwise=True),
             last_used=used[0] if used else None,
+            **self._texts(columns, row, where),
         )
+
+    def _dossier(
+        self, columns: DossierColumns, row: Row, contact_key: str, where: str
+    ) -> DossierRecord:
+        return DossierRecord(
+            key=short_key(filled(columns.key, row)),
+            contact_key=short_key(filled(columns.contact, row)) or contact_key,
+            active=_flag(columns.active, row, otherwise=True),
+            **self._texts(columns, row, where),
+        )
+
+    def _texts(
+        self, columns: DossierColumns | MatterColumns, row: Row, where: str
+    ) -> dict[str, str]:
+        names = ("reference", "title", "url")
+        texts = {name: filled(getattr(columns, name), row) for name in names}
+        return fitting(texts, where, self._report)
 
     def _use(
         self,
-        told: DossierColumns | MatterColumns,
+        columns: DossierColumns | MatterColumns,
         record: DossierRecord | MatterRecord,
         row: Row,
         where: str,
     ) -> Iterator[UseRecord]:
-        user = filled(told.used_by, row)
-        moment = self._moment(filled(told.used_on, row), where) if user else None
+        user = short_key(filled(columns.used_by, row))
+        moment = self._moment(filled(columns.used_on, row), where) if user else None
         if moment:
             kind = "matter" if isinstance(record, MatterRecord) else "dossier"
             yield UseRecord(record=kind, key=record.key, user=user, on=moment[0], at=moment[1])
@@ -122,14 +132,26 @@ class Rows:
         return at.date(), at
 
 
-def _dossier(told: DossierColumns, row: Row, contact_key: str) -> DossierRecord:
-    return DossierRecord(
-        key=filled(told.key, row),
-        contact_key=filled(told.contact, row) or contact_key,
-        reference=filled(told.reference, row),
-        title=filled(told.title, row),
-        url=filled(told.url, row),
-        active=_flag(told.active, row, otherwise=True),
+def _raw(contact: ContactColumns, row: Row) -> RawContact:
+    return RawContact(
+        key=filled(contact.key, row),
+        name=filled(contact.name, row),
+        kind="company" if _flag(contact.company_when, row, otherwise=False) else "person",
+        company=filled(contact.company, row),
+        employer_key=filled(contact.employer, row),
+        country=filled(contact.country, row),
+        email=filled(contact.email, row),
+        url=filled(contact.url, row),
+        active=_flag(contact.active, row, otherwise=True),
+        numbers=[
+            NumberField(
+                row.get(column.column, ""),
+                filled(column.label_column, row) or column.label,
+                column.switchboard,
+                column.extension_digits,
+            )
+            for column in contact.numbers
+        ],
     )
 
 

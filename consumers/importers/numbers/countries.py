@@ -2,62 +2,62 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 from bus.numbers.numbering_plan import is_country
 
-_NAMES = {
-    "AT": "a|aut|österreich|oesterreich|austria|autriche|republik österreich",
-    "BE": "b|bel|belgien|belgium|belgique|belgio",
-    "CH": "che|schweiz|switzerland|suisse|svizzera|die schweiz",
-    "CZ": "cze|tschechien|czechia|czech republic|tchéquie|cechia|tschechische republik",
-    "DE": "d|deu|ger|brd|deutschland|germany|allemagne|germania|bundesrepublik deutschland",
-    "DK": "dnk|dänemark|denmark|danemark|danimarca",
-    "ES": "e|esp|spanien|spain|espagne|spagna|españa",
-    "FR": "f|fra|frankreich|france|francia",
-    "GB": "gbr|uk|grossbritannien|großbritannien|england|united kingdom|great britain"
-    "|royaume-uni|regno unito|vereinigtes königreich|england, uk|schottland|scotland|wales"
-    "|vereinigtes königreich großbritannien und nordirland",
-    "HU": "h|hun|ungarn|hungary|hongrie|ungheria",
-    "IT": "i|ita|italien|italy|italie|italia",
-    "LI": "fl|lie|liechtenstein|fürstentum liechtenstein",
-    "LU": "l|lux|luxemburg|luxembourg|lussemburgo",
-    "NL": "nld|niederlande|holland|netherlands|the netherlands|pays-bas|paesi bassi",
-    "PL": "pol|polen|poland|pologne|polonia",
-    "PT": "p|prt|portugal|portogallo",
-    "SE": "s|swe|schweden|sweden|suède|svezia",
-    "SI": "svn|slowenien|slovenia|slovénie",
-    "US": "usa|vereinigte staaten|vereinigte staaten von amerika|united states|the united states"
-    "|united states of america|états-unis|états-unis d'amérique|stati uniti"
-    "|stati uniti d'america|vereinigte staaten (usa)",
-}
+_BETWEEN = re.compile(r"[()\[\]/,;|]+|\s[-–—]\s|[-–—](?=\d)")
+_STATE = re.compile(r"\b(?:republi[kc]|republique|repubblica|rep\.?|state|of|die|the|la|le)\b")
 _WORDS = 12  # of a text that may name a country several times
 
 
 def folded(text: str) -> str:
-    """Write a text in small letters without accents."""
+    """Return a text in small letters without accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(one for one in plain if not unicodedata.combining(one)).strip(" .")
-
-
-_CODES = {folded(name): code for code, names in _NAMES.items() for name in names.split("|")}
+    return "".join(sign for sign in plain if not unicodedata.combining(sign)).strip(" .")
 
 
 @lru_cache(maxsize=4096)
 def country_code(text: str) -> str | None:
-    """Give the two letters of a country, nothing for none, None where it is not understood.
+    """Return the two letters of a country, nothing for none, None where it is not understood.
 
-    The same country may be told several times, as a list does that has several addresses.
+    The same country may be named several times, as `Schweiz (CH)` or in each of several addresses.
     """
     plain = folded(text)
     if not plain:
         return ""
-    if plain in _CODES:
-        return _CODES[plain]
-    if len(plain) == 2 and is_country(plain.upper()):
-        return plain.upper()
-    return _same_country_again(plain.split())
+    return _code(plain) or _code_of_parts(plain) or _same_country_again(plain.split())
+
+
+@cache
+def _codes() -> dict[str, str]:
+    file = Path(__file__).with_name("countries.toml")
+    countries = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {folded(name): code for code, names in countries.items() for name in names.split("|")}
+
+
+def _code(plain: str) -> str | None:
+    bare = " ".join(_STATE.sub(" ", plain).split())
+    for written in (plain, re.sub(r"[. ]", "", plain) if "." in plain else plain, bare):
+        if found := _codes().get(written):
+            return found
+        if len(written) == 2 and is_country(written.upper()):
+            return written.upper()
+    return None
+
+
+def _code_of_parts(plain: str) -> str | None:
+    """Return the one country that is named, as in `CH - Schweiz`, `8001 Zürich (CH)`."""
+    parts = [part.strip(" .") for part in _BETWEEN.split(plain) if part.strip(" .")]
+    codes = [_code(part) for part in parts]
+    if len(parts) < 2 or (None in codes and any(len(part) == 1 for part in parts)):
+        return None
+    known = {code for code in codes if code}
+    return known.pop() if len(known) == 1 else None
 
 
 def _same_country_again(words: list[str]) -> str | None:

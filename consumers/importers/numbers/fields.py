@@ -10,15 +10,17 @@ import re
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from bus.numbers.number import NumberProfile
+from bus.numbers.number import Number, NumberProfile
 from consumers.directory.matching import stem_of
 from consumers.directory.records import ContactNumber
+from consumers.importers.numbers.beside import beside, number_text, uri, why_odd
 from consumers.importers.numbers.number_readings import Reader, reader, why_not, without_fraction
 from consumers.importers.numbers.second_lines import Piece, in_full, is_tail, is_valid
 
 SWITCHBOARD = "switchboard"
 TWO = "two numbers; write each in full, with ; between them"
 NOT_HERE = "not a telephone number here; a national number needs its area code or its country"
+NOT_THERE = "no telephone number of that country"
 _LONGEST = 200  # characters of one number as written
 
 # Words of German, English, French and Italian address books, and what they mean here.
@@ -66,6 +68,7 @@ class ReadField:
 
     numbers: tuple[ContactNumber, ...] = ()
     unread: tuple[Unread, ...] = ()
+    beside: tuple[str, ...] = ()  # words beside the numbers that no label is made of
 
 
 def read_field(
@@ -85,32 +88,47 @@ def read_field(
     read = reader(profile, country)
     numbers: list[ContactNumber] = []
     unread: list[Unread] = []
-    for word, piece, fault, _ in _pieces(text, read):
+    left: list[str] = []
+    for word, piece, fault, _ in _pieces(number_text(text), read):
         raw = without_fraction(piece.strip(" ,.:/").strip())
         if not raw:
             continue
         meaning = MEANS.get(word.casefold(), "") or label_meaning(label)
-        told = read(raw) if len(raw) <= _LONGEST and not fault else None
-        if told and only_international and told.reading != "international":
-            told = None
-        if told is None or told.kind in ("unknown", "withheld"):
+        number = read(raw) if len(raw) <= _LONGEST and not fault else None
+        if not _is_read(number) and not fault and (found := beside(raw, read)):
+            raw, number = found.number, read(found.number)
+            meaning = meaning or label_meaning(found.words)
+            if meaning != label_meaning(found.words):
+                left.append(found.words)
+        if number and only_international and number.reading != "international":
+            number = None
+        if number is None or not _is_read(number):
             reason = fault or _reason(raw, read, only_international)
             unread.append(Unread(raw[:_LONGEST], reason))
             continue
         marked = switchboard or meaning == SWITCHBOARD
-        e164 = told.e164 or ""
+        e164 = number.e164 or ""
         stem = stem_of(raw, e164, marked=marked, extension_digits=extension_digits)
         numbers.append(ContactNumber(raw=raw, e164=e164, label=meaning, stem=stem))
-    return ReadField(tuple(dict.fromkeys(numbers)), tuple(unread))
+    return ReadField(tuple(dict.fromkeys(numbers)), tuple(unread), tuple(left))
 
 
-def label_meaning(label: str) -> str:
-    """Give our word for a label if it has one, otherwise the label as it is."""
-    return MEANS.get(label.strip(" .:").casefold(), label.strip())
+def label_meaning(label: str, otherwise: str | None = None) -> str:
+    """Return our word for a label if it has one, otherwise the label as it is."""
+    word = label.strip(" .:").casefold()
+    if word.endswith("fax"):  # Apple's HomeFAX and WorkFAX
+        return "fax"
+    return MEANS.get(word, label.strip() if otherwise is None else otherwise)
+
+
+def _is_read(number: Number | None) -> bool:
+    return number is not None and number.kind not in ("unknown", "withheld")
 
 
 def _pieces(text: str, read: Reader) -> list[Piece]:
-    """Give label and text of each number of a field."""
+    """Return label and text of each number of a field."""
+    if written := uri(text):
+        return [Piece("", written)]
     if _PLAIN.fullmatch(text):
         return [Piece("", text)]
     return in_full(
@@ -158,7 +176,7 @@ def _cut(text: str, read: Reader) -> list[Piece]:
 def _numbers_from(
     start: int, parts: list[tuple[str, str]], read: Reader, *, valid: bool = False
 ) -> list[Piece] | None:
-    """Give all parts from one on as whole numbers and last digits; None if they are not."""
+    """Return all parts from one on as whole numbers and last digits; None if they are not."""
     if start == len(parts):
         return []
     between = parts[start][0]
@@ -204,7 +222,7 @@ def _unlabelled(text: str) -> Piece:
 def _reason(raw: str, read: Reader, only_international: str) -> str:
     if not re.search(r"\d", raw):
         return "no digits"
-    if only_international:
+    if only_international and not re.match(r"\s*(?:\+|00)", raw):
         return only_international
     first, *others = _WEAK.split(raw)
     two = any(re.search(r"\d", one) for one in others) and _is_complete(first, read)
@@ -212,4 +230,4 @@ def _reason(raw: str, read: Reader, only_international: str) -> str:
         return TWO
     if len(re.findall(r"\d", raw)) > 15:
         return "more than 15 digits, or several numbers that cannot be told apart"
-    return why_not(read(raw)) or NOT_HERE
+    return why_odd(raw) or why_not(read(raw)) or (NOT_THERE if raw.startswith("+") else NOT_HERE)

@@ -90,8 +90,7 @@ def _contacts(
             report.done += 1
             missing -= 1
             if resource.card:
-                lines = resource.card.splitlines()
-                yield from contacts_of(lines, profile, report, f"{resource.href} ")
+                yield from contacts_of(resource.card, profile, report, f"{resource.href} ")
             elif " 404 " not in f"{resource.status} ":
                 raise AnswerRefused(f"{resource.href} cannot be read ({resource.status})")
         if missing > 0:  # their contacts would disappear without a word

@@ -16,6 +16,9 @@ from consumers.importers.numbers.countries import folded
 from consumers.importers.numbers.fields import MEANS, SWITCHBOARD
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)")  # FirstName, Mobile2
+_NUMBER = re.compile(r"\s*(?:[A-Za-z.]+[ :]+)?[+(]?\d[\d\s()./'’-]{4,}\d\s*")
+_MOSTLY = 0.8  # of a column's filled cells, where numbers are evidence of what it holds
 
 
 def _words(text: str) -> frozenset[str]:
@@ -38,7 +41,8 @@ _SMALL = _words(
     "nr no n nummer nummern number numbers numero numéro numeri value wert adresse address line"
     " other andere anderes anderer weitere weiteres weiterer sonstige sonstiges autre altro altra"
     " primary primär primäre primäres haupt principal principale secondary zweites zweite"
-    " international intern der des de du d di del la le l im in am und oder"
+    " international intern person personen contact kontakt"
+    " der des de du d di del la le l im in am und oder"
 )
 _FIRM = _words("firma company société entreprise ditta azienda società unternehmen firmentelefon")
 # Words of headings beside those of fields (consumers/importers/numbers/fields.py).
@@ -58,21 +62,35 @@ _LABELS = (
 _KNOWN = _TELEPHONE | _SMALL | frozenset(_LABELS)
 _RANK = ("fax", "mobile", SWITCHBOARD, "home", "direct", "work")
 
+_NO_NUMBERS = _words(
+    "nr no n nummer nummern number numbers numero numeri value wert adresse address line person"
+    " contact kontakt der des de du d di del la le l im in am und oder"
+)
+_NAME_WORDS = _words(
+    "name names vorname nachname surname lastname firstname prénom nom cognome nome person contact"
+    " kontakt ansprechpartner first last given family familienname personenname mitarbeiter"
+)
+_NOT_OF_A_PERSON = _words(
+    "company firma firmen organization organisation unternehmen société ditta azienda file user"
+) | _words("domain host id nr nummer typ type gruppe group art owner besitzer seit notes notizen")
+
 _FIRST = "vorname|first name|given name|forename|prénom|nome"
 _LAST = "nachname|last name|surname|family name|familienname|nom|nom de famille|cognome"
 _WHOLE = (
     "name|full name|display name|anzeigename|vollständiger name|vor und nachname|vorname nachname"
     "|name vorname|nachname vorname|nom complet|nom prénom|nom affiché|nome completo|kontakt"
-    "|contact"
+    "|contact|person name|name 1|name 1 firma|name firma|matchcode|bezeichnung|caller id|callerid"
 )
 _COMPANY = (
     "firma|firmenname|company|company name|unternehmen|organisation|organization|organization name"
-    "|organization 1 name|société|entreprise|ditta|azienda|società"
+    "|organization 1 name|person organization|person organisation|organisation name"
+    "|société|entreprise|ditta|azienda|società"
 )
 _EMAIL = (
     "e mail|email|mail|e mail adresse|e mail address|email address|e mail 1 value|primary email"
     "|primäre e mail adresse|primäre e mail|adresse e mail|adresse de messagerie|courriel"
-    "|adresse électronique principale|indirizzo e mail|indirizzo di posta elettronica"
+    "|person email|person email work|person e mail|adresse électronique principale"
+    "|indirizzo e mail|indirizzo di posta elettronica"
 )
 _COUNTRY = (
     "land|country|land region|country region|pays|pays région|paese|nazione|staat"
@@ -82,18 +100,19 @@ _COUNTRY = (
     "|pays région domicile|pays domicile|paese abitazione|address 2 country"
 )
 _KEY = (
-    "id|key|uuid|kontakt id|contact id|adress id|adressnr|adressnummer|adress nr|kundennummer"
+    "id|key|uuid|person id|debitorennr|debitor nr|konto nr|kontonummer"
+    "|kontakt id|contact id|adress id|adressnr|adressnummer|adress nr|kundennummer"
     "|kundennr|kunden nr|kunden id|customer id|mandantennummer|mandantennr|mandanten nr|client id"
     "|kontaktnr|kontaktnummer|kontakt nr|numéro client|no client|id client"
 )
 
 
-def usual_mapping(headings: Sequence[str]) -> Mapping | None:
+def usual_mapping(headings: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> Mapping | None:
     """Say what the columns mean; None where nothing is known as a name or as a number."""
-    numbers = number_columns(headings)
+    numbers = number_columns(headings, rows)
     name = _name(headings)
     company = _one(headings, _COMPANY)
-    if not numbers or not (name or company):
+    if not numbers or not (name or company) or (not name and _names_unknown(headings, company)):
         return None
     return Mapping(
         contact=ContactColumns(
@@ -107,13 +126,21 @@ def usual_mapping(headings: Sequence[str]) -> Mapping | None:
     )
 
 
-def number_columns(headings: Sequence[str]) -> list[NumberColumn]:
+def number_columns(
+    headings: Sequence[str], rows: Sequence[Sequence[str]] = ()
+) -> list[NumberColumn]:
     """Give the columns with a contact's numbers.
 
     Beside a contact's own line the firm's is its switchboard.
     """
-    told = [(one, _tokens(one)) for one in headings]
-    found = [(one, words) for one, words in told if _has_numbers(words) and _are_known(words)]
+    told = [(heading, _tokens(heading)) for heading in headings]
+    numbers = _columns_of_numbers(headings, rows)
+    found = [
+        (heading, words)
+        for heading, words in told
+        if _are_known(words)
+        and (_has_numbers(words) or (heading in numbers and _is_of_a_telephone(words)))
+    ]
     labels = [_label(words) for _, words in found]
     firms = [not _FIRM.isdisjoint(words) for _, words in found]
     own = any(label == "work" and not firm for label, firm in zip(labels, firms, strict=True))
@@ -133,12 +160,39 @@ def number_columns(headings: Sequence[str]) -> list[NumberColumn]:
 
 def doubtful(headings: Iterable[str]) -> list[str]:
     """Give the headings that speak of a telephone, but perhaps not of this contact's."""
-    told = [(one, _tokens(one)) for one in headings]
+    told = [(heading, _tokens(heading)) for heading in headings]
     return [one for one, words in told if _has_numbers(words) and not _are_known(words)]
 
 
 def _has_numbers(words: list[str]) -> bool:
     return not _TELEPHONE.isdisjoint(words) or (len(words) == 1 and words[0] in _OURS)
+
+
+def _columns_of_numbers(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> set[str]:
+    """Return the columns in which nothing contradicts that they hold telephone numbers."""
+    found = set()
+    for place, heading in enumerate(headings if rows else ()):
+        cells = [row[place].strip() for row in rows if len(row) > place and row[place].strip()]
+        numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in cells)
+        if numbers >= _MOSTLY * len(cells):
+            found.add(heading)
+    return found
+
+
+def _is_of_a_telephone(words: list[str]) -> bool:
+    """Tell whether a heading such as `Business 2` may be a telephone's, if its cells are."""
+    return not {word for word in words if not word.isdecimal()} <= _NO_NUMBERS
+
+
+def _names_unknown(headings: Sequence[str], company: str) -> list[str]:
+    """Return the columns that may be a person's name, and are not understood as one."""
+    return [
+        heading
+        for heading in headings
+        if heading != company
+        and _NAME_WORDS & {*_tokens(heading)}
+        and not _NOT_OF_A_PERSON & {*_tokens(heading)}
+    ]
 
 
 def _are_known(words: list[str]) -> bool:
@@ -161,8 +215,11 @@ def _label_column(words: list[str], told: list[tuple[str, list[str]]]) -> str:
 def _name(headings: Sequence[str]) -> str:
     """Give the column of the name, or two in braces."""
     first, last = _one(headings, _FIRST), _one(headings, _LAST)
-    if first and (last := last or _one(headings, "name")):
+    if first and (last := last or _one(headings, "name|name 1")):
         return f"{{{first}}} {{{last}}}"
+    if (one := _one(headings, "name 1|name1")) and (two := _one(headings, "name 2|name2")):
+        persons = _one(headings, "kontaktart|contact type|type de contact|tipo di contatto")
+        return f"{{{two}}} {{{one}}}" if persons else f"{{{one}}} {{{two}}}"
     return _one(headings, _WHOLE) or last
 
 
@@ -183,4 +240,4 @@ def _all(headings: Iterable[str], known: str) -> list[str]:
 
 
 def _tokens(heading: str) -> list[str]:
-    return _TOKEN.findall(folded(heading))
+    return _TOKEN.findall(folded(_CAMEL.sub(" ", heading)))

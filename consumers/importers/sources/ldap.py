@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Change
 from consumers.importers import mapping as columns
+from consumers.importers.contact_text import clean_lines
 from consumers.importers.mapping import ContactColumns, Flag, NumberColumn
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.rows import Rows
@@ -55,6 +56,7 @@ DEFAULT = columns.Mapping(
             NumberColumn(column="otherMobile", label="mobile"),
             NumberColumn(column="homePhone", label="home"),
             NumberColumn(column="otherHomePhone", label="home"),
+            NumberColumn(column="ipPhone", label="work"),
             NumberColumn(column="facsimileTelephoneNumber", label="fax"),
         ),
     ),
@@ -186,16 +188,18 @@ def _texts(name: str, values: Iterable[bytes | str]) -> list[str]:
 
 
 def _text(name: str, value: bytes | str) -> str:
-    """Read a value as it came; ldap3 itself would take what is not UTF-8 for Latin-1."""
+    """Return a value as text, or in hexadecimal digits where it is none."""
     if isinstance(value, str):
-        return value.strip()
+        return clean_lines(value)
     if name == _GUID and len(value) == _GUID_OCTETS:
         return str(UUID(bytes_le=value))  # as Active Directory itself shows it
     try:
-        told = value.decode("utf-8")
+        text = value.decode("utf-8")
     except UnicodeDecodeError:
         return value.hex()
-    return told.strip() if told.isprintable() or "\n" in told else value.hex()
+    if any(sign < "\x09" or "\x0d" < sign < "\x1f" for sign in text):
+        return value.hex()  # no text at all
+    return clean_lines(text)
 
 
 def _need_ldap3() -> None:

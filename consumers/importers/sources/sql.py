@@ -9,6 +9,7 @@ from typing import Any
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Change
+from consumers.importers.encodings import decoded
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.rows import Rows
@@ -84,7 +85,7 @@ def _text(value: Any) -> str:
     if isinstance(value, date | datetime):
         return value.isoformat()
     if isinstance(value, bytes | memoryview):
-        return bytes(value).decode("utf-8", errors="replace")
+        return decoded(bytes(value))
     return str(value)
 
 

@@ -74,7 +74,7 @@ def _files(path: Path, report: Report) -> list[Path]:
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".vcf", ".vcard"))
     for folder in sorted(file.name for file in path.iterdir() if file.is_dir()):
-        report.leave_out(f"{folder}/", "a folder within the folder; import it by itself")
+        report.leave_out(f"{folder}/", "a folder within the folder, left out; import it by itself")
     if not files:
         raise SourceUnreadable(f"{path}: no .vcf files")
     return files

@@ -1,8 +1,7 @@
 """The lines of vCard 2.1, 3.0 and 4.0, as address books and telephones really write them.
 
-A reader of our own, because vobject 0.9 reads 7 of the 17 files in `tests/consumers/importers/cards`
-right: it stops at the first line that is none, takes glued cards for one, knows no base64 or raw
-charset in a name, and folds text instead of bytes.
+A reader of our own, because vobject 0.9 stops at the first line that is none, takes glued cards for
+one, knows no charset of a name, and folds text instead of bytes.
 
 The lines stay bytes until a property is whole: a fold or a soft break may stand within a letter,
 and each property may have an encoding of its own. What is no line of a card is left out with its
@@ -33,7 +32,8 @@ _NAME = re.compile(rb"(?:(?P<group>[\w-]+)\.)?(?P<name>[A-Za-z][\w-]*)\s*(?P<par
 _PARAMS = re.compile(r';\s*([^=;:"]+)(?:=((?:"[^"]*"|[^;"])*))?')
 _SOFT = re.compile(rb"[^:]*QUOTED-PRINTABLE", re.I)
 _PROPERTY = re.compile(
-    rb"(?:[\w-]+\.)?(?:N|FN|ORG|TEL|EMAIL|ADR|URL|UID|TITLE|NOTE|BDAY|PHOTO|REV|X-[A-Z-]+)[;:]", re.I
+    rb"(?:[\w-]+\.)?(?:N|FN|ORG|TEL|EMAIL|ADR|URL|UID|TITLE|NOTE|BDAY|PHOTO|REV|X-[A-Z-]+)[;:]",
+    re.I,
 )
 _UNESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _PART = re.compile(r"(?:\\.|[^;\\])*", re.DOTALL)
@@ -125,7 +125,7 @@ class _Reader:
             self._agent = line.upper().startswith(b"AGENT") and line.rstrip().endswith(b":")
             self._add(self._card, number, line)
         elif not self._card and re.search(rb"\w", line) and b":VADDRESSBOOK" not in line.upper():
-            self._leave_out(number, "outside of any card")
+            self._leave_out(number, "outside of any card, left out")
 
     def end(self) -> Iterator[VCard | NoLine]:
         """Return what is left at the end of the lines."""
@@ -141,7 +141,7 @@ class _Reader:
     def _add(self, card: VCard, number: int, line: bytes) -> None:
         entry = self._property(number, line)
         if entry is None:
-            self._leave_out(number, "no vCard line")
+            self._leave_out(number, "no vCard line, left out")
             self._continue(card, number, line)
         elif len(card.properties) >= _MOST:
             card.fault = f"more than {_MOST} lines"

@@ -13,6 +13,9 @@ class Known:
     def __init__(self, key: str, read_from: bytes) -> None:
         self._one = (key, read_from)
 
+    def contact(self, key: str) -> object | None:
+        return self if key == self._one[0] else None
+
     def is_read(self, key: str, read_from: bytes) -> bool:
         return (key, read_from) == self._one
 

@@ -56,8 +56,8 @@ def test_labels_and_several_numbers_are_split(text: str, expected: list[tuple[st
     "text",
     [
         "030/123456",
-        "Peter 079 555 01 01",
-        "079 555 01 01 Sekretariat Müller",
+        "Peter 079 555 01 01 10",
+        "Kundennummer 079 555 01 01",
         "ask the office",
         "n/a",
         "12.05.1970",
@@ -134,3 +134,57 @@ def test_whole_numbers_are_split_whatever_stands_between_them(
     expected = [read_number(one, SWISS).e164 for one in several]
     assert [one.e164 for one in field.numbers] == list(dict.fromkeys(expected))
     assert field.unread == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "e164", "label", "beside"),
+    [
+        ("Peter 079 555 01 01", "+41795550101", "Peter", ()),
+        ("079 555 01 01 Sekretariat Müller", "+41795550101", "Sekretariat Müller", ()),
+        ("WhatsApp: +41 79 555 01 01", "+41795550101", "WhatsApp", ()),
+        ("044 555 01 01 (ab 14 Uhr)", "+41445550101", "ab 14 Uhr", ()),
+        ("+41 44 555 01 01 PIN 1234", "+41445550101", "PIN 1234", ()),
+        ("+41 44 555 01 01,,1234#", "+41445550101", "", ()),
+        ("+41 44 555 01 01p99", "+41445550101", "", ()),
+        ("+41\ufe0f 79 555 01 01", "+41795550101", "", ()),
+        ("\U0001f4f1 079 555 01 01", "+41795550101", "", ()),
+        ("+41\u316479 555 01 01", "+41795550101", "", ()),
+        ("044\t555\t01\t01", "+41445550101", "", ()),
+        ("+41 44 555 01 01\u00b9", "+41445550101", "", ()),
+        ("0\ufe0f\u20e344 555 01 01", "+41445550101", "", ()),
+        ("+0041 79 555 01 01", "+41795550101", "", ()),
+        ('="0445550101"', "+41445550101", "", ()),
+        ("044 555 01 01 int. 12", "+41445550101", "", ()),
+        ("tel:555-01-01;phone-context=+4144", "+41445550101", "", ()),
+        ("555-01-01;phone-context=+4144;isub=1", "+41445550101", "", ()),
+        ("tel:+41-44-555-01-01;ext=102;tsp=a.b", "+41445550101", "", ()),
+    ],
+)
+def test_what_stands_beside_a_number_does_not_hide_it(
+    text: str, e164: str, label: str, beside: tuple[str, ...]
+) -> None:
+    field = read_field(text, NumberProfile(country="CH", area_code="44"))
+
+    assert [(one.e164, one.label) for one in field.numbers] == [(e164, label)]
+    assert (field.unread, field.beside) == ((), beside)
+
+
+def test_words_beside_a_number_with_a_label_are_reported() -> None:
+    field = read_field("079 555 01 01 nur Notfall", SWISS, label="mobile")
+
+    assert [(one.e164, one.label) for one in field.numbers] == [("+41795550101", "mobile")]
+    assert field.beside == ("nur Notfall",)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("\u202e+41 79 555 01 25\u202c", "a sign that turns the digits round"),
+        ("O44 555 01 45", "what is beside the number is not understood: 'O'"),
+        ("+41 79 555", "no telephone number of that country"),
+    ],
+)
+def test_a_reason_names_the_sign_that_is_in_the_way(text: str, reason: str) -> None:
+    [unread] = read_field(text, SWISS, only_international="no country").unread
+
+    assert unread.reason in (reason, "no country")
