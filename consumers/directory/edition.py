@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from consumers.directory.changes import KINDS, RecordKind
+from consumers.directory.search_text import search_text
 from consumers.directory.staging import FIELDS
 
 PREPARING, SWEEPING = 1, 2  # what is unsettled
+_SEARCHED: dict[RecordKind, tuple[str, ...]] = {
+    "contact": ("name", "company", "email"),
+    "dossier": ("reference", "title"),
+}
 _LATEST = "(u.used_on, ifnull(u.used_at, ''))"
 
 
@@ -33,6 +38,7 @@ class SourceVersion:
         self._connection = connection
         self._source_id = source_id
         self._edition = edition
+        connection.create_function("search_text", -1, search_text, deterministic=True)
 
     def steps(self) -> Iterator[VersionStep]:
         """Give what is to be written before the edition can count, each in ranges as one likes."""
@@ -83,10 +89,13 @@ class SourceVersion:
 
     def _insert(self, kind: RecordKind, offset: int, low: int, high: int) -> None:
         fields = (*FIELDS[kind], *(("read_from",) if kind == "contact" else ()), "digest")
+        values = {name: f"x.{name}" for name in fields}
+        if kind in _SEARCHED:
+            searched = (f"x.{name}" for name in _SEARCHED[kind])
+            values["search"] = f"search_text({', '.join(searched)})"
         self._run(
-            f"INSERT INTO {kind}s (row, id, source_id, key, since, {', '.join(fields)})"
-            f" SELECT d.n + ?1, ifnull(d.id, d.n + ?1), ?2, x.key, ?3,"
-            f" {', '.join(f'x.{name}' for name in fields)}"
+            f"INSERT INTO {kind}s (row, id, source_id, key, since, {', '.join(values)})"
+            f" SELECT d.n + ?1, ifnull(d.id, d.n + ?1), ?2, x.key, ?3, {', '.join(values.values())}"
             f" FROM differing_{kind} d JOIN staged_{kind} x ON x.n = d.staged"
             " WHERE d.n BETWEEN ?4 AND ?5 AND d.what IN ('added', 'changed') ORDER BY d.n",
             offset,

@@ -12,6 +12,7 @@ from typing import Any
 from bus.numbers.number import same_subscriber_keys
 from consumers.directory.matching import SHORTEST_SUFFIX, Found
 from consumers.directory.records import Choice, Contact, ContactNumber, Dossier, Matter, Source, Use
+from consumers.directory.search_text import search_forms
 
 _NAMES = (
     *("id", "source", "key", "kind", "name", "company", "employer_key", "country", "email", "url"),
@@ -96,32 +97,15 @@ class SqliteQueries:
             yield _contact(row)
 
     def search(self, text: str, limit: int = 50) -> list[Contact]:
-        """Give contacts whose name, company, reference or number as written holds the text."""
-        if not text.isascii():
-            return self._search_folded(text.casefold(), limit)
-        like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        """Give contacts whose name, company, mail address or dossier holds the text."""
         rows = self._rows(
-            f"{_ONE} WHERE c.name LIKE ?1 ESCAPE '\\' OR c.company LIKE ?1 ESCAPE '\\'"
-            " OR c.email LIKE ?1 ESCAPE '\\' OR c.key = ?2 OR EXISTS"
+            f"{_ONE} WHERE instr(c.search, ?1) OR instr(c.search, ?2)"
+            " OR c.key = ?3 COLLATE NOCASE OR EXISTS"
             " (SELECT 1 FROM known_dossiers d"
             " WHERE d.source_id = c.source_id AND d.contact_key = c.key"
-            " AND (d.reference LIKE ?1 ESCAPE '\\' OR d.title LIKE ?1 ESCAPE '\\'))"
-            " ORDER BY c.name, c.priority DESC, c.id LIMIT ?3",
-            [like, text, limit],
-        )
-        return [_contact(row) for row in rows]
-
-    def _search_folded(self, text: str, limit: int) -> list[Contact]:
-        """Search for a text with letters whose capitals SQLite does not know, such as É."""
-        self._connection.create_function("folded", 1, str.casefold, deterministic=True)
-        rows = self._rows(
-            f"{_ONE} WHERE instr(folded(c.name), ?1) OR instr(folded(c.company), ?1)"
-            " OR instr(folded(c.email), ?1) OR folded(c.key) = ?1 OR EXISTS"
-            " (SELECT 1 FROM known_dossiers d"
-            " WHERE d.source_id = c.source_id AND d.contact_key = c.key"
-            " AND (instr(folded(d.reference), ?1) OR instr(folded(d.title), ?1)))"
-            " ORDER BY c.name, c.priority DESC, c.id LIMIT ?2",
-            [text, limit],
+            " AND (instr(d.search, ?1) OR instr(d.search, ?2)))"
+            " ORDER BY c.name, c.priority DESC, c.id LIMIT ?4",
+            [*search_forms(text), text, limit],
         )
         return [_contact(row) for row in rows]
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from consumers.directory.migrations import MIGRATIONS
+from consumers.directory.search_text import search_text
+from consumers.directory.tables import FROM_VERSION_3, TABLES, VERSION
 from consumers.users import REMEDY
 from runtime.configuration import SettingsRefused
 from runtime.sqlite import open_database, transaction
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 PATIENCE = 10.0  # seconds to wait for another writer
 
@@ -30,34 +26,19 @@ class DirectoryRefused(SettingsRefused):
     """The file cannot be used as a directory; the sentence says what to do."""
 
 
-def opened(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
-    """Open the directory's file, make it if missing, and bring its tables up to date."""
-    database = _database(_open(path))
-    try:
-        _migrate(database, migrations)
-    except sqlite3.DatabaseError as error:
-        raise DirectoryRefused(f"{path} cannot be used as a directory: {error}") from error
-    return database
-
-
 def ready(path: Path) -> sqlite3.Connection:
-    """Open the directory's file as `opened` does, but plainly wherever it is up to date."""
+    """Open the directory's file, made if it is missing, and bring its tables up to date."""
     connection = _open(path)
     try:
-        newest = connection.execute("SELECT max(version) FROM directory_version").fetchone()
-    except sqlite3.DatabaseError:  # there is no such table yet, or it is no database at all
-        newest = None
-    if newest != (len(MIGRATIONS),):
+        if _version(connection) != VERSION:
+            _bring_forward(connection)
+    except sqlite3.DatabaseError as error:
         connection.close()
-        opened(path).conn.close()
-        connection = plainly_connected(path)
+        raise DirectoryRefused(f"{path} cannot be used as a directory: {error}") from error
+    except DirectoryRefused:
+        connection.close()
+        raise
     return connection
-
-
-def _database(connection: sqlite3.Connection) -> Database:
-    from sqlite_utils import Database  # costs memory, so only where contacts are changed
-
-    return Database(connection, execute_plugins=False)
 
 
 def plainly_connected(path: Path) -> sqlite3.Connection:
@@ -78,26 +59,34 @@ def _open(path: Path) -> sqlite3.Connection:
         raise DirectoryRefused(f"it cannot be used as a directory: {error}") from error
 
 
-def _migrate(database: Database, migrations: Sequence[str]) -> None:
-    if _version(database) == len(migrations):
-        return
-    with transaction(database.conn):
-        database.execute("CREATE TABLE IF NOT EXISTS directory_version (version INTEGER NOT NULL)")
-        version = _version(database)
-        if version > len(migrations):
+def _bring_forward(connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        version = _version(connection)  # another process may have done it meanwhile
+        if version > VERSION:
             raise DirectoryRefused(
                 f"the directory was written by a newer release (version {version}, this one knows "
-                f"{len(migrations)}): update starface2mqtt or restore the older file"
+                f"{VERSION}): update starface2mqtt or restore the older file"
             )
-        for script in migrations[version:]:
-            for statement in script.split(";\n"):
-                database.execute(statement)
-        database.execute("DELETE FROM directory_version")
-        database.execute("INSERT INTO directory_version VALUES (?)", [len(migrations)])
+        if version not in (0, 3, VERSION):
+            raise DirectoryRefused(
+                f"the directory has the tables of a development version ({version}): import its "
+                "sources again into a new file"
+            )
+        if version == VERSION:
+            return
+        connection.create_function("search_text", -1, search_text, deterministic=True)
+        for statement in (FROM_VERSION_3 if version else TABLES).split(";\n"):
+            connection.execute(statement)
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS directory_version (version INTEGER NOT NULL)"
+        )
+        connection.execute("DELETE FROM directory_version")
+        connection.execute("INSERT INTO directory_version VALUES (?)", [VERSION])
 
 
-def _version(database: Database) -> int:
-    if not database["directory_version"].exists():
+def _version(connection: sqlite3.Connection) -> int:
+    named = "SELECT 1 FROM sqlite_master WHERE name = 'directory_version'"
+    if connection.execute(named).fetchone() is None:
         return 0
-    row = database.execute("SELECT max(version) FROM directory_version").fetchone()
+    row = connection.execute("SELECT max(version) FROM directory_version").fetchone()
     return int(row[0] or 0)

@@ -5,19 +5,23 @@ import pytest
 
 from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
-from consumers.directory.migrations import MIGRATIONS
-from consumers.directory.records import ContactNumber
-from consumers.directory.schema import DirectoryRefused, opened
+from consumers.directory.schema import DirectoryRefused
+from consumers.directory.tables import VERSION
 
-NEXT = "ALTER TABLE contacts ADD COLUMN nickname TEXT NOT NULL DEFAULT '';\n"
+RELEASE_BEFORE = (Path(__file__).parent / "version_3.sql").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    path = tmp_path / "directory.db"
-    with Directory(path) as directory:
-        directory.apply(Changes("crm", [ContactRecord(key="1", name="Anna")]))
-    return path
+    return tmp_path / "directory.db"
+
+
+def changed(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        for statement in statements:
+            connection.executescript(statement)
+    connection.close()
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -28,105 +32,53 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def test_an_older_file_is_brought_forward_with_what_it_has(path: Path) -> None:
-    opened(path, (*MIGRATIONS, NEXT)).conn.close()
+def test_the_file_of_the_release_before_keeps_all_it_has(path: Path) -> None:
+    changed(path, RELEASE_BEFORE)
+    path.chmod(0o600)
 
-    assert rows(path, "SELECT name, nickname FROM contacts") == [("Anna", "")]
-    assert rows(path, "SELECT version FROM directory_version") == [(len(MIGRATIONS) + 1,)]
-
-
-def test_the_older_release_then_refuses_it(path: Path) -> None:
-    opened(path, (*MIGRATIONS, NEXT)).conn.close()
-
-    with pytest.raises(DirectoryRefused, match="newer release"):
-        Directory(path)
-
-
-def test_a_step_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
-    with pytest.raises(DirectoryRefused, match="cannot be used"):
-        opened(path, (*MIGRATIONS, NEXT + "ALTER TABLE nobody ADD COLUMN x;\n"))
-
-    assert rows(path, "SELECT version FROM directory_version") == [(len(MIGRATIONS),)]
     with Directory(path) as directory:
-        assert [one.name for one in directory.search("Anna")] == ["Anna"]
-
-
-FIRST = """
-INSERT INTO sources (id, name, priority, imported_at) VALUES (3, 'crm', 5, '2026-11-01T10:00:00Z');
-INSERT INTO contacts VALUES (7, 3, 'anna', 'person', 'Anna', '', 'ag', 'CH', 'a@b.ch', '', 1);
-INSERT INTO contacts VALUES (8, 3, 'ag', 'company', 'Muster AG', '', '', '', '', '', 1);
-INSERT INTO contacts VALUES (9, 3, 'gone', 'person', 'Gone', '', '', '', '', '', 1);
-DELETE FROM contacts WHERE id = 9;
-INSERT INTO contact_numbers VALUES (1, 7, '044 123 45 67', '+41441234567', 'work', '');
-INSERT INTO contact_numbers VALUES (2, 8, '044 123 45 67', '+41441234567', '', '');
-INSERT INTO contact_numbers VALUES (3, 7, '079 555 01 01', '+41795550101', 'mobile', '');
-INSERT INTO dossiers VALUES (4, 3, 'd', 'anna', '', 'Meier', '', 1);
-INSERT INTO matters VALUES (5, 3, 'm', 'd', '2026-1', 'Erbe', '', 1, NULL);
-INSERT INTO choices VALUES ('0011', '+41441234567', 7, '2026-11-01T10:00:00Z');
-INSERT INTO matter_uses VALUES ('0011', 5, '2026-11-02', NULL);
-INSERT INTO dossier_uses VALUES ('0011', 4, '2026-11-03', NULL);
-"""
-
-
-def test_a_directory_of_the_first_version_keeps_all_it_has(tmp_path: Path) -> None:
-    old = tmp_path / "old.db"
-    opened(old, MIGRATIONS[:1]).conn.close()
-    with sqlite3.connect(old) as connection:
-        connection.executescript(FIRST)
-    connection.close()
-
-    with Directory(old) as directory:
         match = directory.find("+41441234567", user="0011")
         assert (match.contact and match.contact.id, match.remembered) == (7, True)
-        assert match.employer is not None
-        assert match.employer.id == 8
-        assert [one.raw for one in directory.numbers(7)] == ["044 123 45 67", "079 555 01 01"]
+        assert [one.name for one in directory.search("Muller")] == ["Anna Müller"]
+        assert [one.name for one in directory.search("nachlass")] == ["Anna Müller"]
         [dossier] = directory.dossiers(7)
-        assert [(dossier.id, one.id, one.title) for one in dossier.matters] == [(4, 5, "Erbe")]
-        uses = [(one.record_id, one.on.day) for one in directory.uses("0011", 7)]
-        assert uses == [(4, 3), (5, 2)]
-        [source] = directory.sources()
-        assert (source.contacts, source.numbers, source.dossiers, source.matters) == (2, 3, 1, 1)
+        assert [(dossier.id, one.id) for one in dossier.matters] == [(4, 5)]
+        directory.apply(Changes("crm", [ContactRecord(key="beat", name="Beat")]))
+        assert [one.id for one in directory.search("Beat")] == [9]
 
 
-def test_a_directory_of_the_first_version_takes_further_imports(tmp_path: Path) -> None:
-    old = tmp_path / "old.db"
-    opened(old, MIGRATIONS[:1]).conn.close()
-    with sqlite3.connect(old) as connection:
-        connection.executescript(FIRST)
-    connection.close()
-    anna = ContactRecord(
-        key="anna", name="Anna", numbers=(ContactNumber(raw="1", e164="+41441234567"),)
-    )
+def test_an_old_and_a_new_file_have_the_same_tables(path: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.db"
+    changed(path, RELEASE_BEFORE)
+    path.chmod(0o600)
+    for file in (path, new):
+        with Directory(file):
+            pass
 
-    with Directory(old) as directory:
-        directory.apply(Changes("crm", [anna, ContactRecord(key="gone", name="Again")]))
-        found = directory.contact_of("crm", "anna")
-        again = directory.contact_of("crm", "gone")
-
-    assert found is not None
-    assert found.id == 7
-    assert again is not None
-    assert again.id > 9
+    query = "SELECT name FROM pragma_table_info('{}') ORDER BY name"
+    for table in ("contacts", "dossiers", "matters", "known_contacts", "known_dossiers"):
+        assert rows(path, query.format(table)) == rows(new, query.format(table))
 
 
-@pytest.mark.parametrize(("before", "after"), [(0, -1000), (-10, -1000), (50, 50)])
-def test_the_sample_of_an_older_directory_goes_behind_all_sources_once(
-    tmp_path: Path, before: int, after: int
-) -> None:
-    old = tmp_path / "old.db"
-    opened(old, MIGRATIONS[:2]).conn.close()
-    with sqlite3.connect(old) as connection:
-        connection.execute(
-            "INSERT INTO sources (name, priority, edition) VALUES ('sample', ?, 1)", [before]
-        )
-    connection.close()
+@pytest.mark.parametrize(
+    ("version", "reason"), [(VERSION + 1, "newer release"), (1, "development version")]
+)
+def test_a_file_of_another_version_is_refused(path: Path, version: int, reason: str) -> None:
+    with Directory(path):
+        pass
+    changed(path, f"UPDATE directory_version SET version = {version}")  # noqa: S608
 
-    with Directory(old) as directory:
-        directory.apply(Changes("crm", [ContactRecord(key="1", name="Anna")]))
-    assert rows(old, "SELECT name, priority FROM sources") == [("sample", after), ("crm", 0)]
+    with pytest.raises(DirectoryRefused, match=reason):
+        Directory(path)
+    assert rows(path, "SELECT version FROM directory_version") == [(version,)]
 
-    with Directory(old) as directory:
-        directory.set_source("sample", priority=7)
-    opened(old).conn.close()
-    assert ("sample", 7) in rows(old, "SELECT name, priority FROM sources")
+
+def test_a_conversion_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
+    changed(path, RELEASE_BEFORE, "DROP VIEW known_dossiers")
+    path.chmod(0o600)
+
+    with pytest.raises(DirectoryRefused, match="cannot be used"):
+        Directory(path)
+
+    assert rows(path, "SELECT version FROM directory_version") == [(3,)]
+    assert ("search",) not in rows(path, "SELECT name FROM pragma_table_info('contacts')")
