@@ -1,6 +1,6 @@
 """The catalogue of the messages on the bus, by the names of their schemas."""
 
-from bus import events, journal_events
+from bus import events, journal_events, panel_events
 from bus.events import Message
 
 MESSAGES: dict[str, type[Message]] = {
@@ -17,6 +17,7 @@ MESSAGES: dict[str, type[Message]] = {
     "JournalAnswer": journal_events.JournalAnswer,
     "PbxRequest": journal_events.PbxRequest,
     "PbxAnswer": journal_events.PbxAnswer,
+    **panel_events.MESSAGES,
     "Head": events.Head,
     "ReplayRequest": events.ReplayRequest,
     "SessionReset": events.SessionReset,

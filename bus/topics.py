@@ -96,6 +96,10 @@ class Topics:
         """Return the topic of requests about a user's own settings and enrolment."""
         return self._of(user, "settings")
 
+    def access(self, user: str) -> str:
+        """Return the retained topic of whether and since when a user may use the panel."""
+        return self._of(user, "access")
+
     def pbx(self, user: str) -> str:
         """Return the topic on which the journal asks what the PBX knows of a user's calls."""
         return self._of(user, "pbx")

@@ -1,38 +1,53 @@
-"""The HTTP door: applications have calls placed with a token, people from a small page."""
+"""The HTTP routes: applications have calls placed with a token, people use the page."""
 
 import asyncio
+import ipaddress
 import logging
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import Future
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import falcon
 import falcon.asgi
-from pydantic import ValidationError
 
 from bus.events import DialResultData
 from bus.mqtt.connection import PublishRefused
-from bus.mqtt.inbox import BrokerUnavailable, why
-from panel import openapi
+from bus.mqtt.inbox import BrokerUnavailable
+from panel import openapi, resources
 from panel.applications import Application
+from panel.bus_feed import BusFeed
 from panel.dial_requests import DialOrder, RequestKey
+from panel.login import LoginCookies
+from panel.pages import add_page, serialize_error
 from panel.settings import PanelSettings
+from panel.streams import Streams
+from runtime.secret_box import SecretBox
 
 log = logging.getLogger(__name__)
 
 _LARGEST = 4096  # bytes of a request
-_PAGE = Path(__file__).parent / "page"
-_KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "img-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+_NO_TLS = (
+    "this panel is reached without TLS; passwords and callers could be read on the way. Open it by "
+    "https://, or give [panel] certificate and private_key, or a trusted_proxy that speaks TLS"
+)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class DialPort(Protocol):
@@ -81,6 +96,10 @@ class HostCheck:
     ) -> None:
         """Add the headers that keep a browser from doing more than shown."""
         resp.set_headers(_HEADERS)
+        if "cache-control" not in resp.headers:
+            resp.cache_control = ["no-store"]
+        if req.scheme == "https":
+            resp.set_header("Strict-Transport-Security", "max-age=31536000")
 
     def _is_ours(self, url: str) -> bool:
         try:
@@ -138,35 +157,99 @@ class Description:
         resp.media = openapi.document()
 
 
-class Page:
-    """One file of the small page that dials a number."""
+@dataclass(frozen=True)
+class PeoplePorts:
+    """What the pages of people need beside the applications' dialling."""
 
-    def __init__(self, name: str) -> None:
-        self._content = (_PAGE / name).read_text(encoding="utf-8")
-        self._kind = _KINDS[Path(name).suffix]
-
-    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
-        """Answer the file."""
-        resp.content_type = self._kind
-        resp.text = self._content
+    bus: resources.BusPort
+    feed: BusFeed
+    streams: Streams
+    cookies: LoginCookies
+    box: SecretBox
+    failure_takes: float = 1.0  # seconds a login that fails takes at least, whatever the reason
 
 
 def create_app(
-    dial_port: DialPort, tokens: TokenPort, settings: PanelSettings
+    dial_port: DialPort,
+    tokens: TokenPort,
+    settings: PanelSettings,
+    people: PeoplePorts | None = None,
 ) -> falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]:
-    """Put the door together."""
+    """Return the application with all routes; without `people` only those of applications."""
     app = falcon.asgi.App(middleware=[HostCheck(settings.names)])
     app.req_options.strip_url_path_trailing_slash = True
     dial = Dial(dial_port, tokens, settings.patience)
     app.add_route("/api/v1/users/{login}/dial", dial)
     app.add_route("/api/v1/users/{login}/dial/{request_id:uuid}", dial, suffix="request")
     app.add_route("/api/v1/openapi.json", Description())
-    app.add_route("/dial", Page("dial.html"))
-    app.add_route("/dial.js", Page("dial.js"))
-    app.add_route("/dial.css", Page("dial.css"))
+    add_page(app)
+    if people is not None:
+        _add_people(app, people, dial_port, settings.patience)
+    app.set_error_serializer(serialize_error)
     app.add_error_handler(BrokerUnavailable, _unavailable)
     app.add_error_handler(PublishRefused, _unavailable)
     return app
+
+
+def _add_people(
+    app: falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response],
+    people: PeoplePorts,
+    dial_port: DialPort,
+    patience: float,
+) -> None:
+    bus, feed = people.bus, people.feed
+    visitors = resources.Visitors(people.cookies, feed)
+    session = resources.Session(visitors, bus, people.cookies, people.box, people.failure_takes)
+    app.add_route("/session", session)
+    app.add_route("/events", resources.Events(visitors, bus, feed, people.streams))
+    app.add_route("/switch", resources.Switch(visitors, bus))
+    app.add_route("/choose", resources.Choose(visitors, bus))
+    app.add_route("/opened", resources.WasOpened(visitors, bus))
+    app.add_route("/call", resources.DialNumber(visitors, dial_port, patience))
+    app.add_route("/journal", resources.AskJournal(visitors, bus))
+    app.add_route("/directory", resources.AskDirectory(visitors, bus))
+    app.add_route("/settings", resources.AskSettings(visitors, bus, feed))
+
+
+class Entrance:
+    """Lets in what is HTTP/1, over TLS or from this machine, and takes the prefix off the path."""
+
+    def __init__(self, app: Asgi, prefix: str, *, tls: bool) -> None:
+        self._app = app
+        self._prefix = prefix
+        self._tls = tls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["http_version"] not in ("1.0", "1.1"):
+            await _plain_answer(send, 400, "this server speaks HTTP/1.1")
+        elif not self._tls and scope["scheme"] != "https" and not _is_local(scope.get("client")):
+            await _plain_answer(send, 403, _NO_TLS)
+        else:
+            await self._app(self._within_prefix(scope), receive, send)
+
+    def _within_prefix(self, scope: Scope) -> Scope:
+        path = str(scope["path"])
+        if not self._prefix or not f"{path}/".startswith(f"{self._prefix}/"):
+            return scope
+        rest = path.removeprefix(self._prefix) or "/"
+        return {**scope, "path": rest, "root_path": self._prefix}
+
+
+def _is_local(client: Iterable[Any] | None) -> bool:
+    address = next(iter(client or ()), "")
+    try:
+        return ipaddress.ip_address(str(address)).is_loopback
+    except ValueError:
+        return False
+
+
+async def _plain_answer(send: Send, status: int, text: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{text}\n".encode()})
 
 
 def _authorized(tokens: TokenPort, req: falcon.asgi.Request, login: str) -> Application:
@@ -184,17 +267,7 @@ def _authorized(tokens: TokenPort, req: falcon.asgi.Request, login: str) -> Appl
 
 
 async def _dial_order(req: falcon.asgi.Request) -> DialOrder:
-    if (req.content_type or "").partition(";")[0].strip().lower() != "application/json":
-        raise falcon.HTTPUnsupportedMediaType(description="send application/json")
-    if (req.content_length or 0) > _LARGEST:
-        raise falcon.HTTPContentTooLarge(description=f"at most {_LARGEST} bytes")
-    body = await req.stream.read(_LARGEST + 1)
-    if len(body) > _LARGEST:
-        raise falcon.HTTPContentTooLarge(description=f"at most {_LARGEST} bytes")
-    try:
-        return DialOrder.model_validate_json(body)
-    except ValidationError as error:
-        raise falcon.HTTPBadRequest(description=why(error)) from error
+    return resources.parse_form(await resources.read_body(req, _LARGEST), DialOrder)
 
 
 async def _unavailable(

@@ -1,35 +1,46 @@
 """Runs the panel: the web server in the main thread, the bus beside it."""
 
+import asyncio
 import functools
 import logging
 import socket
+import ssl
 import threading
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
-from bus.events import DialResult
 from bus.mqtt.connection import Connection
 from bus.mqtt.presence import Presence
+from bus.mqtt.requests import Requests
 from bus.settings import BrokerSettings, SettingsRefused
-from bus.topics import ANY_USER
-from panel.api import create_app
+from panel.api import Entrance, PeoplePorts, create_app
 from panel.applications import Applications
+from panel.bus_feed import BusFeed
+from panel.connections import PatientLoop, PatientProtocol, descriptors_for_connections
 from panel.dial_requests import DialRequests
+from panel.login import AccessList, LoginCookies
+from panel.resources import BusPort
 from panel.settings import PanelSettings
+from panel.streams import Streams
 from runtime.process import stop_on_signals
+from runtime.secret_box import SecretBox
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 200  # connections; more are answered 503
 _LAST_ANSWERS = 3  # seconds for open requests when the process is told to end
 
 
 class BusThread:
     """Works through what the bus brings, in a thread of its own."""
 
-    def __init__(self, connection: Connection, server: uvicorn.Server) -> None:
+    def __init__(
+        self, connection: Connection, feed: BusFeed, streams: Streams, server: uvicorn.Server
+    ) -> None:
         self._connection = connection
+        self._feed = feed
+        self._streams = streams
         self._server = server
         self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
         self.failure: BaseException | None = None
@@ -42,37 +53,71 @@ class BusThread:
         self._connection.stop()
         self._thread.join(5)
 
+    def _tick(self) -> float:
+        if self._server.should_exit:
+            self._streams.end_all()
+        return self._feed.tick()
+
     def _run(self) -> None:
         try:
-            self._connection.run()
+            self._connection.run(self._tick)
         except Exception as error:  # noqa: BLE001  (raised again in the main thread)
             self.failure = error
             self._server.should_exit = True
 
 
 def run(
-    panel: PanelSettings, broker: BrokerSettings, data_folder: Path, account: str = "panel"
+    panel: PanelSettings,
+    broker: BrokerSettings,
+    data_folder: Path,
+    key: bytes,
+    account: str = "panel",
 ) -> None:
-    """Answer requests until told to stop; raise what ended the connection to the broker."""
+    """Answer requests until told to stop; raise what ended the connection to the broker.
+
+    `key` signs the cookies and seals passwords on their way to the sessions process.
+    """
+    PatientProtocol.places.most = descriptors_for_connections()
     listening = _listening(panel)
     connection = Connection(broker, account, presence=Presence(account), lasting=False)
     dialling = DialRequests(connection)
-    connection.consume(connection.topics.dial_result(ANY_USER), DialResult, dialling.receive)
-    app = create_app(dialling, Applications(data_folder / "applications.db"), panel)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, access_log=False, log_config=None, lifespan="off",
-            server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS, ws="none",
-            limit_concurrency=_AT_ONCE,
-        )
+    access = AccessList(connection.topics)
+    streams = Streams()
+    feed = BusFeed(connection, access, streams)
+    feed.subscribe(dialling.receive)
+    people = PeoplePorts(
+        BusPort(connection, Requests(connection)), feed, streams, LoginCookies(key, access),
+        SecretBox(key),
     )  # fmt: skip
+    app = create_app(dialling, Applications(data_folder / "applications.db"), panel, people)
+    server = _server(app, panel)
     # uvicorn raises the signal again after its end; ours makes that an orderly one.
     stop_on_signals(functools.partial(_stop, server))
-    with listening, connection, BusThread(connection, server) as following:
+    with listening, connection, BusThread(connection, feed, streams, server) as bus_thread:
         log.info("listening address=%s", panel.listen)
-        server.run(sockets=[listening])
-    if following.failure is not None:
-        raise following.failure
+        with asyncio.Runner(loop_factory=PatientLoop) as runner:
+            runner.run(server.serve(sockets=[listening]))
+    if bus_thread.failure is not None:
+        raise bus_thread.failure
+
+
+def _server(app: Any, panel: PanelSettings) -> uvicorn.Server:
+    entrance: Any = Entrance(app, panel.prefix, tls=panel.certificate is not None)
+    config = uvicorn.Config(
+        entrance, access_log=False, log_config=None, lifespan="off", http=PatientProtocol,
+        server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS, ws="none",
+        proxy_headers=bool(panel.trusted_proxy), forwarded_allow_ips=list(panel.trusted_proxy),
+        ssl_certfile=panel.certificate, ssl_keyfile=panel.private_key,
+    )  # fmt: skip
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsRefused(
+            f"[panel] certificate {panel.certificate} and private_key {panel.private_key} cannot "
+            f"be used ({error.strerror or error}); both are PEM files, and the key is the "
+            "certificate's"
+        ) from error
+    return uvicorn.Server(config)
 
 
 def _listening(panel: PanelSettings) -> socket.socket:

@@ -30,6 +30,10 @@ class SecretBox:
         except InvalidToken as error:
             raise SealBroken("a token cannot be opened with this site's seal key") from error
 
+    def open_text(self, sealed: str) -> str:
+        """Return what was sealed as a plain text; raise SealBroken."""
+        return self.open(sealed).get_secret_value()
+
 
 def new_key() -> bytes:
     """Return a fresh key."""

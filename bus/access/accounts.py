@@ -208,7 +208,8 @@ def _sessions(topics: Topics) -> Rights:
         read=(topics.switch(ANY_USER), topics.session(ANY_USER), topics.calls(ANY_USER),
               topics.heads(ANY_USER), topics.processes(), topics.settings(ANY_USER),
               topics.pbx(ANY_USER)),
-        write=(topics.state(ANY_USER), topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
+        write=(topics.state(ANY_USER), topics.access(ANY_USER), topics.replay(ANY_USER),
+               topics.replies_to(ANY_USER)),
     )  # fmt: skip
 
 
@@ -254,7 +255,7 @@ def _panel(topics: Topics) -> Rights:
     return Rights(
         read=(topics.calls(ANY_USER), topics.caller(ANY_USER), topics.state(ANY_USER),
               topics.dial_result(ANY_USER), topics.records(ANY_USER), topics.missed(ANY_USER),
-              topics.processes(), topics.info()),
+              topics.access(ANY_USER), topics.processes(), topics.info()),
         write=(topics.switch(ANY_USER), topics.choose(ANY_USER), topics.opened(ANY_USER),
                topics.dial(ANY_USER), topics.journal(ANY_USER), topics.directory(ANY_USER),
                topics.settings(ANY_USER)),

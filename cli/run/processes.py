@@ -23,13 +23,14 @@ def gateway(context: typer.Context) -> None:
 
 def sessions(context: typer.Context) -> None:
     """Keep each user who is on logged in at the PBX."""
-    from cli.site.files import seal
+    from cli.site.files import panel_key, seal
     from consumers.sessions.process import run
 
     settings = settings_of(context, log=True)
     run(
         settings.starface, settings.broker, settings.site_key(), settings.database,
-        seal(settings), settings.site.data_folder, settings.site.numbers,
+        seal(settings), settings.site.data_folder, settings.site.numbers, panel_key(settings),
+        settings.panel.enrolment,
     )  # fmt: skip
 
 
@@ -89,11 +90,12 @@ def panel(
     context: typer.Context,
     account: Annotated[str, typer.Option(help="Broker account of this process.")] = "panel",
 ) -> None:
-    """Take dial requests by HTTP, from applications and from a page."""
+    """Show people their calls in a browser; take dial requests of applications by HTTP."""
+    from cli.site.files import panel_key
     from panel.process import run
 
     settings = settings_of(context, log=True)
-    run(settings.panel, settings.broker, settings.site.data_folder, account)
+    run(settings.panel, settings.broker, settings.site.data_folder, panel_key(settings), account)
 
 
 def directory(context: typer.Context) -> None:

@@ -1,5 +1,7 @@
 """The files of one site: made once by `init`, kept in step with the users afterwards."""
 
+import contextlib
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,7 +32,7 @@ from cli.site.broker_configuration import FILE as BROKER_FILE
 from cli.site.broker_configuration import adapted, persistence_folder, reads_in_place
 from cli.site.settings import FILE, Settings, read
 from cli.site.shipped import shipped
-from runtime.files import private_folder, replace
+from runtime.files import private_file, private_folder, replace
 from runtime.lock import locked
 from runtime.secret_box import SecretBox, new_key, read_secret_box
 
@@ -54,6 +56,7 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
         kept = private_folder(folder / "secrets")
         _write_new(kept / "site.key", secrets.token_urlsafe(48))
         _write_new(kept / "seal.key", new_key().decode())
+        _write_new(kept / "panel.key", new_key().decode())
         _write_new(kept / "directory.token", secrets.token_urlsafe(32))
         draft.replace(config)
     finally:
@@ -188,6 +191,22 @@ def read_roles(settings: Settings) -> Roles:
 def seal(settings: Settings) -> SecretBox:
     """Return the site's seal; raise SettingsRefused."""
     return read_secret_box(settings.site.secrets_folder / "seal.key")
+
+
+def panel_key(settings: Settings) -> bytes:
+    """Return the key that panel and sessions share, made if need be; raise SettingsRefused.
+
+    A panel on another machine needs a copy of the file, as it does of the broker accounts.
+    """
+    path = settings.site.secrets_folder / "panel.key"
+    if not path.exists():
+        fresh = private_file(path.with_name(f".panel.key.{os.getpid()}"))
+        fresh.write_bytes(new_key())
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            os.link(fresh, path)
+        fresh.unlink()
+    private(path)
+    return path.read_bytes().strip()
 
 
 def broker_folder(settings: Settings) -> Path:

@@ -82,7 +82,7 @@ def _faults(settings: Settings) -> Iterator[str]:
                 " callback_port = 8081, and [gateway] certificate"
             )
     for section, listen in (
-        ("panel", settings.panel.listen), ("directory", settings.directory.listen),
+        ("directory", settings.directory.listen),
     ):  # fmt: skip
         if listen and not _is_here(listen.rpartition(":")[0].strip("[]")):
             yield (

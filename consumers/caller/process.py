@@ -1,6 +1,7 @@
 """The caller process: call events of some users in, answers and actions out."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
@@ -20,6 +21,8 @@ from consumers.actions.executors import ActionResult, Executors
 from consumers.caller.answer import AnswerBuilder
 from consumers.caller.consumer import CallerConsumer
 from consumers.caller.dependencies import Dependencies
+from consumers.caller.directory_requests import DirectoryRequests
+from consumers.caller.running_calls import RunningCalls
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, path_of
@@ -85,8 +88,9 @@ def run(
         def forget_choices(before: float) -> None:
             executors.do(lambda: habits.forget_choices_before(before))
 
+        running = RunningCalls(time.time)
         dependencies = Dependencies(
-            people.find, _sender(connection), _user_of(habits, executors),
+            people.find, _sender(connection, running), _user_of(habits, executors),
             forget_choices=forget_choices,
         )  # fmt: skip
         consumer = CallerConsumer(
@@ -94,7 +98,17 @@ def run(
         )
         heard_opened = note_opened(consumer, connection.topics)
         choices = UserRequests(consumer, habits, connection.topics, executors.do, connection.post)
-        events = CallStream(connection, progress, consumer.handle)
+
+        def handle(event: CallEvent) -> None:
+            running.observe(event)
+            consumer.handle(event)
+
+        events = CallStream(connection, progress, handle)
+        requests = DirectoryRequests(
+            database, data_folder, settings, profile, running, executors.do
+        )
+        requests.serve(connection, users if users is not None else (ANY_USER,))
+        stack.callback(requests.close)
         if users is None:
             events.follow_all()
         else:
@@ -146,7 +160,7 @@ def followed(topics: Topics, users: Sequence[str] | None) -> list[str]:
 def _of_user(topics: Topics, user: str) -> list[str]:
     return [
         topics.calls(user), topics.heads(user), topics.dial_result(user), topics.choose(user),
-        topics.opened(user),
+        topics.opened(user), topics.directory(user),
     ]  # fmt: skip
 
 
@@ -162,8 +176,9 @@ def _others(
     return hear
 
 
-def _sender(connection: Connection) -> Callable[[CallerEvent], Publication]:
+def _sender(connection: Connection, running: RunningCalls) -> Callable[[CallerEvent], Publication]:
     def send(event: CallerEvent) -> Publication:
+        running.answered(event)
         return connection.send(
             connection.topics.caller(event.data.user), event.encoded(),
             expiry=event.expiry(), content_type=CONTENT_TYPE,

@@ -9,7 +9,7 @@ Only a user who is switched off is logged out.
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bus.events import CallEvent, SessionReset
@@ -25,12 +25,15 @@ from bus.topics import ANY_USER
 from consumers.sessions import site_health as session_site
 from consumers.sessions.call_questions import CallQuestions
 from consumers.sessions.callback_check import HttpGateway
+from consumers.sessions.enrolment import Enrolment, PanelLogins
 from consumers.sessions.missed_calls import KnownCalls
+from consumers.sessions.panel_access import AccessPublisher
 from consumers.sessions.private_calls import WithoutPrivateCalls
 from consumers.sessions.restart_detection import SILENT
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.sessions.schedule import Timetable
 from consumers.sessions.session import UserSession
+from consumers.sessions.settings_requests import SettingsRequests, SiteNumbers
 from consumers.sessions.site_health import Services, SiteHealth
 from consumers.sessions.state_publisher import StatePublisher
 from consumers.sessions.task_runner import TaskRunner
@@ -42,12 +45,14 @@ from runtime.process import stop_on_signals
 from runtime.secret_box import SealBroken, SecretBox
 from starface.client import Callback, StarfaceClient
 from starface.credential import Credential
+from starface.password_check import check_password
 from starface.settings import StarfaceSettings, callback_host
 
 log = logging.getLogger(__name__)
 
 ACCOUNT = "sessions"
 WORKERS = 16
+_FOR_PEOPLE = 4  # workers for what people ask of the PBX
 _PATIENCE = 10.0  # seconds an event may take from the PBX to us
 _ROSTER_EVERY = 2.0  # seconds
 _SAVE_EVERY = 10.0  # seconds
@@ -90,6 +95,7 @@ class SessionsConsumer:
             services, tasks, self._site, settings, users, window, self._states, self._contexts,
             self._patience, self._calls_expected,
         )  # fmt: skip
+        self.on_user: Callable[[str, User | None], None] = lambda login, user: None
         self._site_tasks: dict[str, Callable[[], None]] = {
             session_site.CALLBACK: self._site.check_callback,
             session_site.PBX: self._site.probe_pbx,
@@ -119,6 +125,21 @@ class SessionsConsumer:
         self._workers.close(_LEAVE_WITHIN)
         self._probes.close(0.0)
         self._states.publish_pending()
+
+    # ---- for people
+
+    def callback_of(self, login: str) -> Callback | None:
+        """Return the callback of a user's session."""
+        context = self._contexts.get(login)
+        return context.callback if context is not None else None
+
+    def reopen(self, login: str) -> None:
+        """Open a user's session again: a check of his password has replaced its callback."""
+        self._sync_users()
+        context = self._contexts.get(login)
+        if context is not None and context.session.stage in ("active", "locked-out"):
+            self._new_credential(context, self._credential(login))
+            self._runner.show(context)
 
     # ---- for the site
 
@@ -227,6 +248,7 @@ class SessionsConsumer:
                 self._gone(login)
             else:
                 self._changed(user, self._credential(login))
+            self.on_user(login, user)
         self._timetable.set(_ROSTER, self._clock() + _ROSTER_EVERY)
 
     def _changed(self, user: User, credential: Credential | None) -> None:
@@ -270,6 +292,28 @@ class SessionsConsumer:
             self._runner.log_out(context)
 
 
+class Clients:
+    """Clients for what people command: they use the sessions that are open."""
+
+    def __init__(
+        self,
+        settings: StarfaceSettings,
+        opened: Mapping[str, StarfaceClient],
+        consumer: SessionsConsumer,
+    ) -> None:
+        self._settings = settings
+        self._opened = opened
+        self._consumer = consumer
+
+    def client_of(self, login: str) -> StarfaceClient | None:
+        """Return a client that shares a user's session, None for a user who has none."""
+        callback, used = self._consumer.callback_of(login), self._opened.get(login)
+        if callback is None or used is None:
+            return None
+        settings = self._settings.model_copy(update={"api": used.api})
+        return StarfaceClient(settings, login, used.credential, callback)
+
+
 def run(
     starface: StarfaceSettings,
     broker: BrokerSettings,
@@ -278,12 +322,18 @@ def run(
     seal: SecretBox,
     data_folder: Path,
     profile: NumberProfile,
+    panel_key: bytes,
+    enrolment: Enrolment = "listed",
 ) -> None:
     """Keep all sessions until told to stop."""
     private = PrivateNumbers(data_folder, site_key)
 
+    opened: dict[str, StarfaceClient] = {}
+
     def open_pbx(login: str, credential: Credential, callback: Callback | None) -> Pbx:
         pbx = StarfaceClient(starface, login, credential, callback)
+        if callback is not None:
+            opened[login] = pbx
         return WithoutPrivateCalls(pbx, login, private, profile)
 
     tasks = PbxTasks(starface, site_key, open_pbx, HttpGateway(), callback_host)
@@ -295,7 +345,23 @@ def run(
         changes = UserChanges(database)
         stop_on_signals(connection.stop)
         try:
-            SessionsConsumer(connection, users, changes, window, tasks, starface).run()
+            consumer = SessionsConsumer(connection, users, changes, window, tasks, starface)
+            workers = WorkerPool(_FOR_PEOPLE, connection.post)
+            access = AccessPublisher(connection)
+            consumer.on_user = access.show
+
+            def check(login: str, password: str, callback: Callback | None) -> Credential:
+                return check_password(starface, login, password, callback)
+
+            logins = PanelLogins(users, SecretBox(panel_key), check, consumer, workers, enrolment)
+            logins.on_login = lambda user: access.show(user.login, user)
+            SettingsRequests(
+                users, logins, Clients(starface, opened, consumer), workers,
+                broker.accounts_file.with_name("broker-roles.json"),
+                SiteNumbers(data_folder, site_key, profile),
+                lambda user: access.show(user.login, user),
+            ).serve(connection)  # fmt: skip
+            consumer.run()
         finally:
             changes.close()
             window.close()

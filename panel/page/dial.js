@@ -37,7 +37,7 @@ function begin() {
   field("remember").checked = field("token").value !== "";
   field("who").open = field("token").value === "";
   (asked && field("token").value ? field("dial") : field("number")).focus();
-  const target = JSON.stringify(`${location.origin}/dial?number=`);
+  const target = JSON.stringify(new URL("../dial/token?number=", location).href);
   field("bookmarklet").href =
     `javascript:void open(${target}+encodeURIComponent(String(getSelection())),"dial","width=480,height=560")`;
 }
@@ -89,7 +89,7 @@ async function dial(event) {
   remember();
   field("stages").replaceChildren();
   field("dial").disabled = true;
-  const path = `/api/v1/users/${encodeURIComponent(field("login").value)}/dial`;
+  const path = `../api/v1/users/${encodeURIComponent(field("login").value)}/dial`;
   const requestId = (current = identifier());
   try {
     const body = JSON.stringify({ number: field("number").value, request_id: requestId });

@@ -250,7 +250,7 @@ def test_the_description_fits_what_is_answered(
         jsonschema.validate(answer | {"state": "dialled"}, schema)
 
 
-@pytest.mark.parametrize("path", ["/dial", "/dial.js", "/dial.css"])
+@pytest.mark.parametrize("path", ["/", "/dial", "/dial/token", "/dial.js", "/js/app.js"])
 def test_the_small_page_needs_no_token_and_runs_no_foreign_script(
     client: falcon.testing.TestClient, path: str
 ) -> None:
@@ -264,9 +264,9 @@ def test_the_small_page_needs_no_token_and_runs_no_foreign_script(
 def test_the_page_holds_no_script_of_its_own_and_no_address_elsewhere(
     client: falcon.testing.TestClient,
 ) -> None:
-    page = client.simulate_get("/dial").text
+    page = client.simulate_get("/dial/token").text
 
-    assert page.count("<script") == page.count('<script src="/dial.js"')
+    assert page.count("<script") == page.count('<script src="../dial.js"')
     assert "://" not in page
     assert "onclick" not in page
 

@@ -80,7 +80,6 @@ def test_names_are_told_to_programs_only_where_allowed(tmp_path: Path) -> None:
       '[starface] callback_scheme = "http" for a PBX outside the LAN'),
      ('[starface]\nhost = "8.8.8.8"\nscheme = "http"\ncallback_scheme = "https"\n',
       '[starface] scheme = "http" for a PBX outside the LAN'),
-     ('[panel]\nlisten = "0.0.0.0:8090"\n', "[panel] listen = '0.0.0.0:8090', which has no TLS"),
      ('[directory]\nlisten = "192.0.2.1:8091"\n', "[directory] listen = '192.0.2.1:8091'")],
 )  # fmt: skip
 def test_a_way_on_which_calls_could_be_read_is_refused(

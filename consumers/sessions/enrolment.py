@@ -1,0 +1,170 @@
+"""People log in by themselves: the PBX checks a password once, and what stays is the sealed token.
+
+The check replaces the callback of the user's session at the PBX, so the session is opened again at
+once; the check itself names the same callback, so that no call is lost between the two.
+"""
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol
+
+from pydantic import ValidationError
+
+from bus.mqtt.requests import Requester
+from bus.panel_events import SettingsAnswer, SettingsAnswerData, SettingsRequest
+from consumers.sessions.worker_pool import WorkerPool
+from consumers.users import User, Users
+from runtime.secret_box import SealBroken, SecretBox
+from starface.client import Callback
+from starface.credential import Credential
+from starface.failures import LoginRefused, PbxFailure, RequestForbidden
+
+log = logging.getLogger(__name__)
+
+Enrolment = Literal["listed", "any PBX user", "off"]
+CheckPassword = Callable[[str, str, Callback | None], Credential]
+
+_FRESH = 30.0  # seconds; an older login is not taken
+_REJECTIONS = 2  # of the PBX, then it is not asked for this login any more
+_REJECTIONS_LAST = 600.0  # seconds
+_REMEMBERED = 10_000  # logins
+SINCE = "panel_since"  # preference: logins to the panel before this moment do not count
+
+
+class SessionKeeper(Protocol):
+    """What of the sessions a login concerns."""
+
+    def callback_of(self, login: str) -> Callback | None:
+        """Return the callback of a user's session."""
+
+    def reopen(self, login: str) -> None:
+        """Open a user's session again."""
+
+
+class Rejections:
+    """Passwords the PBX rejected lately, by login, known here or not."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._times: dict[str, deque[float]] = {}
+
+    def reached(self, login: str) -> bool:
+        """Return whether the PBX is not to be asked now, so that no account is locked there."""
+        times = self._times.get(login, deque())
+        while times and self._clock() - times[0] > _REJECTIONS_LAST:
+            times.popleft()
+        return len(times) >= _REJECTIONS
+
+    def note(self, login: str) -> None:
+        """Count a rejection."""
+        self._times.setdefault(login, deque()).append(self._clock())
+        while len(self._times) > _REMEMBERED:
+            self._times.pop(next(iter(self._times)))
+
+    def forget(self, login: str) -> None:
+        """Forget the rejections of a login whose password was right."""
+        self._times.pop(login, None)
+
+
+class PanelLogins:
+    """Checks logins to the panel at the PBX and keeps what they prove."""
+
+    def __init__(
+        self,
+        users: Users,
+        box: SecretBox,
+        check_password: CheckPassword,
+        keeper: SessionKeeper,
+        workers: WorkerPool,
+        enrolment: Enrolment,
+    ) -> None:
+        self._users = users
+        self._box = box
+        self._check_password = check_password
+        self._keeper = keeper
+        self._workers = workers
+        self._enrolment = enrolment
+        self._rejections = Rejections()
+        self.on_login: Callable[[User], None] = lambda user: None
+
+    def handle(
+        self,
+        request: SettingsRequest,
+        requester: Requester,
+        answer: Callable[[SettingsAnswer], None],
+    ) -> None:
+        """Check a login and answer; the password is neither kept nor logged."""
+        request_id = request.data.request_id
+
+        def finish(code: str | None) -> None:
+            log.info("panel login user=%s result=%s", requester.user, code or "ok")
+            answer(SettingsAnswer(data=SettingsAnswerData(request_id=request_id, code=code)))
+
+        try:
+            password = self._unsealed(request.data.sealed or "", requester.user)
+        except SealBroken:
+            finish("other-key")
+            return
+        login = requester.user
+        if password is None:
+            finish("refused")
+        elif self._rejections.reached(login):
+            finish("wait")
+        elif not self._may_ask(login):
+            self._rejections.note(login)  # so that an unknown login is answered as a known one
+            finish("refused")
+        else:
+            callback = self._keeper.callback_of(login)
+            self._workers.submit(
+                lambda: self._checked(login, password, callback),
+                lambda outcome: finish(self._keep(login, outcome)),
+            )
+
+    def _unsealed(self, sealed: str, login: str) -> str | None:
+        """Return the password; None for what is old or another's. Raises SealBroken."""
+        content: Mapping[str, object] = json.loads(self._box.open_text(sealed))
+        fresh = abs(time.time() - float(str(content["at"]))) <= _FRESH
+        return str(content["password"]) if fresh and content["login"] == login else None
+
+    def _may_ask(self, login: str) -> bool:
+        user = self._users.find(login)
+        if user is None:
+            return self._enrolment == "any PBX user" and _possible(login)
+        return self._enrolment != "off" or self._users.credential(login) is not None
+
+    def _checked(self, login: str, password: str, callback: Callback | None) -> Credential | str:
+        try:
+            return self._check_password(login, password, callback)
+        except (LoginRefused, RequestForbidden):
+            return "refused"
+        except PbxFailure as failure:
+            log.warning("password not checked user=%s reason=%s", login, type(failure).__name__)
+            return "pbx"
+
+    def _keep(self, login: str, outcome: Credential | str | None) -> str | None:
+        if not isinstance(outcome, Credential):
+            if outcome == "refused":
+                self._rejections.note(login)
+            return outcome or "pbx"
+        self._rejections.forget(login)
+        user = self._users.find(login) or User(login=login)
+        # A moment earlier: the cookie that follows counts, an older one of another person not.
+        since = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+        preferences = {SINCE: since} | user.preferences
+        user = user.model_copy(update={"preferences": preferences})
+        self._users.add(user, outcome)
+        self.on_login(user)
+        self._keeper.reopen(login)
+        return None
+
+
+def _possible(login: str) -> bool:
+    try:
+        User(login=login)
+    except ValidationError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""Who is logged in: a signed cookie, checked against what `sessions` publishes of each user."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from bus.events import UserName
+from bus.mqtt.inbox import ReceivedMessage
+from bus.panel_events import Access, AccessData
+from bus.topics import Topics
+
+LASTS = 12 * 3600  # seconds
+_WRONG_A_MINUTE = 5  # passwords per login and address
+_MINUTE = 60.0
+_REMEMBERED = 10_000  # login and address pairs with wrong passwords
+
+
+class LoggedIn(NamedTuple):
+    """Whose request it is."""
+
+    user: UserName
+    at: float  # when he logged in
+    access: AccessData
+
+
+class AccessList:
+    """Who may use the panel, as retained on the bus; another thread keeps it up to date."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._access: dict[str, AccessData] = {}
+        self.on_change: Callable[[str], None] = lambda user: None
+
+    def receive(self, message: ReceivedMessage) -> None:
+        """Take in a user's entry, or its end."""
+        user = self._topics.user_of(message.topic)
+        before = self._access.pop(user, None)
+        if message.payload:
+            data = Access.model_validate_json(message.payload).data
+            if data.user == user:
+                self._access[user] = data
+        if before is not None and self._access.get(user) != before:
+            self.on_change(user)
+
+    def find(self, user: str) -> AccessData | None:
+        """Return a user's entry, None for one who may not use the panel."""
+        return self._access.get(user)
+
+    def names(self) -> dict[str, str]:
+        """Return what the users are called."""
+        return {user: access.name for user, access in list(self._access.items())}
+
+
+class LoginCookies:
+    """Cookies that say who logged in and when; nobody else can make them."""
+
+    def __init__(self, key: bytes, access: AccessList) -> None:
+        self._serializer = URLSafeTimedSerializer(key, salt="panel login")
+        self._access = access
+
+    def issue(self, user: str) -> str:
+        """Return the value of a cookie for a user who has just logged in."""
+        return str(self._serializer.dumps({"user": user, "at": time.time()}))
+
+    def read(self, cookie: str) -> LoggedIn | None:
+        """Return whose cookie it is; None for a forged, old or revoked one."""
+        try:
+            content = self._serializer.loads(cookie, max_age=LASTS)
+            user, at = str(content["user"]), float(content["at"])
+        except (BadData, KeyError, TypeError, ValueError):
+            return None
+        access = self._access.find(user)
+        if access is None or at < access.since.timestamp():
+            return None
+        return LoggedIn(user, at, access)
+
+
+class LoginThrottle:
+    """Wrong passwords of the last minute, by login and address."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._wrong: dict[tuple[str, str], deque[float]] = {}
+
+    def admits(self, login: str, address: str) -> bool:
+        """Return whether another password may be tried now."""
+        with self._lock:
+            return len(self._recent((login, address))) < _WRONG_A_MINUTE
+
+    def note_wrong(self, login: str, address: str) -> None:
+        """Count a wrong password."""
+        with self._lock:
+            times = self._recent((login, address))
+            times.append(self._clock())
+            self._wrong[login, address] = times
+            while len(self._wrong) > _REMEMBERED:
+                self._wrong.pop(next(iter(self._wrong)))
+
+    def forget(self, login: str, address: str) -> None:
+        """Forget wrong passwords after a right one."""
+        with self._lock:
+            self._wrong.pop((login, address), None)
+
+    def _recent(self, key: tuple[str, str]) -> deque[float]:
+        times = self._wrong.get(key, deque())
+        while times and self._clock() - times[0] > _MINUTE:
+            times.popleft()
+        return times

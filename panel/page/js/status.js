@@ -1,0 +1,57 @@
+// Whether everything works: own links for everybody, the site for administrators. Never calls.
+
+import { failure } from "./app.js";
+import { fill, h } from "./dom.js";
+import { directory, settings } from "./net.js";
+import { on, store } from "./store.js";
+import { moment, say, t } from "./texts.js";
+
+const OWN = ["gateway", "sessions", "caller", "dial", "journal"];
+let place;
+let site = null;
+
+export async function show(element) {
+  place = element;
+  draw();
+  try {
+    site = await settings({ action: "status" });
+    if (store.me?.admin) site.sources = (await directory({ action: "sources" })).sources;
+  } catch { site = null; }
+  draw();
+}
+
+on("icon", () => draw());
+
+const mark = (good, text) => h("span", { class: good ? "ok" : "bad" }, good ? `✓ ${text}` : `⚠ ${text}`);
+
+function draw() {
+  if (!place?.isConnected || !location.hash.startsWith("#/status")) return;
+  const { links, state, connected } = store;
+  const broken = failure();
+  const facts = [
+    [t("link.panel"), mark(connected, t(connected ? "reachable" : "unreachable"))],
+    [t("link.broker"), mark(connected && links.broker, t(connected && links.broker ? "reachable" : "unreachable"))],
+    ...OWN.map((name) => { const good = connected && links.broker && !links.missing.includes(name); return [t(`process.${name}`), mark(good, t(good ? "running" : "not-running"))]; }),
+    [t("link.own"), state ? h("span", {}, mark(state.state !== "failing", t(`state.${state.state}`)), ` · ${moment(state.since)}`, state.sentence ? h("p", {}, say(state.sentence)) : "") : "–"],
+  ];
+  fill(place, h("h2", {}, t("page.status")),
+    h("section", { class: "sheet" }, h("h3", {}, t(broken ? "status-bad" : "status-good")), broken ? h("p", {}, broken) : null,
+      h("dl", { class: "facts-list" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))),
+    store.me?.admin && site ? administrators() : null);
+}
+
+const table = (label, head, rows) => h("section", { class: "sheet" }, h("h3", {}, label), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+  h("table", {}, h("thead", {}, h("tr", {}, head.map((one) => h("th", { scope: "col" }, one)))), h("tbody", {}, rows.map((row) => h("tr", {}, row.map((one) => h("td", {}, one))))))));
+
+function administrators() {
+  const states = site.states || {};
+  return [
+    table(t("processes"), [t("process-head"), t("state-head"), t("since-head"), t("version")], (site.processes || []).map((one) => [one.name, mark(one.online, t(one.online ? "running" : "not-running")), one.since ? moment(one.since) : "", one.version || ""])),
+    table(t("users"), [t("login-id"), t("name"), t("state-head"), ""], (site.users || []).map((one) => {
+      const state = states[one.login];
+      const look = !one.enrolled ? "not-enrolled" : state?.state || "unknown";
+      return [one.login, one.name, mark(look === "active" || look === "inactive", t(`state.${look}`)), state?.state === "failing" ? say(state.sentence) : ""];
+    })),
+    site.sources ? table(t("sources"), [t("source"), t("imported"), t("contacts"), t("numbers")], site.sources.map((one) => [one.name, one.imported ? moment(one.imported) : "–", String(one.contacts), String(one.numbers)])) : null,
+  ];
+}
