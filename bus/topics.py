@@ -114,6 +114,10 @@ class Topics:
         """Return the filter of all answers to a broker account, which nobody else reads."""
         return f"{self.base}/replies/{account}/#"
 
+    def owner(self, account: str) -> str:
+        """Return the retained topic on which a process notes that it uses a broker account."""
+        return f"{self.base}/replies/{account}/owner"
+
     def is_reply(self, topic: str) -> bool:
         """Tell whether a topic is one on which a request may be answered."""
         prefix = f"{self.base}/replies/"

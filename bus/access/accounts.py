@@ -143,7 +143,8 @@ def caller_account(login: str) -> str:
 def acl_file(topics: Topics, accounts: Iterable[str], roles: Roles | None = None) -> str:
     """Return Mosquitto's access rules for these accounts."""
     lines = ["# Written by starface2mqtt; changes are lost.", ""]
-    lines += [f"pattern read {topics.replies_to('%u')}", ""]  # %u: the account itself
+    # %u: the account itself
+    lines += [f"pattern read {topics.replies_to('%u')}", f"pattern write {topics.owner('%u')}", ""]
     for account in accounts:
         rights = rights_of(topics, account, roles or Roles())
         lines.append(f"user {account}")

@@ -4,6 +4,7 @@ The client lives in one thread of ours: what it hears is only put into the inbox
 thread works through it. So a handler may be slow, may publish and may use SQLite.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self, Unpack
+from uuid import uuid4
 
 from bus.events import CONTENT_TYPE, Message
 from bus.mqtt.client import (
@@ -70,6 +72,7 @@ class Connection:
     """A broker connection that comes back by itself; use it in a `with` block.
 
     `lasting`: the broker keeps our subscriptions and messages while we are away.
+    `gives_way`: end, instead of coming back, when another process uses the same account.
     `clients`: the library that speaks MQTT.
     """
 
@@ -80,6 +83,7 @@ class Connection:
         *,
         presence: Presence | None = None,
         lasting: bool = True,
+        gives_way: bool = False,
         dead_letter: Callable[[ReceivedMessage, str], None] | None = None,
         clients: ClientFactory = PahoClient,
     ) -> None:
@@ -88,6 +92,10 @@ class Connection:
         self._settings = settings
         self._account, password = settings.credentials(account)
         self._login = Login(settings, self._account, password, lasting, presence)
+        self._owner_id = uuid4().hex.encode()
+        self._claimed_at: float | None = None
+        self._accepted_at = 0.0
+        self._connected_at: float | None = None
         self._clients = clients
         self._presence = presence
         self._lasting = lasting
@@ -100,14 +108,17 @@ class Connection:
         self._client: Client | None = None
         self._accepted = False  # a moment before we are connected: our topics are not confirmed yet
         self._connected = threading.Event()
+        self._gives_way = gives_way
         self._session_taken = False
-        self._was_connected = False
         self._failed = False
         self._why = "not connected to the broker yet"
         self._after_connect: list[Callable[[], None]] = []
         self._network = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
         if presence is not None:
             self._inbox.route(self.topics.process(presence.name), self._correct_own_will)
+        if gives_way:
+            self._inbox.route(self.topics.owner(self._account), self._look_for_another_owner)
+            self.after_connect(self._claim_account)
 
     def __enter__(self) -> Self:
         self._network.start()
@@ -252,6 +263,23 @@ class Connection:
             for topic, payload in self._presence.online(self.topics):
                 self.publish_raw(topic, payload, retain=True)
 
+    def _claim_account(self) -> None:
+        if self._claimed_at is None:  # later ones might hide the claim of another
+            with contextlib.suppress(BrokerUnavailable, PublishRefused):
+                self.publish_raw(self.topics.owner(self._account), self._owner_id, retain=True)
+                self._claimed_at = time.monotonic()
+
+    def _look_for_another_owner(self, received: ReceivedMessage) -> None:
+        """Give way when another process has claimed the account since we did.
+
+        A broker that closes a connection without a word, because another one was opened with the
+        same account, looks like a bad line; this tells the two apart.
+        """
+        claimed_before = self._claimed_at is not None and self._claimed_at < self._accepted_at
+        another = received.retained and received.payload not in (b"", self._owner_id)
+        if claimed_before and another and received.at >= self._accepted_at:
+            self._session_taken = True
+
     def _publish_offline(self) -> None:
         if self._presence is None:
             return
@@ -267,20 +295,21 @@ class Connection:
     def _keep_connected(self) -> None:
         reconnect = ReconnectPolicy()
         while not self.stopping.is_set() and not self._session_taken:
-            started = time.monotonic()
-            self._was_connected = False
+            self._connected_at = None
             self._run_client()
             self._lost()
-            reconnect.ended(time.monotonic() - started, connected=self._was_connected)
-            self._session_taken = self._session_taken or reconnect.client_id_conflict
-            self._failed = not self._was_connected
+            began = self._connected_at
+            reconnect.ended(None if began is None else time.monotonic() - began)
+            self._failed = began is None
             if not self.stopping.is_set() and not self._session_taken:
                 log.warning("not connected to the broker reason=%s", self._why)
+                if reconnect.suspicious:
+                    log.warning("is another process connected as well? account=%s", self._account)
                 self.stopping.wait(reconnect.pause())
 
     def _reconnect(self) -> None:
         """Drop the connection: the broker then sends again what was not acknowledged."""
-        self._was_connected = False  # a short life by our own wish is no duel
+        self._connected_at = None  # that it ends soon says nothing of the connection
         client = self._client
         if client is not None:
             client.disconnect()
@@ -324,6 +353,7 @@ class Connection:
 
     def on_connect(self, client: Client) -> None:
         """Hear that the broker let us in."""
+        self._accepted_at = time.monotonic()
         self._accepted = True  # what waited there may come before the answer to our subscriptions
         with self._subscribing:
             self._awaited = {client.subscribe(each) for each in self._inbox.filters()}
@@ -373,12 +403,14 @@ class Connection:
         """Hear that this life is over; `taken` when another one began with the same account."""
         if self._connected.is_set():
             self._why = f"the connection to the broker ended ({reason})"
-        self._session_taken = self._session_taken or session_taken
+        if session_taken:
+            log.error("another process connected with the same account=%s", self._account)
+            self._session_taken = self._gives_way
         self._lost()
 
     def _ready(self, client: Client) -> None:
         self._why = "connected"
-        self._was_connected = True
+        self._connected_at = time.monotonic()
         if self._presence is not None:  # before anything else, and so before any farewell
             for topic, payload in self._presence.online(self.topics):
                 mid = client.publish(topic, payload, {"retain": True})

@@ -1,32 +1,33 @@
-"""How the lives of a connection follow each other: ever longer pauses, and duels noticed."""
+"""When to connect again: after ever longer pauses, until a connection was healthy for a minute."""
 
 import random
 
-_LONGEST_WAIT = 30.0  # seconds between two attempts to connect
-_SHORT_LIFE = 5.0  # seconds; older brokers do not say that a session was taken,
-_DUEL = 3  # so this many short lives in a row mean it
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two attempts to connect
+_HEALTHY = 60.0  # seconds of being connected
+_SHORT = 5.0  # seconds; connections that end so soon several times in a row
+_SUSPICIOUS = 3  # may be those of two processes that throw each other out
 
 
 class ReconnectPolicy:
-    """What is remembered of a connection's lives."""
+    """What is remembered of the connections before."""
 
     def __init__(self) -> None:
-        self._pause = 1.0  # seconds
+        self._pause = _FIRST_PAUSE
         self._short = 0
 
-    def ended(self, seconds: float, *, connected: bool) -> None:
-        """Note a life of some seconds, and whether the broker had let us in."""
-        self._short = self._short + 1 if connected and seconds < _SHORT_LIFE else 0
-        if seconds > _LONGEST_WAIT:
-            self._pause = 1.0
+    def ended(self, connected: float | None) -> None:
+        """Note the end of an attempt that was connected for some seconds; None: never."""
+        self._short = self._short + 1 if connected is not None and connected < _SHORT else 0
+        if connected is not None and connected >= _HEALTHY:
+            self._pause = _FIRST_PAUSE
 
     @property
-    def client_id_conflict(self) -> bool:
-        """Whether somebody else seems to connect with the same account again and again."""
-        return self._short >= _DUEL
+    def suspicious(self) -> bool:
+        """Whether another process may be connected with the same account; a bad line looks so too."""
+        return self._short >= _SUSPICIOUS
 
     def pause(self) -> float:
         """Return the seconds until the next attempt, longer each time."""
         seconds = self._pause * random.uniform(0.5, 1.0)  # noqa: S311
-        self._pause = min(_LONGEST_WAIT, self._pause * 1.6)
+        self._pause = min(_LONGEST_PAUSE, self._pause * 1.6)
         return seconds

@@ -43,7 +43,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
         spool = stack.enter_context(Spool(folder))
         cards = Cards(settings.notification_seconds, settings.most_notifications)
         stack.callback(cards.end)
-        connection = Connection(broker, level(login), lasting=False)
+        connection = Connection(broker, level(login), lasting=False, gives_way=True)
 
         def chosen(request_id: str, data: ChoiceRequestData) -> None:
             # A press is told in the notifications' thread, which must not wait for the broker.

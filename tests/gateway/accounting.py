@@ -21,7 +21,7 @@ from tests.gateway.running import call_state, notify, path_of
 CONSUMER = """
 import sqlite3, sys
 from pathlib import Path
-from bus.mqtt.connection import Connection, SessionTaken
+from bus.mqtt.connection import Connection
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.events import CallEvent
 from runtime.process import configure_logging, stop_on_signals
@@ -42,13 +42,8 @@ def follow(connection):
         topic = connection.topics.calls("+")
         connection.consume(topic, CallEvent, lambda event, _: carry_out(event))
     connection.run()
-while True:  # as a supervisor would start it again
-    with Connection(BrokerSettings.model_validate_json(sys.argv[1]), "journal") as connection:
-        try:
-            follow(connection)
-        except SessionTaken:  # so many restarts of the broker look like it
-            continue
-    break
+with Connection(BrokerSettings.model_validate_json(sys.argv[1]), "journal") as connection:
+    follow(connection)
 """
 
 

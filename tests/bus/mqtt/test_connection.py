@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -51,6 +52,53 @@ def connect(broker_settings: BrokerSettings, connection: Connect) -> Iterator[Co
     yield connected
     for made in opened:
         made.__exit__(None, None, None)
+
+
+class FlakyLine:
+    """A way to the broker that can be cut without a word."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+
+    def __enter__(self) -> "FlakyLine":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        for end in self._open:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._port))
+                self._open += [near, far]
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError), source:
+            while data := source.recv(65_536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
+
+
+def _take_turns(first: Connection, second: Connection) -> None:
+    """Work for both by turns."""
+    for _ in range(500):
+        second.work(0.02)
+        first.work(0.02)
+    raise AssertionError("both stay")
 
 
 def _request() -> DialRequest:
@@ -236,12 +284,63 @@ def test_an_account_that_is_not_in_the_file_is_refused(
         connection(broker_settings, "nobody")
 
 
-def test_a_second_process_with_the_same_account_ends_the_first(connect: Connect) -> None:
-    first = connect("dial")
-    connect("dial")
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_of_two_workstations_with_one_account_the_newest_stays(
+    broker_settings: BrokerSettings, version: str
+) -> None:
+    settings = broker_settings.model_copy(update={"version": version})
+    with ExitStack() as stack:
+        first = stack.enter_context(Connection(settings, "0011", lasting=False, gives_way=True))
+        first.wait_connected()
+        for _ in range(5):
+            first.work(0.1)  # it notes that it is there
+        second = stack.enter_context(Connection(settings, "0011", lasting=False, gives_way=True))
+        with pytest.raises(SessionTaken, match="'0011'"):
+            _take_turns(first, second)
+        heard: list[ReceivedMessage] = []
+        second.subscribe("starface/users/0011/#", heard.append)
+        second.wait_connected()
+        second.publish("starface/users/0011/dial", _request())
+        _work_until(second, lambda: heard)
 
-    with pytest.raises(SessionTaken):
-        _work_until(first, lambda: False)
+
+def test_a_process_of_the_server_never_ends_for_another_with_its_account(connect: Connect) -> None:
+    first, second = connect("dial"), connect("dial")
+    _work_until(first, lambda: not first.connected)
+
+    second.__exit__(None, None, None)
+
+    _work_until(first, lambda: first.connected)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_line_that_flaps_is_no_second_process(
+    broker_settings: BrokerSettings, version: str
+) -> None:
+    with FlakyLine(broker_settings.port) as line:
+        settings = broker_settings.model_copy(update={"port": line.port, "version": version})
+        with Connection(settings, "0011", lasting=False, gives_way=True) as person:
+            for _ in range(4):
+                _work_until(person, lambda: person.connected)
+                line.cut()
+                _work_until(person, lambda: not person.connected)
+            _work_until(person, lambda: person.connected)
+
+
+def test_passwords_that_are_put_right_are_read_again(
+    connection: Connect, broker_settings: BrokerSettings, tmp_path: Path
+) -> None:
+    right = broker_settings.accounts_file.read_text()
+    file = tmp_path / "accounts.json"
+    file.touch(0o600)
+    file.write_text('{"dial": "wrong"}')
+    settings = broker_settings.model_copy(update={"accounts_file": file})
+
+    with connection(settings, "dial") as dial:
+        with pytest.raises(BrokerUnavailable):
+            dial.wait_connected(0.5)
+        file.write_text(right)
+        _work_until(dial, lambda: dial.connected)
 
 
 def test_a_process_is_online_while_it_lives_and_offline_after(
