@@ -1,5 +1,7 @@
 """Settings every process shares: the broker, and how a section of the file is read."""
 
+import base64
+import hmac
 import json
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +12,16 @@ from bus.topics import Topics
 from runtime.configuration import Section, SettingsRefused
 from runtime.files import private
 
-__all__ = ["BrokerSettings", "Section", "SettingsRefused", "private", "read_accounts"]
+__all__ = [
+    "BrokerSettings",
+    "Section",
+    "SettingsRefused",
+    "command_accounts",
+    "private",
+    "read_accounts",
+]
+
+_COMMANDS = 3  # of one person at a time
 
 
 def _is_base(value: str) -> str:
@@ -39,7 +50,9 @@ class BrokerSettings(Section):
     def credentials(self, account: str) -> tuple[str, str]:
         """Return name and password of a process's broker account; raise SettingsRefused."""
         if self.account and self.password:
-            return self.account, self.password.get_secret_value()
+            password = self.password.get_secret_value()
+            commands = command_accounts(self.account, password)
+            return (account, commands[account]) if account in commands else (self.account, password)
         accounts = read_accounts(self.accounts_file)
         if account not in accounts:
             raise SettingsRefused(
@@ -47,6 +60,17 @@ class BrokerSettings(Section):
                 f"make it with: starface2mqtt broker account {account}"
             )
         return account, accounts[account]
+
+
+def command_accounts(account: str, password: str) -> dict[str, str]:
+    """Return the accounts that commands typed as a person or program have beside its own.
+
+    A client id is bound to the account, so with its own they would throw it off the broker. Their
+    password follows from its password, so that nobody has to hand out more than one.
+    """
+    digest = hmac.digest(password.encode(), b"commands", "sha256")
+    derived = base64.urlsafe_b64encode(digest).decode()[:32]
+    return {f"{account}~cli-{number}": derived for number in range(1, _COMMANDS + 1)}
 
 
 def read_accounts(path: Path) -> dict[str, str]:

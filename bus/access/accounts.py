@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bus.access.roles import Grants, Roles
 from bus.events import now
+from bus.settings import command_accounts
 from bus.topics import ANY_USER, Topics, level, matches
 from runtime.files import replace
 
@@ -291,6 +292,9 @@ def write_broker_files(
 ) -> None:
     """Write Mosquitto's password and access files into a folder."""
     accounts = Accounts(dict(passwords), dict(retired))
+    for account, password in passwords.items():
+        if process_rights(topics, account) is None:
+            accounts.passwords |= command_accounts(account, password)
     replace(folder / "passwords", accounts.password_file())
     replace(folder / "acl", acl_file(topics, accounts.passwords, roles))
 

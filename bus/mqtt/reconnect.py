@@ -23,7 +23,7 @@ class ReconnectPolicy:
 
     @property
     def suspicious(self) -> bool:
-        """Whether another process may be connected with the same account; a bad line looks so too."""
+        """Whether another process may use the same account; a bad line looks so too."""
         return self._short >= _SUSPICIOUS
 
     def pause(self) -> float:

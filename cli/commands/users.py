@@ -200,8 +200,10 @@ def device(
     from cli.site.files import add_device_account
     from consumers.users import Users
 
-    if not re.fullmatch(r"(?!\d+$)[a-z0-9-]{1,32}", name):
-        raise typer.BadParameter("small letters, digits and - only, no number", param_hint="name")
+    if not re.fullmatch(r"(?!\d+$|cli-)[a-z0-9-]{1,32}", name):
+        raise typer.BadParameter(
+            "small letters, digits and - only, no number and not cli-", param_hint="name"
+        )
     settings = settings_of(context)
     with Users(settings.database) as users:
         users.get(login)
