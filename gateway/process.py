@@ -28,6 +28,7 @@ from gateway.publishing.wakeup import Waker
 from gateway.settings import GatewaySettings, address
 from gateway.source_addresses import SourceAddresses
 from runtime.files import private_file
+from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ _COUNTS = 1.0  # seconds between two writings of what was counted
 _GOODBYE = 3.0  # seconds for the publisher to end
 
 
+@outlasting("gateway")
 def run(
     gateway: GatewaySettings,
     broker: BrokerSettings,

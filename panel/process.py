@@ -24,6 +24,7 @@ from panel.login import AccessList, LoginCookies
 from panel.resources import BusPort
 from panel.settings import PanelSettings
 from panel.streams import Streams
+from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 from runtime.secret_box import SecretBox
 
@@ -66,6 +67,7 @@ class BusThread:
             self._server.should_exit = True
 
 
+@outlasting("panel")
 def run(
     panel: PanelSettings,
     broker: BrokerSettings,

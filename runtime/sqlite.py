@@ -135,7 +135,9 @@ def is_unavailable(error: BaseException) -> bool:
     """Tell whether the disk is full, held or failing, so that the same work is worth repeating."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
-    return isinstance(error, StorageUnavailable) or _code(error) in _WAITED_FOR
+    if isinstance(error, StorageUnavailable) or _code(error) in _WAITED_FOR:
+        return True
+    return error.__cause__ is not None and is_unavailable(error.__cause__)
 
 
 def is_damage(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """What arrived and is still to be done: the main thread's half of a connection.
 
-Acknowledged means handled: a message is handed to its handler first and acknowledged after.
+Acknowledged means handled: a message is handed to its handler first and acknowledged after. Where
+the disk takes nothing, messages and results wait, those of one topic in their order.
 """
 
 import json
@@ -8,6 +9,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +18,8 @@ from pydantic import ValidationError
 
 from bus.events import Message
 from bus.topics import matches
+from runtime.outage import Outage
+from runtime.sqlite import is_damage, is_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,9 @@ class Inbox:
         self._handlers: dict[str, tuple[Handler, OnDeadLetter | None]] = {}
         self._dead_letter = dead_letter
         self._ask_again = ask_again
+        self._outage = Outage("what arrived")
+        self._deferred: deque[ReceivedMessage | Callable[[], None]] = deque()
+        self._deferred_topics: set[str] = set()
 
     def route(
         self, topic_filter: str, handle: Handler, on_dead_letter: OnDeadLetter | None = None
@@ -85,7 +92,7 @@ class Inbox:
         """Take in a message; called by the network thread, never blocks."""
         with self._counting:
             waiting = self._waiting.get(received.topic, 0)
-            if waiting < PER_TOPIC and self._queue.qsize() < CAPACITY:
+            if waiting < PER_TOPIC and self._queue.qsize() + len(self._deferred) < CAPACITY:
                 self._waiting[received.topic] = waiting + 1
                 self._queue.put(received)
                 return
@@ -121,18 +128,18 @@ class Inbox:
 
     def work(self, timeout: float) -> bool:
         """Handle one thing that arrived; False if nothing did within the time."""
+        if self._deferred:
+            timeout = min(timeout, self._outage.pause)
+            if not self._outage.pause:
+                self._work_deferred()
         try:
             received = self._queue.get(timeout=timeout) if timeout > 0 else self._queue.get_nowait()
         except queue.Empty:
             return False
-        if isinstance(received, ReceivedMessage):
-            with self._counting:
-                self._waiting[received.topic] -= 1
-                if not self._waiting[received.topic]:
-                    del self._waiting[received.topic]
-            self._attempt(received)
-        elif received is not None:
-            _last_resort(received)
+        if received is not None and (self._is_behind_deferred(received) or not self._do(received)):
+            self._deferred.append(received)
+            if isinstance(received, ReceivedMessage):
+                self._deferred_topics.add(received.topic)
         return True
 
     def reject(self, received: ReceivedMessage, reason: str) -> None:
@@ -143,6 +150,34 @@ class Inbox:
         _, on_dead_letter = self._handler(received.topic)
         if on_dead_letter is not None:
             on_dead_letter(received)
+
+    def _work_deferred(self) -> None:
+        while self._deferred:
+            if not self._do(self._deferred[0]):
+                return
+            self._deferred.popleft()
+        self._deferred_topics.clear()
+        self._outage.over()
+
+    def _is_behind_deferred(self, received: ReceivedMessage | Callable[[], None]) -> bool:
+        return isinstance(received, ReceivedMessage) and received.topic in self._deferred_topics
+
+    def _do(self, received: ReceivedMessage | Callable[[], None]) -> bool:
+        """Handle a message or do posted work; False if the disk did not take it."""
+        try:
+            if isinstance(received, ReceivedMessage):
+                self._attempt(received)
+                with self._counting:
+                    self._waiting[received.topic] -= 1
+                    if not self._waiting[received.topic]:
+                        del self._waiting[received.topic]
+            else:
+                _last_resort(received)
+        except Exception as error:
+            if not self._outage.failed(error):
+                raise
+            return False
+        return True
 
     def _attempt(self, received: ReceivedMessage) -> None:
         handle, _ = self._handler(received.topic)
@@ -156,6 +191,8 @@ class Inbox:
                 self._ask_again()  # it was not acknowledged, so it comes again
                 return
             except Exception as error:
+                if is_unavailable(error) or is_damage(error):
+                    raise
                 log.error(
                     "handler failed topic=%s attempt=%s reason=%s",
                     received.topic, attempt, type(error).__name__,
@@ -181,14 +218,25 @@ class Ticker:
     def __init__(self, tick: Callable[[], float] | None) -> None:
         self._tick = tick
         self._due = time.monotonic()
+        self._outage = Outage("what is due")
 
     def due(self) -> float:
         """Tick if it is time; return how long one may wait for something else, 1 s at most."""
         if self._tick is None:
             return 1.0
         if time.monotonic() >= self._due:
-            self._due = time.monotonic() + self._tick()
+            self._due = time.monotonic() + self._tick_or_wait(self._tick)
         return min(1.0, max(0.0, self._due - time.monotonic()))
+
+    def _tick_or_wait(self, tick: Callable[[], float]) -> float:
+        try:
+            pause = tick()
+        except Exception as error:
+            if not self._outage.failed(error):
+                raise
+            return self._outage.pause
+        self._outage.over()
+        return pause
 
 
 def type_in(payload: bytes) -> str:
@@ -216,5 +264,7 @@ def _said(message: str) -> str:
 def _last_resort(work: Callable[[], None]) -> None:
     try:
         work()
-    except Exception:
+    except Exception as error:
+        if is_unavailable(error) or is_damage(error):
+            raise
         log.exception("posted work failed")

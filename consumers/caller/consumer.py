@@ -35,6 +35,7 @@ from consumers.caller.trace_store import TraceStore
 from consumers.caller.trace_writer import TraceWriter
 from consumers.users import User
 from runtime.bounded_dict import Recent
+from runtime.sqlite import is_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +90,13 @@ class CallerConsumer:
             log.warning("nobody here has this login event=%s user=%s", event.id, data.user)
         else:
             before = self._calls.find(data.user, data.call_id)
+            self._trace.begin()
             try:
                 self._take(user, event)
-            except Exception:
+            except Exception as error:
                 self._calls.put_back(data.user, data.call_id, before)
+                if is_unavailable(error):
+                    self._trace.discard()
                 raise
             finally:
                 self._trace.write()

@@ -31,11 +31,13 @@ from consumers.directory.lookup import DirectoryUnavailable, LookUps
 from consumers.directory.records import Dossier, Matter
 from consumers.users import Users
 from runtime.files import private_folder
+from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
 
 
+@outlasting("caller")
 def run(
     users: Sequence[str] | None,
     caller: CallerSettings,

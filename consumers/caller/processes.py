@@ -27,6 +27,7 @@ from consumers.caller.broker_sessions import (
 from consumers.caller.settings import Processes
 from consumers.users import Users
 from runtime.child_processes import ChildProcesses
+from runtime.outage import outlasting
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class CallerProcesses:
         self._no_drop_before = 0.0
         self._tries = 0
 
+    @outlasting("caller")
     def run(self) -> None:
         """Keep a process for whoever is active until SIGTERM; raise SettingsRefused."""
         self._broker.credentials(POOL)

@@ -4,6 +4,8 @@ An answer must not wait for its story; so steps are gathered while an event is h
 in one transaction at its end.
 """
 
+import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +17,11 @@ from consumers.caller.calls import Call
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject
 from consumers.users import User
 from runtime.bounded_dict import Recent
+from runtime.outage import Outage
 
+log = logging.getLogger(__name__)
+
+_MOST_WAITING = 5_000  # entries, while the disk takes nothing
 _TELLING = ("ringing", "dialing", "connected")  # states at which the number is explained
 
 
@@ -26,17 +32,39 @@ class TraceWriter:
         self._traces = traces
         self._clock = clock
         self._gathered: list[TraceEntry] = []
+        self._begun = 0
+        self._outage = Outage("stories", clock)
         self._explained: Recent[tuple[str, str], tuple[str, str]] = Recent()
 
     def write(self) -> None:
-        """Write what was gathered."""
-        gathered, self._gathered = self._gathered, []
-        if gathered:
-            self._traces.add(gathered)
+        """Write what was gathered; where that cannot be, it waits, and nothing waits for it."""
+        if not self._gathered or self._outage.pause:
+            return
+        try:
+            self._traces.add(self._gathered)
+        except sqlite3.Error as error:
+            if not self._outage.failed(error):
+                log.error("stories lost reason=%s", error)
+                self._gathered = []
+            del self._gathered[:-_MOST_WAITING]
+        else:
+            self._gathered = []
+            self._outage.over()
+
+    def begin(self) -> None:
+        """Begin to gather what belongs to one event."""
+        self._begun = len(self._gathered)
+
+    def discard(self) -> None:
+        """Drop what was gathered of the event, because it comes again."""
+        del self._gathered[self._begun :]
 
     def forget_before(self, moment: float) -> None:
         """Drop stories that are older than the office keeps them."""
-        self._traces.forget_before(moment)
+        try:
+            self._traces.forget_before(moment)
+        except sqlite3.Error as error:
+            log.error("old stories stay reason=%s", error)
 
     def received(self, user: User, call: Call, data: CallData) -> None:
         """Tell what the PBX said."""

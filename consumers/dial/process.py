@@ -24,6 +24,7 @@ from consumers.dial.settings import DialSettings
 from consumers.dial.store import DialStore
 from consumers.users import Users
 from runtime.files import private_folder
+from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 from runtime.secret_box import SecretBox
 from starface.api_version import ClientFactory
@@ -45,8 +46,8 @@ class TaskThreads:
         self.running += 1
 
         def finish(result: T) -> None:
+            then(result)  # is done again where the disk did not take it
             self.running -= 1
-            then(result)
 
         def start() -> None:
             self._post(functools.partial(finish, work()))
@@ -54,6 +55,7 @@ class TaskThreads:
         threading.Thread(target=start, name="dial", daemon=True).start()
 
 
+@outlasting("dial")
 def run(
     dial: DialSettings,
     starface: StarfaceSettings,

@@ -41,6 +41,7 @@ class ResultPublisher:
         self._store = store
         self._bus = bus
         self._clock = clock
+        self._not_marked: set[int] = set()  # published, while the disk takes nothing
 
     def note(self, entry: DialEntry, answer: DialAnswer, ask_at: float | None = None) -> bool:
         """Move a request to a stage; False if it is there or further already."""
@@ -63,9 +64,12 @@ class ResultPublisher:
         for result in self._store.unpublished(now - _OTHERS_AFTER):
             if now - result.at > _EXPIRY:
                 log.warning("result too old to publish request=%s", result.entry.request_id)
-            elif not self._published(result.entry, result.payload):
-                return
+            elif result.serial not in self._not_marked:
+                if not self._published(result.entry, result.payload):
+                    return
+                self._not_marked.add(result.serial)
             self._store.mark_published(result.serial)
+            self._not_marked.discard(result.serial)
 
     def repeat(self, entry: DialEntry) -> None:
         """Note the last result of a request once more, after all that is still to be published."""

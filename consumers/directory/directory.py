@@ -17,6 +17,7 @@ from consumers.directory.schema import DirectoryRefused
 from consumers.directory.source_lock import SourceClaimed
 from consumers.directory.update import SourceImport, remove_source
 from runtime.erasure import purge, traces_of
+from runtime.sqlite import StorageUnavailable
 
 __all__ = ["Directory", "DirectoryRefused", "DirectoryUnavailable", "ImportRefused"]
 
@@ -111,8 +112,8 @@ class Directory(LookUps):
     def _changing(self, source: str) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
-            raise DirectoryUnavailable(str(error)) from error
+        except (sqlite3.Error, StorageUnavailable) as error:
+            raise DirectoryUnavailable(f"{error}; nothing was changed") from error
         except SourceClaimed as error:
             raise DirectoryUnavailable(
                 f"another import of {source} is being written; nothing was changed, try again"

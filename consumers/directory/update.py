@@ -18,9 +18,12 @@ from consumers.directory.schema import BEHIND_ALL, PATIENCE, plainly_connected
 from consumers.directory.source_lock import SourceClaimed, source_lock
 from consumers.directory.staging import Staging
 from consumers.directory.throttle import WriteThrottle, durably
+from runtime.outage import require_room
 from runtime.sqlite import transaction
 
 IMPORT_PATIENCE = 120.0  # seconds to wait for another import of the same source
+_BYTES = 600  # of a record with its numbers, in the file and on the way to it
+_PIECE = 4 << 20  # bytes that a piece may use of what is kept free
 _AT_ONCE = 200  # records; as few are written with the switch in one transaction
 
 
@@ -83,6 +86,7 @@ class SourceImport:
                     self._run("ROLLBACK")
                 cleanup.settle()
                 cleanup.forget_source()
+                self._throttle.shorten_log()
             raise
         cleanup.settle()
         if not at_once:
@@ -100,15 +104,25 @@ class SourceImport:
         steps = list(edition.steps())
         at_once = sum(step.total for step in steps) <= _AT_ONCE
         if not at_once:
+            require_room(self._path.parent, sum(step.total for step in steps) * _BYTES)
             self._run("UPDATE sources SET unsettled = ? WHERE id = ?", PREPARING, source_id)
             for step in steps:
-                self._throttle.each(*step)
+                self._throttle.each(step.total, self._with_room(step.do))
         with durably(self._connection), transaction(self._connection):
             for step in steps if at_once else ():
                 step.do(1, step.total)
             edition.count(moment(datetime.now(UTC)), self._changes.priority)
         self._throttle.each(*edition.sweeping_uses())
         return at_once
+
+    def _with_room(self, write: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        """Return what writes a piece only while that leaves room to clean up behind it."""
+
+        def write_with_room(first: int, last: int) -> None:
+            require_room(self._path.parent, -_PIECE)
+            write(first, last)
+
+        return write_with_room
 
     def _source(self) -> int:
         """Give the id of the source; a new one stays hidden until it has something."""

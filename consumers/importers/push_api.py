@@ -16,6 +16,7 @@ from consumers.directory.changes import Changes, ImportResult
 from consumers.directory.directory import Directory, DirectoryUnavailable, ImportRefused
 from consumers.importers.push import Pushed, PushRefused, push
 from consumers.importers.settings import DirectorySettings
+from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ def read_token(path: Path) -> str:
     return token
 
 
+@outlasting("directory")
 def run(directory: DirectorySettings, profile: NumberProfile, database: Path) -> None:
     """Take pushes until told to stop; what is in hand is finished."""
     if not directory.listen:

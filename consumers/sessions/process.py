@@ -41,6 +41,7 @@ from consumers.sessions.tasks import Pbx, PbxTasks
 from consumers.sessions.user import UserContext
 from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import User, Users, UserUnknown
+from runtime.outage import Outage, outlasting
 from runtime.process import stop_on_signals
 from runtime.secret_box import SealBroken, SecretBox
 from starface.client import Callback, StarfaceClient
@@ -84,6 +85,7 @@ class SessionsConsumer:
         self._clock = clock
         self._dice = dice or random.Random()  # noqa: S311  (jitter)
         self._timetable = Timetable()
+        self._outage = Outage("sessions", clock)
         self._workers = WorkerPool(WORKERS, connection.post)
         self._contexts: dict[str, UserContext] = {}
         self._states = StatePublisher(connection)
@@ -183,13 +185,19 @@ class SessionsConsumer:
 
     def _run_due(self) -> None:
         while (key := self._timetable.pop(self._clock())) is not None:
-            if key in self._site_tasks:
-                self._site_tasks[key]()
-            elif key in self._contexts:
-                self._runner.take(self._contexts[key])
+            try:
+                if key in self._site_tasks:
+                    self._site_tasks[key]()
+                elif key in self._contexts:
+                    self._runner.take(self._contexts[key])
+            except Exception as error:
+                if not self._outage.failed(error):
+                    raise
+                self._timetable.set(key, self._clock() + self._outage.pause)
 
     def _save(self) -> None:
         self._window.save()
+        self._outage.over()
         self._timetable.set(_SAVE, self._clock() + _SAVE_EVERY)
 
     # ---- what the bus tells
@@ -314,6 +322,7 @@ class Clients:
         return StarfaceClient(settings, login, used.credential, callback)
 
 
+@outlasting("sessions")
 def run(
     starface: StarfaceSettings,
     broker: BrokerSettings,

@@ -1,11 +1,15 @@
 """What the sessions process must know after a restart, and what others changed meanwhile."""
 
+import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from runtime.sqlite import open_database, transaction
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS well (user TEXT PRIMARY KEY, at REAL) WITHOUT ROWID"
 
@@ -65,7 +69,10 @@ class ResyncWindow:
 
     def close(self) -> None:
         """Write and close the file."""
-        self.save()
+        try:
+            self.save()
+        except sqlite3.Error as error:  # an older moment only asks for more
+            log.warning("not noted until when users were well reason=%s", error)
         self._db.close()
 
     def _wall_at(self, at: float) -> float:
