@@ -232,6 +232,7 @@ class UserStateData(Part):
     link: Link | None = None
     code: Text | None = None
     sentence: Sentence | None = None
+    callback_since: AwareDatetime | None = None  # older callback addresses count no longer
 
 
 class UserState(Message):

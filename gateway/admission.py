@@ -12,6 +12,7 @@ from typing import Any
 import falcon
 from falcon.uri import parse_query_string
 
+from gateway.callbacks import CallbackValidity
 from gateway.source_addresses import SourceAddress, SourceAddresses
 from starface.callback import PathRefused, read_path
 
@@ -68,10 +69,17 @@ class RateLimits:
 class Admission:
     """Checks a request before anything of it is read."""
 
-    def __init__(self, site_key: bytes, sources: SourceAddresses, rates: RateLimits) -> None:
+    def __init__(
+        self,
+        site_key: bytes,
+        sources: SourceAddresses,
+        rates: RateLimits,
+        callbacks: CallbackValidity,
+    ) -> None:
         self.sources = sources
         self._key = site_key
         self._rates = rates
+        self._callbacks = callbacks
         self._strangers = RateLimits(*_STRANGERS)
         # A path comes again with each notification of a login; only genuine ones are remembered.
         self._proof = lru_cache(maxsize=10_000)(partial(read_path, key=site_key))
@@ -91,6 +99,8 @@ class Admission:
             proof = self._proof(who, session, mac)
         except PathRefused as error:
             raise self._stranger(source, RequestRefused(404, NOTHING_HERE)) from error
+        if not self._callbacks.holds(proof):
+            raise self._stranger(source, RequestRefused(404, "this callback address is over"))
         if not self._rates.allows(proof.session):
             raise RequestRefused(429, "too many notifications at once", retry_after=1)
         parameters = self.single(req.params)

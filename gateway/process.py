@@ -16,6 +16,7 @@ from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings, SettingsRefused
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
+from gateway.callbacks import CallbackValidity
 from gateway.calls.private_calls import PrivateCalls
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
@@ -111,7 +112,9 @@ def _work(site: GatewayContext, sockets: list[socket.socket]) -> None:
     except LogUnavailable as error:
         raise SettingsRefused(str(error)) from error
     sources = SourceAddresses(gateway.sources, gateway.trusted_proxy)
-    door = Admission(site.key, sources, RateLimits(gateway.rate, gateway.burst))
+    door = Admission(
+        site.key, sources, RateLimits(gateway.rate, gateway.burst), CallbackValidity(site.folder)
+    )
     app = create_app(events, door, site.profile)
     tls, plain = _divided(site, sockets)
     server = HttpServer(app, plain, sources.may_connect, _counting(counters), tls)

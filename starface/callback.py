@@ -8,12 +8,15 @@ import base64
 import hashlib
 import hmac
 import secrets
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 PREFIX = "/starface"
 TEST_USER = "starface2mqtt-doctor"  # whose notifications are checks of our own
-_RANDOM, _TOKEN_MARK, _MAC = 12, 9, 16  # bytes
+_ISSUED, _RANDOM, _TOKEN_MARK, _MAC = 7, 5, 9, 16  # bytes; the proof alone must not be guessed
 _LONGEST = 127  # characters; nothing is known of longer paths at the PBX
+_SESSION, _LINK = 0xF1, 0xF2  # what a path is for
 _NO_TOKEN = bytes(_TOKEN_MARK)
 
 
@@ -28,6 +31,8 @@ class CallbackIdentity:
     user: str
     session: str
     token_mark: bytes
+    issued: int  # milliseconds since the epoch; 0: by a release that did not say
+    is_link: bool  # printed for a person, and so no session's
 
     def fits(self, token: str, key: bytes) -> bool:
         """Tell whether this token opened the session; any fits a session opened without."""
@@ -36,15 +41,22 @@ class CallbackIdentity:
         return hmac.compare_digest(self.token_mark, _mark(token, key))
 
 
-def callback_path(user: str, key: bytes, token: str | None = None) -> str:
+def callback_path(user: str, key: bytes, token: str | None = None, *, is_link: bool = False) -> str:
     """Return a new path for one login; raise ValueError when the login is too long for it."""
     mark = _mark(token, key) if token else _NO_TOKEN
     who = _text(user.encode())
-    session = _text(secrets.token_bytes(_RANDOM) + mark)
+    issued = bytes([_LINK if is_link else _SESSION]) + int(time.time() * 1000).to_bytes(6)
+    session = _text(issued + secrets.token_bytes(_RANDOM) + mark)
     path = f"{PREFIX}/{who}/{session}/{_text(_mac(who, session, key))}"
     if len(path) > _LONGEST:
         raise ValueError("the login is too long for a callback path: at most 48 bytes")
     return path
+
+
+def issued_at(path: str) -> datetime:
+    """Return when a path of ours was made."""
+    session = _bytes(path.split("/")[3])
+    return datetime.fromtimestamp(int.from_bytes(session[1:_ISSUED]) / 1000, UTC)
 
 
 def read_path(who: str, session: str, mac: str, key: bytes) -> CallbackIdentity:
@@ -57,9 +69,11 @@ def read_path(who: str, session: str, mac: str, key: bytes) -> CallbackIdentity:
         raise PathRefused from error
     if not hmac.compare_digest(given, _mac(who, session, key)):
         raise PathRefused
-    if len(told) != _RANDOM + _TOKEN_MARK:
+    if len(told) != _ISSUED + _RANDOM + _TOKEN_MARK:
         raise PathRefused
-    return CallbackIdentity(user, session, told[_RANDOM:])
+    kind, at = told[0], int.from_bytes(told[1:_ISSUED])
+    issued = at if kind in (_LINK, _SESSION) else 0
+    return CallbackIdentity(user, session, told[_ISSUED + _RANDOM :], issued, kind != _SESSION)
 
 
 def _mac(who: str, session: str, key: bytes) -> bytes:

@@ -221,7 +221,7 @@ def link(context: typer.Context, login: Login) -> None:
     settings = settings_of(context)
     with Users(settings.database) as users:
         users.get(login)
-    path = callback_path(login, settings.site_key())
+    path = callback_path(login, settings.site_key(), is_link=True)
     host = f"{callback_host(settings.starface)}:{settings.starface.callback_port}"
     typer.echo(
         f"{settings.starface.callback_scheme}://{host}{path}/call"

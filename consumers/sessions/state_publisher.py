@@ -1,6 +1,7 @@
 """The telephone icon of each user, as retained on the bus: told when it changes."""
 
 import logging
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -40,22 +41,36 @@ class Broker(Protocol):
         """Start to publish; raise BrokerUnavailable."""
 
 
+@dataclass(frozen=True)
+class _Shown:
+    health: Health
+    since: datetime
+    callback_since: datetime | None
+
+
 class StatePublisher:
     """What is shown of each user, and what the broker does not know yet."""
 
     def __init__(self, connection: Broker) -> None:
         self._connection = connection
-        self._shown: dict[str, tuple[Health, datetime]] = {}
+        self._shown: dict[str, _Shown] = {}
         self._pending: dict[str, None] = {}
 
-    def show(self, user: str, health: Health) -> None:
-        """Show a user's state; nothing happens when it is shown already."""
-        shown = self._shown.get(user)
-        if shown is not None and shown[0] == health:
-            return
-        self._shown[user] = (health, now())
-        self._pending[user] = None
-        log.info("user is %s user=%s code=%s", health.state, user, health.code or "-")
+    def show(self, user: str, health: Health, callback_since: datetime | None = None) -> None:
+        """Show a user's state; nothing happens when it is shown already.
+
+        Gateways refuse callback addresses made before `callback_since`; None leaves that as it is.
+        """
+        before = self._shown.get(user)
+        since = callback_since or (before.callback_since if before else None)
+        if before is not None and before.health == health:
+            shown = replace(before, callback_since=since)
+        else:
+            shown = _Shown(health, now(), since)
+            log.info("user is %s user=%s code=%s", health.state, user, health.code or "-")
+        if shown != before:
+            self._shown[user] = shown
+            self._pending[user] = None
 
     def forget(self, user: str) -> None:
         """Show nothing more of a user who is gone."""
@@ -79,7 +94,7 @@ class StatePublisher:
 
     def _send(self, user: str) -> Confirmed:
         shown = self._shown.get(user)
-        payload = b"" if shown is None else self._message(user, *shown).encoded()
+        payload = b"" if shown is None else self._message(user, shown).encoded()
         kind = None if shown is None else CONTENT_TYPE
         topic = self._connection.topics.state(user)
         return self._connection.send(topic, payload, retain=True, content_type=kind)
@@ -91,16 +106,18 @@ class StatePublisher:
             log.error("state refused user=%s reason=%s", user, error)
         self._pending.pop(user, None)
 
-    def _message(self, user: str, health: Health, since: datetime) -> UserState:
+    def _message(self, user: str, shown: _Shown) -> UserState:
+        health = shown.health
         return UserState(
             source="process/sessions",
             subject=user,
             data=UserStateData(
                 user=user,
                 state=health.state,
-                since=since,
+                since=shown.since,
                 link=health.link,
                 code=health.code,
                 sentence=health.sentence,
+                callback_since=shown.callback_since,
             ),
         )

@@ -20,6 +20,7 @@ from consumers.sessions.tasks import Alive, Failed, Opened, Pbx, PbxTasks, Resyn
 from consumers.sessions.user import UserContext
 from consumers.users import User, Users
 from runtime.secret_box import SealBroken
+from starface.callback import issued_at
 from starface.client import Callback
 from starface.credential import Credential
 from starface.settings import StarfaceSettings
@@ -114,7 +115,8 @@ class TaskRunner:
         callback = watch.code if watch.known else UNKNOWN
         health = context.session.health(callback, self._site.pbx.away)
         if health is not None and context.user.login in self._contexts:
-            self._states.show(context.user.login, health)
+            since = issued_at(context.callback.path) if context.callback else None
+            self._states.show(context.user.login, health, since)
 
     # ---- logging in
 

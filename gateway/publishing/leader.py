@@ -20,7 +20,8 @@ from bus.mqtt.client import ClientFactory
 from bus.mqtt.connection import Connection, NetworkDead, PublishRefused, SessionTaken
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.mqtt.presence import Presence
-from bus.settings import BrokerSettings
+from bus.settings import BrokerSettings, SettingsRefused
+from gateway.callbacks import CallbackListener
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.reader import EventReader
@@ -112,8 +113,10 @@ class PublisherLeader:
                 except SessionTaken as error:
                     log.error("not publishing reason=%s", error)
                     pause = _AGAIN
-                except (NetworkDead, LogUnavailable, sqlite3.Error) as error:
+                except (NetworkDead, LogUnavailable, SettingsRefused, sqlite3.Error) as error:
                     log.error("publishing failed reason=%s", error)
+                except Exception:  # else notifications would be taken and never published
+                    log.exception("publishing failed")
                 self._stopping.wait(pause)
 
     def _publish(self) -> None:
@@ -128,24 +131,28 @@ class PublisherLeader:
         )
         publisher = Publisher(connection, reader, gateway, self._counters, settings.keep)
         connection.after_connect(lambda: _announce(connection))
+        callbacks = CallbackListener(connection, settings.folder)
         listener = WakeupListener(settings.folder, publisher.wake)
         try:
             with connection:
                 self._connection, self._publisher = connection, publisher
                 if not self._stopping.is_set():
                     log.info("publishing gateway=%s", gateway)
-                    connection.run(self._ticking(publisher, reader))
+                    connection.run(self._ticking(publisher, reader, callbacks))
                 publisher.finish(_LAST_WORDS)
         finally:
             self._connection = self._publisher = None
             listener.close()
             reader.close()
 
-    def _ticking(self, publisher: Publisher, reader: EventReader) -> Callable[[], float]:
+    def _ticking(
+        self, publisher: Publisher, reader: EventReader, callbacks: CallbackListener
+    ) -> Callable[[], float]:
         def tick() -> float:
             if time.monotonic() - self._pruned > _PRUNE:
                 self._pruned = time.monotonic()
                 self._prune(reader)
+            callbacks.write()
             return publisher.tick()
 
         return tick

@@ -16,6 +16,7 @@ from bus.mqtt.mqtt5_client import read_packet
 from bus.numbers.number import NumberProfile
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
+from gateway.callbacks import CallbackValidity
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.writer import EventLog
 from gateway.source_addresses import SourceAddresses
@@ -83,7 +84,7 @@ class Callbacks:
 
     def __init__(self, folder: Path) -> None:
         log = EventLog(folder, "gateway", Counters(), lambda: None, greatest=4_000_000_000)
-        door = Admission(_KEY, SourceAddresses(()), RateLimits(1e9, 1e9))
+        door = Admission(_KEY, SourceAddresses(()), RateLimits(1e9, 1e9), CallbackValidity(folder))
         app = create_app(log, door, NumberProfile(country="CH", area_code="44"))
         self._client = falcon.testing.TestClient(app)
         self._path = callback_path("0011", _KEY)

@@ -7,6 +7,7 @@ import pytest
 from bus.numbers.number import NumberProfile
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
+from gateway.callbacks import CallbackValidity
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.writer import EventLog
 from gateway.source_addresses import SourceAddresses
@@ -23,6 +24,6 @@ def events(tmp_path: Path) -> Iterator[EventLog]:
 
 
 @pytest.fixture
-def client(events: EventLog) -> falcon.testing.TestClient:
-    door = Admission(KEY, SourceAddresses(()), RateLimits(1_000, 1_000))
+def client(events: EventLog, tmp_path: Path) -> falcon.testing.TestClient:
+    door = Admission(KEY, SourceAddresses(()), RateLimits(1_000, 1_000), CallbackValidity(tmp_path))
     return falcon.testing.TestClient(create_app(events, door, PROFILE))

@@ -11,6 +11,7 @@ import pytest
 from bus.events import CallEvent
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
+from gateway.callbacks import CallbackValidity
 from gateway.calls.notifications import CHECK, ResolvedNotification
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
@@ -179,7 +180,7 @@ class _ExhaustedLog(EventLog):
 
 def test_without_memory_it_is_503(tmp_path: Path) -> None:
     events = _ExhaustedLog(tmp_path, "gateway", Counters(), lambda: None, greatest=100_000_000)
-    door = Admission(KEY, SourceAddresses(()), RateLimits(10, 10))
+    door = Admission(KEY, SourceAddresses(()), RateLimits(10, 10), CallbackValidity(tmp_path))
     answer = _post(Client(create_app(events, door, PROFILE)), path_of("0011"), call_state("c"))
     events.close()
 
@@ -292,8 +293,8 @@ def test_a_reset_is_kept_until_it_is_told(client: Client, tmp_path: Path) -> Non
     db.close()
 
 
-def test_too_many_notifications_of_one_login_are_429(events: EventLog) -> None:
-    door = Admission(KEY, SourceAddresses(()), RateLimits(0.001, 3))
+def test_too_many_notifications_of_one_login_are_429(events: EventLog, tmp_path: Path) -> None:
+    door = Admission(KEY, SourceAddresses(()), RateLimits(0.001, 3), CallbackValidity(tmp_path))
     client = Client(create_app(events, door, PROFILE))
     path = path_of("0011")
 
@@ -319,10 +320,16 @@ def test_who_guesses_paths_is_slowed_down_and_the_pbx_is_not(client: Client) -> 
      ("::ffff:10.0.0.7", None, 200)],
 )  # fmt: skip
 def test_only_listed_sources_are_heard_and_only_the_proxy_may_speak_for_others(
-    events: EventLog, kept: Kept, peer: str, forwarded: str | None, status: int
+    events: EventLog, kept: Kept, tmp_path: Path, peer: str, forwarded: str | None, status: int
 ) -> None:
     sources = SourceAddresses([ip_network("10.0.0.0/24")], ip_address("10.9.9.9"))
-    client = Client(create_app(events, Admission(KEY, sources, RateLimits(100, 100)), PROFILE))
+    client = Client(
+        create_app(
+            events,
+            Admission(KEY, sources, RateLimits(100, 100), CallbackValidity(tmp_path)),
+            PROFILE,
+        )
+    )
     headers = XML | ({"X-Forwarded-For": forwarded} if forwarded else {})
 
     answer = _post(client, path_of("0011"), call_state("c"), headers=headers, remote_addr=peer)

@@ -11,6 +11,7 @@ from bus.events import CallEvent
 from bus.numbers.private_numbers import PrivateNumbers, changing, entry
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
+from gateway.callbacks import CallbackValidity
 from gateway.calls.private_calls import PrivateCalls
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
@@ -33,7 +34,9 @@ class _Pbx:
         self.events = EventLog(
             folder, "gateway", Counters(), lambda: None, greatest=10**8, private=private
         )
-        door = Admission(KEY, SourceAddresses(()), RateLimits(1_000, 1_000))
+        door = Admission(
+            KEY, SourceAddresses(()), RateLimits(1_000, 1_000), CallbackValidity(folder)
+        )
         self._client = falcon.testing.TestClient(create_app(self.events, door, PROFILE))
 
     def tells(self, call: str, state: str, caller: str = "", called: str = "11",
