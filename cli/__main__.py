@@ -13,6 +13,7 @@ from cli.commands import (
     application,
     broker,
     call,
+    calls,
     choose,
     desktop,
     dials,
@@ -89,6 +90,7 @@ app.command(rich_help_panel=SET_UP)(doctor.doctor)
 app.command(rich_help_panel=WATCH)(watching.watch)
 app.command(rich_help_panel=WATCH)(watching.status)
 app.command(rich_help_panel=WATCH)(why.why)
+app.add_typer(calls.app, name="calls", rich_help_panel=WATCH)
 app.command(rich_help_panel=WATCH)(choose.choose)
 app.command("open", rich_help_panel=WATCH)(open_found.open_found)
 app.command(rich_help_panel=WATCH)(call.call)

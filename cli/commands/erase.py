@@ -22,7 +22,7 @@ def erase(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase all that is kept about a number: events, stories, actions, choices, the dial audit."""
+    """Erase all that is kept about a number: events, stories, records, choices, the dial audit."""
     from bus.numbers.number import read_number
 
     settings = settings_of(context)
@@ -49,6 +49,7 @@ def _erase_all(settings: "Settings", meant: str, number: str) -> Iterator[str]:
     from consumers.caller import store as caller_store
     from consumers.caller import trace_store as trace
     from consumers.directory.directory import Directory, DirectoryUnavailable
+    from consumers.journal import erasure as journal
     from gateway.eventlog.file import LogUnavailable
 
     folder = settings.site.data_folder
@@ -66,6 +67,9 @@ def _erase_all(settings: "Settings", meant: str, number: str) -> Iterator[str]:
         "choices": choices,
         "dial requests (the entry stays, without the number)": lambda: _audit(
             settings, meant, number
+        ),
+        "records of the journal, with what was written about them": lambda: journal.erase(
+            folder, meant, settings.site_key()
         ),
         "numbers handed to the desktop process": lambda: _spooled(settings, meant),
     }

@@ -175,17 +175,31 @@ def change(
 
 
 @app.command()
-def remove(context: typer.Context, login: Login) -> None:
-    """Forget a user, the token, the private numbers and the broker account."""
+def remove(
+    context: typer.Context,
+    login: Login,
+    keep_records: Annotated[
+        bool, typer.Option("--keep-records", help="Keep his calls, where the office has to.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a user: token, private numbers, broker account, and the journal of his calls."""
     from bus.numbers.private_numbers import forget_user
     from cli.site.files import remove_user_account
+    from consumers.journal import erasure as journal
     from consumers.users import Users
 
     settings = settings_of(context)
+    folder = settings.site.data_folder
     with Users(settings.database) as users:
+        users.get(login)
+        records = 0 if keep_records else journal.records_of(folder, login)
+        if records and not yes:
+            typer.confirm(f"Erase {records} calls of {login} with their notes too?", abort=True)
         users.remove(login)
     remove_user_account(settings, login)
-    forget_user(settings.site.data_folder, login)
+    forget_user(folder, login)
+    journal.forget_user(folder, login, keep_records=keep_records)
     typer.echo(f"{login} is removed.")
     typer.echo(copy_them(settings), err=True)
 

@@ -76,6 +76,7 @@ class JournalConsumer:
         self._book = CallBook(store.legs_of)
         self._due: dict[Key, float] = {}  # when to look at what is not decided
         self._cleaned = clock()
+        self._clearings = store.clearings()
         for leg in store.pending_legs():
             self._book.keep(leg)
             self._due[leg.key] = clock() + SETTLING
@@ -136,6 +137,7 @@ class JournalConsumer:
         """Do what is due; return the seconds until the next time."""
         now = self._clock()
         self._questions.tick()
+        self._forget_erased()
         for key in [key for key, due in self._due.items() if due <= now]:
             leg = self._book.find(*key)
             if leg is None:
@@ -287,6 +289,16 @@ class JournalConsumer:
             for leg in group:
                 leg.listed = word
                 self._keep(leg, self._settle(leg, self._clock()), self._clock())
+
+    def _forget_erased(self) -> None:
+        """Drop from memory what another process has erased on disk."""
+        if (clearings := self._store.clearings()) == self._clearings:
+            return
+        self._clearings = clearings
+        for leg in self._book.legs():
+            if not self._store.has_leg(*leg.key):
+                self._book.forget(leg)
+                self._due.pop(leg.key, None)
 
     def _clean(self, now: float) -> None:
         for leg in self._book.legs():

@@ -20,6 +20,7 @@ from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from consumers.journal.consumer import JournalConsumer
+from consumers.journal.erasure import erase_again
 from consumers.journal.publisher import RecordPublisher
 from consumers.journal.questions import PbxQuestions
 from consumers.journal.requests import JournalRequests
@@ -57,11 +58,13 @@ def run(
         closing(JournalStore(data_folder / FILE)) as store,
         closing(ConsumerOffsets(data_folder / FILE)) as offsets,
     ):
+        if erased := erase_again(store, data_folder, site_key):
+            log.warning("erased again after a restore records=%s", erased)
         site = JournalSite(users, private, roles)
         questions = PbxQuestions(Requests(connection), topics, time.time)
         consumer = JournalConsumer(journal, store, site, questions, time.time)
         requests = JournalRequests(store, site, profile)
-        publisher = RecordPublisher(store, connection, source)
+        publisher = RecordPublisher(store, connection, site, source)
         CallStream(connection, offsets, consumer.handle).follow_all()
         connection.consume(topics.caller(ANY_USER), CallerEvent, consumer.note_found)
         connection.consume(topics.dial_result(ANY_USER), DialResult, consumer.note_dialled)

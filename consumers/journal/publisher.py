@@ -26,11 +26,19 @@ class Broker(Protocol):
         """Start to publish; raise BrokerUnavailable."""
 
 
+class People(Protocol):
+    """Who there is."""
+
+    def is_user(self, login: str) -> bool:
+        """Tell whether somebody is a user."""
+
+
 class RecordPublisher:
     """Publishes what changed, in the order in which it was first written."""
 
-    def __init__(self, store: JournalStore, broker: Broker, source: str) -> None:
+    def __init__(self, store: JournalStore, broker: Broker, people: People, source: str) -> None:
         self._store = store
+        self._people = people
         self._broker = broker
         self._source = source
 
@@ -75,12 +83,11 @@ class RecordPublisher:
         return bool(users) and len(done) == len(users)
 
     def _send_counts(self, user: UserName) -> Publication:
-        counts = self._store.missed(user)
-        message = Missed(source=self._source, subject=user, data=counts)
-        return self._broker.send(
-            self._broker.topics.missed(user), message.encoded(), retain=True,
-            content_type=CONTENT_TYPE,
-        )  # fmt: skip
+        topic = self._broker.topics.missed(user)
+        if not self._people.is_user(user):
+            return self._broker.send(topic, b"", retain=True, content_type=None)
+        message = Missed(source=self._source, subject=user, data=self._store.missed(user))
+        return self._broker.send(topic, message.encoded(), retain=True, content_type=CONTENT_TYPE)
 
 
 def _confirmed(publication: Publication) -> bool:

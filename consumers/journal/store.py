@@ -38,6 +38,7 @@ CREATE INDEX IF NOT EXISTS records_sent ON records (sender, started) WHERE sende
 CREATE INDEX IF NOT EXISTS records_unpublished ON records (serial) WHERE published < revision;
 CREATE INDEX IF NOT EXISTS records_by_age ON records (started);
 CREATE TABLE IF NOT EXISTS counts_due (user TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS clearings (at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS requests_done (request_id TEXT PRIMARY KEY, at REAL NOT NULL)
     WITHOUT ROWID;
 """
@@ -244,6 +245,23 @@ class JournalStore:
             "INSERT OR IGNORE INTO requests_done VALUES (?, ?)", (request_id, time.time())
         )
         return bool(done.rowcount)
+
+    def cleared(self) -> None:
+        """Note that something was erased, so that no process brings it back from memory."""
+        self.db.execute("INSERT INTO clearings VALUES (?)", (time.time(),))
+
+    def clearings(self) -> int:
+        """Return how often something was erased."""
+        return int(self.db.execute("SELECT count(*) FROM clearings").fetchone()[0])
+
+    def cleared_at(self) -> float:
+        """Return when something was erased last, 0 for never."""
+        return float(self.db.execute("SELECT ifnull(max(at), 0) FROM clearings").fetchone()[0])
+
+    def has_leg(self, user: str, call_id: str) -> bool:
+        """Tell whether a leg is kept."""
+        query = "SELECT 1 FROM legs WHERE user = ? AND call_id = ?"
+        return self.db.execute(query, (user, call_id)).fetchone() is not None
 
     # -- keeping ------------------------------------------------------------------------------
 
