@@ -35,6 +35,7 @@ FAULTS: dict[str, Fault] = {
     "login-refused": Fault("login", "never"),
     "login-forbidden": Fault("login", "never"),
     "login-unclear": Fault("login", "slowly"),
+    "login-doubtful": Fault("login", "slowly"),
     "no-credential": Fault("settings", "never"),
     "seal-broken": Fault("settings", "never"),
     "extension-differs": Fault("settings", "never"),

@@ -178,7 +178,7 @@ class SessionsConsumer:
         """Let those log in again who met a login page, spread."""
         spread = self._runner.pace.spread(len(self._contexts))
         for context in self._contexts.values():
-            if context.session.code == "login-unclear":
+            if context.session.code in ("login-unclear", "login-doubtful"):
                 self._runner.plan(context, context.session.pbx_back(spread))
 
     # ---- turns

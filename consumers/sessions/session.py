@@ -17,8 +17,8 @@ Stage = Literal["off", "logging-in", "active", "waiting", "locked-out"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.6, 8.0  # seconds; the PBX is back within 15 s for everybody
 _SLOW_PAUSE, _LONGEST_SLOW_PAUSE = 60.0, 300.0  # seconds
-_UNCLEAR_PAUSE = 5.0  # seconds
 _CONFIRM = 5.0  # seconds until a token that used to work is tried once more
+_PAUSES = {"login-unclear": (_CONFIRM, 10.0), "login-doubtful": (_CONFIRM, 120.0)}  # seconds
 _AT_ONCE = 0.3  # seconds; a little jitter where many lose their session in one moment
 _SHORT_LIVES = 4  # sessions in a row that the PBX ended early: somebody else does it
 _SHORT = 1.5  # keepAlive intervals
@@ -138,16 +138,23 @@ class UserSession:
         self.code = "session-lost"
         return self._log_in(self._dice.uniform(0, _AT_ONCE))
 
-    def failed(self, code: str) -> NextTask:
-        """Note that an errand failed; `code` is one of FAULTS."""
+    def failed(self, code: str, *, others_served: bool = False) -> NextTask:
+        """Note that a task failed; `code` is one of FAULTS.
+
+        A login page or a refusal that strangers get too says nothing of this user, unless the
+        PBX serves others or has served him: then it is his login, which must not be locked.
+        """
+        if code == "login-unclear" and (others_served or self.worked):
+            code = "login-doubtful"
         self.code = code
         retry = FAULTS[code].retry
         if retry == "never":
             return self._refused()
         self.stage = "waiting"
-        if code == "login-unclear":
+        if FAULTS[code].link == "login":
             self._refusals += 1
-            wait = _UNCLEAR_PAUSE * 2.0 ** (self._refusals - 1)
+            first, then = _PAUSES[code]
+            wait = first if self._refusals == 1 else then * 2.0 ** (self._refusals - 2)
             return NextTask("login", self._within(min(wait, _LONGEST_SLOW_PAUSE)))
         self._fails += 1
         if retry == "slowly":

@@ -25,6 +25,7 @@ _WITHOUT_GATEWAY: dict[str | None, str] = {  # what a check means when the bus k
 }
 _PAGE = "login-unclear"
 _PAGE_PAUSE = 4.0  # seconds between two looks whether the login page is gone
+_JUST_NOW = 5.0  # seconds; some keepAlive is answered every 3 s at least
 _NOBODY = 1.0  # seconds until it is looked again whether somebody is on
 
 
@@ -99,6 +100,7 @@ class SiteHealth:
         self.callback_good_at = 0.0  # of the clock
         self._services = services
         self._listener = listener
+        self._served_at = -_JUST_NOW
         self._page = False  # somebody met a login page instead of an answer
         self._gateways: dict[str, tuple[str, bool]] = {}
 
@@ -107,6 +109,16 @@ class SiteHealth:
         topics = connection.topics
         connection.subscribe(topics.process_detail(ANY_USER), self._gateway_told)
         connection.subscribe(topics.process(ANY_USER), partial(self._process_told, connection))
+
+    @property
+    def serves(self) -> bool:
+        """Whether the PBX has done something for somebody just now."""
+        return self._services.clock() - self._served_at < _JUST_NOW
+
+    def served(self) -> None:
+        """Note that the PBX did something for somebody."""
+        self._served_at = self._services.clock()
+        self.pbx.good()
 
     def failed(self, code: str) -> None:
         """Note the failure of one user, which may be everybody's."""
@@ -126,6 +138,8 @@ class SiteHealth:
 
     def _probed(self, found: tuple[str | None] | None) -> None:
         code = found[0] if found else "pbx-unreadable"
+        if code == "pbx-unreadable" and self.serves:
+            code = None  # to strangers it has nothing to say
         changed = self.pbx.probed(None if code == _PAGE else code)
         if self.pbx.away:
             self._services.timetable.set(PBX, self._services.clock() + self.pbx.pause())

@@ -170,7 +170,7 @@ class TaskRunner:
 
     def _opened(self, context: UserContext, opened: Opened) -> None:
         log.info("logged in user=%s", context.user.login)
-        self._site.pbx.good()
+        self._site.served()
         context.pbx, context.callback = opened.pbx, opened.callback
         self._note_resync(context, opened.resynced)
         context.keep_alives = self._services.dice.randrange(self._looks())  # not everybody at once
@@ -186,7 +186,8 @@ class TaskRunner:
             context.user.login, failed.code, failed.reason or "-",
         )  # fmt: skip
         context.resync_owed = True
-        self.plan(context, context.session.failed(failed.code))
+        others = self._site.serves
+        self.plan(context, context.session.failed(failed.code, others_served=others))
         if self._site.pbx.away:
             self.plan(context, context.session.pbx_away())
         else:
@@ -207,7 +208,7 @@ class TaskRunner:
     ) -> None:
         self._keep_credential(context, context.pbx.credential if context.pbx else None)
         if isinstance(result, Alive):
-            self._site.pbx.good()
+            self._site.served()
             self._restart_detector.answered()
         if late:
             return

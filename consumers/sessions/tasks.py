@@ -141,7 +141,7 @@ class PbxTasks:
         except PbxFailure as failure:
             code = code_of(failure, phase)
             if isinstance(failure, LoginRefused) and not failure.pbx_text and phase == "login":
-                code = self._login_page(code)
+                code = self._code_of_refusal(code)
             return Failed(code, str(failure), pbx.credential)
         if gap is None:
             return Opened(pbx, callback, Resynced(done=False))
@@ -209,7 +209,7 @@ class PbxTasks:
         try:
             pbx.server_version()
         except LoginRefused as failure:
-            return None if failure.pbx_text else "login-unclear"
+            return None if failure.pbx_text or failure.certain else "login-unclear"
         except (RequestForbidden, UnsupportedByApi):
             return None
         except PbxFailure as failure:
@@ -228,11 +228,16 @@ class PbxTasks:
             callback_path(user, self._key, token),
         )
 
-    def _login_page(self, code: str) -> str:
-        """Tell a refused password from a PBX that shows its login page while it starts."""
+    def _code_of_refusal(self, code: str) -> str:
+        """Return whose fault a refusal without a word is, by what a stranger gets."""
         pbx = self._open_pbx("", Credential("sha512", SecretStr("")), None)
         try:
             pbx.server_version()
         except PbxFailure as failure:
-            return code if failure.pbx_text else "login-unclear"
+            if failure.pbx_text:
+                return code
+            refused = isinstance(failure, RequestForbidden) or (
+                isinstance(failure, LoginRefused) and failure.certain
+            )
+            return "login-doubtful" if refused else "login-unclear"
         return code

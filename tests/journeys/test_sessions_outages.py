@@ -277,3 +277,31 @@ def test_after_every_outage_everybody_is_active_and_no_call_of_it_is_missing(
 
     assert len(OUTAGES) >= 24
     assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize("answer", ["401", "403", "html", "redirect"])
+def test_a_wrong_password_is_tried_twice_and_then_hardly_ever_whatever_the_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, answer: str
+) -> None:
+    people = (
+        SimulatedUser("good", "Geheim#2024", "11", "Anna Beispiel"),
+        SimulatedUser("wrong", "Muster!12", "12", "Bernd Muster"),
+    )
+    switches = Switches.model_validate({"wrong_token": answer, "version_to_strangers": False})
+    with (
+        open_stage(tmp_path, ["sessions-0v22"]) as stage,
+        Simulator(people, switches=switches) as pbx,
+    ):
+        office = Office(tmp_path / "office", people, pbx.port, stage.gateway.port)
+        with office.users() as users:
+            users.keep_credential("wrong", derive("sha512", "wrong", "another"))
+        listener = stage.listener
+        with SessionsThread(office, stage.broker, "sessions-0v22"):
+            wait_until(lambda: listener.state("good") == "active", WITHIN)
+            wait_until(lambda: listener.code("wrong") == "login-doubtful", WITHIN)
+            wait_until(lambda: caplog.text.count("session failed user=wrong") == 2, WITHIN)
+            kept = pbx.requests["ucp.v22.requests.connection.keepAlive"]
+            wait_until(lambda: pbx.requests["ucp.v22.requests.connection.keepAlive"] > kept + 6)
+            assert listener.code("wrong") == "login-doubtful"
+            assert listener.state("good") == "active"
+        assert caplog.text.count("session failed user=wrong") == 2

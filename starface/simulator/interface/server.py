@@ -61,7 +61,7 @@ class XmlRpc:
     def _answer(
         self, method: str, params: list[Value], req: falcon.Request, resp: falcon.Response
     ) -> None:
-        if method == _VERSION_METHOD:
+        if method == _VERSION_METHOD and self._switches.version_to_strangers:
             resp.data = write_response(self._switches.server_version)
             return
         try:

@@ -94,6 +94,7 @@ class Switches(BaseModel):
     )
     wrong_token: Refusal = "fault"  # noqa: S105  (no token, but the answer to one)
     wrong_jwt: Refusal = "redirect"
+    version_to_strangers: bool = True  # else a wrong token gets it no more than the rest
     not_allowed: Literal["fault", "false"] = "fault"
     lock_out_after: int = Field(10, ge=0)  # wrong tokens in a row; 0: never
     lock_out_seconds: float = Field(300.0, ge=0)

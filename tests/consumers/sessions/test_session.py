@@ -94,6 +94,30 @@ def test_a_login_page_is_asked_again_at_growing_intervals(session: UserSession) 
     assert 150.0 <= pauses[-1] <= 300.0
 
 
+@pytest.mark.parametrize(
+    ("code", "served", "worked"),
+    [
+        ("login-doubtful", False, False),
+        ("login-unclear", True, False),
+        ("login-unclear", False, True),
+    ],
+)
+def test_a_login_in_doubt_is_tried_once_more_and_then_every_few_minutes(
+    code: str, served: bool, worked: bool
+) -> None:
+    session = UserSession(30.0, random.Random(1), worked=worked)
+    session.switch_on()
+
+    steps = [session.failed(code, others_served=served) for _ in range(5)]
+
+    assert all(step.task == "login" for step in steps)
+    assert steps[0].after <= 5.0
+    assert min(step.after for step in steps[1:]) >= 60.0
+    health = session.health(None, None)
+    assert health is not None
+    assert (health.code, health.link) == ("login-doubtful", "login")
+
+
 def test_the_pause_after_trouble_grows_and_stays_under_the_limit_of_a_return(
     session: UserSession,
 ) -> None:

@@ -228,6 +228,17 @@ def test_a_login_page_is_watched_until_it_is_gone(
     assert timetable.pop(1000.0) is None
 
 
+def test_a_pbx_that_serves_users_need_not_speak_to_strangers(
+    site: SiteHealth, crowd: FakeCrowd, found: Found
+) -> None:
+    site.served()
+    found.pbx = "pbx-unreadable"
+    site.probe_pbx()
+
+    assert crowd.done == []
+    assert site.pbx.away is None
+
+
 def test_a_pbx_that_comes_back_with_a_login_page_is_there(
     site: SiteHealth, crowd: FakeCrowd, found: Found
 ) -> None:

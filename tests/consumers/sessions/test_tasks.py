@@ -179,8 +179,20 @@ def test_what_fails_at_a_login_is_named(
     assert failed.code == code
 
 
+@pytest.mark.parametrize("answer", [RequestForbidden("403"), LoginRefused("401")])
+def test_a_refusal_that_strangers_get_too_leaves_the_password_in_doubt(
+    tasks: PbxTasks, pbx: FakePbx, answer: PbxFailure
+) -> None:
+    pbx.fails = {"login": LoginRefused("403"), "version": answer}
+
+    failed = _log_in(tasks)
+
+    assert isinstance(failed, Failed)
+    assert failed.code == "login-doubtful"
+
+
 @pytest.mark.parametrize(
-    "answer", [LoginRefused("page"), AnswerUnreadable("502"), OutcomeUnknown("cut")]
+    "answer", [LoginRefused("page", certain=False), AnswerUnreadable("502"), OutcomeUnknown("cut")]
 )
 def test_a_login_page_of_a_pbx_that_is_not_well_is_no_wrong_password(
     tasks: PbxTasks, pbx: FakePbx, answer: PbxFailure
@@ -312,7 +324,8 @@ def test_a_logout_that_fails_harms_nobody(tasks: PbxTasks, pbx: FakePbx) -> None
     ("answer", "found"),
     [
         (None, None),
-        (LoginRefused("a page"), "login-unclear"),
+        (LoginRefused("a page", certain=False), "login-unclear"),
+        (LoginRefused("401 to strangers"), None),
         (LoginRefused("to strangers", pbx_text="AuthException"), None),
         (RequestForbidden("to strangers"), None),
         (AnswerUnreadable("no such method", pbx_text="NoSuchMethod"), None),
