@@ -18,7 +18,7 @@ from starface.client import (
 )
 from starface.credential import derive
 from starface.oauth import log_in
-from starface.rest import by_password, by_tokens
+from starface.rest import NotThere, by_password, by_tokens
 from starface.settings import StarfaceSettings
 from starface.simulator import SimulatedContact, Simulator
 from tests.starface.simulator_fixtures import Receiver, listening
@@ -125,7 +125,37 @@ def test_our_client_reads_the_whole_address_book(login_type: str, first: int, be
         assert sorted(found) == sorted(each.surname for each in contacts)
         assert rest.me().login == "0011"
         assert rest.server_version() == "9.0.1.4"
-        assert len(rest.accounts()) == 3
+        assert [each.type for each in rest.accounts()] == ["USER", "USER", "USER", "GROUP"]
+        assert [(each.name, each.id) for each in rest.groups()] == [("Kanzlei", "7")]
+
+
+@pytest.mark.parametrize("guids", [False, True])
+def test_our_client_writes_the_address_book(simulator: Simulator, guids: bool) -> None:
+    simulator.set(guid_ids=guids)
+    rest = by_password(settings_of(simulator), "0011", "Geheim#2024")
+    scheme = rest.contact_scheme()
+    folder = rest.add_tag("Mandanten")
+    rest.rename_tag(folder.id, "Klienten")
+
+    contact = rest.add_contact(scheme, {"SURNAME": "Meier", "FAX_NUMBER": "+41445206789"}, [folder])
+    rest.change_contact(contact, scheme, {"SURNAME": "Maier"}, [folder])
+
+    [found] = rest.contacts(tag_ids=(folder.id,))
+    assert found.first("SURNAME") == "Maier"
+    assert [tag.name for tag in rest.contact(contact).tags] == ["Klienten"]
+    rest.remove_contact(contact)
+    rest.remove_tag(folder.id)
+    assert "Klienten" not in [tag.name for tag in rest.tags()]
+    with pytest.raises(NotThere):
+        rest.contact(contact)
+
+
+def test_our_client_reads_folders_from_all_pages() -> None:
+    tags = tuple(f"Folder {number:03}" for number in range(130))
+    with Simulator(contacts=[SimulatedContact(surname="A", tags=tags)]) as simulator:
+        rest = by_password(settings_of(simulator), "0011", "Geheim#2024")
+
+        assert [tag.name for tag in rest.tags()] == list(tags)
 
 
 def test_our_client_speaks_with_access_tokens(simulator: Simulator, receiver: Receiver) -> None:

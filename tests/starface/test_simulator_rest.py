@@ -97,7 +97,11 @@ def test_users_are_found_by_a_term(simulator: Simulator) -> None:
 def test_accounts_tell_the_extension(simulator: Simulator) -> None:
     told = get(simulator, "accounts")
 
-    assert [each["primaryInternalPhoneNumber"] for each in told] == ["11", "12", "13"]
+    assert [each["primaryInternalPhoneNumber"] for each in told] == ["11", "12", "13", "20"]
+    assert [(each["firstname"], each["lastname"]) for each in told][2:] == [
+        ("Clara", "Roth"),
+        ("", "Kanzlei"),
+    ]
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -133,7 +137,7 @@ def test_a_contact_is_spelt_as_the_scheme_says(simulator: Simulator) -> None:
 
     names = [
         [(each["displayKey"], each["name"]) for each in block["attributes"]]
-        for block in scheme["blocks"]
+        for block in scheme["detailBlocks"]
     ]
     assert names == [
         [(each["displayKey"], each["name"]) for each in block["attributes"]]
@@ -145,3 +149,93 @@ def test_a_contact_is_spelt_as_the_scheme_says(simulator: Simulator) -> None:
 
 def test_the_version_is_told(simulator: Simulator) -> None:
     assert get(simulator, "server/version") == {"version": "9.0.1.4"}
+
+
+def send(simulator: Simulator, verb: str, path: str, body: Any = None) -> httpx.Response:
+    headers = {"authToken": logged_in(simulator).json()["token"]}
+    url = f"{simulator.url}/rest/{path}"
+    return httpx.request(verb, url, headers=headers, json=body, verify=TLS)
+
+
+def test_contacts_are_written_and_removed(simulator: Simulator) -> None:
+    field = {"displayKey": "SURNAME", "name": "familyname", "value": "Meier"}
+    body = {"editable": True, "tags": [], "blocks": [{"name": "contact", "attributes": [field]}]}
+
+    added = send(simulator, "POST", "contacts", body)
+    contact = added.json()["id"]
+    changed = send(simulator, "PUT", f"contacts/{contact}", body)
+    removed = send(simulator, "DELETE", f"contacts/{contact}")
+
+    assert [each.status_code for each in (added, changed, removed)] == [201, 204, 204]
+    assert send(simulator, "GET", f"contacts/{contact}").status_code == 404
+
+
+def test_folders_come_in_pages_of_twenty_and_are_written(simulator: Simulator) -> None:
+    simulator.set(first_page=0)
+    before = len(get(simulator, "contacts/tags"))
+    made = [send(simulator, "POST", "contacts/tags", {"name": f"F{n}"}) for n in range(25)]
+    try:
+        assert {each.status_code for each in made} == {201}
+        pages = [get(simulator, "contacts/tags", page=page) for page in (0, 1, 2)]
+        assert [len(page) for page in pages] == [20, before + 5, 0]
+        assert len(get(simulator, "contacts/tags", pagesize="")) == 20
+        assert all(isinstance(each["owner"], str) for each in pages[0])
+        folder = made[0].json()["id"]
+        assert send(simulator, "PUT", f"contacts/tags/{folder}", {"name": "G"}).status_code == 204
+        assert get(simulator, f"contacts/tags/{folder}")["name"] == "G"
+    finally:
+        gone = [send(simulator, "DELETE", f"contacts/tags/{each.json()['id']}") for each in made]
+    assert {each.status_code for each in gone} == {204}
+
+
+def test_a_user_is_added_changed_and_removed(simulator: Simulator) -> None:
+    body = {"login": "0099", "firstName": "Nina", "familyName": "Neu", "password": "Neu!99"}
+
+    added = send(simulator, "POST", "users", body)
+    number = added.json()["id"]
+    changed = send(simulator, "PUT", f"users/{number}", {"familyName": "Alt"})
+
+    assert (added.status_code, changed.status_code) == (201, 204)
+    assert get(simulator, f"users/{number}")["familyName"] == "Alt"
+    assert send(simulator, "DELETE", f"users/{number}").status_code == 204
+    assert send(simulator, "GET", f"users/{number}").status_code == 404
+
+
+def test_groups_numbers_redirects_and_the_state_are_told(simulator: Simulator) -> None:
+    [group] = get(simulator, "groups", searchTerm="kanz")
+    assert get(simulator, f"groups/{group['id']}")["groupname"] == "Kanzlei"
+    assert "20" in [each["number"] for each in get(simulator, "phonenumbers")]
+    always, *_ = get(simulator, "redirects")
+    put = send(
+        simulator, "PUT", f"redirects/{always['id']}", {"enabled": True, "destination": "12"}
+    )
+    assert put.status_code == 204
+    assert get(simulator, f"redirects/{always['id']}")["lastDestinationNumber"] == "12"
+    assert get(simulator, "server/state")
+
+
+def test_a_picture_is_kept(simulator: Simulator) -> None:
+    headers = {"authToken": logged_in(simulator).json()["token"], "Content-Type": "image/png"}
+    url = f"{simulator.url}/rest/users/1/avatar"
+
+    assert httpx.get(url, headers=headers, verify=TLS).status_code == 404
+    assert httpx.put(url, headers=headers, content=b"png", verify=TLS).status_code == 204
+    assert httpx.get(url, headers=headers, verify=TLS).content == b"png"
+
+
+def test_errors_have_a_code_and_a_message(simulator: Simulator) -> None:
+    assert set(send(simulator, "GET", "contacts/nobody").json()) == {"code", "message"}
+    assert set(httpx.get(f"{simulator.url}/rest/users", verify=TLS).json()) == {"code", "message"}
+    bad = send(simulator, "GET", "contacts?pagesize=none")
+    assert (bad.status_code, set(bad.json())) == (400, {"code", "message"})
+
+
+def test_contacts_may_have_guids() -> None:
+    with Simulator() as simulator:
+        simulator.set(guid_ids=True)
+
+        [found] = get(simulator, "contacts", searchTerms="rossi")["contacts"]
+        [tag, *_] = get(simulator, "contacts/tags")
+        assert (len(found["id"]), len(tag["id"])) == (36, 36)
+        assert get(simulator, f"contacts/{found['id']}")["id"] == found["id"]
+        assert get(simulator, "contacts", tags=tag["id"])["contacts"]

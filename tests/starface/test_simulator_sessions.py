@@ -152,11 +152,31 @@ def test_a_version_that_is_not_served_is_a_fault() -> None:
         assert anna.v30(LOGIN) is True
 
 
-@pytest.mark.parametrize("method", ["callList.getCallList", "call.hold", "nothing.atAll"])
+@pytest.mark.parametrize("method", ["functionKey.searchFunctionKeys", "call.hold", "nothing.atAll"])
 def test_what_v22_does_not_have_is_a_fault(method: str) -> None:
     with anna_listens() as scene, pytest.raises(xmlrpc.client.Fault) as refusal:
         scene.anna.v22(method, "")
     assert refusal.value.faultCode == 5
+
+
+def test_the_call_list_may_be_missing_in_v22() -> None:
+    with anna_listens(v22_call_list=False) as scene:
+        with pytest.raises(xmlrpc.client.Fault) as refusal:
+            scene.anna.v22("callList.getCallList", "")
+        assert refusal.value.faultCode == 5
+
+
+def test_a_second_login_keeps_the_subscription_unless_it_is_switched() -> None:
+    with anna_listens() as scene:
+        scene.anna.v22(LOGIN)
+        scene.simulator.ring("0011")
+        assert scene.heard.wait_for(1)
+
+    with anna_listens(login_clears_subscriptions=True) as scene:
+        scene.anna.v22(LOGIN)
+        scene.simulator.ring("0011")
+        scene.simulator.idle()
+        assert scene.heard.heard == []
 
 
 def test_v20_speaks_with_its_own_words() -> None:

@@ -145,7 +145,7 @@ def test_there_may_be_members_nobody_knows() -> None:
     with anna_listens(extra_members=True) as scene:
         scene.simulator.ring("0011")
 
-        assert scene.heard.wait_for(1)[0].call["accountId"] == 4711
+        assert scene.heard.wait_for(1)[0].call["accountId"] == "4711"
 
 
 @pytest.mark.parametrize(

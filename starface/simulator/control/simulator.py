@@ -73,9 +73,9 @@ class Simulator:
         self._xml_rpc = XmlRpc(self.pbx, self.accounts, methods, trouble, self._switches)
         self._rest = RestLogins(self.accounts, self._switches, clock)
         app = create_app(self._xml_rpc)
-        add_oauth(app, self.accounts, self._switches)
+        add_oauth(app, self.accounts, self._switches, "https" if certificate else "http")
         book = AddressBook(contacts, self._switches)
-        add_rest(app, self.pbx, book, self._switches, self._rest)
+        add_rest(app, self.pbx, self.accounts, book, self._switches, self._rest)
         self._host = host
         self._scheme = "https" if certificate else "http"
         self._door = (

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from starface.simulator.interface.call_methods import CallMethods
 from starface.simulator.interface.user_methods import UserMethods
+from starface.simulator.interface.voicemail_methods import VoicemailMethods
 from starface.simulator.model.calls import NoSuchCall, NoSuchUser
 from starface.simulator.model.pbx import SimulatedPbx
 from starface.simulator.model.sessions import Session, SessionCallback, SimulatedSessions
@@ -44,23 +45,49 @@ _COMMON = {
         "getPrimaryPhoneId",
         "setPrimaryPhoneId",
         "getAvailableDisplayNumbers",
+        "getDisplayNumberId",
+        "setDisplayNumberId",
         "getCallWaitingIndication",
         "setCallWaitingIndication",
     ],
-    "userState": ["getUserState", "setDoNotDisturbSetting", "setChatPresenceMessage"],
+    "userState": [
+        "getUserState",
+        "setDoNotDisturbSetting",
+        "setChatPresenceMessage",
+        "getAvatarImage",
+        "setAvatarImageFile",
+    ],
     "group": ["getGroupSettings", "setGroupSetting", "setGroupSettings"],
     "redirect": ["getRedirectSettings", "setRedirectSetting", "setRedirectSettings"],
-    "functionKey": ["getFunctionKeys", "getCallInfoForKey", "getContactInfoForKey", "pressKey"],
-}
-_ONLY_V30 = {
-    "call": ["hold", "forward", "conference", "callVoicemailBox"],
+    "functionKey": [
+        "getFunctionKeys",
+        "getCallInfoForKey",
+        "getContactInfoForKey",
+        "getImageForKey",
+        "getRedirectSettingsForKey",
+        "pressKey",
+    ],
     "callList": [
         "getCallList",
         "deleteCallListEntry",
         "deleteCallListEntries",
         "placeCallbackCallWithPhone",
     ],
-    "functionKey": ["getALLFunctionKeys"],
+    "voicemailList": [
+        "getMailboxes",
+        "getVoicemailList",
+        "getVoicemailFile",
+        "getVoicemailFileUrl",
+        "callMailboxWithPhone",
+        "callVoicemailWithPhone",
+        "moveVoicemailListEntry",
+        "deleteVoicemailListEntry",
+        "deleteVoicemailListEntries",
+    ],
+}
+_ONLY_V30 = {
+    "call": ["hold", "forward", "conference", "callVoicemailBox"],
+    "functionKey": ["getALLFunctionKeys", "searchFunctionKeys"],
 }
 _V20 = {
     "ucp.v20.server.connection.setProvidedServices": "setProvidedServices",
@@ -94,6 +121,7 @@ def _names() -> dict[str, str]:
 
 
 NAMES = _names()
+_V22_CALL_LIST = "ucp.v22.requests.callList."
 
 
 class Methods:
@@ -110,7 +138,9 @@ class Methods:
         self._sessions = sessions
         self._switches = switches
         self._clock = clock
-        self._answers = self._found([CallMethods(pbx, switches), UserMethods(pbx)])
+        self._answers = self._found(
+            [CallMethods(pbx, switches), UserMethods(pbx), VoicemailMethods(pbx)]
+        )
 
     def call(self, method: str, params: Sequence[Value], asker: Requester) -> Writable:
         """Answer one method call; raise Refused."""
@@ -134,7 +164,7 @@ class Methods:
 
     def _within(self, method: str, params: Sequence[Value], asker: Requester) -> Writable:
         session = self._sessions.seen(asker.login, asker.callback)
-        if method not in NAMES:
+        if method not in NAMES or self._is_left_out(method):
             raise MethodRefused(NO_SUCH_METHOD, f"no such method: {method}")
         if session is None:
             raise MethodRefused(0, "UcpNotConnectedException")
@@ -145,6 +175,9 @@ class Methods:
             raise MethodRefused(0, "UciException: wrong parameters") from error
         except (NoSuchCall, NoSuchUser) as error:
             raise MethodRefused(0, f"UciException: {type(error).__name__}") from error
+
+    def _is_left_out(self, method: str) -> bool:
+        return method.startswith(_V22_CALL_LIST) and not self._switches.v22_call_list
 
     @staticmethod
     def _found(parts: Sequence[object]) -> dict[str, Answer]:

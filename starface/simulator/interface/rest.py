@@ -1,16 +1,17 @@
-"""The REST interface: configuration and address book, no calls."""
+"""The REST interface: login, routes and the form of errors; no calls."""
 
 import base64
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 import falcon
 
+from starface.simulator.interface.parameters import object_of
+from starface.simulator.interface.rest_contacts import RestContacts
+from starface.simulator.interface.rest_people import RestPeople
 from starface.simulator.model.accounts import SimulatedAccounts, WrongToken, rest_secret
-from starface.simulator.model.address_book import AddressBook, NoSuchContact, NoSuchPage
+from starface.simulator.model.address_book import AddressBook
 from starface.simulator.model.pbx import SimulatedPbx
-from starface.simulator.model.people import SimulatedUser
 from starface.simulator.model.switches import Switches
 
 
@@ -34,7 +35,7 @@ class RestLogins:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take the nonce with its secret for a token; each nonce once."""
-        told = _object(req)
+        told = object_of(req)
         nonce, secret = str(told.get("nonce", "")), str(told.get("secret", ""))
         login = self._login_in(secret, nonce)
         known = nonce in self._nonces
@@ -49,6 +50,13 @@ class RestLogins:
         """Give the token back."""
         self._tokens.pop(req.get_header("authToken") or "", None)
         resp.status = falcon.HTTP_204
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, params: object
+    ) -> None:
+        """Let nobody without a token at anything but the login."""
+        if req.path.startswith("/rest/") and resource is not self:
+            req.context.login = self.login_of(req)
 
     def login_of(self, req: falcon.Request) -> str:
         """Return who asks; 401 when nobody does."""
@@ -88,142 +96,55 @@ class RestLogins:
         return secret == rest_secret(login, password, nonce)
 
 
-class RestUsers:
-    """The users of the PBX."""
+class RestServer:
+    """The version and state of the server."""
 
-    def __init__(self, pbx: SimulatedPbx, logins: RestLogins) -> None:
-        self._users = dict(enumerate(pbx.users.values(), 1))
-        self._logins = logins
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List those in whose name, login or extension the search term occurs."""
-        self._logins.login_of(req)
-        term = (req.get_param("searchTerm") or "").lower()
-        resp.media = [
-            _user(number, user)
-            for number, user in self._users.items()
-            if term in f"{user.login} {user.name} {user.extension}".lower()
-        ]
-
-    def on_get_me(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the user who asks."""
-        login = self._logins.login_of(req)
-        resp.media = next(_user(n, user) for n, user in self._users.items() if user.login == login)
-
-    def on_get_one(self, req: falcon.Request, resp: falcon.Response, number: int) -> None:
-        """Return one user."""
-        self._logins.login_of(req)
-        if number not in self._users:
-            raise falcon.HTTPNotFound
-        resp.media = _user(number, self._users[number])
-
-    def on_get_accounts(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List all accounts with their extensions."""
-        self._logins.login_of(req)
-        resp.media = [
-            {
-                "accountId": number,
-                "displayInformation": user.name,
-                "firstName": user.name.partition(" ")[0],
-                "lastName": user.name.partition(" ")[2],
-                "primaryInternalPhoneNumber": user.extension,
-                "type": "USER",
-            }
-            for number, user in self._users.items()
-        ]
-
-
-class RestContacts:
-    """The address book over HTTP."""
-
-    def __init__(self, book: AddressBook, logins: RestLogins) -> None:
-        self._book = book
-        self._logins = logins
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return one page of those that fit."""
-        self._logins.login_of(req)
-        try:
-            resp.media = self._book.page(
-                terms=req.get_param("searchTerms") or "",
-                tag=",".join(req.get_param_as_list("tags") or []),
-                page=req.get_param_as_int("page"),
-                size=req.get_param_as_int("pagesize", min_value=1) or 20,
-                ascending=(req.get_param("sortdirection") or "ASC") == "ASC",
-            )
-        except NoSuchPage:
-            raise falcon.HTTPBadRequest(title="no such page") from None
-
-    def on_get_one(self, req: falcon.Request, resp: falcon.Response, contact: str) -> None:
-        """Return one contact with all its blocks."""
-        self._logins.login_of(req)
-        try:
-            resp.media = self._book.one(contact)
-        except NoSuchContact:
-            raise falcon.HTTPNotFound from None
-
-    def on_get_scheme(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return how this installation names the attributes."""
-        self._logins.login_of(req)
-        resp.media = self._book.scheme()
-
-    def on_get_tags(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List the tags."""
-        self._logins.login_of(req)
-        resp.media = self._book.tags()
-
-
-class RestVersion:
-    """The version of the server."""
-
-    def __init__(self, switches: Switches, logins: RestLogins) -> None:
+    def __init__(self, switches: Switches) -> None:
         self._switches = switches
-        self._logins = logins
 
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return it."""
-        self._logins.login_of(req)
+    def on_get_version(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Return the version."""
         resp.media = {"version": self._switches.server_version}
+
+    def on_get_state(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Return that it runs."""
+        resp.media = {"state": "RUNNING"}
 
 
 def add_rest(
     app: falcon.App[falcon.Request, falcon.Response],
     pbx: SimulatedPbx,
+    accounts: SimulatedAccounts,
     book: AddressBook,
     switches: Switches,
     logins: RestLogins,
 ) -> None:
     """Add the REST interface to the app of the PBX."""
-    users, contacts = RestUsers(pbx, logins), RestContacts(book, logins)
+    people, contacts, server = RestPeople(pbx, accounts), RestContacts(book), RestServer(switches)
+    app.add_middleware(logins)
+    app.set_error_serializer(_as_the_vendor_does)
     app.add_route("/rest/login", logins)
-    app.add_route("/rest/users", users)
-    app.add_route("/rest/users/me", users, suffix="me")
-    app.add_route("/rest/users/{number:int}", users, suffix="one")
-    app.add_route("/rest/accounts", users, suffix="accounts")
+    app.add_route("/rest/users", people)
+    app.add_route("/rest/users/me", people, suffix="me")
+    app.add_route("/rest/users/{number}", people, suffix="one")
+    app.add_route("/rest/users/{number}/avatar", people, suffix="avatar")
+    app.add_route("/rest/accounts", people, suffix="accounts")
+    app.add_route("/rest/groups", people, suffix="groups")
+    app.add_route("/rest/groups/{number}", people, suffix="group")
+    app.add_route("/rest/phonenumbers", people, suffix="numbers")
+    app.add_route("/rest/phonenumbers/{number}", people, suffix="number")
+    app.add_route("/rest/redirects", people, suffix="redirects")
+    app.add_route("/rest/redirects/{redirect}", people, suffix="redirect")
     app.add_route("/rest/contacts", contacts)
     app.add_route("/rest/contacts/scheme", contacts, suffix="scheme")
     app.add_route("/rest/contacts/tags", contacts, suffix="tags")
+    app.add_route("/rest/contacts/tags/{tag}", contacts, suffix="tag")
     app.add_route("/rest/contacts/{contact}", contacts, suffix="one")
-    app.add_route("/rest/server/version", RestVersion(switches, logins))
+    app.add_route("/rest/server/version", server, suffix="version")
+    app.add_route("/rest/server/state", server, suffix="state")
 
 
-def _object(req: falcon.Request) -> dict[str, Any]:
-    told = req.get_media()
-    if not isinstance(told, dict):
-        raise falcon.HTTPBadRequest(title="not an object")
-    return told
-
-
-def _user(number: int, user: SimulatedUser) -> dict[str, Any]:
-    first, _, family = user.name.partition(" ")
-    return {
-        "id": number,
-        "login": user.login,
-        "firstName": first,
-        "familyName": family,
-        "email": user.email,
-        "language": "de",
-        "namespace": "local",
-        "personId": 1000 + number,
-        "missedCallReport": False,
-    }
+def _as_the_vendor_does(
+    req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError
+) -> None:
+    resp.media = {"code": error.status_code, "message": error.title or error.status}

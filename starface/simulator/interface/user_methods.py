@@ -1,5 +1,6 @@
 """What the methods about a user, his phones, groups, redirects and keys do and answer."""
 
+import base64
 from collections.abc import Sequence
 
 from starface.simulator.interface.parameters import optional, text
@@ -8,7 +9,6 @@ from starface.simulator.model.sessions import Session
 from starface.xmlrpc.reading import Value, Writable
 
 _FIXED_OF_GROUPS = frozenset({"name", "phoneNumbers"})
-_FIXED_OF_REDIRECTS = frozenset({"type"})
 
 
 class UserMethods:
@@ -19,6 +19,7 @@ class UserMethods:
         self._messages: dict[str, str] = {}
         self._primary: dict[str, str] = {}
         self._settings: dict[tuple[str, str], dict[str, Value]] = {}
+        self._shown: dict[str, str] = {}  # ids of the numbers that users show
 
     # ---- phones
 
@@ -39,7 +40,25 @@ class UserMethods:
 
     def get_available_display_numbers(self, who: Session, params: Sequence[Value]) -> Writable:
         """Name the numbers the user may show to those he calls."""
-        return [{"id": who.login, "number": self._pbx.user(who.login).extension}]
+        return [
+            {"id": f"{who.login}-own", "number": self._pbx.user(who.login).extension},
+            *(
+                {"id": f"{who.login}-{group}", "number": self._pbx.groups[group].number}
+                for group in self._pbx.user(who.login).groups
+            ),
+        ]
+
+    def get_display_number_id(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Name the number the user shows."""
+        return self._shown.get(who.login, f"{who.login}-own")
+
+    def set_display_number_id(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Choose the number the user shows."""
+        own = [f"{who.login}-{each}" for each in ("own", *self._pbx.user(who.login).groups)]
+        if params[0] not in own:
+            raise ValueError
+        self._shown[who.login] = text(params[0])
+        return True
 
     def get_call_waiting_indication(self, who: Session, params: Sequence[Value]) -> Writable:
         """Tell whether a second call may ring."""
@@ -58,11 +77,11 @@ class UserMethods:
         """Tell how the user is seen by others."""
         quiet = who.login in self._pbx.do_not_disturb
         return {
-            "avatarHash": "",
+            "avatarHash": self._pbx.avatar_hash(who.login),
             "chatPresence": "DO_NOT_DISTURB" if quiet else "AVAILABLE",
             "telephonyState": self._telephony_state(who.login),
             "chatPresenceMessage": self._messages.get(who.login, ""),
-            "redirectAlwaysActive": False,
+            "redirectAlwaysActive": bool(self._pbx.redirects.of(who.login)[0]["enabled"]),
         }
 
     def set_do_not_disturb_setting(self, who: Session, params: Sequence[Value]) -> Writable:
@@ -94,34 +113,60 @@ class UserMethods:
         """Change settings of several groups."""
         return self._set_all(who, params, _FIXED_OF_GROUPS)
 
+    def get_avatar_image(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Return the user's picture; empty where there is none."""
+        return base64.b64encode(self._pbx.avatars.get(who.login, ("", b""))[1]).decode()
+
+    def set_avatar_image_file(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Set the user's picture."""
+        self._pbx.avatars[who.login] = ("image/png", base64.b64decode(text(params[0])))
+        return True
+
     def get_redirect_settings(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell the user's redirects."""
-        kinds = [optional([*params, ""][0])] if any(params[:1]) else ["ALWAYS", "BUSY", "TIMEOUT"]
-        return [
-            self._kept(who, {"id": f"{who.login}-{kind}", "type": kind, "destination": ""})
-            for kind in kinds
-        ]
+        """Return the user's redirects, of one type where that is said."""
+        kind = optional([*params, ""][0])
+        return [each for each in self._pbx.redirects.of(who.login) if kind in {"", each["type"]}]
 
     def set_redirect_setting(self, who: Session, params: Sequence[Value]) -> Writable:
         """Change a redirect."""
-        return self._set(who, params, _FIXED_OF_REDIRECTS)
+        if not isinstance(params[0], dict):
+            raise TypeError
+        self._pbx.redirects.change(who.login, params[0])
+        return True
 
     def set_redirect_settings(self, who: Session, params: Sequence[Value]) -> Writable:
         """Change several redirects."""
-        return self._set_all(who, params, _FIXED_OF_REDIRECTS)
+        if not isinstance(params[0], list):
+            raise TypeError
+        return all(self.set_redirect_setting(who, [each]) for each in params[0])
 
     def get_function_keys(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell the user's keys: one lamp for each colleague."""
-        return [
-            {"id": f"blf-{user.login}", "type": "BUSY_LAMP_FIELD", "name": user.name}
-            | {"phoneNumber": user.extension, "telephonyState": self._telephony_state(user.login)}
-            for user in self._pbx.users.values()
-            if user.login != who.login
-        ]
+        """Return the user's keys: one lamp for each colleague."""
+        return self._keys(who)
 
     def get_all_function_keys(self, who: Session, params: Sequence[Value]) -> Writable:
         """Tell them as a struct."""
         return {"functionKeys": self.get_function_keys(who, params)}
+
+    def search_function_keys(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Find keys by the name or number of the colleague; the id of the search comes back."""
+        term, search_id = [optional(value) for value in [*params, ""][:2]]
+        found = [
+            key
+            for key in self._keys(who)
+            if term.lower() in f"{key['name']} {key['phoneNumber']}".lower()
+        ]
+        return {"searchId": search_id, "functionKeys": found}
+
+    def get_image_for_key(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Return the picture of the colleague behind a key."""
+        user = self._pbx.user(text(params[0]).removeprefix("blf-"))
+        return base64.b64encode(self._pbx.avatars.get(user.login, ("", b""))[1]).decode()
+
+    def get_redirect_settings_for_key(self, who: Session, params: Sequence[Value]) -> Writable:
+        """Return the redirects of the colleague behind a key."""
+        user = self._pbx.user(text(params[0]).removeprefix("blf-"))
+        return self._pbx.redirects.of(user.login)
 
     def get_call_info_for_key(self, who: Session, params: Sequence[Value]) -> Writable:
         """Tell the running calls of the colleague behind a key."""
@@ -143,6 +188,14 @@ class UserMethods:
         return True
 
     # ---- shared
+
+    def _keys(self, who: Session) -> list[dict[str, str]]:
+        return [
+            {"id": f"blf-{user.login}", "type": "BUSY_LAMP_FIELD", "name": user.name}
+            | {"phoneNumber": user.extension, "telephonyState": self._telephony_state(user.login)}
+            for user in self._pbx.users.values()
+            if user.login != who.login
+        ]
 
     def _phones(self, who: Session) -> tuple[str, ...]:
         return self._pbx.user(who.login).registered

@@ -19,11 +19,42 @@ class WrongGrant(Exception):
 
 
 @dataclass(frozen=True)
+class OAuthClient:
+    """A program that the PBX knows."""
+
+    scopes: frozenset[str]
+    needs_secret: bool = False
+    redirect: str = ""  # the one address of its own
+    loopback: bool = False  # any port of this machine, path /callback
+    refresh_seconds: int | None = None  # None: the switch
+
+
+CLIENTS = {
+    "rest-client-headless": OAuthClient(frozenset({"login"}), needs_secret=True),
+    "rest-client": OAuthClient(frozenset({"pbx-login"}), loopback=True),
+    "windows-app": OAuthClient(
+        frozenset({"pbx-login"}), redirect="starface-app://login", refresh_seconds=90 * 86_400
+    ),
+}
+_CODE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
 class Issued:
     """An access token and the refresh token that came with it."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
+    client: str = ""
+
+
+@dataclass(frozen=True)
+class _Code:
+    login: str
+    client: str
+    redirect: str
+    challenge: str
+    until: float
 
 
 @dataclass
@@ -63,7 +94,8 @@ class SimulatedAccounts:
         self._tokens: dict[str, tuple[str, str]] = {}
         self._failures: dict[str, _Failures] = {}
         self._access: dict[str, tuple[str, float]] = {}
-        self._refresh: dict[str, tuple[str, float]] = {}
+        self._refresh: dict[str, tuple[str, float, str]] = {}  # login, end, client
+        self._codes: dict[str, _Code] = {}
         for user in users:
             self.set_password(user.login, user.password)
 
@@ -73,6 +105,12 @@ class SimulatedAccounts:
         self._passwords[login] = password
         for kind, token in tokens_of(login, password).items():
             self._tokens[token] = (kind, login)
+
+    def remove(self, login: str) -> None:
+        """Forget a user with all tokens."""
+        self._tokens = {t: owner for t, owner in self._tokens.items() if owner[1] != login}
+        self._access = {t: owner for t, owner in self._access.items() if owner[0] != login}
+        self._passwords.pop(login, None)
 
     def password(self, login: str) -> str:
         """Return a user's password; it is no secret here."""
@@ -96,39 +134,69 @@ class SimulatedAccounts:
             raise WrongToken
         return login
 
-    def grant_by_password(self, login: str, password: str, secret: str) -> Issued:
+    def check_client(self, client: str, secret: str) -> None:
+        """Raise WrongGrant unless the PBX knows the program, and its secret where it has one."""
+        known = CLIENTS.get(client)
+        if known is None or (known.needs_secret and secret != self._switches.client_secret):
+            raise WrongGrant("invalid_client")
+
+    def grant_by_password(self, login: str, password: str, client: str) -> Issued:
         """Issue tokens for a login and its password."""
-        self._check_secret(secret)
+        if not CLIENTS[client].needs_secret:
+            raise WrongGrant("unauthorized_client")
         try:
-            self._refuse_locked(login)
+            self._check_password(login, password)
         except WrongToken:
             raise WrongGrant("invalid_grant") from None
-        if self._passwords.get(login) != password:
-            self._failed(login)
-            raise WrongGrant("invalid_grant")
-        return self._issue(login)
+        return self._issue(login, client)
 
-    def grant_by_refresh(self, refresh: str, secret: str) -> Issued:
-        """Issue tokens for a refresh token; it is used up by that."""
-        self._check_secret(secret)
-        login, until = self._refresh.pop(refresh, ("", 0.0))
-        if until <= self._clock():
+    def issue_code(
+        self, login: str, password: str, client: str, redirect: str, challenge: str
+    ) -> str:
+        """Return the code with which a program fetches the tokens; raise WrongToken."""
+        self._check_password(login, password)
+        code = secrets.token_urlsafe(24)
+        until = self._clock() + _CODE_SECONDS
+        self._codes[code] = _Code(login, client, redirect, challenge, until)
+        return code
+
+    def grant_by_code(self, code: str, verifier: str, redirect: str, client: str) -> Issued:
+        """Issue tokens for a code, once, to the program that proves that it asked for it."""
+        given = self._codes.pop(code, None)
+        digest = hashlib.sha256(verifier.encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        if given is None or given.until <= self._clock():
             raise WrongGrant("invalid_grant")
-        return self._issue(login)
+        if (client, redirect, challenge) != (given.client, given.redirect, given.challenge):
+            raise WrongGrant("invalid_grant")
+        return self._issue(given.login, client)
+
+    def grant_by_refresh(self, refresh: str, client: str) -> Issued:
+        """Issue tokens for a refresh token of this program; it is used up by that."""
+        login, until, owner = self._refresh.pop(refresh, ("", 0.0, ""))
+        if until <= self._clock() or owner != client:
+            raise WrongGrant("invalid_grant")
+        return self._issue(login, client)
+
+    def refresh_seconds(self, client: str) -> int:
+        """Return how long a refresh token of this program lasts."""
+        return CLIENTS[client].refresh_seconds or self._switches.refresh_seconds
 
     def forget_tokens(self) -> None:
         """Lose the access tokens, as a restart does; refresh tokens last."""
         self._access.clear()
 
-    def _check_secret(self, secret: str) -> None:
-        if secret != self._switches.client_secret:
-            raise WrongGrant("invalid_client")
+    def _check_password(self, login: str, password: str) -> None:
+        self._refuse_locked(login)
+        if self._passwords.get(login) != password:
+            self._failed(login)
+            raise WrongToken
 
-    def _issue(self, login: str) -> Issued:
-        issued = Issued(_jwt_like(), secrets.token_urlsafe(32))
+    def _issue(self, login: str, client: str) -> Issued:
+        issued = Issued(_jwt_like(), _jwt_like(), client)
         now = self._clock()
         self._access[issued.access] = (login, now + self._switches.jwt_seconds)
-        self._refresh[issued.refresh] = (login, now + self._switches.refresh_seconds)
+        self._refresh[issued.refresh] = (login, now + self.refresh_seconds(client), client)
         return issued
 
     def _refuse_locked(self, login: str) -> None:
@@ -147,5 +215,7 @@ class SimulatedAccounts:
 
 
 def _jwt_like() -> str:
-    head = base64.urlsafe_b64encode(b'{"alg":"RS256","typ":"JWT"}').rstrip(b"=").decode()
+    head = (
+        base64.urlsafe_b64encode(b'{"alg":"RS256","typ":"JWT","kid":"key-1"}').rstrip(b"=").decode()
+    )
     return f"{head}.{secrets.token_urlsafe(48)}.{secrets.token_urlsafe(64)}"

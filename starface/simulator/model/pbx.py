@@ -1,5 +1,6 @@
 """What can happen at the stand-in PBX: calls come in, are placed, answered, held, handed over."""
 
+import hashlib
 import re
 import threading
 import uuid
@@ -19,6 +20,8 @@ from starface.simulator.model.calls import (
     SimulatedCall,
 )
 from starface.simulator.model.people import SimulatedGroup, SimulatedUser
+from starface.simulator.model.redirects import Redirects
+from starface.simulator.model.voicemail import Voicemail
 
 _DIALLABLE = re.compile(r"\+?[0-9*#]{1,32}\Z")
 _CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -42,6 +45,9 @@ class SimulatedPbx:
         self.groups = {group.id: group for group in groups}
         self.calls: dict[str, SimulatedCall] = {}
         self.call_list = CallList()
+        self.redirects = Redirects()
+        self.voicemail = Voicemail()
+        self.avatars: dict[str, tuple[str, bytes]] = {}  # content type and picture
         self.do_not_disturb: set[str] = set()
         self.one_call_only: set[str] = set()
         self._listener = listener
@@ -67,6 +73,11 @@ class SimulatedPbx:
     def members(self, group_id: str) -> list[str]:
         """Return the logins of a group's members."""
         return [user.login for user in self.users.values() if group_id in user.groups]
+
+    def avatar_hash(self, login: str) -> str:
+        """Return by what a client sees that a picture is another one; empty without one."""
+        _, picture = self.avatars.get(login, ("", b""))
+        return hashlib.sha256(picture).hexdigest() if picture else ""
 
     def party(self, login: str) -> CallParty:
         """Return a user as one end of a call."""
@@ -200,6 +211,9 @@ class SimulatedPbx:
         """Let the user's voicemail take the call."""
         call = self.call(call_id)
         self.step(call, login, "VOICEMAIL_LINKED")
+        leg = call.legs[login]
+        caller, called = leg.caller, leg.called
+        self.voicemail.add(login, caller.number, caller.name, called.number, self._now())
         self.leave(call, login)
 
     def forget(self) -> None:

@@ -87,8 +87,9 @@ class Switches(BaseModel):
     session_seconds: float = Field(60.0, gt=0)
     second_login: Literal["replaces", "keeps_first", "adds"] = "replaces"
     logout_ends_others: bool = True
-    login_clears_subscriptions: bool = True
+    login_clears_subscriptions: bool = False  # SpiceCRM logs in again and goes on listening
     versions: frozenset[Version] = frozenset({"v20", "v22", "v30"})
+    v22_call_list: bool = True  # the names of the call list exist in v22 too
     tokens: frozenset[Literal["sha512", "md5", "ad", "jwt"]] = frozenset(
         {"sha512", "md5", "ad", "jwt"}
     )
@@ -103,6 +104,7 @@ class Switches(BaseModel):
     client_secret: str = "simulator-secret"  # noqa: S105  (of rest-client-headless, printed at start)
     server_version: str = "9.0.1.4"
     first_page: Literal[0, 1] = 0  # of the address book
+    guid_ids: bool = False  # contacts and folders have GUIDs, as on newer boxes
     page_below_first: Literal["first", "empty", "error"] = "first"
     login_type: Literal["Internal", "ActiveDirectory"] = "Internal"  # of the REST login
     rest_token_seconds: int = Field(14_400, ge=1)

@@ -43,7 +43,7 @@ def call_state(
     }
     members |= _group(told.group, version, switches)
     if switches.extra_members:
-        members |= {"accountId": 4711, "channelNames": ["SIP/11-0000002a"], "forwardType": "NONE"}
+        members |= {"accountId": "4711", "channelNames": ["SIP/11-0000002a"], "forwardType": "NONE"}
     return members
 
 
