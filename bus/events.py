@@ -160,11 +160,15 @@ class Reference(Part):
 
 
 class TraceStep(Part):
-    """One step between a notification and an action."""
+    """One step between a notification and an action: a code, and what its sentence is made of.
+
+    An earlier release wrote the sentences themselves.
+    """
 
     step: Text
     code: Text
     at: AwareDatetime
+    values: dict[str, str] = {}
     de: str = Field(default="", max_length=500)
     en: str = Field(default="", max_length=500)
     fr: str = Field(default="", max_length=500)

@@ -18,7 +18,7 @@ from bus.settings import SettingsRefused
 from cli.site import settings as configuration
 from cli.site.context import CommandFailed
 from consumers.dial.policy import Dialable, DialPolicy, decide
-from consumers.dial.refusals import DialRefusal
+from consumers.dial.texts import DialRefusal
 from consumers.importers.numbers.fields import read_field
 
 

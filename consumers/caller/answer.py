@@ -13,7 +13,7 @@ from consumers.caller.opening import Opening, choose, chosen, label
 from consumers.caller.placeholders import age, reference, references, values_of, who
 from consumers.caller.rules import ON_CLICK, Context, Decision, evaluate
 from consumers.caller.settings import CallerSettings
-from consumers.caller.texts import sentence
+from consumers.caller.texts import kept_values, sentence
 from consumers.directory.lookup import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
 from consumers.preferences import Action
@@ -77,9 +77,9 @@ class TraceSteps:
     told: list[TraceStep] = field(default_factory=list)
 
     def add(self, step: str, code: str, **values: object) -> None:
-        """Add one step with its sentence in both languages."""
-        said = sentence(f"{step}.{code}", values)
-        self.told.append(TraceStep(step=step, code=code, at=self.now, de=said.de, en=said.en))
+        """Add one step."""
+        kept = kept_values(f"{step}.{code}", values)
+        self.told.append(TraceStep(step=step, code=code, at=self.now, values=kept))
 
 
 class AnswerBuilder:
@@ -200,6 +200,7 @@ class AnswerBuilder:
             **who(user, trigger), "e164": decision.party.e164 or "", "value": missing,
             "opened": label(record) if record else "", "age": age(call, steps.now),
             "offered": ", ".join(label(one) for one in offered[:5]), "found": found.label,
+            "colleague": "colleague",
         }  # fmt: skip
         steps.add("action", code, **told)
         if kind != "nothing" and url is None:

@@ -49,7 +49,11 @@ def forgotten(user: User, call_id: str, request_id: str) -> CallerEvent:
 def closed(call: Call, reason: str, trace: tuple[TraceStep, ...]) -> CallerEvent:
     """Tell that the cards of a call are to close."""
     data = _of(call, "closed", reason, trace)
-    return _event(data.model_copy(update={"sentence": sentence(f"closed.{reason}")}))
+    return _event(
+        data.model_copy(
+            update={"sentence": sentence(f"closed.{reason}", {"colleague": "colleague"})}
+        )
+    )
 
 
 def failed(call: Call, told: ActionResult, trace: tuple[TraceStep, ...]) -> CallerEvent:

@@ -126,7 +126,7 @@ class TraceWriter:
     def closed(self, call: Call, reason: str, *, given_up: bool = False) -> tuple[TraceStep, ...]:
         """Tell how the call left this user; if an action still waited, that is why it was not."""
         steps = self._steps()
-        steps.add("action" if given_up else "closed", reason)
+        steps.add("action" if given_up else "closed", reason, colleague="colleague")
         return self._gather(_subject(call), steps, reason=reason if given_up else "")
 
     def interrupted(self, user: str, call_id: str) -> None:

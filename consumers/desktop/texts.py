@@ -2,8 +2,8 @@
 
 import texts
 from bus.events import CallerData, Reference, Sentence
-from consumers.caller.texts import shown
 from consumers.desktop.opener import other_party, placed
+from runtime.one_line import shown
 from texts import Language, render
 
 MOST_OFFERS = 3  # buttons; desktops show no more

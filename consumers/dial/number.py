@@ -10,8 +10,8 @@ import phonenumbers
 
 from bus.numbers.number import Number, NumberProfile
 from consumers.dial.policy import Dialable, decide
-from consumers.dial.refusals import DialRefusal
 from consumers.dial.settings import DialSettings, Mask
+from consumers.dial.texts import DialRefusal
 
 _HIDDEN = 4  # digits
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, 
 from bus.numbers import numbering_plan as number_plan
 from bus.numbers.number import DialForm, Number, NumberProfile, dial_form, read_number, short_code
 from bus.numbers.spelling import only_digits, plain, unwrap
-from consumers.dial.refusals import DialRefusal
+from consumers.dial.texts import DialRefusal
 
 NumberType = Literal[
     "fixed",

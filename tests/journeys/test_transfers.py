@@ -12,6 +12,7 @@ import pytest
 from bus.events import CallerData, CallerEvent, DialResult, DialResultData, Sentence
 from bus.mqtt.connection import Connection
 from consumers.caller.settings import CallerSettings
+from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import find
 from consumers.directory.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
 from consumers.directory.directory import Directory
@@ -256,5 +257,5 @@ def test_a_trigger_opens_what_was_chosen_for_it_and_the_story_says_so(firm: Firm
 
     assert firm.opened() == [("party-change", "card", CLIENT)]
     stories = find(firm.office.folder / "data", user=LAWYER, last=2)
-    said = [step.de for story in stories for step in story.steps]
+    said = [step_sentence(step, "de") for story in stories for step in story.steps]
     assert any("wenn die andere Seite wechselt Visitenkarte. Hier gilt: V" in one for one in said)

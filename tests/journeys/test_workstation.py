@@ -19,6 +19,7 @@ import pytest
 
 from bus.events import DialRequest
 from bus.settings import BrokerSettings
+from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import find
 from tests.journeys.caller_office import ROOT, Office
 
@@ -169,7 +170,11 @@ def test_the_story_of_a_call_says_whether_the_workstation_opened_it(
     workstation.configure_further('schemes = ["dms"]\n')  # so the address is not allowed there
 
     def told() -> str:
-        return " ".join(step.en for story in find(office.data, last=99) for step in story.steps)
+        return " ".join(
+            step_sentence(step, "en")
+            for story in find(office.data, last=99)
+            for step in story.steps
+        )
 
     with office.caller(), _at_work(workstation):
         number = 0

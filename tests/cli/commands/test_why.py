@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from bus.events import TraceStep
 from cli.commands.why import why
 from cli.site.context import CommandFailed
-from consumers.caller.texts import sentence
+from consumers.caller.texts import kept_values
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of
 from consumers.users import User, Users, UserUnknown
 
@@ -45,8 +45,9 @@ def _tell(folder: Path, call: str = "c-1", user: str = "0011", at: float = 0.0) 
     ]
     steps = []
     for step, code, values in told:
-        words = sentence(f"{step}.{code}", values)
-        steps.append(TraceStep(step=step, code=code, at=AT, de=words.de, en=words.en))
+        steps.append(
+            TraceStep(step=step, code=code, at=AT, values=kept_values(f"{step}.{code}", values))
+        )
     subject = TraceSubject(user, call, "044 123 45 67", "+41441234567", "Evil \x1b[2J")
     traces = TraceStore(path_of(folder / "data", "caller"))
     traces.add(

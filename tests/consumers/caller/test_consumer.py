@@ -29,6 +29,7 @@ from consumers.caller.consumer import CallerConsumer
 from consumers.caller.dependencies import Dependencies
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
+from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import TraceStore, find
 from consumers.directory.directory import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
@@ -229,7 +230,7 @@ def test_the_story_of_an_answer_leads_from_the_number_to_the_matter(desk: Desk) 
         "received.ringing", "normalised.external", "matched.exact", "rule.user",
         "action.only-open-matter", "executor.done", "executor.queued",
     ]  # fmt: skip
-    assert "Ada Lovelace" in story.steps[2].de
+    assert "Ada Lovelace" in step_sentence(story.steps[2], "de")
 
 
 def test_a_story_is_headed_by_who_the_directory_says_it_is(desk: Desk) -> None:
@@ -245,7 +246,11 @@ def test_the_story_of_an_internal_call_explains_the_number_of_the_colleague(desk
         called=Party(number="12", kind="internal"),
     )  # fmt: skip
 
-    [told] = [step.en for step in find(desk.folder)[0].steps if step.step == "normalised"]
+    [told] = [
+        step_sentence(step, "en")
+        for step in find(desk.folder)[0].steps
+        if step.step == "normalised"
+    ]
     assert told == "12 is an internal extension."
 
 
@@ -253,7 +258,11 @@ def test_a_story_explains_each_number_once(desk: Desk) -> None:
     for state, caller in (("ringing", ADA), ("ringing", GRACE), ("connected", GRACE)):
         desk.tell(state, caller=caller)
 
-    told = [step.en for step in find(desk.folder)[0].steps if step.step == "normalised"]
+    told = [
+        step_sentence(step, "en")
+        for step in find(desk.folder)[0].steps
+        if step.step == "normalised"
+    ]
     assert told == [f"The number {one.number} is {one.e164}." for one in (ADA, GRACE)]
 
 
@@ -261,14 +270,16 @@ def test_the_story_of_a_service_number_says_what_it_is(desk: Desk) -> None:
     desk.tell(caller=Party(number="163", kind="external"))
 
     assert "163 is a service or an emergency number." in [
-        step.en for step in find(desk.folder)[0].steps
+        step_sentence(step, "en") for step in find(desk.folder)[0].steps
     ]
 
 
 def test_a_story_says_how_a_withheld_number_rang(desk: Desk) -> None:
     desk.tell(caller=Party(kind="withheld"))
 
-    assert "a call from a withheld number to 0011" in find(desk.folder)[0].steps[0].en
+    assert "a call from a withheld number to 0011" in step_sentence(
+        find(desk.folder)[0].steps[0], "en"
+    )
 
 
 def test_an_event_that_comes_again_is_answered_once(desk: Desk) -> None:
@@ -353,7 +364,7 @@ def test_an_unknown_caller_is_told_with_the_nearest_entries(desk: Desk) -> None:
     assert answer.reason == "unknown-caller"
     [story] = find(desk.folder)
     nearest = next(step for step in story.steps if step.code == "nearest")
-    assert "+41441234567 Ada Lovelace" in nearest.en
+    assert "+41441234567 Ada Lovelace" in step_sentence(nearest, "en")
 
 
 def test_an_inactive_entry_with_the_number_is_named(desk: Desk) -> None:
@@ -362,7 +373,7 @@ def test_an_inactive_entry_with_the_number_is_named(desk: Desk) -> None:
 
     [story] = find(desk.folder)
     told = next(step for step in story.steps if step.code == "inactive")
-    assert "does not count: Ada Lovelace (test)." in told.en
+    assert "does not count: Ada Lovelace (test)." in step_sentence(told, "en")
     assert story.reason == "unknown-caller"
 
 
@@ -673,8 +684,10 @@ def test_each_trigger_has_its_own_action(desk: Desk) -> None:
     ]  # fmt: skip
     [story] = find(desk.folder)
     said = [step for step in story.steps if step.step == "rule"]
-    assert "beim Klingeln Visitenkarte, beim Annehmen Akte oder Dossier" in said[0].de
-    assert said[1].en.endswith("What counts here: matter or dossier.")
+    assert "beim Klingeln Visitenkarte, beim Annehmen Akte oder Dossier" in step_sentence(
+        said[0], "de"
+    )
+    assert step_sentence(said[1], "en").endswith("What counts here: matter or dossier.")
 
 
 def test_a_click_opens_what_was_found_and_nothing_does_by_itself(desk: Desk) -> None:
@@ -918,7 +931,9 @@ def test_a_delay_spares_a_call_that_is_blocked_at_once(new_desk: Callable[..., D
     assert desk.opened() == []
     [story] = find(desk.folder)
     assert story.reason == "ended"
-    assert "Nothing opened: the call was already over." in [step.en for step in story.steps]
+    assert "Nothing opened: the call was already over." in [
+        step_sentence(step, "en") for step in story.steps
+    ]
 
 
 def test_a_delayed_action_uses_the_details_that_came_meanwhile(
@@ -945,7 +960,9 @@ def test_a_delayed_action_does_not_open_what_a_colleague_answered(
     assert [one.user for one in desk.opened()] == ["0012"]
     [story] = find(desk.folder, user="0011")
     assert story.reason == "answered-elsewhere"
-    assert "Nothing opened: a colleague answered the call." in [step.en for step in story.steps]
+    assert "Nothing opened: the call was answered by a colleague." in [
+        step_sentence(step, "en") for step in story.steps
+    ]
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -1159,7 +1176,7 @@ def test_an_executor_that_failed_is_told(desk: Desk) -> None:
     assert desk.sent[-1].sentence is not None
     assert "program reports an error (exit-1)" in desk.sent[-1].sentence.en
     [story] = find(desk.folder)
-    assert "exit-1" in story.steps[-1].en
+    assert "exit-1" in step_sentence(story.steps[-1], "en")
     assert (story.opens, story.reason) == ("matter", "executor-failed")
     assert desk.store.open_claims() == []
 
@@ -1174,7 +1191,7 @@ def test_what_a_receiver_answered_stands_in_the_story_alone(desk: Desk, done: bo
 
     [story] = find(desk.folder)
     assert story.steps[-1].code == "answered"
-    assert story.steps[-1].en == f"webhook: answered “{words.strip()}”."
+    assert step_sentence(story.steps[-1], "en") == f"webhook: answered “{words.strip()}”."
     assert all("no such client" not in one.model_dump_json() for one in desk.sent)
 
 

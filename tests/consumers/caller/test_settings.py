@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from consumers.actions.url_templates import FOR_PROGRAMS
 from consumers.caller.settings import CallerSettings
-from consumers.caller.texts import SENTENCES
 from consumers.desktop.settings import DesktopSettings
+from texts import catalogue
 
 SECRET = "0123456789abcdef"
 
@@ -91,9 +91,9 @@ def test_the_documented_settings_are_settings() -> None:
 def test_every_reason_is_documented() -> None:
     text = (DOCS / "why.md").read_text()
     reasons = {
-        code.partition(".")[2]
-        for code, (_, english) in SENTENCES.items()
-        if code.startswith("action.") and english.startswith(("Nothing", "Something"))
+        code.removeprefix("caller.action.")
+        for code, english in catalogue("en").items()
+        if code.startswith("caller.action.") and english.startswith(("Nothing", "Something"))
     }
 
     assert {reason for reason in reasons if f"`{reason}`" not in text} == set()

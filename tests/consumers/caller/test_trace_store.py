@@ -6,11 +6,11 @@ import pytest
 
 from bus.events import TraceStep
 from consumers.caller.placeholders import who
-from consumers.caller.reason_texts import REASONS
-from consumers.caller.texts import SENTENCES, sentence
+from consumers.caller.texts import sentence
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, erase, find, path_of
 from consumers.preferences import Trigger
 from consumers.users import User
+from texts import LANGUAGES, Language, catalogue, pick
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -107,14 +107,20 @@ def test_only_the_owner_can_read_a_story(tmp_path: Path) -> None:
     assert path_of(tmp_path, "caller").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("code", sorted(SENTENCES))
-def test_every_code_has_a_sentence_in_both_languages(code: str) -> None:
+_STEPS = ("received", "normalised", "matched", "rule", "action", "executor", "closed")
+_CODES = sorted(
+    key.removeprefix("caller.")
+    for key in catalogue("en")
+    if key.startswith(tuple(f"caller.{step}." for step in _STEPS))
+)
+
+
+@pytest.mark.parametrize("code", _CODES)
+def test_every_code_has_a_sentence_in_each_language(code: str) -> None:
     told = sentence(code, {"number": "044", "user": "Anna", "contact": "{id}", "detail": ""})
 
-    assert told.de
-    assert told.en
-    assert told.de != told.en or code == "executor.done"
-    for words in (told.de, told.en):  # a command at the end is to be copied, without a dot
+    for language in LANGUAGES:  # a command at the end is to be copied, without a dot
+        words = pick(told, language)
         assert words.endswith(".") or "starface2mqtt" in words
         assert "{" not in words.replace("{–?}", "").replace("{id}", "")
 
@@ -129,9 +135,19 @@ UNAVOIDABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("code", sorted(REASONS.keys() - UNAVOIDABLE))
+_REFUSING = sorted(
+    code.removeprefix("action.")
+    for code in _CODES
+    if code.startswith("action.") and catalogue("de")[f"caller.{code}"].startswith("Nichts")
+)
+
+
+@pytest.mark.parametrize("code", [code for code in _REFUSING if code not in UNAVOIDABLE])
 def test_a_reason_that_can_be_mended_says_how(code: str) -> None:
-    for words in REASONS[code]:
+    for words in (
+        catalogue("de")[f"caller.action.{code}"],
+        catalogue("en")[f"caller.action.{code}"],
+    ):
         assert any(
             one in words
             for one in ("starface2mqtt", "[caller]", "directory", "Verzeichnis", "wählen", "choose",
@@ -193,9 +209,9 @@ def test_what_is_to_open_sooner_is_what_opened_later() -> None:
     )
 
 
-@pytest.mark.parametrize("language", [0, 1])
-def test_no_two_steps_say_the_same(language: int) -> None:
-    told = [sentences[language] for sentences in SENTENCES.values()]
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_two_steps_say_the_same(language: Language) -> None:
+    told = [catalogue(language)[f"caller.{code}"] for code in _CODES]
 
     assert len(told) == len(set(told))
 

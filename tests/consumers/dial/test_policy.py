@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from bus.numbers.number import Language, NumberProfile, read_number
 from consumers.dial.policy import Dialable, DialPolicy, decide, plain_prefixes
-from consumers.dial.refusals import DialRefusal
+from consumers.dial.texts import DialRefusal
 
 ZURICH = NumberProfile(country="CH", area_code="44", sip_domains=("pbx.example",))
 BERLIN = NumberProfile(country="DE", area_code="30")
