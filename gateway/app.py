@@ -26,12 +26,14 @@ from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.reachability import Reachability
 from starface.callback import TEST_USER
+from runtime.process import Repetitions
 from starface.xmlrpc.reading import CALL_BYTES, Unreadable, read_call, write_response
 
 log = logging.getLogger(__name__)
 
 _TRUE = write_response(True)
 _XML = "text/xml; charset=utf-8"
+_repetitions = Repetitions()
 _RETRY = 2  # seconds
 _UNFIT = "not a request that is served here"
 CALLBACK = "/starface/{who}/{session}/{mac}"
@@ -161,7 +163,10 @@ def _answer(door: Admission, fault: Callable[[Any], RequestRefused]) -> Callable
     def answer(req: falcon.Request, resp: falcon.Response, error: Exception, _: object) -> None:
         refused = fault(error)
         source = door.source(req)
-        log.warning("refused status=%s source=%s reason=%s", refused.status, source, refused.line)
+        if not isinstance(error, LogUnavailable):  # which is said in a line for many
+            log.warning(
+                "refused status=%s source=%s reason=%s", refused.status, source, refused.line
+            )
         if isinstance(error, falcon.HTTPError):
             resp.set_headers(error.headers or {})
         resp.status = refused.status
@@ -175,7 +180,8 @@ def _answer(door: Admission, fault: Callable[[Any], RequestRefused]) -> Callable
 
 def _not_now(error: LogUnavailable, events: EventLog) -> RequestRefused:
     events.counters.count("log_unavailable")
-    log.error("not on disk reason=%s", error)
+    if count := _repetitions.count(str(error)):
+        log.error("not on disk, refused with 503 count=%s reason=%s", count, error)
     return RequestRefused(503, "the event log cannot take it now", retry_after=_RETRY)
 
 

@@ -8,7 +8,9 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
@@ -121,6 +123,27 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["trace"] = without_secrets(where_it_failed(record.exc_info[1]))
         return json.dumps(line, ensure_ascii=False)
+
+
+class Repetitions:
+    """How often the same came, so that it is one line in a while and not one each time."""
+
+    def __init__(self, every: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every = every  # seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._said: dict[str, float] = {}
+        self._unsaid: Counter[str] = Counter()
+
+    def count(self, what: str) -> int:
+        """Return how often it came since it was said, 0 if it need not be said now."""
+        with self._lock:
+            self._unsaid[what] += 1
+            now = self._clock()
+            if now - self._said.get(what, float("-inf")) < self._every:
+                return 0
+            self._said[what] = now
+            return self._unsaid.pop(what)
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

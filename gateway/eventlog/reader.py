@@ -137,19 +137,23 @@ class EventReader:
         with writing(self._db):
             self._db.execute("DELETE FROM resets WHERE place = ?", (place,))
 
-    def prune(self, before: float) -> int:
+    def prune(self, before: float, most: int = 2000) -> int:
         """Forget what is settled and older; return how many events. Raise LogUnavailable."""
         with writing(self._db):
             gone = self._db.execute(
-                "DELETE FROM events WHERE place IN (SELECT place FROM"
-                " (SELECT place, at FROM events ORDER BY place LIMIT 2000)"
-                " WHERE place <= ? AND at < ? AND place NOT IN (SELECT place FROM held))",
-                (self.watermark(), before),
+                "DELETE FROM events WHERE at < ? AND place IN (SELECT place FROM events"
+                " WHERE place <= ? AND place NOT IN (SELECT place FROM held)"
+                " ORDER BY place LIMIT ?)",
+                (before, self.watermark(), most),
             ).rowcount
-            forget_before(self._db, before)
-            private_calls.forget_before(self._db, time.time() - private_calls.KEPT)
         self._db.execute("PRAGMA incremental_vacuum(500)").fetchall()
         return gone
+
+    def forget_calls_before(self, moment: float) -> None:
+        """Forget what was learned of calls that are over for long; raise LogUnavailable."""
+        with writing(self._db):
+            forget_before(self._db, moment)
+            private_calls.forget_before(self._db, time.time() - private_calls.KEPT)
 
     def empty_before(self, moment: float) -> int:
         """Empty what is too old to be told to anybody, though the broker never took it.

@@ -35,7 +35,8 @@ LOCK = "events.lock"
 _AGAIN = 5.0  # seconds until another process may have left our account at the broker
 _PRUNE = 60.0  # seconds between two looks for what is too old
 _LAST_WORDS = 1.5  # seconds for what is still in the log when we are told to stop
-_SHORTEST_KEEP = 600.0  # seconds of events kept even when the log grows too large
+_PRUNE_CROWDED = 1.0  # seconds, while the log is near its greatest size
+_PIECE, _PIECES = 200, 10  # events that give way at once, and how often in a row
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,9 @@ class PublisherLeader:
         self, publisher: Publisher, reader: EventReader, callbacks: CallbackListener
     ) -> Callable[[], float]:
         def tick() -> float:
-            if time.monotonic() - self._pruned > _PRUNE:
-                self._pruned = time.monotonic()
+            now = time.monotonic()
+            if now - self._pruned > (_PRUNE_CROWDED if self._is_crowded(reader) else _PRUNE):
+                self._pruned = now
                 self._prune(reader)
             callbacks.write()
             return publisher.tick()
@@ -159,17 +161,24 @@ class PublisherLeader:
 
     def _prune(self, reader: EventReader) -> None:
         settings = self._settings
-        crowded = reader.size() > 0.8 * settings.greatest
-        keep = min(settings.keep, _SHORTEST_KEEP) if crowded else settings.keep
         try:
-            gone = reader.prune(time.time() - keep)
+            gone = reader.prune(time.time() - settings.keep)
             gone += reader.empty_before(time.time() - settings.keep)
+            reader.forget_calls_before(time.time() - settings.keep)
+            for _ in range(_PIECES):  # what is kept only to be asked for again gives way
+                gone_now = reader.prune(time.time(), _PIECE) if self._is_crowded(reader) else 0
+                gone += gone_now
+                if not gone_now:
+                    break
         except LogUnavailable as error:
             log.warning("nothing pruned reason=%s", error)
             return
         if gone:
             log.info("forgot old events count=%s", gone)
             self._pruned = 0.0  # there may be more
+
+    def _is_crowded(self, reader: EventReader) -> bool:
+        return reader.size() > 0.8 * self._settings.greatest
 
 
 def _announce(connection: Connection) -> None:

@@ -199,6 +199,31 @@ def test_what_the_broker_did_not_take_is_not_forgotten_when_it_could_not_be_note
         wait_until(lambda: (journal.work(0.005) and heard == wanted) or heard == wanted)
 
 
+def test_a_log_that_was_full_takes_calls_again_once_they_are_published(
+    tmp_path: Path, broker: Mosquitto, broker_settings: BrokerSettings
+) -> None:
+    broker.stop()
+    consumer = Consumer(tmp_path / "consumer", broker_settings)
+    gateway = GatewayProcess(
+        tmp_path / "data", broker_settings, free_port(), rate=5_000, burst=5_000, log_megabytes=1
+    )
+    with gateway:
+        teller = Teller(gateway)
+        while teller.tell(50):
+            pass
+        for _ in range(5):
+            assert teller.tell(50) == 0  # what is not published is not given up for it
+        broker.start()
+        consumer.start()
+        with contextlib.closing(consumer):
+            wait_until(lambda: set(teller.acknowledged) <= set(consumer.executed()), 30)
+            wait_until(teller.taken, 5)
+            assert teller.tell(200) == 200
+        refusals = gateway.log.read_text().count("not on disk")
+
+    assert 1 <= refusals <= 3
+
+
 def _passed(folder: Path) -> int:
     """Return the place up to which the log is done with, except for what is held back."""
     with contextlib.closing(sqlite3.connect(folder / NAME, timeout=5)) as db:

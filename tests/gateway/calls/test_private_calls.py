@@ -237,7 +237,7 @@ def test_private_calls_are_forgotten_a_day_later(pbx: _Pbx, tmp_path: Path) -> N
     with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
         db.execute("UPDATE private_calls SET changed = ?", (time.time() - 86_401,))
         reader = EventReader(tmp_path)
-        reader.prune(time.time())
+        reader.forget_calls_before(time.time())
         reader.close()
 
         assert db.execute("SELECT count(*) FROM private_calls").fetchone() == (0,)
