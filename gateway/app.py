@@ -25,8 +25,8 @@ from gateway.eventlog.counters import CHECKS, NOTIFICATIONS
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.reachability import Reachability
-from starface.callback import TEST_USER
 from runtime.process import Repetitions
+from starface.callback import TEST_USER
 from starface.xmlrpc.reading import CALL_BYTES, Unreadable, read_call, write_response
 
 log = logging.getLogger(__name__)
