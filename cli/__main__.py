@@ -11,6 +11,7 @@ import typer
 from cli.commands import (
     account,
     application,
+    backup,
     broker,
     call,
     calls,
@@ -87,6 +88,8 @@ app.command(rich_help_panel=RUN)(processes.demo)
 app.add_typer(desktop.app, name="desktop", rich_help_panel=RUN)
 app.add_typer(simulate.app, name="simulate", rich_help_panel=RUN)
 app.command(rich_help_panel=SET_UP)(doctor.doctor)
+app.command(rich_help_panel=SET_UP)(backup.backup)
+app.command(rich_help_panel=SET_UP)(backup.restore)
 app.command(rich_help_panel=WATCH)(watching.watch)
 app.command(rich_help_panel=WATCH)(watching.status)
 app.command(rich_help_panel=WATCH)(why.why)
