@@ -17,6 +17,7 @@ demo: $(STAMP)
 test: $(STAMP)
 	@deploy/mosquitto required
 	@deploy/virtual-display
+	@deploy/browser $(VENV)/share
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(TESTED)
@@ -25,6 +26,7 @@ test: $(STAMP)
 test-long: $(STAMP)
 	@deploy/mosquitto required
 	@deploy/virtual-display
+	@deploy/browser $(VENV)/share
 	@$(BIN)/pip install --quiet --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt \
 		|| echo "There is no atheris for this machine; the fuzzing goes on without it."
 	$(BIN)/pytest -m long --timeout 3600

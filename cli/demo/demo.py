@@ -3,17 +3,23 @@
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import ReceivedMessage
 from cli.commands.broker_account import cli_account
 from cli.demo.ports import PortTaken
 from cli.demo.stage import FIRST_PORT, Ports, Stage
-from cli.demo.steps import ANNA, DIALLED, KNOWN, Heard, StepFailed, Steps
+from cli.demo.steps import ANNA, BERND, DIALLED, KNOWN, Heard, StepFailed, Steps
 from cli.site.context import CommandFailed
+
+_RINGS_AFTER = 3.0  # seconds after the login
+_ANSWERED_AFTER, _ENDS_AFTER = 12.0, 40.0  # seconds after it rings
 
 
 class DemoFailed(CommandFailed):
@@ -55,9 +61,47 @@ def _wait_for_the_end(stage: Stage) -> None:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
-    while not stopped.wait(1.0):
-        if ended := stage.ended():
-            raise DemoFailed(f"a process has ended; {ended} says why")
+    with (
+        cli_account(stage.settings) as account,
+        Connection(stage.settings.broker, account, lasting=False) as connection,
+    ):
+        visitors = Visitors(stage)
+        connection.subscribe(connection.topics.access("+"), visitors.receive)
+        while not stopped.is_set():
+            if ended := stage.ended():
+                raise DemoFailed(f"a process has ended; {ended} says why")
+            connection.work(0.5)
+            visitors.ring_when_due()
+
+
+class Visitors:
+    """Rings a known number at whoever logs in to the panel for the first time, so as to be seen."""
+
+    def __init__(self, stage: Stage, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stage = stage
+        self._clock = clock
+        self._seen: set[str] = set()
+        self._due: list[tuple[float, str, dict[str, str]]] = []
+
+    def receive(self, message: ReceivedMessage) -> None:
+        """Note a login."""
+        login = message.topic.split("/")[-2]
+        if message.payload and login not in self._seen:
+            self._seen.add(login)
+            ring = {"user": login, "caller_number": KNOWN}
+            self._due.append((self._clock() + _RINGS_AFTER, "ring", ring))
+
+    def ring_when_due(self) -> None:
+        """Ring, answer and hang up as time goes by."""
+        now = self._clock()
+        due = [one for one in self._due if one[0] <= now]
+        self._due = [one for one in self._due if one[0] > now]
+        for at, act, values in due:
+            answer = self._stage.at_the_phones(act, **values)
+            if act == "ring":
+                call = {"call_id": str(answer["call_id"])}
+                self._due.append((at + _ANSWERED_AFTER, "answer", call))
+                self._due.append((at + _ENDS_AFTER, "hangup", call))
 
 
 def _what_next(stage: Stage) -> str:
@@ -70,7 +114,15 @@ def _what_next(stage: Stage) -> str:
     ring = f"simulate ring {ANNA.login} --from {KNOWN}"
     control = f"http://127.0.0.1:{ports.pbx_control}"
     return f"""
-It stays up; end it with Ctrl-C. To try next, in another terminal:
+It stays up; end it with Ctrl-C.
+
+Open in a browser, log in, and see who is calling a moment later:
+
+  http://127.0.0.1:{ports.panel}/       {ANNA.name}: {ANNA.login} and {ANNA.password}
+                               {BERND.name}: {BERND.login} and {BERND.password}
+  {control}/       the telephones of the stand-in STARFACE: ring by hand
+
+To try next, in another terminal:
 
   {command} watch
   mosquitto_sub -p {ports.broker} -u {ANNA.login} -i {ANNA.login} -P "{password}" \\
@@ -80,7 +132,6 @@ It stays up; end it with Ctrl-C. To try next, in another terminal:
   {command} why
 
   http://127.0.0.1:{ports.gateway}/       the reachability page
-  {control}/       the telephones of the stand-in STARFACE
 Other ports: make demo {FIRST_PORT}=28080"""
 
 

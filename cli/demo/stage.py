@@ -14,11 +14,12 @@ from typing import Any, Self
 
 import httpx
 
+from bus.access.roles import Right
 from cli.demo.embedded_broker import EmbeddedBroker, installed
 from cli.demo.mosquitto import BrokerNotStarted, Mosquitto, program
 from cli.demo.ports import require_free
 from cli.site.context import CommandFailed
-from cli.site.files import add_user_account, broker_folder, make_site, seal
+from cli.site.files import add_user_account, broker_folder, changed_roles, make_site, seal
 from cli.site.settings import Settings, read
 from cli.site.shipped import shipped
 from consumers.directory.directory import Directory
@@ -63,6 +64,7 @@ class Stage:
         self.folder = folder
         self._embedded = embedded
         self.ports = ports
+        self.broker: Mosquitto
         self.broker_name = ""
         self.settings: Settings
         self._open = ExitStack()
@@ -134,6 +136,9 @@ class Stage:
                     user = User(login=known.login, name=known.name, extension=known.extension)
                     users.add(user, derive("sha512", known.login, known.password))
                     add_user_account(settings, known.login)
+        with changed_roles(settings) as roles:
+            for login in _SHOWN:  # they see each other's state
+                roles.supervise(login, Right(reads=("state",)), set(_SHOWN) - {login}, ())
         Directory(settings.database).apply(sample(settings.site.numbers))
         return read(settings.file)
 
@@ -141,7 +146,7 @@ class Stage:
         folder = broker_folder(self.settings)
         if program() is not None and not self._embedded:
             broker = Mosquitto(shipped("mosquitto.conf"), folder, self.ports.broker)
-            self._open.enter_context(broker)
+            self.broker = self._open.enter_context(broker)
             self.broker_name = "Mosquitto"
         elif installed():
             from bus.settings import read_accounts

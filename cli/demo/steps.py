@@ -103,7 +103,7 @@ class Steps:
 
     def _start(self) -> Iterator[tuple[str, Callable[[], object]]]:
         yield "the stand-in STARFACE answers", self._stage.pbx_answers
-        for name in ("gateway", "sessions", "caller", "dial"):
+        for name in ("gateway", "sessions", "caller", "dial", "journal", "panel"):
             yield f"process {name} is online", partial(self._heard.is_online, name)
         for user in (ANNA, BERND):
             yield (

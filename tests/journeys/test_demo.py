@@ -22,6 +22,8 @@ STEPS = (
     "process sessions is online",
     "process caller is online",
     "process dial is online",
+    "process journal is online",
+    "process panel is online",
     "Anna Beispiel (0011) is logged in",
     "Bernd Muster (0012) is logged in",
     "rings at Anna Beispiel",

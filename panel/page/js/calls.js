@@ -18,7 +18,7 @@ export function showCalls(element) {
   const tabs = h("div", { role: "tablist", "aria-label": t("calls") }, ["open", "all", "missed", "messages"].map(tab));
   const search = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search-calls"), value: view.text, oninput: (event) => { view.text = event.target.value; later(); } });
   const since = h("input", { type: "date", "aria-label": t("from"), title: t("from"), value: view.since, onchange: (event) => { view.since = event.target.value; load(); } });
-  fill(element, h("div", { class: "filter" }, h("h2", {}, t("calls")), tabs, search, since, tool("down", t("export"), download, { bare: true }),
+  fill(element, h("h2", { class: "unseen" }, t("calls")), h("div", { class: "filter" }, tabs, search, since, tool("down", t("export"), download, { bare: true }),
     tool("mail", t("new-message"), newMessage, { bare: true })), h("div", { id: "new-message" }), list);
   load();
 }

@@ -55,7 +55,7 @@ async function look(card) {
 
 function draw() {
   if (!place || !store.me) return;
-  const cards = [...store.cards.values()].reverse();
+  const cards = [...store.cards.values()].reverse().sort((one, other) => Boolean(one.closed) - Boolean(other.closed));
   place.classList.toggle("idle", !cards.length);
   fill(place, h("h2", {}, t("now")), cards.length ? cards.map(view) : h("p", { class: "empty" }, h("b", {}, t("now-empty")), t("now-empty-more")));
 }
@@ -68,7 +68,7 @@ function strip(card) {
     if (card.closed === "answered-elsewhere") text = card.by ? t("answered-by", { name: card.by }) : say(card.closing) || t("answered-elsewhere");
     else if (card.answered !== null) text = t("ended-after", { time: duration((card.closedAt - card.answered) / 1000) });
     else if (!card.outward) text = t("not-answered");
-    return [icon(card.closed === "answered-elsewhere" ? "check" : "phone"), text, tool("end", t("close"), () => { card.writing = false; dismiss(card); }, { bare: true, "data-key": `close ${card.id}`, style: null })];
+    return [icon(card.closed === "answered-elsewhere" ? "check" : "phone"), text, tool("end", t("close"), () => { card.writing = false; dismiss(card); }, { bare: true, "data-key": `close ${card.id}` })];
   }
   const since = card.answered ?? card.started;
   const time = h("time", { "data-since": String(since) }, ticking(since));
@@ -191,7 +191,7 @@ function tools(card, number) {
   const contact = card.answer?.contact;
   return [h("div", { class: "tools" },
     tool("note", t("note"), write((one, done) => noteForm(one.id, done)), { "data-key": `note ${card.id}` }),
-    tool("mail", t("message"), write((one, done) => messageForm({ call_id: one.id, number, name: nameOf(one) }, done)), { "data-key": `message ${card.id}` }),
+    tool("mail", t("message"), write((one, done) => messageForm({ call_id: one.recorded ? one.id : null, number, name: nameOf(one) }, done)), { "data-key": `message ${card.id}` }),
     contact ? tool("person", t("business-card"), () => { card.contact?.url ? openFile(card.contact.url) : (location.hash = `#/contact/${contact.id}`); }) : null,
     number && card.answer?.quality === "none" && party(card).kind === "external" ? tool("plus", t("add-contact"), () => { location.hash = `#/contacts/new?number=${encodeURIComponent(number)}`; }) : null,
     running && store.me.control ? tool("hold", t(card.call.state === "held" ? "resume" : "hold"), control("hold")) : null,
@@ -230,6 +230,7 @@ function why(card) {
 // The name of the colleague who took a call stands in its record.
 on("record", (record) => {
   const card = store.cards.get(record.call_id);
+  if (card) card.recorded = true;
   if (card && record.result === "answered-elsewhere" && record.answered_by) {
     card.by = store.me.people?.[record.answered_by] || record.answered_by;
     changed("cards", card);

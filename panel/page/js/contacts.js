@@ -49,11 +49,10 @@ function line(contact) {
 async function choices(element) {
   try {
     const { choices: kept } = await directory({ action: "choices" });
-    if (!kept.length) return;
+    if (!kept.length) return fill(element);
     fill(element, h("h2", { class: "spaced" }, t("choices")), h("p", { class: "quiet" }, t("choices-hint")), h("div", { class: "list" }, kept.map((one) => h("div", { class: "row" },
       icon("check"), h("div", {}, h("b", {}, one.contact.name), h("p", { class: "sub" }, spaced(one.number))), h("span", { class: "about" }, moment(one.since)),
       h("span", { class: "end" }, tool("undo", t("forget-choice"), async () => { await directory({ action: "forget", number: one.number }).catch((error) => toast(error.message)); choices(element); }))))));
-    if (!kept.length) fill(element);
   } catch { /* the search says what is wrong */ }
 }
 

@@ -2,7 +2,8 @@
 
 import { h, toast } from "./dom.js";
 import { journal } from "./net.js";
-import { changed, store } from "./store.js";
+import { isLeader } from "./feed.js";
+import { changed, on, store } from "./store.js";
 import { t } from "./texts.js";
 
 export const nameOfUser = (login) => store.me?.people?.[login] || login || t("somebody");
@@ -29,11 +30,41 @@ function form(submit, done, ...fields) {
 
 export function noteForm(call_id, done) {
   const text = h("textarea", { "aria-label": t("note"), maxLength: 4000, required: true, placeholder: t("note-hint") });
-  return form({ label: t("save"), said: t("note-saved"), work: async () => {
-    const { records } = await journal({ action: "note", call_id, text: text.value });
-    for (const record of records) changed("record", record);
-  } }, done, text);
+  return form({ label: t("save"), said: t("note-saved"), work: () => note(call_id, text.value) }, done, text);
 }
+
+// A call that is not over has no record yet: its note waits here until it has one.
+const waiting = () => JSON.parse(localStorage.getItem("notes") || "{}");
+const keep = (notes) => localStorage.setItem("notes", JSON.stringify(notes));
+
+async function note(call_id, text) {
+  try {
+    const { records } = await journal({ action: "note", call_id, text });
+    for (const record of records) changed("record", record);
+  } catch (error) {
+    if (error.code !== "no-such-record") throw error;
+    const notes = waiting();
+    keep({ ...notes, [call_id]: [...(notes[call_id] || []), text] });
+  }
+}
+
+on("record", ({ call_id }) => {
+  const { [call_id]: texts, ...others } = waiting();
+  if (!texts || !isLeader()) return;
+  keep(others);
+  texts.forEach((text) => note(call_id, text).catch(() => {}));
+});
+
+// What was written before the page was closed.
+on("reconnected", () => {
+  if (!isLeader()) return;
+  for (const [call_id, texts] of Object.entries(waiting())) {
+    if (store.cards.get(call_id)?.closed === null) continue;
+    const { [call_id]: sent, ...others } = waiting();
+    keep(others);
+    texts.forEach((text) => note(call_id, text).catch(() => {}));
+  }
+});
 
 // Who rang, what it is about, what is wanted: it waits in the colleague's list until it is seen to.
 export function messageForm({ call_id, number, name, to }, done) {
