@@ -9,7 +9,6 @@ a subscriber run on the same machine, so compare the figures of one run only. Bo
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -24,6 +23,7 @@ from typing import IO
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.load import ask, needs
 from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto, free_port
@@ -96,6 +96,8 @@ def candidates(
         where = "" if data is folder else ", log in memory"
         found.append(Candidate(f"{name}{where}", command, paths))
     paths = [f"/notify?de.vertico.starface.user={user}" for user in USERS]
+    if not has_peers(peers):
+        return found
     python = str(peers / "venv" / "bin" / "python")
     found.append(
         Candidate(
@@ -122,13 +124,21 @@ def candidates(
     return found
 
 
+def has_peers(peers: Path) -> bool:
+    """Return whether the peers are in a folder."""
+    wanted = ("venv/bin/uvicorn", "node_modules/express", "node_modules/node-red/red.js")
+    return all((peers / each).exists() for each in wanted)
+
+
 def install(peers: Path) -> None:
+    npm = needs("npm", "npm")
+    peers.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, "-m", "venv", str(peers / "venv")], check=True)
     packages = ["fastapi", "uvicorn", "uvloop", "httptools", "aiomqtt", "defusedxml"]
     subprocess.run(
         [str(peers / "venv/bin/python"), "-m", "pip", "install", "-q", *packages], check=True
     )
-    node = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(peers)]
+    node = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(peers)]
     subprocess.run([*node, "express", "mqtt", "fast-xml-parser", "node-red@4"], check=True)
 
 
@@ -158,14 +168,7 @@ def _wait(one: Candidate, port: int, process: subprocess.Popen[bytes], log: IO[b
 def measure(
     one: Candidate, port: int, lines: int, seconds: float, *, keep: bool, rate: float = 0
 ) -> dict[str, float]:
-    arguments = ["--port", str(port), "--lines", str(lines), "--seconds", str(seconds)]
-    arguments += ["--rate", str(rate), *(["--keep"] if keep else [])]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "gateway_load.py"), *arguments],
-        input=json.dumps({"paths": one.paths, "body": body()}),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return json.loads(done.stdout) if done.returncode == 0 else {}
+    return ask(port, one.paths, body(), lines, seconds, keep=keep, rate=rate)
 
 
 def tree(pid: int) -> list[int]:
@@ -205,8 +208,8 @@ def run(told: argparse.Namespace, peers: Path, folder: Path, memory: Path) -> No
         settings = BrokerSettings(port=broker.port, accounts_file=folder / "accounts.json")
         account, password = settings.credentials("journal")
         subscriber = subprocess.Popen(
-            ["mosquitto_sub", "-p", str(broker.port), "-u", account, "-P", password, "-i", account,
-             "-q", "1", "-t", "starface/users/+/calls", "-V", "5"],
+            [needs("mosquitto_sub", "mosquitto-clients"), "-p", str(broker.port), "-u", account,
+             "-P", password, "-i", account, "-q", "1", "-t", "starface/users/+/calls", "-V", "5"],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
         port = free_port()
@@ -296,6 +299,7 @@ def report(
 
 
 def main() -> None:
+    needs("mosquitto_sub", "mosquitto-clients")
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
@@ -310,9 +314,10 @@ def main() -> None:
     ):
         folder = Path(temporary)
         peers = told.peers or folder / "peers"
-        if told.peers is None:
-            peers.mkdir()
-            install(peers)
+        if told.only is None or not all(name.startswith("this") for name in told.only):
+            needs("node", "nodejs")
+            if not has_peers(peers):
+                install(peers)
         run(told, peers, folder, Path(memory))
 
 
