@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from runtime.sqlite import open_database
+from runtime.sqlite import open_database, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS applications (
@@ -65,6 +65,13 @@ class Applications:
         with self._opened() as db:
             if not db.execute("DELETE FROM applications WHERE name = ?", (name,)).rowcount:
                 raise ApplicationUnknown(f"there is no application {name!r}")
+
+    def forget_user(self, login: str) -> None:
+        """Take a user out of all rights; whoever has the login next is another person."""
+        with self._opened() as db, transaction(db):
+            for name, users in db.execute("SELECT name, users FROM applications").fetchall():
+                left = json.dumps([user for user in json.loads(users) if user != login])
+                db.execute("UPDATE applications SET users = ? WHERE name = ?", (left, name))
 
     def all(self) -> list[Application]:
         """Return every application by name."""

@@ -183,9 +183,10 @@ def remove(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a user: token, private numbers, broker account, and the journal of his calls."""
+    """Forget a user: token, choices, private numbers, broker account, the journal of his calls."""
     from bus.numbers.private_numbers import forget_user
     from cli.site.files import remove_user_account
+    from cli.site.former_user import forget_belongings
     from consumers.journal import erasure as journal
     from consumers.users import Users
 
@@ -199,6 +200,7 @@ def remove(
         users.remove(login)
     remove_user_account(settings, login)
     forget_user(folder, login)
+    forget_belongings(settings, login)
     journal.forget_user(folder, login, keep_records=keep_records)
     typer.echo(f"{login} is removed.")
     typer.echo(copy_them(settings), err=True)
