@@ -109,7 +109,7 @@ class JsonClient:
             ):
                 return answer.status_code, answer.headers.get("Location", ""), _content(answer)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as fault:
-            raise PbxUnreachable(_why(fault)) from None
+            raise PbxUnreachable(_why(fault, self._absolute(target))) from None
 
 
 class _Limit:
@@ -148,11 +148,12 @@ def _content(answer: httpx.Response) -> bytes:
     return bytes(content)
 
 
-def _why(fault: BaseException) -> str:
+def _why(fault: BaseException, url: str) -> str:
     cause: BaseException | None = fault
     while cause:
         if isinstance(cause, ssl.SSLError):
-            return why_not_secured(cause)
+            where = urlsplit(url)
+            return why_not_secured(cause, where.hostname or "", where.port or 443)
         cause = cause.__cause__ or cause.__context__
     return (
         "STARFACE's web server does not answer in time; check host, port and scheme in "

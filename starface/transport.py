@@ -150,7 +150,9 @@ class Transport:
             return self._context.wrap_socket(way, server_hostname=self._settings.host)
         except OSError as fault:
             way.close()
-            raise PbxUnreachable(why_not_secured(fault)) from None
+            raise PbxUnreachable(
+                why_not_secured(fault, self._settings.host, self._settings.pbx_port)
+            ) from None
 
     def _dialled(self, deadline: float) -> socket.socket:
         addresses = self._addresses.found(deadline)

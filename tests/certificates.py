@@ -13,9 +13,17 @@ from cryptography.x509.oid import NameOID
 
 
 def make(
-    folder: Path, name: str, hosts: Collection[str] = (), *, may_vouch: bool = False
+    folder: Path,
+    name: str,
+    hosts: Collection[str] = (),
+    *,
+    may_vouch: bool = False,
+    ends: timedelta = timedelta(days=1),
 ) -> tuple[Path, Path]:
-    """Return the files of a certificate and its key; `may_vouch`: as a CA's own, to be trusted."""
+    """Return the files of a certificate and its key; `may_vouch`: as a CA's own, to be trusted.
+
+    `ends`: in how long it is over, or since when.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -25,8 +33,8 @@ def make(
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=90))
+        .not_valid_after(now + ends)
     )
     if hosts:
         names = x509.SubjectAlternativeName([_host(one) for one in hosts])

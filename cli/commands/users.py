@@ -66,10 +66,11 @@ def add(
                 f"if they differ at this site, set extension_may_differ = true in [starface]"
             )
         users.add(user, _credential(settings.starface, login, password, check=check))
+        extensions = [each.extension for each in users.all()]
     account, broker_password = add_user_account(settings, login)
     typer.echo(f"{login} is added. Its broker account is {account!r}, password {broker_password}")
     typer.echo(copy_them(settings))
-    if told_of := advice(user.extension, settings.site.numbers):
+    if told_of := advice(extensions, settings.site.numbers):
         typer.echo(told_of, err=True)
 
 

@@ -124,9 +124,8 @@ def numbers(settings: Settings) -> Iterator[Finding]:
     if example:
         yield ok("numbers", f"{example} is read as {read_number(example, profile).e164}")
     with Users(settings.database) as users:
-        for user in users.all():
-            if sentence := advice(user.extension, profile):
-                yield warn("numbers", sentence, "see [site] internal_digits and extensions")
+        if sentence := advice([user.extension for user in users.all()], profile):
+            yield warn("numbers", sentence, "see [site] internal_digits and extensions")
 
 
 def _answers(host: str, port: int) -> bool:

@@ -9,6 +9,7 @@ import traceback
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -353,6 +354,36 @@ def test_an_unknown_certificate_is_not_believed(serve: Serve, certificate: Certi
         post(server, scheme="https")
 
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "ends", "trusted", "reason"),
+    [
+        (["127.0.0.1"], timedelta(days=1), False, "its issuer is unknown here"),
+        (["127.0.0.1"], timedelta(days=-1), True, "it has expired"),
+        (["pbx.example.net"], timedelta(days=1), True, "another address than host"),
+    ],
+)
+def test_why_a_certificate_is_not_trusted_is_said_with_what_to_pin(
+    serve: Serve,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hosts: list[str],
+    ends: timedelta,
+    trusted: bool,
+    reason: str,
+) -> None:
+    chain, key = make(tmp_path, "pbx", hosts, may_vouch=True, ends=ends)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(chain))
+    server = serve(value("x"), context=serving(chain, key))
+
+    with pytest.raises(PbxUnreachable, match=reason) as refused:
+        post(server, scheme="https")
+
+    assert f'fingerprint = "{fingerprint(chain)}"' in str(refused.value)
+    pinned = {"scheme": "https", "verify": "pinned", "fingerprint": fingerprint(chain)}
+    assert post(server, **pinned) == "x"
 
 
 def test_a_certificate_signed_by_somebody_trusted_is_believed(

@@ -12,7 +12,9 @@ from starface.client import (
     UnsupportedByApi,
 )
 
-CERTIFICATE = "The certificate of STARFACE is not trusted; install a valid one there."
+CERTIFICATE = (
+    "The certificate of STARFACE is not trusted: it has expired. Install a valid one there."
+)
 
 
 @pytest.mark.parametrize(
