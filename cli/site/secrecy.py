@@ -15,7 +15,7 @@ from bus.settings import Section, SettingsRefused
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
-    from consumers.caller.settings import CallerSettings, CommandSettings
+    from consumers.actions.settings import CommandTarget
 
 # What holds instead of the usual, where the file or the environment says nothing.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -33,7 +33,8 @@ def kept_secret(settings: Settings) -> Settings:
     sections = {
         name: _with_defaults(getattr(settings, name), values) for name, values in DEFAULTS.items()
     }
-    sections["caller"] = _without_names(settings.caller, sections["caller"])
+    for name in ("caller", "journal"):
+        sections[name] = _without_names(getattr(settings, name), sections[name])
     kept = settings.model_copy(update=sections)
     if faults := [*_faults(kept)]:
         raise SettingsRefused(
@@ -48,26 +49,32 @@ def _with_defaults(section: Section, values: dict[str, Any]) -> Section:
     return section.model_copy(update=unset)
 
 
-def _without_names(told: CallerSettings, caller: Section) -> Section:
+def _without_names(told: Any, section: Section) -> Section:
     executors = {
         kind: tuple(_with_defaults(one, {"names": False}) for one in getattr(told, kind))
         for kind in ("webhooks", "commands")
     }
-    return caller.model_copy(update=executors)
+    return section.model_copy(update=executors)
 
 
 def _faults(settings: Settings) -> Iterator[str]:
     broker, starface = settings.broker, settings.starface
     if not broker.tls and not _is_here(broker.host):
         yield f"[broker] host = {broker.host!r} without TLS: set tls = true"
-    for webhook in settings.caller.webhooks:
+    for section, webhook in (
+        *(("caller", one) for one in settings.caller.webhooks),
+        *(("journal", one) for one in settings.journal.webhooks),
+    ):
         url = urlsplit(webhook.url)
         if url.scheme == "http" and not _is_here(url.hostname or ""):
-            yield f"[[caller.webhooks]] {webhook.name}: url over http: write https://"
-    for command in settings.caller.commands:
+            yield f"[[{section}.webhooks]] {webhook.name}: url over http: write https://"
+    for section, command in (
+        *(("caller", one) for one in settings.caller.commands),
+        *(("journal", one) for one in settings.journal.commands),
+    ):
         if not command.names and _asks_for_names(command):
             yield (
-                f"[[caller.commands]] {command.name}: arguments with a name, or an"
+                f"[[{section}.commands]] {command.name}: arguments with a name, or an"
                 " address that may hold one: leave it out (the record's key is {id}), or set"
                 " names = true"
             )
@@ -91,7 +98,7 @@ def _faults(settings: Settings) -> Iterator[str]:
             )
 
 
-def _asks_for_names(command: CommandSettings) -> bool:
+def _asks_for_names(command: CommandTarget) -> bool:
     from consumers.actions.redaction import NAMING
 
     return any(f"{{{name}}}" in part for part in command.arguments for name in NAMING)

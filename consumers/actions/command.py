@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from consumers.caller.settings import CommandSettings
+from consumers.actions.settings import CommandTarget
 
 _PLACE = re.compile(r"\{([^{}?]*)(\??)\}")
 _E164 = re.compile(r"\+[0-9]{1,15}")
@@ -33,9 +33,8 @@ class ActionFailed(Exception):
 class Command:
     """One configured program."""
 
-    def __init__(self, settings: CommandSettings) -> None:
+    def __init__(self, settings: CommandTarget) -> None:
         self.name = settings.name
-        self.on = settings.on
         self.names = settings.names
         self._template = settings.arguments[1:]
         self._program = settings.arguments[0]
@@ -81,7 +80,7 @@ class Command:
         return found
 
 
-def faults_of(commands: Iterable[CommandSettings]) -> tuple[str, ...]:
+def faults_of(commands: Iterable[CommandTarget]) -> tuple[str, ...]:
     """Return which of the configured programs cannot be started, a sentence for each."""
     return tuple(fault for one in commands if (fault := Command(one).fault()) is not None)
 

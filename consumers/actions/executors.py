@@ -45,7 +45,7 @@ class Executors:
         finished: Callable[[ActionResult], None],
         users: Collection[str] | None = None,
     ) -> None:
-        self._commands = tuple(Command(one) for one in settings.commands)
+        self._commands = tuple((one.on, Command(one)) for one in settings.commands)
         self._webhook_settings = settings.webhooks
         self._webhooks = Webhooks(path, settings.webhooks, self._webhook_told, users=users)
         self._finished = finished
@@ -59,7 +59,7 @@ class Executors:
     def planned(self, data: CallerData) -> tuple[Outcome, ...]:
         """Return what `hand_over` is going to begin."""
         wanted = [one.name for one in self._webhook_settings if _wants(one.on, data)]
-        wanted += [one.name for one in self._commands if _wants(one.on, data)]
+        wanted += [one.name for on, one in self._commands if _wants(on, data)]
         return tuple(Outcome(executor=name, state="queued") for name in wanted)
 
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
@@ -71,7 +71,7 @@ class Executors:
                 self._webhooks.add(
                     webhook.name, event.id, data.user, data.call_id, told.encoded()
                 )  # fmt: skip
-        commands = [one for one in self._commands if _wants(one.on, event.data)]
+        commands = [one for on, one in self._commands if _wants(on, event.data)]
         left = _Left(len(commands))
         for command in commands:
             self.do(lambda command=command: self._run(command, event, values, mark, left))  # type: ignore[misc]

@@ -11,14 +11,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bus.events import CONTENT_TYPE
 from consumers.actions.response_text import MOST, answer_text
-from consumers.caller.settings import WebhookSettings
+from consumers.actions.settings import WebhookTarget
 from runtime.sqlite import open_database
 
 if TYPE_CHECKING:
@@ -36,6 +35,11 @@ CREATE TABLE IF NOT EXISTS webhooks (id INTEGER PRIMARY KEY, name TEXT NOT NULL,
     created REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     UNIQUE (name, event_id));
 """
+# What is told of one call is told in order, so that an end never comes before its beginning.
+_FIRST = (
+    "NOT EXISTS (SELECT 1 FROM webhooks AS earlier WHERE earlier.name = webhooks.name"
+    " AND earlier.call_id = webhooks.call_id AND earlier.id < webhooks.id)"
+)
 _OURS = "(?2 IS NULL OR user IN (SELECT value FROM json_each(?2)))"
 
 
@@ -75,14 +79,14 @@ class Webhooks:
     def __init__(
         self,
         path: Path,
-        settings: tuple[WebhookSettings, ...],
+        settings: Sequence[WebhookTarget],
         tell: Callable[[WebhookResult], None],
         *,
         users: Collection[str] | None = None,
         clock: Callable[[], float] = time.time,
         pause: float = 1.0,  # seconds before the first repetition
     ) -> None:
-        self._settings: Mapping[str, WebhookSettings] = {one.name: one for one in settings}
+        self._settings: Mapping[str, WebhookTarget] = {one.name: one for one in settings}
         self._tell = tell
         self._users = None if users is None else json.dumps(sorted(users))
         self._clock = clock
@@ -141,7 +145,7 @@ class Webhooks:
         with self._lock:
             rows = self._db.execute(
                 "SELECT id, name, event_id, user, call_id, body, created, attempts FROM webhooks"  # noqa: S608
-                f" WHERE due <= ?1 AND {_OURS} ORDER BY due, id LIMIT 20",
+                f" WHERE due <= ?1 AND {_OURS} AND {_FIRST} ORDER BY due, id LIMIT 20",
                 (self._clock(), self._users),
             ).fetchall()
         for row in rows:
@@ -150,7 +154,7 @@ class Webhooks:
             self._send_one(client, row)
         with self._lock:
             [next_due] = self._db.execute(
-                f"SELECT min(due) FROM webhooks WHERE {_OURS}",  # noqa: S608
+                f"SELECT min(due) FROM webhooks WHERE {_OURS} AND {_FIRST}",  # noqa: S608
                 (None, self._users),
             ).fetchone()
         return 60.0 if next_due is None else max(0.01, min(60.0, next_due - self._clock()))
@@ -177,17 +181,18 @@ class Webhooks:
             log.error("webhook given up name=%s event=%s reason=%s", name, event_id, reason)
         self._tell(WebhookResult(name, user, call_id, done, reason, answer))
 
-    def _attempt(self, client: "httpx.Client", settings: WebhookSettings, body: bytes) -> _Attempt:
+    def _attempt(self, client: "httpx.Client", settings: WebhookTarget, body: bytes) -> _Attempt:
         """Send a message once."""
         import httpx
 
-        stamp = signature(settings.secret.get_secret_value(), body, int(self._clock()))
         headers = {
-            "Content-Type": CONTENT_TYPE,
-            SIGNATURE: stamp,
+            "Content-Type": settings.content_type,
             "User-Agent": "starface2mqtt",
             "Accept-Encoding": "identity",  # the answer is kept as it comes
         }
+        if settings.secret is not None:
+            secret = settings.secret.get_secret_value()
+            headers[SIGNATURE] = signature(secret, body, int(self._clock()))
         try:
             with client.stream(
                 "POST", settings.url, content=body, headers=headers, timeout=settings.timeout

@@ -1,18 +1,16 @@
 """The section [caller] of the configuration."""
 
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bus.settings import Section
-from consumers.actions.url_templates import FOR_PROGRAMS, Host, check, hosts_of, places
+from consumers.actions.settings import CommandTarget, Name, WebhookTarget
+from consumers.actions.url_templates import Host, check, hosts_of
 from consumers.preferences import Action, Actions, Trigger, read_hours
 
 When = Literal["opening", "call"]
 Processes = Literal["auto", "per-user", "pooled"]
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_WINDOWS_SHELL = (".bat", ".cmd")
 
 
 def _is_hours(value: str) -> str:
@@ -21,50 +19,18 @@ def _is_hours(value: str) -> str:
 
 
 Hours = Annotated[str, AfterValidator(_is_hours)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
 
 
-class WebhookSettings(Section):
-    """A program elsewhere that is told by HTTP, signed with a secret."""
+class WebhookSettings(WebhookTarget):
+    """A program elsewhere that is told of calls by HTTP."""
 
-    name: Name = "webhook"
-    url: str = Field(max_length=2000)
-    secret: SecretStr = Field(min_length=16)
     on: When = "opening"  # or every call event of a user
-    timeout: float = Field(default=5.0, gt=0, le=60)  # seconds
-    give_up_after: int = Field(default=600, ge=0, le=86_400)  # seconds of retries
-    names: bool = True  # False: it is told ids and numbers, and no names
-    plain_http: bool = False  # allowed without being asked for on this machine only
-
-    @model_validator(mode="after")
-    def _reachable_and_private(self) -> Self:
-        split = urlsplit(self.url)
-        if split.scheme not in ("http", "https") or not split.hostname or "@" in split.netloc:
-            raise ValueError("url: an address such as https://app.example/calls, without password")
-        if split.scheme == "http" and split.hostname not in _LOOPBACK and not self.plain_http:
-            raise ValueError("url: https, or http with plain_http = true")
-        return self
 
 
-class CommandSettings(Section):
-    """A program on this machine, started with exactly these arguments and no shell."""
+class CommandSettings(CommandTarget):
+    """A program on this machine that is started for calls."""
 
-    name: Name = "command"
-    arguments: tuple[str, ...] = Field(min_length=1, max_length=64)
     on: When = "opening"
-    timeout: float = Field(default=10.0, gt=0, le=600)  # seconds
-    names: bool = True  # False: the placeholders that name somebody are empty
-
-    @model_validator(mode="after")
-    def _fixed_program(self) -> Self:
-        program, *rest = self.arguments
-        if "{" in program or not program:
-            raise ValueError("arguments: the program itself must be written out")
-        if program.lower().endswith(_WINDOWS_SHELL):
-            raise ValueError("arguments: no .bat or .cmd, they pass everything through a shell")
-        for argument in rest:
-            places(argument, FOR_PROGRAMS)
-        return self
 
 
 class RuleSettings(Section):

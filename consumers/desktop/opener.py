@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 
 from bus.events import CallerData, Party
 from consumers.actions.command import ActionFailed, Command
+from consumers.actions.settings import CommandTarget
 from consumers.actions.url_templates import AddressRefused, allowed, host_of
-from consumers.caller.settings import CommandSettings
 from consumers.desktop.settings import DesktopSettings
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Opener:
         self._settings = settings
         self._start = start or _started
         self._program = (
-            Command(CommandSettings(name="program", arguments=settings.program))
+            Command(CommandTarget(name="program", arguments=settings.program))
             if settings.program
             else None
         )

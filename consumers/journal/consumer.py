@@ -50,8 +50,10 @@ class Site(Protocol):
 class Observer(Protocol):
     """What is told of calls as they go on, for billing and for other programs."""
 
-    def call_changed(self, before: CallRecordData | None, record: CallRecordData) -> None:
-        """Learn of a call that goes on, or of its record."""
+    def call_changed(
+        self, before: CallRecordData | None, record: CallRecordData, call_id: str
+    ) -> None:
+        """Learn of a call that goes on, or of its record; `call_id`: one for all it rings."""
 
 
 class JournalConsumer:
@@ -203,17 +205,15 @@ class JournalConsumer:
         record = with_handling(record_of(leg, found, colleague), before or inherited)
         if before is not None and same(before, record):
             return
-        shared = None
-        if leg.group is not None and not leg.outward:
-            shared = min(call_id for one in (leg, *siblings) for call_id in one.ids)
-        record = self._store.put(record, shared=shared)
+        of_group = leg.group is not None and not leg.outward
+        record = self._store.put(record, shared=_shared(leg, siblings) if of_group else None)
         log.info(
             "recorded user=%s call=%s result=%s revision=%s",
             leg.user, leg.call_id, record.result, record.revision,
         )  # fmt: skip
         self._handling.after(record)
         if self._observer is not None:
-            self._observer.call_changed(before, record)
+            self._observer.call_changed(before, record, _shared(leg, siblings))
 
     def _running(self, leg: Leg | None) -> CallRecordData | None:
         """Return a call as it goes on, for those who are told of it."""
@@ -224,7 +224,7 @@ class JournalConsumer:
 
     def _tell(self, before: CallRecordData | None, leg: Leg) -> None:
         if self._observer is not None and (record := self._running(leg)) is not None:
-            self._observer.call_changed(before, record)
+            self._observer.call_changed(before, record, _shared(leg, self._book.siblings(leg)))
 
     def _leg(self, user: str, call_id: str) -> Leg | None:
         """Return the leg of a call, also before its first event; None if it is long over."""
@@ -307,6 +307,11 @@ class JournalConsumer:
         limit = now - timedelta(days=self._settings.keep).total_seconds()
         while self._store.forget_before(limit, now):
             log.info("forgot records that are older than %s days", self._settings.keep)
+
+
+def _shared(leg: Leg, siblings: list[Leg]) -> str:
+    """Return one id for a call, whoever had it and whatever ids it had."""
+    return min(one.call_id for one in (leg, *siblings))
 
 
 def _entry(leg: Leg, started: float, listed: tuple[ListedCall, ...]) -> ListedCall | None:

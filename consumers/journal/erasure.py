@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bus.journal_events import CallRecordData
+from consumers.journal.hooks import FILE as HOOKS
 from consumers.journal.record import number_key, number_keys
 from consumers.journal.store import FILE, JournalStore
 from runtime.erasure import purge, traces_of
 from runtime.files import replace
+from runtime.sqlite import open_database, transaction
 
 ERASED = "erased-numbers.json"
 _GONE = "…"
@@ -30,7 +32,20 @@ def erase(folder: Path, number: str, site_key: bytes) -> tuple[int, bool]:
         return 0, True
     with closing(JournalStore(folder / FILE)) as store:
         count = _erase(store, number_keys(number))
-        return count, purge(folder / FILE, store.db, traces_of(number), changed=count > 0)
+        clean = purge(folder / FILE, store.db, traces_of(number), changed=count > 0)
+    return count, _erase_waiting(folder / HOOKS, number) and clean
+
+
+def _erase_waiting(path: Path, number: str) -> bool:
+    """Forget what waits to be told to other programs; return whether no byte of it is left."""
+    traces = traces_of(number)
+    if not path.exists() or not traces:
+        return True
+    with closing(open_database(path)) as db:
+        with transaction(db):
+            for trace in traces:
+                db.execute("DELETE FROM webhooks WHERE instr(body, ?) > 0", (trace,))
+        return purge(path, db, traces)
 
 
 def erase_again(store: JournalStore, folder: Path, site_key: bytes) -> int:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from bus.access.roles import Roles
@@ -21,6 +21,7 @@ from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from consumers.journal.consumer import JournalConsumer
 from consumers.journal.erasure import erase_again
+from consumers.journal.hooks import CallHooks
 from consumers.journal.publisher import RecordPublisher
 from consumers.journal.questions import PbxQuestions
 from consumers.journal.requests import JournalRequests
@@ -62,8 +63,12 @@ def run(
             log.warning("erased again after a restore records=%s", erased)
         site = JournalSite(users, private, roles)
         questions = PbxQuestions(Requests(connection), topics, time.time)
-        consumer = JournalConsumer(journal, store, site, questions, time.time)
-        requests = JournalRequests(store, site, profile)
+        hooks = None
+        if journal.webhooks or journal.commands:
+            hooks = CallHooks(journal, data_folder, source, site.name_of)
+        consumer = JournalConsumer(journal, store, site, questions, time.time, hooks)
+        noted = hooks.noted if hooks else lambda _: None
+        requests = JournalRequests(store, site, profile, noted)
         publisher = RecordPublisher(store, connection, site, source)
         CallStream(connection, offsets, consumer.handle).follow_all()
         connection.consume(topics.caller(ANY_USER), CallerEvent, consumer.note_found)
@@ -74,9 +79,11 @@ def run(
 
         def tick() -> float:
             pause = consumer.tick()
+            if hooks is not None:
+                hooks.tick()
             return min(pause, _AT_ONCE if publisher.publish() else 2 * _AT_ONCE)
 
         stop_on_signals(connection.stop)
-        with connection:
+        with connection, hooks or nullcontext():
             connection.run(tick)
             publisher.publish()

@@ -27,6 +27,7 @@ class JournalSite:
         self._looked = -_LOOK_AGAIN
         self._extensions: dict[str, str] = {}
         self._logins: dict[str, str] = {}
+        self._names: dict[str, str] = {}
 
     def extension_of(self, login: str) -> str:
         """Return a user's extension, empty for nobody."""
@@ -37,6 +38,11 @@ class JournalSite:
         """Return whose extension it is."""
         self._look()
         return self._logins.get(extension)
+
+    def name_of(self, login: str) -> str:
+        """Return what a user is called, the login where nobody said it."""
+        self._look()
+        return self._names.get(login) or login
 
     def is_user(self, login: str) -> bool:
         """Tell whether somebody is a user."""
@@ -62,4 +68,5 @@ class JournalSite:
         self._looked = now
         users = self._users.all()
         self._extensions = {user.login: user.extension or user.login for user in users}
+        self._names = {user.login: user.name for user in users}
         self._logins = {extension: login for login, extension in self._extensions.items()}

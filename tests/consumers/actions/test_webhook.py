@@ -270,3 +270,17 @@ def test_of_an_endless_answer_only_the_beginning_is_read(
 
     assert told[0].done
     assert told[0].answer == ("word " * 60)[:299] + "…"
+
+
+def test_what_is_told_of_one_call_comes_in_order_whatever_fails_in_between(
+    application: Callable[..., Application],
+    webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
+) -> None:
+    app = application(500, 500)
+    hooks, told = webhooks(app.url)
+    for number in range(3):
+        hooks.add("webhook", f"e-{number}", "0011", "c-1", str(number).encode())
+    _until(lambda: len(told) == 3)
+
+    bodies = [body for _, _, body in app.requests]
+    assert bodies == [b"0", b"0", b"0", b"1", b"2"]

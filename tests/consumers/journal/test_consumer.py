@@ -27,7 +27,7 @@ from bus.journal_events import (
 )
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
-from consumers.journal.consumer import JournalConsumer
+from consumers.journal.consumer import JournalConsumer, Observer
 from consumers.journal.questions import PbxQuestions
 from consumers.journal.settings import JournalSettings
 from consumers.journal.store import Filter, JournalStore
@@ -77,13 +77,14 @@ class Office:
         self.pbx = Pbx()
         self.private: set[tuple[str, str]] = set()
         self.settings = JournalSettings()
+        self.observer: Observer | None = None
         self.start()
 
     def start(self) -> None:
         self.store = JournalStore(self.folder / "journal.db")
         questions = PbxQuestions(self.pbx, Topics(), lambda: self.now)
         self.journal = JournalConsumer(
-            self.settings, self.store, self, questions, lambda: self.now
+            self.settings, self.store, self, questions, lambda: self.now, self.observer
         )  # fmt: skip
 
     def restart(self) -> None:

@@ -1,0 +1,227 @@
+"""Tells programs of calls as they go on and end: for billing, for helpdesks and CRMs.
+
+What is told waits on disk until the program has taken it, in order for each call.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from bus.events import Party, Reference
+from bus.journal_events import CallRecord, CallRecordData
+from consumers.actions.command import ActionFailed, Command
+from consumers.actions.webhook import Webhooks
+from consumers.journal.other_systems import Event, ToldCall, body
+from consumers.journal.settings import (
+    NAMING,
+    PLACEHOLDERS,
+    JournalCommand,
+    JournalSettings,
+    JournalWebhook,
+    Trigger,
+)
+from runtime.bounded_dict import Recent
+
+log = logging.getLogger(__name__)
+
+FILE = "journal-hooks.db"
+_GATHER = 0.3  # seconds in which all telephones of a group begin to ring
+_WAITING = 1_000  # commands; more would be older than any call
+_KNOWN = 5_000  # calls of which a listener was told something
+
+
+class CallHooks:
+    """The webhooks and commands of [journal]."""
+
+    def __init__(
+        self,
+        settings: JournalSettings,
+        folder: Path,
+        source: str,
+        name_of: Callable[[str], str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._source = source
+        self._name_of = name_of
+        self._clock = clock
+        self._own = [one for one in settings.webhooks if one.format == "cloudevents"]
+        self._foreign = [one for one in settings.webhooks if one.format != "cloudevents"]
+        self._commands = [(one, Command(one)) for one in settings.commands]
+        self._webhooks = Webhooks(folder / FILE, settings.webhooks, lambda _: None)
+        self._calls: Recent[tuple[str, str], ToldCall] = Recent(_KNOWN)
+        self._gathering: dict[tuple[str, str], tuple[float, CallRecordData]] = {}
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._work, name="commands", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin with what an earlier process left."""
+        self._webhooks.start()
+        if self._commands:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Finish what is in hand; what waits stays on disk."""
+        self.tick(everything=True)
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join(1.0)
+        self._webhooks.stop(1.5)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages no program has taken yet."""
+        return self._webhooks.waiting()
+
+    def call_changed(
+        self, before: CallRecordData | None, record: CallRecordData, call_id: str
+    ) -> None:
+        """Tell what is new about a call; `call_id` is one for all whom it rings."""
+        for trigger in _triggers(before, record):
+            self._tell(trigger, record)
+        for webhook in self._foreign:
+            if _concerns(webhook, record) and record.kind == "call":
+                self._tell_foreign(webhook, record, call_id)
+
+    def noted(self, record: CallRecordData) -> None:
+        """Tell of a note."""
+        self._tell("note", record)
+
+    def tick(self, *, everything: bool = False) -> None:
+        """Tell of calls for which all telephones ring by now."""
+        now = self._clock()
+        for key, (due, record) in list(self._gathering.items()):
+            if everything or now >= due:
+                webhook = next(one for one in self._foreign if one.name == key[0])
+                self._send(webhook, record, key[1], "newCall")
+
+    # -- our own form ------------------------------------------------------------------------
+
+    def _tell(self, trigger: Trigger, record: CallRecordData) -> None:
+        for webhook in self._own:
+            if trigger in webhook.on and _concerns(webhook, record):
+                told = record if webhook.names else nameless(record)
+                event = CallRecord(
+                    id=f"{record.user}:{record.call_id}:{trigger}:{record.revision}"[:128],
+                    source=self._source, subject=record.call_id,
+                    type=f"starface.record.{trigger}.v1", data=told,
+                )  # fmt: skip
+                self._webhooks.add(
+                    webhook.name, event.id, record.user, record.call_id, event.encoded()
+                )
+        for settings, command in self._commands:
+            if trigger in settings.on and _concerns(settings, record):
+                values = values_of(trigger, record)
+                if not settings.names:
+                    values |= dict.fromkeys(NAMING, "")
+                self._queue(command, values)
+
+    def _queue(self, command: Command, values: Mapping[str, str]) -> None:
+        def run() -> None:
+            try:
+                command.run(values)
+            except ActionFailed as error:
+                log.error("command failed name=%s reason=%s", command.name, error)
+
+        try:
+            self._jobs.put_nowait(run)
+        except queue.Full:
+            log.error("too many commands at once")
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except Exception:
+                log.exception("a command failed")
+
+    # -- the forms of other systems ----------------------------------------------------------
+
+    def _tell_foreign(self, webhook: JournalWebhook, record: CallRecordData, call_id: str) -> None:
+        key = (webhook.name, call_id)
+        call = self._calls.value(key) or ToldCall()
+        self._calls.keep(key, call)
+        for event in call.note(record):
+            if event == "newCall":
+                self._gathering[key] = (self._clock() + _GATHER, record)
+            else:
+                self._send(webhook, record, call_id, event)
+
+    def _send(
+        self, webhook: JournalWebhook, record: CallRecordData, call_id: str, event: Event
+    ) -> None:
+        key = (webhook.name, call_id)
+        call = self._calls.value(key) or ToldCall()
+        if event != "newCall" and key in self._gathering:
+            self._send(webhook, self._gathering[key][1], call_id, "newCall")
+        self._gathering.pop(key, None)
+        told = record if webhook.names else nameless(record)
+        users = [call.answered_by] if event == "answer" else call.ringing
+        names = [self._name_of(one) if webhook.names else one for one in users]
+        payload = body(webhook.format, event, told, call, call_id, names)
+        self._webhooks.add(webhook.name, f"{call_id}:{event}"[:128], record.user, call_id, payload)
+
+
+def values_of(trigger: Trigger, record: CallRecordData) -> dict[str, str]:
+    """Return the placeholders of a command."""
+    values: dict[str, Any] = {name: getattr(record, name, None) for name in PLACEHOLDERS}
+    for name in ("contact", "dossier", "matter"):
+        reference: Reference | None = values[name]
+        values[name] = reference and (reference.key or reference.id)
+    for name in ("started", "ended"):
+        values[name] = values[name].isoformat(timespec="seconds") if values[name] else None
+    party = record.party
+    values |= {
+        "trigger": trigger, "number": party.number, "e164": party.e164,
+        "name": record.contact.title if record.contact else party.name,
+    }  # fmt: skip
+    return {name: "" if value is None else str(value) for name, value in values.items()}
+
+
+def nameless(record: CallRecordData) -> CallRecordData:
+    """Return a record in which ids and numbers stand, and no names and nothing written."""
+
+    def bare(party: Party) -> Party:
+        return party.model_copy(update={"name": ""})
+
+    def untitled(reference: Reference | None) -> Reference | None:
+        nothing = {"title": "", "company": None, "reference": None}
+        return reference and reference.model_copy(update=nothing)
+
+    return record.model_copy(
+        update={
+            "party": bare(record.party), "called": bare(record.called), "company": None,
+            "contact": untitled(record.contact), "matter": untitled(record.matter),
+            "dossier": untitled(record.dossier), "note": None, "notes": (), "message": None,
+        }
+    )  # fmt: skip
+
+
+def _triggers(before: CallRecordData | None, record: CallRecordData) -> list[Trigger]:
+    """Return what is new: an end is told again when it turns out to have been another one."""
+    due: list[Trigger] = []
+    if record.kind != "call":
+        return due
+    if record.ended is None:
+        if before is None and record.answered is None:
+            due.append("ringing")
+        if record.answered is not None and (before is None or before.answered is None):
+            due.append("answered")
+        return due
+    told = ("result", "talk_seconds", "ended", "matter")
+    if before is None or any(getattr(before, name) != getattr(record, name) for name in told):
+        due.append("ended")
+    return due
+
+
+def _concerns(target: JournalWebhook | JournalCommand, record: CallRecordData) -> bool:
+    if record.direction == "internal" and not target.internal:
+        return False
+    if not target.users and not target.groups:
+        return True
+    groups = {record.group, record.called.name, record.called.number} if record.group else set()
+    return record.user in target.users or not groups.isdisjoint(target.groups)
