@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +25,7 @@ from cli.site.context import CommandFailed, settings_of
 if TYPE_CHECKING:
     from consumers.directory.changes import RecordKind
 
+_NAMED = inspect.Parameter.KEYWORD_ONLY
 _CONTACTS: frozenset[RecordKind] = frozenset({"contact"})
 
 app = typer.Typer(
@@ -40,66 +44,113 @@ def _office(
     context.find_root().obj["office"] = office
 
 
-Source = Annotated[str, typer.Option(help="The name of the source; each has its own contacts.")]
-Priority = Annotated[
-    int | None,
-    typer.Option(
-        help="The source with the higher one decides who calls; default: behind the others."
-    ),
-]
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", help="TOML file: which column means what.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")]
-Force = Annotated[bool, typer.Option(help="Even if more than half of the contacts go.")]
-Refused = Annotated[Path | None, typer.Option(help="Write all refusals to this CSV file.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+Force = Annotated[bool, typer.Option("--force", help="Even if more than half is removed.")]
 PasswordFile = Annotated[
     Path | None,
     typer.Option(help="File with the password; else CONTACTS_PASSWORD, else you are asked."),
 ]
 
 
-@app.command("csv")
-def from_csv(
-    context: typer.Context,
-    file: Path,
-    source: Source,
-    priority: Priority = None,
-    mapping: MappingFile = None,
+def _shared(
+    source: Annotated[str, typer.Option(help="The name of the source; each has its own contacts.")],
+    priority: Annotated[
+        int | None,
+        typer.Option(
+            help="The source with the higher one decides who calls; default: behind the others."
+        ),
+    ] = None,
+    *,
     dry_run: DryRun = False,
     force: Force = False,
-    refused: Refused = None,
+    refused: Annotated[
+        Path | None, typer.Option(help="Write all refusals to this CSV file.")
+    ] = None,
 ) -> None:
-    """Import a CSV file; encoding, delimiter and usual headings are found out."""
-    from consumers.importers.sources.csv_file import csv_records
-
-    columns = mapping_of(mapping) if mapping else columns_of(file)
-    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
-    run.apply(columns.kinds, lambda told, report: csv_records(file, columns, told, report))
+    """Have the options of every import."""
 
 
-@app.command("vcard")
+def _importing(name: str, source: str | None = None) -> Callable[[Callable[..., None]], None]:
+    """Add a command; the options of every import reach it together, as `importing`."""
+    options = list(inspect.signature(_shared, eval_str=True).parameters.values())
+    if source:
+        options[0] = options[0].replace(default=source)
+
+    def added(function: Callable[..., None]) -> None:
+        @functools.wraps(function)
+        def command(context: typer.Context, **values: Any) -> None:
+            shared = {option.name: values.pop(option.name) for option in options}
+            importing = ImportRun(context, **shared)
+            with_context = {"context": context} if "context" in own else {}
+            function(**with_context, **values, importing=importing)
+
+        own = inspect.signature(function, eval_str=True).parameters
+        context = inspect.Parameter("context", _NAMED, annotation=typer.Context)
+        taken = [own[name] for name in own if name not in ("context", "importing")]
+        parameters = [context, *taken, *options]
+        signature = inspect.Signature([entry.replace(kind=_NAMED) for entry in parameters])
+        command.__signature__ = signature  # type: ignore[attr-defined]
+        command.__annotations__ = {}
+        del command.__wrapped__
+        app.command(name)(command)
+
+    return added
+
+
+@_importing("csv")
+def from_csv(file: Path, importing: ImportRun, mapping: MappingFile = None) -> None:
+    """Import a CSV file or spreadsheet; encoding, delimiter and usual headings are found out."""
+    _from_file(file, importing, mapping)
+
+
+@_importing("vcard")
 def from_vcard(
-    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A .vcf file, or a folder of them.")],
-    source: Source,
-    priority: Priority = None,
-    dry_run: DryRun = False,
-    force: Force = False,
-    refused: Refused = None,
+    importing: ImportRun,
 ) -> None:
     """Import vCards of version 2.1, 3.0 or 4.0."""
+    _from_file(file, importing)
+
+
+@_importing("fritzbox")
+def from_fritzbox(
+    file: Annotated[Path, typer.Argument(help="Its telephone book, exported as XML.")],
+    importing: ImportRun,
+) -> None:
+    """Import the telephone book of a FRITZ!Box."""
+    _from_file(file, importing)
+
+
+def _from_file(file: Path, importing: ImportRun, mapping: Path | None = None) -> None:
+    """Import a file as what it is, whatever it is called."""
+    from consumers.importers.report import SourceUnreadable
+    from consumers.importers.sources.csv_file import csv_records
+    from consumers.importers.sources.file_kind import file_kind
+    from consumers.importers.sources.fritzbox import fritzbox_records
     from consumers.importers.sources.vcard import vcard_records
 
-    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
-    run.apply(_CONTACTS, lambda told, report: vcard_records(file, told, report))
+    try:
+        kind = file_kind(file)
+    except SourceUnreadable as error:
+        raise CommandFailed(str(error)) from error
+    if kind == "table":
+        columns = mapping_of(mapping) if mapping else columns_of(file)
+        importing.apply(
+            columns.kinds, lambda profile, report: csv_records(file, columns, profile, report)
+        )
+        return
+    read = vcard_records if kind == "vcard" else fritzbox_records
+    importing.apply(_CONTACTS, lambda profile, report: read(file, profile, report))
 
 
-@app.command("carddav")
+@_importing("carddav")
 def from_carddav(
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="An address book, or the server that has them.")],
-    source: Source,
+    importing: ImportRun,
     user: Annotated[str, typer.Option(help="Login at the server.")] = "",
     password_file: PasswordFile = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust.")] = None,
@@ -108,10 +159,6 @@ def from_carddav(
         list[str] | None,
         typer.Option(help="A further server the password may go to, as dav.example.ch."),
     ] = None,
-    priority: Priority = None,
-    dry_run: DryRun = False,
-    force: Force = False,
-    refused: Refused = None,
 ) -> None:
     """Import the address books of a CardDAV server."""
     from pydantic import SecretStr
@@ -132,26 +179,21 @@ def from_carddav(
         allow_plain=plain,
         also_hosts=tuple(also_host or ()),
     )
-    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
-    run.apply(_CONTACTS, lambda told, report: carddav_records(server, told, report))
+    importing.apply(_CONTACTS, lambda profile, report: carddav_records(server, profile, report))
 
 
-@app.command("ldap")
+@_importing("ldap")
 def from_ldap(
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="As in ldaps://dc.example.ch")],
     base: Annotated[str, typer.Option(help="As in ou=people,dc=example,dc=ch")],
-    source: Source,
+    importing: ImportRun,
     ldap_filter: Annotated[str, typer.Option("--filter", help="Which entries.")] = "",
     user: Annotated[str, typer.Option(help="DN, or name@domain at Active Directory.")] = "",
     password_file: PasswordFile = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust.")] = None,
     plain: Annotated[bool, typer.Option(help="Without StartTLS, and without a password.")] = False,
     mapping: MappingFile = None,
-    priority: Priority = None,
-    dry_run: DryRun = False,
-    force: Force = False,
-    refused: Refused = None,
 ) -> None:
     """Import people from LDAP or Active Directory."""
     from pydantic import SecretStr
@@ -168,26 +210,21 @@ def from_ldap(
         **({"filter": ldap_filter} if ldap_filter else {}),
     )
     columns = mapping_of(mapping) if mapping else DEFAULT
-    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
-    run.apply(
+    importing.apply(
         columns.kinds,
-        lambda told, report: ldap_records(connected(server), server, columns, told, report),
+        lambda profile, report: ldap_records(connected(server), server, columns, profile, report),
     )
 
 
-@app.command("sql")
+@_importing("sql")
 def from_sql(
     context: typer.Context,
     query: Annotated[Path, typer.Argument(help="File with the SELECT.")],
-    source: Source,
+    importing: ImportRun,
     url_file: Annotated[
         Path | None, typer.Option(help="File with the database's address; else CONTACTS_SQL_URL.")
     ] = None,
     mapping: MappingFile = None,
-    priority: Priority = None,
-    dry_run: DryRun = False,
-    force: Force = False,
-    refused: Refused = None,
 ) -> None:
     """Import the rows of a query on any database SQLAlchemy knows."""
     from consumers.importers.sources.sql import sql_records
@@ -196,22 +233,17 @@ def from_sql(
     if not url:
         raise CommandFailed("say the database's address by --url-file or CONTACTS_SQL_URL")
     statement, columns = text_of(query), mapping_of(mapping)
-    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
-    run.apply(
-        columns.kinds, lambda told, report: sql_records(url, statement, columns, told, report)
+    importing.apply(
+        columns.kinds, lambda profile, report: sql_records(url, statement, columns, profile, report)
     )
 
 
-@app.command("starface")
+@_importing("starface", source="starface")
 def from_starface(
     context: typer.Context,
     login: Annotated[str, typer.Argument(help="A STARFACE user who sees the address book.")],
-    source: Source = "starface",
+    importing: ImportRun,
     password_file: PasswordFile = None,
-    priority: Priority = None,
-    dry_run: DryRun = False,
-    force: Force = False,
-    refused: Refused = None,
 ) -> None:
     """Import the address book of the STARFACE itself."""
     from consumers.importers.sources.starface_book import starface_records
@@ -225,9 +257,10 @@ def from_starface(
         client = by_tokens(pbx, oauth.log_in(pbx, login, password))
     else:
         client = by_password(pbx, login, password)
-    run = ImportRun(context, source, priority, dry_run=dry_run, force=force, refused=refused)
     try:
-        run.apply(_CONTACTS, lambda told, report: starface_records(client.contacts(), told, report))
+        importing.apply(
+            _CONTACTS, lambda profile, report: starface_records(client.contacts(), profile, report)
+        )
     finally:
         client.logout()
 

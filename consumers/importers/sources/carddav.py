@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -16,7 +16,14 @@ from consumers.directory.changes import ContactRecord
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sources.dav_hosts import is_host, may_ask
 from consumers.importers.sources.vcard import contacts_of
-from consumers.importers.sources.webdav import CARDDAV, DAV, AnswerRefused, Multistatus, Resource
+from consumers.importers.sources.webdav import (
+    CARDDAV,
+    DAV,
+    LOST,
+    AnswerRefused,
+    Multistatus,
+    Resource,
+)
 
 _BATCH = 100  # cards in one answer
 _LARGEST = 64 << 20  # bytes of one answer
@@ -62,7 +69,7 @@ def carddav_records(
     url = httpx.URL(server.url)
     if url.scheme != "https" and not server.allow_plain:
         raise SourceUnreadable("the password would go over the net in plain text; use https")
-    auth = (server.user, server.password.get_secret_value()) if server.user else None
+    auth = _Login(server.user, server.password.get_secret_value()) if server.user else None
     try:
         context = ssl.create_default_context(cafile=server.ca_file)
     except OSError as error:  # of ssl too
@@ -70,12 +77,45 @@ def carddav_records(
     try:
         with httpx.Client(auth=auth, timeout=_TIMEOUT, verify=context) as client:
             asked = _Server(client, url, server.also_hosts)
-            for book in asked.address_books():
-                yield from _contacts(asked, book, profile, report)
+            books = asked.address_books()
+            for book in books:
+                try:
+                    yield from _contacts(asked, book, profile, report)
+                except AnswerRefused as error:
+                    others = ", ".join(str(other) for other in books if other != book)
+                    by = f"; the others can be given by their addresses: {others}" if others else ""
+                    raise AnswerRefused(f"the address book {book.path}: {error}{by}") from error
     except httpx.HTTPError as error:
         raise SourceUnreadable(f"{url.host}: {type(error).__name__}: {error}") from error
     except AnswerRefused as error:
         raise SourceUnreadable(f"{url.host}: {error}") from error
+
+
+class _Login(httpx.Auth):
+    """Logs in as the server wants it: Basic, or Digest as Baïkal's."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self._basic = httpx.BasicAuth(user, password)
+        self._digest = httpx.DigestAuth(user, password)
+        self._is_digest = False
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send a request, and once more where the server wants Digest."""
+        if not self._is_digest:
+            answer = yield from _sent(self._basic.auth_flow(request))
+            wanted = answer.headers.get("www-authenticate", "").lower()
+            self._is_digest = answer.status_code == 401 and "digest" in wanted
+            if not self._is_digest or "basic" in wanted:
+                return
+            del request.headers["authorization"]
+        yield from self._digest.auth_flow(request)
+
+
+def _sent(
+    flow: Generator[httpx.Request, httpx.Response, None],
+) -> Generator[httpx.Request, httpx.Response, httpx.Response]:
+    """Send the one request of a flow and return its answer."""
+    return (yield next(flow))
 
 
 def _contacts(
@@ -90,7 +130,10 @@ def _contacts(
             report.done += 1
             missing -= 1
             if resource.card:
-                yield from contacts_of(resource.card, profile, report, f"{resource.href} ")
+                card = resource.card.replace(LOST, "")
+                if card != resource.card:
+                    report.leave_out(resource.href, "a sign that is no text, left out")
+                yield from contacts_of(card, profile, report, f"{resource.href} ")
             elif " 404 " not in f"{resource.status} ":
                 raise AnswerRefused(f"{resource.href} cannot be read ({resource.status})")
         if missing > 0:  # their contacts would disappear without a word
@@ -205,5 +248,7 @@ def _check(verb: str, status: int) -> None:
         return
     if status in (401, 403):
         raise AnswerRefused("the server does not accept user and password")
-    told = f"the server answers {status} to {verb}; is this the address of an address book?"
-    raise (NoAddressBook if status in _NO_BOOK else AnswerRefused)(told)
+    answer = f"the server answers {status} to {verb}"
+    if status in _NO_BOOK:
+        raise NoAddressBook(f"{answer}; is this the address of an address book?")
+    raise AnswerRefused(answer)

@@ -320,3 +320,51 @@ def test_an_address_book_that_has_moved_is_read_where_it_is(
     handler.redirected["/old/"] = "/dav/anna/book/"
 
     assert len(read("/old/")) == 250
+
+
+def test_a_server_that_wants_digest_is_logged_in_at(
+    handler: type[AddressBooks], read: Read
+) -> None:
+    logins: list[str] = []
+
+    def answered(self: AddressBooks, answer: Callable[[str], str | None]) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        login = self.headers["Authorization"] or "none"
+        logins.append(login.partition(" ")[0])
+        if login.startswith('Digest username="anna"'):
+            return self._send(207, str(answer(body)))
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Digest realm="b", nonce="n", qop="auth"')
+        self.send_header("Content-Length", "0")
+        return self.end_headers()
+
+    handler._answer = answered  # type: ignore[method-assign]
+
+    assert len(read()) == 250
+    assert logins.count("Basic") == 1
+
+
+def test_an_address_book_that_fails_is_named(handler: type[AddressBooks], read: Read) -> None:
+    handler.broken["REPORT", "/dav/anna/book/"] = (500, "")
+
+    with pytest.raises(
+        SourceUnreadable, match=r"the address book /dav/anna/book/: .* 500 to REPORT$"
+    ):
+        read()
+
+
+def test_a_sign_that_no_xml_may_hold_spoils_no_card(
+    handler: type[AddressBooks], read: Read, report: Report
+) -> None:
+    cards = [
+        "BEGIN:VCARD\nFN:Anna\nNOTE:a\x10b&#x1f;\nEND:VCARD\n",
+        "BEGIN:VCARD\nFN:Bernd\nNOTE:one\u2028two\nTEL:079 555 01 02\nEND:VCARD\n",
+    ]
+    data = [f"<c:address-data>{card}</c:address-data>" for card in cards]
+    answer = multistatus(*[(f"/{place}", text) for place, text in enumerate(data)] * 125)
+    handler.broken["REPORT", "/dav/anna/book/"] = (207, answer)
+
+    contacts = read()
+
+    assert {contact.name for contact in contacts} == {"Anna", "Bernd"}
+    assert {refusal.where for refusal in report.refusals} == {"/0"}
