@@ -187,10 +187,10 @@ def _evidence(path: Path, kept: str) -> _Decoder:
 
 def _wide(sample: bytes) -> str:
     """Return the encoding of a file whose signs have two or four bytes each."""
-    for bom, encoding in _BOMS:
-        if sample.startswith(bom):
-            return encoding
     zeros = sample[:2048].count(0)
+    for bom, encoding in _BOMS:
+        if sample.startswith(bom) and zeros * 8 > len(sample[:2048]):
+            return encoding
     if zeros * 4 < len(sample[:2048]):
         return ""
     return "utf-16-be" if sample[:2048:2].count(0) > zeros / 2 else "utf-16-le"
