@@ -39,9 +39,9 @@ def mapping(
     typer.echo(tomlkit.dumps(told), nl=False)
 
 
-def columns_of(file: Path) -> Mapping:
+def columns_of(file: Path, encoding: str) -> Mapping:
     """Return what a file's columns mean, and say so if it is not just our own export."""
-    found = understood(file)
+    found = understood(file, encoding)
     if found.mapping.contact and not found.ours:
         typer.echo(f"Read as: {_told(found.mapping, found.mapping.contact, set(found.headings))}.")
         for line in _not_used(found):
@@ -50,7 +50,7 @@ def columns_of(file: Path) -> Mapping:
     return found.mapping
 
 
-def understood(file: Path) -> UnderstoodColumns:
+def understood(file: Path, encoding: str = "") -> UnderstoodColumns:
     """Return what the columns mean by their headings; raise CommandFailed."""
     from consumers.importers.report import SourceUnreadable
     from consumers.importers.sample import default_mapping
@@ -58,7 +58,7 @@ def understood(file: Path) -> UnderstoodColumns:
     from consumers.importers.sources.csv_headings import doubtful, usual_mapping
 
     try:
-        headings, rows = front_of(file)
+        headings, rows = front_of(file, encoding)
     except SourceUnreadable as error:
         raise CommandFailed(str(error)) from error
     own = default_mapping()

@@ -25,17 +25,17 @@ _SHOWN = 20  # refusals on the screen; a file has all of them
 
 
 class ImportRun:
-    """One import: asks a source, applies what it says, and tells what came of it."""
+    """One import: reads a source, applies what it says, and reports what came of it."""
 
     def __init__(
         self,
         context: typer.Context,
         source: str,
-        priority: int | None,
+        priority: int | None = None,
         *,
-        dry_run: bool,
-        force: bool,
-        refused: Path | None,
+        dry_run: bool = False,
+        force: bool = False,
+        refused: Path | None = None,
     ) -> None:
         self._context = context
         self._source = source
@@ -43,6 +43,11 @@ class ImportRun:
         self._dry_run = dry_run
         self._force = force
         self._refused = refused
+
+    def encoding(self) -> str:
+        """Return the encoding of the file that was imported last."""
+        with opened(self._context) as directory:
+            return directory.encoding(self._source)
 
     def apply(
         self,
@@ -53,22 +58,24 @@ class ImportRun:
         from consumers.directory.changes import Changes
         from consumers.importers.report import Report
 
-        told = self._context.find_root().obj or {}
-        profile = settings_of(self._context).office(told.get("office"))
+        office = (self._context.find_root().obj or {}).get("office")
+        profile = settings_of(self._context).office(office)
         with (
             opened(self._context) as directory,
             directory.known(self._source) as known,
-            _refusals(self._refused) as told,
+            _refusals(self._refused) as on_refusal,
         ):
-            report = Report(told, known)
+            report = Report(on_refusal, known, encoding=directory.encoding(self._source))
             shown = _shown(records(profile, report), report, self._source)
             changes = Changes(self._source, known.while_read(shown), self._priority, kinds)
             applied = directory.apply(changes, dry_run=self._dry_run, force=self._force)
+            if not self._dry_run:
+                directory.keep_encoding(self._source, report.encoding)
             equal = directory.deciding_with(self._source)
         print_outcome(self._source, applied, report, dry_run=self._dry_run)
         if equal:
             typer.echo(
-                f"{self._source} and {', '.join(equal)} have one priority: whom they tell"
+                f"{self._source} and {', '.join(equal)} have one priority: whom they name"
                 f" differently is asked. An order: contacts source {self._source} --priority N"
             )
         if report.rows and report.refused_rows == report.rows:

@@ -124,6 +124,11 @@ def from_fritzbox(
     _from_file(file, importing)
 
 
+def import_file(context: typer.Context, file: Path, source: str, *, dry_run: bool = False) -> None:
+    """Import a file into a source."""
+    _from_file(file, ImportRun(context, source, dry_run=dry_run))
+
+
 def _from_file(file: Path, importing: ImportRun, mapping: Path | None = None) -> None:
     """Import a file as what it is, whatever it is called."""
     from consumers.importers.report import SourceUnreadable
@@ -137,7 +142,7 @@ def _from_file(file: Path, importing: ImportRun, mapping: Path | None = None) ->
     except SourceUnreadable as error:
         raise CommandFailed(str(error)) from error
     if kind == "table":
-        columns = mapping_of(mapping) if mapping else columns_of(file)
+        columns = mapping_of(mapping) if mapping else columns_of(file, importing.encoding())
         importing.apply(
             columns.kinds, lambda profile, report: csv_records(file, columns, profile, report)
         )

@@ -153,14 +153,13 @@ def _contacts(dialog: Dialog, context: typer.Context, settings: Settings) -> Non
             "  Later: starface2mqtt contacts import --help shows LDAP, CardDAV, SQL, STARFACE"
         )
         return
-    read = imports.from_csv if kind == "csv" else imports.from_vcard
     while True:
         file = Path(dialog.ask("contacts_file", "The file", check=_a_file))
         source = dialog.ask("contacts_source", "A name for this source", kind)
         try:
-            read(context, file, source, dry_run=True)
+            imports.import_file(context, file, source, dry_run=True)
             if dialog.confirm("contacts_import", "Import them?", default=True):
-                read(context, file, source)
+                imports.import_file(context, file, source)
         except CommandFailed as error:
             if not dialog.by_person:
                 raise

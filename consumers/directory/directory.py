@@ -85,6 +85,14 @@ class Directory(LookUps):
         """Give the other sources of one priority: what they differ in is asked."""
         return self._read(lambda queries: queries.deciding_with(name))
 
+    def encoding(self, name: str) -> str:
+        """Return how the file was encoded that was imported last; nothing where none was."""
+        return self._read(lambda queries: queries.encoding(name))
+
+    def keep_encoding(self, name: str, encoding: str) -> None:
+        """Keep how a source's file is encoded, for the next import."""
+        self._write("UPDATE sources SET encoding = ?2 WHERE name = ?1", [name, encoding])
+
     def remove_source(self, name: str) -> bool:
         """Remove a source with all it has; False if there is none."""
         with self._changing(name):

@@ -216,6 +216,11 @@ class SqliteQueries:
         )
         return [row[0] for row in rows]
 
+    def encoding(self, name: str) -> str:
+        """Return how the file of a source was encoded the last time."""
+        rows = self._rows("SELECT encoding FROM sources WHERE name = ?", [name])
+        return next((str(row[0]) for row in rows), "")
+
     def _matters(self, dossier_id: int) -> tuple[Matter, ...]:
         rows = self._rows(
             "SELECT m.id, m.key, m.reference, m.title, m.url, m.open, m.last_used"

@@ -31,7 +31,8 @@ CREATE TABLE sources (
     active INTEGER NOT NULL DEFAULT 1,
     imported_at TEXT,
     edition INTEGER NOT NULL DEFAULT 0,
-    unsettled INTEGER NOT NULL DEFAULT 0
+    unsettled INTEGER NOT NULL DEFAULT 0,
+    encoding TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE choices (
     user TEXT NOT NULL,
@@ -138,6 +139,7 @@ CREATE VIEW known_matters AS
 
 # Names are searched without accents.
 FROM_VERSION_3 = f"""
+ALTER TABLE sources ADD COLUMN encoding TEXT NOT NULL DEFAULT '';
 ALTER TABLE contacts ADD COLUMN search TEXT NOT NULL DEFAULT '';
 ALTER TABLE dossiers ADD COLUMN search TEXT NOT NULL DEFAULT '';
 DROP VIEW known_contacts;

@@ -34,6 +34,7 @@ _WORD = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff]*")
 _SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
+_SINGLE_BYTE = frozenset({*_OLDER, "iso8859-1", "iso8859-15", "iso8859-2", "mac-roman"})
 _RARELY = 50  # one line of so many may be UTF-8 by accident
 _HEAD_START = 1.5  # points of the encoding that is most usual
 _KEPT = 0.2  # of a word's points: how much better another encoding than the last one has to be
@@ -58,11 +59,11 @@ def encoding_of(path: Path, kept: str = "") -> str:
 class TextFile:
     """The lines of a file as text; what cannot be read as text is left out and reported."""
 
-    def __init__(self, path: Path, report: Report, *, encoding: str = "", kept: str = "") -> None:
+    def __init__(self, path: Path, report: Report, encoding: str = "") -> None:
         self._path = path
         self._report = report
-        self._decoder = _Decoder(encoding) if encoding else _evidence(path, kept)
-        self.encoding = self._decoder.name
+        self._decoder = _Decoder(encoding) if encoding else _evidence(path, report.encoding)
+        report.encoding = self._decoder.older
 
     def lines(self) -> Iterator[str]:
         """Return the lines with their ends; only line feed and carriage return end one."""
@@ -75,7 +76,7 @@ class TextFile:
             with self._path.open("rb") as file:
                 self._report.total = (self._report.total or 0) or self._path.stat().st_size
                 before = self._report.done
-                for line in _raw_lines(file, self.encoding):
+                for line in _raw_lines(file, self._decoder.name):
                     self._report.done = before + file.tell()
                     yield line
         except OSError as error:
@@ -92,7 +93,10 @@ class TextFile:
 def decoded(octets: bytes, charset: str = "utf-8") -> str:
     """Return text in the encoding it is said to have, or in the one it seems to have."""
     try:
-        return octets.decode(charset)
+        name = codecs.lookup(charset).name
+        if name in _SINGLE_BYTE and _SEQUENCE.search(octets):
+            return octets.decode("utf-8")  # which nothing else is by accident
+        return octets.decode(name)
     except (LookupError, UnicodeDecodeError):
         return _Decoder("utf-8", _older([octets])).decode(octets)[0]
 
@@ -100,7 +104,7 @@ def decoded(octets: bytes, charset: str = "utf-8") -> str:
 @dataclass(frozen=True)
 class _Decoder:
     name: str
-    older: str = "cp1252"  # what lines are read as that are not UTF-8
+    older: str = ""  # what lines are read as that are not UTF-8
     or_utf8: bool = True  # a line that is valid UTF-8 is UTF-8, whatever the others are
 
     def __post_init__(self) -> None:
@@ -129,7 +133,9 @@ class _Decoder:
         except UnicodeDecodeError:
             pass
         if not _SEQUENCE.search(raw):
-            return raw.decode(self.older, "replace"), f"not UTF-8, read as {self.older}"
+            return raw.decode(
+                self.older or _OLDER[0], "replace"
+            ), f"not UTF-8, read as {self.older}"
         pieces, start = [], 0
         for found in _SEQUENCE.finditer(raw):
             pieces += [self._stray(raw[start : found.start()]), found[0].decode("utf-8", "replace")]
@@ -140,7 +146,7 @@ class _Decoder:
     def _stray(self, raw: bytes) -> str:
         """Read bytes between those of UTF-8: one before a letter is a letter, others are cut."""
         spelled = _STRAY.sub(lambda _: b"\0", raw)
-        return spelled.decode(self.older, "replace").replace("\0", "")
+        return spelled.decode(self.older or _OLDER[0], "replace").replace("\0", "")
 
 
 _NUL = "a zero byte, left out"
@@ -157,12 +163,11 @@ class _Lines:
 
     def add(self, line: bytes) -> None:
         """Look at one line."""
-        try:
-            line.decode("utf-8")
+        if _SEQUENCE.search(line):
             self.utf8 += 1
-        except UnicodeDecodeError:
+        else:
             self.other += 1
-            if len(self.words) < _WORDS and not _SEQUENCE.search(line):
+            if len(self.words) < _WORDS:
                 self.words.update(_WORD.findall(line))
 
 
@@ -179,7 +184,7 @@ def _evidence(path: Path, kept: str) -> _Decoder:
                     found.add(line.removeprefix(_UTF8_BOM))
     except OSError as error:
         raise SourceUnreadable(f"{path}: {error.strerror}") from error
-    older = _older(found.words.elements(), kept) if found.other else "cp1252"
+    older = _older(found.words.elements(), kept) if found.other else kept
     if found.other <= found.utf8:
         return _Decoder("utf-8", older)
     return _Decoder(older, older, or_utf8=found.utf8 * _RARELY > found.other)
@@ -211,9 +216,9 @@ def _older(words: Iterable[bytes], kept: str = "") -> str:
     """Return in which of the older encodings some words look like words."""
     counted = Counter(words)
     points = {name: sum(_points(word, name) for word in counted) for name in _OLDER}
-    points[_OLDER[0]] += _HEAD_START
+    points[_OLDER[0]] += 0.0 if kept else _HEAD_START
     best = max(_OLDER, key=lambda name: points[name])
-    if kept in points and points[best] - points[kept] <= max(1.0, _KEPT * len(counted)):
+    if kept in points and points[best] - points[kept] <= max(2.0, _KEPT * len(counted)):
         return kept
     return best
 

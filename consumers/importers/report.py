@@ -39,6 +39,7 @@ class Report:
 
     on_refusal: Callable[[ReadRefusal], None] | None = None
     known: KnownContacts | None = None  # where it is asked what need not be read again
+    encoding: str = ""  # of the file; until it is read, that of the last one
     rows: int = 0
     refused_rows: int = 0
     refused_numbers: int = 0

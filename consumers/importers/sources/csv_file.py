@@ -36,11 +36,11 @@ class TableFront(NamedTuple):
 
 
 def csv_records(
-    path: Path, mapping: Mapping, profile: NumberProfile, report: Report, *, kept: str = ""
+    path: Path, mapping: Mapping, profile: NumberProfile, report: Report
 ) -> Iterator[Change]:
     """Return the records of a table row by row; raise SourceUnreadable for a file that is none."""
     reader = Rows(mapping, profile, report)
-    rows = _rows(path, report, mapping, kept)
+    rows = _rows(path, report, mapping)
     head = list(islice(rows, _ABOVE))
     wanted = mapping.columns()
     start = 0
@@ -84,9 +84,11 @@ def headings_of(path: Path) -> list[str]:
     return front_of(path).headings
 
 
-def front_of(path: Path) -> TableFront:
+def front_of(path: Path, encoding: str = "") -> TableFront:
     """Return the headings, the first line whose words are known as such, and rows below them."""
-    rows = [row.fields for row in islice(_rows(path, Report(), None), _ABOVE + _SAMPLE)]
+    rows = [
+        row.fields for row in islice(_rows(path, Report(encoding=encoding), None), _ABOVE + _SAMPLE)
+    ]
     filled = [row for row in rows if any(field.strip() for field in row)]
     headed = (place for place, row in enumerate(filled[:_ABOVE]) if usual_mapping(_names(row)))
     start = next(headed, 0)
@@ -111,12 +113,12 @@ def unknown_columns(path: Path, names: list[str]) -> str:
     )
 
 
-def _rows(path: Path, report: Report, mapping: Mapping | None, kept: str = "") -> Iterator[CsvRow]:
+def _rows(path: Path, report: Report, mapping: Mapping | None) -> Iterator[CsvRow]:
     if is_spreadsheet(path):
         yield from spreadsheet_rows(path, report)
         return
     encoding = mapping.file.encoding if mapping else ""
-    lines = TextFile(path, report, encoding=encoding, kept=kept).lines()
+    lines = TextFile(path, report, encoding).lines()
     front = list(islice(lines, _ABOVE + _COMPARED))
     skipped = 0
     if front and front[0].lower().startswith("sep="):

@@ -30,14 +30,12 @@ _LEGAL_FORM = re.compile(
 _APPLE = re.compile(r"_\$!<(.*)>!\$_")
 
 
-def vcard_records(
-    path: Path, profile: NumberProfile, report: Report, *, kept: str = ""
-) -> Iterator[ContactRecord]:
+def vcard_records(path: Path, profile: NumberProfile, report: Report) -> Iterator[ContactRecord]:
     """Return the contacts of a file, or of all `.vcf` files in a folder."""
     files = _files(path, report)
     report.total = sum(file.stat().st_size for file in files if file.exists())
     for file in files:
-        text = TextFile(file, report, kept=kept)
+        text = TextFile(file, report)
         where = f"{file.name} " if len(files) > 1 else ""
         yield from _contacts(text.raw_lines(), text.text, profile, report, where)
 
