@@ -211,6 +211,7 @@ class CallerData(Part):
     reason: Text = ""
     sentence: Sentence | None = None
     discreet: bool = False  # a notification tells name and number only after a click
+    answered_by: Text | None = None  # the colleague's login, where one has taken the call
     outcomes: tuple[Outcome, ...] = ()
     trace: tuple[TraceStep, ...] = ()
 

@@ -200,7 +200,7 @@ class AnswerBuilder:
             **who(user, trigger), "e164": decision.party.e164 or "", "value": missing,
             "opened": label(record) if record else "", "age": age(call, steps.now),
             "offered": ", ".join(label(one) for one in offered[:5]), "found": found.label,
-            "colleague": "colleague",
+            "colleague": call.elsewhere or "colleague",
         }  # fmt: skip
         steps.add("action", code, **told)
         if kind != "nothing" and url is None:

@@ -65,7 +65,7 @@ class Call:
     replayed: bool = False
     answered: frozenset[Trigger] = frozenset()  # triggers that were dealt with
     opened: frozenset[str] = frozenset()  # marks of that for which something opened
-    elsewhere: bool = False  # a colleague has it
+    elsewhere: str = ""  # login of the colleague who has it
     talked: bool = False  # the user had it
     put_forth: bool = False  # it was dialled outward or its party changed: no own telephone rings
     occurrence: int = 0  # how often it had ended here before and was handed over again
@@ -215,7 +215,7 @@ class CallStates:
         for user in self._users.get(answered.call_id, set()) - {answered.user}:
             call = self._calls[user, answered.call_id]
             if _still_open(call, now) and not call.outward and not call.elsewhere:
-                answered_elsewhere.append(replace(call, elsewhere=True, seen_at=now))
+                answered_elsewhere.append(replace(call, elsewhere=answered.user, seen_at=now))
                 self._calls[user, call.call_id] = answered_elsewhere[-1]
         return tuple(sorted(answered_elsewhere, key=lambda call: call.user))
 
@@ -248,6 +248,11 @@ def _still_open(call: Call, now: float) -> bool:
     """Tell whether a colleague can have taken a call; the PBX may end it here a moment before."""
     just_ended = call.over and not call.talked and now - call.seen_at < _JUST_ENDED
     return call.stage < CallStage.CONNECTED or just_ended
+
+
+def reason_of(closed: Call) -> Literal["answered-elsewhere", "ended"]:
+    """Return why the cards of a call close."""
+    return "answered-elsewhere" if closed.elsewhere else "ended"
 
 
 def mark(call: Call, trigger: Trigger) -> str:
@@ -294,7 +299,7 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
         event_id=event_id,
         received_at=data.received_at,
         replayed=data.replayed,
-        elsewhere=call.elsewhere and stage != CallStage.CONNECTED,
+        elsewhere="" if stage == CallStage.CONNECTED else call.elsewhere,
         talked=call.talked or stage == CallStage.CONNECTED,
         ended_at=call.ended_at or (data.received_at if stage == CallStage.ENDED else None),
         seen_at=now,

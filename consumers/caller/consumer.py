@@ -5,16 +5,15 @@ and changed party, whatever comes twice, late or in another order, and whenever 
 """
 
 import logging
-from collections import deque
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from bus.events import CallEvent, DialResult, Outcome
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.actions.executors import ActionResult
 from consumers.caller.answer import AnswerBuilder, CallerAnswer, Choice
-from consumers.caller.answers_told import AnswersTold
+from consumers.caller.backlog import Backlog
 from consumers.caller.calls import FINISHED_FOR, Call, CallStates, Transition, Trigger, trigger_of
 from consumers.caller.dependencies import ActionRunner, Dependencies
 from consumers.caller.events import (
@@ -26,8 +25,7 @@ from consumers.caller.events import (
     opened_before,
 )
 from consumers.caller.outbox import AnswerOutbox
-from consumers.caller.pending_actions import Claiming, key_of, told_as
-from consumers.caller.put_off import Key, PutOff, Waiting
+from consumers.caller.pending_actions import Key, PendingAction, PendingActions, key_of
 from consumers.caller.rules import Context, UserPreferences
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
@@ -42,7 +40,7 @@ log = logging.getLogger(__name__)
 _LAST_WORD = 1.0  # seconds for an answer that is on its way when the process stops
 _IDLE = 0.5  # seconds between two looks at the clock
 _SOON = 0.05
-_SETTLE = 0.5  # seconds for events that waited at the broker, before a claim is taken up again
+_SETTLE = 0.5  # seconds before what an earlier process began is looked at
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
 _CLEAN_EVERY = 3600.0  # seconds
 _AT_ONCE: frozenset[Trigger] = frozenset({"ringing", "connected", "party-change"})
@@ -70,13 +68,13 @@ class CallerConsumer:
         self._dependencies = dependencies
         self._calls = CallStates()
         self._handled: Recent[str, None] = Recent()
-        self._told = AnswersTold()
         self._dialled: Recent[tuple[str, str], None] = Recent()
-        self._claiming = Claiming(store, dependencies.clock)
-        self._pops: dict[str, deque[float]] = {}
-        self._put_off = PutOff(store)
+        self._pending = PendingActions(store, dependencies.clock)
+        self._backlog = Backlog(
+            dependencies.connected, settings.clock_tolerance, dependencies.clock
+        )
         self._cleaned = 0.0
-        self._take_up_again()
+        self._continue()
 
     def handle(self, event: CallEvent) -> None:
         """Learn from one event and do what it calls for."""
@@ -102,14 +100,12 @@ class CallerConsumer:
                 self._trace.write()
         self._handled.keep(event.id, None)
 
-    def observe_group_call(self, event: CallEvent, own: Collection[str]) -> None:
+    def observe_group_call(self, event: CallEvent) -> None:
         """Learn from the call of somebody else that a colleague has answered one of ours."""
         self._outbox.settle()
-        for lost in self._calls.take(
-            event.data, event.id, self._dependencies.clock()
-        ).answered_elsewhere:
-            if lost.user in own:
-                self._close(lost, "answered-elsewhere")
+        transition = self._calls.take(event.data, event.id, self._dependencies.clock())
+        for call in transition.answered_elsewhere:
+            self._close(call)
         self._trace.write()
 
     def note_dialling(self, result: DialResult, _arrived: ReceivedMessage) -> None:
@@ -132,7 +128,7 @@ class CallerConsumer:
         answer = self._answering.answer(user, asked, "chosen", context, choice)
         self._perform(asked, "chosen", answer)
         if answer.opens:  # what opens for the call from now on would be the same once more
-            self._claiming.take_by_hand(call, answer.data.action)
+            self._pending.opened_by_hand(call, answer.data.action)
             for trigger in call.answered:
                 self._calls.opened(call, trigger)
         self._trace.write()
@@ -151,7 +147,7 @@ class CallerConsumer:
         if not told.done and call is not None:
             self._outbox.send(failed(call, told, steps), _nothing)
         if told.last and told.trigger:
-            self._claiming.worked((told.user, told.call_id, told.mark or told.trigger))
+            self._pending.executed((told.user, told.call_id, told.mark or told.trigger))
         self._trace.write()
 
     def tick(self) -> float:
@@ -159,8 +155,9 @@ class CallerConsumer:
         self._outbox.settle()
         self._outbox.send_kept()
         moment = self._dependencies.clock()
-        for key, waiting in self._put_off.due(moment):
-            self._resume(key, waiting)
+        if self._pending and self._backlog.looked_through:
+            for key, action in self._pending.due():
+                self._resume(key, action)
         if moment - self._cleaned > _CLEAN_EVERY:
             self._cleaned = moment
             self._store.forget_before(moment, self._settings.set_aside_days)
@@ -168,7 +165,7 @@ class CallerConsumer:
                 self._dependencies.forget_choices(moment - self._settings.choice_days * 86_400)
             self._trace.forget_before(moment - self._settings.trace_days * 86_400)
         self._trace.write()
-        return _SOON if self._put_off or self._outbox.busy else _IDLE
+        return _SOON if self._pending or self._outbox.busy else _IDLE
 
     def finish(self) -> None:
         """Wait until the broker has what was sent last."""
@@ -177,68 +174,79 @@ class CallerConsumer:
 
     def _take(self, user: User, event: CallEvent) -> None:
         data, moment = event.data, self._dependencies.clock()
+        self._backlog.arrived(data.received_at)
         transition = self._calls.take(data, event.id, moment)
         call = transition.call
         if call.call_id != data.call_id:
             self._store.rename(data.user, data.call_id, call.call_id, moment)
         if transition.reopened:
             self._store.reopen(call.user, call.call_id)
+            self._pending.reopen(call.user, call.call_id)
         self._trace.received(user, call, data)
-        for lost in transition.answered_elsewhere:
-            self._close(lost, "answered-elsewhere")
+        for colleagues in transition.answered_elsewhere:
+            self._close(colleagues)
         if transition.ended:
             self._store.end(call.user, call.call_id, moment)
-            self._close(call, "answered-elsewhere" if call.elsewhere else "ended")
+            self._close(call)
         again: list[Trigger] = ["ringing"] if self._was_unknown(transition) else []
         for wanted in _wanted(user, transition) or again:
             trigger = self._as_of_now(user, transition, wanted)
             if trigger == "connected" or (trigger == "party-change" and trigger in user.triggers):
-                # What was to open on ringing could only be told wrongly from now on.
-                self._put_off.give_up(key_of(call, "ringing"))
+                # What was to open on ringing could only be wrong from now on.
+                self._pending.give_up(key_of(call, "ringing"))
             if not self._to_wait(user, call, trigger, event):
                 self._answer(user, call, trigger, event)
 
     def _as_of_now(self, user: User, transition: Transition, trigger: Trigger) -> Trigger:
         """Return what a call has come to that an earlier process knew with another party."""
         wanted = transition.begins and "party-change" in user.triggers
-        if wanted and self._claiming.is_for_another(transition.call, trigger):
+        if wanted and self._pending.claimed_for_another(transition.call, trigger):
             return "party-change"
         return trigger
 
     def _was_unknown(self, transition: Transition) -> bool:
         """Tell whether a call is answered whose caller nobody knew; perhaps somebody does now."""
-        return "connected" in transition.due and self._told.found_nobody(
-            told_as(transition.call, "ringing")
-        )
+        ringing = key_of(transition.call, "ringing")
+        return "connected" in transition.due and self._pending.found_nobody(ringing)
 
     def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
-        """Put an action off for the delay that was asked for; details may come meanwhile."""
+        """Defer an action for the delay that was asked for, or until all that waited has come."""
         key = key_of(call, trigger)
-        delay = self._delay(user)
-        if trigger != "ringing" or not delay or trigger not in user.triggers:
-            return key in self._put_off
-        if key not in self._put_off and not self._told.holds(told_as(call, trigger)):
-            moment = self._dependencies.clock()
-            self._put_off.add(key, Waiting(moment, moment + delay, event))
-            self._trace.put_off(call, delay)
-        else:
-            self._put_off.learn(key, event)
-        return key in self._put_off
+        if self._pending.waits(key):
+            self._pending.update(key, event)
+            return True
+        delay = self._delay(user) if trigger == "ringing" and trigger in user.triggers else 0.0
+        if self._pending.was_answered(key):
+            delay = 0.0
+        if not delay and (
+            trigger == "ended" or self._backlog.looked_through or self._too_old(event)
+        ):
+            return False
+        self._pending.defer(key, event, self._dependencies.clock() + delay)
+        if delay:
+            self._trace.deferred(call, delay)
+        return True
+
+    def _too_old(self, event: CallEvent) -> bool:
+        """Return whether nothing opens for an event in any case, so that it need not wait."""
+        age = self._dependencies.clock() - event.data.received_at.timestamp()
+        return age > self._settings.max_age + self._settings.clock_tolerance
 
     def _delay(self, user: User | None) -> float:
         wished = UserPreferences.of(user).delay if user is not None else None
         return self._settings.delay if wished is None else wished
 
-    def _resume(self, key: Key, waiting: Waiting) -> None:
-        """Do now what was put off, as things are by now."""
-        login, call_id, trigger = key[0], key[1], trigger_of(key[2])
+    def _resume(self, key: Key, action: PendingAction) -> None:
+        """Do now what was deferred, as things are by now."""
+        login, call_id, trigger, event = key[0], key[1], trigger_of(key[2]), action.event
+        if event is None:
+            return
         user, call = self._dependencies.find_user(login), self._calls.find(login, call_id)
-        if call is None:  # it was an earlier process that heard of it
-            data = waiting.event.data
-            call = self._calls.take(data, waiting.event.id, self._dependencies.clock()).call
+        if call is None:  # it was an earlier process that knew it
+            call = self._calls.take(event.data, event.id, self._dependencies.clock()).call
         if user is not None and key_of(call, trigger) == key:  # else it is another party by now
-            self._answer(user, call, trigger, waiting.event, again=waiting.again)
-        self._put_off.settle(key, waiting, opened=self._has_opened(key))
+            self._answer(user, call, trigger, event, again=action.begun)
+        self._pending.settle(key, opened=self._has_opened(key))
 
     def _has_opened(self, key: Key) -> bool:
         call = self._calls.find(key[0], key[1])
@@ -247,14 +255,12 @@ class CallerConsumer:
     def _answer(
         self, user: User, call: Call, trigger: Trigger, event: CallEvent, *, again: bool = False
     ) -> None:
+        key = key_of(call, trigger)
         answer = self._answering.answer(user, call, trigger, self._context(user, call))
         if answer.data.reason == "directory-unavailable":
-            moment = self._dependencies.clock()
-            self._put_off.add(
-                key_of(call, trigger), Waiting(moment, moment + _ASK_AGAIN, event, again)
-            )
+            self._pending.defer(key, event, self._dependencies.clock() + _ASK_AGAIN)
         opens = answer.opens and (
-            again or self._claiming.take(call, trigger, event, answer.data.action)
+            again or self._pending.claim(call, trigger, event, answer.data.action)
         )
         if answer.opens and not opens:
             answer = opened_before(answer) if call.occurrence else already_opened(answer)
@@ -263,8 +269,8 @@ class CallerConsumer:
             and trigger not in user.triggers
             and "party-change" in user.triggers
         ):
-            self._claiming.pass_over(call, trigger)
-        if not self._told.keep(told_as(call, trigger), answer.data) and not again:
+            self._pending.pass_over(call, trigger)
+        if not self._pending.is_news(key, answer.data) and not again:
             return
         self._perform(call, trigger, answer)
 
@@ -273,17 +279,15 @@ class CallerConsumer:
         planned = self._actions.planned(answer.data)
         outcomes = (Outcome(executor="mqtt", state="done"), *planned)
         event = answered(answer.data, outcomes)
+        key = key_of(call, trigger)
+        delivered = _nothing
         if answer.opens:
             self._calls.opened(call, trigger)
-            self._pops.setdefault(call.user, deque(maxlen=600)).append(self._dependencies.clock())
-        key = key_of(call, trigger)
-        if answer.opens:
-            self._claiming.sending(key)
-        self._outbox.send(
-            event, (lambda: self._claiming.delivered(key)) if answer.opens else _nothing
-        )
+            self._pending.opens(key)
+            delivered = partial(self._pending.delivered, key)
+        self._outbox.send(event, delivered)
         if self._actions.hand_over(event, answer.values, key[2]):
-            self._claiming.begun(key)
+            self._pending.executing(key)
         if answer.used is not None:
             self._dependencies.used(call.user, answer.used, self._now())
         self._trace.answered(call, answer, outcomes)
@@ -292,22 +296,23 @@ class CallerConsumer:
             call.user, answer.data.quality, answer.data.opens, answer.data.reason,
         )  # fmt: skip
 
-    def _close(self, call: Call, reason: str) -> None:
-        """Tell that cards of this call are to close."""
-        given_up = self._put_off.drop(call.user, call.call_id)
-        steps = self._trace.closed(call, reason, given_up=given_up)
-        self._outbox.send(closed(call, reason, steps), _nothing)
+    def _close(self, call: Call) -> None:
+        """Publish that the cards of a call are to close, if its user is served here."""
+        own = self._dependencies.users
+        if own is not None and call.user not in own:
+            return
+        colleague = self._dependencies.find_user(call.elsewhere) if call.elsewhere else None
+        name = colleague.name or colleague.login if colleague is not None else "colleague"
+        given_up = self._pending.give_up_call(call.user, call.call_id)
+        steps = self._trace.closed(call, name, given_up=given_up)
+        self._outbox.send(closed(call, name, steps), _nothing)
 
     def _context(self, user: User, call: Call) -> Context:
-        moment = self._dependencies.clock()
-        pops = self._pops.get(user.login, deque())
-        while pops and moment - pops[0] > 60:
-            pops.popleft()
         dialled = self._dialled.holds((call.user, call.call_id)) and not call.put_forth
         own = dialled or (bool(user.extension) and call.caller.number == user.extension)
-        return Context(self._now(), own, len(pops))
+        return Context(self._now(), own, self._pending.openings_in_last_minute(user.login))
 
-    def _take_up_again(self) -> None:
+    def _continue(self) -> None:
         """Go on where an earlier process stopped: what it began and what it knew to be over."""
         moment = self._dependencies.clock()
         for user, call_id, root in self._store.renamed():
@@ -316,11 +321,14 @@ class CallerConsumer:
         for claim in self._store.open_claims():
             if claim.event and moment - claim.at <= self._settings.max_age:
                 event = CallEvent.model_validate_json(claim.event)
-                log.info("taking up an action again event=%s user=%s", event.id, claim.user)
-                key = (claim.user, claim.call_id, claim.trigger)
+                log.info(
+                    "continuing an action of an earlier process event=%s user=%s",
+                    event.id,
+                    claim.user,
+                )
                 wait = 0.0 if claim.begun else self._delay(self._dependencies.find_user(claim.user))
                 due = max(moment + _SETTLE, claim.at + wait)
-                self._put_off.add(key, Waiting(claim.at, due, event, claim.begun))
+                self._pending.resume_claimed(claim, event, due)
             else:
                 self._trace.interrupted(claim.user, claim.call_id)
                 self._store.done(claim.user, claim.call_id, claim.trigger)

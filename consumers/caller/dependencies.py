@@ -1,7 +1,7 @@
 """What the caller process reaches the outside by; a test hands in others."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -31,3 +31,5 @@ class Dependencies:
     used: Callable[[str, Matter | Dossier, datetime], None]
     clock: Callable[[], float] = time.time
     forget_choices: Callable[[float], object] = float  # those made before a moment
+    users: Collection[str] | None = None  # whom this process serves; None: everybody
+    connected: Callable[[], bool] = lambda: True  # whether the broker is there

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_OID, uuid5
 from bus.events import CallerData, CallerEvent, Outcome, TraceStep
 from consumers.actions.executors import ActionResult
 from consumers.caller.answer import CallerAnswer
-from consumers.caller.calls import Call
+from consumers.caller.calls import Call, reason_of
 from consumers.caller.placeholders import who
 from consumers.caller.texts import sentence
 from consumers.users import User
@@ -46,14 +46,14 @@ def forgotten(user: User, call_id: str, request_id: str) -> CallerEvent:
     return _event(data.model_copy(update={"sentence": said}))
 
 
-def closed(call: Call, reason: str, trace: tuple[TraceStep, ...]) -> CallerEvent:
-    """Tell that the cards of a call are to close."""
-    data = _of(call, "closed", reason, trace)
-    return _event(
-        data.model_copy(
-            update={"sentence": sentence(f"closed.{reason}", {"colleague": "colleague"})}
-        )
-    )
+def closed(call: Call, colleague: str, trace: tuple[TraceStep, ...]) -> CallerEvent:
+    """Return that the cards of a call are to close, and who has it where a colleague does."""
+    reason = reason_of(call)
+    update = {
+        "sentence": sentence(f"closed.{reason}", {"colleague": colleague}),
+        "answered_by": call.elsewhere or None,
+    }
+    return _event(_of(call, "closed", reason, trace).model_copy(update=update))
 
 
 def failed(call: Call, told: ActionResult, trace: tuple[TraceStep, ...]) -> CallerEvent:

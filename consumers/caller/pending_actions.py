@@ -1,19 +1,41 @@
-"""Which actions this process has taken for itself, and when each of them is done.
+"""The actions for calls and how far each is: one table, by user, call and mark.
 
-An action is done once the broker has the answer and the last executor has ended.
+An action waits (for a delay, for a directory that cannot be read, or until what waited at the
+broker is looked through), is claimed on disk, begun, and done once the broker has the answer and
+the last program has ended. What waits and what is claimed is on disk, so that whichever process
+serves the user next continues with it.
 """
 
+from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
 
-from bus.events import CallEvent
+from bus.events import CallerData, CallEvent
 from consumers.caller.calls import Call, Trigger, mark
 from consumers.caller.parties import known_by
-from consumers.caller.put_off import Key
 from consumers.caller.store import CallerStore, Claim
 from consumers.preferences import Action
-from runtime.bounded_dict import Recent
+
+Key = tuple[str, str, str]  # user, call and mark of the action
 
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
+_CAPACITY = 20_000  # calls
+
+
+@dataclass(slots=True)
+class PendingAction:
+    """One action; most of it is empty most of the time."""
+
+    event: CallEvent | None = None  # while it waits
+    since: float = 0.0
+    due: float = 0.0
+    begun: bool = False  # an earlier process had claimed it
+    undelivered: bool = False  # the broker does not have the answer yet
+    executing: bool = False  # a program is at work for it
+    had: Action | None = None  # what a party had opened by a change or by hand
+    digest: bytes = b""  # the last answer, so that a repeat stays silent
+    found_nobody: bool = False  # a number was looked up for it last, and nobody had it
 
 
 def key_of(call: Call, trigger: Trigger) -> Key:
@@ -21,35 +43,90 @@ def key_of(call: Call, trigger: Trigger) -> Key:
     return call.user, call.call_id, mark(call, trigger)
 
 
-def told_as(call: Call, trigger: Trigger) -> Key:
-    """Return what an answer is known by; of each telling of a call it is another one."""
-    return call.user, f"{call.call_id} {call.occurrence}", mark(call, trigger)
-
-
-class Claiming:
-    """The actions in hand."""
+class PendingActions:
+    """What is under way for the calls of a process."""
 
     def __init__(self, store: CallerStore, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
-        self._at_work: Recent[Key, None] = Recent()  # an executor is at work for it
-        self._undelivered: set[Key] = set()  # the broker does not have the answer yet
-        self._had: Recent[Key, Action] = Recent()  # by party: what a change or a person opened
+        self._calls: OrderedDict[tuple[str, str], dict[str, PendingAction]] = OrderedDict()
+        self._waiting: dict[Key, PendingAction] = {}
+        self._openings: dict[str, deque[float]] = {}  # of each user, the latest
 
-    def take(self, call: Call, trigger: Trigger, event: CallEvent, action: Action) -> bool:
-        """Take an action for this process; the party has then had its opening, should it return."""
-        at, of_party = self._clock(), key_of(call, "party-change")
+    # ---- waiting
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def waits(self, key: Key) -> bool:
+        """Return whether an action waits."""
+        return key in self._waiting
+
+    def defer(self, key: Key, event: CallEvent, due: float, *, since: float | None = None) -> None:
+        """Let an action wait; one that an earlier process claimed is on disk as that."""
+        action = self._action(key)
+        action.since = self._clock() if since is None else since
+        action.event, action.due = event, due
+        if not action.begun:
+            self._store.put_off(Claim(*key, action.since, event.model_dump_json()))
+        self._waiting[key] = action
+
+    def resume_claimed(self, claim: Claim, event: CallEvent, due: float) -> None:
+        """Let what an earlier process claimed or deferred wait until it can be looked at."""
+        key = (claim.user, claim.call_id, claim.trigger)
+        self._action(key).begun = claim.begun
+        self.defer(key, event, due, since=claim.at)
+
+    def update(self, key: Key, event: CallEvent) -> None:
+        """Continue with a later event of the same call, which may say more."""
+        action = self._waiting[key]
+        self.defer(key, event, action.due, since=action.since)
+
+    def due(self) -> list[tuple[Key, PendingAction]]:
+        """Return what has waited long enough; it waits no more."""
+        now = self._clock()
+        found = [(key, action) for key, action in self._waiting.items() if action.due <= now]
+        for key, _ in found:
+            del self._waiting[key]
+        return found
+
+    def settle(self, key: Key, *, opened: bool) -> None:
+        """Forget on disk what had waited, unless it has opened or waits once more."""
+        if key in self._waiting or opened:
+            return
+        if self._action(key).begun:
+            self._store.done(*key)
+        else:
+            self._store.no_longer_put_off(*key)
+
+    def give_up(self, key: Key) -> None:
+        """Let an action wait no more."""
+        if self._waiting.pop(key, None) is not None:
+            self.settle(key, opened=False)
+
+    def give_up_call(self, user: str, call_id: str) -> bool:
+        """Let nothing of a call wait any more; False if nothing did."""
+        keys = [key for key in self._waiting if key[:2] == (user, call_id)]
+        for key in keys:
+            self.give_up(key)
+        return bool(keys)
+
+    # ---- claimed
+
+    def claim(self, call: Call, trigger: Trigger, event: CallEvent, action: Action) -> bool:
+        """Claim an action for this process; the party has then had its opening."""
+        now, of_party = self._clock(), key_of(call, "party-change")
         if trigger in _SHOWING and self._opened_the_same(call, action):
             return False
-        taken = self._store.claim(Claim(*key_of(call, trigger), at, event.model_dump_json()))
-        if taken and trigger in _SHOWING:
-            self._store.note_done(*of_party, at)
-        if taken and trigger == "party-change":
-            self._had.keep(of_party, action)
-        return taken
+        claimed = self._store.claim(Claim(*key_of(call, trigger), now, event.model_dump_json()))
+        if claimed and trigger in _SHOWING:
+            self._store.note_done(*of_party, now)
+        if claimed and trigger == "party-change":
+            self._action(of_party).had = action
+        return claimed
 
-    def is_for_another(self, call: Call, trigger: Trigger) -> bool:
-        """Tell whether an earlier process had a trigger of this call dealt with for another."""
+    def claimed_for_another(self, call: Call, trigger: Trigger) -> bool:
+        """Return whether an earlier process had a trigger of this call dealt with for another."""
         return (
             trigger in _SHOWING
             and bool(known_by(call.other_party))
@@ -62,42 +139,101 @@ class Claiming:
         for one in (trigger, "party-change"):
             self._store.note_done(*key_of(call, one), self._clock())
 
-    def take_by_hand(self, call: Call, action: Action) -> None:
+    def opened_by_hand(self, call: Call, action: Action) -> None:
         """Note that a person had something opened; the call opens no more of that by itself."""
         of_party = key_of(call, "party-change")
         self._store.note_done(*of_party, self._clock())
-        self._had.keep(of_party, action)
+        self._action(of_party).had = action
 
     def _opened_the_same(self, call: Call, action: Action) -> bool:
-        """Tell whether the party had this opened by a change, or by hand.
+        """Return whether the party had this opened by a change, or by hand.
 
         What an earlier process opened counts as the same, as it may be for the same event.
         """
         of_party = key_of(call, "party-change")
-        had = self._had.value(of_party)
-        if had is not None:
-            return had == action
+        had = self._find(of_party)
+        if had is not None and had.had is not None:
+            return had.had == action
         ringing = key_of(call, "ringing")
         return self._store.claimed(*of_party) and not self._store.claimed(*ringing)
 
-    def sending(self, key: Key) -> None:
-        """Note that the answer is on its way."""
-        self._undelivered.add(key)
+    # ---- begun and done
+
+    def openings_in_last_minute(self, user: str) -> int:
+        """Return how often something opened for a user within a minute."""
+        openings, now = self._openings.get(user, deque()), self._clock()
+        while openings and now - openings[0] > 60:
+            openings.popleft()
+        return len(openings)
+
+    def opens(self, key: Key) -> None:
+        """Note that something opens, and the answer is on its way to the broker."""
+        self._openings.setdefault(key[0], deque(maxlen=600)).append(self._clock())
+        self._action(key).undelivered = True
 
     def delivered(self, key: Key) -> None:
         """Note that the broker has the answer."""
-        self._undelivered.discard(key)
+        self._action(key).undelivered = False
         self._note_if_done(key)
 
-    def begun(self, key: Key) -> None:
-        """Note that an executor is at work."""
-        self._at_work.keep(key, None)
+    def executing(self, key: Key) -> None:
+        """Note that a program is at work."""
+        self._action(key).executing = True
 
-    def worked(self, key: Key) -> None:
-        """Note that the last executor has ended."""
-        self._at_work.drop(key)
+    def executed(self, key: Key) -> None:
+        """Note that the last program has ended."""
+        self._action(key).executing = False
         self._note_if_done(key)
 
     def _note_if_done(self, key: Key) -> None:
-        if key not in self._undelivered and not self._at_work.holds(key):
+        action = self._action(key)
+        if not action.undelivered and not action.executing:
             self._store.done(*key)
+
+    # ---- answered
+
+    def is_news(self, key: Key, data: CallerData) -> bool:
+        """Keep an answer; return whether it says something new to its user."""
+        action, digest = self._action(key), _digest(data)
+        action.found_nobody = data.quality == "none" and bool(data.caller.e164)
+        news, action.digest = action.digest != digest, digest
+        return news
+
+    def was_answered(self, key: Key) -> bool:
+        """Return whether the user had an answer before."""
+        action = self._find(key)
+        return action is not None and bool(action.digest)
+
+    def found_nobody(self, key: Key) -> bool:
+        """Return whether a number was looked up last, and nobody had it."""
+        action = self._find(key)
+        return action is not None and action.found_nobody
+
+    def reopen(self, user: str, call_id: str) -> None:
+        """Forget what was answered to a call that had ended here and begins again."""
+        for action in self._calls.get((user, call_id), {}).values():
+            action.digest, action.found_nobody = b"", False
+
+    # ---- the table
+
+    def _find(self, key: Key) -> PendingAction | None:
+        return self._calls.get(key[:2], {}).get(key[2])
+
+    def _action(self, key: Key) -> PendingAction:
+        actions = self._calls.get(key[:2])
+        if actions is None:
+            actions = self._calls[key[:2]] = {}
+            if len(self._calls) > _CAPACITY:
+                self._calls.popitem(last=False)
+        found = actions.get(key[2])
+        if found is None:
+            found = actions[key[2]] = PendingAction()
+        return found
+
+
+def _digest(data: CallerData) -> bytes:
+    """Return what is the same for answers that look the same; small, as many are kept."""
+    told = (
+        data.reason, data.opens, data.caller, data.called, data.contact, data.url, data.candidates,
+    )  # fmt: skip
+    return blake2b(repr(told).encode(), digest_size=16).digest()

@@ -94,6 +94,8 @@ def run(
         dependencies = Dependencies(
             people.find, _sender(connection, running), _user_of(habits, executors),
             forget_choices=forget_choices,
+            users=None if users is None else frozenset(users),
+            connected=lambda: connection.connected,
         )  # fmt: skip
         consumer = CallerConsumer(
             settings, AnswerBuilder(directory, settings), store, traces, executors, dependencies
@@ -173,7 +175,7 @@ def _others(
 
     def hear(event: CallEvent, _arrived: ReceivedMessage) -> None:
         if event.data.user not in own:
-            consumer.observe_group_call(event, own)
+            consumer.observe_group_call(event)
 
     return hear
 

@@ -73,6 +73,7 @@ class TraceEntry:
     at: float
     opens: str = ""
     reason: str = ""
+    otherwise: TraceStep | None = None  # why nothing opened, if the story has no reason yet
 
 
 def path_of(data_folder: Path, account: str) -> Path:
@@ -112,7 +113,10 @@ class TraceStore:
             " WHERE user = ? AND call_id = ?",
             (subject.user, subject.call_id),
         ).fetchone() or (chapter.at, "", "", "", "nothing", "", "[]", "[]")
-        fresh = [step.model_dump(mode="json") for step in chapter.steps]
+        steps, reason = chapter.steps, chapter.reason or row[5]
+        if not reason and chapter.otherwise is not None:
+            steps, reason = (*steps, chapter.otherwise), chapter.otherwise.code
+        fresh = [step.model_dump(mode="json", exclude_defaults=True) for step in steps]
         told = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
         ids = dict.fromkeys(
             (*json.loads(row[7]), subject.call_id, subject.also, subject.event)[:_MOST_STEPS]
@@ -123,7 +127,7 @@ class TraceStore:
             (
                 subject.user, subject.call_id, row[0], chapter.at, subject.number or row[1],
                 subject.e164 or row[2], _name(subject, row[2], row[3]), chapter.opens or row[4],
-                chapter.reason or row[5], json.dumps(told, ensure_ascii=False),
+                reason, json.dumps(told, ensure_ascii=False),
                 json.dumps(list(ids)),
             ),
         )  # fmt: skip

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from bus.events import CallData, Outcome, TraceStep
 from consumers.actions.executors import ActionResult
 from consumers.caller.answer import CallerAnswer, TraceSteps
-from consumers.caller.calls import Call
+from consumers.caller.calls import Call, reason_of
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject
 from consumers.users import User
 from runtime.bounded_dict import Recent
@@ -93,8 +93,8 @@ class TraceWriter:
         self._explained.keep(key, number)
         return True
 
-    def put_off(self, call: Call, seconds: float) -> None:
-        """Tell that an action waits."""
+    def deferred(self, call: Call, seconds: float) -> None:
+        """Add that an action waits."""
         steps = self._steps()
         steps.add("rule", "delay", seconds=f"{seconds:g}")
         self._gather(_subject(call), steps)
@@ -123,11 +123,15 @@ class TraceWriter:
         self._gather(TraceSubject(told.user, told.call_id), steps, reason=reason)
         return public
 
-    def closed(self, call: Call, reason: str, *, given_up: bool = False) -> tuple[TraceStep, ...]:
-        """Tell how the call left this user; if an action still waited, that is why it was not."""
-        steps = self._steps()
-        steps.add("action" if given_up else "closed", reason, colleague="colleague")
-        return self._gather(_subject(call), steps, reason=reason if given_up else "")
+    def closed(self, call: Call, colleague: str, *, given_up: bool) -> tuple[TraceStep, ...]:
+        """Add how the call left this user; where nothing was answered, that is the reason."""
+        reason = reason_of(call)
+        steps, why = self._steps(), self._steps()
+        steps.add("action" if given_up else "closed", reason, colleague=colleague)
+        why.add("action", reason, colleague=colleague)
+        return self._gather(
+            _subject(call), steps, reason=reason if given_up else "", otherwise=why.told[0]
+        )
 
     def interrupted(self, user: str, call_id: str) -> None:
         """Tell that an action was begun and is too old to be done again."""
@@ -136,10 +140,16 @@ class TraceWriter:
         self._gather(TraceSubject(user, call_id), steps, reason="interrupted")
 
     def _gather(
-        self, subject: TraceSubject, steps: TraceSteps, *, opens: str = "", reason: str = ""
+        self,
+        subject: TraceSubject,
+        steps: TraceSteps,
+        *,
+        opens: str = "",
+        reason: str = "",
+        otherwise: TraceStep | None = None,
     ) -> tuple[TraceStep, ...]:
         told = tuple(steps.told)
-        self._gathered.append(TraceEntry(subject, told, self._clock(), opens, reason))
+        self._gathered.append(TraceEntry(subject, told, self._clock(), opens, reason, otherwise))
         return told
 
     def _steps(self) -> TraceSteps:

@@ -51,6 +51,23 @@ def test_a_known_caller_opens_the_matter_and_leaves_a_story(office: Office) -> N
     assert use.record == "matter"
 
 
+def test_a_call_that_ended_while_the_process_was_away_opens_nothing(office: Office) -> None:
+    with office.caller():
+        pass  # the broker keeps what is published from now on
+    for number in range(20):
+        office.tell(call_id=f"over-{number}", age=20)
+    office.tell(call_id="rings", age=8)
+    for number in range(20):
+        office.tell("ended", call_id=f"over-{number}", age=15)
+    with office.caller():
+        office.wait_for(call_id="rings", opens="matter")
+        office.tell(call_id="after")
+        office.wait_for(call_id="after", opens="matter")
+
+    assert {one.call_id for one in office.answers if one.opens != "nothing"} == {"rings", "after"}
+    assert {story.reason for story in find(office.data, last=99)} == {"ended", "only-open-matter"}
+
+
 def test_a_command_whose_program_is_gone_is_named_and_ends_nothing(office: Office) -> None:
     office.settings["commands"] = [
         {"name": "dms", "arguments": ["/nowhere/dms", "{id}"]},

@@ -129,6 +129,8 @@ class Desk:
     forgotten: list[float] = field(default_factory=list)
     moment: float = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
     broker_gone: bool = False
+    connected: bool = True
+    own: frozenset[str] | None = None
     broker_silent: bool = False
     crash: bool = False
 
@@ -150,7 +152,13 @@ class Desk:
             traces,
             self.programs,
             Dependencies(
-                self.users.get, self._send, self._use, lambda: self.moment, self.forgotten.append
+                self.users.get,
+                self._send,
+                self._use,
+                lambda: self.moment,
+                self.forgotten.append,
+                self.own,
+                lambda: self.connected,
             ),
         )
 
@@ -949,6 +957,126 @@ def test_a_delayed_action_uses_the_details_that_came_meanwhile(
     assert answer.opens == "matter"
 
 
+@pytest.mark.parametrize("later", [("ended",), ("connected", "ended")])
+def test_what_ended_while_it_waited_at_the_broker_opens_nothing(
+    desk: Desk, later: tuple[str, ...]
+) -> None:
+    desk.tell(age=20)
+    for place, state in enumerate(later):
+        desk.tell(state, age=15 - place)
+    desk.pass_time(2)
+
+    assert desk.opened() == []
+    assert [one.trigger for one in desk.sent] == ["closed"]
+    [story] = find(desk.folder)
+    assert story.reason == "ended"
+
+
+def test_what_still_rings_after_it_waited_at_the_broker_opens(desk: Desk) -> None:
+    desk.tell(age=20)
+    desk.tell("ended", call_id="c-other", age=15)
+    assert desk.opened() == []
+    desk.pass_time(0.6)
+
+    [opened] = desk.opened()
+    assert opened.call_id == "c-1"
+
+
+def test_a_colleague_who_answered_while_it_waited_at_the_broker_has_it(desk: Desk) -> None:
+    desk.tell(age=20, group="Sales")
+    desk.tell("connected", user="0012", age=18, group="Sales")
+    desk.pass_time(1)
+
+    assert [one.user for one in desk.opened()] == ["0012"]
+
+
+def test_nothing_opens_while_the_broker_is_away(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk()
+    desk.connected = False
+    desk.tell()
+    desk.pass_time(5)
+    assert desk.sent == []
+
+    desk.connected = True
+    desk.consumer.tick()
+    desk.tell("ended")
+    desk.pass_time(1)
+    assert desk.opened() == []
+
+
+def test_clocks_that_differ_delay_nothing_once_that_is_known(desk: Desk) -> None:
+    for number in range(60):
+        desk.tell("ended", call_id=f"c-{number}", age=3)
+        desk.moment += 1
+    desk.tell(call_id="c-live", age=3)
+
+    assert [one.call_id for one in desk.opened()] == ["c-live"]
+
+
+def test_an_action_taken_up_after_a_restart_waits_until_the_broker_is_there(desk: Desk) -> None:
+    desk.tell()
+    desk.crash = True
+    with pytest.raises(KeyboardInterrupt):
+        desk.tell(call_id="c-2")
+    desk.crash, desk.connected = False, False
+    desk.start()
+    desk.pass_time(5)
+    desk.connected = True
+    desk.consumer.tick()
+    desk.tell("ended", call_id="c-2")
+    desk.pass_time(1)
+
+    assert [one.call_id for one in desk.opened()] == ["c-1"]
+
+
+@pytest.mark.parametrize("states", [("ended",), ("ended", "ringing"), ("ended", "connected")])
+def test_why_gives_a_reason_where_the_end_came_first(desk: Desk, states: tuple[str, ...]) -> None:
+    for state in states:
+        desk.tell(state)
+    desk.pass_time(1)
+
+    [story] = find(desk.folder)
+    assert (story.opens, story.reason) == ("nothing", "ended")
+    assert "Nothing opened: the call was already over." in [
+        step_sentence(step, "en") for step in story.steps
+    ]
+
+
+def test_the_reason_of_a_call_that_opened_stays(desk: Desk) -> None:
+    desk.tell()
+    desk.tell("ended")
+
+    [story] = find(desk.folder)
+    assert (story.opens, story.reason) == ("matter", "only-open-matter")
+
+
+def test_a_process_of_one_user_publishes_nothing_for_the_colleagues(
+    new_desk: Callable[..., Desk],
+) -> None:
+    desk = new_desk(own=frozenset({"0012"}))
+    for login in ("0011", "0013"):
+        desk.consumer.observe_group_call(desk.event(user=login, group="Sales"))
+    desk.tell(user="0012", group="Sales")
+    desk.tell("connected", user="0012", group="Sales")
+    desk.tell("ended", user="0012", group="Sales")
+
+    assert {one.user for one in desk.sent} == {"0012"}
+    assert {story.user for story in find(desk.folder, last=9)} == {"0012"}
+
+
+def test_who_answered_elsewhere_is_named(desk: Desk) -> None:
+    desk.users["0012"] = User(login="0012", extension="12", name="Anna Muster")
+    desk.tell(group="Sales")
+    desk.tell("connected", user="0012", group="Sales")
+
+    closed = next(one for one in desk.sent if one.trigger == "closed")
+    assert (closed.user, closed.answered_by) == ("0011", "0012")
+    assert closed.sentence is not None
+    assert closed.sentence.de == "Den Anruf hat Anna Muster angenommen."
+    [story] = find(desk.folder, user="0011")
+    assert "The call was answered by Anna Muster." in step_sentence(story.steps[-1], "en")
+
+
 def test_a_delayed_action_does_not_open_what_a_colleague_answered(
     new_desk: Callable[..., Desk],
 ) -> None:
@@ -960,7 +1088,7 @@ def test_a_delayed_action_does_not_open_what_a_colleague_answered(
     assert [one.user for one in desk.opened()] == ["0012"]
     [story] = find(desk.folder, user="0011")
     assert story.reason == "answered-elsewhere"
-    assert "Nothing opened: the call was answered by a colleague." in [
+    assert "Nothing opened: the call was answered by 0012." in [
         step_sentence(step, "en") for step in story.steps
     ]
 

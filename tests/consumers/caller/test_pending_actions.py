@@ -1,0 +1,89 @@
+"""What is under way for calls, and whether an answer says something new."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bus.events import CallerData, Party, Reference
+from consumers.caller.pending_actions import PendingActions
+from consumers.caller.store import CallerStore
+
+KEY = ("0011", "c-1", "ringing")
+CALLER = Party(number="0441234567", e164="+41441234567", kind="external")
+
+
+def _answer(**told: object) -> CallerData:
+    values = {"user": "0011", "call_id": "c-1", "event_id": "e-1", "trigger": "ringing"}
+    return CallerData.model_validate({**values, "caller": CALLER, **told})
+
+
+@pytest.fixture
+def pending(tmp_path: Path) -> Iterator[PendingActions]:
+    with closing(CallerStore(tmp_path / "caller.db")) as store:
+        yield PendingActions(store, lambda: 1_000.0)
+
+
+def test_an_answer_is_new_once(pending: PendingActions) -> None:
+    assert not pending.was_answered(KEY)
+
+    assert pending.is_news(KEY, _answer(reason="no-match"))
+    assert not pending.is_news(KEY, _answer(reason="no-match", event_id="e-2"))
+    assert pending.was_answered(KEY)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reason": "several-contacts"},
+        {"opens": "card"},
+        {"caller": Party(number="0441234568", e164="+41441234568", kind="external")},
+        {"called": Party(number="11", kind="internal")},
+        {"contact": Reference(kind="contact", id="K-1", title="Ada Lovelace")},
+        {"url": "https://cases.example/contacts/K-1"},
+        {"candidates": (Reference(kind="contact", id="K-1", title="Ada Lovelace"),)},
+    ],
+)
+def test_what_a_person_would_see_makes_it_new(
+    pending: PendingActions, change: dict[str, object]
+) -> None:
+    pending.is_news(KEY, _answer(reason="no-match"))
+
+    assert pending.is_news(KEY, _answer(**{"reason": "no-match", **change}))
+
+
+def test_another_trigger_is_told_too(pending: PendingActions) -> None:
+    pending.is_news(KEY, _answer())
+
+    assert pending.is_news(("0011", "c-1", "connected"), _answer())
+
+
+def test_nobody_was_found_until_somebody_is(pending: PendingActions) -> None:
+    pending.is_news(KEY, _answer(quality="none"))
+    assert pending.found_nobody(KEY)
+
+    pending.is_news(KEY, _answer(quality="exact"))
+    assert not pending.found_nobody(KEY)
+
+
+def test_a_number_that_was_not_looked_up_finds_nobody_missing(pending: PendingActions) -> None:
+    pending.is_news(KEY, _answer(caller=Party(kind="withheld")))
+
+    assert not pending.found_nobody(KEY)
+
+
+def test_a_call_that_begins_again_is_answered_again(pending: PendingActions) -> None:
+    pending.is_news(KEY, _answer())
+    pending.reopen("0011", "c-1")
+
+    assert not pending.was_answered(KEY)
+    assert pending.is_news(KEY, _answer())
+
+
+def test_openings_count_for_a_minute(pending: PendingActions) -> None:
+    for _ in range(3):
+        pending.opens(KEY)
+
+    assert pending.openings_in_last_minute("0011") == 3
+    assert pending.openings_in_last_minute("0012") == 0
