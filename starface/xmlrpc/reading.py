@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 from xml.parsers import expat
 
+from starface.xmlrpc.plain_call import read_plain_call
 from starface.xmlrpc.values import SCALARS, SPACE, DateTime, Faulted, Unreadable, Value, Writable
 from starface.xmlrpc.writing import write_call, write_fault, write_response
 
@@ -49,12 +50,14 @@ def read_call(
     A scalar of a type this release does not know is a text, so that a member nobody needs does not
     lose a call. `charset` is the transport's and counts where the document declares none.
     """
-    told = _read(
+    if len(body) <= max_bytes and (plain := read_plain_call(body, charset)):
+        return plain
+    call = _read(
         body, "methodCall", max_bytes, max_depth, max_elements, charset=charset, lenient=True
     )
-    if not told:
+    if not call:
         raise Unreadable("no method name")
-    return told[0], told[1] if len(told) > 1 else []
+    return call[0], call[1] if len(call) > 1 else []
 
 
 def read_response(
