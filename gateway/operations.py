@@ -23,7 +23,7 @@ from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.http.server import HttpServer, listening
 from gateway.publishing.leader import PublisherLeader
-from gateway.settings import address
+from runtime.addresses import split_address
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Operations:
     """The endpoint: a listener of its own, on loopback."""
 
     def __init__(self, listen: str, events: EventLog, leader: PublisherLeader) -> None:
-        host, port = address(listen)
+        host, port = split_address(listen)
         condition = GatewayHealth(events, leader)
         app = falcon.App()
         app.add_route("/healthz", HealthResource())

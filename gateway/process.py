@@ -26,8 +26,9 @@ from gateway.http.tls import CertificateUnusable, ServerCertificate, TlsServer
 from gateway.operations import Operations
 from gateway.publishing.leader import LOCK, PublisherLeader, PublisherSettings
 from gateway.publishing.wakeup import Waker
-from gateway.settings import GatewaySettings, address
+from gateway.settings import GatewaySettings
 from gateway.source_addresses import SourceAddresses
+from runtime.addresses import split_address
 from runtime.files import private_file
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
@@ -193,7 +194,7 @@ def _operations(listen: str, events: EventLog, leader: PublisherLeader) -> list[
 def _sockets(listen: Sequence[str]) -> list[socket.socket]:
     opened: list[socket.socket] = []
     for one in listen:
-        host, port = address(one)
+        host, port = split_address(one)
         try:
             opened.append(listening(host, port))
         except OSError as error:

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from bus.settings import Section
+from runtime.addresses import split_address
 
 Network = IPv4Network | IPv6Network
 
@@ -37,17 +38,8 @@ def _is_proxy(value: object) -> object:
     return value
 
 
-def address(listen: str) -> tuple[str, int]:
-    """Return host and port of `0.0.0.0:8080` or `[::]:8080`; raise ValueError."""
-    host, _, port = listen.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ValueError("an address and a port, such as '0.0.0.0:8080' or '[::]:8080'")
-    return host, int(port)
-
-
 def _is_address(listen: str) -> str:
-    address(listen)
+    split_address(listen)
     return listen
 
 
@@ -100,7 +92,7 @@ class GatewaySettings(Section):
     def _a_key_for_the_certificate(self) -> Self:
         if (self.certificate is None) != (self.private_key is None):
             raise ValueError("certificate and private_key belong together")
-        ports = {address(one)[1] for one in self.listen}
+        ports = {split_address(one)[1] for one in self.listen}
         if self.certificate is not None and self.tls_port not in ports:
             raise ValueError(f"tls_port {self.tls_port} is no port of listen, so nothing spoke TLS")
         return self

@@ -1,9 +1,12 @@
-"""How a password becomes a credential that the PBX has accepted once."""
+"""How a password, or a login with a browser, becomes a credential that the PBX has accepted."""
+
+from collections.abc import Callable
 
 from starface import oauth
 from starface.client import Callback, StarfaceClient
 from starface.credential import Credential, derive
 from starface.failures import LoginRefused, PbxFailure, PbxUnreachable, RequestForbidden
+from starface.rest import by_tokens
 from starface.settings import StarfaceSettings
 
 _SHA512_SINCE = (6, 4, 2, 19)
@@ -71,3 +74,19 @@ def _version(client: StarfaceClient) -> tuple[int, ...]:
     except PbxFailure:
         return ()
     return tuple(int(part) for part in told.split(".") if part.isdecimal())
+
+
+def check_browser(
+    settings: StarfaceSettings, login: str, show: Callable[[str], object]
+) -> Credential:
+    """Let the person log in with a browser at the address that `show` gets; return the credential.
+
+    Raises LoginRefused when it was somebody else who logged in.
+    """
+    with oauth.BrowserLogin(settings) as browser:
+        show(browser.url)
+        tokens = browser.wait()
+    found = by_tokens(settings, tokens).me().login
+    if found != login:
+        raise LoginRefused(f"{found!r} logged in with the browser, not {login!r}; try again.")
+    return tokens.credential

@@ -2,12 +2,15 @@
 
 import re
 import socket
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from runtime.addresses import join_address
+
 Api = Literal["v20", "v22", "v30"]
 
+_BY_BROWSER = ("rest-client", "windows-app")  # programs of the PBX that log in with a browser
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -62,6 +65,13 @@ class StarfaceSettings(BaseModel):
             raise ValueError('location = "cloud" needs external_address, the office\'s own address')
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _scope_of_the_program(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("oauth_client_id") in _BY_BROWSER:
+            return {"oauth_scope": "pbx-login"} | given
+        return given
+
     @property
     def pbx_port(self) -> int:
         """The port of the PBX, told or usual."""
@@ -70,8 +80,7 @@ class StarfaceSettings(BaseModel):
     @property
     def origin(self) -> str:
         """Scheme, host and port of the PBX, as URLs begin."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.pbx_port}"
+        return f"{self.scheme}://{join_address(self.host, self.pbx_port)}"
 
 
 def callback_host(settings: StarfaceSettings) -> str:

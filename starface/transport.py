@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, cast
 
+from runtime.addresses import join_address
 from starface.failures import AnswerUnreadable, OutcomeUnknown, PbxUnreachable
 from starface.settings import StarfaceSettings
 from starface.tls import tls_context, why_not_secured
@@ -58,10 +59,9 @@ class Transport:
         self._keep_from = 0.0
         self.clock_offset: timedelta | None = None  # of the PBX, ahead of ours
         self._addresses = HostAddresses(settings.host, settings.pbx_port)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        port = "" if settings.port is None else f":{settings.port}"
+        host = join_address(settings.host, settings.port)
         self._head = (
-            f"Host: {host}{port}\r\nContent-Type: text/xml; charset=UTF-8\r\nAccept: text/xml\r\n"
+            f"Host: {host}\r\nContent-Type: text/xml; charset=UTF-8\r\nAccept: text/xml\r\n"
             "Accept-Encoding: identity\r\nUser-Agent: starface2mqtt\r\n"
         )
 

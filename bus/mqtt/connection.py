@@ -44,6 +44,7 @@ from bus.mqtt.publication import (
 )
 from bus.mqtt.reconnect import ReconnectPolicy
 from bus.settings import BrokerSettings, SettingsRefused
+from runtime.addresses import join_address
 
 __all__ = [
     "IN_FLIGHT",
@@ -326,16 +327,17 @@ class Connection:
         except OSError as error:
             self._why = f"[broker] ca_file {settings.ca_file}: {error.strerror or error}"
             return
+        broker = join_address(settings.host, settings.port)
         try:
             self._in_flight, self._client = InFlight(), client
             self._why = (
-                f"{settings.host}:{settings.port} does not answer as an MQTT {settings.version} "
+                f"{broker} does not answer as an MQTT {settings.version} "
                 f"broker, or refuses account {self._account!r} without a word"
             )
             client.run()
         except OSError as error:
             self._why = (
-                f"no broker at {settings.host}:{settings.port} ({error.strerror or error}); "
+                f"no broker at {broker} ({error.strerror or error}); "
                 f"is Mosquitto running, and are [broker] host and port right?"
             )
         except Exception as error:  # a new client is better than a deaf process

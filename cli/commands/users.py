@@ -8,6 +8,7 @@ import typer
 
 from cli.commands.rights import copy_them
 from cli.site.context import CommandFailed, settings_of
+from runtime.addresses import join_address
 
 if TYPE_CHECKING:
     from starface.credential import Credential
@@ -87,6 +88,29 @@ def change_password(
         user = users.get(login)
         users.add(user, _credential(settings.starface, login, password, check=check))
     typer.echo(f"The password of {login} is changed.")
+
+
+@app.command("login")
+def log_in(context: typer.Context, login: Login) -> None:
+    """Log a user in, or add one, with this machine's browser where the PBX has OAuth."""
+    from cli.site.files import add_user_account, no_application, seal
+    from consumers.users import User, Users
+    from starface.password_check import check_browser
+
+    settings = settings_of(context)
+    pbx = settings.starface
+    if pbx.auth != "oauth" or pbx.oauth_client_id == "rest-client-headless":
+        raise CommandFailed('set auth = "oauth" and oauth_client_id = "rest-client" in [starface]')
+    no_application(settings, login)
+    with Users(settings.database, seal(settings)) as users:
+        known = users.find(login)
+        user = known or User(login=login, extension=login)
+        users.add(user, check_browser(pbx, login, _open_browser))
+    typer.echo(f"{login} is logged in.")
+    if not known:
+        account, broker_password = add_user_account(settings, login)
+        typer.echo(f"Its broker account is {account!r}, password {broker_password}")
+        typer.echo(copy_them(settings))
 
 
 @app.command("list")
@@ -239,11 +263,18 @@ def link(context: typer.Context, login: Login) -> None:
     with Users(settings.database) as users:
         users.get(login)
     path = callback_path(login, settings.site_key(), is_link=True)
-    host = f"{callback_host(settings.starface)}:{settings.starface.callback_port}"
+    host = join_address(callback_host(settings.starface), settings.starface.callback_port)
     typer.echo(
         f"{settings.starface.callback_scheme}://{host}{path}/call"
         f"?event=ringing&number=$(calleridCanonical)"
     )
+
+
+def _open_browser(address: str) -> None:
+    import webbrowser
+
+    typer.echo(f"Log in with the browser at {address}")
+    webbrowser.open(address)
 
 
 def _credential(
@@ -258,7 +289,7 @@ def _credential(
         try:
             return check_password(settings, login, password)
         except PbxUnreachable as failure:
-            said = f"{settings.host}:{settings.pbx_port}: {failure}"
+            said = f"{join_address(settings.host, settings.pbx_port)}: {failure}"
             if settings.auth in ("auto", "oauth"):
                 raise CommandFailed(said) from failure
             typer.echo(f"Not checked. {said}", err=True)

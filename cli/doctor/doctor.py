@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.doctor.findings import Finding, fail, ok
+from runtime.addresses import join_address
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -76,7 +77,7 @@ def _with_broker(settings: Settings, wait: int) -> Iterator[Finding]:
     from cli.doctor import local, network, people
     from cli.doctor.snapshot import snapshot
 
-    where = f"{settings.broker.host}:{settings.broker.port}"
+    where = join_address(settings.broker.host, settings.broker.port)
     with (
         cli_account(settings) as account,
         Connection(settings.broker, account, lasting=False) as connection,

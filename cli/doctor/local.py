@@ -13,7 +13,7 @@ from cli.commands.extensions import advice
 from cli.doctor.findings import Finding, fail, ok, warn
 from cli.site.settings import Settings
 from consumers.users import Users
-from gateway.settings import address
+from runtime.addresses import split_address
 
 _ROOM = 256  # megabytes beside the event log's own limit
 _EXAMPLES = {"CH": "044 668 18 00", "DE": "030 123456", "AT": "01 58858 0", "LI": "237 74 00",
@@ -77,7 +77,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
 def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
     """Check that the gateway's ports are free where it does not run, and open where it does."""
     for listen in settings.gateway.listen:
-        host, port = address(listen)
+        host, port = split_address(listen)
         if not running and _answers(host, port):
             yield fail(
                 "ports", f"port {port} is used by another program{_program_at(port)}",

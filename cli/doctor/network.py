@@ -23,6 +23,7 @@ from cli.site.broker_configuration import FILE, reads_in_place
 from cli.site.files import broker_folder
 from cli.site.settings import Settings
 from consumers.sessions.callback_check import HttpGateway, NotTaken
+from runtime.addresses import join_address
 from starface.callback import TEST_USER, callback_path
 from starface.certificate import shown_certificate
 from starface.client import Callback
@@ -212,7 +213,7 @@ def callback(settings: Settings) -> Iterator[Finding]:
         starface.callback_scheme, host, starface.callback_port,
         callback_path(TEST_USER, settings.site_key()),
     )  # fmt: skip
-    where = f"{starface.callback_scheme}://{host}:{starface.callback_port}/"
+    where = f"{starface.callback_scheme}://{join_address(host, starface.callback_port)}/"
     try:
         HttpGateway().post(own, "starface2mqtt.callback.check", [])
     except NotTaken as error:

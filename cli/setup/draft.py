@@ -10,6 +10,7 @@ from bus.mqtt.inbox import why
 from bus.numbers.number import NumberProfile, read_number
 from cli.setup.dialog import Dialog
 from cli.site.context import CommandFailed
+from runtime.addresses import join_address
 from starface.certificate import shown_certificate
 from starface.settings import StarfaceSettings
 
@@ -64,7 +65,7 @@ def _certificate(dialog: Dialog, host: str, port: int) -> dict[str, Any]:
     try:
         shown = shown_certificate(host, port)
     except OSError as error:
-        raise CommandFailed(f"{host}:{port} does not speak TLS ({error})") from error
+        raise CommandFailed(f"{join_address(host, port)} does not speak TLS ({error})") from error
     if not shown.problem:
         dialog.say(f"  its certificate is trusted, and good until {shown.expires:%Y-%m-%d}")
         return {}

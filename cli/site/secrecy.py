@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bus.settings import Section, SettingsRefused
+from runtime.addresses import split_address
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -91,7 +92,7 @@ def _faults(settings: Settings) -> Iterator[str]:
     for section, listen in (
         ("directory", settings.directory.listen),
     ):  # fmt: skip
-        if listen and not _is_here(listen.rpartition(":")[0].strip("[]")):
+        if listen and not _is_here(split_address(listen)[0]):
             yield (
                 f"[{section}] listen = {listen!r}, which has no TLS: listen on 127.0.0.1, behind"
                 " a proxy with TLS"

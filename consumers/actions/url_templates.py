@@ -12,6 +12,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import AfterValidator
 
+from runtime.addresses import join_address
+
 PLACEHOLDERS = frozenset(
     {
         "id", "reference", "title", "name", "company", "number", "e164", "called",
@@ -154,6 +156,6 @@ def host_of(template: str) -> str:
         host, port = (split.hostname or "").lower(), split.port
         if port is None or port == _PORTS.get(split.scheme):
             return host
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return join_address(host, port)
     except ValueError:
         raise TemplateRefused("this is no address") from None

@@ -1,10 +1,18 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
+from starface.client import StarfaceClient
 from starface.credential import derive
 from starface.failures import LoginRefused
-from starface.password_check import check_password
+from starface.oauth import BrowserLogin
+from starface.password_check import check_browser, check_password
+from starface.settings import StarfaceSettings
+from starface.simulator import Simulator
 from starface.xmlrpc.reading import write_fault
 from tests.starface.packet_server import (
     Request,
@@ -109,3 +117,65 @@ def test_auto_with_a_wrong_password_is_tried_once(serve: Serve) -> None:
         check_password(settings_for(server, auth="auto"), "0011", "wrong")
 
     assert logins(server) == 1
+
+
+# with a browser
+
+
+@pytest.fixture
+def browsers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as browsers:
+        yield browsers
+
+
+def log_in_as_a_person(login: str, password: str, address: str) -> int:
+    """Do what a browser does: fetch the page, send its form, follow where it leads."""
+    with httpx.Client(timeout=10) as browser:
+        assert "<form" in browser.get(address).text
+        person = {"username": login, "password": password}
+        return browser.post(address, data=person, follow_redirects=True).status_code
+
+
+def by_browser(simulator: Simulator) -> StarfaceSettings:
+    return StarfaceSettings(
+        host="127.0.0.1",
+        scheme="http",
+        port=simulator.port,
+        auth="oauth",
+        oauth_client_id="rest-client",
+    )
+
+
+def test_a_person_logs_in_with_a_browser_and_the_tokens_are_renewed(
+    browsers: ThreadPoolExecutor,
+) -> None:
+    with Simulator() as simulator:
+        settings = by_browser(simulator)
+        person = partial(log_in_as_a_person, "0011", PASSWORD)
+
+        credential = check_browser(settings, "0011", lambda url: browsers.submit(person, url))
+
+        assert credential.kind == "oauth"
+        client = StarfaceClient(settings, "0011", credential)
+        client.login()
+        assert client.credential != credential
+
+
+def test_somebody_else_at_the_browser_is_not_taken_for_the_user(
+    browsers: ThreadPoolExecutor,
+) -> None:
+    with Simulator() as simulator:
+        person = partial(log_in_as_a_person, "0012", "Muster!12")
+
+        with pytest.raises(LoginRefused, match="'0012' logged in"):
+            check_browser(by_browser(simulator), "0011", lambda url: browsers.submit(person, url))
+
+
+def test_an_answer_to_another_login_is_not_taken() -> None:
+    with Simulator() as simulator, BrowserLogin(by_browser(simulator)) as login:
+        redirect = dict(parse_qsl(urlsplit(login.url).query))["redirect_uri"]
+        with ThreadPoolExecutor(1) as browsers:
+            answer = browsers.submit(httpx.get, f"{redirect}?code=c&state=wrong", timeout=10)
+            with pytest.raises(LoginRefused, match="in time"):
+                login.wait(2)
+        assert answer.result().status_code == 404

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from runtime.addresses import join_address
 from starface.simulator.control.api import create_control
 from starface.simulator.interface.faults import FaultInjector
 from starface.simulator.interface.http_port import HttpPort
@@ -107,12 +108,12 @@ class Simulator:
     @property
     def url(self) -> str:
         """The address of the PBX."""
-        return f"{self._scheme}://{self._host}:{self._door.port}"
+        return f"{self._scheme}://{join_address(self._host, self._door.port)}"
 
     @property
     def control_url(self) -> str:
         """The address of the control door."""
-        return f"http://{self._host}:{self._control.port}"
+        return f"http://{join_address(self._host, self._control.port)}"
 
     @property
     def switches(self) -> Switches:

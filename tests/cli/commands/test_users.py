@@ -235,6 +235,16 @@ def test_the_link_for_the_desktop_app_proves_whose_it_is(site: Settings) -> None
     assert read_path(who, session, mac, site.site_key()).user == ANNA.login
 
 
+def test_the_link_of_an_ipv6_address_has_brackets(tmp_path: Path) -> None:
+    told = {"host": "127.0.0.1", "scheme": "http", "callback_host": "::1"}
+    site = make_site(tmp_path / "six", {"starface": told})
+    _run(site, "user", "add", ANNA.login, "--no-check")
+
+    link = _run(site, "user", "link", ANNA.login).output
+
+    assert link.startswith("http://[::1]:8080/starface/")
+
+
 def test_a_new_password_keeps_what_the_user_chose(site: Settings) -> None:
     _add(site, "--name", "Anna")
     _run(site, "user", "set", ANNA.login, "--action", "business-card", "--phone", "SIP/11")
