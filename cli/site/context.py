@@ -23,7 +23,8 @@ def settings_of(context: typer.Context, *, log: bool = False) -> Settings:
     config: Path | None = (context.find_root().obj or {}).get("config")
     settings = read(config)
     if log:
-        from runtime.process import configure_logging
+        from runtime.process import configure_logging, end_with_supervisor
 
+        end_with_supervisor()
         configure_logging(settings.site.log_level, settings.site.log_format)
     return settings

@@ -9,6 +9,7 @@ from cli.demo.mosquitto import free_port
 from cli.run.up import PROGRAMS, supervisor_configuration
 from cli.site.files import make_site
 from cli.site.settings import Settings
+from tests.conftest import wait_until
 
 
 def test_each_process_is_started_again_when_it_dies(tmp_path: Path) -> None:
@@ -60,6 +61,26 @@ def test_systemd_is_notified_once_the_processes_run(tmp_path: Path) -> None:
 
     assert "WATCHDOG=1" in states
     assert "STATUS=1 of 1 processes run" in states
+
+
+def test_the_processes_do_not_outlive_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    port = free_port()
+    settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{port}"]}})
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cli", "--config", str(settings.file), "up", "--only", "gateway"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_until(lambda: _listens(port), 30)
+
+    running.kill()
+    running.wait(5)
+
+    wait_until(lambda: not _listens(port))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as visitor:
+        return visitor.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_up_runs_with_a_socket_for_its_output_as_under_systemd(tmp_path: Path) -> None:
