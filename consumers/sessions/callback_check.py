@@ -9,9 +9,10 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
-from consumers.sessions.faults import UNPROVEN
+from consumers.sessions.faults import CERTIFICATE_ENDS, NOTES, UNPROVEN
 from starface import wire
 from starface.client import Callback
 from starface.xmlrpc.reading import Faulted, Unreadable, Writable, read_response, write_call
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 CHECK = "starface2mqtt.callback.check"
 RESYNC = "starface2mqtt.resync.receiveCallState"
 _TIMEOUT = 4.0  # seconds
+_WARN_BEFORE = timedelta(days=21)
 _LONGEST = 64 * 1024
 _LOCAL = "127.0.0.1"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0  # seconds
@@ -37,12 +39,18 @@ class NotTaken(Exception):
 class Gateway(Protocol):
     """What takes a method call at a callback address."""
 
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the certificate ends that was shown last; None where there is no TLS."""
+
     def post(self, callback: Callback, method: str, params: list[Writable]) -> None:
         """Hand in a call; raise NotTaken."""
 
 
 class HttpGateway:
     """The gateway behind its HTTP door."""
+
+    certificate_ends: datetime | None = None
 
     def post(self, callback: Callback, method: str, params: list[Writable]) -> None:
         """Hand in a call; raise NotTaken."""
@@ -51,6 +59,8 @@ class HttpGateway:
             connection.request(
                 "POST", callback.path, write_call(method, params), {"Content-Type": "text/xml"}
             )
+            if isinstance(connection.sock, ssl.SSLSocket):
+                self.certificate_ends = _end_of(connection.sock)
             answer = connection.getresponse()
             status, body = answer.status, answer.read(_LONGEST)
         except (OSError, http.client.HTTPException) as fault:
@@ -78,7 +88,12 @@ def prove(gateway: Gateway, callback: Callback, location: Literal["local", "clou
         if location == "cloud" and _answers(gateway, locally(callback)):
             return Proof(UNPROVEN, local=True)
         return Proof(fault.code)
-    return Proof(None)
+    if gateway.certificate_ends is None:
+        return Proof(None)
+    left = gateway.certificate_ends - datetime.now(UTC)
+    if left <= timedelta():
+        return Proof("callback-certificate-expired")
+    return Proof(CERTIFICATE_ENDS if left < _WARN_BEFORE else None)
 
 
 def locally(callback: Callback) -> Callback:
@@ -100,7 +115,7 @@ class CallbackWatch:
     @property
     def failing(self) -> bool:
         """Whether notifications surely cannot arrive, or nobody knows yet."""
-        return not self.known or self.code not in (None, UNPROVEN)
+        return not self.known or not (self.code is None or self.code in NOTES)
 
     def found(self, proof: Proof) -> bool:
         """Note what a check found; True when the way works and did not before."""
@@ -126,6 +141,12 @@ class CallbackWatch:
         if not self.failing:
             return self._every * jitter(0.8, 1.0)
         return min(_LONGEST_PAUSE, _FIRST_PAUSE * 1.5 ** min(self._fails, 10)) * jitter(0.5, 1.0)
+
+
+def _end_of(shown: ssl.SSLSocket) -> datetime:
+    from cryptography import x509  # only where there is TLS
+
+    return x509.load_der_x509_certificate(shown.getpeercert(True) or b"").not_valid_after_utc
 
 
 def _answers(gateway: Gateway, callback: Callback) -> bool:

@@ -53,15 +53,18 @@ FAULTS: dict[str, Fault] = {
     "callback-unreachable": Fault("callback", "soon"),
     "callback-refused": Fault("callback", "soon"),
     "callback-foreign": Fault("callback", "soon"),
+    "callback-certificate-expired": Fault("callback", "soon"),
     "notifications-missing": Fault("callback", "soon"),
 }
 UNPROVEN = "callback-unproven"
 NO_CALL_LIST = "no-call-list"
+CERTIFICATE_ENDS = "callback-certificate-ends"
+NOTES = frozenset({UNPROVEN, NO_CALL_LIST, CERTIFICATE_ENDS})  # of a session that works
 
 
 def sentence_of(code: str) -> Sentence | None:
     """Return what people read about a fault and what to do; None for another code."""
-    known = code in (UNPROVEN, NO_CALL_LIST) or code in FAULTS
+    known = code in NOTES or code in FAULTS
     return texts.sentence(f"sessions.{code}") if known else None
 
 

@@ -11,7 +11,7 @@ from bus.events import ProcessDetail
 from bus.mqtt.inbox import Handler, ReceivedMessage
 from bus.topics import ANY_USER, Topics
 from consumers.sessions.callback_check import CallbackWatch, Proof
-from consumers.sessions.faults import UNPROVEN
+from consumers.sessions.faults import CERTIFICATE_ENDS, UNPROVEN
 from consumers.sessions.schedule import PbxWatch, Timetable
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ CALLBACK, PBX = "\x00callback", "\x00pbx"  # turns that are no login's
 _WITHOUT_GATEWAY: dict[str | None, str] = {  # what a check means when the bus knows no gateway
     None: "gateway-without-broker",
     UNPROVEN: "gateway-without-broker",
+    CERTIFICATE_ENDS: "gateway-without-broker",
     "callback-unreachable": "gateway-offline",
 }
 _PAGE = "login-unclear"

@@ -1,6 +1,8 @@
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +16,10 @@ from consumers.sessions.callback_check import (
     locally,
     prove,
 )
-from consumers.sessions.faults import UNPROVEN
+from consumers.sessions.faults import UNPROVEN, sentence_of
 from starface.client import Callback
 from starface.xmlrpc.reading import Writable, read_call, write_fault, write_response
+from tests.certificates import make, serving
 
 OUTSIDE = Callback("http", "office.example.net", 8080, "/starface/a/b/c")
 Answer = tuple[int, bytes]
@@ -24,6 +27,8 @@ Answer = tuple[int, bytes]
 
 class Door:
     """A gateway that is reached on some ways only."""
+
+    certificate_ends: datetime | None = None
 
     def __init__(self, *hosts: str, code: str = "callback-unreachable") -> None:
         self._hosts = hosts
@@ -60,6 +65,43 @@ def served() -> Iterator[Callable[[int, bytes], Callback]]:
 
         yield serve
         server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("left", "code", "failing"),
+    [
+        (timedelta(days=22), None, False),
+        (timedelta(days=20), "callback-certificate-ends", False),
+        (timedelta(days=-1), "callback-certificate-expired", True),
+    ],
+)
+def test_a_certificate_of_our_own_warns_before_it_ends_and_fails_then(
+    left: timedelta, code: str | None, failing: bool, tmp_path: Path
+) -> None:
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(write_response(True))
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
+        context = serving(*make(tmp_path, "gateway", ["127.0.0.1"], ends=left))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        proof = prove(
+            HttpGateway(), Callback("https", "127.0.0.1", server.server_port, "/x"), "local"
+        )
+        server.shutdown()
+
+    watch = CallbackWatch(30.0)
+    watch.found(proof)
+    assert proof == Proof(code)
+    assert watch.failing is failing
+    assert code is None or sentence_of(code) is not None
 
 
 @pytest.mark.parametrize("value", [True, "1", 1])

@@ -86,6 +86,7 @@ class FakeGateway:
     """A gateway that takes everything, or nothing."""
 
     refuses: str = ""
+    certificate_ends: datetime | None = None
     taken: list[tuple[Callback, str, list[Writable]]] = field(default_factory=list)
 
     def post(self, callback: Callback, method: str, params: list[Writable]) -> None:
