@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bus.events import ProcessDetail, ProcessDetailData, UserState, UserStateData
 from bus.mqtt.connection import Connection
@@ -19,6 +20,7 @@ class Snapshot:
     processes: dict[str, str] = field(default_factory=dict)
     details: dict[str, ProcessDetailData] = field(default_factory=dict)
     users: dict[str, UserStateData] = field(default_factory=dict)
+    said_at: dict[str, datetime] = field(default_factory=dict)  # when each user's state was said
 
     def online(self, process: str) -> bool:
         """Return whether a process is connected."""
@@ -35,6 +37,7 @@ def snapshot(connection: Connection) -> Snapshot:
         if received.topic.endswith("/state"):
             state = UserState.model_validate_json(received.payload)
             found.users[state.data.user] = state.data
+            found.said_at[state.data.user] = state.time
         elif received.topic.endswith("/detail"):
             detail = ProcessDetail.model_validate_json(received.payload)
             found.details[detail.data.name] = detail.data

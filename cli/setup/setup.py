@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,8 +48,8 @@ def setup(
     login = _user(dialog, context, settings)
     _processes(dialog, settings)
     _contacts(dialog, context, settings)
-    settings = _opening(dialog, settings)
-    _test_call(dialog, settings, login)
+    settings, begun = _opening(dialog, settings)
+    _test_call(dialog, settings, login, begun)
     dialog.title("Done")
     dialog.say(
         "Further users: starface2mqtt user add LOGIN. Everything at a glance: starface2mqtt "
@@ -168,7 +169,8 @@ def _contacts(dialog: Dialog, context: typer.Context, settings: Settings) -> Non
             return
 
 
-def _opening(dialog: Dialog, settings: Settings) -> Settings:
+def _opening(dialog: Dialog, settings: Settings) -> tuple[Settings, datetime | None]:
+    """Return the settings with what opens, and when the processes were started again for it."""
     import tomlkit
 
     from cli.setup.service import is_packaged, restart
@@ -179,7 +181,7 @@ def _opening(dialog: Dialog, settings: Settings) -> Settings:
     caller = settings.caller
     if caller.matter or caller.dossier or caller.card:
         dialog.say("  addresses are set already")
-        return settings
+        return settings, None
     dialog.say(
         "  Addresses with {id}, as https://cases.example/matters/{id}; empty: nothing opens."
     )
@@ -189,7 +191,7 @@ def _opening(dialog: Dialog, settings: Settings) -> Settings:
         if address := dialog.ask(f"opens_{name}", f"Address of a {name}", ""):
             given[name] = address
     if not given:
-        return settings
+        return settings, None
     before = settings.file.read_text(encoding="utf-8")
     section = document.setdefault("caller", tomlkit.table())
     section.update(given)
@@ -200,11 +202,12 @@ def _opening(dialog: Dialog, settings: Settings) -> Settings:
     except Exception:
         replace(settings.file, before)
         raise
-    if is_packaged(settings.folder):
-        restart("starface2mqtt.service")
-    else:
+    if not is_packaged(settings.folder):
         dialog.say("  Start the processes again, so that they know it.")
-    return changed
+        return changed, None
+    begun = datetime.now(UTC)
+    restart("starface2mqtt.service")
+    return changed, begun
 
 
 def _preview(dialog: Dialog, settings: Settings, given: dict[str, str]) -> None:
@@ -220,7 +223,8 @@ def _preview(dialog: Dialog, settings: Settings, given: dict[str, str]) -> None:
         dialog.say(f"  as for {contact.name or contact.company}: {fill(given['card'], values)}")
 
 
-def _test_call(dialog: Dialog, settings: Settings, login: str) -> None:
+def _test_call(dialog: Dialog, settings: Settings, login: str, begun: datetime | None) -> None:
+    """Wait for a call, once the user is active after the restart that may have been."""
     from bus.events import CallerEvent
     from cli.commands.event_lines import line
 
@@ -228,6 +232,7 @@ def _test_call(dialog: Dialog, settings: Settings, login: str) -> None:
     seconds = int(dialog.ask("test_call", "Seconds to wait for a call (0: none)", "120"))
     if not seconds:
         return
+    _until(dialog, f"the telephone of {login}", lambda: _not_active(settings, login, begun))
     dialog.say(f"  Ring the telephone of {login} now.")
     answers: list[CallerEvent] = []
     with _connected(settings) as connection:
@@ -271,6 +276,21 @@ def _lets_us_in(settings: Settings) -> str:
             return ""
     except BrokerUnavailable as error:
         return str(error)
+
+
+def _not_active(settings: Settings, login: str, begun: datetime | None) -> str:
+    """Return why a user's calls would not be seen yet, empty if they are."""
+    from cli.doctor.snapshot import snapshot
+
+    with _connected(settings) as connection:
+        found = snapshot(connection)
+    state = found.users.get(login)
+    if state is None or (begun is not None and found.said_at[login] < begun):
+        return f"{login} is not logged in at STARFACE yet"
+    if state.state != "active":
+        return f"{login} is {state.state}: {state.sentence.en if state.sentence else state.code}"
+    serving = [name for name in found.processes if name in ("caller", f"caller-for-{login}")]
+    return "" if any(map(found.online, serving)) else "the caller process does not run yet"
 
 
 def _a_file(text: str) -> str:
