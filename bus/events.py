@@ -113,7 +113,12 @@ class CallEvent(Message):
 
     def expiry(self) -> int:
         """Return 60 s while nobody talks, a day otherwise."""
-        return UNANSWERED_EXPIRY if self.data.state in _UNANSWERED else ANSWERED_EXPIRY
+        return call_event_expiry(self.data.state)
+
+
+def call_event_expiry(state: CallStateName) -> int:
+    """Return the seconds a call event of this state is worth keeping."""
+    return UNANSWERED_EXPIRY if state in _UNANSWERED else ANSWERED_EXPIRY
 
 
 def call_event_type(state: CallStateName) -> str:

@@ -5,8 +5,11 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bus.events import CallEvent, CallStateName, Direction, Party
 from gateway.calls.notifications import Notification, ResolvedNotification
@@ -52,6 +55,38 @@ def test_numbers_have_no_gaps_though_many_threads_write(events: EventLog, tmp_pa
     for user in ("000", "001"):
         numbers = [event.seq for event in _kept(tmp_path) if event.data.user == user]
         assert numbers == list(range(1, 201))
+
+
+@settings(max_examples=25)
+@given(
+    notification=st.builds(
+        Notification,
+        user=st.sampled_from(["0011", "a@b.ch", "Jörg/x"]),
+        call_id=st.sampled_from(["c-1", '"\\', "d"]),
+        state=st.sampled_from(get_args(CallStateName)),
+        pbx_state=st.text(max_size=20),
+        group=st.none() | st.text(max_size=20),
+        pbx_time=st.none() | st.text(max_size=20),
+        replayed=st.booleans(),
+        previous_call_id=st.none() | st.just("c-0"),
+    ),
+    caller=st.builds(Party, number=st.text(max_size=20), name=st.text(max_size=20)),
+    at=st.floats(0, 4e9),
+)
+def test_what_is_written_is_what_the_contract_writes(
+    tmp_path_factory: pytest.TempPathFactory, notification: Notification, caller: Party, at: float
+) -> None:
+    folder = tmp_path_factory.mktemp("log")
+    with contextlib.closing(
+        EventLog(folder, "gateway", Counters(), lambda: None, greatest=10**8)
+    ) as events:
+        event_id = events.append(ResolvedNotification(notification, caller, INSIDE, at))
+    with contextlib.closing(sqlite3.connect(folder / NAME)) as db:
+        [(payload, lasts)] = db.execute("SELECT payload, lasts FROM events").fetchall()
+
+    event = CallEvent.model_validate_json(payload)
+    assert payload == event.encoded()
+    assert (event.id, event.expiry()) == (event_id, lasts)
 
 
 def test_numbers_go_on_after_a_restart_and_a_new_log_is_another_source(tmp_path: Path) -> None:
