@@ -227,9 +227,14 @@ def _make(path: Path, schema: str, first: str) -> None:
         draft.unlink(missing_ok=True)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(draft, isolation_level=None)) as db:
+            db.execute("PRAGMA synchronous = OFF")
             db.execute(first)
-            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("BEGIN")
             _execute_all(db, schema)
+            db.execute("COMMIT")
+            db.execute("PRAGMA journal_mode = WAL")
+        with draft.open("rb") as file:  # nobody has it open yet
+            os.fsync(file)
         give_to_owner_of_folder(draft)
         _put_in_place(draft, path)
     except sqlite3.Error as error:

@@ -45,12 +45,17 @@ def stories(path: Path) -> Any:
     return TraceStore(path)
 
 
+def applications(path: Path) -> Any:
+    with Applications(path)._opened():
+        return open_to_read(path)
+
+
 KEPT: dict[str, Open] = {
     "starface2mqtt.db of users": users,
     "starface2mqtt.db of contacts": directory,
     "events.db": lambda path: open_log(path.parent, durable=True),
     "dial.db": lambda path: DialStore(path, "dial"),
-    "applications.db": lambda path: Applications(path)._opened().thing,
+    "applications.db": applications,
     "webhooks.db": lambda path: Webhooks(path, (), lambda _: None)._db,
 }
 MADE_AGAIN: dict[str, Open] = {
