@@ -1,6 +1,7 @@
 """The names of the topics. No other module writes a slash."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 _LEVEL = re.compile(r"[a-z0-9_.%@A-Z-]+")
@@ -10,6 +11,7 @@ _REST = re.compile(r"[a-z0-9_.%@A-Z~/-]{1,128}")
 ANY_USER = "+"
 
 
+@lru_cache(maxsize=10_000)  # a topic is made for every event
 def level(login: str) -> str:
     """Return a login as one level of a topic; it is also the user's broker account."""
     return quote(login, safe="@").replace("~", "%7E")

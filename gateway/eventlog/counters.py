@@ -6,6 +6,7 @@ a machine count together.
 
 import sqlite3
 import threading
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 
@@ -39,7 +40,8 @@ class Counters:
 
     def observe(self, name: str, seconds: float) -> None:
         """Count a duration in its bucket."""
-        bucket = next((limit for limit in BUCKETS if seconds <= limit), "more")
+        place = bisect_left(BUCKETS, seconds)
+        bucket = BUCKETS[place] if place < len(BUCKETS) else "more"
         with self._lock:
             self._counts[f"{name}:{bucket}"] += 1
             self._counts[f"{name}:microseconds"] += int(seconds * 1_000_000)

@@ -26,6 +26,8 @@ class RequestBatch:
 
     def serve(self) -> None:
         """Answer all that are complete."""
+        if len(self._complete) == 1:  # nobody to wait for, so no greenlet is needed
+            _resume(self._complete.popleft(), alone=True)
         begun = []
         while self._complete:
             channel = self._complete.popleft()
@@ -36,12 +38,17 @@ class RequestBatch:
             _resume(channel, request)
 
 
-def _resume(channel: Any, request: greenlet | None = None) -> greenlet | None:
+def _resume(
+    channel: Any, request: greenlet | None = None, *, alone: bool = False
+) -> greenlet | None:
     """Begin or resume a request, return it unless it has ended.
 
     A fault, which waitress has not caught, ends its connection alone.
     """
     try:
+        if alone:
+            channel.service()
+            return None
         request = request or greenlet(channel.service)
         request.switch()
     except Exception as error:

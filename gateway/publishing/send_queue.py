@@ -144,7 +144,10 @@ class SendQueue:
         )
 
     def _queue_of(self, user: str) -> _UserQueue:
-        return self._queues.setdefault(user, _UserQueue())
+        queue = self._queues.get(user)
+        if queue is None:
+            queue = self._queues[user] = _UserQueue()
+        return queue
 
     def _make_ready(self, user: str, now: float) -> None:
         queue = self._queue_of(user)
