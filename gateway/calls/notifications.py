@@ -7,6 +7,7 @@ send them, and a call that is told about strangely is still a call.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
@@ -162,11 +163,10 @@ def made_call_id() -> str:
 
 def _call_state(user: str, members: Mapping[str, Value], *, replayed: bool) -> Notification:
     pbx_state = _text(members, "state")[:_LONGEST]
-    spelled = re.sub(r"[\s_-]", "", pbx_state).upper()
     return Notification(
         user=user,
         call_id=_call_id(_text(members, "id") or _text(members, "callid")),
-        state=_STATES.get(spelled, "other"),
+        state=_state(pbx_state),
         pbx_state=pbx_state,
         caller=_number(_text(members, "callernumber"), "callerNumber"),
         caller_name=_text(members, "callername")[:_LONGEST],
@@ -176,6 +176,11 @@ def _call_state(user: str, members: Mapping[str, Value], *, replayed: bool) -> N
         pbx_time=_text(members, "timestamp")[:_LONGEST] or None,
         replayed=replayed,
     )
+
+
+@lru_cache(maxsize=100)
+def _state(pbx_state: str) -> CallStateName:
+    return _STATES.get(re.sub(r"[\s_-]", "", pbx_state).upper(), "other")
 
 
 def _changed_id(user: str, params: Sequence[Value]) -> Notification:
@@ -211,8 +216,9 @@ def _members(params: Sequence[Value]) -> dict[str, Value]:
     if len(params) != 1 or not isinstance(params[0], dict):
         raise NotificationRefused("exactly one struct is expected")
     members: dict[str, Value] = {}
-    for name, value in params[0].items():  # of two spellings the first that says something counts
-        members[name.lower()] = members.get(name.lower()) or value
+    for spelled, value in params[0].items():  # the first spelling that says something counts
+        name = spelled.lower()
+        members[name] = members.get(name) or value
     return members
 
 
