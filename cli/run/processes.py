@@ -30,7 +30,7 @@ def sessions(context: typer.Context) -> None:
     run(
         settings.starface, settings.broker, settings.site_key(), settings.database,
         seal(settings), settings.site.data_folder, settings.site.numbers, panel_key(settings),
-        settings.panel.enrolment,
+        settings.panel.enrolment, settings.sessions.operations,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from consumers.dial.policy import plain_prefixes
 from consumers.dial.settings import DialSettings
 from consumers.importers.settings import DirectorySettings
 from consumers.journal.settings import JournalSettings
+from consumers.sessions.settings import SessionsSettings
 from gateway.settings import GatewaySettings
 from panel.settings import PanelSettings
 from starface.settings import StarfaceSettings
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     dial: DialSettings = DialSettings()
     journal: JournalSettings = JournalSettings()
     panel: PanelSettings = PanelSettings()
+    sessions: SessionsSettings = SessionsSettings()
     file: Path = Field(default=Path(FILE), exclude=True)  # where all this was read from
 
     @model_validator(mode="after")

@@ -29,6 +29,7 @@ from consumers.sessions.enrolment import Enrolment, PanelLogins
 from consumers.sessions.missed_calls import KnownCalls
 from consumers.sessions.panel_access import AccessPublisher
 from consumers.sessions.private_calls import WithoutPrivateCalls
+from consumers.sessions.report import SiteReport
 from consumers.sessions.restart_detection import SILENT
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.sessions.schedule import Timetable
@@ -41,6 +42,7 @@ from consumers.sessions.tasks import Pbx, PbxTasks
 from consumers.sessions.user import UserContext
 from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import User, Users, UserUnknown
+from runtime.operations import OperationsServer
 from runtime.outage import Outage, outlasting
 from runtime.process import stop_on_signals
 from runtime.secret_box import SealBroken, SecretBox
@@ -58,7 +60,8 @@ _PATIENCE = 10.0  # seconds an event may take from the PBX to us
 _ROSTER_EVERY = 2.0  # seconds
 _SAVE_EVERY = 10.0  # seconds
 _LEAVE_WITHIN = 3.0  # seconds for what is in hand at the end
-_ROSTER, _SAVE = "\x00roster", "\x00save"  # turns that are no login's
+_REPORT_EVERY = 1.0  # seconds
+_ROSTER, _SAVE, _REPORT = "\x00roster", "\x00save", "\x00report"  # turns that are no login's
 
 
 class SessionsConsumer:
@@ -97,12 +100,14 @@ class SessionsConsumer:
             services, tasks, self._site, settings, users, window, self._states, self._contexts,
             self._patience, self._calls_expected,
         )  # fmt: skip
+        self.report: SiteReport | None = None
         self.on_user: Callable[[str, User | None], None] = lambda login, user: None
         self._site_tasks: dict[str, Callable[[], None]] = {
             session_site.CALLBACK: self._site.check_callback,
             session_site.PBX: self._site.probe_pbx,
             _ROSTER: self._sync_users,
             _SAVE: self._save,
+            _REPORT: self._fill_report,
             SILENT: self._runner.break_silence,
         }
 
@@ -118,7 +123,7 @@ class SessionsConsumer:
         responder.serve(topics.pbx(ANY_USER), PbxRequest, questions.handle)
         self._site.follow(self._connection)
         self._sync_users()
-        for key in (session_site.CALLBACK, _SAVE, SILENT):
+        for key in (session_site.CALLBACK, _SAVE, _REPORT, SILENT):
             self._timetable.set(key, self._clock())
         while not self._connection.stopping.is_set():
             self._run_due()
@@ -241,11 +246,22 @@ class SessionsConsumer:
         context.known_calls.note(event.data)
         if event.data.replayed:
             return
+        if self.report is not None:
+            self.report.call_came()
         context.sure_at = self._clock()
         if context.session.call_notified():
             self._runner.show(context)
         if self._site.callback.proven_by_call():
             self.show_all()
+
+    def _fill_report(self) -> None:
+        self._timetable.set(_REPORT, self._clock() + _REPORT_EVERY)
+        if self.report is not None:
+            offsets = (each.pbx.clock_offset for each in self._contexts.values() if each.pbx)
+            known = next((offset for offset in offsets if offset is not None), None)
+            broker = None if self._connection.connected else self._connection.why
+            offset = known.total_seconds() if known is not None else None
+            self.report.fill(self._site, self._states, broker, offset)
 
     # ---- users who come, change and go
 
@@ -333,6 +349,7 @@ def run(
     profile: NumberProfile,
     panel_key: bytes,
     enrolment: Enrolment = "listed",
+    operations: str = "",
 ) -> None:
     """Keep all sessions until told to stop."""
     private = PrivateNumbers(data_folder, site_key)
@@ -345,16 +362,20 @@ def run(
             opened[login] = pbx
         return WithoutPrivateCalls(pbx, login, private, profile)
 
-    tasks = PbxTasks(starface, site_key, open_pbx, HttpGateway(), callback_host)
+    gateway = HttpGateway()
+    tasks = PbxTasks(starface, site_key, open_pbx, gateway, callback_host)
+    report = SiteReport(data_folder, gateway)
     window = ResyncWindow(data_folder / "sessions.db")
     with (
         Users(database, seal) as users,
         Connection(broker, ACCOUNT, presence=Presence(ACCOUNT)) as connection,
+        OperationsServer(operations, report.faults, report.metrics),
     ):
         changes = UserChanges(database)
         stop_on_signals(connection.stop)
         try:
             consumer = SessionsConsumer(connection, users, changes, window, tasks, starface)
+            consumer.report = report
             workers = WorkerPool(_FOR_PEOPLE, connection.post)
             access = AccessPublisher(connection)
             consumer.on_user = access.show

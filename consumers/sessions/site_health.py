@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -104,6 +105,7 @@ class SiteHealth:
         self._served_at = -_JUST_NOW
         self._page = False  # somebody met a login page instead of an answer
         self._gateways: dict[str, tuple[str, bool]] = {}
+        self._processes: dict[str, tuple[bool, int]] = {}  # whether online, how many faults
 
     def follow(self, connection: Bus) -> None:
         """Hear when gateways come and go."""
@@ -197,6 +199,7 @@ class SiteHealth:
             detail = ProcessDetail.model_validate_json(received.payload).data
         except ValueError:
             return
+        self._processes[detail.name] = (detail.state == "online", len(detail.faults))
         if not detail.name.startswith("gateway"):
             return
         before, told = self._gateways.get(detail.name), (detail.start_id, detail.state == "online")
@@ -207,7 +210,21 @@ class SiteHealth:
             if detail.state == "online":  # nobody took notifications before
                 self._listener.resync_all()
 
+    def processes(self) -> dict[str, Counter[str]]:
+        """Return how many processes of each kind are there, are not, and what they cannot do."""
+        counts: dict[str, Counter[str]] = {
+            name: Counter() for name in ("processes_online", "processes_offline", "process_faults")
+        }
+        for name, (online, faults) in self._processes.items():
+            kind = name.partition("-")[0]  # what follows may be a login
+            counts["processes_online" if online else "processes_offline"][kind] += 1
+            counts["process_faults"][kind] += faults if online else 0
+        return counts
+
     def _process_told(self, connection: Bus, received: ReceivedMessage) -> None:
+        name = received.topic.rpartition("/")[2]
+        if name in self._processes:
+            self._processes[name] = (received.payload == b"online", self._processes[name][1])
         for name, (start_id, online) in self._gateways.items():
             gone = online and received.payload == b"offline"
             if gone and connection.topics.process(name) == received.topic:

@@ -72,6 +72,10 @@ class StatePublisher:
             self._shown[user] = shown
             self._pending[user] = None
 
+    def shown(self) -> list[Health]:
+        """Return how all users are."""
+        return [each.health for each in self._shown.values()]
+
     def forget(self, user: str) -> None:
         """Show nothing more of a user who is gone."""
         self._shown.pop(user, None)

@@ -48,7 +48,7 @@ folder = Path(sys.argv[3])
 run(StarfaceSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]),
     b"k" * 32, folder / "site.db", SecretBox(sys.argv[4].encode()), folder,
-    NumberProfile(country="CH", area_code="44"))
+    NumberProfile(country="CH", area_code="44"), sys.argv[4].encode(), operations=sys.argv[5])
 """
 
 
@@ -115,6 +115,7 @@ class Office:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.seal_key = Fernet.generate_key()
+        self.operations_port = free_port()
         self.settings = StarfaceSettings.model_validate(
             {
                 "host": "127.0.0.1", "port": pbx_port, "scheme": "http", "keep_alive": 0.5,
@@ -140,6 +141,7 @@ class SessionsProcess:
             broker.model_dump_json(),
             str(office.folder),
             office.seal_key.decode(),
+            f"127.0.0.1:{office.operations_port}",
         ]
         self._process: subprocess.Popen[bytes] | None = None
 

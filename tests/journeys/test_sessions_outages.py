@@ -1,14 +1,17 @@
 """Scripted outages, each at a site of its own, all at the same time."""
 
+import http.client
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from cli.demo.mosquitto import free_port
 from consumers.users import User
 from starface.client import Callback, StarfaceClient
 from starface.credential import derive
@@ -18,6 +21,7 @@ from tests.conftest import wait_until
 from tests.journeys.sessions_running import (
     Listener,
     Office,
+    SessionsProcess,
     SessionsThread,
     Stage,
     open_stage,
@@ -305,3 +309,44 @@ def test_a_wrong_password_is_tried_twice_and_then_hardly_ever_whatever_the_answe
             assert listener.code("wrong") == "login-doubtful"
             assert listener.state("good") == "active"
         assert caplog.text.count("session failed user=wrong") == 2
+
+
+def test_an_outage_of_the_pbx_is_seen_by_machines(tmp_path: Path) -> None:
+    person = SimulatedUser("0097", "Geheim#2024", "97", "Eva Neu")
+    port = free_port()
+    with open_stage(tmp_path, ["sessions"]) as stage, ExitStack() as stack:
+        pbx = stack.enter_context(Simulator([person], port=port))
+        office = Office(tmp_path / "office", [person], port, stage.gateway.port)
+        running = SessionsProcess(office, stage.broker)
+        running.start()
+        try:
+            wait_until(lambda: _operations(office, "/readyz")[0] == 200, WITHIN)
+            wait_until(lambda: 'users{link="",process="sessions",state="active"} 1' in
+                       _operations(office, "/metrics")[1], WITHIN)  # fmt: skip
+            pbx.ring("0097", "+41441234567")
+            wait_until(lambda: "last_call_timestamp_seconds{process=\"sessions\"} 1" in
+                       _operations(office, "/metrics")[1], WITHIN)  # fmt: skip
+            stack.close()  # the PBX goes
+
+            wait_until(lambda: _operations(office, "/readyz")[0] == 503, WITHIN)
+            assert "pbx-unreachable" in _operations(office, "/readyz")[1]
+            wait_until(lambda: 'users{link="pbx",process="sessions",state="failing"} 1' in
+                       _operations(office, "/metrics")[1], WITHIN)  # fmt: skip
+            shown = _operations(office, "/metrics")[1]
+            assert 'starface2mqtt_pbx_up{process="sessions"} 0' in shown
+            assert 'starface2mqtt_processes_online{kind="gateway",process="sessions"} 1' in shown
+            assert "0097" not in shown
+        finally:
+            running.stop()
+
+
+def _operations(office: Office, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", office.operations_port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError:
+        return 0, ""
+    finally:
+        connection.close()
