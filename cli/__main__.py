@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from cli.commands import (
     call,
     calls,
     choose,
+    deploy,
     desktop,
     dials,
     dnd,
@@ -41,7 +43,7 @@ app = typer.Typer(
     help="Call events of a STARFACE telephone system on MQTT, and calls placed through it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 
 
@@ -65,48 +67,38 @@ def _everything(
     context.obj = {"config": config}
 
 
-SET_UP, RUN, WATCH = "Set up", "Run", "Look and act"
-app.command(rich_help_panel=SET_UP)(setup.setup)
-app.command(rich_help_panel=SET_UP)(site.init)
-app.add_typer(users.app, name="user", rich_help_panel=SET_UP)
-app.add_typer(group.app, name="group", rich_help_panel=SET_UP)
-app.add_typer(supervisor.app, name="supervisor", rich_help_panel=SET_UP)
-app.add_typer(account.app, name="account", rich_help_panel=SET_UP)
-app.add_typer(private.app, name="private", rich_help_panel=SET_UP)
-app.add_typer(contacts.app, name="contacts", rich_help_panel=SET_UP)
-app.add_typer(broker.app, name="broker", rich_help_panel=SET_UP)
-app.add_typer(application.app, name="application", rich_help_panel=SET_UP)
-app.command(rich_help_panel=RUN)(processes.up)
-app.command(rich_help_panel=RUN)(processes.gateway)
-app.command(rich_help_panel=RUN)(processes.sessions)
-app.command(rich_help_panel=RUN)(processes.caller)
-app.command(rich_help_panel=RUN)(processes.dial)
-app.command(rich_help_panel=RUN)(processes.journal)
-app.command(rich_help_panel=RUN)(processes.panel)
-app.command(rich_help_panel=RUN)(processes.directory)
-app.command(rich_help_panel=RUN)(processes.demo)
-app.add_typer(desktop.app, name="desktop", rich_help_panel=RUN)
-app.add_typer(simulate.app, name="simulate", rich_help_panel=RUN)
-app.command(rich_help_panel=SET_UP)(doctor.doctor)
-app.command(rich_help_panel=SET_UP)(backup.backup)
-app.command(rich_help_panel=SET_UP)(backup.restore)
-app.command(rich_help_panel=WATCH)(watching.watch)
-app.command(rich_help_panel=WATCH)(watching.status)
-app.command(rich_help_panel=WATCH)(why.why)
-app.add_typer(calls.app, name="calls", rich_help_panel=WATCH)
-app.command(rich_help_panel=WATCH)(choose.choose)
-app.command("open", rich_help_panel=WATCH)(open_found.open_found)
-app.command(rich_help_panel=WATCH)(call.call)
-app.command(rich_help_panel=WATCH)(own_calls.hangup)
-app.command(rich_help_panel=WATCH)(own_calls.hold)
-app.command(rich_help_panel=WATCH)(own_calls.forward)
-app.command(rich_help_panel=WATCH)(own_calls.phones)
-app.command(rich_help_panel=WATCH)(dials.dials)
-app.command(rich_help_panel=WATCH)(number.number)
-app.command(rich_help_panel=WATCH)(erase.erase)
-app.command(rich_help_panel=WATCH)(watching.on)
-app.command(rich_help_panel=WATCH)(watching.off)
-app.command(rich_help_panel=WATCH)(dnd.dnd)
+def _commands(group: str, /, **commands: Callable[..., None] | typer.Typer) -> None:
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=group)
+        else:
+            app.command(name, rich_help_panel=group)(command)
+
+
+_commands(
+    "People: calls and telephones",
+    calls=calls.app, why=why.why, open=open_found.open_found, choose=choose.choose,
+    call=call.call, hangup=own_calls.hangup, hold=own_calls.hold, forward=own_calls.forward,
+    phones=own_calls.phones, on=watching.on, off=watching.off, dnd=dnd.dnd, desktop=desktop.app,
+)  # fmt: skip
+_commands(
+    "Site: set up, look after",
+    setup=setup.setup, doctor=doctor.doctor, status=watching.status, user=users.app,
+    contacts=contacts.app, group=group.app, supervisor=supervisor.app, account=account.app,
+    private=private.app, application=application.app, broker=broker.app, dials=dials.dials,
+    erase=erase.erase, backup=backup.backup, restore=backup.restore, init=site.init,
+)  # fmt: skip
+_commands(
+    "Processes",
+    up=processes.up, gateway=processes.gateway, sessions=processes.sessions,
+    caller=processes.caller, dial=processes.dial, journal=processes.journal,
+    panel=processes.panel, directory=processes.directory,
+)  # fmt: skip
+_commands(
+    "Developers",
+    demo=processes.demo, simulate=simulate.app, watch=watching.watch, number=number.number,
+    contract=deploy.contract, deploy=deploy.deploy,
+)  # fmt: skip
 
 
 def main() -> None:

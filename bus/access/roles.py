@@ -203,10 +203,7 @@ class Roles(BaseModel):
     def write(self, grants: Grants, topics: Topics) -> tuple[str, ...]:
         """Return the topics these rights let write."""
         told = [
-            _TOPICS[one](topics, whom)
-            for whom, right in self._spread(grants)
-            for act in right.may
-            for one in ((act, "dial/number") if act == "dial" else (act,))
+            _TOPICS[act](topics, whom) for whom, right in self._spread(grants) for act in right.may
         ]
         return tuple(dict.fromkeys(told))
 
