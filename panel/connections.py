@@ -61,6 +61,7 @@ class PatientProtocol(H11Protocol):
     """HTTP/1.1 with a deadline for each request, and for each answer but a stream of events."""
 
     places = Places(_MOST)  # one server in a process
+    request_within = REQUEST_WITHIN
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -102,7 +103,7 @@ class PatientProtocol(H11Protocol):
 
     def _begin_deadline(self) -> None:
         self._end_deadline()
-        self._deadline = self.loop.call_later(REQUEST_WITHIN, self.drop)
+        self._deadline = self.loop.call_later(self.request_within, self.drop)
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:

@@ -1,0 +1,191 @@
+"""The panel while something fails: each link cut in turn, two tabs, another password."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import wait_until
+from tests.panel.browser.office import ANNA, FREI, MEIER, Desk, Office
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture
+def anna(office: Office) -> Desk:
+    return office.desk()
+
+
+def _right_within(seconds: float, page: Page, look: str) -> None:
+    expect(page.locator(f"#switch.{look}")).to_be_visible(timeout=seconds * 1000)
+
+
+def test_a_card_is_right_again_after_the_panel_was_killed(office: Office, anna: Desk) -> None:
+    stays, ends = office.ring(MEIER), office.ring(FREI)
+    expect(anna.card(ends)).to_be_visible()
+
+    office.kill("panel")
+    office.phones("hangup", call_id=ends)
+
+    expect(anna.card(ends)).to_be_hidden(timeout=20_000)
+    expect(anna.card(stays)).to_have_count(1)
+    expect(anna.card(stays).locator(".strip")).to_contain_text("Klingelt")
+    office.phones("hangup", call_id=stays)
+    expect(anna.card(stays)).to_be_hidden()
+    anna.close()
+
+
+def test_a_card_is_right_again_after_the_broker_was_killed(office: Office, anna: Desk) -> None:
+    call = office.ring(MEIER)
+    expect(anna.card(call)).to_be_visible()
+
+    office.broker.kill()
+    _right_within(10, anna.page, "failing")
+    office.broker.start()
+
+    _right_within(20, anna.page, "active")
+    expect(anna.card(call)).to_have_count(1)
+    office.phones("hangup", call_id=call)
+    expect(anna.card(call)).to_be_hidden()
+    anna.close()
+
+
+def test_a_pbx_that_is_gone_is_said_and_back_again(office: Office, anna: Desk) -> None:
+    office.phones("outage", on=True)
+    _right_within(20, anna.page, "failing")
+    expect(anna.page.get_by_role("alert")).to_contain_text("STARFACE")
+
+    office.phones("outage", on=False)
+
+    _right_within(30, anna.page, "active")
+    expect(anna.page.get_by_role("alert")).to_have_count(0)
+    anna.close()
+
+
+@pytest.mark.parametrize("name", ["gateway", "sessions"])
+def test_a_process_that_is_gone_is_named(office: Office, anna: Desk, name: str) -> None:
+    with office.stopped(name):
+        _right_within(40, anna.page, "failing")
+        expect(anna.page.get_by_role("alert")).to_contain_text(name)
+
+    _right_within(40, anna.page, "active")
+    anna.close()
+
+
+def test_of_two_tabs_one_opens_and_both_show(office: Office, anna: Desk) -> None:
+    anna.context.route(re.compile("https://cases.example/.*"), lambda route: route.fulfill(body=""))
+    anna.page.evaluate("localStorage.setItem('auto-open', '1')")
+    anna.page.reload()
+    anna.page.wait_for_selector(".switch.active")
+    second = anna.tab()
+    second.wait_for_selector(".switch.active")
+    pages = len(anna.context.pages)
+
+    call = office.ring(MEIER)
+
+    for page in (anna.page, second):
+        expect(page.locator(f'[data-call="{call}"]')).to_contain_text("Anna Meier")
+    wait_until(lambda: len(anna.context.pages) > pages or _blocked(anna, second))
+    assert len(anna.context.pages) <= pages + 1
+    office.phones("hangup", call_id=call)
+    anna.page.close()
+    later = office.ring(FREI)
+    expect(second.locator(f'[data-call="{later}"]')).to_be_visible()
+    office.phones("hangup", call_id=later)
+    anna.close()
+
+
+def _blocked(anna: Desk, second: Page) -> bool:
+    return any(page.locator(".hint").count() for page in (anna.page, second))
+
+
+def test_logging_out_ends_every_tab(office: Office, anna: Desk) -> None:
+    second = anna.tab()
+    second.wait_for_selector(".switch.active")
+
+    anna.page.get_by_role("button", name="Abmelden").click()
+
+    for page in (anna.page, second):
+        expect(page.locator("input[name=password]")).to_be_visible()
+    anna.close()
+
+
+def test_another_password_is_put_right_by_logging_in(office: Office, anna: Desk) -> None:
+    office.phones("password", user=ANNA.login, password="Neu#2026")
+    office.phones("expire", user=ANNA.login)
+    try:
+        _right_within(40, anna.page, "failing")
+        anna.page.get_by_role("button", name="Abmelden").click()
+        anna.log_in(ANNA.login, "Neu#2026")
+
+        _right_within(20, anna.page, "active")
+        call = office.ring(MEIER)
+        expect(anna.card(call)).to_be_visible()
+        office.phones("hangup", call_id=call)
+    finally:
+        office.phones("password", user=ANNA.login, password=ANNA.password)
+        office.visitor().log_in(ANNA.login, ANNA.password)
+    anna.close()
+
+
+def test_the_browsers_back_goes_back(office: Office, anna: Desk) -> None:
+    anna.page.get_by_role("link", name="Kontakte").click()
+    expect(anna.page.get_by_role("searchbox", name="Kontakte suchen")).to_be_visible()
+
+    anna.page.go_back()
+
+    expect(anna.page.locator("#calls")).to_be_visible()
+    anna.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 1280, 3840])
+@pytest.mark.parametrize("locale", ["de-CH", "fr-CH", "it-CH", "en-GB"])
+def test_each_size_colour_and_language_is_whole(
+    office: Office, scheme: str, width: int, locale: str
+) -> None:
+    desk = office.desk(locale=locale, color_scheme=scheme, viewport={"width": width, "height": 844})
+    call = office.ring(MEIER)
+    expect(desk.card(call)).to_contain_text("Anna Meier")
+
+    for page in ("", "contacts", "colleagues", "settings", "status"):
+        desk.go(page)
+        desk.page.wait_for_timeout(200)
+        wider = desk.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wider <= 0, page
+        assert desk.axe() == [], page
+    office.phones("hangup", call_id=call)
+    desk.close()
+
+
+def test_the_keyboard_is_enough_to_dial_by_name(office: Office, anna: Desk) -> None:
+    anna.page.keyboard.press("Tab")
+    anna.page.get_by_role("combobox").focus()
+    anna.page.keyboard.type("Meier")
+    expect(anna.page.get_by_role("option", name="Anna Meier").first).to_be_visible()
+
+    anna.page.keyboard.press("ArrowDown")
+    anna.page.keyboard.press("Enter")
+
+    outgoing = anna.page.locator(".card", has_text="Anna Meier").first
+    expect(outgoing.locator(".strip")).to_contain_text("Im Gespräch")
+    outgoing.get_by_role("button", name="Auflegen").click()
+    expect(outgoing.locator(".strip")).to_contain_text("Beendet")
+    anna.close()
+
+
+def test_an_own_contact_is_added_from_an_unknown_call(office: Office, anna: Desk) -> None:
+    call = office.ring("+41445559988")
+    card = anna.card(call)
+    card.get_by_role("button", name="Kontakt anlegen", exact=True).click()
+    anna.page.fill("input[name=name]", "Neue Mandantin")
+    anna.page.get_by_role("button", name="Speichern").click()
+    expect(anna.page.locator("article.sheet")).to_contain_text("Neue Mandantin")
+    office.phones("hangup", call_id=call)
+
+    again = office.ring("+41445559988")
+
+    expect(anna.card(again)).to_contain_text("Neue Mandantin")
+    office.phones("hangup", call_id=again)
+    anna.close()
