@@ -37,6 +37,7 @@ class BusFeed:
         self._settled_at: float | None = None
         self._was_connected = False
         access.on_change = streams.end_streams_of
+        access.on_names = lambda names: streams.publish_to_all("people", names)
 
     def subscribe(self, on_dial_result: Callable[[DialResult, ReceivedMessage], None]) -> None:
         """Subscribe to what a browser may show."""

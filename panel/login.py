@@ -34,6 +34,7 @@ class AccessList:
         self._topics = topics
         self._access: dict[str, AccessData] = {}
         self.on_change: Callable[[str], None] = lambda user: None
+        self.on_names: Callable[[dict[str, str]], None] = lambda names: None
 
     def receive(self, message: ReceivedMessage) -> None:
         """Take in a user's entry, or its end."""
@@ -43,8 +44,11 @@ class AccessList:
             data = Access.model_validate_json(message.payload).data
             if data.user == user:
                 self._access[user] = data
-        if before is not None and self._access.get(user) != before:
+        after = self._access.get(user)
+        if before is not None and after != before:
             self.on_change(user)
+        if (before and before.name) != (after and after.name):
+            self.on_names(self.names())
 
     def find(self, user: str) -> AccessData | None:
         """Return a user's entry, None for one who may not use the panel."""

@@ -176,9 +176,14 @@ def change(
     delay: Annotated[
         str | None, typer.Option(help="Seconds before something opens; or office.")
     ] = None,
+    admin: Annotated[
+        bool | None,
+        typer.Option("--admin/--no-admin", help="Sees the site's status in the panel, no calls."),
+    ] = None,
 ) -> None:
     """Change what a user chose; it holds for the next call."""
     from cli.commands import preferences as wishes
+    from consumers.sessions.panel_access import ADMIN
     from consumers.users import Users
 
     changes: dict[str, Any] = {
@@ -191,12 +196,28 @@ def change(
             users.get(login).preferences, datetime.now().astimezone(), do_not_disturb, quiet_hours,
             delay,
         )  # fmt: skip
+        if admin is not None:
+            changes["preferences"] = changes["preferences"] | {ADMIN: admin}
         told = {key: value for key, value in changes.items() if value is not None}
         user = users.change(login, **told)
     typer.echo(f"{login} is changed.")
     if trigger and wishes.misses_transfers(user):
         typer.echo("A client whom a colleague puts through may open nothing then; for that, name "
                    "--trigger party-change too.")  # fmt: skip
+
+
+@app.command()
+def logout(context: typer.Context, login: Login) -> None:
+    """End a user's logins to the panel, in every browser, at once."""
+    from consumers.sessions.enrolment import SINCE
+    from consumers.users import Users
+
+    with Users(settings_of(context).database) as users:
+        preferences = users.get(login).preferences
+        if SINCE in preferences:  # else there was never a login
+            now = datetime.now().astimezone().isoformat()
+            users.change(login, preferences=preferences | {SINCE: now})
+    typer.echo(f"{login}: logged out of the panel everywhere.")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+from bus.events import TraceStep
 from bus.mqtt.connection import Connection
 from bus.mqtt.requests import Requester, Responder
 from bus.numbers.number import NumberProfile, read_number
@@ -26,12 +27,13 @@ from bus.panel_events import (
 from consumers.caller.addresses import OpeningAddresses, PlannedOpening
 from consumers.caller.running_calls import RunningCalls
 from consumers.caller.settings import CallerSettings
+from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import find as find_traces
 from consumers.directory.changes import Changes, ContactRecord, Removal
 from consumers.directory.diff import ImportRefused
 from consumers.directory.directory import Directory, DirectoryUnavailable
 from consumers.directory.records import Contact, ContactNumber, Dossier, Matter
-from texts import sentence
+from texts import LANGUAGES, sentence
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class DirectoryRequests:
             directory.forget_choice(user, data.number or "")
         if data.action == "why":
             traces = find_traces(self._data_folder, user=user, call_id=data.call_id)
-            return {"trace": traces[0].steps if traces else ()}
+            return {"trace": tuple(_in_words(one) for one in traces[0].steps) if traces else ()}
         if data.action == "sources":
             return {"sources": tuple(_summary(one) for one in directory.sources())}
         return {
@@ -228,6 +230,13 @@ class DirectoryRequests:
         if self._directory is None:
             self._directory = self._open.enter_context(Directory(self._database))
         return self._directory
+
+
+def _in_words(step: TraceStep) -> TraceStep:
+    """Return a step with its sentences, as it is read elsewhere."""
+    return step.model_copy(
+        update={language: step_sentence(step, language) for language in LANGUAGES}
+    )
 
 
 def _values(record: Matter | Dossier | Contact, contact: Contact, user: str) -> dict[str, str]:

@@ -214,6 +214,8 @@ class UserSession:
         """Return what to tell, by the site's callback and PBX; None while nothing is known."""
         if not self.on:
             return Health("inactive")
+        if self.code == "no-credential":
+            return Health("inactive", "not-enrolled")  # until he logs in to the panel
         if self.stage == "locked-out" or (self.code and not away):
             return Health("failing", self.code)
         if away:

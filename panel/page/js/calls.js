@@ -101,6 +101,7 @@ on("record", (record) => {
   draw();
 });
 on("missed", marks);
+on("people", () => draw());
 on("reconnected", () => place?.isConnected && load());
 
 // Open calls of one number are one line: "2 × missed".
@@ -147,6 +148,8 @@ export function nameOfRecord(record) {
   return record.party.name || spaced(record.party.e164 || record.party.number) || t("unknown");
 }
 
+const named = (record) => record.contact || record.party.name || record.party.e164 || record.party.number;
+
 function about(records) {
   const [record] = records;
   if (record.kind === "message") return "";
@@ -170,7 +173,7 @@ function row(records) {
     icon(look(record)),
     h("div", {},
       h("button", { class: "name-link", type: "button", "data-key": `name ${record.call_id}`, "aria-expanded": String(view.forms.has(`details ${record.call_id}`)), onclick: () => details(record) }, h("b", {}, title)),
-      h("p", { class: "sub" }, record.kind === "message" ? `${t("about-caller", { name })} ` : subject || "", subject && number ? " · " : "",
+      h("p", { class: "sub" }, record.kind === "message" ? (named(record) ? `${t("about-caller", { name })} ` : "") : subject || "", subject && number ? " · " : "",
         number && name !== spaced(number) ? numberLink(number) : "",
         !record.contact && record.party.kind === "external" && record.kind === "call" ? h("span", {}, number && name === spaced(number) ? `${t("unknown-short")} · ` : " ", h("a", { href: `#/contacts/new?number=${encodeURIComponent(number)}` }, t("add-contact"))) : "")),
     h("span", { class: "about" }, about(records)),

@@ -40,7 +40,7 @@ async function look(text, found) {
 }
 
 function line(contact) {
-  return h("div", { class: "row" }, icon(contact.kind === "company" ? "mail" : "person"),
+  return h("div", { class: "row" }, icon(contact.kind === "company" ? "building" : "person"),
     h("div", {}, h("a", { href: `#/contact/${contact.id}` }, h("b", {}, contact.name)), h("p", { class: "sub" }, contact.company || contact.email)),
     h("span", { class: "about" }, contact.numbers.slice(0, 2).map((one, at) => [at ? h("br") : "", numberLink(one.e164 || one.raw)])),
     h("span", { class: "end" }, contact.own ? h("span", { class: "sub" }, t("own")) : ""));

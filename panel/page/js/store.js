@@ -165,6 +165,10 @@ const HANDLERS = {
     store.missed = data;
     changed("missed");
   },
+  people(people) {
+    if (store.me) store.me.people = people;
+    changed("people");
+  },
   links(links) {
     store.links = links;
     changed("icon");

@@ -72,12 +72,18 @@ export function ticking(since) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
-// +41443334455 as +41 44 333 44 55, for the countries around; others in groups of three.
+// +41443334455 as +41 44 333 44 55; where the length of an area code is not known, nothing is cut.
+const SHAPES = [
+  /^(\+41)(\d\d)(\d{3})(\d\d)(\d\d)$/, /^(\+49)(30|40|69|89|1[567]\d)(\d{3,})$/, /^(\+43)(1|6\d\d)(\d{3,})$/, /^(\+33)(\d)(\d\d)(\d\d)(\d\d)(\d\d)$/,
+  /^(\+39)(0[26]|3\d\d)(\d{3,})$/, /^(\+1)(\d{3})(\d{3})(\d{4})$/, /^(\+423)(\d{3})(\d\d)(\d\d)$/, /^(\+44)(20)(\d{4})(\d{4})$/,
+  /^(\+(?:7|2[07]|3[0-469]|4[0-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3}))(\d{4,})$/,
+];
+
 export function spaced(number) {
   if (!/^\+\d{7,15}$/.test(number || "")) return number || "";
-  const swiss = /^\+41(\d\d)(\d{3})(\d\d)(\d\d)$/.exec(number);
-  if (swiss) return `+41 ${swiss.slice(1).join(" ")}`;
-  const country = /^\+(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})/.exec(number);
-  const rest = number.slice(country[0].length);
-  return `${country[0]} ${rest.replace(/(\d{3})(?=\d{2})/g, "$1 ")}`.trim();
+  for (const shape of SHAPES) {
+    const parts = shape.exec(number);
+    if (parts) return parts.slice(1).join("\u00a0");
+  }
+  return number;
 }

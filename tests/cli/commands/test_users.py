@@ -282,3 +282,25 @@ def test_a_broker_account_that_is_no_process_is_refused(site: Settings, name: st
 def test_a_further_process_gets_an_account_of_its_own(site: Settings) -> None:
     assert "caller-2\t" in _run(site, "broker", "account", "caller-2").output
     assert "caller-2" in read_accounts(site.broker.accounts_file)
+
+
+def test_an_administrator_is_made_and_unmade(site: Settings) -> None:
+    _add(site)
+
+    assert _run(site, "user", "set", ANNA.login, "--admin").exit_code == 0
+    with Users(site.database) as users:
+        assert users.get(ANNA.login).preferences["admin"] is True
+    _run(site, "user", "set", ANNA.login, "--no-admin")
+    with Users(site.database) as users:
+        assert not users.get(ANNA.login).preferences["admin"]
+
+
+def test_a_logout_ends_the_logins_to_the_panel(site: Settings) -> None:
+    _add(site)
+    with Users(site.database) as users:
+        users.change(ANNA.login, preferences={"panel_since": "2026-01-01T00:00:00+00:00"})
+
+    assert _run(site, "user", "logout", ANNA.login).exit_code == 0
+
+    with Users(site.database) as users:
+        assert users.get(ANNA.login).preferences["panel_since"] > "2026-01-02"

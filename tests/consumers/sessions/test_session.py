@@ -56,7 +56,10 @@ def test_a_refused_password_is_not_tried_again_by_itself(session: UserSession, c
     assert session.failed(code) == NextTask(None)
     assert session.pbx_back(1.0) is None
     assert session.pbx_away() is None
-    assert session.health(None, None) == Health("failing", code)
+    shown = Health("failing", code)
+    if code == "no-credential":  # that is nobody's fault
+        shown = Health("inactive", "not-enrolled")
+    assert session.health(None, None) == shown
 
 
 @pytest.mark.parametrize("code", REFUSED)
@@ -246,3 +249,12 @@ def test_a_session_without_a_call_list_works_and_says_so(active: UserSession) ->
     assert active.health(None, None) == Health("active", "no-call-list")
     assert active.health("callback-unproven", None) == Health("active", "callback-unproven")
     assert Health("active", "no-call-list").sentence is not None
+
+
+def test_who_has_not_logged_in_yet_is_no_fault() -> None:
+    session = UserSession(30, random.Random(1))
+    session.switch_on()
+
+    session.failed("no-credential")
+
+    assert session.health(None, None) == Health("inactive", "not-enrolled")

@@ -189,3 +189,20 @@ def test_an_own_contact_is_added_from_an_unknown_call(office: Office, anna: Desk
     expect(anna.card(again)).to_contain_text("Neue Mandantin")
     office.phones("hangup", call_id=again)
     anna.close()
+
+
+def test_no_call_is_lost_while_somebody_logs_in_again(office: Office, anna: Desk) -> None:
+    for _ in range(3):
+        elsewhere = office.visitor()
+        elsewhere.page.fill("input[name=username]", ANNA.login)
+        elsewhere.page.fill("input[name=password]", ANNA.password)
+        before, now = office.ring(MEIER), ""
+        elsewhere.page.click("form .button")
+        now = office.ring(FREI)
+        elsewhere.page.wait_for_selector(".switch.active")
+        for call in (before, now):
+            expect(anna.card(call)).to_be_visible()
+            office.phones("hangup", call_id=call)
+            expect(anna.card(call)).to_be_hidden(timeout=30_000)
+        elsewhere.close()
+    anna.close()
