@@ -4,22 +4,81 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from shlex import quote
 from typing import Literal, NamedTuple, Protocol
 
-from bus.events import CallerData, TraceStep
-from consumers.caller.addresses import INTERNAL, Found, OpeningAddresses, PlannedOpening, record_of
+from bus.events import CallerData, Reference, TraceStep
+from consumers.actions.url_templates import AddressRefused, ValueMissing, allowed, fill
 from consumers.caller.calls import Call, Trigger
 from consumers.caller.opening import Opening, choose, chosen, label
-from consumers.caller.placeholders import age, reference, references, values_of, who
 from consumers.caller.rules import ON_CLICK, Context, Decision, evaluate
 from consumers.caller.settings import CallerSettings
-from consumers.caller.texts import kept_values, sentence
+from consumers.caller.texts import kept_values, sentence, values_needed
 from consumers.directory.lookup import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
 from consumers.preferences import Action
 from consumers.users import User
 
 log = logging.getLogger(__name__)
+
+_LONGEST = 500  # characters of a value
+OFFERED = 20  # references in an event at most, so that it stays small
+
+
+INTERNAL: Literal["internal"] = "internal"
+Found = Opening | Literal["internal"]  # what is to open; the page for internal calls has no record
+
+
+@dataclass(frozen=True)
+class PlannedOpening:
+    """What is to open, by which template, and why."""
+
+    kind: Literal["matter", "dossier", "card", "new-contact", "nothing"]
+    reason: str
+    template: str = ""
+    without_address: str = ""
+
+    @classmethod
+    def of(cls, found: Found) -> "PlannedOpening":
+        """Return what opens, as the rules found it."""
+        if found == INTERNAL:
+            return cls("card", "internal-call", INTERNAL, "internal-without-page")
+        return cls(found.kind, found.reason, found.kind, found.reason)
+
+
+def record_of(found: Found | None) -> Matter | Dossier | Contact | None:
+    """Return what opens, if it is kept in the directory."""
+    return found.record if isinstance(found, Opening) else None
+
+
+class OpeningAddresses:
+    """The addresses of a site."""
+
+    def __init__(self, settings: CallerSettings) -> None:
+        self._templates = settings.templates()
+        self._schemes = settings.schemes
+        self._hosts = settings.allowed_hosts()
+
+    def find(
+        self,
+        planned: PlannedOpening,
+        record: Matter | Dossier | Contact | None,
+        values: Mapping[str, str],
+    ) -> tuple[str | None, str, str]:
+        """Return the address, the reason that counts, and the value that is missing."""
+        if planned.kind == "nothing":
+            return None, planned.reason, ""
+        template = self._templates[planned.template]
+        own = record.url if record is not None else ""
+        if not template and not own:
+            return None, planned.without_address, ""
+        try:
+            address = fill(template, {**values, "opens": planned.kind}) if template else own
+            return allowed(address, self._schemes, self._hosts), planned.reason, ""
+        except ValueMissing as missing:
+            return None, "url-incomplete", missing.name
+        except AddressRefused:
+            return None, "url-refused", ""
 
 
 class ContactDirectory(Protocol):
@@ -77,8 +136,8 @@ class TraceSteps:
     told: list[TraceStep] = field(default_factory=list)
 
     def add(self, step: str, code: str, **values: object) -> None:
-        """Add one step."""
-        kept = kept_values(f"{step}.{code}", values)
+        """Add one step with what its sentence is made of."""
+        kept = {key: str(value)[:_LONGEST] for key, value in values.items()}
         self.told.append(TraceStep(step=step, code=code, at=self.now, values=kept))
 
 
@@ -109,8 +168,12 @@ class AnswerBuilder:
         except DirectoryUnavailable as error:
             log.error("directory unavailable call=%s reason=%s", call.call_id, error)
             match, found = Match(), _NOTHING_FOUND
-        by = "site" if decision.rule != "user" else "plan" if user.actions else "user"
-        steps.add("rule", by, rule=decision.rule, action=decision.action, **who(user, trigger))
+        if decision.rule != "user":
+            steps.add("rule", "site", rule=decision.rule, action=decision.action)
+        elif user.actions:
+            steps.add("rule", "plan", action=decision.action, plan=plan_of(user))
+        else:
+            steps.add("rule", "user", action=decision.action, triggers=",".join(user.triggers))
         return self._told(user, call, trigger, decision, match, found, steps)
 
     def _match(self, user: User, decision: Decision, steps: TraceSteps) -> Match:
@@ -121,10 +184,10 @@ class AnswerBuilder:
         names = ", ".join(label(one) for one in match.candidates[:5])
         steps.add(
             "matched", match.quality, e164=e164, candidates=names,
-            contact=label(match.contact) if match.contact else "",
+            contact=match.contact.name if match.contact else "",
         )  # fmt: skip
         if match.remembered and match.contact:
-            steps.add("matched", "remembered", contact=label(match.contact))
+            steps.add("matched", "remembered", contact=match.contact.name)
         if match.quality == "none":
             self._explain(e164, steps)
         return match
@@ -196,12 +259,15 @@ class AnswerBuilder:
         code = "internal-call" if kind == "card" and opening == INTERNAL else reason
         shown = opening if opening is not None else found.on_click
         offered = shown.alternatives if isinstance(shown, Opening) else ()
-        told = {
-            **who(user, trigger), "e164": decision.party.e164 or "", "value": missing,
-            "opened": label(record) if record else "", "age": age(call, steps.now),
+        values_of_code = {
+            "e164": decision.party.e164 or "", "value": missing,
+            "opened": values["title"], "age": age(call, steps.now),
             "offered": ", ".join(label(one) for one in offered[:5]), "found": found.label,
             "colleague": call.elsewhere or "colleague",
         }  # fmt: skip
+        if not values_needed(f"action.{code}") <= values_of_code.keys():
+            values_of_code |= who(user, trigger)
+        told = kept_values(f"action.{code}", values_of_code)
         steps.add("action", code, **told)
         if kind != "nothing" and url is None:
             steps.add("action", "no-address")
@@ -265,3 +331,92 @@ class Proposal:
 
 
 _NOTHING_FOUND = Proposal()
+
+
+def values_of(
+    user: User,
+    call: Call,
+    trigger: Trigger,
+    decision: Decision,
+    record: Matter | Dossier | Contact | None,
+    contact: Contact | None,
+) -> dict[str, str]:
+    """Return what the placeholders of addresses and commands stand for."""
+    party = decision.party
+    shown = party.kind != "withheld"
+    return {
+        "id": record.key if record else "",
+        "reference": "" if record is None or isinstance(record, Contact) else record.reference,
+        "title": label(record) if record else "",
+        "name": contact.name if contact else party.name if shown else "",
+        "company": contact.company if contact else "",
+        "number": party.number if shown else "",
+        "e164": (party.e164 or "") if shown else "",
+        "called": call.called.e164 or call.called.number,
+        "called_name": "" if party == call.called else call.called.name,
+        "group": call.group or "",
+        "user": user.login,
+        "call_id": call.call_id,
+        "direction": call.direction,
+        "trigger": trigger,
+        "action": decision.action,
+        "source": contact.source if contact else "",
+    }
+
+
+def reference(record: Matter | Dossier | Contact | None) -> Reference | None:
+    """Return how others may show a record; the id is the directory's own."""
+    if record is None:
+        return None
+    if isinstance(record, Contact):
+        return Reference(
+            kind="contact", id=str(record.id), key=record.key[:256] or None,
+            title=record.name[:256],
+            company=record.company[:256] or None,
+        )  # fmt: skip
+    return Reference(
+        kind="matter" if isinstance(record, Matter) else "dossier", id=str(record.id),
+        key=record.key[:256] or None,
+        title=(record.title or record.key)[:256], reference=record.reference[:256] or None,
+    )  # fmt: skip
+
+
+def references(records: "tuple[object, ...] | list[Matter | Dossier]") -> list[Reference]:
+    """Return records as others may show them, not too many."""
+    found = [
+        reference(one) for one in records[:OFFERED] if isinstance(one, Contact | Matter | Dossier)
+    ]
+    return [one for one in found if one is not None]
+
+
+def who(user: User, trigger: Trigger) -> dict[str, str]:
+    """Return what a sentence says of the user, and how a command names him and his triggers."""
+    wanted = [*user.triggers] if trigger == "chosen" else [*user.triggers, trigger]
+    actions = {str(one): str(action) for one, action in user.actions.items()}
+    of_ringing = actions.get("ringing", actions.get("connected", ""))  # in place of that
+    sooner = {"ringing": of_ringing} | {
+        one: actions.get(one, "") for one in user.triggers if one not in ("ringing", "connected")
+    }
+    return {
+        "user": user.name or user.login,
+        "login": quote(user.login),
+        "trigger": trigger,
+        "triggers": ",".join(user.triggers),
+        "plan": plan_of(user),
+        "options": " ".join(_option(one, actions.get(one, "")) for one in wanted),
+        "sooner": " ".join(_option(one, action) for one, action in sooner.items()),
+    }
+
+
+def plan_of(user: User) -> str:
+    """Return what opens on each of a user's triggers, as pairs of codes."""
+    return ",".join(f"{one}={user.action_on(one)}" for one in user.triggers)
+
+
+def _option(trigger: str, action: str) -> str:
+    return f"--trigger {trigger}={action}" if action else f"--trigger {trigger}"
+
+
+def age(call: Call, now: datetime) -> int:
+    """Return how many seconds ago the gateway was told."""
+    return int((now - call.received_at).total_seconds()) if call.received_at else 0

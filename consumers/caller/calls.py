@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import Literal, cast
+from hashlib import blake2b
+from typing import Literal, NamedTuple, cast
 
 from bus.events import CallData, CallStateName, Direction, Party
-from consumers.caller.parties import NOBODY, another, better, change_to, known_by
 
 Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "chosen"]
 
+NOBODY = Party()
 _LATEST = 10.0  # seconds after the end until which another telling under one id may be a late one
 _JUST_ENDED = 5.0  # seconds between our end of a call and the news that a colleague has it
 FINISHED_FOR = 600.0  # seconds an ended call stays known, so that a late event cannot reopen it
@@ -99,6 +100,18 @@ class Transition:
     answered_elsewhere: tuple[Call, ...] = field(
         default=()
     )  # calls of colleagues who did not answer it
+
+
+Key = tuple[str, str, str]  # user, call and mark of an action
+
+
+class ActionKeys(NamedTuple):
+    """The keys by which an action of a call is claimed, deferred and done once."""
+
+    own: Key
+    of_party: Key  # of a change to whom the call is with
+    ringing: Key
+    party_known: bool
 
 
 class CallStates:
@@ -250,6 +263,15 @@ def _still_open(call: Call, now: float) -> bool:
     return call.stage < CallStage.CONNECTED or just_ended
 
 
+def keys_of(call: Call, trigger: Trigger) -> ActionKeys:
+    """Return what an action is known by, and what its party's and its ringing's would be."""
+    of_call = (call.user, call.call_id)
+    known = known_by(call.other_party)
+    of_party = (*of_call, change_to(call.call_id, known))
+    own = of_party if trigger == "party-change" else (*of_call, trigger)
+    return ActionKeys(own, of_party, (*of_call, "ringing"), bool(known))
+
+
 def reason_of(closed: Call) -> Literal["answered-elsewhere", "ended"]:
     """Return why the cards of a call close."""
     return "answered-elsewhere" if closed.elsewhere else "ended"
@@ -349,3 +371,32 @@ def _reached(call: Call) -> tuple[Trigger, ...]:
     if call.outward:
         return ("outgoing",)
     return ("ringing", "connected") if call.stage == CallStage.CONNECTED else ("ringing",)
+
+
+def known_by(party: Party) -> str:
+    """Return what a party is known by, nothing if the PBX did not say who it is."""
+    return party.e164 or (party.number if party.kind == "internal" else "")
+
+
+def change_to(call_id: str, known: str) -> str:
+    """Return what a change to a party is noted by; the number itself cannot be read from it."""
+    return f"party-change:{blake2b(f'{call_id} {known}'.encode(), digest_size=6).hexdigest()}"
+
+
+def another(before: Party, after: Party) -> bool:
+    """Tell whether somebody known has become somebody else."""
+    known, told = known_by(before), known_by(after)
+    return bool(known and told) and known != told
+
+
+def better(known: Party, told: Party, *, late: bool = False) -> Party:
+    """Keep what is known where an event says less, or is older than what is known.
+
+    A name may come later than its number.
+    """
+    if not told.number and not told.e164 and told.kind in ("unknown", "withheld") and known.number:
+        return known
+    if told == NOBODY or (late and known_by(known)):
+        return known
+    same = (told.number, told.e164) == (known.number, known.e164)
+    return told.model_copy(update={"name": known.name}) if same and not told.name else told

@@ -13,8 +13,17 @@ from bus.events import CallEvent, DialResult, Outcome
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.actions.executors import ActionResult
 from consumers.caller.answer import AnswerBuilder, CallerAnswer, Choice
-from consumers.caller.backlog import Backlog
-from consumers.caller.calls import FINISHED_FOR, Call, CallStates, Transition, Trigger, trigger_of
+from consumers.caller.calls import (
+    FINISHED_FOR,
+    ActionKeys,
+    Call,
+    CallStates,
+    Key,
+    Transition,
+    Trigger,
+    keys_of,
+    trigger_of,
+)
 from consumers.caller.dependencies import ActionRunner, Dependencies
 from consumers.caller.events import (
     already_opened,
@@ -25,7 +34,7 @@ from consumers.caller.events import (
     opened_before,
 )
 from consumers.caller.outbox import AnswerOutbox
-from consumers.caller.pending_actions import Key, PendingAction, PendingActions, key_of
+from consumers.caller.pending_actions import Backlog, PendingAction, PendingActions
 from consumers.caller.rules import Context, UserPreferences
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
@@ -126,9 +135,10 @@ class CallerConsumer:
         asked = replace(call, event_id=request_id)
         context = self._context(user, call)
         answer = self._answering.answer(user, asked, "chosen", context, choice)
-        self._perform(asked, "chosen", answer)
+        keys = keys_of(call, "chosen")
+        self._perform(asked, "chosen", answer, keys.own)
         if answer.opens:  # what opens for the call from now on would be the same once more
-            self._pending.opened_by_hand(call, answer.data.action)
+            self._pending.opened_by_hand(keys, answer.data.action)
             for trigger in call.answered:
                 self._calls.opened(call, trigger)
         self._trace.write()
@@ -193,25 +203,28 @@ class CallerConsumer:
             trigger = self._as_of_now(user, transition, wanted)
             if trigger == "connected" or (trigger == "party-change" and trigger in user.triggers):
                 # What was to open on ringing could only be wrong from now on.
-                self._pending.give_up(key_of(call, "ringing"))
-            if not self._to_wait(user, call, trigger, event):
-                self._answer(user, call, trigger, event)
+                self._pending.give_up((call.user, call.call_id, "ringing"))
+            keys = keys_of(call, trigger)
+            if not self._to_wait(user, call, trigger, event, keys.own):
+                self._answer(user, call, trigger, event, keys)
 
     def _as_of_now(self, user: User, transition: Transition, trigger: Trigger) -> Trigger:
         """Return what a call has come to that an earlier process knew with another party."""
-        wanted = transition.begins and "party-change" in user.triggers
-        if wanted and self._pending.claimed_for_another(transition.call, trigger):
-            return "party-change"
+        if transition.begins and "party-change" in user.triggers:
+            keys = keys_of(transition.call, trigger)
+            return "party-change" if self._pending.claimed_for_another(keys, trigger) else trigger
         return trigger
 
     def _was_unknown(self, transition: Transition) -> bool:
         """Tell whether a call is answered whose caller nobody knew; perhaps somebody does now."""
-        ringing = key_of(transition.call, "ringing")
+        call = transition.call
+        ringing = (call.user, call.call_id, "ringing")
         return "connected" in transition.due and self._pending.found_nobody(ringing)
 
-    def _to_wait(self, user: User, call: Call, trigger: Trigger, event: CallEvent) -> bool:
+    def _to_wait(
+        self, user: User, call: Call, trigger: Trigger, event: CallEvent, key: Key
+    ) -> bool:
         """Defer an action for the delay that was asked for, or until all that waited has come."""
-        key = key_of(call, trigger)
         if self._pending.waits(key):
             self._pending.update(key, event)
             return True
@@ -244,8 +257,9 @@ class CallerConsumer:
         user, call = self._dependencies.find_user(login), self._calls.find(login, call_id)
         if call is None:  # it was an earlier process that knew it
             call = self._calls.take(event.data, event.id, self._dependencies.clock()).call
-        if user is not None and key_of(call, trigger) == key:  # else it is another party by now
-            self._answer(user, call, trigger, event, again=action.begun)
+        keys = keys_of(call, trigger)
+        if user is not None and keys.own == key:  # else it is another party by now
+            self._answer(user, call, trigger, event, keys, again=action.begun)
         self._pending.settle(key, opened=self._has_opened(key))
 
     def _has_opened(self, key: Key) -> bool:
@@ -253,35 +267,40 @@ class CallerConsumer:
         return call is not None and key[2] in call.opened
 
     def _answer(
-        self, user: User, call: Call, trigger: Trigger, event: CallEvent, *, again: bool = False
+        self,
+        user: User,
+        call: Call,
+        trigger: Trigger,
+        event: CallEvent,
+        keys: ActionKeys,
+        *,
+        again: bool = False,
     ) -> None:
-        key = key_of(call, trigger)
         answer = self._answering.answer(user, call, trigger, self._context(user, call))
         if answer.data.reason == "directory-unavailable":
-            self._pending.defer(key, event, self._dependencies.clock() + _ASK_AGAIN)
-        opens = answer.opens and (
-            again or self._pending.claim(call, trigger, event, answer.data.action)
-        )
-        if answer.opens and not opens:
+            self._pending.defer(keys.own, event, self._dependencies.clock() + _ASK_AGAIN)
+        if (
+            answer.data.opens != "nothing"
+            and not again
+            and not self._pending.claim(keys, trigger, event, answer.data.action)
+        ):
             answer = opened_before(answer) if call.occurrence else already_opened(answer)
         if (
             trigger == "outgoing"
             and trigger not in user.triggers
             and "party-change" in user.triggers
         ):
-            self._pending.pass_over(call, trigger)
-        if not self._pending.is_news(key, answer.data) and not again:
-            return
-        self._perform(call, trigger, answer)
+            self._pending.pass_over(keys)
+        if self._pending.is_news(keys.own, answer.data) or again:
+            self._perform(call, trigger, answer, keys.own)
 
-    def _perform(self, call: Call, trigger: Trigger, answer: CallerAnswer) -> None:
+    def _perform(self, call: Call, trigger: Trigger, answer: CallerAnswer, key: Key) -> None:
         """Tell the answer and have it acted upon; the bus comes first, it is the fastest."""
         planned = self._actions.planned(answer.data)
         outcomes = (Outcome(executor="mqtt", state="done"), *planned)
         event = answered(answer.data, outcomes)
-        key = key_of(call, trigger)
         delivered = _nothing
-        if answer.opens:
+        if answer.data.opens != "nothing":
             self._calls.opened(call, trigger)
             self._pending.opens(key)
             delivered = partial(self._pending.delivered, key)

@@ -24,7 +24,7 @@ from bus.panel_events import (
     RememberedChoice,
     SourceSummary,
 )
-from consumers.caller.addresses import OpeningAddresses, PlannedOpening
+from consumers.caller.answer import OpeningAddresses, PlannedOpening
 from consumers.caller.running_calls import RunningCalls
 from consumers.caller.settings import CallerSettings
 from consumers.caller.texts import step_sentence

@@ -8,9 +8,8 @@ from uuid import NAMESPACE_OID, uuid5
 
 from bus.events import CallerData, CallerEvent, Outcome, TraceStep
 from consumers.actions.executors import ActionResult
-from consumers.caller.answer import CallerAnswer
+from consumers.caller.answer import CallerAnswer, who
 from consumers.caller.calls import Call, reason_of
-from consumers.caller.placeholders import who
 from consumers.caller.texts import sentence
 from consumers.users import User
 

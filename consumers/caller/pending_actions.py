@@ -2,24 +2,26 @@
 
 An action waits (for a delay, for a directory that cannot be read, or until what waited at the
 broker is looked through), is claimed on disk, begun, and done once the broker has the answer and
-the last program has ended. What waits and what is claimed is on disk, so that whichever process
-serves the user next continues with it.
+the last program has ended. What waited at the broker is looked through before anything opens, as
+the end of a call may wait behind its ringing. What waits and what is claimed is on disk, so that
+whichever process serves the user next continues with it.
 """
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 
 from bus.events import CallerData, CallEvent
-from consumers.caller.calls import Call, Trigger, mark
-from consumers.caller.parties import known_by
+from consumers.caller.calls import ActionKeys, Key, Trigger
 from consumers.caller.store import CallerStore, Claim
 from consumers.preferences import Action
 
-Key = tuple[str, str, str]  # user, call and mark of the action
-
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
+_LATE = 1.5  # seconds beyond what is usual between notification and arrival
+_QUIET = 0.5  # seconds without a late event after which all that waited has come
+_USUAL = 50  # events by which a clock that differs is told from a backlog
 _CAPACITY = 20_000  # calls
 
 
@@ -36,11 +38,6 @@ class PendingAction:
     had: Action | None = None  # what a party had opened by a change or by hand
     digest: bytes = b""  # the last answer, so that a repeat stays silent
     found_nobody: bool = False  # a number was looked up for it last, and nobody had it
-
-
-def key_of(call: Call, trigger: Trigger) -> Key:
-    """Return what an action is known by."""
-    return call.user, call.call_id, mark(call, trigger)
 
 
 class PendingActions:
@@ -113,49 +110,46 @@ class PendingActions:
 
     # ---- claimed
 
-    def claim(self, call: Call, trigger: Trigger, event: CallEvent, action: Action) -> bool:
+    def claim(self, keys: ActionKeys, trigger: Trigger, event: CallEvent, action: Action) -> bool:
         """Claim an action for this process; the party has then had its opening."""
-        now, of_party = self._clock(), key_of(call, "party-change")
-        if trigger in _SHOWING and self._opened_the_same(call, action):
+        now = self._clock()
+        if trigger in _SHOWING and self._opened_the_same(keys, action):
             return False
-        claimed = self._store.claim(Claim(*key_of(call, trigger), now, event.model_dump_json()))
+        claimed = self._store.claim(Claim(*keys.own, now, event.model_dump_json()))
         if claimed and trigger in _SHOWING:
-            self._store.note_done(*of_party, now)
+            self._store.note_done(*keys.of_party, now)
         if claimed and trigger == "party-change":
-            self._action(of_party).had = action
+            self._action(keys.of_party).had = action
         return claimed
 
-    def claimed_for_another(self, call: Call, trigger: Trigger) -> bool:
+    def claimed_for_another(self, keys: ActionKeys, trigger: Trigger) -> bool:
         """Return whether an earlier process had a trigger of this call dealt with for another."""
         return (
             trigger in _SHOWING
-            and bool(known_by(call.other_party))
-            and self._store.claimed(*key_of(call, trigger))
-            and not self._store.claimed(*key_of(call, "party-change"))
+            and keys.party_known
+            and self._store.claimed(*keys.own)
+            and not self._store.claimed(*keys.of_party)
         )
 
-    def pass_over(self, call: Call, trigger: Trigger) -> None:
+    def pass_over(self, keys: ActionKeys) -> None:
         """Note that a trigger of a call was seen and nothing was to open."""
-        for one in (trigger, "party-change"):
-            self._store.note_done(*key_of(call, one), self._clock())
+        for key in (keys.own, keys.of_party):
+            self._store.note_done(*key, self._clock())
 
-    def opened_by_hand(self, call: Call, action: Action) -> None:
+    def opened_by_hand(self, keys: ActionKeys, action: Action) -> None:
         """Note that a person had something opened; the call opens no more of that by itself."""
-        of_party = key_of(call, "party-change")
-        self._store.note_done(*of_party, self._clock())
-        self._action(of_party).had = action
+        self._store.note_done(*keys.of_party, self._clock())
+        self._action(keys.of_party).had = action
 
-    def _opened_the_same(self, call: Call, action: Action) -> bool:
+    def _opened_the_same(self, keys: ActionKeys, action: Action) -> bool:
         """Return whether the party had this opened by a change, or by hand.
 
         What an earlier process opened counts as the same, as it may be for the same event.
         """
-        of_party = key_of(call, "party-change")
-        had = self._find(of_party)
+        had = self._find(keys.of_party)
         if had is not None and had.had is not None:
             return had.had == action
-        ringing = key_of(call, "ringing")
-        return self._store.claimed(*of_party) and not self._store.claimed(*ringing)
+        return self._store.claimed(*keys.of_party) and not self._store.claimed(*keys.ringing)
 
     # ---- begun and done
 
@@ -229,6 +223,40 @@ class PendingActions:
         if found is None:
             found = actions[key[2]] = PendingAction()
         return found
+
+
+class Backlog:
+    """Watches how late events come, and whether the broker is there at all."""
+
+    def __init__(
+        self, connected: Callable[[], bool], tolerance: float, clock: Callable[[], float]
+    ) -> None:
+        self._connected = connected
+        self._tolerance = tolerance  # seconds two clocks may differ
+        self._clock = clock
+        self._was_connected = connected()
+        self._last = float("-inf")
+        self._delays: deque[float] = deque(maxlen=_USUAL)
+
+    def arrived(self, received_at: datetime) -> None:
+        """Note an event by the moment the gateway received it."""
+        now = self._clock()
+        delay = now - received_at.timestamp()
+        self._delays.append(delay)
+        usual = 0.0
+        if len(self._delays) == _USUAL:
+            usual = min(max(0.0, min(self._delays)), self._tolerance)
+        if delay - usual > _LATE:
+            self._last = now
+
+    @property
+    def looked_through(self) -> bool:
+        """Whether nothing waits any more that could be about a call at hand."""
+        connected, now = self._connected(), self._clock()
+        if connected and not self._was_connected:
+            self._last = now  # what waited at the broker comes now
+        self._was_connected = connected
+        return connected and now - self._last >= _QUIET
 
 
 def _digest(data: CallerData) -> bytes:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bus.mqtt.inbox import ReceivedMessage
-from consumers.caller.parties import change_to
+from consumers.caller.calls import change_to
 from runtime.erasure import purge, traces_of
 from runtime.sqlite import LOOK_AGAIN, open_database, write
 

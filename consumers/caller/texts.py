@@ -24,18 +24,21 @@ def sentence(code: str, values: Mapping[str, object] | None = None) -> Sentence:
 def step_sentence(step: TraceStep, language: Language) -> str:
     """Return what a step of a trace says; one of an earlier release brings its words along."""
     written = step.en if language not in ("de", "en") else getattr(step, language)
-    return str(written) or _filled(f"{step.step}.{step.code}", step.values, language)
+    code = f"{step.step}.{step.code}"
+    return str(written) or _filled(code, kept_values(code, step.values), language)
 
 
 def kept_values(code: str, values: Mapping[str, object]) -> dict[str, str]:
     """Return the values a sentence is made of: each one line, cut to what fits there."""
-    return {key: shown(values[key], _most(key)) for key in _places(code) if key in values}
+    needed = sorted(values_needed(code) & values.keys())
+    return {key: shown(values[key], _most(key)) for key in needed}
 
 
 @cache
-def _places(code: str) -> tuple[str, ...]:
+def values_needed(code: str) -> frozenset[str]:
+    """Return the names of the values in the sentence of a code."""
     template = catalogue("en").get(f"caller.{code}", "")
-    return tuple(dict.fromkeys(name for _, name, _, _ in Formatter().parse(template) if name))
+    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name)
 
 
 def _filled(code: str, values: Mapping[str, str], language: Language) -> str:

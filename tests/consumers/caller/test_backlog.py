@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.caller.backlog import Backlog
+from consumers.caller.pending_actions import Backlog
 
 
 class Desk:

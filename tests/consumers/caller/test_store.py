@@ -7,7 +7,7 @@ import pytest
 
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.actions.webhook import Webhooks
-from consumers.caller.parties import change_to
+from consumers.caller.calls import change_to
 from consumers.caller.store import CallerStore, Claim, erase
 
 CLAIM = Claim("0011", "c-1", "ringing", 100.0, '{"number": "+41441234567"}')

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from bus.events import TraceStep
-from consumers.caller.placeholders import who
+from consumers.caller.answer import who
 from consumers.caller.texts import sentence
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, erase, find, path_of
 from consumers.preferences import Trigger
