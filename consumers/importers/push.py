@@ -1,4 +1,4 @@
-"""Changes which an application tells by itself, as JSON; pure, the door is made elsewhere.
+"""Changes which an application pushes, as JSON; pure, the door is made elsewhere.
 
     {"source": "crm", "contacts": [{"key": "1", "name": "Anna", "numbers": ["044 123 45 67"]}],
      "matters": [{"key": "m1", "dossier": "d1", "open": false}], "remove": {"contacts": ["2"]}}
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError, field_validator
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import (
@@ -26,7 +26,8 @@ from consumers.directory.changes import (
     Removal,
     UseRecord,
 )
-from consumers.directory.records import ContactKind, Key, Link, Text
+from consumers.directory.records import ContactKind, Key, Link, Record, Text
+from consumers.importers.contact_text import clean
 from consumers.importers.raw_contact import NumberField, RawContact, contact_change, fault_of
 from consumers.importers.report import Report
 
@@ -44,11 +45,16 @@ class PushRefused(Exception):
     """A push is not what was agreed; the sentence names the field."""
 
 
-class _PushModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+class _Pushed(Record):
+    """What an application writes, with clean texts."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _clean(cls, value: object) -> object:
+        return clean(value) if isinstance(value, str) else value
 
 
-class PushedNumber(_PushModel):
+class PushedNumber(Record):
     """A number with what its field is called."""
 
     number: Text
@@ -56,7 +62,7 @@ class PushedNumber(_PushModel):
     switchboard: bool = False
 
 
-class PushedContact(_PushModel):
+class PushedContact(_Pushed):
     """A contact as the application has it; a number may be just a text."""
 
     key: Key
@@ -71,39 +77,28 @@ class PushedContact(_PushModel):
     numbers: Annotated[tuple[PushedNumber | Text, ...], Field(max_length=200)] = ()
 
 
-class PushedUse(_PushModel):
+class PushedUse(_Pushed):
     """Who last worked on a matter or dossier, and when."""
 
     user: Key
     at: AwareDatetime
 
 
-class PushedDossier(_PushModel):
-    """A dossier of a contact."""
+class PushedDossier(_Pushed, DossierRecord):
+    """A dossier of a contact, and who used it."""
 
-    key: Key
-    contact: Key
-    reference: Text = ""
-    title: Text = ""
-    url: Link = ""
-    active: bool = True
+    contact_key: Key = Field(alias="contact")
     used: Annotated[tuple[PushedUse, ...], Field(max_length=1000)] = ()
 
 
-class PushedMatter(_PushModel):
-    """A matter of a dossier."""
+class PushedMatter(_Pushed, MatterRecord):
+    """A matter of a dossier, and who used it."""
 
-    key: Key
-    dossier: Key
-    reference: Text = ""
-    title: Text = ""
-    url: Link = ""
-    open: bool = True
-    last_used: date | None = None
+    dossier_key: Key = Field(alias="dossier")
     used: Annotated[tuple[PushedUse, ...], Field(max_length=1000)] = ()
 
 
-class Push(_PushModel):
+class Push(_Pushed):
     """All that one request says."""
 
     source: Key
@@ -111,7 +106,9 @@ class Push(_PushModel):
     contacts: Annotated[tuple[PushedContact, ...], Field(max_length=_MOST)] = ()
     dossiers: Annotated[tuple[PushedDossier, ...], Field(max_length=_MOST)] = ()
     matters: Annotated[tuple[PushedMatter, ...], Field(max_length=_MOST)] = ()
-    remove: dict[Plural, Annotated[tuple[Key, ...], Field(max_length=_MOST)]] = {}
+    remove: dict[Plural, Annotated[tuple[Key, ...], Field(max_length=_MOST)]] = Field(
+        default_factory=dict
+    )
     complete: frozenset[Plural] = frozenset()
 
 
@@ -126,51 +123,47 @@ class Pushed:
 def push(body: bytes | str, profile: NumberProfile) -> Pushed:
     """Read a request; raise PushRefused where it is not what was agreed."""
     try:
-        told = Push.model_validate_json(body)
+        request = Push.model_validate_json(body)
     except ValidationError as error:
         raise PushRefused(fault_of(error)) from error
     report = Report()
-    records = tuple(_records(told, profile, report))
-    complete = frozenset(_KINDS[plural] for plural in told.complete)
-    return Pushed(Changes(told.source, records, told.priority, complete), report)
+    records = tuple(_records(request, profile, report))
+    complete = frozenset(_KINDS[plural] for plural in request.complete)
+    return Pushed(Changes(request.source, records, request.priority, complete), report)
 
 
-def _records(told: Push, profile: NumberProfile, report: Report) -> Iterator[Change]:
-    for place, one in enumerate(told.contacts):
-        report.rows += 1
-        if record := contact_change(_raw(one), f"contacts.{place}", profile, report):
+def _records(request: Push, profile: NumberProfile, report: Report) -> Iterator[Change]:
+    report.rows = len(request.contacts) + len(request.dossiers) + len(request.matters)
+    for place, contact in enumerate(request.contacts):
+        if record := contact_change(_raw(contact), f"contacts.{place}", profile, report):
             yield record
-    for dossier in told.dossiers:
-        report.rows += 1
-        yield DossierRecord(contact_key=dossier.contact, **_same(dossier))
+    for dossier in request.dossiers:
+        yield dossier
         yield from _uses("dossier", dossier)
-    for matter in told.matters:
-        report.rows += 1
-        yield MatterRecord(dossier_key=matter.dossier, **_same(matter))
+    for matter in request.matters:
+        yield matter
         yield from _uses("matter", matter)
-    for plural, keys in told.remove.items():
+    for plural, keys in request.remove.items():
         for key in keys:
             yield Removal(record=_KINDS[plural], key=key)
 
 
-def _raw(told: PushedContact) -> RawContact:
+def _raw(contact: PushedContact) -> RawContact:
     return RawContact(
-        employer_key=told.employer,
+        employer_key=contact.employer,
         numbers=[
-            NumberField(one) if isinstance(one, str) else NumberField(*dict(one).values())
-            for one in told.numbers
+            NumberField(number)
+            if isinstance(number, str)
+            else NumberField(number.number, number.label, number.switchboard)
+            for number in contact.numbers
         ],
-        **told.model_dump(exclude={"employer", "numbers"}),
+        **contact.model_dump(exclude={"employer", "numbers"}),
     )
 
 
-def _same(told: PushedDossier | PushedMatter) -> dict[str, object]:
-    return told.model_dump(exclude={"contact", "dossier", "used"})
-
-
 def _uses(
-    kind: Literal["matter", "dossier"], told: PushedDossier | PushedMatter
+    kind: Literal["matter", "dossier"], record: PushedDossier | PushedMatter
 ) -> Iterator[UseRecord]:
-    for use in told.used:
+    for use in record.used:
         at: datetime = use.at.astimezone()
-        yield UseRecord(record=kind, key=told.key, user=use.user, on=at.date(), at=at)
+        yield UseRecord(record=kind, key=record.key, user=use.user, on=at.date(), at=at)

@@ -21,7 +21,7 @@ _PARAMETERS = re.compile(r"[^;]*;\s*(?:ext|isub|tsp|phone-context)=", re.I)
 _TONES = re.compile(
     r"(?<=\d)\s*(?:,+\d{1,8}#|,,+[\d*#,]+|[pw]\d{1,8}#?(?:[pw,]+\d{1,8}#?)*)\s*$", re.I
 )
-_PLUS_ZERO = re.compile(r"^\+\s*00")
+_PLUS_ZERO = re.compile(r"^=?\+\s*00|^=(?=[+\d])")
 _EXTENSION = re.compile(
     r"\b(?:int(?:erno|erne|ern)?|poste|app(?:arat)?|nst|nebenstelle)\b\.?", re.I
 )
@@ -54,7 +54,12 @@ def number_text(text: str) -> str:
     if _OVERRIDES.search(text):
         return text
     kept = "".join(_sign(sign) for sign in clean_lines(text))
-    return _EXTENSION.sub("ext.", _PLUS_ZERO.sub("+", _TONES.sub("", kept.strip(_QUOTES))))
+    return _EXTENSION.sub(
+        "ext.",
+        _PLUS_ZERO.sub(
+            lambda found: "+" if "+" in found[0] else "", _TONES.sub("", kept.strip(_QUOTES))
+        ),
+    )
 
 
 def uri(text: str) -> str:

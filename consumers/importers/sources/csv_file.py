@@ -61,11 +61,12 @@ def csv_records(
 def _records(
     rows: Iterable[CsvRow], names: list[str], reader: Rows, report: Report
 ) -> Iterator[Change]:
+    headings = [name.casefold() for name in names]
     for row in rows:
         where = f"line {row.line}"
         if not any(field.strip() for field in row.fields):
             continue
-        if _names(row.fields) == names:
+        if [name.casefold() for name in _names(row.fields)] == headings:
             report.leave_out(where, "the headings again, left out")
             continue
         if row.fault:

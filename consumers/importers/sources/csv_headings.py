@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from consumers.importers.mapping import ContactColumns, Mapping, NumberColumn
+from consumers.importers.mapping import ContactColumns, Flag, Mapping, NumberColumn
 from consumers.importers.numbers.countries import folded
 from consumers.importers.numbers.fields import MEANS, SWITCHBOARD
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)")  # FirstName, Mobile2
 _NUMBER = re.compile(r"\s*(?:[A-Za-z.]+[ :]+)?[+(]?\d[\d\s()./'’-]{4,}\d\s*")
+_SURELY = re.compile(r"\s*(?:\+|0)\d[\d\s()./'’-]{7,}\s*")
 _MOSTLY = 0.8  # of a column's filled cells, where numbers are evidence of what it holds
 
 
@@ -79,7 +80,8 @@ _LAST = "nachname|last name|surname|family name|familienname|nom|nom de famille|
 _WHOLE = (
     "name|full name|display name|anzeigename|vollständiger name|vor und nachname|vorname nachname"
     "|name vorname|nachname vorname|nom complet|nom prénom|nom affiché|nome completo|kontakt"
-    "|contact|person name|name 1|name 1 firma|name firma|matchcode|bezeichnung|caller id|callerid"
+    "|contact|person name|ansprechpartner|ansprechperson|kontaktperson|kontaktname|contact name"
+    "|contact person|name 1|name 1 firma|name firma|matchcode|bezeichnung|caller id|callerid"
 )
 _COMPANY = (
     "firma|firmenname|company|company name|unternehmen|organisation|organization|organization name"
@@ -92,6 +94,8 @@ _EMAIL = (
     "|person email|person email work|person e mail|adresse électronique principale"
     "|indirizzo e mail|indirizzo di posta elettronica"
 )
+_KIND = "kontaktart|contact type|type de contact|tipo di contatto"
+_COMPANIES = ("firma", "company", "entreprise", "société", "azienda", "ditta", "unternehmen")
 _COUNTRY = (
     "land|country|land region|country region|pays|pays région|paese|nazione|staat"
     "|land region geschäftlich|business country region|business country|work country"
@@ -114,10 +118,12 @@ def usual_mapping(headings: Sequence[str], rows: Sequence[Sequence[str]] = ()) -
     company = _one(headings, _COMPANY)
     if not numbers or not (name or company) or (not name and _names_unknown(headings, company)):
         return None
+    kind = _one(headings, _KIND)
     return Mapping(
         contact=ContactColumns(
-            key=_one(headings, _KEY),
+            key=_one(headings, f"nr|{_KEY}" if kind else _KEY),
             name=name,
+            company_when=Flag(column=kind, values=_COMPANIES) if kind else None,
             company=company,
             email=_one(headings, _EMAIL),
             country=_countries(headings),
@@ -141,6 +147,13 @@ def number_columns(
         if _are_known(words)
         and (_has_numbers(words) or (heading in numbers and _is_of_a_telephone(words)))
     ]
+    if not found:  # a telephone's own list has nothing but `Number`
+        numbers = _columns_of_numbers(headings, rows, _SURELY)
+        found = [
+            (heading, words)
+            for heading, words in told
+            if words == ["number"] and heading in numbers
+        ]
     labels = [_label(words) for _, words in found]
     firms = [not _FIRM.isdisjoint(words) for _, words in found]
     own = any(label == "work" and not firm for label, firm in zip(labels, firms, strict=True))
@@ -168,12 +181,14 @@ def _has_numbers(words: list[str]) -> bool:
     return not _TELEPHONE.isdisjoint(words) or (len(words) == 1 and words[0] in _OURS)
 
 
-def _columns_of_numbers(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> set[str]:
+def _columns_of_numbers(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], written: re.Pattern[str] = _NUMBER
+) -> set[str]:
     """Return the columns in which nothing contradicts that they hold telephone numbers."""
     found = set()
     for place, heading in enumerate(headings if rows else ()):
         cells = [row[place].strip() for row in rows if len(row) > place and row[place].strip()]
-        numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in cells)
+        numbers = sum(written.fullmatch(cell) is not None for cell in cells)
         if numbers >= _MOSTLY * len(cells):
             found.add(heading)
     return found
@@ -218,8 +233,8 @@ def _name(headings: Sequence[str]) -> str:
     if first and (last := last or _one(headings, "name|name 1")):
         return f"{{{first}}} {{{last}}}"
     if (one := _one(headings, "name 1|name1")) and (two := _one(headings, "name 2|name2")):
-        persons = _one(headings, "kontaktart|contact type|type de contact|tipo di contatto")
-        return f"{{{two}}} {{{one}}}" if persons else f"{{{one}}} {{{two}}}"
+        first = _one(headings, _KIND)  # where it says who is a person, the first name is behind
+        return f"{{{two}}} {{{one}}}" if first else f"{{{one}}} {{{two}}}"
     return _one(headings, _WHOLE) or last
 
 

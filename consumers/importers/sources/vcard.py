@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
+from consumers.importers.contact_text import clean
 from consumers.importers.encodings import TextFile
 from consumers.importers.numbers.fields import label_meaning
 from consumers.importers.raw_contact import NumberField, RawContact, contact_change, refused
@@ -79,7 +80,7 @@ def _files(path: Path, report: Report) -> list[Path]:
 
 
 def _raw_contact(card: VCard) -> RawContact:
-    name, company = _name(card), _company(card)
+    name, company = clean(_name(card)), clean(_company(card))
     is_company = _is_company(card, name, company)
     return RawContact(
         key=_value(card, "UID").removeprefix("urn:uuid:"),
@@ -96,7 +97,7 @@ def _raw_contact(card: VCard) -> RawContact:
 def _name(card: VCard) -> str:
     formatted = _value(card, "FN")
     if formatted or not (structured := card.first("N")):
-        return " ".join(formatted.split()) or _value(card, "NICKNAME")
+        return formatted or _value(card, "NICKNAME")
     family, given, middle, title = [*structured.parts, "", "", "", ""][:4]
     return " ".join(part for part in (title, given, middle, family) if part)
 
@@ -136,7 +137,10 @@ def _label(card: VCard, number: Property) -> str:
                 apple = _APPLE.fullmatch(entry.text)
                 return apple[1] if apple else entry.text
     label = next((label for kind, label in _LABELS.items() if kind in number.types), "")
-    meanings = (label_meaning(kind.lower(), otherwise="") for kind in sorted(number.types))
+    meanings = (
+        label_meaning(kind.lower().removeprefix("x-"), otherwise="")
+        for kind in sorted(number.types)
+    )
     return label or next(filter(None, meanings), "")
 
 

@@ -478,3 +478,88 @@ def test_the_contacts_of_another_office_are_read_its_own_way(run: Run, folder: P
     run("import", "--office", "vienna", "csv", file, "--source", "vienna")
 
     assert "Anton Gruber" in run("find", "+43 1 2345678")
+
+
+# records that are refused, and files of all kinds
+
+
+def test_a_card_that_is_refused_stays_as_it_was(run: Run, folder: Path) -> None:
+    file = folder / "cards.vcf"
+    anna = "BEGIN:VCARD\nUID:1\nFN:Anna\nTEL:044 555 01 01\nEND:VCARD\n"
+    file.write_text(anna + "BEGIN:VCARD\nUID:2\nFN:Bernd\nTEL:044 555 01 02\nEND:VCARD\n")
+    run("import", "vcard", file, "--source", "phone")
+    file.write_text(anna + "BEGIN:VCARD\nUID:2\nTEL:044 555 01 03\nEND:VCARD\n")
+
+    shown = run("import", "vcard", file, "--source", "phone")
+
+    assert "0 added, 0 changed, 0 removed, 2 unchanged" in shown
+    assert "line 6: neither a name nor a company; kept as it was" in shown
+    assert found(run, "044 555 01 02")["contact"]["name"] == "Bernd"
+
+
+def test_a_row_that_is_refused_keeps_its_contact_and_what_is_below(run: Run, folder: Path) -> None:
+    file = folder / "contacts.csv"
+    head = "key,name,work,dossier,dossier title\n"
+    file.write_text(head + "1,Anna,044 555 01 01,d1,Miete\n2,Bernd,044 555 01 02,,\n3,Carla,,,\n")
+    run("import", "csv", file, "--source", "crm")
+    file.write_text(head + "1,,044 555 01 01,d1,Miete\n2,Bernd,044 555 01 02,,,,,x\n3,Carla,,,\n")
+
+    shown = run("import", "csv", file, "--source", "crm")
+
+    assert "contacts: 0 added, 0 changed, 0 removed, 3 unchanged" in shown
+    assert "dossiers: 0 added, 0 changed, 0 removed, 1 unchanged" in shown
+    assert found(run, "044 555 01 01")["contact"]["name"] == "Anna"
+
+
+def test_what_is_left_out_is_named_and_in_the_file_of_refusals(run: Run, folder: Path) -> None:
+    file, refused = folder / "cards.vcf", folder / "refused.csv"
+    file.write_text("BEGIN:VCARD\nFN:Anna\nno line\nTEL:044 555 01 01\nEND:VCARD\nBEGIN:VCARD\n"
+                    "FN:Bernd\nTEL:044 555 01 02 nur Notfall\nEND:VCARD\n")  # fmt: skip
+
+    shown = run("import", "vcard", file, "--source", "phone", "--refused", refused)
+
+    assert "line 3: no vCard line, left out" in shown
+    with refused.open(newline="") as rows:
+        assert [row[:2] for row in csv.reader(rows)][1:] == [["line 3", "part"]]
+
+
+def test_the_command_does_not_matter_where_the_file_says_what_it_is(run: Run, folder: Path) -> None:
+    cards = folder / "contacts.csv"
+    cards.write_text("BEGIN:VCARD\nFN:Anna\nTEL:044 555 01 01\nEND:VCARD\n")
+    book = folder / "book.vcf"
+    book.write_text(
+        "<phonebooks><phonebook><contact><person><realName>Bernd</realName></person><telephony>"
+        "<number>044 555 01 02</number></telephony></contact></phonebook></phonebooks>"
+    )
+
+    assert "1 added" in run("import", "csv", cards, "--source", "a")
+    assert "1 added" in run("import", "vcard", book, "--source", "b")
+    assert "1 unchanged" in run("import", "fritzbox", book, "--source", "b")
+
+
+def test_a_page_of_a_portal_instead_of_the_export_is_named(run: Run, folder: Path) -> None:
+    file = folder / "contacts.csv"
+    file.write_text("<!DOCTYPE html><html><body>Please log in</body></html>")
+
+    with pytest.raises(CommandFailed, match="a web page, perhaps instead of the export"):
+        run("import", "csv", file, "--source", "crm")
+
+
+def test_a_file_that_may_have_two_encodings_is_read_as_the_last_one(run: Run, folder: Path) -> None:
+    file = folder / "list.csv"
+    file.write_bytes("Name;Ort;Telefon\nJürg Müller;;044 555 01 01\n".encode("mac_roman"))
+    run("import", "csv", file, "--source", "crm")
+    file.write_bytes("Name;Ort;Telefon\nJürg …;;044 555 01 01\n".encode("mac_roman"))
+
+    run("import", "csv", file, "--source", "crm", "--force")
+
+    assert found(run, "044 555 01 01")["contact"]["name"] == "Jürg …"
+
+
+@pytest.mark.parametrize("text", ["Müller", "Mueller", "Muller", "Mu\u0308ller", "jürg"])
+def test_a_name_is_found_however_it_is_spelled(run: Run, folder: Path, text: str) -> None:
+    file = folder / "cards.vcf"
+    file.write_text("BEGIN:VCARD\nFN:Ju\u0308rg Mu\u0308ller\nTEL:044 555 01 01\nEND:VCARD\n")
+    run("import", "vcard", file, "--source", "phone")
+
+    assert "Jürg Müller" in run("find", text)

@@ -211,3 +211,56 @@ def test_a_list_of_companies_needs_no_name() -> None:
 )
 def test_without_a_name_or_a_number_nothing_is_guessed(headings: tuple[str, ...]) -> None:
     assert usual_mapping(headings) is None
+
+
+@pytest.mark.parametrize(
+    ("headings", "row", "name", "columns"),
+    [
+        (
+            "Nr.;Kontaktart;Name 1;Name 2;Telefon;Mobile",
+            "1;Person;Meier;Anna;1;",
+            "{Name 2} {Name 1}",
+            2,
+        ),
+        (
+            "Adressnummer;Matchcode;Name 1;Name 2;Telefon 1;Telefax",
+            "1;M;A;B;1;1",
+            "{Name 1} {Name 2}",
+            2,
+        ),
+        (
+            "Person - Name;Person - Phone - Work;Person - Phone - Mobile",
+            "A;1;1",
+            "Person - Name",
+            2,
+        ),
+        (
+            "FirstName;LastName;PhoneNumber;WorkNumber",
+            "A;B;1;044 555 01 01",
+            "{FirstName} {LastName}",
+            2,
+        ),
+        ("Name;Number;Type", "Anna;044 555 01 01;work", "Name", 1),
+        ("Ansprechpartner;Firma;Telefon", "A;B;1", "Ansprechpartner", 1),
+        ("Name;Business;Home 2;Mobile", "A;044 555 01 01;;1", "Name", 3),
+    ],
+)
+def test_headings_of_further_programs(headings: str, row: str, name: str, columns: int) -> None:
+    mapping = usual_mapping(headings.split(";"), [row.split(";")])
+
+    assert mapping is not None
+    assert mapping.contact is not None
+    assert (mapping.contact.name, len(mapping.contact.numbers)) == (name, columns)
+
+
+def test_a_company_does_not_take_the_numbers_of_names_that_are_not_understood() -> None:
+    assert usual_mapping(["Personenname intern", "Firma", "Telefon"]) is None
+
+
+def test_a_column_whose_cells_contradict_is_not_one_of_numbers() -> None:
+    rows = [["Anna", "consulting", "044 555 01 01"], ["Bernd", "retail", "044 555 01 02"]]
+    mapping = usual_mapping(["Name", "Business", "Mobile"], rows)
+
+    assert mapping is not None
+    assert mapping.contact is not None
+    assert [number.column for number in mapping.contact.numbers] == ["Mobile"]

@@ -1,6 +1,9 @@
+import json
 import socket
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -16,6 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
 
+INPUTS = Path(__file__).parent.with_name("inputs")
 Entry = dict[str, str | bytes | list[str]]
 Read = Callable[..., list[ContactRecord]]
 
@@ -228,3 +232,20 @@ def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
         connected(server)
 
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("entry", json.loads((INPUTS / "ldap-entries.json").read_text("utf-8")))
+def test_signs_nobody_sees_do_not_make_a_value_unreadable(
+    read: Read, entry: dict[str, Any]
+) -> None:
+    [contact] = read({"entryUUID": "1", "objectClass": ["person"], **entry["attributes"]})
+
+    assert contact.name == entry["name"].partition(" (")[0]
+    assert [number.e164 for number in contact.numbers] == entry["numbers"]
+    assert contact.company == entry.get("company", "")
+
+
+def test_the_number_of_an_ip_telephone_is_read(read: Read) -> None:
+    [contact] = read(ANNA | {"ipPhone": "044 123 45 65"})
+
+    assert ("+41441234565", "work") in [(number.e164, number.label) for number in contact.numbers]
