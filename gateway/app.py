@@ -56,7 +56,7 @@ class NotificationRecorder:
 
 
 class XmlRpcCallback:
-    """NotificationRecorder told by XML-RPC."""
+    """Notifications by XML-RPC."""
 
     def __init__(self, door: Admission, calls: NotificationRecorder, events: EventLog) -> None:
         self._door = door
@@ -66,14 +66,14 @@ class XmlRpcCallback:
     def on_post(
         self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
     ) -> None:
-        """Take one notification; 200 means that it is on disk."""
+        """Record one notification; 200 means that it is on disk."""
         user = self._door.user(req, who, session, mac)
         charset = self._door.xml_charset(req)
         method, params = read_call(_document(req), charset=charset)
         notification = read_notification(user, method, params)
         if isinstance(notification, Notification):
             event = self._calls.take(notification)
-            log.debug("took a notification event=%s", event or "-")
+            log.debug("recorded event=%s", event or "-")
             self._events.counters.count(CHECKS if user == TEST_USER else NOTIFICATIONS)
         elif isinstance(notification, ResetNotification):
             event = self._calls.take_reset(user)
@@ -88,7 +88,7 @@ class XmlRpcCallback:
 
 
 class UrlCallback:
-    """NotificationRecorder told by a URL, as the PBX's desktop app and modules request it."""
+    """Notifications by URL, as the PBX's desktop app and modules request it."""
 
     def __init__(self, door: Admission, calls: NotificationRecorder, events: EventLog) -> None:
         self._door = door
@@ -98,14 +98,14 @@ class UrlCallback:
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
     ) -> None:
-        """Take one call state told by the query."""
+        """Record one call state in the query."""
         user = self._door.user(req, who, session, mac)
         self._take(user, self._door.single(req.params), resp)
 
     def on_post(
         self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
     ) -> None:
-        """Take one call state told by query or form."""
+        """Record one call state in query or form."""
         user = self._door.user(req, who, session, mac)
         form = self._door.form(req, _body(req))
         self._take(user, {**self._door.single(req.params), **form}, resp)

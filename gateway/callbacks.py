@@ -1,9 +1,9 @@
 """Which callback paths still count: as long as their session does, at every gateway.
 
 What `sessions` retains of each user on the bus says from when on paths count; a user without any
-has been removed. One process of a machine hears it and writes it into a file that all of them read,
-so they know it without the broker too. Where nothing was heard of a user a path counts: no call is
-lost because a broker was away. docs/gateway.md has what follows from that.
+has been removed. One process of a machine receives it and writes it into a file that all of them
+read, so they know it without the broker too. Where nothing is known of a user a path counts: no
+call is lost because a broker was away. docs/gateway.md has what follows from that.
 """
 
 import logging
@@ -85,7 +85,7 @@ class CallbackValidity:
 
 
 class CallbackListener:
-    """Hears of the bus what counts, and writes it down for all processes of this machine."""
+    """Receives from the bus what counts, and writes it down for all processes of this machine."""
 
     def __init__(
         self, connection: Connection, folder: Path, clock: Callable[[], float] = time.time
@@ -99,9 +99,9 @@ class CallbackListener:
             self._users = read_validities(self._path)
         except (OSError, ValueError):
             self._users = {}
-        connection.subscribe(self._topics.state(ANY_USER), self.hear)
+        connection.subscribe(self._topics.state(ANY_USER), self.receive)
 
-    def hear(self, received: ReceivedMessage) -> None:
+    def receive(self, received: ReceivedMessage) -> None:
         """Take in the state of a user, or that there is none any more."""
         user = self._topics.user_of(received.topic)
         known = self._users.get(user, Validity())

@@ -1,4 +1,4 @@
-"""How the gateway is: for this machine's monitoring only, never on the notification ports."""
+"""State of the gateway: for this machine's monitoring only, never on the notification ports."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ _GAUGES = {
     "log_depth": "Events in the event log that the broker has not taken yet.",
     "log_oldest_seconds": "Age of the oldest event that the broker has not taken yet.",
     "log_bytes": "Size of the event log in use.",
-    "last_notification_timestamp_seconds": "When the PBX last told something; 0: never.",
+    "last_notification_timestamp_seconds": "When the PBX last sent a notification; 0: never.",
     "broker_connected": "1 while connected to the broker, else 0.",
     "log_writable": "1 while notifications can be kept in the event log, else 0.",
 }
@@ -117,7 +117,11 @@ class CounterCollector(Collector):
                 "Notifications of calls taken, those of private calls too.",
             ),
             ("callback_checks", CHECKS, "Our own checks of the callback address."),
-            ("unneeded_notifications", "unneeded", "Notifications that tell nothing about calls."),
+            (
+                "unneeded_notifications",
+                "unneeded",
+                "Notifications that have nothing to do with calls.",
+            ),
             ("private_notifications", PRIVATE, "Notifications of private calls, kept out."),
             ("log_unavailable", "log_unavailable", "Notifications refused for want of disk."),
         ):

@@ -86,7 +86,7 @@ class WorkerProcesses:
 
 @dataclass(frozen=True)
 class GatewayContext:
-    """All that a gateway process is told."""
+    """All that a gateway process needs."""
 
     gateway: GatewaySettings
     broker: BrokerSettings

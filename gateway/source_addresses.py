@@ -21,19 +21,19 @@ class SourceAddresses:
         self._proxy = _address(str(proxy)) if proxy else None
 
     def may_connect(self, peer: str) -> bool:
-        """Tell whether an address may take up a connection; a proxy speaks for many."""
+        """Return whether an address may connect; a proxy speaks for many."""
         source = _address(peer)
         return not self._allowed or self._proxy is not None or self.allow(source)
 
     def of(self, peer: str, forwarded_for: str | None) -> SourceAddress | None:
-        """Return the address a request came from, None if it cannot be told."""
+        """Return the address a request came from, None if it is not known."""
         source = _address(peer)
         if source is None or source != self._proxy:
             return source
         return _address((forwarded_for or "").rpartition(",")[2])
 
     def allow(self, source: SourceAddress | None) -> bool:
-        """Tell whether notifications from this address are accepted."""
+        """Return whether notifications from this address are accepted."""
         if not self._allowed:
             return True
         return source is not None and any(source in network for network in self._allowed)

@@ -1,6 +1,6 @@
-"""Which call a notification belongs to, and its direction, which only its first states tell.
+"""Which call a notification belongs to, and its direction, which only its first states say.
 
-It is remembered in the event log, because any gateway process may hear the next state.
+It is remembered in the event log, because any gateway process may get the next state.
 """
 
 import sqlite3
@@ -46,7 +46,7 @@ def correlate(db: sqlite3.Connection, resolved: ResolvedNotification) -> Correla
 
 
 def forget_before(db: sqlite3.Connection, limit: float) -> None:
-    """Forget calls nothing was heard of since."""
+    """Forget calls without a notification since."""
     db.execute("DELETE FROM calls WHERE changed < ?", (limit,))
 
 
@@ -76,7 +76,7 @@ def _place_uci(
 
 
 def _is_first_told(known: _KnownCall | None, number: str) -> bool:
-    """Tell whether this is the first state that says with whom the call is, or that it hides it."""
+    """Return whether this state is the first to say with whom the call is, or that it hides it."""
     if known is None:
         return bool(number)
     return number != known.number and known.number in NO_NUMBER
@@ -106,7 +106,7 @@ def _same_call(
 ) -> tuple[str, Direction, str] | None:
     """Find the call a URL without an id means: the newest that fits, if it need not have ended.
 
-    A URL may be late. But where only URLs tell of calls, a start means a new one.
+    A URL may be late. But where calls come by URL only, a start means a new one.
     """
     notification = resolved.notification
     starting = notification.state in ("ringing", "dialing")
@@ -128,7 +128,7 @@ def _same_call(
 
 
 def _told_by_url(db: sqlite3.Connection, resolved: ResolvedNotification, number: str) -> str | None:
-    """Find the made id of a call that was told by URL before it was told with its own id."""
+    """Find the made id of a call that came by URL before it came with its own id."""
     if resolved.notification.state == "ended":
         return None
     found = db.execute(
@@ -150,7 +150,7 @@ def _find(db: sqlite3.Connection, user: str, call_id: str) -> _KnownCall | None:
 def _tells_more(
     resolved: ResolvedNotification, known: _KnownCall, direction: Direction, number: str
 ) -> bool:
-    """Tell whether it is worth a write, because writing is what costs."""
+    """Return whether it is worth a write, because writing is what costs."""
     ends = known.is_open and resolved.notification.state == "ended"
     same = (known.direction, known.number) == (direction, number)
     return ends or not same or known.changed <= resolved.at - _FRESH

@@ -1,7 +1,7 @@
-"""What the PBX tells us, in its words, and what those words mean in ours.
+"""Notifications: what the PBX sends, in its words, and what those words mean in ours.
 
 Pure. Members and states this page does not know are no fault: another release of the PBX may
-send them, and a call that is told about strangely is still a call.
+send them, and a strange notification is still a call.
 """
 
 import re
@@ -26,12 +26,12 @@ class NotificationRefused(Exception):
 
 
 class Notification(BaseModel):
-    """A call state as it was told."""
+    """A call state as it was sent."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     user: UserName
-    call_id: CallId | None  # None: told by a URL, which knows no ids
+    call_id: CallId | None  # None: by URL, which knows no ids
     state: CallStateName
     pbx_state: Text = ""
     caller: Text = ""
@@ -71,7 +71,7 @@ class SelfTest:
 
 @dataclass(frozen=True)
 class IgnoredMethod:
-    """A method that tells nothing about calls; it is answered all the same."""
+    """A method that has nothing to do with calls; it is answered all the same."""
 
 
 _STATES: dict[str, CallStateName] = {
@@ -157,7 +157,7 @@ def number_key(party: Party) -> str:
 
 
 def made_call_id() -> str:
-    """Return an id for a call that was told without one."""
+    """Return an id for a call that came without one."""
     return str(uuid4())
 
 
@@ -251,7 +251,7 @@ def _caller(notification: Notification, profile: NumberProfile) -> Party:
 
 
 def _called(notification: Notification, profile: NumberProfile) -> Party:
-    """Return who is called; a called number is never withheld, at most not told."""
+    """Return who is called; a called number is never withheld, at most missing."""
     party = _party(notification.called, notification.called_name, profile)
     return party.model_copy(update={"kind": "unknown"}) if party.kind == "withheld" else party
 

@@ -1,7 +1,7 @@
 """Which notifications stay out of the event log because the call is a user's private one.
 
 What is remembered of such a call is a keyed hash each of its id, its user and its number, in the
-event log's file, because any gateway process may hear the next state, which may lack the number.
+event log's file, because any gateway process may get the next state, which may lack the number.
 """
 
 import sqlite3
@@ -19,19 +19,19 @@ from gateway.calls.correlation import (
 from gateway.calls.notifications import ResolvedNotification, made_call_id, number_key
 
 _BEGINS = ("incoming", "dialing", "ringback", "other")  # the PBX may not say yet with whom
-KEPT = 86_400.0  # seconds a private call is recognised after nothing was heard of it
+KEPT = 86_400.0  # seconds a private call is recognised after its last notification
 
 
 @dataclass(frozen=True)
 class _KnownPrivateCall:
     mark: str
     number: str  # "": held back, since nobody knows yet with whom it is
-    was_told: bool  # its first events went out, because their number was not private or not told
+    was_told: bool  # its first events went out, because their number was not private or missing
     changed: float
 
 
 class PrivateCalls:
-    """What may be told of each notification; runs in the transaction of the event."""
+    """What may be published of each notification; runs in the transaction of the event."""
 
     def __init__(self, numbers: PrivateNumbers) -> None:
         self._numbers = numbers
@@ -39,12 +39,12 @@ class PrivateCalls:
     def tellable(
         self, db: sqlite3.Connection, resolved: ResolvedNotification
     ) -> ResolvedNotification | None:
-        """Return a notification as it may be told, None if nothing of it may.
+        """Return a notification as it may be published, None if nothing of it may.
 
-        Of a call that was told before it proved to be private, a new id and the end are told,
-        without parties: else it would never be over for those who heard of it. A user who has
-        private numbers is told of a call only when the PBX has said with whom it is. A private
-        call that is handed over to somebody else is told from there on.
+        Of a call that was published before it proved to be private, a new id and the end follow,
+        without parties: else it would never be over for its consumers. Of a user who has
+        private numbers a call is published only when the PBX has said with whom it is. A private
+        call that is handed over to somebody else is published from there on.
         """
         if not self._numbers.in_use:
             return resolved
@@ -103,7 +103,7 @@ class PrivateCalls:
         return _end_of_made(db, resolved, RINGING_TOGETHER) if begins else None
 
     def _is_with_another(self, resolved: ResolvedNotification, known: _KnownPrivateCall) -> bool:
-        """Tell whether both ends are named, and neither is the one it was private for.
+        """Return whether both ends are named, and neither is the one it was private for.
 
         Where only one is, it may be the user's own.
         """
@@ -120,7 +120,7 @@ class PrivateCalls:
         known: _KnownPrivateCall | None,
         *call_ids: str,
     ) -> bool:
-        """Tell whether it is not said yet with whom a call is, and nothing of it was told."""
+        """Return whether it is not said yet with whom a call is, and nothing was published."""
         notification = resolved.notification
         if _says_with_whom(resolved):
             return False
@@ -154,9 +154,9 @@ class PrivateCalls:
     def _end_of(
         self, db: sqlite3.Connection, resolved: ResolvedNotification, known: _KnownPrivateCall
     ) -> ResolvedNotification | None:
-        """Return the end of the very call that was told; without a number any other may be meant.
+        """Return the end of the very call that was published; without a number any may be meant.
 
-        None if it was told by the PBX itself.
+        None if the PBX itself sent it.
         """
         user = resolved.notification.user
         found = db.execute(
@@ -219,7 +219,7 @@ class PrivateCalls:
 
 
 def forget_before(db: sqlite3.Connection, limit: float) -> None:
-    """Forget private calls nothing was heard of since."""
+    """Forget private calls without a notification since."""
     db.execute("DELETE FROM private_calls WHERE changed < ?", (limit,))
 
 
@@ -231,9 +231,9 @@ def _was_told(db: sqlite3.Connection, user: str, *call_ids: str) -> bool:
 
 
 def _heard_later(db: sqlite3.Connection, resolved: ResolvedNotification, moment: float) -> bool:
-    """Tell whether another call of the user, which is not private, was heard of later.
+    """Return whether another call of the user, which is not private, had a later notification.
 
-    Or one that a URL told without a number: nothing but a URL without a number ends it.
+    Or one by URL without a number: nothing but a URL without a number ends it.
     """
     found = db.execute(
         "SELECT 1 FROM calls WHERE user = ? AND changed > ? AND became IS NULL"
@@ -253,14 +253,14 @@ def _says_with_whom(resolved: ResolvedNotification) -> bool:
 
 
 def _forget(db: sqlite3.Connection, known: _KnownPrivateCall) -> None:
-    """Have a call told from now on; what URLs tell of it too."""
+    """Publish a call from now on; what comes of it by URL too."""
     db.execute("DELETE FROM private_calls WHERE call = ?", (known.mark,))
     if known.number:
         db.execute("UPDATE private_calls SET open = 0 WHERE number = ?", (known.number,))
 
 
 def _made(db: sqlite3.Connection, resolved: ResolvedNotification, seconds: float) -> str | None:
-    """Find an open call that only a URL told, without a number."""
+    """Find an open call that came by URL only, without a number."""
     found = db.execute(
         "SELECT call_id FROM calls WHERE told_by = 'url' AND user = ? AND number IN (?, ?)"
         " AND open AND became IS NULL AND changed >= ? ORDER BY changed DESC LIMIT 1",
@@ -272,7 +272,7 @@ def _made(db: sqlite3.Connection, resolved: ResolvedNotification, seconds: float
 def _end_of_made(
     db: sqlite3.Connection, resolved: ResolvedNotification, seconds: float
 ) -> ResolvedNotification | None:
-    """Return the end of what a URL told, without a number, of a call that is private."""
+    """Return the end of what came by URL, without a number, of a call that is private."""
     call_id = _made(db, resolved, seconds)
     return _ended(resolved, call_id) if call_id else None
 

@@ -47,7 +47,7 @@ class Counters:
             self._counts[f"{name}:microseconds"] += int(seconds * 1_000_000)
 
     def take(self) -> Counter[str]:
-        """Return what was counted and begin anew."""
+        """Return what was counted and begin at zero."""
         with self._lock:
             taken, self._counts = self._counts, Counter()
         return taken

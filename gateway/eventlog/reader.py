@@ -128,12 +128,12 @@ class EventReader:
         return int(found or seq + 1)
 
     def resets(self) -> list[tuple[int, str, bytes]]:
-        """Return the sessions the PBX ended and nobody was told of yet."""
+        """Return the sessions the PBX ended, as far as not published yet."""
         found = self._db.execute("SELECT place, user, payload FROM resets ORDER BY place LIMIT 100")
         return [(int(place), str(user), bytes(payload)) for place, user, payload in found]
 
     def forget_reset(self, place: int) -> None:
-        """Note that a session's end has been told; raise LogUnavailable."""
+        """Note that a session's end has been published; raise LogUnavailable."""
         with writing(self._db):
             self._db.execute("DELETE FROM resets WHERE place = ?", (place,))
 
@@ -156,7 +156,7 @@ class EventReader:
             private_calls.forget_before(self._db, time.time() - private_calls.KEPT)
 
     def empty_before(self, moment: float) -> int:
-        """Empty what is too old to be told to anybody, though the broker never took it.
+        """Empty what is too old to be published, though the broker never took it.
 
         Its place stays until it is settled; return how many. Raise LogUnavailable.
         """

@@ -1,7 +1,7 @@
-"""The event log: what is in it has been told to the PBX as safe, and is never lost.
+"""The event log: what is in it was acknowledged to the PBX, and is never lost.
 
-Requests that come together share one write to disk (gateway/http/batching.py): whoever gets the
-lock first commits for all that are waiting, the others find their work done. Numbers are given in
+Requests that come together share one write to disk (gateway/http/batching.py): who gets the lock
+first commits for all that are waiting, the others find their work done. Numbers are given in
 the same transaction.
 """
 
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 0.5  # seconds a request waits for the disk; the PBX waits twice that at most
 _FULL = "the event log has reached its greatest size (log_megabytes)"
 _MEASURE = 1.0  # seconds between two looks at the size
-_SHARE = 0.05  # seconds between two pages that tell the other processes what was counted
+_SHARE = 0.05  # seconds between two pages for which counts are shared with the other processes
 _MOMENT = 0.02  # seconds
 
 

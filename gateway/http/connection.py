@@ -135,7 +135,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             super().handle_close()
 
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
-        """Give the place back."""
+        """Free the place."""
         if self._fileno is not None:
             self.server.poller.gone(self._fileno, self.addr[0])
         super().del_channel(map)

@@ -26,7 +26,7 @@ class Poller:
         self._swept = 0.0
 
     def changed(self, channel: Any) -> None:
-        """Have a connection looked at."""
+        """Note that a connection may want something else now."""
         self._changed.append(channel)
 
     def gone(self, descriptor: int, address: str) -> None:
@@ -37,7 +37,7 @@ class Poller:
             del self.held[address]
 
     def leave(self, descriptor: int) -> None:
-        """Hear no more of a listening socket, which other processes keep open."""
+        """Stop watching a listening socket, which other processes keep open."""
         if self._watched.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 

@@ -109,7 +109,7 @@ class RequestServer(TcpWSGIServer):  # type: ignore[misc]
             self._trouble.log(logging.WARNING, "a connection failed at its start kind=%s", kind)
 
     def admits(self, address: str) -> bool:
-        """Tell whether an address may connect; foreign ones must not take up the places."""
+        """Return whether an address may connect; foreign ones must not hold places."""
         if self._may_connect(address):
             return True
         log.warning("refused status=403 source=%s reason=not among [gateway] sources", address)
@@ -117,21 +117,21 @@ class RequestServer(TcpWSGIServer):  # type: ignore[misc]
         return False
 
     def _admit(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        """Give a connection a place, and take it from whoever has too many."""
+        """Serve a connection whose address may connect, and close any other."""
         if not self.admits(address[0]):
             connection.close()
             return
         self.enter(connection, address)
 
     def enter(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        """Hear a connection that may be here."""
+        """Serve a connection that was admitted."""
         self._make_room(address[0])
         channel = Channel(self, connection, address, self.adj, map=self._map)
         self.poller.held[address[0]] += 1
         channel.begin()
 
     def maintenance(self, now: float) -> None:
-        """Close what has not come to an end in time; slow senders and readers alike."""
+        """Close what is not finished in time; slow senders and readers alike."""
         for channel in list(self.active_channels.values()):
             if channel.lingers_since:
                 if channel.lingers_since < now - _LINGER:
@@ -179,17 +179,17 @@ class HandoffServer(RequestServer):
         return False
 
     def submit(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        """Have a connection heard; may be called from any thread."""
+        """Serve a connection; may be called from any thread."""
         self._submitted.append((connection, address))
         self.pull_trigger()
 
     @property
     def has_submitted(self) -> bool:
-        """Whether a connection was handed over that is not heard yet."""
+        """Whether a submitted connection is not served yet."""
         return bool(self._submitted)
 
     def accept_submitted(self) -> None:
-        """Hear those that were handed over."""
+        """Serve those that were submitted."""
         while self._submitted:
             self.enter(*self._submitted.popleft())
 
@@ -239,7 +239,7 @@ class HttpServer:
     def run(self, more_to_come: Callable[[], bool] = lambda: False) -> None:
         """Serve until `stop`; requests in hand are finished, and those that are still to come in.
 
-        `more_to_come` tells whether somebody may still hand over a connection.
+        `more_to_come` returns whether a connection may still be submitted.
         """
         while not self._stopping and self._channels:
             self._turn(1)
@@ -255,7 +255,7 @@ class HttpServer:
         self._poller.close()
 
     def stop(self) -> None:
-        """Have `run` come to its end; may be called from any thread."""
+        """End `run`; may be called from any thread."""
         if self._stopping:
             return
         self._stopping = True

@@ -1,7 +1,7 @@
-"""The listeners that speak TLS: asyncio takes it off, and waitress hears what was said.
+"""The listeners that speak TLS: asyncio decrypts, and waitress gets the plain bytes.
 
 waitress has no TLS. So what comes is read, limited, refused and counted as on the plain ports. The
-certificate is read again when its files change; connections that are open go on with the old one.
+certificate is read again when its files change; open connections keep the old one.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _PER_ADDRESS = 100  # connections; then the oldest of this address has to go
 _CONNECTIONS = 200  # in all; each takes up three descriptors, see gateway/http/server.py
 _AT_ONCE = 65_536  # bytes
 _LOOK = 1.0  # seconds between two looks at the certificate's files
-_QUIET = 0.05  # seconds; whoever was refused and sends nothing any more reads the answer
+_QUIET = 0.05  # seconds; a refused sender that is silent for so long reads the answer
 
 Submit = Callable[[socket.socket, tuple[Any, ...]], None]
 Admits = Callable[[str], bool]
@@ -165,7 +165,7 @@ class TlsServer:
             log.error("a connection failed kind=%s", _kind_of(visit))
 
     def _give_back(self, visit: asyncio.Task[None]) -> None:
-        """Give a place back, once for each visit."""
+        """Free a place, once for each visit."""
         address = self._visits.pop(visit, None)
         if address is None:
             return
@@ -182,7 +182,7 @@ class TlsServer:
 
     def _drop(self, visit: asyncio.Task[None]) -> None:
         visit.cancel()
-        self._give_back(visit)  # now, as it ends only when the loop comes to it
+        self._give_back(visit)  # now, as it ends only in a later turn of the loop
 
     async def _visit(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         try:
@@ -211,7 +211,7 @@ class TlsServer:
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: tuple[Any, ...]
     ) -> None:
-        """Let waitress hear the sender; nobody who is silent takes up a place there."""
+        """Pass the plain bytes on to waitress, where a silent sender holds no place."""
         first = await reader.read(_AT_ONCE)
         if not first:
             return
@@ -227,7 +227,7 @@ class TlsServer:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
             inward.abort()
-        if not answer.told.startswith(b"HTTP/1.1 200 "):
+        if not answer.last.startswith(b"HTTP/1.1 200 "):
             await _let_finish(reader)
 
 
@@ -235,12 +235,12 @@ class _ResponseRelay(asyncio.Protocol):
     """What waitress says, on its way out."""
 
     def __init__(self, outward: asyncio.StreamWriter) -> None:
-        self.told = b""  # the last of it
+        self.last = b""  # the last of it
         self.given = asyncio.Event()
         self._outward = outward
 
     def data_received(self, data: bytes) -> None:
-        self.told = data
+        self.last = data
         self._outward.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -285,5 +285,5 @@ def _context(chain: Path, key: Path) -> ssl.SSLContext:
 
 
 def _no_password() -> str:
-    # Else OpenSSL asks at the terminal, and whoever serves others waits for the answer.
+    # Else OpenSSL asks at the terminal, and the whole process waits for the answer.
     raise CertificateUnusable("the private key is encrypted; store it without a password")

@@ -18,7 +18,7 @@ _AFTER_A_FAULT = 1.0  # seconds
 AT_ONCE: Final = 10 * IN_FLIGHT  # a client keeps as many
 BEAT = 0.25  # seconds between two looks at all users at least, so that a look costs nothing
 BESIDE: Final = 25  # announced at a look while events flow: each would cost a second message else
-_PAUSE = 1.0  # seconds without a change until a user is announced; the next event tells as much,
+_PAUSE = 1.0  # seconds without a change until a user is announced; the next event says as much,
 _LONGEST = 10.0  # and nobody waits longer than this, unless many do while events flow
 _FLOW = 50  # events between two looks
 
@@ -83,7 +83,7 @@ class SequenceHeads:
         self._schedule.changed(user, time.monotonic())
 
     def announce_all(self) -> None:
-        """Have every user announced, because the broker may have forgotten."""
+        """Announce every user again, because the broker may have forgotten."""
         for heading in self._reader.sequence_ranges():
             self._seq[heading.user] = max(heading.seq, self._seq.get(heading.user, 0))
             self._schedule.forgotten(heading.user)
@@ -103,7 +103,7 @@ class SequenceHeads:
                 return
 
     def _announce(self, users: list[str]) -> bool:
-        """Announce some users; tell whether the broker was there."""
+        """Announce some users; return whether the broker could be reached."""
         under_way: list[Publication] = []
         try:
             for user in users:

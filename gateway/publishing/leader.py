@@ -1,7 +1,7 @@
-"""One publisher for each event log: whoever holds the lock publishes, the others stand by.
+"""One publisher for each event log: the process that holds the lock publishes, others wait.
 
 The lock is the operating system's, so it is free the moment its holder dies, and the next process
-goes on where the log says. If the connection to the broker fails for good, it is made anew.
+resumes where the log says. A connection to the broker that fails for good is replaced.
 """
 
 import fcntl
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 LOCK = "events.lock"
 _AGAIN = 5.0  # seconds until another process may have left our account at the broker
 _PRUNE = 60.0  # seconds between two looks for what is too old
-_LAST_WORDS = 1.5  # seconds for what is still in the log when we are told to stop
+_LAST_WORDS = 1.5  # seconds for what is still in the log when the process is to stop
 _PRUNE_CROWDED = 1.0  # seconds, while the log is near its greatest size
 _PIECE, _PIECES = 200, 10  # events that give way at once, and how often in a row
 

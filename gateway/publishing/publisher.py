@@ -120,7 +120,7 @@ class Publisher:
             self.wake()
 
     def _slice(self) -> bool:
-        """Send some events; tell whether there may be more."""
+        """Send some events; return whether there may be more."""
         settled = 0
         self._forget_erased()
         try:
@@ -143,7 +143,7 @@ class Publisher:
         return True
 
     def _fill(self, most: int) -> None:
-        """Have as many events under way as the broker allows; drop that many at most."""
+        """Send as many events as the broker allows at once; drop that many at most."""
         enough = self._expired + most
         while len(self._in_flight) < IN_FLIGHT and self._connection.connected:
             row = self._queue.next(time.monotonic())
@@ -156,7 +156,7 @@ class Publisher:
 
     def _log_expired(self) -> None:
         if self._expired:
-            log.info("too old to be told events=%d", self._expired)
+            log.info("dropped as too old events=%d", self._expired)
             self._expired = 0
 
     def _read(self) -> bool:
@@ -180,8 +180,8 @@ class Publisher:
         age = max(0.0, time.time() - row.at)
         payload = row.payload or self._reader.payload(row.place)
         late = age > (UNANSWERED_EXPIRY if row.lasts == UNANSWERED_EXPIRY else self._keep)
-        if not payload or late:  # emptied: nothing is told, whatever the clock says now
-            log.debug("too old to be told event=%s age=%.0f", event_id(payload), age)
+        if not payload or late:  # emptied: nothing is published, whatever the clock says now
+            log.debug("dropped as too old event=%s age=%.0f", event_id(payload), age)
             self._expired += 1
             self._settle(row, "expired")
             return
@@ -259,7 +259,7 @@ class Publisher:
                 )
                 self._reader.forget_reset(place)
         except (BrokerUnavailable, PublishRefused, LogUnavailable) as error:
-            log.warning("a session's end could not be told reason=%s", error)
+            log.warning("a session's end not published reason=%s", error)
 
 
 def event_id(payload: bytes | None) -> str:

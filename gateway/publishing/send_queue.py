@@ -98,7 +98,7 @@ class SendQueue:
         return self.hold_back(row.user)
 
     def hold_back(self, user: str) -> list[Row]:
-        """Let the log go on without a refused user; return what was not held back before."""
+        """Let the log advance without a refused user; return what was not held back before."""
         fresh = [row for row in self._queue_of(user).rows if row.place not in self._held]
         for row in fresh:
             self._held.add(row.place)
@@ -107,7 +107,7 @@ class SendQueue:
         return fresh
 
     def forget_payloads(self) -> None:
-        """Have every event read from the log again before it is sent."""
+        """Forget payloads: every event is read from the log again before it is sent."""
         for queue in self._queues.values():
             for row in queue.rows:
                 row.payload = None
@@ -120,7 +120,7 @@ class SendQueue:
             self._ready.appendleft(row.user)
 
     def is_refused(self, user: str) -> bool:
-        """Tell whether the broker does not take this user's events."""
+        """Return whether the broker does not take this user's events."""
         queue = self._queues.get(user)
         return queue is not None and queue.tries > 0
 
@@ -129,7 +129,7 @@ class SendQueue:
         return [user for user, queue in self._queues.items() if queue.tries]
 
     def wake(self, now: float, user: str | None = None) -> None:
-        """Try users again whose time has come, or one who has just been heard of."""
+        """Try users again whose time has come, or one whose consumer has just asked."""
         if user is not None and user in self._queues:
             queue = self._queues[user]
             queue.not_before = min(queue.not_before, queue.tried + _SHORTEST)

@@ -14,12 +14,12 @@ NAME = "events.bell"
 
 
 class Waker:
-    """The pipe as those see it who ring."""
+    """The writing end."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         _make(self._path)
-        # Opened for both, so that ringing works before anybody listens.
+        # Opened for both, so that writing works before anybody reads.
         self._pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
 
     def notify(self) -> None:
@@ -28,12 +28,12 @@ class Waker:
             os.write(self._pipe, b"!")
 
     def close(self) -> None:
-        """Ring no more."""
+        """Close the pipe."""
         os.close(self._pipe)
 
 
 class WakeupListener:
-    """The pipe as the one sees it who publishes: a thread that calls `heard`."""
+    """The reading end: a thread that calls `on_wakeup`."""
 
     def __init__(self, folder: Path, on_wakeup: Callable[[], None]) -> None:
         path = folder / NAME

@@ -116,5 +116,5 @@ def test_a_backlog_that_is_too_old_goes_in_turns_and_is_told_in_sums(
     assert site.counters.seen()["events:expired"] == 450
     assert len(site.broker.sent) == 1
     assert [one.getMessage() for one in caplog.records] == [
-        f"too old to be told events={events}" for events in (200, 200, 50)
+        f"dropped as too old events={events}" for events in (200, 200, 50)
     ]
