@@ -1,7 +1,7 @@
 """`deploy` and `contract`: the files that come with the program, printed."""
 
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,7 +24,7 @@ def deploy(file: File) -> None:
     typer.echo(shipped(_DEPLOY[file]).read_text(encoding="utf-8"), nl=False)
 
 
-def contract(document: Document = "asyncapi") -> None:
+def contract(document: Annotated[Document, typer.Argument()] = "asyncapi") -> None:
     """Print the contract for other programs: AsyncAPI 3, OpenAPI, or all JSON Schemas by name."""
     if document == "schemas":
         folder = shipped("docs/schemas/CallEvent.json").parent

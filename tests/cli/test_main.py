@@ -15,7 +15,7 @@ def _run(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("command", ["init", "up", "gateway", "watch", "user", "simulate", "call"])
 def test_help_names_every_command(command: str) -> None:
-    assert f"  {command} " in _run("--help").stdout
+    assert f"│ {command} " in _run("--help").stdout
 
 
 def test_the_shell_can_complete_commands() -> None:
