@@ -49,6 +49,16 @@ def private_file(path: Path) -> Path:
     return path
 
 
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder with such a name; raise SettingsRefused if it cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.match(pattern))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
 def keep_private(path: Path) -> None:
     """Take a file of ours away from the eyes of others."""
     found = path.stat()

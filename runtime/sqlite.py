@@ -36,6 +36,7 @@ _WAITED_FOR = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM,
 }  # fmt: skip
+_FORBIDDEN = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _NO_ROOM = {
     errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE,
@@ -60,6 +61,7 @@ def open_database(
     patience: float = PATIENCE,
     only_owner: bool = False,
     expendable: str = "",
+    secondary: bool = False,
     remedy: str = _RESTORE,
     first: str = "",
 ) -> sqlite3.Connection:
@@ -67,26 +69,25 @@ def open_database(
 
     `durable`: what is committed survives a power cut, else only the end of the process.
     `only_owner`: a file that others may read is refused. `expendable`: what is lost with a damaged
-    file that is set aside and made again. `first`: what is said to SQLite before a new file is
-    written. Raises SettingsRefused, of which DatabaseDamaged and StorageUnavailable are kinds.
+    file that is set aside and made again. `secondary`: where it cannot be opened, that is kept in
+    memory. `first`: what is said to SQLite before a new file is written. Raises SettingsRefused, of
+    which DatabaseDamaged and StorageUnavailable are kinds.
     """
     try:
-        if not path.exists():
-            _make(path, schema, first)
-        elif only_owner:
-            private(path)
-        else:
-            keep_private(path)
-        return _opened(path, schema, durable, patience, remedy)
+        return _open_or_make(path, schema, first, durable, patience, remedy, only_owner)
     except DatabaseDamaged as error:
         if not expendable:
             raise
         aside = _set_aside(path)
-        log.error("%s; it is set aside as %s and made again, without %s", error, aside, expendable)
-        _make(path, schema, first)
-        return _opened(path, schema, durable, patience, remedy)
-    except OSError as error:
-        raise _refusal(path, error) from error
+        log.error("%s; set aside as %s and made again, without %s", error, aside, expendable)
+        return _open_or_make(path, schema, first, durable, patience, remedy, only_owner)
+    except SettingsRefused as error:
+        if not secondary or _passes(error):
+            raise
+        log.error("%s; meanwhile %s is kept in memory only", error, expendable)
+        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        _execute_all(db, schema)
+        return db
 
 
 def open_to_read(path: Path, remedy: str = _RESTORE) -> sqlite3.Connection:
@@ -145,6 +146,22 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, DatabaseDamaged) or _code(error) in _DAMAGE
 
 
+def _open_or_make(
+    path: Path, schema: str, first: str, durable: bool, patience: float, remedy: str,
+    only_owner: bool,
+) -> sqlite3.Connection:  # fmt: skip
+    try:
+        if not path.exists():
+            _make(path, schema, first)
+        elif only_owner:
+            private(path)
+        else:
+            keep_private(path)
+    except OSError as error:
+        raise _refusal(path, error) from error
+    return _opened(path, schema, durable, patience, remedy)
+
+
 def _opened(
     path: Path, schema: str, durable: bool, patience: float, remedy: str
 ) -> sqlite3.Connection:
@@ -152,8 +169,7 @@ def _opened(
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        for statement in schema.split(";\n"):
-            db.execute(statement)
+        _execute_all(db, schema)
     except sqlite3.Error as error:
         db.close()
         raise _refused(path, error, remedy) from error
@@ -211,8 +227,14 @@ def _make(path: Path, schema: str, first: str) -> None:
         draft.unlink(missing_ok=True)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(draft, isolation_level=None)) as db:
-            for statement in (first, "PRAGMA journal_mode = WAL", *schema.split(";\n")):
-                db.execute(statement)
+            db.execute("PRAGMA synchronous = OFF")
+            db.execute(first)
+            db.execute("BEGIN")
+            _execute_all(db, schema)
+            db.execute("COMMIT")
+            db.execute("PRAGMA journal_mode = WAL")
+        with draft.open("rb") as file:  # nobody has it open yet
+            os.fsync(file)
         give_to_owner_of_folder(draft)
         _put_in_place(draft, path)
     except sqlite3.Error as error:
@@ -259,6 +281,19 @@ def _refusal(path: Path, error: OSError) -> SettingsRefused:
     kind = StorageUnavailable if is_unavailable(error) else SettingsRefused
     return kind(
         f"{path}: {error.strerror or error}; the account this runs as must be able to write there"
+    )
+
+
+def _execute_all(db: sqlite3.Connection, script: str) -> None:
+    for statement in script.split(";\n"):
+        db.execute(statement)
+
+
+def _passes(error: SettingsRefused) -> bool:
+    """Tell whether a disk that is full or held is why, which a process waits for."""
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.Error | OSError) and (
+        _code(cause) in _WAITED_FOR - _FORBIDDEN or getattr(cause, "errno", 0) in _NO_ROOM
     )
 
 

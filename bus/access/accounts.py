@@ -29,10 +29,11 @@ from runtime.files import replace
 ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
 KEPT = timedelta(days=15)  # longer than mosquitto.conf lets any session last
 CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
+_NUMBERS = "dial-number"  # hears plain numbers, in a session that does not last
 _CALLER_FOR = "caller-for-"
 _DEVICE = "~"
 PROCESS_ACCOUNTS = (
-    "gateway", "sessions", "caller", "dial", "journal", "panel", *CLI_ACCOUNTS,
+    "gateway", "sessions", "caller", "dial", "dial-number", "journal", "panel", *CLI_ACCOUNTS,
 )  # fmt: skip
 
 
@@ -171,7 +172,9 @@ def process_rights(topics: Topics, account: str) -> Rights | None:
     kind = account.partition("-")[0]
     if kind not in _PROCESSES:
         return None
-    if account.startswith(_CALLER_FOR):
+    if account == _NUMBERS:
+        rights = Rights(read=(topics.dial_number(ANY_USER),))
+    elif account.startswith(_CALLER_FOR):
         rights = _caller_for(topics, unquote(account.removeprefix(_CALLER_FOR)))
     else:
         rights = _PROCESSES[kind](topics)
@@ -188,8 +191,8 @@ def _user_rights(topics: Topics, account: str, roles: Roles) -> Rights:
         for topic in roles.read(colleagues, topics)
         if not matches(of_user, topic)  # a head of a group is often in it
     ]
-    own = (topics.switch, topics.choose, topics.opened, topics.dial, topics.journal,
-           topics.directory, topics.settings)  # fmt: skip
+    own = (topics.switch, topics.choose, topics.opened, topics.dial, topics.dial_number,
+           topics.journal, topics.directory, topics.settings)  # fmt: skip
     read = (of_user, topics.info(), topics.process("sessions"))
     return Rights(
         read=tuple(dict.fromkeys((*read, *of_colleagues))),
@@ -236,8 +239,8 @@ def _caller_for(topics: Topics, login: str) -> Rights:
 
 def _dial(topics: Topics) -> Rights:
     return Rights(
-        read=(topics.dial(ANY_USER), topics.dial_number(ANY_USER), topics.calls(ANY_USER),
-              topics.heads(ANY_USER), topics.state(ANY_USER)),
+        read=(topics.dial(ANY_USER), topics.calls(ANY_USER), topics.heads(ANY_USER),
+              topics.state(ANY_USER)),
         write=(topics.dial_result(ANY_USER), f"{topics.dial_result(ANY_USER)}/#",
                topics.replies(ANY_USER), topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
     )  # fmt: skip
@@ -268,7 +271,8 @@ def _person(topics: Topics) -> Rights:
     return Rights(
         read=(topics.everything_of(ANY_USER), topics.processes(), topics.info()),
         write=(topics.switch(ANY_USER), topics.choose(ANY_USER), topics.dial(ANY_USER),
-               topics.journal(ANY_USER), topics.directory(ANY_USER), topics.settings(ANY_USER)),
+               topics.dial_number(ANY_USER), topics.journal(ANY_USER),
+               topics.directory(ANY_USER), topics.settings(ANY_USER)),
     )  # fmt: skip
 
 

@@ -203,7 +203,10 @@ class Roles(BaseModel):
     def write(self, grants: Grants, topics: Topics) -> tuple[str, ...]:
         """Return the topics these rights let write."""
         told = [
-            _TOPICS[act](topics, whom) for whom, right in self._spread(grants) for act in right.may
+            _TOPICS[one](topics, whom)
+            for whom, right in self._spread(grants)
+            for act in right.may
+            for one in ((act, "dial/number") if act == "dial" else (act,))
         ]
         return tuple(dict.fromkeys(told))
 

@@ -44,7 +44,9 @@ class ConsumerOffsets:
 
     def __init__(self, path: Path) -> None:
         # A repeat after a power cut is borne.
-        self._db = open_database(path, _SCHEMA, expendable="what was done until now")
+        self._db = open_database(
+            path, _SCHEMA, expendable="what was done until now", secondary=True
+        )
         self._upto: dict[tuple[str, str], int] = {
             (user, source): seq
             for user, source, seq in self._db.execute("SELECT user, source, seq FROM upto")

@@ -3,9 +3,11 @@
 import math
 import os
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
@@ -13,6 +15,8 @@ from cli.site.context import CommandFailed
 
 if TYPE_CHECKING:
     from cli.site.workstation import Workstation
+
+_ANSWER = 5.0  # seconds for the dial process to say whether it dials
 
 app = typer.Typer(
     help="Show who calls and open files on this workstation; dial tel: links.",
@@ -176,13 +180,31 @@ def _command() -> list[str]:
 
 
 def _dial(told: "Workstation", number: str) -> None:
+    from bus.events import DialResult
     from bus.mqtt.connection import Connection
     from bus.topics import level
     from consumers.desktop.process import place
+    from texts import pick
 
-    login = told.login()
+    login, request_id = told.login(), uuid4()
+    results: list[DialResult] = []
+
+    def note(result: DialResult, _received: object) -> None:
+        if result.data.request_id == request_id:
+            results.append(result)
+
     with Connection(told.broker, level(login), lasting=False) as connection:
+        connection.consume(connection.topics.dial_result(login), DialResult, note)
         connection.wait_connected()
-        if not place(connection, login, number):
+        if not place(connection, login, number, request_id):
             raise CommandFailed("nobody places calls at present: is the dial process running?")
-    typer.echo("Asked to dial; your own phone rings first.")
+        until = time.monotonic() + _ANSWER
+        while not results and time.monotonic() < until:
+            connection.work(0.1)
+    if not results:
+        typer.echo("Asked to dial; there is no answer yet.")
+        return
+    said = pick(results[0].data.sentence, told.desktop.language)
+    if results[0].data.state in ("refused", "unknown"):
+        raise CommandFailed(said)
+    typer.echo(said)

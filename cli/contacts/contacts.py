@@ -14,6 +14,7 @@ import typer
 
 from cli.contacts import columns as contacts_columns
 from cli.contacts import imports as contacts_import
+from cli.contacts import publish as contacts_publish
 from cli.contacts import sources as contacts_sources
 from cli.contacts.import_run import checked, opened
 from cli.contacts.sources import Json, line
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(contacts_import.app, name="import")
 app.command()(contacts_columns.mapping)
+app.command()(contacts_publish.publish)
 app.command("list")(contacts_sources.list_contacts)
 app.command()(contacts_sources.sources)
 app.command()(contacts_sources.source)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from consumers.importers.mapping import Mapping
     from consumers.importers.raw_contact import RawContact
     from consumers.importers.report import Report
+    from starface.rest import RestClient
 
+T = TypeVar("T")
 _SHOWN = 20  # refusals on the screen; a file has all of them
 
 
@@ -66,7 +68,7 @@ class ImportRun:
             _refusals(self._refused) as on_refusal,
         ):
             report = Report(on_refusal, known, encoding=directory.encoding(self._source))
-            shown = _shown(records(profile, report), report, self._source)
+            shown = _read_rows(records(profile, report), report, self._source)
             changes = Changes(self._source, known.while_read(shown), self._priority, kinds)
             applied = directory.apply(changes, dry_run=self._dry_run, force=self._force)
             if not self._dry_run:
@@ -147,22 +149,53 @@ def text_of(file: Path) -> str:
         raise CommandFailed(f"{file}: not UTF-8") from error
 
 
-def _shown(records: Iterable[Change], report: Report, source: str) -> Iterator[Change]:
+@contextmanager
+def logged_in(context: typer.Context, login: str, password: str) -> Iterator[RestClient]:
+    """Log a user in at the REST interface of the STARFACE."""
+    from starface import oauth
+    from starface.rest import by_password, by_tokens
+
+    pbx = settings_of(context).starface
+    by_oauth = pbx.auth == "oauth" or (pbx.auth == "auto" and pbx.oauth_client_secret is not None)
+    if by_oauth:
+        client = by_tokens(pbx, oauth.log_in(pbx, login, password))
+    else:
+        client = by_password(pbx, login, password)
+    try:
+        yield client
+    finally:
+        client.logout()
+
+
+def progress(steps: Iterable[T], what: str, total: int) -> Iterator[T]:
+    """Show how many of some steps are done, if there is a terminal to show it on."""
+    return _shown(steps, lambda done: (f"{what}: {done} of {total}", done, total))
+
+
+def _read_rows(records: Iterable[T], report: Report, source: str) -> Iterator[T]:
+    return _shown(
+        records, lambda _: (f"{source}: {report.rows} rows", report.done, report.total), every=100
+    )
+
+
+def _shown(
+    items: Iterable[T], state: Callable[[int], tuple[str, int, int | None]], every: int = 1
+) -> Iterator[T]:
     """Show the progress, if there is a terminal to show it on."""
     if not sys.stderr.isatty():
-        yield from records
+        yield from items
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(source, total=None)
-        for count, record in enumerate(records):
-            if count % 100 == 0:
-                what = f"{source}: {report.rows} rows"
-                progress.update(task, description=what, completed=report.done, total=report.total)
-            yield record
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        for count, item in enumerate(items):
+            if count % every == 0:
+                description, done, total = state(count)
+                bar.update(task, description=description, completed=done, total=total)
+            yield item
 
 
 @contextmanager

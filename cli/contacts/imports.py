@@ -14,6 +14,7 @@ import typer
 from cli.contacts.columns import columns_of
 from cli.contacts.import_run import (
     ImportRun,
+    logged_in,
     mapping_of,
     opened,
     password_of,
@@ -252,22 +253,14 @@ def from_starface(
 ) -> None:
     """Import the address book of the STARFACE itself."""
     from consumers.importers.sources.starface_book import starface_records
-    from starface import oauth
-    from starface.rest import by_password, by_tokens
 
-    pbx = settings_of(context).starface
-    password = password_of(password_file)
-    by_oauth = pbx.auth == "oauth" or (pbx.auth == "auto" and pbx.oauth_client_secret is not None)
-    if by_oauth:
-        client = by_tokens(pbx, oauth.log_in(pbx, login, password))
-    else:
-        client = by_password(pbx, login, password)
-    try:
+    with opened(context) as directory:
+        ours = directory.published_entries()
+    with logged_in(context, login, password_of(password_file)) as book:
         importing.apply(
-            _CONTACTS, lambda profile, report: starface_records(client.contacts(), profile, report)
+            _CONTACTS,
+            lambda profile, report: starface_records(book.contacts(), profile, report, ours),
         )
-    finally:
-        client.logout()
 
 
 @app.command("json")

@@ -16,7 +16,11 @@ from bus.topics import Topics
 from cli.contract.openapi import openapi
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_PLAIN = {"Switch": ("on", "off"), "Presence": ("online", "offline")}
+_PLAIN: dict[str, tuple[str, ...]] = {
+    "Switch": ("on", "off"),
+    "Presence": ("online", "offline"),
+    "PlainNumber": (),
+}
 
 _TOPICS = Topics("BASE")  # the words in capitals become parameters
 
@@ -29,6 +33,7 @@ _CHANNELS: tuple[tuple[str, str, str, str, bool, str], ...] = (
     ("state", _TOPICS.state("USER"), "UserState", "sessions", True, ""),
     ("set", _TOPICS.switch("USER"), "Switch", "anybody", False, "30"),
     ("dial", _TOPICS.dial("USER"), "DialRequest", "anybody", False, "15"),
+    ("dialNumber", _TOPICS.dial_number("USER"), "PlainNumber", "anybody", False, "15"),
     ("dialResult", _TOPICS.dial_result("USER"), "DialResult", "dial", False, "60"),
     ("records", _TOPICS.records("USER"), "CallRecord", "journal", False, ""),
     ("missed", _TOPICS.missed("USER"), "Missed", "journal", True, ""),
@@ -186,10 +191,11 @@ def _message(name: str, examples: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(name: str, words: tuple[str, ...]) -> dict[str, Any]:
+    """Return a message of plain text: one of some words, or any text where none are named."""
     return {
         "name": name,
         "contentType": "text/plain",
-        "payload": {"type": "string", "enum": list(words)},
+        "payload": {"type": "string", **({"enum": list(words)} if words else {})},
     }
 
 

@@ -1,5 +1,6 @@
 """What a command says when it cannot do its work: one line with the fault and the fix."""
 
+import sqlite3
 import sys
 
 from pydantic import ValidationError
@@ -35,5 +36,15 @@ def sentence(error: Exception) -> str | None:
         return (
             f"the Python package {error.name} is missing: this installation has no server part;"
             f" install it: {sys.executable} -m pip install 'starface2mqtt[server]'"
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"{error.filename}: {error.strerror}; the account this runs as must be able to read and"
+            " write there"
+        )
+    if isinstance(error, sqlite3.Error):
+        return (
+            f"a file in the data folder cannot be used: {error}; starface2mqtt doctor looks for"
+            " the cause"
         )
     return str(error) if isinstance(error, _TOLD) else None

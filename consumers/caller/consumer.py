@@ -324,7 +324,8 @@ class CallerConsumer:
         name = colleague.name or colleague.login if colleague is not None else "colleague"
         given_up = self._pending.give_up_call(call.user, call.call_id)
         steps = self._trace.closed(call, name, given_up=given_up)
-        self._outbox.send(closed(call, name, steps), _nothing)
+        event = closed(call, name, steps, discreet=self._settings.discreet)
+        self._outbox.send(event, _nothing)
 
     def _context(self, user: User, call: Call) -> Context:
         dialled = self._dialled.holds((call.user, call.call_id)) and not call.put_forth

@@ -45,12 +45,15 @@ def forgotten(user: User, call_id: str, request_id: str) -> CallerEvent:
     return _event(data.model_copy(update={"sentence": said}))
 
 
-def closed(call: Call, colleague: str, trace: tuple[TraceStep, ...]) -> CallerEvent:
+def closed(
+    call: Call, colleague: str, trace: tuple[TraceStep, ...], *, discreet: bool
+) -> CallerEvent:
     """Return that the cards of a call are to close, and who has it where a colleague does."""
     reason = reason_of(call)
     update = {
         "sentence": sentence(f"closed.{reason}", {"colleague": colleague}),
         "answered_by": call.elsewhere or None,
+        "discreet": discreet,
     }
     return _event(_of(call, "closed", reason, trace).model_copy(update=update))
 

@@ -18,6 +18,7 @@ from typing import Any
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.caller.calls import change_to
 from runtime.erasure import purge, traces_of
+from runtime.files import matching
 from runtime.sqlite import LOOK_AGAIN, open_database, write
 
 _SCHEMA = """
@@ -189,7 +190,7 @@ class CallerStore:
 def erase(data_folder: Path, number: str) -> tuple[int, bool]:
     """Erase what caller processes keep about a number; return how much, and whether all is gone."""
     erased, clean = 0, True
-    for path in sorted(data_folder.glob("caller*.db")):
+    for path in matching(data_folder, "caller*.db"):
         with closing(open_database(path)) as db:
             db.execute("PRAGMA secure_delete = ON")
             db.create_function("names", 2, _names, deterministic=True)

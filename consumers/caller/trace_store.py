@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from bus.events import TraceStep
 from runtime.erasure import purge, traces_of
+from runtime.files import matching
 from runtime.sqlite import LOOK_AGAIN, open_database, open_to_read, transaction, write
 
 _PREFIX = "traces-"
@@ -86,7 +87,9 @@ class TraceStore:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._db = open_database(path, _SCHEMA, expendable="the stories of calls until now")
+        self._db = open_database(
+            path, _SCHEMA, expendable="the stories of calls until now", secondary=True
+        )
         self._db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
         self._db.execute("PRAGMA secure_delete = ON")
 
@@ -156,7 +159,7 @@ def find(
         clauses.append("instr(ids, ?)")
         values.append(json.dumps(call_id))
     rows: list[tuple[Any, ...]] = []
-    for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
+    for path in matching(data_folder, f"{_PREFIX}*.db"):
         rows += _read(path, " AND ".join(clauses), values, last)
     rows.sort(key=lambda row: row[3], reverse=True)
     return [_story(row) for row in rows[:last]]
@@ -165,7 +168,7 @@ def find(
 def erase(data_folder: Path, e164: str) -> tuple[int, bool]:
     """Erase every story that names a number; return how many, and whether every byte is gone."""
     erased, clean = 0, True
-    for path in sorted(data_folder.glob(f"{_PREFIX}*.db")):
+    for path in matching(data_folder, f"{_PREFIX}*.db"):
         with closing(open_database(path)) as db:
             db.execute("PRAGMA secure_delete = ON")
             gone = db.execute(

@@ -82,7 +82,9 @@ class DesktopConsumer:
         if data.trigger == "closed":
             if data.call_id == self._last_call:
                 self._last_until = min(self._last_until, self._clock() + _LAST_FOR)
-            if self._settings.close_at_end or data.reason != "ended":
+            if data.answered_by and data.sentence and self._settings.notification_seconds:
+                self._cards.update(data.call_id, self._taken(data, data.sentence))
+            elif self._settings.close_at_end or data.reason != "ended":
                 self._cards.close(data.call_id)
                 self._cards.close(_not_opened(data.call_id))
         elif data.trigger != "outcome":
@@ -163,6 +165,13 @@ class DesktopConsumer:
                 self.say(_not_opened(data.call_id), words.failure(str(error)))
         else:
             self._report(data.call_id, "")
+
+    def _taken(self, data: CallerData, sentence: Sentence) -> Card:
+        """Return what stays for a moment of a call that a colleague has taken."""
+        language = self._settings.language
+        hidden = data.discreet or self._settings.discreet
+        title = words.call(data, language) if hidden else words.title(data, language)
+        return Card(title, [texts.pick(sentence, language)])
 
     def _card(self, data: CallerData) -> Card:
         hidden = data.discreet or self._settings.discreet

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from bus.events import (
     CallerEvent,
@@ -83,12 +83,12 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
             connection.run(heed)
 
 
-def place(connection: Connection, login: str, number: str) -> bool:
+def place(connection: Connection, login: str, number: str, request_id: UUID | None = None) -> bool:
     """Ask for a number to be dialled; False if nobody is there to do it."""
     request = DialRequest(
         source=f"desktop/{level(login)}",
         time=now(),
-        data=DialRequestData(number=number, request_id=uuid4()),
+        data=DialRequestData(number=number, request_id=request_id or uuid4()),
     )
     return _asked(connection, connection.topics.dial(login), request)
 

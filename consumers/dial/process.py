@@ -1,10 +1,11 @@
 """The dial process: dial requests in, calls placed at the PBX and results out."""
 
 import functools
+import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +14,12 @@ from bus.mqtt.connection import Connection
 from bus.mqtt.presence import Presence
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
-from bus.settings import BrokerSettings
+from bus.settings import BrokerSettings, SettingsRefused
 from bus.topics import ANY_USER
 from consumers.dial.consumer import DialConsumer
 from consumers.dial.number import NumberReader
 from consumers.dial.placing import CallPlacer
+from consumers.dial.plain_numbers import PlainNumbers
 from consumers.dial.progress import ProgressTracker
 from consumers.dial.results import ResultPublisher
 from consumers.dial.settings import DialSettings
@@ -29,6 +31,8 @@ from runtime.process import stop_on_signals
 from runtime.secret_box import SecretBox
 from starface.api_version import ClientFactory
 from starface.settings import StarfaceSettings
+
+log = logging.getLogger(__name__)
 
 _LAST_WORK = 3.5  # seconds in which a stopping process waits for the PBX
 T = TypeVar("T")
@@ -89,9 +93,26 @@ def run(
         for user in dial.users or (ANY_USER,):
             connection.subscribe(connection.topics.dial(user), consumer.handle)
         CallStream(connection, offsets, tracker.handle).follow(dial.users or (ANY_USER,))
-        with connection:
+        with connection, _plain_numbers(broker, account, connection, consumer, dial.users):
             tracker.recover()
             connection.run(consumer.tick)
             limit = time.monotonic() + _LAST_WORK
             while tasks.running and time.monotonic() < limit:
                 connection.work(0.05)
+
+
+def _plain_numbers(
+    broker: BrokerSettings,
+    account: str,
+    connection: Connection,
+    consumer: DialConsumer,
+    users: tuple[str, ...],
+) -> AbstractContextManager[object]:
+    """Return what hears plain numbers: in one process only, else each would be dialled twice."""
+    if account != "dial":
+        return nullcontext()
+    try:
+        return PlainNumbers(broker, connection.post, consumer.handle, users)
+    except SettingsRefused as error:  # a site of an earlier release has no account for it yet
+        log.warning("plain numbers are not heard reason=%s", error)
+        return nullcontext()

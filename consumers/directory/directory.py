@@ -93,6 +93,27 @@ class Directory(LookUps):
         """Keep how a source's file is encoded, for the next import."""
         self._write("UPDATE sources SET encoding = ?2 WHERE name = ?1", [name, encoding])
 
+    def published(self, folder: str) -> dict[int, tuple[str, str]]:
+        """Return the entries made in a folder of the PBX: contact, and its entry and digest."""
+        return self._read(lambda queries: queries.published(folder))
+
+    def keep_published(self, folder: str, contact_id: int, entry: str, digest: str) -> None:
+        """Keep which entry of the PBX is made of a contact."""
+        self._write(
+            "INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?)",
+            [folder, contact_id, entry, digest],
+        )
+
+    def forget_published(self, folder: str, contact_id: int) -> None:
+        """Forget an entry that is removed."""
+        self._write(
+            "DELETE FROM published WHERE folder = ? AND contact_id = ?", [folder, contact_id]
+        )
+
+    def published_entries(self) -> frozenset[str]:
+        """Return all entries of the PBX that are made of contacts here."""
+        return self._read(lambda queries: queries.published_entries())
+
     def remove_source(self, name: str) -> bool:
         """Remove a source with all it has; False if there is none."""
         with self._changing(name):

@@ -221,6 +221,15 @@ class SqliteQueries:
         rows = self._rows("SELECT encoding FROM sources WHERE name = ?", [name])
         return next((str(row[0]) for row in rows), "")
 
+    def published(self, folder: str) -> dict[int, tuple[str, str]]:
+        """Return the entries made in a folder of the PBX."""
+        query = "SELECT contact_id, entry, digest FROM published WHERE folder = ?"
+        return {row[0]: (row[1], row[2]) for row in self._rows(query, [folder])}
+
+    def published_entries(self) -> frozenset[str]:
+        """Return all entries of the PBX that are made of contacts here."""
+        return frozenset(row[0] for row in self._rows("SELECT entry FROM published", []))
+
     def _matters(self, dossier_id: int) -> tuple[Matter, ...]:
         rows = self._rows(
             "SELECT m.id, m.key, m.reference, m.title, m.url, m.open, m.last_used"

@@ -34,6 +34,13 @@ CREATE TABLE sources (
     unsettled INTEGER NOT NULL DEFAULT 0,
     encoding TEXT NOT NULL DEFAULT ''
 );
+CREATE TABLE published (
+    folder TEXT NOT NULL,
+    contact_id INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (folder, contact_id)
+) WITHOUT ROWID;
 CREATE TABLE choices (
     user TEXT NOT NULL,
     e164 TEXT NOT NULL,
@@ -140,6 +147,10 @@ CREATE VIEW known_matters AS
 # Names are searched without accents.
 FROM_VERSION_3 = f"""
 ALTER TABLE sources ADD COLUMN encoding TEXT NOT NULL DEFAULT '';
+CREATE TABLE published (
+    folder TEXT NOT NULL, contact_id INTEGER NOT NULL, entry TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (folder, contact_id)
+) WITHOUT ROWID;
 ALTER TABLE contacts ADD COLUMN search TEXT NOT NULL DEFAULT '';
 ALTER TABLE dossiers ADD COLUMN search TEXT NOT NULL DEFAULT '';
 DROP VIEW known_contacts;

@@ -179,9 +179,10 @@ def _evidence(path: Path, kept: str) -> _Decoder:
             if wide := _wide(sample):
                 return _Decoder(wide)
             file.seek(0)
-            for line in file:
+            for raw in file:
+                line = raw.removeprefix(_UTF8_BOM)
                 if not line.isascii():
-                    found.add(line.removeprefix(_UTF8_BOM))
+                    found.add(line)
     except OSError as error:
         raise SourceUnreadable(f"{path}: {error.strerror}") from error
     older = _older(found.words.elements(), kept) if found.other else kept

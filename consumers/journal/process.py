@@ -30,6 +30,7 @@ from consumers.journal.site import JournalSite
 from consumers.journal.store import FILE, JournalStore
 from consumers.users import Users
 from runtime.files import private_folder
+from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ ACCOUNT = "journal"
 _AT_ONCE = 0.1  # seconds until more that waits is published
 
 
+@outlasting("journal")
 def run(
     journal: JournalSettings,
     broker: BrokerSettings,
@@ -77,12 +79,19 @@ def run(
             topics.journal(ANY_USER), JournalRequest, requests.handle
         )
 
+        def count_again() -> None:
+            """Have all counts published: a broker that comes back may have lost them."""
+            with store.changing():
+                for user in users.all():
+                    store.counts_changed(user.login)
+
         def tick() -> float:
             pause = consumer.tick()
             if hooks is not None:
                 hooks.tick()
             return min(pause, _AT_ONCE if publisher.publish() else 2 * _AT_ONCE)
 
+        connection.after_connect(count_again)
         stop_on_signals(connection.stop)
         with connection, hooks or nullcontext():
             connection.run(tick)

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS records (serial INTEGER PRIMARY KEY, user TEXT NOT NU
 CREATE UNIQUE INDEX IF NOT EXISTS records_of_call ON records (user, call_id);
 CREATE INDEX IF NOT EXISTS records_of_user ON records (user, started);
 CREATE INDEX IF NOT EXISTS records_open ON records (user, started) WHERE open;
+CREATE INDEX IF NOT EXISTS records_open_number ON records (number) WHERE open;
 CREATE INDEX IF NOT EXISTS records_missed ON records (user, started) WHERE missed;
 CREATE INDEX IF NOT EXISTS records_of_number ON records (number, started) WHERE number != '';
 CREATE INDEX IF NOT EXISTS records_shared ON records (shared) WHERE shared IS NOT NULL;
@@ -122,10 +123,10 @@ class JournalStore:
     def put(self, record: CallRecordData, *, shared: str | None = None) -> CallRecordData:
         """Keep a record under the next revision and have it published."""
         row = self.db.execute(
-            "SELECT serial, revision, shared FROM records WHERE user = ? AND call_id = ?",
+            "SELECT serial, revision, shared, open FROM records WHERE user = ? AND call_id = ?",
             (record.user, record.call_id),
         ).fetchone()
-        serial, revision, was_shared = row or (None, 0, None)
+        serial, revision, was_shared, was_open = row or (None, 0, None, 0)
         record = record.model_copy(update={"revision": revision + 1})
         message = record.message
         self.db.execute(
@@ -141,7 +142,8 @@ class JournalStore:
                 record.model_dump_json(), record.revision, revision,
             ),
         )  # fmt: skip
-        self.counts_changed(record.user)
+        if record.open or was_open:
+            self.counts_changed(record.user)
         return record
 
     def remove(self, user: str, call_id: str) -> None:

@@ -28,7 +28,9 @@ class ResyncWindow:
         wall: Callable[[], float] = time.time,
     ) -> None:
         # An older moment after a power cut only asks for more.
-        self._db = open_database(path, _SCHEMA, expendable="until when each user was well")
+        self._db = open_database(
+            path, _SCHEMA, expendable="until when each user was well", secondary=True
+        )
         self._clock = clock
         self._wall = wall
         self._at: dict[str, float] = {

@@ -55,7 +55,9 @@ def process_ids(parent: "subprocess.Popen[bytes]") -> list[int]:
     return [int(pid) for pid in told.split()]
 
 
-def test_each_active_user_has_a_process_that_answers_as_one_for_all_would(office: Office) -> None:
+def test_each_active_user_has_a_process_that_answers_as_one_for_all_would(
+    office: Office, capfd: pytest.CaptureFixture[str]
+) -> None:
     with office.crew(ANNA, BERND, CARLA):
         for user in ("0011", "0012", "0013"):
             office.tell(user=user, group="Sales")
@@ -66,6 +68,9 @@ def test_each_active_user_has_a_process_that_answers_as_one_for_all_would(office
 
     assert {story.user for story in find(office.data, last=10)} == {"0011", "0012", "0013"}
     assert office.open_claims() == 0
+    log = capfd.readouterr().err
+    assert " ERROR " not in log
+    assert "refused" not in log  # each publishes on the topics of its own user alone
 
 
 def test_users_come_and_go_while_it_runs_and_leave_nothing_behind(office: Office) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
 from consumers.importers.raw_contact import NumberField, RawContact, contact_change
 from consumers.importers.report import Report, SourceUnreadable
-from starface import rest_models
 from starface.failures import PbxFailure
+from starface.rest_models import RestContact
 
 _LABELS = {
     "OFFICE_PHONE_NUMBER": "work",
@@ -20,26 +20,33 @@ _LABELS = {
 
 
 def starface_records(
-    told: Iterable[rest_models.RestContact], profile: NumberProfile, report: Report
+    contacts: Iterable[RestContact],
+    profile: NumberProfile,
+    report: Report,
+    ours: Collection[str] = (),
 ) -> Iterator[ContactRecord]:
-    """Give the contacts of `RestClient.contacts()`; raise SourceUnreadable where the PBX fails."""
+    """Return the contacts of `RestClient.contacts()` but those `contacts publish` has made.
+
+    Raises SourceUnreadable where the PBX fails.
+    """
     try:
-        for one in told:
+        for contact in contacts:
+            if contact.id in ours:
+                continue
             report.rows += 1
-            name = f"{one.first('NAME')} {one.first('SURNAME')}".strip()
             raw = RawContact(
-                key=one.id,
-                name=name,
-                company=one.first("COMPANY"),
-                country=one.first("COUNTRY"),
-                email=one.first("EMAIL"),
-                url=one.first("URL"),
+                key=contact.id,
+                name=f"{contact.first('NAME')} {contact.first('SURNAME')}",
+                company=contact.first("COMPANY"),
+                country=contact.first("COUNTRY"),
+                email=contact.first("EMAIL"),
+                url=contact.first("URL"),
                 numbers=[
                     NumberField(field.value, _LABELS.get(field.display_key, ""))
-                    for field in one.numbers
+                    for field in contact.numbers
                 ],
             )
-            if record := contact_change(raw, f"contact {one.id}", profile, report):
+            if record := contact_change(raw, f"contact {contact.id}", profile, report):
                 yield record
     except PbxFailure as error:
         raise SourceUnreadable(str(error)) from error

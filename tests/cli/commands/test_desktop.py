@@ -1,11 +1,15 @@
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from bus.events import DialRequest, DialResult, DialResultData, Sentence
+from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.commands import desktop
 from cli.site.context import CommandFailed
@@ -104,6 +108,39 @@ def test_a_link_is_dialled_where_no_process_runs(
 
     assert isinstance(nobody.exception, CommandFailed)
     assert "is the dial process running" in str(nobody.exception)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("refused", "This is no telephone number."), ("accepted", "Ringing soon.")]
+)
+def test_what_becomes_of_a_number_is_said(
+    type_: Type, tmp_path: Path, broker_settings: BrokerSettings,
+    connect: Callable[..., Connection], state: Any, said: str,
+) -> None:  # fmt: skip
+    password = json.loads(broker_settings.accounts_file.read_text())["0011"]
+    _configure(tmp_path, _FILE.format(port=broker_settings.port, password=password))
+    dial, stop = connect("dial"), threading.Event()
+
+    def answer(request: DialRequest, _received: object) -> None:
+        sentence = Sentence(de=said, en=said)
+        data = DialResultData(
+            user="0011", request_id=request.data.request_id, state=state, sentence=sentence
+        )
+        dial.send(dial.topics.dial_result("0011"), DialResult(data=data).encoded())
+
+    def work() -> None:
+        while not stop.is_set():
+            dial.work(0.05)
+
+    dial.consume(dial.topics.dial("0011"), DialRequest, answer)
+    thread = threading.Thread(target=work)
+    thread.start()
+    result = type_("open", "abc")
+    stop.set()
+    thread.join()
+
+    assert isinstance(result.exception, CommandFailed) == (state == "refused")
+    assert said in f"{result.output}{result.exception}"
 
 
 @pytest.mark.parametrize("number", ["", " ", "\x00\x1b", "9" * 300])

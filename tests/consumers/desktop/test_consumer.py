@@ -242,6 +242,39 @@ def test_a_notification_goes_when_the_call_is_over_or_answered_elsewhere(new_des
     assert len(desk.settled().shown) == 1
 
 
+TAKEN = {
+    "trigger": "closed", "reason": "answered-elsewhere", "answered_by": "0012", **NOTHING,
+    "sentence": Sentence(de="Den Anruf hat Anna angenommen.", en="Anna answered the call."),
+}  # fmt: skip
+
+
+def test_a_notification_names_the_colleague_who_has_taken_the_call(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.tell()
+    desk.tell(**TAKEN)
+
+    [(_, message)] = desk.settled().shown.values()
+    assert message == "Den Anruf hat Anna angenommen."
+
+
+def test_where_nothing_was_shown_nobody_is_named(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.tell(**TAKEN)
+
+    assert desk.settled().shown == {}
+
+
+def test_who_has_taken_a_call_says_nothing_of_the_caller_where_that_is_hidden(
+    new_desk: NewDesk,
+) -> None:
+    desk = new_desk(discreet=True)
+    desk.tell()
+    desk.tell(**TAKEN)
+
+    [(title, _)] = desk.settled().shown.values()
+    assert title == "Anruf"
+
+
 def test_a_call_has_one_notification_and_there_are_not_too_many(new_desk: NewDesk) -> None:
     desk = new_desk(most_notifications=3)
     for number in range(50):
