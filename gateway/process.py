@@ -20,6 +20,7 @@ from gateway.callbacks import CallbackValidity
 from gateway.calls.private_calls import PrivateCalls
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.identity import renew_if_put_back
 from gateway.eventlog.writer import EventLog
 from gateway.http.server import HttpServer, listening
 from gateway.http.tls import CertificateUnusable, ServerCertificate, TlsServer
@@ -51,6 +52,10 @@ def run(
     private_file(data_folder / LOCK)
     broker.credentials(gateway.account)
     certificate = _certificate(gateway)
+    try:
+        renew_if_put_back(data_folder, data_folder / LOCK)
+    except LogUnavailable as error:
+        raise SettingsRefused(str(error)) from error
     sockets = _sockets(gateway.listen)
     site = GatewayContext(gateway, broker, profile, site_key, data_folder, certificate)
     if gateway.processes == 1:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds until another process holds a file too long
 LOOK_AGAIN = 2  # milliseconds; SQLite's own waiting sleeps longer and longer, up to 100
-_CHECK = 0.3  # seconds to look a file through when it is opened first
+_CHECK, _LONGEST_CHECK = 0.3, 2.0  # seconds of work, and on a busy machine, to look a file through
 _STEPS = 20_000  # of SQLite's machine between two looks at the clock
 _RESTORE = "restore it from a backup, or begin without it: mv {path} {path}.damaged"
 _FILES = ("", "-wal", "-shm")
@@ -202,8 +202,8 @@ def _look_through(db: sqlite3.Connection, file: tuple[int, int]) -> None:
     """Raise what SQLite finds wrong with a file within a short time; once in a process."""
     if file in _checked:
         return
-    limit = time.monotonic() + _CHECK
-    db.set_progress_handler(lambda: time.monotonic() > limit, _STEPS)
+    ours, limit = time.thread_time() + _CHECK, time.monotonic() + _LONGEST_CHECK
+    db.set_progress_handler(lambda: time.thread_time() > ours or time.monotonic() > limit, _STEPS)
     try:
         found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
     except sqlite3.OperationalError as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.site.settings import Settings
-from runtime.files import private_folder
+from runtime.files import private_folder, replace
 
 PROGRAMS = ("gateway", "sessions", "caller", "dial", "journal", "directory", "panel")
 _HEAD = """; Written by `starface2mqtt up`; changes are lost.
@@ -56,9 +56,10 @@ def up(settings: Settings, programs: Sequence[str] = PROGRAMS) -> None:
     """Become supervisor; returns only if that fails."""
     folder = private_folder(settings.site.data_folder)
     path = folder / "supervisord.conf"
-    path.write_text(supervisor_configuration(settings, programs))
+    replace(path, supervisor_configuration(settings, programs))
     _give_a_pipe_for_output()
     words = [sys.executable, "-m", "cli.run.supervise", str(path)]
+    os.umask(0o077)  # supervisor's own files, and all that the processes write, are private
     os.execv(sys.executable, words)  # noqa: S606
 
 

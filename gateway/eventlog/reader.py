@@ -14,6 +14,7 @@ from gateway.calls import private_calls
 from gateway.calls.correlation import forget_before
 from gateway.eventlog.counters import ERASED
 from gateway.eventlog.file import identity, open_log, size, writing
+from gateway.eventlog.identity import LogMark
 
 _COLUMNS = "place, user, seq, at, lasts, payload"
 # One statement for all, because the log is locked while Python waits for its own lock between two.
@@ -53,6 +54,7 @@ class EventReader:
 
     def __init__(self, folder: Path) -> None:
         self._db = open_log(folder, durable=False)
+        self.mark = LogMark(folder, self._db)
         self.identity = identity(self._db)
 
     def watermark(self) -> int:
@@ -110,8 +112,8 @@ class EventReader:
     def sequence_ranges(self, user: str | None = None) -> list[SequenceRange]:
         """Return how far the events of each user, or of one, are settled."""
         found = self._db.execute(
-            "WITH open AS (SELECT user, min(seq) AS seq FROM events WHERE place IN"
-            " (SELECT place FROM held) OR place > ? GROUP BY user)"
+            "WITH open AS (SELECT user, min(seq) AS seq FROM events WHERE seq > 0 AND (place IN"
+            " (SELECT place FROM held) OR place > ?) GROUP BY user)"
             " SELECT numbers.user, coalesce(open.seq - 1, numbers.seq) FROM numbers"
             " LEFT JOIN open USING (user) WHERE ? IS NULL OR numbers.user = ?",
             (self.watermark(), user, user),
@@ -123,7 +125,7 @@ class EventReader:
     def oldest(self, user: str, seq: int) -> int:
         """Return the oldest number kept of a user; one more than the newest if none is."""
         (found,) = self._db.execute(
-            "SELECT min(seq) FROM events WHERE user = ?", (user,)
+            "SELECT min(seq) FROM events WHERE user = ? AND seq > 0", (user,)
         ).fetchone()
         return int(found or seq + 1)
 

@@ -78,7 +78,9 @@ class SequenceHeads:
         self._seq: dict[str, int] = {}
 
     def changed(self, user: str, seq: int) -> None:
-        """Note that a user's events are settled up to a number."""
+        """Note that a user's events are settled up to a number of this log."""
+        if seq <= 0:  # it goes out under the log's earlier identity
+            return
         self._seq[user] = max(seq, self._seq.get(user, 0))
         self._schedule.changed(user, time.monotonic())
 

@@ -4,8 +4,8 @@ The lock is the operating system's, so it is free the moment its holder dies, an
 resumes where the log says. A connection to the broker that fails for good is replaced.
 """
 
-import fcntl
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -27,7 +27,7 @@ from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.reader import EventReader
 from gateway.publishing.publisher import Publisher
 from gateway.publishing.wakeup import WakeupListener
-from runtime.files import private_file
+from runtime.lock import locked
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,7 @@ class PublisherLeader:
         return True
 
     def _wait_for_lock(self) -> None:
-        with private_file(self._settings.folder / LOCK).open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._settings.folder / LOCK, math.inf):
             self._elected.set()
             self.on_elected()
             pause = 1.0
@@ -144,6 +143,7 @@ class PublisherLeader:
         finally:
             self._connection = self._publisher = None
             listener.close()
+            reader.mark.write(at_once=True)
             reader.close()
 
     def _ticking(
@@ -155,6 +155,7 @@ class PublisherLeader:
                 self._pruned = now
                 self._prune(reader)
             callbacks.write()
+            reader.mark.write()
             return publisher.tick()
 
         return tick

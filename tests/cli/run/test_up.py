@@ -68,9 +68,13 @@ def test_the_processes_do_not_outlive_a_supervisor_that_is_killed(tmp_path: Path
     settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{port}"]}})
     running = subprocess.Popen(
         [sys.executable, "-m", "cli", "--config", str(settings.file), "up", "--only", "gateway"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, umask=0,
     )  # fmt: skip
     wait_until(lambda: _listens(port), 30)
+    data = settings.site.data_folder
+    wait_until((data / "supervisord.pid").exists)
+    readable = [path.name for path in data.iterdir() if path.stat().st_mode & 0o077]
+    assert readable == []
 
     running.kill()
     running.wait(5)
