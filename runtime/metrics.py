@@ -5,9 +5,10 @@ No label names a person or a number.
 
 import json
 import logging
+import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ _PREFIX = "starface2mqtt"
 _FOLDER = "metrics"
 _EVERY = 5.0  # seconds between two writings
 _GONE_AFTER = 30.0  # seconds; a file that is older is of a process that is gone
+_FORGOTTEN_AFTER = 86_400.0  # seconds
 Kind = Literal["counter", "gauge"]
 Sample = tuple[str, dict[str, str], float]
 
@@ -79,7 +81,7 @@ class Metrics:
 
     def write(self, data_folder: Path) -> None:
         """Write the values where whoever shows those of this machine finds them."""
-        path = data_folder / _FOLDER / f"{self._process}.json"
+        path = data_folder / _FOLDER / f"{self._process}-{os.getpid()}.json"
         fresh = path.with_suffix(".new")
         try:
             private_folder(path.parent)
@@ -88,40 +90,52 @@ class Metrics:
         except OSError as error:
             log.warning("metrics not written reason=%s", error.strerror)
 
-    def keep_written(self, data_folder: Path) -> None:
+    def keep_written(self, process: str, data_folder: Path, connected: Callable[[], bool]) -> None:
         """Write the values again and again, in a thread that ends with the process."""
+        self._process = process
 
         def write() -> None:
             while True:
+                self.set("broker_connected", int(connected()))
                 self.write(data_folder)
                 time.sleep(_EVERY)
 
         threading.Thread(target=write, name="metrics", daemon=True).start()
 
 
-def of_others(data_folder: Path, but: str) -> Iterator[Sample]:
-    """Yield what the other processes of this machine have written, as long as they live."""
+_own = Metrics("")
+count = _own.count  # of the process this runs in
+keep_written = _own.keep_written
+
+
+def of_others(data_folder: Path) -> Iterator[Sample]:
+    """Yield what the processes of this machine have written, as long as they live."""
     for path in sorted((data_folder / _FOLDER).glob("*.json")):
         try:
             written = json.loads(path.read_bytes())
-            if path.stem != but and time.time() - written["at"] < _GONE_AFTER:
+            age = time.time() - written["at"]
+            if age < _GONE_AFTER:
                 yield from ((name, labels, value) for name, labels, value in written["samples"])
+            elif age > _FORGOTTEN_AFTER:
+                path.unlink()
         except (OSError, ValueError, KeyError, TypeError):
-            log.debug("metrics not readable process=%s", path.stem)
+            log.debug("metrics not readable file=%s", path.name)
 
 
 def exposition(samples: Iterable[Sample]) -> str:
-    """Return values in the text format of Prometheus."""
-    lines: dict[str, list[str]] = {}
+    """Return values in the text format of Prometheus; those of processes of one kind together."""
+    found: dict[str, dict[str, list[float]]] = {}
     for name, labels, value in samples:
-        if name in METRICS:
-            told = ",".join(f'{key}="{_escaped(text)}"' for key, text in sorted(labels.items()))
-            lines.setdefault(name, []).append(f"{_PREFIX}_{name}{{{told}}} {value:.15g}")
-    return "".join(
-        f"# HELP {_PREFIX}_{name} {METRICS[name][1]}\n# TYPE {_PREFIX}_{name} {METRICS[name][0]}\n"
-        + "".join(f"{line}\n" for line in dict.fromkeys(found))
-        for name, found in sorted(lines.items())
-    )
+        told = ",".join(f'{key}="{_escaped(text)}"' for key, text in sorted(labels.items()))
+        found.setdefault(name, {}).setdefault(told, []).append(value)
+    text = ""
+    for name, values in sorted(found.items()):
+        kind, said = METRICS[name]
+        together = sum if kind == "counter" else min
+        text += f"# HELP {_PREFIX}_{name} {said}\n# TYPE {_PREFIX}_{name} {kind}\n"
+        for told, each in values.items():
+            text += f"{_PREFIX}_{name}{{{told}}} {together(each):.15g}\n"
+    return text
 
 
 def _escaped(text: str) -> str:

@@ -10,7 +10,7 @@ from bus.topics import level
 from cli.site.settings import Settings
 from runtime.sqlite import open_database, transaction
 
-# Not those that say how far a consumer has come (`*-events.db`, `sessions.db`): without them it
+# Not what says how far a consumer has come (tables with a `seq`, `sessions.db`): without that it
 # would ask for what the former user was called about.
 _FILES = ("traces-*.db", "caller*.db", "dial.db")
 
@@ -21,8 +21,7 @@ def forget_belongings(settings: Settings, login: str) -> None:
     _forget(settings.database, login)
     for name in _FILES:
         for path in sorted(folder.glob(name)):
-            if not path.name.endswith("-events.db"):
-                _forget(path, login)
+            _forget(path, login)
     applications = folder / "applications.db"
     if applications.exists():
         from panel.applications import Applications
@@ -38,7 +37,7 @@ def _forget(path: Path, login: str) -> None:
             for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         }
         for name, columns in tables.items():
-            if "user" in columns:
+            if "user" in columns and "seq" not in columns:
                 db.execute(f"DELETE FROM {name} WHERE user = ?", (login,))  # noqa: S608
         if "results" in tables:
             db.execute("DELETE FROM results WHERE request NOT IN (SELECT serial FROM requests)")

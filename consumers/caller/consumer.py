@@ -41,6 +41,7 @@ from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore
 from consumers.caller.trace_writer import TraceWriter
 from consumers.users import User
+from runtime import metrics
 from runtime.bounded_dict import Recent
 from runtime.sqlite import is_unavailable
 
@@ -152,6 +153,7 @@ class CallerConsumer:
     def finished(self, told: ActionResult) -> None:
         """Note what became of an executor's work."""
         self._outbox.settle()
+        metrics.count("openings_total", outcome="done" if told.done else "failed")
         steps = self._trace.finished(told)
         call = self._calls.find(told.user, told.call_id)
         if not told.done and call is not None:
@@ -310,6 +312,7 @@ class CallerConsumer:
         if answer.used is not None:
             self._dependencies.used(call.user, answer.used, self._now())
         self._trace.answered(call, answer, outcomes)
+        metrics.count("lookups_total", quality=answer.data.quality)
         log.info(
             "answered event=%s user=%s quality=%s opens=%s reason=%s", answer.data.event_id,
             call.user, answer.data.quality, answer.data.opens, answer.data.reason,

@@ -30,6 +30,7 @@ from consumers.caller.user_requests import UserRequests, note_opened
 from consumers.directory.lookup import DirectoryUnavailable, LookUps
 from consumers.directory.records import Dossier, Matter
 from consumers.users import Users
+from runtime import metrics
 from runtime.files import private_folder
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
@@ -124,6 +125,7 @@ def run(
             connection.consume(results, DialResult, consumer.note_dialling)
             connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
             connection.consume(connection.topics.opened(user), Opened, heard_opened)
+        metrics.keep_written("caller", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         if on_finish is not None:
             on_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))

@@ -25,6 +25,7 @@ from consumers.dial.results import ResultPublisher
 from consumers.dial.settings import DialSettings
 from consumers.dial.store import DialStore
 from consumers.users import Users
+from runtime import metrics
 from runtime.files import private_folder
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
@@ -84,6 +85,7 @@ def run(
         closing(DialStore(data_folder / "dial.db", account)) as store,
         closing(ConsumerOffsets(data_folder / f"{account}-events.db")) as offsets,
     ):
+        metrics.keep_written("dial", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         tasks = TaskThreads(connection.post)
         results = ResultPublisher(store, connection)

@@ -12,6 +12,7 @@ from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
 from consumers.dial.store import DialEntry, DialStore
 from consumers.dial.texts import DialAnswer
+from runtime import metrics
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class ResultPublisher:
                 "%s request=%s user=%s code=%s",
                 answer.state, entry.request_id, entry.user, answer.code or "-",
             )  # fmt: skip
+            if answer.final:
+                metrics.count("dial_results_total", outcome=answer.state, code=answer.code or "")
         return moved
 
     def flush(self) -> None:

@@ -29,6 +29,7 @@ from consumers.journal.settings import JournalSettings
 from consumers.journal.site import JournalSite
 from consumers.journal.store import FILE, JournalStore
 from consumers.users import Users
+from runtime import metrics
 from runtime.files import private_folder
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
@@ -92,6 +93,7 @@ def run(
             return min(pause, _AT_ONCE if publisher.publish() else 2 * _AT_ONCE)
 
         connection.after_connect(count_again)
+        metrics.keep_written("journal", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         with connection, hooks or nullcontext():
             connection.run(tick)

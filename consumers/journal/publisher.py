@@ -9,6 +9,7 @@ from bus.mqtt.connection import Publication, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
 from consumers.journal.store import JournalStore
+from runtime import metrics
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class RecordPublisher:
 
     def _send(self, data: CallRecordData) -> list[Publication]:
         message = CallRecord(source=self._source, subject=data.call_id, data=data)
+        if data.revision == 1:
+            metrics.count("records_total", result=data.result or "")
         # Who took a message down sees that it was seen to.
         readers = {data.user, (data.message and data.message.by) or data.user}
         return [

@@ -63,5 +63,5 @@ class SiteReport:
 
     def metrics(self) -> str:
         """Return the metrics of this process and of the others of this machine."""
-        others = of_others(self._data_folder, but="sessions")
+        others = of_others(self._data_folder)
         return exposition([*self._metrics.samples(), *others])

@@ -54,26 +54,35 @@ def test_the_processes_of_a_machine_are_shown_together(tmp_path: Path) -> None:
         metrics.set("broker_connected", 1)
         metrics.write(tmp_path)
 
-    shown = exposition(of_others(tmp_path, but="sessions"))
+    shown = exposition(of_others(tmp_path))
 
     assert shown.count("# TYPE starface2mqtt_broker_connected gauge") == 1
     assert 'starface2mqtt_broker_connected{process="caller"} 1' in shown
     assert 'starface2mqtt_broker_connected{process="dial"} 1' in shown
-    assert list(of_others(tmp_path, but="dial")) == [
-        sample for sample in of_others(tmp_path, but="") if sample[1]["process"] == "caller"
-    ]
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / "metrics").iterdir()} <= {0, 0o44}
+
+
+def test_processes_of_one_kind_are_counted_together() -> None:
+    first, second = Metrics("caller"), Metrics("caller")
+    for metrics, connected in ((first, 1), (second, 0)):
+        metrics.count("lookups_total", quality="exact")
+        metrics.set("broker_connected", connected)
+
+    shown = exposition([*first.samples(), *second.samples()])
+
+    assert 'starface2mqtt_lookups_total{process="caller",quality="exact"} 2' in shown
+    assert 'starface2mqtt_broker_connected{process="caller"} 0' in shown
 
 
 def test_a_process_that_is_gone_is_not_shown_nor_is_a_broken_file(tmp_path: Path) -> None:
     metrics = Metrics("caller")
     metrics.write(tmp_path)
-    path = tmp_path / "metrics" / "caller.json"
+    [path] = (tmp_path / "metrics").iterdir()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"at": 0}))
     (tmp_path / "metrics" / "dial.json").write_text("{")
     (tmp_path / "metrics" / "panel.json").write_text("[1]")
 
-    assert list(of_others(tmp_path, but="sessions")) == []
+    assert list(of_others(tmp_path)) == []
 
 
 def test_every_metric_that_is_counted_is_described() -> None:

@@ -69,7 +69,7 @@ def test_what_waits_to_be_done_goes_with_its_user(site: Settings) -> None:
 
 
 def test_what_a_consumer_has_done_for_a_former_user_is_not_asked_for_again(site: Settings) -> None:
-    path = site.site.data_folder / "caller-events.db"
+    path = site.site.data_folder / "caller.db"
     with closing(ConsumerOffsets(path)) as offsets:
         offsets.mark("0011", "gateway/g", 1)
 
