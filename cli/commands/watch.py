@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +12,12 @@ import typer
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
-    from bus.events import UserState
     from bus.mqtt.connection import Connection
 
 Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
 _QUIET = 0.5  # seconds without a message after which all retained ones are here
 _LONGEST = 10.0  # seconds
+_AGAIN = 2.0  # seconds
 
 
 def watch(
@@ -58,55 +59,42 @@ def watch(
 def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    again: Annotated[bool, typer.Option("--watch", help="Show it again every 2 s.")] = False,
 ) -> None:
-    """Show each process and each user's telephone icon."""
-    from bus.events import ProcessDetail, UserState
+    """Show whether all is well, and first what is not; the exit code is 2 if something fails."""
     from bus.mqtt.connection import Connection
-    from bus.mqtt.inbox import ReceivedMessage
-    from bus.topics import ANY_USER
     from cli.commands.broker_account import cli_account
     from cli.commands.hits import http_hits
+    from cli.commands.site_state import SiteState
 
     settings = settings_of(context)
-    processes: dict[str, str] = {}
-    faults: dict[str, tuple[str, ...]] = {}
-    users: dict[str, UserState] = {}
-
-    def hear(arrived: ReceivedMessage) -> None:
-        if arrived.topic.endswith("/state"):
-            if arrived.payload:
-                state = UserState.model_validate_json(arrived.payload)
-                users[state.data.user] = state
-        elif arrived.topic.endswith("/detail"):
-            if arrived.payload:
-                detail = ProcessDetail.model_validate_json(arrived.payload).data
-                faults[detail.name] = detail.faults if detail.state == "online" else ()
-        else:
-            processes[arrived.topic.rpartition("/")[2]] = arrived.payload.decode()
-
+    # A workstation's account does not see the gateway.
+    state = SiteState(("sessions",) if settings.broker.account else ("gateway", "sessions"))
     with (
         cli_account(settings) as account,
         Connection(settings.broker, account, lasting=False) as connection,
     ):
-        connection.subscribe(connection.topics.processes(), hear)
-        connection.subscribe(connection.topics.state(ANY_USER), hear)
+        state.follow(connection)
         connection.wait_connected()
         _listen(connection)
+        while again and not as_json:
+            lines = [*state.lines(), *_hits(http_hits(settings.gateway.operations))]
+            typer.echo("\x1b[2J\x1b[H", nl=False)  # an empty screen
+            typer.echo("\n".join(lines[: shutil.get_terminal_size().lines - 1]))
+            until = time.monotonic() + _AGAIN
+            while (left := until - time.monotonic()) > 0:
+                connection.work(left)
     hits = http_hits(settings.gateway.operations)
-    looks = {login: _look(state, processes) for login, state in sorted(users.items())}
     if as_json:
-        told = {"processes": processes, "users": looks, "http_hits": hits}
-        told["faults"] = {name: list(found) for name, found in faults.items() if found}
-        typer.echo(json.dumps(told, indent=2))
-        return
-    for name, online in sorted(processes.items()):
-        typer.echo(f"{name:12} {online}")
-        for fault in faults.get(name, ()):
-            typer.echo(f"{'':12} cannot work: {fault}")
-    if hits is not None:
-        typer.echo(f"HTTP hits total: {hits}")
-    for login, look in looks.items():
-        typer.echo(f"user {login:8} {look['state']}  {look['sentence'] or ''}".rstrip())
+        typer.echo(json.dumps(state.as_json() | {"http_hits": hits}, indent=2))
+    else:
+        typer.echo("\n".join([*state.lines(), *_hits(hits)]))
+    if state.fails:
+        raise typer.Exit(2)
+
+
+def _hits(hits: int | None) -> list[str]:
+    return [] if hits is None else [f"HTTP hits total: {hits}"]
 
 
 def _listen(connection: "Connection") -> None:
@@ -114,15 +102,6 @@ def _listen(connection: "Connection") -> None:
     until = time.monotonic() + _LONGEST
     while time.monotonic() < until and connection.work(_QUIET):
         pass
-
-
-def _look(state: "UserState", processes: dict[str, str]) -> dict[str, str | None]:
-    """Return how a user is; without the sessions process nobody knows."""
-    if processes.get("sessions") != "online":
-        return {"state": "unknown", "code": None, "sentence": None}
-    data = state.data
-    sentence = data.sentence.en if data.sentence else None
-    return {"state": data.state, "code": data.code, "sentence": sentence}
 
 
 def on(context: typer.Context, login: Login) -> None:
@@ -156,4 +135,4 @@ def _switch(context: typer.Context, login: str, wish: bytes) -> None:
         if not online or not online[-1]:
             raise CommandFailed("nobody listens: the sessions process is not running")
         connection.publish_raw(connection.topics.switch(login), wish, expiry=30)
-    typer.echo(f"{login} is told to be {wish.decode()}.")
+    typer.echo(f"{login}: switch-{wish.decode()} requested.")

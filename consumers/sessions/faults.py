@@ -36,7 +36,7 @@ FAULTS: dict[str, Fault] = {
     "login-forbidden": Fault("login", "never"),
     "login-unclear": Fault("login", "slowly"),
     "login-doubtful": Fault("login", "slowly"),
-    "no-credential": Fault("settings", "never"),
+    "not-enrolled": Fault("settings", "never"),
     "seal-broken": Fault("settings", "never"),
     "extension-differs": Fault("settings", "never"),
     "login-too-long": Fault("settings", "never"),

@@ -214,8 +214,8 @@ class UserSession:
         """Return what to tell, by the site's callback and PBX; None while nothing is known."""
         if not self.on:
             return Health("inactive")
-        if self.code == "no-credential":
-            return Health("inactive", "not-enrolled")  # until he logs in to the panel
+        if self.code == "not-enrolled":  # a choice of the office, not a fault
+            return Health("inactive", self.code)
         if self.stage == "locked-out" or (self.code and not away):
             return Health("failing", self.code)
         if away:

@@ -131,7 +131,7 @@ class TaskRunner:
             return
         context.credential, code = self._fit(context.user)
         if context.credential is None or code is not None:
-            self._failed(context, Failed(code or "no-credential"))
+            self._failed(context, Failed(code or "not-enrolled"))
             return
         watch, login = self._site.callback, context.user.login
         gap = None if watch.failing else context.known_calls.gap(self._window.get(login))

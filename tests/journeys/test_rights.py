@@ -229,7 +229,7 @@ def test_a_supervisors_own_command_tells_how_the_colleagues_are(office: Office) 
 
     looks = {login: look["state"] for login, look in json.loads(told)["users"].items()}
     assert looks == {"0010": "active", "0011": "active"}
-    assert switched == "0010 is told to be off.\n"
+    assert switched == "0010: switch-off requested.\n"
 
 
 def test_a_supervisor_from_another_device_hears_the_same(office: Office) -> None:

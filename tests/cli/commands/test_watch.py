@@ -67,10 +67,45 @@ def test_status_shows_processes_and_users_with_the_remedy(site: Settings) -> Non
     with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
         sessions.wait_connected()
         sessions.publish("starface/users/0011/state", UserState(data=data), retain=True)
-        shown = _run(site, "status").stdout
+        done = _run(site, "status")
+    shown = done.stdout
 
+    assert done.returncode == 2
+    assert shown.splitlines()[0] == "FAILING: 1 failing; not running: gateway"
     assert "sessions     online" in shown
     assert "user 0011     failing  Log in again." in shown
+
+
+def test_status_says_in_its_first_line_that_all_is_well(site: Settings) -> None:
+    with (
+        Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions,
+        Connection(site.broker, "gateway", presence=Presence("gateway")) as gateway,
+    ):
+        gateway.wait_connected()
+        sessions.wait_connected()
+        for login, state in (("0011", "active"), ("0012", "inactive")):
+            data = UserStateData.model_validate({"user": login, "state": state, "since": now()})
+            topic = f"starface/users/{login}/state"
+            sessions.publish(topic, UserState(data=data), retain=True)
+        done = _run(site, "status")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "ok: 1 inactive, 1 active"
+
+
+def test_what_a_process_cannot_do_fails_the_status_and_comes_first(site: Settings) -> None:
+    faults = ("command 'crm': no such program",)
+    with (
+        Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions,
+        Connection(site.broker, "gateway", presence=Presence("gateway")) as gateway,
+        Connection(site.broker, "caller", presence=Presence("caller", faults=faults)) as caller,
+    ):
+        for connection in (sessions, gateway, caller):
+            connection.wait_connected()
+        told = json.loads(_run(site, "status", "--json").stdout)
+
+    assert told["fails"] is True
+    assert told["faults"] == {"caller": list(faults)}
 
 
 def test_a_user_is_unknown_while_nobody_keeps_the_sessions(site: Settings) -> None:

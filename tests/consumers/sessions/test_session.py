@@ -56,10 +56,8 @@ def test_a_refused_password_is_not_tried_again_by_itself(session: UserSession, c
     assert session.failed(code) == NextTask(None)
     assert session.pbx_back(1.0) is None
     assert session.pbx_away() is None
-    shown = Health("failing", code)
-    if code == "no-credential":  # that is nobody's fault
-        shown = Health("inactive", "not-enrolled")
-    assert session.health(None, None) == shown
+    wanted = Health("inactive" if code == "not-enrolled" else "failing", code)
+    assert session.health(None, None) == wanted
 
 
 @pytest.mark.parametrize("code", REFUSED)
@@ -251,10 +249,11 @@ def test_a_session_without_a_call_list_works_and_says_so(active: UserSession) ->
     assert Health("active", "no-call-list").sentence is not None
 
 
-def test_who_has_not_logged_in_yet_is_no_fault() -> None:
-    session = UserSession(30, random.Random(1))
+def test_who_is_listed_and_has_not_logged_in_yet_is_no_fault(session: UserSession) -> None:
     session.switch_on()
 
-    session.failed("no-credential")
-
-    assert session.health(None, None) == Health("inactive", "not-enrolled")
+    assert session.failed("not-enrolled") == NextTask(None)
+    health = session.health(None, None)
+    assert health == Health("inactive", "not-enrolled")
+    assert health.sentence is not None
+    assert session.credential_changed() == NextTask("login", 0.0)

@@ -1,0 +1,93 @@
+"""How a site is, as the broker has it retained: each process, and each user's telephone icon."""
+
+from collections import Counter
+from typing import Any
+
+from bus.events import ProcessDetail, UserState
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import ReceivedMessage
+from bus.topics import ANY_USER
+
+_ORDER = ("failing", "unknown", "inactive", "active")
+
+
+class SiteState:
+    """What is retained of processes and users, with what fails first."""
+
+    def __init__(self, needed: tuple[str, ...]) -> None:
+        self._needed = needed  # without these processes nobody's calls arrive
+        self._online: dict[str, bool] = {}
+        self._faults: dict[str, tuple[str, ...]] = {}
+        self._versions: dict[str, str] = {}
+        self._users: dict[str, UserState] = {}
+
+    def follow(self, connection: Connection) -> None:
+        """Note what the broker has retained, and what changes."""
+        connection.subscribe(connection.topics.processes(), self._note)
+        connection.subscribe(connection.topics.state(ANY_USER), self._note)
+
+    @property
+    def fails(self) -> bool:
+        """Whether something does not work for anybody."""
+        looks = {look["state"] for look in self._looks().values()}
+        return bool(looks & {"failing", "unknown"} or self._missing() or any(self._faults.values()))
+
+    def lines(self) -> list[str]:
+        """Return what a person reads: a summary, what is wrong, and the rest."""
+        looks = sorted(self._looks().items(), key=lambda each: _ORDER.index(each[1]["state"]))
+        counts = Counter(look["state"] for _, look in looks)
+        users = ", ".join(f"{counts[look]} {look}" for look in _ORDER if counts[look])
+        summary = f"{'FAILING' if self.fails else 'ok'}: {users or 'no users'}"
+        if missing := self._missing():
+            summary += f"; not running: {', '.join(missing)}"
+        lines = [summary]
+        for name, online in sorted(self._online.items(), key=lambda each: (each[1], each[0])):
+            version = self._versions.get(name, "") if online else ""
+            lines.append(f"{name:12} {'online' if online else 'offline'}  {version}".rstrip())
+            lines += [f"{'':12} cannot work: {fault}" for fault in self._faults.get(name, ())]
+        for login, look in looks:
+            lines.append(f"user {login:8} {look['state']}  {look['sentence'] or ''}".rstrip())
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the same for machines."""
+        return {
+            "fails": self.fails,
+            "processes": {
+                name: "online" if online else "offline" for name, online in self._online.items()
+            },
+            "users": self._looks(),
+            "faults": {name: list(found) for name, found in self._faults.items() if found},
+        }
+
+    def _note(self, message: ReceivedMessage) -> None:
+        if message.topic.endswith("/detail"):
+            if message.payload:
+                detail = ProcessDetail.model_validate_json(message.payload).data
+                self._faults[detail.name] = detail.faults if detail.state == "online" else ()
+                self._versions[detail.name] = detail.version
+        elif message.topic.endswith("/state"):
+            if message.payload:
+                state = UserState.model_validate_json(message.payload)
+                self._users[state.data.user] = state
+            else:
+                self._users.pop(message.topic.split("/")[-2], None)
+        else:
+            self._online[message.topic.rpartition("/")[2]] = message.payload == b"online"
+
+    def _missing(self) -> list[str]:
+        kinds = {name.partition("-")[0] for name, online in self._online.items() if online}
+        return [kind for kind in self._needed if kind not in kinds]
+
+    def _looks(self) -> dict[str, dict[str, Any]]:
+        """Return how each user is; without the sessions process nobody knows."""
+        known = self._online.get("sessions", False)
+        return {login: _look(state, known) for login, state in sorted(self._users.items())}
+
+
+def _look(state: UserState, known: bool) -> dict[str, Any]:
+    if not known:
+        return {"state": "unknown", "code": None, "link": None, "sentence": None}
+    data = state.data
+    sentence = data.sentence.en if data.sentence else None
+    return {"state": data.state, "code": data.code, "link": data.link, "sentence": sentence}
