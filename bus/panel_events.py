@@ -195,7 +195,7 @@ class UserSettings(Part):
     quiet_hours: tuple[Text, ...] | None = None  # None: as the office has them
     delay: float | None = None
     language: Text = ""
-    opener: Literal["panel", "desktop"] = "panel"  # who opens by itself
+    opener: Literal["panel", "desktop"] = "desktop"  # who opens by itself
     private_numbers: int = 0
     admin: bool = False
     control: bool = False  # whether running calls can be held and forwarded here
@@ -245,7 +245,7 @@ class AccessData(Part):
     since: AwareDatetime
     admin: bool = False
     language: Text = ""
-    opener: Literal["panel", "desktop"] = "panel"
+    opener: Literal["panel", "desktop"] = "desktop"
 
 
 class Access(Message):

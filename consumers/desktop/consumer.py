@@ -51,6 +51,7 @@ class DesktopConsumer:
         report: Callable[[str, str], None],
         clock: Callable[[], float] = time.time,
         paused: Callable[[], bool] = lambda: False,
+        opens_elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._opener = opener
@@ -60,6 +61,7 @@ class DesktopConsumer:
         self._report = report
         self._clock = clock
         self._paused = paused
+        self._opens_elsewhere = opens_elsewhere
         self._last: CallerData | None = None  # what the last call is about, if it can be opened
         self._last_call = ""
         self._last_until = 0.0
@@ -151,9 +153,9 @@ class DesktopConsumer:
 
     def _opens_by_itself(self, data: CallerData) -> bool:
         wanted = self._settings.opens
-        return wanted in ("browser", "program") or (
-            wanted == "click" and self._chosen.holds(data.event_id)
-        )
+        if self._chosen.holds(data.event_id):
+            return wanted != "nothing"
+        return wanted in ("browser", "program") and not self._opens_elsewhere()
 
     def _open(self, data: CallerData) -> None:
         try:

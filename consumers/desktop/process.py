@@ -21,7 +21,8 @@ from bus.events import (
     now,
 )
 from bus.mqtt.connection import NO_SUBSCRIBERS, Connection, PublishRefused
-from bus.mqtt.inbox import BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
+from bus.panel_events import Access
 from bus.settings import BrokerSettings
 from bus.topics import level
 from consumers.desktop.consumer import DesktopConsumer
@@ -60,11 +61,20 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
                 lambda: _tell_opened(connection, connection.topics.opened(login), call_id, reason)
             )
 
+        panel_opens = threading.Event()
         opener = Opener(settings)
         consumer = DesktopConsumer(
-            settings, opener, cards, _in_a_thread, chosen, report, paused=spool.paused
-        )
+            settings, opener, cards, _in_a_thread, chosen, report, paused=spool.paused,
+            opens_elsewhere=panel_opens.is_set,
+        )  # fmt: skip
         topics = connection.topics
+
+        def note_access(message: ReceivedMessage) -> None:
+            """Note whether the user has the panel open files, so that nothing opens twice."""
+            access = Access.model_validate_json(message.payload) if message.payload else None
+            (panel_opens.set if access and access.data.opener == "panel" else panel_opens.clear)()
+
+        connection.subscribe(topics.access(login), note_access)
         connection.consume(topics.caller(login), CallerEvent, consumer.handle)
         connection.consume(topics.dial_result(login), DialResult, consumer.tell)
 

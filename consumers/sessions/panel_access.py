@@ -60,7 +60,7 @@ def access_of(user: User) -> AccessData | None:
         return AccessData(
             user=user.login, name=user.name or user.login, since=since,
             admin=bool(preferences.get(ADMIN)), language=preferences.get(LANGUAGE) or "",
-            opener=preferences.get(OPENER) or "panel",
+            opener=preferences.get(OPENER) or "desktop",
         )  # fmt: skip
     except (KeyError, ValueError, ValidationError):
         return None

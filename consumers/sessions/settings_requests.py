@@ -129,7 +129,7 @@ class SettingsRequests:
             internal=user.internal, do_not_disturb=_undisturbed(preferences),
             quiet_hours=(quiet,) if isinstance(quiet, str) else quiet,
             delay=preferences.get("delay"), language=preferences.get(LANGUAGE) or "",
-            opener=preferences.get(OPENER) or "panel", admin=bool(preferences.get(ADMIN)),
+            opener=preferences.get(OPENER) or "desktop", admin=bool(preferences.get(ADMIN)),
             private_numbers=self._site.count(user.login), control=control,
         )  # fmt: skip
 

@@ -73,7 +73,7 @@ function draw() {
       set(t("set.quiet"), quiet, t("set.quiet-hint")),
       set(t("set.opener"), choose(["panel", "desktop"].map((one) => [one, t(`opener.${one}`)]), own.opener, (opener) => change({ opener })), t("set.opener-hint"))),
     h("section", { class: "sheet" }, h("h3", {}, t("set.browser")),
-      group(t("set.by-itself"), check(t("set.auto-open"), option("auto-open"), (on) => { setOption("auto-open", on); toast(t("saved")); })),
+      group(t("set.by-itself"), check(t("set.auto-open"), option("auto-open"), (on) => { setOption("auto-open", on); if (on && own.opener !== "panel") change({ opener: "panel" }); else toast(t("saved")); })),
       h("p", { class: "quiet" }, t("set.auto-open-hint")),
       group(t("set.notifications"), canNotify() ? check(t("set.notify"), Notification.permission === "granted" && option("notify", true), async (on, event) => {
         if (!on) setOption("notify", false);

@@ -74,11 +74,13 @@ class Desk:
         self.asked: list[str] = []
         self.reported: list[tuple[str, str]] = []
         self.paused = False
+        self.panel_opens = False
         self.later = 0.0
         self.cards = Cards(20, self.settings.most_notifications, lambda: self.notifier)
         self.consumer = DesktopConsumer(
             self.settings, Opener(self.settings, self._start), self.cards, lambda job: job(),
             self._choose, self._report, lambda: time.time() + self.later, lambda: self.paused,
+            lambda: self.panel_opens,
         )  # fmt: skip
 
     def _report(self, call_id: str, reason: str) -> None:
@@ -528,6 +530,18 @@ def test_while_paused_only_what_was_asked_for_here_opens(new_desk: NewDesk) -> N
     desk.tell(trigger="chosen", event_id=request)
     assert len(desk.started) == 1
     assert desk.settled().history == []
+
+
+def test_what_the_panel_opens_is_shown_here_and_opens_on_a_click_only(new_desk: NewDesk) -> None:
+    desk = new_desk()
+    desk.panel_opens = True
+
+    desk.tell()
+
+    assert desk.started == []
+    assert len(desk.settled().history) == 1
+    desk.consumer.open_last()
+    assert len(desk.started) == 1
 
 
 def test_each_new_party_of_a_call_opens(new_desk: NewDesk) -> None:
