@@ -1,4 +1,4 @@
-"""What the columns of a CSV file without a mapping mean, said before they are believed."""
+"""What the columns of a CSV file without a mapping mean, shown before they are believed."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ def mapping(
     import tomlkit
 
     found = understood(file)
-    told = tomlkit.document()
-    told.add(tomlkit.comment(f"What the columns of {file.name} mean (docs/directory.md)."))
+    document = tomlkit.document()
+    document.add(tomlkit.comment(f"What the columns of {file.name} mean (docs/directory.md)."))
     for line in _not_used(found):
-        told.add(tomlkit.comment(line))
+        document.add(tomlkit.comment(line))
     for name, part in found.mapping.model_dump(exclude_defaults=True).items():
-        told.add(name, tomlkit.item(part))
-    typer.echo(tomlkit.dumps(told), nl=False)
+        document.add(name, tomlkit.item(part))
+    typer.echo(tomlkit.dumps(document), nl=False)
 
 
 def columns_of(file: Path, encoding: str) -> Mapping:
     """Return what a file's columns mean, and say so if it is not just our own export."""
     found = understood(file, encoding)
     if found.mapping.contact and not found.ours:
-        typer.echo(f"Read as: {_told(found.mapping, found.mapping.contact, set(found.headings))}.")
+        typer.echo(
+            f"Read as: {_meaning(found.mapping, found.mapping.contact, set(found.headings))}."
+        )
         for line in _not_used(found):
             typer.echo(line)
         typer.echo(f"If that is wrong: starface2mqtt contacts mapping {file} > mapping.toml")
@@ -69,12 +71,13 @@ def understood(file: Path, encoding: str = "") -> UnderstoodColumns:
     if found is None:
         raise CommandFailed(unknown_columns(file, headings))
     used = found.columns()
-    for one in headings:
-        if one in used and headings.count(one) > 1:
+    for heading in headings:
+        if heading in used and headings.count(heading) > 1:
             raise CommandFailed(
-                f"{file}: the column {one!r} is there {headings.count(one)} times; rename one"
+                f"{file}: the column {heading!r} is there {headings.count(heading)} times;"
+                " rename one"
             )
-    unused = [one for one in dict.fromkeys(headings) if one and one not in used]
+    unused = [heading for heading in dict.fromkeys(headings) if heading and heading not in used]
     only_ours = set(headings) <= own.columns() | {""}
     return UnderstoodColumns(
         found, headings, unused, doubtful(unused), only_ours and found.optional
@@ -86,7 +89,7 @@ def _is_ours(headings: set[str], own: Mapping) -> bool:
     ours = own.columns() & headings
     if headings <= own.columns() | {""}:
         return len(ours) > 1 and bool(ours & {"key", "name", "dossier", "matter"})
-    numbers = {one.column for one in own.contact.numbers} if own.contact else set()
+    numbers = {column.column for column in own.contact.numbers} if own.contact else set()
     below = own.model_copy(update={"contact": None}).columns()
     return "key" in ours and bool(ours & (numbers | below))
 
@@ -96,7 +99,7 @@ def _with_further_numbers(own: Mapping, headings: list[str]) -> Mapping:
     from consumers.importers.sources.csv_headings import number_columns
 
     known = own.columns()
-    further = [one for one in number_columns(headings) if one.column not in known]
+    further = [column for column in number_columns(headings) if column.column not in known]
     if not further or not own.contact:
         return own
     numbers = (*own.contact.numbers, *further)
@@ -104,23 +107,25 @@ def _with_further_numbers(own: Mapping, headings: list[str]) -> Mapping:
 
 
 def _not_used(found: UnderstoodColumns) -> list[str]:
-    told = [f"Not used: {', '.join(map(_in_one_line, found.unused))}."] if found.unused else []
+    lines = [f"Not used: {', '.join(map(_in_one_line, found.unused))}."] if found.unused else []
     if found.doubtful:
         names = ", ".join(map(_in_one_line, found.doubtful))
-        told.append(f"Perhaps numbers, but whose is not clear; by a mapping if meant: {names}.")
-    return told
+        lines.append(f"Perhaps numbers, but whose is not clear; by a mapping if meant: {names}.")
+    return lines
 
 
-def _told(mapping: Mapping, contact: ContactColumns, headings: set[str]) -> str:
+def _meaning(mapping: Mapping, contact: ContactColumns, headings: set[str]) -> str:
     parts = [
         f"{what} {_in_one_line(column)}"
         for what in ("key", "name", "company", "email", "country")
         if (column := getattr(contact, what)) and ("{" in column or column in headings)
     ]
     numbers = [
-        f"{_in_one_line(one.column)} ({one.label})" if one.label else _in_one_line(one.column)
-        for one in contact.numbers
-        if one.column in headings
+        f"{_in_one_line(column.column)} ({column.label})"
+        if column.label
+        else _in_one_line(column.column)
+        for column in contact.numbers
+        if column.column in headings
     ]
     if numbers:
         parts.append(f"numbers {', '.join(numbers)}")

@@ -57,19 +57,23 @@ def find(
     with opened(context) as directory:
         if number.e164 is None:
             found = directory.search(text)
-            told: dict[str, Any] = {"contacts": [one.model_dump(mode="json") for one in found]}
-            lines = [line(one) for one in found] or ["nobody"]
+            found_json: dict[str, Any] = {
+                "contacts": [contact.model_dump(mode="json") for contact in found]
+            }
+            lines = [line(contact) for contact in found] or ["nobody"]
         else:
             match = directory.find(number.e164, user=user)
             near = [] if match.quality != "none" else directory.nearest(number.e164)
-            told = {"e164": number.e164, **match.model_dump(mode="json")}
-            told["nearest"] = [{"e164": e164, "contact": one.name} for e164, one in near]
+            found_json = {"e164": number.e164, **match.model_dump(mode="json")}
+            found_json["nearest"] = [{"e164": e164, "contact": other.name} for e164, other in near]
             remembered = ", remembered" if match.remembered else ""
             lines = [f"{number.e164}: {match.quality}{remembered}"]
             shown = match.candidates or ((match.contact,) if match.contact else ())
-            lines += [line(one) for one in shown]
-            lines += [f"near: {e164} {line(one)}" for e164, one in near]
-    typer.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else "\n".join(lines))
+            lines += [line(contact) for contact in shown]
+            lines += [f"near: {e164} {line(contact)}" for e164, contact in near]
+    typer.echo(
+        json.dumps(found_json, ensure_ascii=False, indent=2) if as_json else "\n".join(lines)
+    )
 
 
 @app.command()
@@ -79,16 +83,16 @@ def show(context: typer.Context, contact_id: Id, as_json: Json = False) -> None:
 
     with opened(context) as directory:
         contact = _get(directory, contact_id)
-        told = in_full(directory, contact)
+        record = in_full(directory, contact)
     if as_json:
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
     for name in ("name", "kind", "company", "source", "key", "country", "email", "url", "active"):
-        typer.echo(f"{name:8} {told[name]}")
-    for number in told["numbers"]:
+        typer.echo(f"{name:8} {record[name]}")
+    for number in record["numbers"]:
         mark = " (switchboard)" if number["switchboard"] else ""
         typer.echo(f"number   {number['e164'] or number['number']} {number['label']}{mark}")
-    for dossier in told["dossiers"]:
+    for dossier in record["dossiers"]:
         typer.echo(f"dossier  {dossier['reference']} {dossier['title']}".rstrip())
         for matter in dossier["matters"]:
             state = "open" if matter["open"] else "closed"
@@ -123,10 +127,10 @@ def add(
         country=country,
         email=email,
         url=url,
-        numbers=[NumberField(one, switchboard=switchboard) for one in number or ()],
+        numbers=[NumberField(text, switchboard=switchboard) for text in number or ()],
     )
     with opened(context) as directory:
-        known = any(one.name == OWN for one in directory.sources())
+        known = any(source.name == OWN for source in directory.sources())
         record = checked(raw, context)
         directory.apply(_changes(OWN, record, None if known else _OWN_PRIORITY))
         added = directory.contact_of(OWN, key)
@@ -152,14 +156,14 @@ def edit(
     """Change a contact; what is not named stays."""
     from consumers.importers.raw_contact import NumberField, RawContact
 
-    told = {"name": name, "company": employer, "country": country, "email": email, "url": url}
-    told_here = {key: value for key, value in told.items() if value is not None}
+    given = {"name": name, "company": employer, "country": country, "email": email, "url": url}
+    changed = {key: value for key, value in given.items() if value is not None}
     if active is not None:
-        told_here["active"] = active  # type: ignore[assignment]
+        changed["active"] = active  # type: ignore[assignment]
     with opened(context) as directory:
         contact = _own(directory, contact_id, anyway=anyway)
-        fields = contact.model_dump(exclude={"id", "source"}) | told_here
-        texts = [NumberField(one) for one in [*(number or ()), *(add_number or ())]]
+        fields = contact.model_dump(exclude={"id", "source"}) | changed
+        texts = [NumberField(text) for text in [*(number or ()), *(add_number or ())]]
         record = checked(RawContact(numbers=texts, **fields), context)
         kept = () if number else directory.numbers(contact_id)
         record = record.model_copy(update={"numbers": _together(kept, record.numbers)})
@@ -199,11 +203,11 @@ def export(
 def sample(context: typer.Context) -> None:
     """Load a small invented law office to try everything out."""
     from consumers.importers.sample import SOURCE
-    from consumers.importers.sample import sample as told
+    from consumers.importers.sample import sample as sample_changes
 
     profile = settings_of(context).site.numbers
     with opened(context) as directory:
-        applied = directory.apply(told(profile), force=True)
+        applied = directory.apply(sample_changes(profile), force=True)
     count = applied.contacts.added + applied.contacts.kept + applied.contacts.changed
     typer.echo(
         f"{count} contacts are in the source {SOURCE!r}; +41 44 123 45 67 is one of them. "

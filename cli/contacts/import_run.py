@@ -129,11 +129,11 @@ def mapping_of(file: Path | None) -> Mapping:
 
 
 def password_of(file: Path | None) -> str:
-    """Give the password, which never stands on the command line."""
+    """Return the password, which never stands on the command line."""
     if file:
         return text_of(file).strip("\r\n")
-    if told := os.environ.get("CONTACTS_PASSWORD"):
-        return told
+    if password := os.environ.get("CONTACTS_PASSWORD"):
+        return password
     if not sys.stdin.isatty():
         raise CommandFailed("say the password by --password-file or CONTACTS_PASSWORD")
     return str(typer.prompt("Password", hide_input=True, err=True))

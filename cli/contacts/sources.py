@@ -32,11 +32,11 @@ def list_contacts(
         found = list(islice(directory.contacts(source), limit + 1))
     shown = found[:limit]
     if as_json:
-        dumped = [one.model_dump(mode="json") for one in shown]
+        dumped = [contact.model_dump(mode="json") for contact in shown]
         typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
         return
-    for one in shown:
-        typer.echo(line(one))
+    for contact in shown:
+        typer.echo(line(contact))
     if not shown:
         typer.echo("nobody")
     elif len(found) > limit:
@@ -46,22 +46,25 @@ def list_contacts(
 def sources(context: typer.Context, as_json: Json = False) -> None:
     """List the sources in the order in which they decide."""
     with opened(context) as directory:
-        told = directory.sources()
+        listed = directory.sources()
     if as_json:
-        dumped = [one.model_dump(mode="json") for one in told]
+        dumped = [each.model_dump(mode="json") for each in listed]
         typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
         return
-    for one in told:
+    for source in listed:
         equal = [
             other.name
-            for other in told
-            if other.priority == one.priority and one.active and other.active and other is not one
+            for other in listed
+            if other.priority == source.priority
+            and source.active
+            and other.active
+            and other is not source
         ]
-        when = f"{one.imported_at.astimezone():%Y-%m-%d %H:%M}" if one.imported_at else "-"
+        when = f"{source.imported_at.astimezone():%Y-%m-%d %H:%M}" if source.imported_at else "-"
         typer.echo(
-            f"{one.name}\tpriority {one.priority}\t{'on' if one.active else 'off'}\t"
-            f"{one.contacts} contacts, {one.numbers} numbers, {one.dossiers} dossiers, "
-            f"{one.matters} matters\t{when}{_together(equal)}"
+            f"{source.name}\tpriority {source.priority}\t{'on' if source.active else 'off'}\t"
+            f"{source.contacts} contacts, {source.numbers} numbers, {source.dossiers} dossiers, "
+            f"{source.matters} matters\t{when}{_together(equal)}"
         )
 
 
@@ -74,7 +77,7 @@ def source(
 ) -> None:
     """Change a source; it holds for the next call."""
     with opened(context) as directory:
-        known = {one.name: one for one in directory.sources()}
+        known = {known_source.name: known_source for known_source in directory.sources()}
         if name not in known:
             raise CommandFailed(f"there is no source {name}; there are: {', '.join(known) or '-'}")
         if remove:
@@ -98,8 +101,8 @@ def choices(
         if forget is not None:
             number = read_number(forget, settings_of(context).site.numbers)
             directory.forget_choice(login, number.e164 or forget)
-        for one in directory.choices(login):
-            typer.echo(f"{one.e164}\t{line(one.contact)}")
+        for choice in directory.choices(login):
+            typer.echo(f"{choice.e164}\t{line(choice.contact)}")
 
 
 def _together(equal: list[str]) -> str:
@@ -107,7 +110,7 @@ def _together(equal: list[str]) -> str:
 
 
 def line(contact: Contact) -> str:
-    """Say who a contact is in one line."""
+    """Return who a contact is in one line."""
     company = f", {contact.company}" if contact.company else ""
     inactive = "" if contact.active else ", inactive"
     return f"{contact.id}\t{contact.name}{company} ({contact.kind}, {contact.source}{inactive})"

@@ -43,7 +43,7 @@ def export_json(directory: Directory, file: TextIO, source: str | None = None) -
 
 
 def as_json(directory: Directory, contact: Contact) -> dict[str, Any]:
-    """Give all that is kept for a contact."""
+    """Return all that is kept for a contact."""
     employer = directory.employer(contact)
     return {
         **contact.model_dump(mode="json"),
@@ -73,7 +73,7 @@ def _contact_row(directory: Directory, contact: Contact) -> dict[str, str]:
 
 
 def _number_field(number: ContactNumber) -> tuple[str, str]:
-    """Keep how a switchboard is written: the hyphen is what tells its extensions."""
+    """Keep how a switchboard is written: its extensions are behind the hyphen."""
     if number.stem:
         return "switchboard", number.raw
     label = number.label if number.label in _LABELLED else "numbers"

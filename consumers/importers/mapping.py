@@ -70,7 +70,7 @@ class ContactColumns(_Part):
     def _short_form(cls, numbers: Any) -> Any:
         if not isinstance(numbers, list | tuple):
             return numbers
-        return [{"column": one} if isinstance(one, str) else one for one in numbers]
+        return [{"column": column} if isinstance(column, str) else column for column in numbers]
 
 
 class DossierColumns(_Part):
@@ -125,7 +125,7 @@ class Mapping(_Part):
 
     @property
     def kinds(self) -> frozenset[RecordKind]:
-        """Give the kinds of records this source has all of."""
+        """Return the kinds of records this source has all of."""
         kinds: dict[RecordKind, object] = {
             "contact": self.contact,
             "dossier": self.dossier,
@@ -134,7 +134,7 @@ class Mapping(_Part):
         return frozenset(kind for kind, columns in kinds.items() if columns is not None)
 
     def columns(self) -> set[str]:
-        """Give the names of all columns which are used."""
+        """Return the names of all columns which are used."""
         used: set[str] = set()
         for part in (self.contact, self.dossier, self.matter):
             for value in dict(part or {}).values():
@@ -143,12 +143,14 @@ class Mapping(_Part):
                 elif isinstance(value, Flag):
                     used.add(value.column)
                 elif isinstance(value, tuple):
-                    used |= {name for one in value for name in (one.column, one.label_column)}
+                    used |= {
+                        name for column in value for name in (column.column, column.label_column)
+                    }
         return used - {""}
 
 
 def filled(template: str, row: Row[str, str]) -> str:
-    """Give the field of a column, or a text with fields in its braces."""
+    """Return the field of a column, or a text with fields in its braces."""
     if "{" not in template:
         return clean(row.get(template, "")) if template else ""
     text = _HOLE.sub(lambda hole: clean(row.get(hole[1].strip(), "")), template)
@@ -165,8 +167,10 @@ def read_mapping(path: Path) -> Mapping:
         raise SourceUnreadable(f"{path}: {error}") from error
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
-        told = "; ".join(": ".join(filter(None, (_where(one), one["msg"]))) for one in faults)
-        raise SourceUnreadable(f"{path}: {told}") from error
+        reasons = "; ".join(
+            ": ".join(filter(None, (_where(fault), fault["msg"]))) for fault in faults
+        )
+        raise SourceUnreadable(f"{path}: {reasons}") from error
 
 
 def _composed(path: Path) -> str:

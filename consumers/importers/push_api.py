@@ -1,4 +1,4 @@
-"""The door at which applications tell changes of their contacts: one request, all or nothing."""
+"""The HTTP interface for changes of contacts by applications: one request, all or nothing."""
 
 import hmac
 import logging
@@ -34,7 +34,7 @@ class DirectoryWriter(Protocol):
 
 
 class ContactPushes:
-    """Changes told by an application."""
+    """Changes an application pushes."""
 
     def __init__(
         self, directory: DirectoryWriter, profile: NumberProfile, token: str, most: int
@@ -45,7 +45,7 @@ class ContactPushes:
         self._most = most  # bytes
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Take one push; `dry_run=true` only tells what would change."""
+        """Take one push; `dry_run=true` only shows what would change."""
         self._admit(req)
         pushed = push(self._body(req), self._profile)
         dry_run = req.get_param_as_bool("dry_run") or False
@@ -54,7 +54,7 @@ class ContactPushes:
         )
         what = "push tried, nothing changed" if dry_run else "contacts pushed"
         log.info("%s source=%s rows=%s", what, pushed.changes.source, pushed.report.rows)
-        resp.media = _told(pushed, applied)
+        resp.media = _answer(pushed, applied)
 
     def _admit(self, req: falcon.Request) -> None:
         scheme, _, given = (req.auth or "").partition(" ")
@@ -103,7 +103,7 @@ def read_token(path: Path) -> str:
 
 @outlasting("directory")
 def run(directory: DirectorySettings, profile: NumberProfile, database: Path) -> None:
-    """Take pushes until told to stop; what is in hand is finished."""
+    """Take pushes until a signal to stop; what is in hand is finished."""
     if not directory.listen:
         raise SettingsRefused("[directory] listen is empty, so there is no door to open")
     token = read_token(directory.token_file)
@@ -117,7 +117,7 @@ def run(directory: DirectorySettings, profile: NumberProfile, database: Path) ->
         )  # fmt: skip
 
 
-def _told(pushed: Pushed, applied: ImportResult) -> dict[str, Any]:
+def _answer(pushed: Pushed, applied: ImportResult) -> dict[str, Any]:
     return {
         **asdict(applied),
         "refused": [

@@ -13,6 +13,7 @@ from bus.numbers.number import NumberProfile
 from consumers.directory.changes import DERIVED, ContactRecord, Unchanged
 from consumers.directory.records import ContactKind, ContactNumber
 from consumers.importers.contact_text import clean
+from consumers.importers.fingerprint import fingerprint
 from consumers.importers.numbers.countries import country_code
 from consumers.importers.numbers.fields import read_field
 from consumers.importers.report import Report
@@ -52,8 +53,6 @@ def contact_change(
 
     None, and the reason in the report, where it is refused and was not there before.
     """
-    from consumers.importers.fingerprint import fingerprint  # which looks at this module
-
     named = _named(raw)
     numbers = [tuple(entry) for entry in named.numbers]  # the plain kind is written out much faster
     read_from = fingerprint([*(vars(named) | {"numbers": numbers}).values()], profile)

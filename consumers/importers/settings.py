@@ -19,7 +19,7 @@ def _is_address_or_off(listen: str) -> str:
 
 
 class DirectorySettings(Section):
-    """Where applications may tell changes of their contacts by themselves."""
+    """Where applications may push changes of their contacts."""
 
     listen: Annotated[str, AfterValidator(_is_address_or_off)] = ""  # empty: nowhere
     token_file: Path = Path("secrets/directory.token")

@@ -1,6 +1,6 @@
 """What people write into a field for telephone numbers: labels, and sometimes two numbers.
 
-A field is split only where each part is a whole number by itself; what remains unclear is told
+A field is split only where each part is a whole number by itself; what remains unclear is reported
 with its reason and never guessed.
 """
 
@@ -133,10 +133,10 @@ def _pieces(text: str, read: Reader) -> list[Piece]:
         return [Piece("", text)]
     return in_full(
         (
-            one._replace(label=one.label or word)
+            piece._replace(label=piece.label or word)
             for part in _STRONG.split(text)
             for word, labelled in _labelled(part)
-            for one in _cut(labelled, read)
+            for piece in _cut(labelled, read)
         ),
         read,
     )
@@ -161,7 +161,7 @@ def _cut(text: str, read: Reader) -> list[Piece]:
     text = text.strip(" ,.:/")
     first, *rest = _WEAK.split(text)
     parts = [("", first)]
-    parts += [one for one in zip(rest[::2], rest[1::2], strict=True) if one[1].strip()]
+    parts += [part for part in zip(rest[::2], rest[1::2], strict=True) if part[1].strip()]
     if len(parts) == 1 or len(parts) > _MOST_CUT:
         return [_unlabelled(text)]
     if cut := _numbers_from(0, parts, read):
@@ -225,7 +225,7 @@ def _reason(raw: str, read: Reader, only_international: str) -> str:
     if only_international and not re.match(r"\s*(?:\+|00)", raw):
         return only_international
     first, *others = _WEAK.split(raw)
-    two = any(re.search(r"\d", one) for one in others) and _is_complete(first, read)
+    two = any(re.search(r"\d", part) for part in others) and _is_complete(first, read)
     if two or read(raw).reading == "two-numbers":
         return TWO
     if len(re.findall(r"\d", raw)) > 15:

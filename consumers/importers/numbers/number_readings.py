@@ -23,16 +23,16 @@ _REASONS = {"lost-front": "it seems to have lost the zero or + in front; write i
 
 
 def reader(profile: NumberProfile, country: str) -> Reader:
-    """Give what reads the numbers of one field."""
+    """Return what reads the numbers of one field."""
 
     def read(text: str) -> Number:
-        told = read_number(without_fraction(text), profile, country=country or None)
-        if told.e164 is None or told.reading == "international":
-            return told
-        if told.reading == "local" and _digits(told.raw) > _LONGEST_LOCAL:
+        number = read_number(without_fraction(text), profile, country=country or None)
+        if number.e164 is None or number.reading == "international":
+            return number
+        if number.reading == "local" and _digits(number.raw) > _LONGEST_LOCAL:
             return _refused(text, "lost-front")
-        sure = read_fast(told.e164, profile) is not None or is_assigned(told.e164)
-        return told if sure else _refused(text, "not-assigned")
+        sure = read_fast(number.e164, profile) is not None or is_assigned(number.e164)
+        return number if sure else _refused(text, "not-assigned")
 
     return read
 

@@ -1,7 +1,7 @@
 """The second line of an office, written by its last digits alone: `044 123 45 67 / 68`.
 
 A habit of Germany, Austria and Switzerland. It is taken for one only on evidence; otherwise the
-last digits are told as unclear, for they may as well be an extension. Where a number may go on,
+last digits are reported as unclear, for they may as well be an extension. Where a number may go on,
 as in Germany and Austria, only a hyphen is evidence: `030 12345-67/68`.
 """
 
@@ -44,29 +44,29 @@ def in_full(pieces: Iterable[Piece], read: Reader) -> list[Piece]:
 
     Behind a whole number they are never taken for an extension of ours.
     """
-    told: list[Piece] = []
+    read_pieces: list[Piece] = []
     before, seen, first = "", False, -1
     for piece in pieces:
         if piece.fault or not seen or not is_tail(piece.text):
             number = None if piece.fault else read(piece.text)
             seen = seen or bool(number and number.e164)
             before = piece.text if number and is_valid(number) else ""
-            told.append(piece)
-            first = len(told)
+            read_pieces.append(piece)
+            first = len(read_pieces)
             continue
         tail = piece.text.strip(" ,.:/")
         if before and (whole := _second_line(before, tail, read)):
             piece, before = piece._replace(text=whole), whole
         elif before and _may_go_on(before, tail, read):
-            if piece.between and first == len(told):
-                one = told.pop()
-                piece = one._replace(text=f"{one.text}{piece.between}{tail}")
+            if piece.between and first == len(read_pieces):
+                first_piece = read_pieces.pop()
+                piece = first_piece._replace(text=f"{first_piece.text}{piece.between}{tail}")
                 before = ""
             piece = piece._replace(fault=TWO_OR_ONE)
         else:
             piece = piece._replace(fault=NOT_COMPLETE)
-        told.append(piece)
-    return told
+        read_pieces.append(piece)
+    return read_pieces
 
 
 def is_valid(number: Number) -> bool:
@@ -75,7 +75,7 @@ def is_valid(number: Number) -> bool:
 
 
 def _second_line(first: str, tail: str, read: Reader) -> str:
-    """Give the number whose last digits are the tail, or nothing without evidence."""
+    """Return the number whose last digits are the tail, or nothing without evidence."""
     second = _by_hyphen(first, tail)
     if not second and not _may_go_on(first, tail, read):
         second = _by_last_digits(first, re.sub(r"\D", "", tail))

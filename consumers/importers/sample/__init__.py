@@ -15,12 +15,12 @@ _PRIORITY = -1000  # behind all real sources, whenever they come
 
 
 def default_mapping() -> Mapping:
-    """Give the mapping for files with the headings of our own export."""
+    """Return the mapping for files with the headings of our own export."""
     return read_mapping(MAPPING)
 
 
 def sample(profile: NumberProfile, report: Report | None = None) -> Changes:
-    """Give the contacts, dossiers and matters of the sample office."""
+    """Return the contacts, dossiers and matters of the sample office."""
     mapping = default_mapping()
     records = csv_records(CONTACTS, mapping, profile, report or Report())
     return Changes(SOURCE, records, _PRIORITY, complete=mapping.kinds)

@@ -65,7 +65,7 @@ class CardDavServer(BaseModel):
 def carddav_records(
     server: CardDavServer, profile: NumberProfile, report: Report
 ) -> Iterator[ContactRecord]:
-    """Give the contacts of all address books that are found at the server's address."""
+    """Return the contacts of all address books that are found at the server's address."""
     url = httpx.URL(server.url)
     if url.scheme != "https" and not server.allow_plain:
         raise SourceUnreadable("the password would go over the net in plain text; use https")
@@ -141,16 +141,16 @@ def _contacts(
 
 
 class _DavAnswer(NamedTuple):
-    """What is known of some resources, and the address that told it in the end."""
+    """What is known of some resources, and the address that answered in the end."""
 
     url: httpx.URL
     resources: list[Resource]
 
     def link(self, name: str) -> httpx.URL | None:
-        """Give the address in the first property of this name."""
-        found = (one.links[name] for one in self.resources if name in one.links)
-        told = next(found, None)
-        return None if told is None else self.url.join(told)
+        """Return the address in the first property of this name."""
+        found = (resource.links[name] for resource in self.resources if name in resource.links)
+        link = next(found, None)
+        return None if link is None else self.url.join(link)
 
 
 class _Server:
@@ -172,30 +172,34 @@ class _Server:
         if not home:
             raise AnswerRefused("no address books are found; give the address of one")
         at_home = self._about(home, "<d:resourcetype/>", depth="1")
-        books = [at_home.url.join(one.href) for one in at_home.resources if _BOOK in one.kinds]
+        books = [
+            at_home.url.join(resource.href)
+            for resource in at_home.resources
+            if _BOOK in resource.kinds
+        ]
         if not books:
             raise AnswerRefused("this user has no address book there")
         return books
 
     def _principal(self) -> httpx.URL | _DavAnswer | None:
-        """Give the address of the user, or the answer of an address book that needs none."""
+        """Return the address of the user, or the answer of an address book that needs none."""
         own = DAV + "current-user-principal"
         try:
             here = self._about(self._start, "<d:resourcetype/><d:current-user-principal/>")
         except NoAddressBook:  # where people look at pages, such as Nextcloud's
             here = _DavAnswer(self._start, [])
-        if any(_BOOK in one.kinds for one in here.resources):
+        if any(_BOOK in resource.kinds for resource in here.resources):
             return here
         well_known = here.url.join("/.well-known/carddav")
         return here.link(own) or self._about(well_known, "<d:current-user-principal/>").link(own)
 
     def cards(self, book: httpx.URL) -> list[str]:
-        """Give the addresses of all cards of a book."""
+        """Return the addresses of all cards of a book."""
         found = self._about(book, "<d:getetag/><d:resourcetype/>", depth="1").resources
-        return [one.href for one in found if not one.kinds and one.href]
+        return [resource.href for resource in found if not resource.kinds and resource.href]
 
     def read(self, book: httpx.URL, hrefs: list[str]) -> Iterator[Resource]:
-        """Give the cards at some addresses."""
+        """Return the cards at some addresses."""
         wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
         body = (
             f"{_HEAD}<c:addressbook-multiget {_SPACES}><d:prop><d:getetag/><c:address-data/>"
@@ -226,10 +230,10 @@ class _Server:
     def _refuse_elsewhere(self, url: httpx.URL) -> None:
         if not may_ask(self._start, url, self._also):
             host = url.netloc.decode("ascii", "replace")  # with its port
-            told = f"{url.scheme}://{host}"
+            elsewhere = f"{url.scheme}://{host}"
             hint = f"; if the password may go there: --also-host {host}"
             raise AnswerRefused(
-                f"it leads to another server, {told}{hint if url.scheme == 'https' else ''}"
+                f"it leads to another server, {elsewhere}{hint if url.scheme == 'https' else ''}"
             )
 
 

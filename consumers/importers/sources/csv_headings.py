@@ -1,4 +1,4 @@
-"""What the columns of a usual address list mean, told from their headings alone.
+"""What the columns of a usual address list mean, by their headings and what is in them.
 
 Outlook, Google, Thunderbird, Excel lists and the exports of other programs in German, English,
 French and Italian. A column has a contact's numbers only if all words of its heading are known:
@@ -135,15 +135,15 @@ def usual_mapping(headings: Sequence[str], rows: Sequence[Sequence[str]] = ()) -
 def number_columns(
     headings: Sequence[str], rows: Sequence[Sequence[str]] = ()
 ) -> list[NumberColumn]:
-    """Give the columns with a contact's numbers.
+    """Return the columns with a contact's numbers.
 
     Beside a contact's own line the firm's is its switchboard.
     """
-    told = [(heading, _tokens(heading)) for heading in headings]
+    tokens = [(heading, _tokens(heading)) for heading in headings]
     numbers = _columns_of_numbers(headings, rows)
     found = [
         (heading, words)
-        for heading, words in told
+        for heading, words in tokens
         if _are_known(words)
         and (_has_numbers(words) or (heading in numbers and _is_of_a_telephone(words)))
     ]
@@ -151,7 +151,7 @@ def number_columns(
         numbers = _columns_of_numbers(headings, rows, _SURELY)
         found = [
             (heading, words)
-            for heading, words in told
+            for heading, words in tokens
             if words == ["number"] and heading in numbers
         ]
     labels = [_label(words) for _, words in found]
@@ -164,7 +164,7 @@ def number_columns(
             NumberColumn(
                 column=heading,
                 label=meant,
-                label_column=_label_column(words, told),
+                label_column=_label_column(words, tokens),
                 switchboard=meant == SWITCHBOARD,
             )
         )
@@ -172,9 +172,9 @@ def number_columns(
 
 
 def doubtful(headings: Iterable[str]) -> list[str]:
-    """Give the headings that speak of a telephone, but perhaps not of this contact's."""
-    told = [(heading, _tokens(heading)) for heading in headings]
-    return [one for one, words in told if _has_numbers(words) and not _are_known(words)]
+    """Return the headings that speak of a telephone, but perhaps not of this contact's."""
+    tokens = [(heading, _tokens(heading)) for heading in headings]
+    return [heading for heading, words in tokens if _has_numbers(words) and not _are_known(words)]
 
 
 def _has_numbers(words: list[str]) -> bool:
@@ -216,42 +216,42 @@ def _are_known(words: list[str]) -> bool:
 
 def _label(words: list[str]) -> str:
     labels = {_LABELS.get(word) for word in words}
-    return next((one for one in _RANK if one in labels), "")
+    return next((label for label in _RANK if label in labels), "")
 
 
-def _label_column(words: list[str], told: list[tuple[str, list[str]]]) -> str:
-    """Give the column that says what the number of another one is: `Phone 1 - Label`."""
+def _label_column(words: list[str], tokens: list[tuple[str, list[str]]]) -> str:
+    """Return the column that says what the number of another one is: `Phone 1 - Label`."""
     if words[-1] not in ("value", "wert"):
         return ""
     labels = [[*words[:-1], word] for word in ("label", "type", "typ")]
-    return next((heading for heading, others in told if others in labels), "")
+    return next((heading for heading, others in tokens if others in labels), "")
 
 
 def _name(headings: Sequence[str]) -> str:
-    """Give the column of the name, or two in braces."""
+    """Return the column of the name, or two in braces."""
     first, last = _one(headings, _FIRST), _one(headings, _LAST)
     if first and (last := last or _one(headings, "name|name 1")):
         return f"{{{first}}} {{{last}}}"
-    if (one := _one(headings, "name 1|name1")) and (two := _one(headings, "name 2|name2")):
+    if (name_1 := _one(headings, "name 1|name1")) and (name_2 := _one(headings, "name 2|name2")):
         first = _one(headings, _KIND)  # where it says who is a person, the first name is behind
-        return f"{{{two}}} {{{one}}}" if first else f"{{{one}}} {{{two}}}"
+        return f"{{{name_2}}} {{{name_1}}}" if first else f"{{{name_1}}} {{{name_2}}}"
     return _one(headings, _WHOLE) or last
 
 
 def _countries(headings: Sequence[str]) -> str:
-    """Give the columns of countries; a contact in two of them has none that reads its numbers."""
+    """Return the columns of countries; a contact in two of them has none that reads its numbers."""
     found = _all(headings, _COUNTRY)
-    return found[0] if len(found) == 1 else " ".join(f"{{{one}}}" for one in found)
+    return found[0] if len(found) == 1 else " ".join(f"{{{heading}}}" for heading in found)
 
 
 def _one(headings: Iterable[str], known: str) -> str:
-    """Give the heading that stands earliest among the known ones."""
+    """Return the heading that stands earliest among the known ones."""
     return next(iter(_all(headings, known)), "")
 
 
 def _all(headings: Iterable[str], known: str) -> list[str]:
-    fitting = {" ".join(_tokens(one)): one for one in headings}
-    return [fitting[one] for one in folded(known).split("|") if one in fitting]
+    fitting = {" ".join(_tokens(heading)): heading for heading in headings}
+    return [fitting[name] for name in folded(known).split("|") if name in fitting]
 
 
 def _tokens(heading: str) -> list[str]:

@@ -1,7 +1,7 @@
 """To which servers the password of an address book may go, wherever its answers lead.
 
 The owner of a name decides about the names below it; who else belongs together, no rule knows
-(`example.co.uk` and `other.co.uk` do not), so further servers have to be told.
+(`example.co.uk` and `other.co.uk` do not), so further servers have to be named.
 """
 
 import ipaddress
@@ -10,18 +10,18 @@ from collections.abc import Sequence
 
 from httpx import URL
 
-# Providers whose address books are on other servers than the one people are told to enter.
+# Providers whose address books are on other servers than the one people have to enter.
 _PROVIDERS = (".icloud.com",)
 _HTTPS = 443
 _NAME = re.compile(r"(?:\*\.)?(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9_-]+)*\.?")
 
 
-def is_host(told: str) -> bool:
+def is_host(written: str) -> bool:
     """Tell whether this names a server, or with `*.` all below a name of two parts or more.
 
     A port may stand behind it.
     """
-    name, port = _parted(told)
+    name, port = _parted(written)
     if name.startswith("*.") and ("." not in name[2:] or _is_address(name[2:])):
         return False
     if port is not None and not 0 < port < 1 << 16:
@@ -34,7 +34,7 @@ def may_ask(start: URL, url: URL, also: Sequence[str] = ()) -> bool:
     if url.scheme != "https":
         return (url.scheme, url.host, url.port) == (start.scheme, start.host, start.port)
     host, given = _plain(url.host), _plain(start.host)
-    if host == given or any(_is_meant(url, start, one) for one in also):
+    if host == given or any(_is_meant(url, start, host) for host in also):
         return True
     if url.port not in (None, start.port):
         return False
@@ -42,9 +42,9 @@ def may_ask(start: URL, url: URL, also: Sequence[str] = ()) -> bool:
     return below or any(f".{given}".endswith(end) and host.endswith(end) for end in _PROVIDERS)
 
 
-def _is_meant(url: URL, start: URL, told: str) -> bool:
-    """Tell whether a server was told; without a port, where https is or the first server is."""
-    name, port = _parted(told)
+def _is_meant(url: URL, start: URL, written: str) -> bool:
+    """Tell whether a server was named; without a port, where https is or the first server is."""
+    name, port = _parted(written)
     host, name = _plain(url.host), _plain(name)
     if port is None and url.port not in (None, start.port):
         return False
@@ -53,9 +53,9 @@ def _is_meant(url: URL, start: URL, told: str) -> bool:
     return host.endswith(name[1:]) if name.startswith("*.") else host == name
 
 
-def _parted(told: str) -> tuple[str, int | None]:
+def _parted(written: str) -> tuple[str, int | None]:
     """Take off the port; an address of IPv6 has colons of its own."""
-    name = told.strip().lower()
+    name = written.strip().lower()
     head, _, port = name.rpartition(":")
     if not _is_address(name) and head and re.fullmatch(r"[0-9]{1,5}", port):
         return head.strip("[]"), int(port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import sys
 import warnings
@@ -19,7 +20,6 @@ from consumers.importers.contact_text import clean_lines
 from consumers.importers.mapping import ContactColumns, Flag, NumberColumn
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.rows import Rows
-from consumers.importers.sources.ldap_faults import sentence
 
 try:
     with warnings.catch_warnings():
@@ -67,11 +67,31 @@ _FIRST_OF = {  # columns of ours and the attributes they are taken from, the fir
     "entryCountry": ("c", "co"),
     "entryKey": ("objectGUID", "entryUUID"),
 }
-_ASKED = {one for names in _FIRST_OF.values() for one in names} | {
+_ASKED = {name for names in _FIRST_OF.values() for name in names} | {
     "userAccountControl",
     "objectClass",
 }
 _OURS = {*_FIRST_OF, "entryActive", "entryKind"}
+
+_SENTENCES = {  # by the name of ldap3's exception
+    "LDAPInvalidCredentialsResult": "the server does not accept user and password",
+    "LDAPInappropriateAuthenticationResult": "the server does not accept user and password",
+    "LDAPNoSuchObjectResult": "there is nothing at {base} that this user may see; see --base and"
+    " --user",
+    "LDAPInvalidDNSyntaxResult": "the server does not understand --base {base}, or --user",
+    "LDAPInvalidDnError": "{base} is no distinguished name; see --base",
+    "LDAPInvalidFilterError": "--filter is not understood, as in (telephoneNumber=*)",
+    "LDAPSizeLimitExceededResult": "the server gives no more entries; ask for fewer by --filter or"
+    " --base, or have its limit raised",
+    "LDAPOperationsErrorResult": "the server wants a log-in first, or cannot answer; see --user",
+    "LDAPInsufficientAccessRightsResult": "this user may not read {base}",
+    "LDAPStrongerAuthRequiredResult": "the server wants TLS: ldaps://, or without --plain",
+    "LDAPConfidentialityRequiredResult": "the server wants TLS: ldaps://, or without --plain",
+    "LDAPStartTLSError": "the server has no StartTLS; try ldaps://",
+}
+_UNTRUSTED = re.compile(r"certificate verify failed: (?P<why>[^(\\\"']*)")
+_ELSEWHERE = re.compile(r"(?:certificate|hostname) .*doesn't match", re.I)
+_WRAPPED = re.compile(r"^[(\"' ]+|[)\"', ]+$")
 
 
 class LdapServer(BaseModel):
@@ -131,7 +151,7 @@ def ldap_records(
     profile: NumberProfile,
     report: Report,
 ) -> Iterator[Change]:
-    """Give the records of all entries that the filter finds."""
+    """Return the records of all entries that the filter finds."""
     _need_ldap3()
     rows = Rows(mapping, profile, report)
     wanted = mapping.columns()
@@ -160,31 +180,47 @@ def ldap_records(
         report.refuse_row(server.base, _not_asked(elsewhere))
 
 
+def sentence(error: Exception, base: str) -> str:
+    """Return what is wrong, and what to do about it where that is known."""
+    message = str(error).splitlines()[0] if str(error) else ""
+    if untrusted := _UNTRUSTED.search(message):
+        why = untrusted["why"].strip()
+        return f"its certificate is not trusted ({why}); an authority of your own: --ca-file"
+    if _ELSEWHERE.search(message):
+        return "its certificate is for another name; ask the server by that one"
+    known = _SENTENCES.get(type(error).__name__)
+    if known:
+        return known.format(base=base)
+    return _WRAPPED.sub("", message)[:200] or type(error).__name__
+
+
 def _not_asked(elsewhere: list[str]) -> str:
-    """Say which parts of the tree other servers keep; the password does not go there."""
-    named = [one[:_LONGEST_NAME] for one in dict.fromkeys(elsewhere)]
-    told = ", ".join(named[:_NAMED]) + (", …" if len(named) > _NAMED else "")
-    return f"referrals to other servers are not followed ({len(elsewhere)}): {told}"
+    """Return which parts of the tree other servers keep; the password does not go there."""
+    named = [server[:_LONGEST_NAME] for server in dict.fromkeys(elsewhere)]
+    shown = ", ".join(named[:_NAMED]) + (", …" if len(named) > _NAMED else "")
+    return f"referrals to other servers are not followed ({len(elsewhere)}): {shown}"
 
 
 def _row(entry: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, str]:
-    told = {
+    values = {
         name.casefold(): _texts(name.casefold(), value)
         for name, value in entry["raw_attributes"].items()
     }
-    row = {name: "\n".join(told.get(name.casefold(), ())) for name in wanted}
+    row = {name: "\n".join(values.get(name.casefold(), ())) for name in wanted}
     for ours, names in _FIRST_OF.items():
-        row[ours] = next((told[one.casefold()][0] for one in names if told.get(one.casefold())), "")
+        row[ours] = next(
+            (values[name.casefold()][0] for name in names if values.get(name.casefold())), ""
+        )
     row["entryKey"] = row["entryKey"] or entry["dn"]
-    control = told.get("useraccountcontrol") or ["0"]
+    control = values.get("useraccountcontrol") or ["0"]
     row["entryActive"] = "0" if control[0].isdigit() and int(control[0]) & _DISABLED else "1"
-    classes = {one.casefold() for one in told.get("objectclass", ())}
+    classes = {name.casefold() for name in values.get("objectclass", ())}
     row["entryKind"] = "company" if "organization" in classes else "person"
     return row
 
 
 def _texts(name: str, values: Iterable[bytes | str]) -> list[str]:
-    return [told for one in values if (told := _text(name, one))]
+    return [text for value in values if (text := _text(name, value))]
 
 
 def _text(name: str, value: bytes | str) -> str:

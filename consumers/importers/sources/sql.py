@@ -13,17 +13,33 @@ from consumers.importers.encodings import decoded
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.rows import Rows
-from consumers.importers.sources import sql_drivers
 
 _BATCH = 1000  # rows held in memory
 # A colon or per cent sign in the query is itself, and names no parameter, whatever the driver.
 _AS_WRITTEN: dict[str, Any] = {"yield_per": _BATCH, "no_parameters": True}
 
+_PACKAGES = {  # the module a driver is imported by, and the package that has it
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+    "cx_Oracle": "cx_Oracle",
+}
+_INSTEAD = {  # drivers that need a compiler, and an address that needs none
+    "MySQLdb": "or begin the address with mysql+pymysql:// and: pip install pymysql",
+    "psycopg2": "or begin it with postgresql+psycopg:// and: pip install 'psycopg[binary]'",
+}
+_NOT_PLAIN = (
+    "the address of the database is not understood; a user or password in it is written with its"
+    " @ : / % # ? percent-encoded: %40 %3A %2F %25 %23 %3F"
+)
+_EXAMPLE = "as in postgresql+psycopg://user:password@host/database"
+_SPELLED = {"postgres": "postgresql+psycopg", "mssql": "mssql+pyodbc", "mysql": "mysql+pymysql"}
+
 
 def sql_records(
     url: str, query: str, mapping: Mapping, profile: NumberProfile, report: Report
 ) -> Iterator[Change]:
-    """Give the records of a query; nothing is ever committed to the database.
+    """Return the records of a query; nothing is ever committed to the database.
 
     The address holds a password, so no error repeats it.
     """
@@ -37,14 +53,14 @@ def sql_records(
     try:
         address = make_url(url)
         if "@" in (address.host or ""):  # the end of a password, which the driver would tell
-            raise SourceUnreadable(sql_drivers.NOT_PLAIN)
+            raise SourceUnreadable(_NOT_PLAIN)
         engine = create_engine(address)
     except (ArgumentError, NoSuchModuleError):
-        raise SourceUnreadable(sql_drivers.unknown(url)) from None
+        raise SourceUnreadable(unknown_database(url)) from None
     except ImportError as error:
-        raise SourceUnreadable(sql_drivers.missing(error)) from error
+        raise SourceUnreadable(missing_driver(error)) from error
     except ValueError:  # of the port, for which it takes a part of the password
-        raise SourceUnreadable(sql_drivers.NOT_PLAIN) from None
+        raise SourceUnreadable(_NOT_PLAIN) from None
     rows = Rows(mapping, profile, report)
     try:
         with engine.connect().execution_options(**_AS_WRITTEN) as connection:
@@ -90,6 +106,38 @@ def _text(value: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Give the driver's own words; SQLAlchemy's would repeat the query with its values."""
-    told = getattr(error, "orig", None) or error
-    return str(told).splitlines()[0][:300] if str(told) else type(told).__name__
+    """Return the driver's own words; SQLAlchemy's would repeat the query with its values."""
+    cause = getattr(error, "orig", None) or error
+    return str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__
+
+
+def missing_driver(error: ImportError) -> str:
+    """Return what to install for a driver that cannot be imported."""
+    module = (error.name or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError):
+        words = str(error).splitlines()[0][:200] if str(error) else "it cannot be loaded"
+        return f"the driver of the database cannot be loaded: {words}{_library(str(error))}"
+    package = _PACKAGES.get(module, module)
+    instead = f", {_INSTEAD[module]}" if module in _INSTEAD else ""
+    install = f"{sys.executable} -m pip install '{package}'"
+    return f"the driver of the database is missing: {install}{instead}"
+
+
+def unknown_database(url: str) -> str:
+    """Return what is wrong with an address, which is not repeated."""
+    kind = url.partition("://")[0]
+    if "://" not in url or not kind.replace("+", "").isalnum() or len(kind) > 40:
+        return f"the address of the database is not understood, {_EXAMPLE}"
+    name = kind.partition("+")[0]
+    advice = (
+        f"; try {_SPELLED[name]}://" if name in _SPELLED else ", or its dialect is not installed"
+    )
+    return f"no database {kind} is known to SQLAlchemy{advice}"
+
+
+def _library(words: str) -> str:
+    if "libpq" in words or "pq wrapper" in words:
+        return "; pip install 'psycopg[binary]' brings it"
+    if "odbc" in words:
+        return "; install unixODBC and the database's ODBC driver"
+    return ""

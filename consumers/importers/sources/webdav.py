@@ -51,7 +51,7 @@ class Multistatus:
         self._ready: list[Resource] = []
 
     def feed(self, octets: bytes, *, last: bool = False) -> Iterator[Resource]:
-        """Give the resources that are complete with these octets."""
+        """Return the resources that are complete with these octets."""
         try:
             self._parser.Parse(self._readable(octets, last=last), last)
         except expat.ExpatError as error:

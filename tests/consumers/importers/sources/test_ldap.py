@@ -12,12 +12,13 @@ from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
 from consumers.importers.mapping import ContactColumns, Mapping, NumberColumn
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.sources.ldap import DEFAULT, LdapServer, connected, ldap_records
+from consumers.importers.sources.ldap import DEFAULT, LdapServer, connected, ldap_records, sentence
 from tests.consumers.importers.ldap_server import Elsewhere
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
+    from ldap3.core import exceptions
 
 INPUTS = Path(__file__).parent.with_name("inputs")
 Entry = dict[str, str | bytes | list[str]]
@@ -249,3 +250,41 @@ def test_the_number_of_an_ip_telephone_is_read(read: Read) -> None:
     [contact] = read(ANNA | {"ipPhone": "044 123 45 65"})
 
     assert ("+41441234565", "work") in [(number.e164, number.label) for number in contact.numbers]
+
+
+BASE = "dc=example,dc=ch"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (exceptions.LDAPInvalidCredentialsResult(49, "invalidCredentials"), "user and password"),
+        (exceptions.LDAPNoSuchObjectResult(32, "noSuchObject"), f"nothing at {BASE}"),
+        (exceptions.LDAPInvalidFilterError("invalid filter"), "--filter"),
+        (exceptions.LDAPSizeLimitExceededResult(4, "sizeLimitExceeded"), "no more entries"),
+        (exceptions.LDAPConfidentialityRequiredResult(13, "confidentialityRequired"), "TLS"),
+        (exceptions.LDAPStartTLSError("startTLS failed - protocolError"), "ldaps://"),
+        (exceptions.LDAPOperationsErrorResult(1, "operationsError"), "log-in first"),
+        (
+            exceptions.LDAPSocketOpenError(
+                "('socket ssl wrapping error: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify"
+                " failed: self-signed certificate (_ssl.c:1006)',)"
+            ),
+            "(self-signed certificate); an authority of your own: --ca-file",
+        ),
+        (
+            exceptions.LDAPStartTLSError(
+                "wrap socket error: certificate {'subject': 1} doesn't match any name in ['dc']"
+            ),
+            "another name",
+        ),
+        (exceptions.LDAPSocketReceiveError("('timed out',)"), "timed out"),
+        (exceptions.LDAPUnknownResponseError(), "LDAPUnknownResponseError"),
+    ],
+)
+def test_a_fault_says_what_to_do(error: Exception, words: str) -> None:
+    told = sentence(error, BASE)
+
+    assert words in told
+    assert not told.startswith("(")
+    assert len(told) <= 250

@@ -19,7 +19,7 @@ from consumers.directory.changes import (
 )
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.sources.sql import sql_records
+from consumers.importers.sources.sql import missing_driver, sql_records, unknown_database
 
 Read = Callable[..., list[Change]]
 
@@ -174,3 +174,47 @@ def test_no_driver_looks_for_parameters_in_a_query(read: Read) -> None:
 def test_a_driver_that_is_missing_is_named_with_its_package(read: Read) -> None:
     with pytest.raises(SourceUnreadable, match="pip install 'pysqlcipher3'"):
         read(url="sqlite+pysqlcipher://:s3cret@/directory.db")
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [
+        ("psycopg", "'psycopg[binary]'"),
+        ("psycopg2", "'psycopg2-binary'"),
+        ("pymysql", "'pymysql'"),
+        ("MySQLdb", "'mysqlclient', or begin the address with mysql+pymysql://"),
+        ("pyodbc", "'pyodbc'"),
+        ("oracledb.thin", "'oracledb'"),
+    ],
+)
+def test_a_missing_driver_is_named_by_the_package_to_install(module: str, package: str) -> None:
+    error = ModuleNotFoundError(f"No module named '{module}'", name=module)
+
+    assert f"pip install {package}" in missing_driver(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("no pq wrapper available.", "psycopg[binary]"),
+        ("libodbc.so.2: cannot open shared object file", "unixODBC"),
+        ("libmariadb.so.3: cannot open shared object file", "libmariadb.so.3"),
+    ],
+)
+def test_a_driver_whose_library_is_missing_says_which(words: str, advice: str) -> None:
+    assert advice in missing_driver(ImportError(words))
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgres://anna:s3cret@host/db", "try postgresql+psycopg://"),
+        ("mysql+nosuch://anna:s3cret@host/db", "try mysql+pymysql://"),
+        ("firebird://anna:s3cret@host/db", "its dialect is not installed"),
+        ("anna:s3cret", "as in postgresql+psycopg://"),
+        ("anna:s3cret@host://db", "as in postgresql+psycopg://"),
+    ],
+)
+def test_an_address_that_is_not_known_is_told_without_its_password(url: str, words: str) -> None:
+    assert words in unknown_database(url)
+    assert "s3cret" not in unknown_database(url)
