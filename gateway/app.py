@@ -39,44 +39,28 @@ _UNFIT = "not a request that is served here"
 CALLBACK = "/starface/{who}/{session}/{mac}"
 
 
-class NotificationRecorder:
-    """Notifications on their way into the event log."""
-
-    def __init__(self, events: EventLog, profile: NumberProfile) -> None:
-        self._events = events
-        self._profile = profile
-
-    def take(self, notification: Notification) -> str:
-        """Return the event's id once it is on disk, "" for none; raise LogUnavailable."""
-        return self._events.append(resolve(notification, self._profile, time.time()))
-
-    def take_reset(self, user: str) -> str:
-        """Note that a user's session at the PBX ended, return its id; raise LogUnavailable."""
-        return self._events.append_reset(user)
-
-
 class XmlRpcCallback:
     """Notifications by XML-RPC."""
 
-    def __init__(self, door: Admission, calls: NotificationRecorder, events: EventLog) -> None:
-        self._door = door
-        self._calls = calls
+    def __init__(self, admission: Admission, events: EventLog, profile: NumberProfile) -> None:
+        self._admission = admission
         self._events = events
+        self._profile = profile
 
     def on_post(
         self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
     ) -> None:
         """Record one notification; 200 means that it is on disk."""
-        user = self._door.user(req, who, session, mac)
-        charset = self._door.xml_charset(req)
+        user = self._admission.user(req, who, session, mac)
+        charset = self._admission.xml_charset(req)
         method, params = read_call(_document(req), charset=charset)
         notification = read_notification(user, method, params)
         if isinstance(notification, Notification):
-            event = self._calls.take(notification)
+            event = self._events.append(resolve(notification, self._profile, time.time()))
             log.debug("recorded event=%s", event or "-")
             self._events.counters.count(CHECKS if user == TEST_USER else NOTIFICATIONS)
         elif isinstance(notification, ResetNotification):
-            event = self._calls.take_reset(user)
+            event = self._events.append_reset(user)
             log.info("the PBX ended a session event=%s", event)
         elif isinstance(notification, SelfTest):
             self._events.counters.count(CHECKS)
@@ -90,30 +74,30 @@ class XmlRpcCallback:
 class UrlCallback:
     """Notifications by URL, as the PBX's desktop app and modules request it."""
 
-    def __init__(self, door: Admission, calls: NotificationRecorder, events: EventLog) -> None:
-        self._door = door
-        self._calls = calls
+    def __init__(self, admission: Admission, events: EventLog, profile: NumberProfile) -> None:
+        self._admission = admission
         self._events = events
+        self._profile = profile
 
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
     ) -> None:
         """Record one call state in the query."""
-        user = self._door.user(req, who, session, mac)
-        self._take(user, self._door.single(req.params), resp)
+        user = self._admission.user(req, who, session, mac)
+        self._record(user, self._admission.single(req.params), resp)
 
     def on_post(
         self, req: falcon.Request, resp: falcon.Response, who: str, session: str, mac: str
     ) -> None:
         """Record one call state in query or form."""
-        user = self._door.user(req, who, session, mac)
-        form = self._door.form(req, _body(req))
-        self._take(user, {**self._door.single(req.params), **form}, resp)
+        user = self._admission.user(req, who, session, mac)
+        form = self._admission.form(req, _body(req))
+        self._record(user, {**self._admission.single(req.params), **form}, resp)
 
-    def _take(self, user: str, parameters: dict[str, str], resp: falcon.Response) -> None:
+    def _record(self, user: str, parameters: dict[str, str], resp: falcon.Response) -> None:
         if parameters.get("user", "") not in ("", user):
             raise RequestRefused(403, "the user is another than the path's")
-        self._calls.take(read_url(user, parameters))
+        self._events.append(resolve(read_url(user, parameters), self._profile, time.time()))
         self._events.counters.count(NOTIFICATIONS)
         resp.content_type = falcon.MEDIA_TEXT
         resp.text = "ok\n"
@@ -134,16 +118,15 @@ class Outcomes:
 
 
 def create_app(
-    events: EventLog, door: Admission, profile: NumberProfile
+    events: EventLog, admission: Admission, profile: NumberProfile
 ) -> "falcon.App[falcon.Request, falcon.Response]":
     """Return the WSGI application of the notification ports."""
     app = falcon.App(middleware=[Outcomes(events)])
     app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.media_handlers = falcon.media.Handlers({})
-    calls = NotificationRecorder(events, profile)
-    app.add_route("/", Reachability(events, door.sources))
-    app.add_route(CALLBACK, XmlRpcCallback(door, calls, events))
-    app.add_route(f"{CALLBACK}/call", UrlCallback(door, calls, events))
+    app.add_route("/", Reachability(events, admission.sources))
+    app.add_route(CALLBACK, XmlRpcCallback(admission, events, profile))
+    app.add_route(f"{CALLBACK}/call", UrlCallback(admission, events, profile))
     faults: dict[type[Exception], Callable[[Any], RequestRefused]] = {
         RequestRefused: lambda error: error,
         Unreadable: lambda error: RequestRefused(400, f"XML-RPC: {error}"),
@@ -155,14 +138,14 @@ def create_app(
         Exception: _failed,
     }
     for kind, fault in faults.items():
-        app.add_error_handler(kind, _answer(door, fault))
+        app.add_error_handler(kind, _answer(admission, fault))
     return app
 
 
-def _answer(door: Admission, fault: Callable[[Any], RequestRefused]) -> Callable[..., None]:
+def _answer(admission: Admission, fault: Callable[[Any], RequestRefused]) -> Callable[..., None]:
     def answer(req: falcon.Request, resp: falcon.Response, error: Exception, _: object) -> None:
         refused = fault(error)
-        source = door.source(req)
+        source = admission.source(req)
         if not isinstance(error, LogUnavailable):  # which is said in a line for many
             log.warning(
                 "refused status=%s source=%s reason=%s", refused.status, source, refused.line

@@ -25,7 +25,7 @@ from starface.callback import CallbackIdentity
 log = logging.getLogger(__name__)
 
 NAME = "callbacks.json"
-OVERLAP = 60_000  # milliseconds an old path counts beside a new one
+OVERLAP = 10_000  # milliseconds an old path counts beside a new one
 _UNKNOWN_COUNTS = 86_400_000  # milliseconds a path counts of whose user nothing is retained
 _LOOK = 0.5  # seconds between two looks at the file
 _WRITE = 0.5  # seconds between two writes of it

@@ -118,10 +118,10 @@ def _work(site: GatewayContext, sockets: list[socket.socket]) -> None:
     except LogUnavailable as error:
         raise SettingsRefused(str(error)) from error
     sources = SourceAddresses(gateway.sources, gateway.trusted_proxy)
-    door = Admission(
+    admission = Admission(
         site.key, sources, RateLimits(gateway.rate, gateway.burst), CallbackValidity(site.folder)
     )
-    app = create_app(events, door, site.profile)
+    app = create_app(events, admission, site.profile)
     tls, plain = _divided(site, sockets)
     server = HttpServer(app, plain, sources.may_connect, _counting(counters), tls)
     secured = _secured(site, server, tls)
