@@ -15,6 +15,7 @@ from bus.events import CallerEvent, CallEvent, UserState
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from cli.demo.stage import Ports, Stage
+from starface.xmlrpc.reading import write_call
 from tests.conftest import wait_until
 from tests.journeys.ports import free_range
 
@@ -218,10 +219,26 @@ def test_status_shows_processes_users_and_the_hits_that_rise(office: Office) -> 
     office.wait(lambda: hits() >= before + 3)
 
 
-def _callback_url(office: Office) -> str:
+def test_a_callback_address_is_over_when_its_user_is_switched_off(office: Office) -> None:
+    old = _callback_url(office, "0012")
+
+    def answers(url: str) -> int:
+        check = write_call("starface2mqtt.callback.check")
+        return httpx.post(url, content=check, headers={"Content-Type": "text/xml"}).status_code
+
+    assert answers(old) == 200
+    for choice, state in (("off", "inactive"), ("on", "active")):
+        command = ["--config", str(office.stage.settings.file), choice, "0012"]
+        subprocess.run([sys.executable, "-m", "cli", *command], timeout=60, check=True)
+        office.wait(lambda state=state: office.state("0012") == state)
+        office.wait(lambda: answers(old) in (404, 429))
+    assert answers(_callback_url(office, "0012")) == 200
+
+
+def _callback_url(office: Office, login: str = "0011") -> str:
     from starface.callback import callback_path
 
-    path = callback_path("0011", office.stage.settings.site_key())
+    path = callback_path(login, office.stage.settings.site_key())
     return f"http://127.0.0.1:{office.stage.ports.gateway}{path}"
 
 
