@@ -14,13 +14,17 @@ _DEPLOY = {
     "configuration": "starface2mqtt.example.toml",
     "container": "deploy/container/Containerfile",
     "compose": "deploy/container/compose.yaml",
+    "alerts": "deploy/prometheus/starface2mqtt.rules.yml",
+    "grafana": "deploy/grafana/starface2mqtt.json",
 }
-File = Literal["unit", "broker-unit", "mosquitto", "configuration", "container", "compose"]
+File = Literal[
+    "unit", "broker-unit", "mosquitto", "configuration", "container", "compose", "alerts", "grafana"
+]
 Document = Literal["asyncapi", "openapi", "schemas"]
 
 
 def deploy(file: File) -> None:
-    """Print a file for running it: units, the broker's configuration, container files."""
+    """Print a file for running it: units, the broker's configuration, container files, alerts."""
     typer.echo(shipped(_DEPLOY[file]).read_text(encoding="utf-8"), nl=False)
 
 
