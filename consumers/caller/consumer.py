@@ -169,7 +169,8 @@ class CallerConsumer:
         moment = self._dependencies.clock()
         if self._pending and self._backlog.looked_through:
             for key, action in self._pending.due():
-                self._resume(key, action)
+                with self._pending.taken(key):
+                    self._resume(key, action)
         if moment - self._cleaned > _CLEAN_EVERY:
             self._cleaned = moment
             self._store.forget_before(moment, self._settings.set_aside_days)

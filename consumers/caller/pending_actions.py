@@ -8,7 +8,8 @@ whichever process serves the user next continues with it.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -80,12 +81,19 @@ class PendingActions:
         self.defer(key, event, action.due, since=action.since)
 
     def due(self) -> list[tuple[Key, PendingAction]]:
-        """Return what has waited long enough; it waits no more."""
+        """Return what has waited long enough."""
         now = self._clock()
-        found = [(key, action) for key, action in self._waiting.items() if action.due <= now]
-        for key, _ in found:
-            del self._waiting[key]
-        return found
+        return [(key, action) for key, action in self._waiting.items() if action.due <= now]
+
+    @contextmanager
+    def taken(self, key: Key) -> Iterator[None]:
+        """Let what waits be done in the block; where that fails, it goes on waiting."""
+        action = self._waiting.pop(key)
+        try:
+            yield
+        except BaseException:
+            self._waiting.setdefault(key, action)
+            raise
 
     def settle(self, key: Key, *, opened: bool) -> None:
         """Forget on disk what had waited, unless it has opened or waits once more."""

@@ -104,15 +104,18 @@ class Office:
             directory.apply(Changes(source="test", records=records))
 
     @contextmanager
-    def caller(self, users: Sequence[str] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    def caller(
+        self, users: Sequence[str] | None = None, *, online: bool = True
+    ) -> Iterator["subprocess.Popen[bytes]"]:
         arguments = [json.dumps(self.settings), self.broker.model_dump_json()]
-        online: list[bytes] = []
+        states: list[bytes] = []
         self.panel.subscribe(
-            "starface/processes/caller", lambda arrived: online.append(arrived.payload)
+            "starface/processes/caller", lambda arrived: states.append(arrived.payload)
         )
         files = (self.database, self.data)
         with running(CALLER, *arguments, *files, json.dumps(users)) as process:
-            self.wait(lambda: online[-1:] == [b"online"])
+            if online:
+                self.wait(lambda: states[-1:] == [b"online"])
             yield process
 
     @contextmanager

@@ -1,6 +1,8 @@
 """The disk is full for a while: all waits, nothing is lost, nothing is done twice."""
 
 import contextlib
+import functools
+import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +108,73 @@ def test_each_dial_request_gets_its_outcome_once_the_disk_takes_it(
         assert all(simulator.placements[str(one)] <= 1 for one in [placed, *requests])
         assert all(len(set(anna.told(one))) == len(anna.told(one)) for one in requests)
     assert (printed + capfd.readouterr().err).count(WAITS) <= 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_while_the_disk_is_full_each_request_gets_its_outcome_all_the_same(
+    disk: SmallDisk, broker_settings: BrokerSettings, connect: Any, seed: int
+) -> None:
+    chance = random.Random(seed)
+    with (
+        Simulator() as simulator,
+        dial_office.Office(disk.folder, broker_settings, simulator) as office,
+        dial_office.Person(connect("0011"), "0011") as anna,
+    ):
+        start = functools.partial(office.start, per_minute=100, double_click=0)
+        process = start()
+        office.wait_online()
+        requests = []
+        for number in range(10, 40):
+            requests.append(anna.dial(f"044 123 45 {number}"))
+            event = chance.choice(["fill", "free", "kill", "none", "none"])
+            if event == "fill":
+                disk.fill()
+            elif event == "free":
+                disk.free()
+            elif event == "kill":
+                process.kill()
+                process.wait()
+                process = start()
+        disk.free()
+        wait_until(lambda: all(anna.told(request) for request in requests), 60)
+
+        assert process.poll() is None
+        assert all(simulator.placements[str(one)] <= 1 for one in requests)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_while_the_disk_is_full_each_call_opens_once(
+    tmp_path: Path, disk: SmallDisk, broker_settings: BrokerSettings, connect: Any, seed: int
+) -> None:
+    chance = random.Random(seed)
+    office = caller_office.Office(tmp_path, broker_settings, connect)
+    office.data = disk.folder / "data"
+    calls = [f"c-{number}" for number in range(40)]
+    with office.caller():
+        pass  # the broker keeps for it what it misses from now on
+    left = iter(calls)
+    for _ in range(8):
+        with office.caller(online=False) as process:
+            for call in [next(left) for _ in range(5)]:
+                office.tell(call_id=call)
+                if chance.random() < 0.3:
+                    disk.fill()
+                if chance.random() < 0.3:
+                    disk.free()
+                for _ in range(chance.randrange(20)):
+                    office.panel.work(0.01)
+            process.kill()
+            process.wait()
+    disk.free()
+    with office.caller():
+        for call in calls:
+            office.wait_for(call_id=call, opens="matter")
+    opened = [one.call_id for one in office.answers if one.opens == "matter"]
+
+    assert sorted(set(opened)) == sorted(calls)
+    assert {story.call_id for story in find(office.data, last=99)} == set(calls)
 
 
 def test_sessions_stay_and_a_click_counts_once_the_disk_takes_it(
