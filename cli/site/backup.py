@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
@@ -164,7 +164,7 @@ def _unpacked(path: Path, passphrase: str | None) -> Iterator[Path]:
                     source.seek(0)
                     shutil.copyfileobj(source, plain)
             with tarfile.open(draft / "packed") as archive:
-                archive.extractall(draft, filter="data")
+                archive.extractall(draft, _harmless(archive))  # noqa: S202
             kind = json.loads((draft / "manifest.json").read_text())["kind"]
         except OSError as error:
             raise SettingsRefused(f"{path}: {error.strerror or error}") from error
@@ -177,6 +177,18 @@ def _unpacked(path: Path, passphrase: str | None) -> Iterator[Path]:
         if kind != _KIND:
             raise SettingsRefused(f"{path} is a backup of another kind: {kind}")
         yield draft
+
+
+def _harmless(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the members; raise TarError for one that would lead out of the folder.
+
+    The filter of Python's own came with 3.11.4; Debian 12 has 3.11.2.
+    """
+    for member in archive:
+        place = PurePosixPath(member.name)
+        if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(f"a backup has no such member: {member.name}")
+        yield member
 
 
 def _seal(plain: BinaryIO, target: BinaryIO, passphrase: str) -> None:

@@ -1,4 +1,5 @@
 import sqlite3
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -126,6 +127,16 @@ def test_a_backup_that_was_cut_restores_nothing(
     with pytest.raises(SettingsRefused, match="nothing was restored"):
         restore_backup(tmp_path / "backup", tmp_path / "new", passphrase)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/outside"])
+def test_a_backup_that_leads_out_of_its_folder_restores_nothing(tmp_path: Path, name: str) -> None:
+    with tarfile.open(tmp_path / "backup", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+
+    with pytest.raises(SettingsRefused, match="nothing was restored"):
+        restore_backup(tmp_path / "backup", tmp_path / "new")
+    assert not (tmp_path / "outside").exists()
 
 
 def test_a_backup_is_for_its_owner_alone_and_a_sealed_one_shows_no_key(
