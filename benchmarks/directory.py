@@ -16,12 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from bus.numbers.number import NumberProfile
-from consumers.directory.changes import Changes
+from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
+from consumers.directory.records import ContactNumber
 from consumers.importers.report import Report
 from consumers.importers.sample import default_mapping
 from consumers.importers.sources.csv_file import csv_records
@@ -62,7 +63,53 @@ def main() -> None:
             _tell(f"file: {size / 1e6:.0f} MB")
             with closing(sqlite3.connect(file)) as plain:
                 _look_up(directory, plain, numbers, lookups)
+        with tempfile.TemporaryDirectory(dir=folder) as files:
+            _compare_files(Path(files), numbers // 10, lookups // 10)
         _tell(f"load at the end {os.getloadavg()[0]:.1f}")
+
+
+def _compare_files(folder: Path, numbers: int, lookups: int) -> None:
+    """Compare one file for all sources with a file for each, built aside and put in its place."""
+    for sources in (1, 5):
+        together = folder / f"together-{sources}.db"
+        apart = [folder / f"apart-{sources}-{at}.db" for at in range(sources)]
+        for at, file in enumerate(apart):
+            records = [_record(place) for place in range(at, numbers, sources)]
+            for path in (together, file):
+                with Directory(path) as directory:
+                    directory.apply(Changes(f"source-{at}", records, 10))
+        with ExitStack() as opened:
+            one = [opened.enter_context(Directory(together))]
+            several = [opened.enter_context(Directory(file)) for file in apart]
+            for what, directories in (("one file", one), ("a file for each", several)):
+                _tell(f"{sources} sources, {what}: {_ask_all(directories, numbers, lookups)}")
+            began = time.monotonic()
+            one[0].apply(Changes("source-0", [_record(0, "changed")], 10))
+            pushed = time.monotonic() - began
+            began = time.monotonic()
+            aside = folder / "aside.db"
+            with closing(sqlite3.connect(apart[0])) as old, closing(sqlite3.connect(aside)) as new:
+                old.backup(new)
+            aside.replace(folder / "placed.db")
+            copied = time.monotonic() - began
+            _tell(f"  one contact pushed: {pushed:.3f} s; copying its source alone: {copied:.3f} s")
+
+
+def _record(place: int, name: str = "Person") -> ContactRecord:
+    e164 = number_of(place)
+    numbers = (ContactNumber(raw=e164, e164=e164),)
+    return ContactRecord(key=str(place), name=f"{name} {place}", numbers=numbers)
+
+
+def _ask_all(directories: list[Directory], numbers: int, lookups: int) -> str:
+    chance, busy = random.Random(1), []
+    for _ in range(lookups):
+        number = number_of(chance.randrange(numbers))
+        began = time.thread_time()
+        for directory in directories:
+            directory.find(number, user="anna")
+        busy.append(time.thread_time() - began)
+    return f"look-up {_percentiles(busy)} of the processor"
 
 
 def number_of(place: int) -> str:

@@ -14,7 +14,7 @@ from consumers.caller.opening import Opening, choose, chosen, label
 from consumers.caller.rules import ON_CLICK, Context, Decision, evaluate
 from consumers.caller.settings import CallerSettings
 from consumers.caller.texts import kept_values, sentence, values_needed
-from consumers.directory.lookup import DirectoryUnavailable
+from consumers.directory.directory import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
 from consumers.preferences import Action
 from consumers.users import User

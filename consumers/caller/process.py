@@ -27,7 +27,7 @@ from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, path_of
 from consumers.caller.user_requests import UserRequests, note_opened
-from consumers.directory.lookup import DirectoryUnavailable, LookUps
+from consumers.directory.directory import Directory, DirectoryUnavailable
 from consumers.directory.records import Dossier, Matter
 from consumers.users import Users
 from runtime import metrics
@@ -64,8 +64,8 @@ def run(
         log.error("an executor cannot work, all others do name=%s", fault)
     with ExitStack() as stack:
         people = stack.enter_context(Users(database))
-        directory = stack.enter_context(LookUps(database, suffix_digits=settings.suffix_digits))
-        habits = stack.enter_context(LookUps(database))  # writes wait without holding up a look
+        directory = stack.enter_context(Directory(database, suffix_digits=settings.suffix_digits))
+        habits = stack.enter_context(Directory(database))  # writes wait without holding up a look
         store = stack.enter_context(closing(CallerStore(file, users)))
         traces = stack.enter_context(closing(TraceStore(path_of(data_folder, books))))
         progress = stack.enter_context(closing(ConsumerOffsets(file)))
@@ -194,7 +194,7 @@ def _sender(connection: Connection, running: RunningCalls) -> Callable[[CallerEv
 
 
 def _user_of(
-    habits: LookUps, executors: Executors
+    habits: Directory, executors: Executors
 ) -> Callable[[str, Matter | Dossier, datetime], None]:
     """Note in the background what a user works on: writing to the file may wait for an import."""
 

@@ -15,7 +15,7 @@ from bus.topics import Topics
 from consumers.actions.executors import ActionResult
 from consumers.caller.answer import Choice
 from consumers.caller.calls import Call
-from consumers.directory.lookup import DirectoryUnavailable
+from consumers.directory.directory import DirectoryUnavailable
 from runtime.bounded_dict import Recent
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ A record is written by one process and read by another, so fields are added, nev
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -121,3 +121,8 @@ class Choice(Record):
     e164: str
     contact: Contact
     chosen_at: datetime
+
+
+def moment(at: datetime) -> str:
+    """Return a moment as the directory writes it."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -13,7 +13,7 @@ from consumers.directory.cleanup import HIDDEN, REMOVED, Cleanup
 from consumers.directory.diff import Differences
 from consumers.directory.edition import PREPARING, SourceVersion
 from consumers.directory.known import CurrentContacts
-from consumers.directory.lookup import moment
+from consumers.directory.records import moment
 from consumers.directory.schema import BEHIND_ALL, PATIENCE, plainly_connected
 from consumers.directory.source_lock import SourceClaimed, source_lock
 from consumers.directory.staging import Staging

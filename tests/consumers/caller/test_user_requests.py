@@ -11,7 +11,7 @@ from bus.topics import Topics
 from consumers.caller.answer import Choice
 from consumers.caller.calls import Call
 from consumers.caller.user_requests import UserRequests
-from consumers.directory.lookup import DirectoryUnavailable
+from consumers.directory.directory import DirectoryUnavailable
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CALL = Call("0011", "c-1", caller=Party(number="044", e164="+41445555555", kind="external"))
