@@ -106,21 +106,21 @@ _TROUBLE = re.compile(
 
 
 def _faulted(fault: Faulted, logging_in: bool) -> PbxFailure:
-    told = fault.text.lower()
+    text = fault.text.lower()
     shown = _shown(fault)
     text = fault.text[:500]
-    if _NO_METHOD.search(told):
+    if _NO_METHOD.search(text):
         return MethodUnknown(
             f"STARFACE does not have this request ({shown}); check api in [starface].",
             pbx_text=text,
         )
-    if _NOT_CONNECTED.search(told):
+    if _NOT_CONNECTED.search(text):
         return NotConnected(f"{NOT_CONNECTED} ({shown})", pbx_text=text)
-    if logging_in and _FORBIDDEN.search(told):  # a wrong password may be told in the same words
+    if logging_in and _FORBIDDEN.search(text):  # a wrong password may be answered in the same words
         return LoginRefused(f"{REFUSED_OR_FORBIDDEN} ({shown})", pbx_text=text)
-    if _FORBIDDEN.search(told):
+    if _FORBIDDEN.search(text):
         return RequestForbidden(f"{FORBIDDEN} ({shown})", pbx_text=text)
-    if _CREDENTIALS.search(told) or (logging_in and not _TROUBLE.search(told)):
+    if _CREDENTIALS.search(text) or (logging_in and not _TROUBLE.search(text)):
         return LoginRefused(f"{REFUSED} ({shown})", pbx_text=text)
     return NotDone(f"STARFACE reports an error ({shown}).", pbx_text=text)
 

@@ -35,7 +35,7 @@ class CallbackIdentity:
     is_link: bool  # printed for a person, and so no session's
 
     def fits(self, token: str, key: bytes) -> bool:
-        """Tell whether this token opened the session; any fits a session opened without."""
+        """Return whether this token opened the session; any fits a session opened without."""
         if self.token_mark == _NO_TOKEN:
             return True
         return hmac.compare_digest(self.token_mark, _mark(token, key))
@@ -63,22 +63,24 @@ def read_path(who: str, session: str, mac: str, key: bytes) -> CallbackIdentity:
     """Check the three parts of a path; raise PathRefused, in constant time for the proof."""
     try:
         given = _bytes(mac)
-        told = _bytes(session)
+        session_bytes = _bytes(session)
         user = _bytes(who).decode()
     except ValueError as error:
         raise PathRefused from error
     if not hmac.compare_digest(given, _mac(who, session, key)):
         raise PathRefused
-    if len(told) != _ISSUED + _RANDOM + _TOKEN_MARK:
+    if len(session_bytes) != _ISSUED + _RANDOM + _TOKEN_MARK:
         raise PathRefused
-    kind, at = told[0], int.from_bytes(told[1:_ISSUED])
+    kind, at = session_bytes[0], int.from_bytes(session_bytes[1:_ISSUED])
     issued = at if kind in (_LINK, _SESSION) else 0
-    return CallbackIdentity(user, session, told[_ISSUED + _RANDOM :], issued, kind != _SESSION)
+    return CallbackIdentity(
+        user, session, session_bytes[_ISSUED + _RANDOM :], issued, kind != _SESSION
+    )
 
 
 def _mac(who: str, session: str, key: bytes) -> bytes:
-    told = f"callback {who} {session}".encode()
-    return hmac.new(key, told, hashlib.sha256).digest()[:_MAC]
+    signed = f"callback {who} {session}".encode()
+    return hmac.new(key, signed, hashlib.sha256).digest()[:_MAC]
 
 
 def _mark(token: str, key: bytes) -> bytes:

@@ -127,9 +127,9 @@ class StarfaceClient:
             )
 
     def keep_alive(self) -> bool:
-        """Tell the PBX that we are there; False: it does not know us, log in again.
+        """Keep the session alive; False: the PBX does not know us, log in again.
 
-        A refused token is a False, too: the login after it tells whether the password is wrong or
+        A refused token is a False, too: the login after it shows whether the password is wrong or
         the PBX was only starting.
         """
         try:
@@ -149,7 +149,7 @@ class StarfaceClient:
         try:
             return self.server_version()
         except (AnswerUnreadable, RequestForbidden, NotConnected, LoginRefused):
-            return None  # an old PBX does not tell, or only after a login
+            return None  # an old PBX does not say it, or only after a login
 
     # ---- calls
 
@@ -159,10 +159,10 @@ class StarfaceClient:
 
     def call_state(self, call_id: str) -> CallState | None:
         """Return the state of one call; None when the PBX does not know it."""
-        told = self._pbx.ask("call.getCallState", call_id, read=wire.struct)
-        if not told.get("id") and not told.get("state"):
+        members = self._pbx.ask("call.getCallState", call_id, read=wire.struct)
+        if not members.get("id") and not members.get("state"):
             return None
-        return wire.read(CallState, {"id": call_id, **told})
+        return wire.read(CallState, {"id": call_id, **members})
 
     def place_call(self, number: str, phone: str = "", call_id: str = "") -> str:
         """Have the user's phone ring, then the number; return the PBX's id of the call.
@@ -259,13 +259,13 @@ class StarfaceClient:
         self._pbx.ask("userState.setDoNotDisturbSetting", on)
 
     def redirects(self) -> list[dict[str, Value]]:
-        """Return the user's redirects as the PBX tells them; their members are not documented."""
+        """Return the user's redirects as the PBX writes them; their members are not documented."""
         return self._pbx.ask(
             "redirect.getRedirectSettings", "", "", "", "", read=wire.list_of(wire.struct)
         )
 
     def set_redirect(self, redirect: dict[str, Value]) -> None:
-        """Change one redirect, as redirects() told it."""
+        """Change one redirect, as redirects() returned it."""
         self._pbx.ask("redirect.setRedirectSetting", redirect)
 
     def groups(self) -> list[Group]:

@@ -113,10 +113,10 @@ class JsonClient:
 
 
 class _Limit:
-    """Cuts a connection that is not done in time; httpx's own limits begin anew with each byte."""
+    """Cuts a connection that is not done in time; httpx's own limits restart with each byte."""
 
     def __init__(self, seconds: float) -> None:
-        self._way: socket.socket | None = None
+        self._socket: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
 
@@ -126,15 +126,15 @@ class _Limit:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
-    def watch(self, event: str, told: Mapping[str, Any]) -> None:
-        """Note the connection; httpx tells every step of a request here."""
+    def watch(self, event: str, details: Mapping[str, Any]) -> None:
+        """Note the connection; httpx reports every step of a request here."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self._way = told["return_value"].get_extra_info("socket")
+            self._socket = details["return_value"].get_extra_info("socket")
 
     def _cut(self) -> None:
-        if self._way:
+        if self._socket:
             with contextlib.suppress(OSError):  # already gone
-                socket.socket.shutdown(self._way, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def _content(answer: httpx.Response) -> bytes:

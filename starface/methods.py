@@ -47,7 +47,7 @@ def method(api: Api, name: str) -> str:
 
 
 def harmless(name: str) -> bool:
-    """Tell whether a request may be lost without anybody missing it."""
+    """Return whether a request may be lost without anybody missing it."""
     asked = name.partition(".")[2]
     return asked.startswith("get") or asked in {"keepAlive", "login", "subscribeEvents"}
 

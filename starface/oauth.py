@@ -64,12 +64,12 @@ class AccessTokens:
         refresh_token = self._credential.secret.get_secret_value()
         self._take(_asked(self._settings, grant_type="refresh_token", refresh_token=refresh_token))
 
-    def _take(self, told: dict[str, Any]) -> None:
-        access, refresh = told.get("access_token"), told.get("refresh_token")
+    def _take(self, answer: dict[str, Any]) -> None:
+        access, refresh = answer.get("access_token"), answer.get("refresh_token")
         if not isinstance(access, str) or not access:
             raise AnswerUnreadable("STARFACE's login service answers without an access token.")
         self._access = access
-        life = told.get("expires_in")
+        life = answer.get("expires_in")
         seconds = float(life) if isinstance(life, int | float) and life > 0 else _USUAL_LIFE
         self._good_until = self._clock() + seconds - min(_EARLY, seconds / 3)
         if isinstance(refresh, str) and refresh:

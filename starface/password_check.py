@@ -19,7 +19,7 @@ def check_password(
 
     The login replaces the callback of the user's session, so an active user has to be logged in
     again after it. With auth = "auto" the PBX's version decides, then what is accepted; MD5 is
-    never chosen by itself, because whoever stands between could ask for it.
+    never chosen by itself, because somebody between could ask for it.
     """
     if settings.auth == "auto":
         return _by_version(settings, login, password, callback)
@@ -66,14 +66,14 @@ def _by_tokens(
 
 
 def _version(client: StarfaceClient) -> tuple[int, ...]:
-    """Return the PBX's version as numbers; empty when it does not tell."""
+    """Return the PBX's version as numbers; empty when it does not say it."""
     try:
-        told = client.server_version()
+        version = client.server_version()
     except (PbxUnreachable, RequestForbidden):
         raise
     except PbxFailure:
         return ()
-    return tuple(int(part) for part in told.split(".") if part.isdecimal())
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
 
 
 def check_browser(

@@ -119,7 +119,7 @@ class RestClient:
         values: Mapping[str, str],
         tags: Sequence[RestTag] = (),
     ) -> None:
-        """Write a contact anew; a field without a value becomes empty."""
+        """Replace a contact; a field without a value becomes empty."""
         body = contact_body(scheme, values, tags) | {"id": contact_id}
         self._write("PUT", f"/rest/contacts/{quote(contact_id, safe='')}", body)
 
@@ -150,7 +150,7 @@ class RestClient:
         return RestTag(id=_id(answer), name=name, alias=name)
 
     def rename_tag(self, tag_id: str, name: str) -> None:
-        """Give a folder another name."""
+        """Return a folder another name."""
         body = {"id": tag_id, "name": name, "alias": name}
         self._write("PUT", f"/rest/contacts/tags/{quote(tag_id, safe='')}", body)
 
@@ -160,12 +160,14 @@ class RestClient:
 
     def server_version(self) -> str:
         """Return the version of the PBX."""
-        told = self._get("/rest/server/version")
-        if isinstance(told, dict):
-            told = next((told[key] for key in ("version", "serverVersion") if key in told), None)
-        if not isinstance(told, str):
+        document = self._get("/rest/server/version")
+        if isinstance(document, dict):
+            document = next(
+                (document[key] for key in ("version", "serverVersion") if key in document), None
+            )
+        if not isinstance(document, str):
             raise _unreadable("version")
-        return told
+        return document
 
     def logout(self) -> None:
         """End the login; with OAuth there is nothing to end."""
@@ -189,19 +191,19 @@ class RestClient:
             params["tags"] = ",".join(tag_ids)
         reply = self._web.ask("GET", "/rest/contacts", headers=self._headers(), params=params)
         _refuse_missing_page(reply, number)
-        return _read(contact_page, _told(reply))
+        return _read(contact_page, _document(reply))
 
     def _tag_page(self, number: int) -> list[RestTag]:
         params = {"page": str(number), "pagesize": str(_PAGE)}
         reply = self._web.ask("GET", "/rest/contacts/tags", headers=self._headers(), params=params)
         _refuse_missing_page(reply, number)
-        return [_model(RestTag, item) for item in _items(_told(reply))]
+        return [_model(RestTag, item) for item in _items(_document(reply))]
 
     def _list(self, path: str, kind: type[T], params: Mapping[str, str] | None = None) -> list[T]:
         return [_model(kind, item) for item in _items(self._get(path, params))]
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        return _told(self._web.ask("GET", path, headers=self._headers(), params=params))
+        return _document(self._web.ask("GET", path, headers=self._headers(), params=params))
 
     def _write(self, verb: str, path: str, body: object = None) -> Reply:
         reply = self._web.ask(verb, path, headers=self._headers(), body=body)
@@ -216,7 +218,7 @@ class RestClient:
 def by_password(settings: StarfaceSettings, login: str, password: str) -> RestClient:
     """Log in with a password (up to version 9); the password is not kept."""
     web = JsonClient(settings)
-    offered = _told(web.ask("GET", "/rest/login", headers=_VERSION))
+    offered = _document(web.ask("GET", "/rest/login", headers=_VERSION))
     nonce = offered.get("nonce") if isinstance(offered, dict) else None
     if not isinstance(nonce, str):
         raise _unreadable("nonce")
@@ -227,8 +229,10 @@ def by_password(settings: StarfaceSettings, login: str, password: str) -> RestCl
         raise LoginRefused(
             "STARFACE's REST interface does not accept the login ID and its password; check both."
         )
-    told = _told(reply)
-    token = (told.get("token") or told.get("authToken")) if isinstance(told, dict) else None
+    document = _document(reply)
+    token = (
+        (document.get("token") or document.get("authToken")) if isinstance(document, dict) else None
+    )
     if not isinstance(token, str):
         raise _unreadable("token")
     return RestClient(settings, lambda: {"authToken": token})
@@ -257,7 +261,7 @@ def _id(reply: Reply) -> str:
     return str(given) if isinstance(given, str | int) else ""
 
 
-def _told(reply: Reply) -> Any:
+def _document(reply: Reply) -> Any:
     if reply.status != 200 or reply.json is None:
         raise _failure(reply.status)
     return reply.json
@@ -286,19 +290,19 @@ def _unreadable(what: str) -> AnswerUnreadable:
     return AnswerUnreadable(f"STARFACE's REST interface answers without a readable {what}.")
 
 
-def _items(told: Any) -> list[Any]:
-    if not isinstance(told, list):
+def _items(document: Any) -> list[Any]:
+    if not isinstance(document, list):
         raise _unreadable("list")
-    return told
+    return document
 
 
-def _model(kind: type[T], told: Any) -> T:
-    return _read(kind.model_validate, told)
+def _model(kind: type[T], document: Any) -> T:
+    return _read(kind.model_validate, document)
 
 
-def _read(read: Callable[[Any], R], told: Any) -> R:
+def _read(read: Callable[[Any], R], document: Any) -> R:
     try:
-        return read(told)
+        return read(document)
     except ValidationError as fault:
         steps = fault.errors(include_input=False)[0]["loc"]
         raise _unreadable(".".join(str(step) for step in steps) or "answer") from None

@@ -144,27 +144,27 @@ def contact_body(
     }
 
 
-def full_contact(told: Mapping[str, Any]) -> RestContact:
+def full_contact(document: Mapping[str, Any]) -> RestContact:
     """Read a contact with all its blocks; raise ValidationError."""
-    full = _FullContact.model_validate(told)
+    full = _FullContact.model_validate(document)
     fields = tuple(field for block in full.blocks for field in block.attributes)
     return RestContact(id=full.id, tags=full.tags, fields=fields)
 
 
 @dataclass(frozen=True)
 class ContactPage:
-    """A page of the address book, and the number of all pages if the PBX tells it."""
+    """A page of the address book, and the number of all pages if the PBX says it."""
 
     contacts: list[RestContact]
     pages: int | None
 
 
-def contact_page(told: Mapping[str, Any]) -> ContactPage:
+def contact_page(document: Mapping[str, Any]) -> ContactPage:
     """Read a page of the list; raise ValidationError.
 
     The values of a contact stand in the order of the list's two schemas.
     """
-    page = _List.model_validate(told)
+    page = _List.model_validate(document)
     contacts = [
         RestContact(
             id=summary.id,

@@ -74,7 +74,7 @@ class StarfaceSettings(BaseModel):
 
     @property
     def pbx_port(self) -> int:
-        """The port of the PBX, told or usual."""
+        """The port of the PBX, as set or the usual one."""
         return self.port or (443 if self.scheme == "https" else 80)
 
     @property
@@ -96,6 +96,6 @@ def callback_host(settings: StarfaceSettings) -> str:
     [(family, _, _, _, address), *_] = socket.getaddrinfo(
         settings.host, settings.pbx_port, type=socket.SOCK_DGRAM
     )
-    with socket.socket(family, socket.SOCK_DGRAM) as way:
-        way.connect(address)
-        return str(way.getsockname()[0])
+    with socket.socket(family, socket.SOCK_DGRAM) as connection:
+        connection.connect(address)
+        return str(connection.getsockname()[0])

@@ -80,11 +80,11 @@ class Transport:
             f"Connection: {'keep-alive' if harmless else 'close'}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        told = request.encode("ascii") + body
-        if harmless and (way := self._idle()):
+        request_bytes = request.encode("ascii") + body
+        if harmless and (connection := self._idle()):
             with contextlib.suppress(_ClosedMeanwhile):
-                return self._exchange(way, told, kept=True, keep=True)
-        return self._exchange(self._connected(), told, kept=False, keep=harmless)
+                return self._exchange(connection, request_bytes, kept=True, keep=True)
+        return self._exchange(self._connected(), request_bytes, kept=False, keep=harmless)
 
     def close(self) -> None:
         """Close the connections that were kept."""
@@ -95,11 +95,13 @@ class Transport:
         """Close what was kept, as nobody else can any more."""
         self.close()
 
-    def _exchange(self, way: socket.socket, told: bytes, *, kept: bool, keep: bool) -> HttpAnswer:
-        stream = _Limited(way, self._settings.read_timeout, ANSWER_BYTES + _HEAD_BYTES)
+    def _exchange(
+        self, connection: socket.socket, request_bytes: bytes, *, kept: bool, keep: bool
+    ) -> HttpAnswer:
+        stream = _Limited(connection, self._settings.read_timeout, ANSWER_BYTES + _HEAD_BYTES)
         stays = False
         try:
-            way.sendall(told)
+            connection.sendall(request_bytes)
             answer, stays = _answer(stream)
             if (offset := _clock_offset(answer.date)) is not None:
                 self.clock_offset = offset
@@ -121,35 +123,35 @@ class Transport:
             ) from None
         finally:
             if keep and stays and time.monotonic() >= self._keep_from:
-                self._open.append((way, time.monotonic()))
+                self._open.append((connection, time.monotonic()))
             else:
-                way.close()
+                connection.close()
         return answer
 
     def _idle(self) -> socket.socket | None:
         """Return a connection that was kept and on which nothing has happened since."""
         while self._open:
-            way, since = self._open.pop()
+            connection, since = self._open.pop()
             poll = select.poll()
-            poll.register(way, select.POLLIN)
+            poll.register(connection, select.POLLIN)
             is_young = time.monotonic() - since < _KEPT_FOR
             if is_young and not poll.poll(0):
-                return way
+                return connection
             if is_young:  # this PBX does not keep connections, or is going down
                 self._keep_from = time.monotonic() + _NOT_KEPT_FOR
-            way.close()
+            connection.close()
         return None
 
     def _connected(self) -> socket.socket:
         deadline = time.monotonic() + self._settings.connect_timeout
-        way = self._dialled(deadline)
+        connection = self._dialled(deadline)
         if self._context is None:
-            return way
+            return connection
         try:
-            way.settimeout(max(deadline - time.monotonic(), 0.01))
-            return self._context.wrap_socket(way, server_hostname=self._settings.host)
+            connection.settimeout(max(deadline - time.monotonic(), 0.01))
+            return self._context.wrap_socket(connection, server_hostname=self._settings.host)
         except OSError as fault:
-            way.close()
+            connection.close()
             raise PbxUnreachable(
                 why_not_secured(fault, self._settings.host, self._settings.pbx_port)
             ) from None
@@ -158,16 +160,16 @@ class Transport:
         addresses = self._addresses.found(deadline)
         for position, (family, kind, protocol, address) in enumerate(addresses):
             left = max(deadline - time.monotonic(), 0.01) / (len(addresses) - position)
-            way = socket.socket(family, kind, protocol)
+            connection = socket.socket(family, kind, protocol)
             try:
-                way.settimeout(left)
-                way.connect(address)
-                way.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.settimeout(left)
+                connection.connect(address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as fault:
-                way.close()
+                connection.close()
                 log.debug("not connected reason=%s", type(fault).__name__)
             else:
-                return way
+                return connection
         self._addresses.forget()
         raise PbxUnreachable(
             "STARFACE does not answer at its address; check that it runs, "
@@ -220,13 +222,13 @@ class _ClosedMeanwhile(Exception):
 class _Limited(io.RawIOBase):
     """What is read from a socket until a deadline and up to a size; dripping prolongs nothing."""
 
-    def __init__(self, way: socket.socket, seconds: float, limit: int) -> None:
-        self._way = way
+    def __init__(self, connection: socket.socket, seconds: float, limit: int) -> None:
+        self._socket = connection
         self._deadline = time.monotonic() + seconds
         self._left = limit
         self.begun = False
         self.ended = False
-        way.settimeout(seconds)
+        connection.settimeout(seconds)
 
     def readable(self) -> bool:
         return True
@@ -235,8 +237,8 @@ class _Limited(io.RawIOBase):
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._way.settimeout(left)
-        count = self._way.recv_into(buffer)
+        self._socket.settimeout(left)
+        count = self._socket.recv_into(buffer)
         self.begun = self.begun or count > 0
         self.ended = count == 0
         self._left -= count
@@ -256,30 +258,35 @@ class _Readable:
 
 
 def _answer(stream: _Limited) -> tuple[HttpAnswer, bool]:
-    with http.client.HTTPResponse(cast(socket.socket, _Readable(stream)), method="POST") as told:
-        told.begin()
+    with http.client.HTTPResponse(
+        cast(socket.socket, _Readable(stream)), method="POST"
+    ) as response:
+        response.begin()
         if stream.ended:  # http.client takes a head that is cut for a whole one
             raise ConnectionAbortedError
-        if told.getheader("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        if response.getheader("Content-Encoding", "identity").strip().lower() not in (
+            "",
+            "identity",
+        ):
             raise AnswerUnreadable(
                 "STARFACE, or a proxy before it, sends compressed answers nobody asked for; "
                 "switch that off."
             )
-        if (told.length or 0) > ANSWER_BYTES:
+        if (response.length or 0) > ANSWER_BYTES:
             raise _too_large()
-        body = told.read(ANSWER_BYTES + 1)
+        body = response.read(ANSWER_BYTES + 1)
         if len(body) > ANSWER_BYTES:
             raise _too_large()
-        if told.length:  # read() of a size gives less without a word
-            raise http.client.IncompleteRead(b"", told.length)
+        if response.length:  # read() of a size gives less without a word
+            raise http.client.IncompleteRead(b"", response.length)
         answer = HttpAnswer(
-            status=told.status,
-            content_type=told.getheader("Content-Type", "").lower(),
-            location=told.getheader("Location", ""),
+            status=response.status,
+            content_type=response.getheader("Content-Type", "").lower(),
+            location=response.getheader("Location", ""),
             body=body,
-            date=told.getheader("Date", ""),
+            date=response.getheader("Date", ""),
         )
-        return answer, not told.will_close
+        return answer, not response.will_close
 
 
 def _clock_offset(date: str) -> timedelta | None:

@@ -191,16 +191,16 @@ def list_of(read_one: Callable[[Value], R]) -> Callable[[Value], list[R]]:
 
 def call_list_page(value: Value) -> CallListPage:
     """Read one page of the call list."""
-    told = struct(value)
-    entries = list_of(reader(CallListEntry))(told.get("entries"))
-    total = told.get("totalCount")
+    members = struct(value)
+    entries = list_of(reader(CallListEntry))(members.get("entries"))
+    total = members.get("totalCount")
     return CallListPage(entries, total if isinstance(total, int) else len(entries))
 
 
-def moment(told: str, *, zone: tzinfo = UTC) -> datetime | None:
+def moment(members: str, *, zone: tzinfo = UTC) -> datetime | None:
     """Read a time of the PBX; without a zone of its own it is in `zone`; None if it is no time."""
     try:
-        at = datetime.fromisoformat(told.strip().replace(",", "."))
+        at = datetime.fromisoformat(members.strip().replace(",", "."))
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=zone)

@@ -90,7 +90,7 @@ def read_fast(text: str, profile: NumberProfile) -> Read | None:
 
 
 def is_fixed_line(e164: str) -> bool | None:
-    """Tell whether a number is a valid one of the fixed network; None where that is in doubt."""
+    """Return whether a number is a valid one of the fixed network; None where that is in doubt."""
     code, national = _split(e164.removeprefix("+"))
     if code is None or len(code.regions) != 1 or _is_changed(code, national):
         return None
@@ -113,7 +113,7 @@ def _split(digits: str) -> tuple[_Code | None, str]:
 
 
 def _is_changed(code: _Code, national: str) -> bool:
-    """Tell whether the library would perhaps not leave the digits as they are."""
+    """Return whether the library would perhaps not leave the digits as they are."""
     return national.startswith("0") or bool(code.changed and code.changed.match(national))
 
 

@@ -79,14 +79,14 @@ def read_number(text: str, profile: NumberProfile, *, country: str | None = None
 def explain(
     text: str, profile: NumberProfile, *, country: str | None = None
 ) -> tuple[ReadingStep, ...]:
-    """Tell step by step what `read_number` makes of a text, and why."""
+    """Explain step by step what `read_number` makes of a text, and why."""
     steps: list[ReadingStep] = [ReadingStep("received", {"text": _shown(text)})]
     number = _read(text, profile, country, steps)
     if number.kind == "unknown":
         steps.append(ReadingStep("no-number", {"reason": number.reading}))
-    told = number.e164 or number.short
-    values = {"kind": number.kind, "e164": told or ""}
-    steps.append(ReadingStep("result-e164" if told else "result", values))
+    digits = number.e164 or number.short
+    values = {"kind": number.kind, "e164": digits or ""}
+    steps.append(ReadingStep("result-e164" if digits else "result", values))
     return tuple(steps)
 
 
@@ -148,7 +148,7 @@ def _read(
         return Number(raw=text, kind="unknown", reading=reading)
     local = _profile_for(profile, country, steps)
     foreign = bool(unwrapped.domain) and unwrapped.domain not in profile.sip_domains
-    _tell_of_uri(unwrapped, foreign, steps)
+    _trace_uri(unwrapped, foreign, steps)
     written = _within(unwrapped, spelled(unwrapped.text))
     found = _judged(written, local, not foreign, steps)
     dialable = found.kind in ("external", "internal") and not foreign
@@ -168,7 +168,7 @@ def _profile_for(
     return _abroad(wanted)
 
 
-def _tell_of_uri(unwrapped: Unwrapped, foreign: bool, steps: list[ReadingStep]) -> None:
+def _trace_uri(unwrapped: Unwrapped, foreign: bool, steps: list[ReadingStep]) -> None:
     if unwrapped.scheme:
         values = {"scheme": unwrapped.scheme, "text": _shown(unwrapped.text)}
         steps.append(ReadingStep("uri", values))

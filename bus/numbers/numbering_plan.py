@@ -58,7 +58,7 @@ def plan(region: str) -> Plan:
 
 
 def is_country(region: str) -> bool:
-    """Tell whether the library knows the country."""
+    """Return whether the library knows the country."""
     return region in phonenumbers.SUPPORTED_REGIONS
 
 
@@ -87,12 +87,12 @@ def e164(number: PhoneNumber) -> str:
 
 
 def is_valid(number: PhoneNumber) -> bool:
-    """Tell whether the tables know a range that holds this number."""
+    """Return whether the tables know a range that holds this number."""
     return phonenumbers.is_valid_number(number)
 
 
 def is_possible(number: PhoneNumber, *kinds: int) -> bool:
-    """Tell whether the length fits one of the kinds, or any, for ranges younger than the tables."""
+    """Return whether the length fits one of the kinds, or any: ranges are younger than tables."""
     return any(
         phonenumbers.is_possible_number_for_type_with_reason(number, kind)
         == ValidationResult.IS_POSSIBLE
@@ -101,14 +101,14 @@ def is_possible(number: PhoneNumber, *kinds: int) -> bool:
 
 
 def is_for_people(number: PhoneNumber) -> bool:
-    """Tell whether people have this number: not a voicemail box, nor Italy's 43 for machines."""
+    """Return whether people have this number: not a voicemail box, nor Italy's 43 for machines."""
     if number.country_code == _ITALY and str(number.national_number).startswith("43"):
         return False
     return phonenumbers.number_type(number) != PhoneNumberType.VOICEMAIL
 
 
 def is_written_without_trunk(number: PhoneNumber) -> bool:
-    """Tell whether people at home write this number without the trunk digit.
+    """Return whether people at home write this number without the trunk digit.
 
     So it is for mobiles in China, which have none, and for the 1860 numbers of India; in Russia
     and for mobiles in India it is left out or not, as one likes.
@@ -132,13 +132,13 @@ def is_written_without_trunk(number: PhoneNumber) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_emergency(digits: str, region: str) -> bool:
-    """Tell whether these digits call for help in this country, or in any."""
+    """Return whether these digits call for help in this country, or in any."""
     return digits in _EVERYWHERE or _fits(digits, region, "emergency")
 
 
 @lru_cache(maxsize=4096)
 def is_service(digits: str, region: str) -> bool:
-    """Tell whether these digits are a short number that a telephone may call.
+    """Return whether these digits are a short number that a telephone may call.
 
     Numbers for text messages only are no such numbers, nor are those of one carrier: the tables
     give them as wide ranges (in Switzerland 200 to 99999) which would swallow every extension.
@@ -156,7 +156,7 @@ def is_service(digits: str, region: str) -> bool:
 
 
 def is_premium_service(digits: str, region: str) -> bool:
-    """Tell whether a short number costs more than a call: directory enquiries and the like."""
+    """Return whether a short number costs more than a call: directory enquiries and the like."""
     return digits.startswith("118") or _fits(digits, region, "premium_rate")
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 NAME = "private-numbers.json"
 _LOOK_AGAIN = 1.0  # seconds between two looks whether the file has changed
 _PATIENCE = 10.0  # seconds for another command to end
-_SHOWN = 2  # digits by which a user tells his numbers apart
+_SHOWN = 2  # digits by which a user knows his numbers
 
 
 class PrivateNumber(BaseModel):
@@ -44,7 +44,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class PrivateNumbers:
-    """The list as a process that hears of calls needs it: a look costs nothing without one."""
+    """The list as a process that handles calls needs it: a look costs nothing without one."""
 
     def __init__(
         self, folder: Path, site_key: bytes, clock: Callable[[], float] = time.monotonic
@@ -53,7 +53,7 @@ class PrivateNumbers:
         self._key = site_key
         self._clock = clock
         self._version: _Version | None = _version(self._path)
-        self._unreadable: _Version | None = None  # told of
+        self._unreadable: _Version | None = None  # reported
         self._in_use = self._version is not None
         self._marks = _by_user(read_list(self._path))
         self._looked = clock()
@@ -66,11 +66,11 @@ class PrivateNumbers:
         return self._in_use
 
     def concerns(self, user: str) -> bool:
-        """Tell whether a user has private numbers."""
+        """Return whether a user has private numbers."""
         return self.in_use and user in self._marks
 
     def holds(self, user: str, number: str) -> bool:
-        """Tell whether a number, in E.164 or as an extension's digits, is private for a user.
+        """Return whether a number, in E.164 or as an extension's digits, is private for a user.
 
         One behind which the same subscriber answers, such as an Italian one without its zero, is.
         """
@@ -83,7 +83,7 @@ class PrivateNumbers:
         return any(number_mark(self._key, user, one) in marks for one in spelled)
 
     def names(self, user: str, text: str, profile: NumberProfile) -> bool:
-        """Tell whether a text, in any spelling, is a private number of a user."""
+        """Return whether a text, in any spelling, is a private number of a user."""
         if not self.concerns(user):
             return False
         read = read_number(text, profile)

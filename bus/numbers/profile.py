@@ -27,7 +27,7 @@ class NumberProfile(BaseModel):
     country: str = "CH"
     area_code: str = ""
     outside_line: str = ""
-    international_prefix: str = "00"  # where none is told: the country's own
+    international_prefix: str = "00"  # where none is set: the country's own
     internal_digits: int = Field(default=4, ge=0, le=8)  # greatest length, 0 = no extensions
     emergency: tuple[_Short, ...] = ()  # beside the country's own, 112 and 911
     service: tuple[_Short, ...] = ()  # beside the country's own
@@ -36,12 +36,12 @@ class NumberProfile(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_the_prefix_of_its_country(cls, told: Any) -> Any:
-        if not isinstance(told, dict) or told.get("international_prefix"):
-            return told
-        country = str(told.get("country", "CH")).upper()
+    def _with_the_prefix_of_its_country(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("international_prefix"):
+            return values
+        country = str(values.get("country", "CH")).upper()
         prefix = plan(country).international_prefix if is_country(country) else "00"
-        return told | {"international_prefix": prefix}
+        return values | {"international_prefix": prefix}
 
     @field_validator("country")
     @classmethod

@@ -53,24 +53,24 @@ class _Candidate(NamedTuple):
     how: tuple[ReadingStep, ...] = ()  # what was done to the digits
 
 
-def read(text: Spelled, profile: NumberProfile, at_home: bool, tell: Trail) -> Read:
+def read(text: Spelled, profile: NumberProfile, at_home: bool, trace: Trail) -> Read:
     """Read what is written; at a foreign domain nothing is short, local or internal."""
-    if at_home and (short := _short(text, profile, tell)):
+    if at_home and (short := _short(text, profile, trace)):
         return short
     if _is_two(text, profile):
         return Read("unknown", "two-numbers")
     if text.direct_dial:
         whole = text._replace(digits=text.stem + text.direct_dial, bare="")
-        counted = _best(whole, profile, at_home, tell, only=_DIRECT_DIAL)
+        counted = _best(whole, profile, at_home, trace, only=_DIRECT_DIAL)
         if counted:
-            tell(ReadingStep("direct-dial", {"digits": text.direct_dial}))
+            trace(ReadingStep("direct-dial", {"digits": text.direct_dial}))
             return counted
-        tell(ReadingStep("extension-dropped", {"extension": text.direct_dial}))
-    return _best(text, profile, at_home, tell) or Read("unknown", _reason(text, profile))
+        trace(ReadingStep("extension-dropped", {"extension": text.direct_dial}))
+    return _best(text, profile, at_home, trace) or Read("unknown", _reason(text, profile))
 
 
 def short_code(digits: str, profile: NumberProfile) -> Literal["emergency", "service"] | None:
-    """Tell whether digits are an emergency or a short service number at this site."""
+    """Return whether digits are an emergency or a short service number at this site."""
     if digits in profile.emergency or numbering_plan.is_emergency(digits, profile.country):
         return "emergency"
     if digits in profile.extensions:
@@ -80,21 +80,21 @@ def short_code(digits: str, profile: NumberProfile) -> Literal["emergency", "ser
     return None
 
 
-def _short(text: Spelled, profile: NumberProfile, tell: Trail) -> Read | None:
+def _short(text: Spelled, profile: NumberProfile, trace: Trail) -> Read | None:
     digits = text.digits
     if text.plus or text.extension or text.direct_dial or text.vanity or len(digits) > 8:
         return None
     if code := short_code(digits, profile):
-        tell(ReadingStep(code, {"digits": digits, "country": profile.country}))
+        trace(ReadingStep(code, {"digits": digits, "country": profile.country}))
         return Read("external", code, short=digits)
     if digits in profile.extensions:
-        tell(ReadingStep("own-extension", {"digits": digits}))
+        trace(ReadingStep("own-extension", {"digits": digits}))
         return Read("internal", "extension", short=digits)
     if len(digits) > profile.internal_digits or digits.startswith("0"):
         return None
     if profile.outside_line and digits.startswith(profile.outside_line):
         return None
-    tell(ReadingStep("extension", {"digits": digits, "most": str(profile.internal_digits)}))
+    trace(ReadingStep("extension", {"digits": digits, "most": str(profile.internal_digits)}))
     return Read("internal", "extension", short=digits)
 
 
@@ -102,13 +102,13 @@ def _best(
     text: Spelled,
     profile: NumberProfile,
     at_home: bool,
-    tell: Trail,
+    trace: Trail,
     only: tuple[int, ...] = (),
 ) -> Read | None:
     possible: Read | None = None  # counts only where no reading at all is a valid number
     for one in _candidates(text, profile, at_home):
         if one.short:
-            tell(
+            trace(
                 ReadingStep(
                     "short-behind-outside-line",
                     {"digits": one.short, "country": profile.country},
@@ -119,16 +119,16 @@ def _best(
         if only and (number is None or number.country_code not in only):
             continue
         for step in one.how:
-            tell(step)
+            trace(step)
         verdict = _verdict(one, number, text.vanity)
         e164 = numbering_plan.e164(number) if number else ""
-        tell(ReadingStep(verdict, {"reading": one.reading, "e164": e164, "digits": one.digits}))
+        trace(ReadingStep(verdict, {"reading": one.reading, "e164": e164, "digits": one.digits}))
         if verdict == "valid":
             return Read("external", one.reading, e164)
         if verdict == "possible":
             possible = possible or Read("external", one.reading, e164)
     if possible:
-        tell(ReadingStep("first-possible", {"e164": possible.e164 or ""}))
+        trace(ReadingStep("first-possible", {"e164": possible.e164 or ""}))
     return possible
 
 
@@ -168,7 +168,7 @@ def _international(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate
 
 
 def _without_trunk_zero(text: Spelled, skip: int) -> Iterator[tuple[str, tuple[ReadingStep, ...]]]:
-    """Give the digits behind the prefix, those without a bracketed (0) first; in Italy last."""
+    """Return the digits behind the prefix, those without a bracketed (0) first; in Italy last."""
     code = text.head[skip:]
     whole = text.digits[skip:]
     if not text.bare or not code.isdigit() or int(code) not in COUNTRY_CODE_TO_REGION_CODE:
@@ -221,7 +221,7 @@ def _without_plus(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]
 
 
 def _may_be_foreign(plan: numbering_plan.Plan, digits: str) -> bool:
-    """Tell whether this is no national number whose zero a table program took off."""
+    """Return whether this is no national number whose zero a table program took off."""
     if digits.startswith("0") or len(digits) < _FOREIGN_CODE_FROM:
         return False
     return len(digits) >= _SURELY_FOREIGN_FROM or not (
@@ -253,7 +253,7 @@ def _behind_outside_line(text: Spelled, profile: NumberProfile) -> Iterator[_Can
 
 
 def _is_two(text: Spelled, profile: NumberProfile) -> bool:
-    """Tell whether a field holds two whole numbers, which together look like a long one."""
+    """Return whether a field holds two whole numbers, which together look like a long one."""
     if len(text.digits) < 12 or text.bare:
         return False
     for gap in _BETWEEN.finditer(text.signs):

@@ -112,8 +112,8 @@ def unwrap(text: str) -> Unwrapped | None:
     user, _, host = rest.partition("@")
     main, *parameters = re.split(r"[;?]" if scheme == "callto" else r";", user)
     try:
-        told = dict(_parameter(one) for one in parameters)
-        return _with_context(Unwrapped(_decoded(main), scheme, _host(host)), told)
+        given = dict(_parameter(one) for one in parameters)
+        return _with_context(Unwrapped(_decoded(main), scheme, _host(host)), given)
     except UnicodeDecodeError:
         return None
 
@@ -142,7 +142,7 @@ def spelled(text: str) -> Spelled:
 
 
 def is_date(signs: str) -> bool:
-    """Tell whether this is a day such as 23.11.2026, which has the digits of a local number."""
+    """Return whether this is a day such as 23.11.2026, which has the digits of a local number."""
     if year_first := _DATE_YEAR_FIRST.fullmatch(signs):
         return _is_day(int(year_first[3]), int(year_first[2]))
     day_first = _DATE.fullmatch(signs)
@@ -171,9 +171,9 @@ def _host(written: str) -> str:
     return re.split(r"[;?>]|:\d*$", written)[0].strip().lower()
 
 
-def _with_context(inner: Unwrapped, told: dict[str, str]) -> Unwrapped:
-    context = told.get("phone-context", "")
-    inner = inner._replace(extension=told.get("ext", ""))
+def _with_context(inner: Unwrapped, parameters: dict[str, str]) -> Unwrapped:
+    context = parameters.get("phone-context", "")
+    inner = inner._replace(extension=parameters.get("ext", ""))
     if inner.text.lstrip().startswith("+") or not context:
         return inner
     if context.startswith("+"):
@@ -235,7 +235,7 @@ def _only_number(signs: str) -> Spelled:
 
 
 def _is_vanity(signs: str) -> bool:
-    """Tell a word for the keys, 0800 FLOWERS, from a label such as Fax behind a number."""
+    """Return whether this is a word for the keys, 0800 FLOWERS, and no label such as Fax."""
     if not _VANITY.fullmatch(signs):
         return False
     first = re.search(r"[A-Za-z]", signs)

@@ -27,11 +27,11 @@ class ContactRecord(Record):
     url: Link = ""
     active: bool = True
     numbers: tuple[ContactNumber, ...] = ()
-    read_from: bytes = b""  # tells what it was read from, where all of it could be read
+    read_from: bytes = b""  # mark of what it was read from, where all of it could be read
 
 
 class Unchanged(ContactRecord):
-    """A contact which its source tells just as it did the last time; only its key is given."""
+    """A contact which its source has just as it had the last time; only its key is given."""
 
     name: Text = ""
 

@@ -20,7 +20,7 @@ _FEW = 500  # numbers of choices looked at in one piece
 
 
 class Cleanup:
-    """Brings one source to where all it has counts; whoever uses it has claimed the source."""
+    """Brings one source to where all it has counts; who uses it holds the source's lock."""
 
     def __init__(
         self, connection: sqlite3.Connection, source_id: int, throttle: WriteThrottle

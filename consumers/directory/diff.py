@@ -97,7 +97,7 @@ class Differences:
     def _find_below(
         self, kind: RecordKind, above: RecordKind, source_id: int, edition: int
     ) -> None:
-        """Find what belongs to something that is removed, unless the source has just told it."""
+        """Find what belongs to something that is removed, unless the source has just named it."""
         self._run(
             f"INSERT INTO differing_{kind} (row, id, what) SELECT t.row, t.id, 'below'"
             f" FROM differing_{above} d JOIN {above}s a ON a.row = d.row"

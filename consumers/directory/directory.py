@@ -80,19 +80,19 @@ class Directory:
         )
 
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
-        """Give the entries whose numbers begin most alike, to explain why none was found."""
+        """Return the entries whose numbers begin most alike, to explain why none was found."""
         return self._read(lambda queries: queries.nearest(e164, limit))
 
     def inactive(self, e164: str) -> list[Contact]:
-        """Give who has the number but does not count, to explain why none was found."""
+        """Return who has the number but does not count, to explain why none was found."""
         return self._read(lambda queries: queries.inactive(e164))
 
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
-        """Give the dossiers of a contact with their matters, open and closed."""
+        """Return the dossiers of a contact with their matters, open and closed."""
         return self._read(lambda queries: queries.dossiers(contact_id))
 
     def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
-        """Give when a user last used what is kept for a contact."""
+        """Return when a user last used what is kept for a contact."""
         return self._read(lambda queries: queries.uses(user, contact_id))
 
     def used(
@@ -142,19 +142,19 @@ class Directory:
             self._connection.execute("DELETE FROM choices WHERE chosen_at < ?", [before])
 
     def choices(self, user: str) -> list[Choice]:
-        """Give what a user has chosen, for each number."""
+        """Return what a user has chosen, for each number."""
         return self._read(lambda queries: queries.choices(user))
 
     def contact(self, contact_id: int) -> Contact | None:
-        """Give one contact, also an inactive one."""
+        """Return one contact, also an inactive one."""
         return self._read(lambda queries: queries.contact(contact_id))
 
     def contact_of(self, source: str, key: str) -> Contact | None:
-        """Give one contact by its source's own key."""
+        """Return one contact by its source's own key."""
         return self._read(lambda queries: queries.contact_of(source, key))
 
     def contacts(self, source: str | None = None) -> Iterator[Contact]:
-        """Give all contacts of one source or of all, one by one, as they are at this moment."""
+        """Return all contacts of one source or of all, one by one, as they are at this moment."""
         connection = schema.plainly_connected(self._path)
         try:
             yield from SqliteQueries(connection).contacts(source)
@@ -162,15 +162,15 @@ class Directory:
             connection.close()
 
     def search(self, text: str, limit: int = 50) -> list[Contact]:
-        """Give contacts whose name, company, key, dossier or mail address holds a text."""
+        """Return contacts whose name, company, key, dossier or mail address holds a text."""
         return self._read(lambda queries: queries.search(text, limit))
 
     def numbers(self, contact_id: int) -> tuple[ContactNumber, ...]:
-        """Give the numbers of a contact."""
+        """Return the numbers of a contact."""
         return self._read(lambda queries: queries.numbers(contact_id))
 
     def employer(self, contact: Contact) -> Contact | None:
-        """Give the company a person works for."""
+        """Return the company a person works for."""
         return self._read(lambda queries: queries.employer(contact))
 
     def forget_number(self, e164: str) -> int:
@@ -188,7 +188,7 @@ class Directory:
         return gone
 
     def sources(self) -> list[Source]:
-        """Give the sources in the order in which they decide."""
+        """Return the sources in the order in which they decide."""
         return self._read(lambda queries: queries.sources())
 
     def set_source(self, name: str, *, priority: int | None = None, active: bool = True) -> None:
@@ -202,7 +202,7 @@ class Directory:
         )
 
     def deciding_with(self, name: str) -> list[str]:
-        """Give the other sources of one priority: what they differ in is asked."""
+        """Return the other sources of one priority: what they differ in is asked."""
         return self._read(lambda queries: queries.deciding_with(name))
 
     def encoding(self, name: str) -> str:
@@ -242,7 +242,7 @@ class Directory:
             return remove_source(self._path, name)
 
     def known(self, source: str) -> CurrentContacts:
-        """Give what is known of a source, for an import that reads only what is new."""
+        """Return what is known of a source, for an import that reads only what is new."""
         from consumers.directory.known import CurrentContacts
 
         return CurrentContacts(self._path, source)
@@ -296,7 +296,7 @@ class Directory:
                 raise DirectoryUnavailable(str(error)) from error
 
     def _current(self) -> sqlite3.Connection:
-        """Give the connection of this process; one made before a fork is not ours."""
+        """Return the connection of this process; one made before a fork is not ours."""
         if self._process != os.getpid():
             self._inherited = self._connection  # closing it here would disturb its owner
             self._connection = _modest(schema.plainly_connected(self._path))

@@ -41,7 +41,7 @@ class SourceVersion:
         connection.create_function("search_text", -1, search_text, deterministic=True)
 
     def steps(self) -> Iterator[VersionStep]:
-        """Give what is to be written before the edition can count, each in ranges as one likes."""
+        """Return what is to be written before the edition can count, each part in ranges."""
         for kind in KINDS:
             yield VersionStep(self._total(f"differing_{kind}"), self._writing(kind))
         yield VersionStep(self._total("staged_use"), self._write_uses)
@@ -59,7 +59,7 @@ class SourceVersion:
         )
 
     def sweeping_uses(self) -> VersionStep:
-        """Give how the uses are removed which newer ones of this edition have replaced."""
+        """Return how the uses are removed which newer ones of this edition have replaced."""
         return VersionStep(self._total("staged_use"), self._sweep_uses)
 
     def _writing(self, kind: RecordKind) -> Callable[[int, int], None]:

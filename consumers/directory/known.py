@@ -1,4 +1,4 @@
-"""What the directory already knows of one source, so that an import need not read it anew."""
+"""What the directory already knows of one source, so that an import need not read it again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CurrentContacts:
         self._connection.close()
 
     def while_read(self, records: Iterable[_T]) -> Iterator[_T]:
-        """Give the records of a source, and answer what is asked meanwhile several at a time.
+        """Return the records of a source, and answer what is asked meanwhile several at a time.
 
         To begin a transaction costs more than to ask; a long one holds up the file's cleaning.
         """
@@ -52,7 +52,7 @@ class CurrentContacts:
             self._end()
 
     def is_read(self, key: str, read_from: bytes) -> bool:
-        """Tell whether a contact was read from just this the last time, without a refusal."""
+        """Return whether a contact was read from just this the last time, without a refusal."""
         if self._has_contacts is None:
             named = "SELECT 1 FROM sources WHERE name = ? AND edition >= 0"
             self._has_contacts = (
@@ -65,7 +65,7 @@ class CurrentContacts:
         return row is not None and row[0] == read_from
 
     def contact(self, key: str) -> tuple[list[Any], list[list[str]]] | None:
-        """Give the fields of a contact and its numbers, as they are written in the tables."""
+        """Return the fields of a contact and its numbers, as they are written in the tables."""
         row = self._connection.execute(
             f"SELECT c.row, {_FIELDS} {_THE_ONE}",
             [self._source, key],

@@ -33,19 +33,19 @@ class ContactQueries(Protocol):
     """What the ladder asks of the directory; it gives only active contacts."""
 
     def exact(self, e164: str) -> Sequence[Found]:
-        """Give who has the number, in whatever spelling of the same subscriber."""
+        """Return who has the number, in whatever spelling of the same subscriber."""
 
     def switchboards(self, stems: Sequence[str]) -> Sequence[Found]:
-        """Give who has a switchboard with one of the stems."""
+        """Return who has a switchboard with one of the stems."""
 
     def ending(self, digits: str) -> Sequence[Found]:
-        """Give who has a number with these last digits."""
+        """Return who has a number with these last digits."""
 
     def employer(self, contact: Contact) -> Contact | None:
-        """Give the company a person works for."""
+        """Return the company a person works for."""
 
     def chosen(self, user: str, e164: str) -> int | None:
-        """Give the id of the contact this user means by the number."""
+        """Return the id of the contact this user means by the number."""
 
 
 def match(queries: ContactQueries, e164: str, *, user: str, suffix_digits: int = 0) -> Match:
@@ -63,22 +63,22 @@ def match(queries: ContactQueries, e164: str, *, user: str, suffix_digits: int =
 
 
 def leads_to(queries: ContactQueries, e164: str, contact_id: int) -> bool:
-    """Tell whether a number still leads to a contact, so that choosing it makes sense."""
+    """Return whether a number still leads to a contact, so that choosing it makes sense."""
     found = [*queries.exact(e164), *_companies(queries, queries.switchboards(possible_stems(e164)))]
     return any(one.contact.id == contact_id for one in found)
 
 
 def possible_stems(e164: str) -> list[str]:
-    """Give the stems of which a number may be an extension."""
+    """Return the stems of which a number may be an extension."""
     shortest = max(SHORTEST_STEM + 1, len(e164) - LONGEST_EXTENSION)
     return [e164[:end] for end in range(shortest, len(e164))]
 
 
 def stem_of(raw: str, e164: str, *, marked: bool, extension_digits: int = 0) -> str:
-    """Give what comes before the extensions of a switchboard, or nothing without evidence.
+    """Return what comes before the extensions of a switchboard, or nothing without evidence.
 
     Evidence is a number written with `-0`, or one that is marked or labelled; that it ends in
-    zeros is none. How many zeros stand for the extension is told by the hyphen or by the source,
+    zeros is none. How many zeros stand for the extension is said by the hyphen or by the source,
     and is otherwise one: a longer block of numbers may be shared with a neighbour.
     """
     written = (_WRITTEN_ZEROS if marked else _WRITTEN_ZERO).search(raw)
@@ -92,7 +92,7 @@ def stem_of(raw: str, e164: str, *, marked: bool, extension_digits: int = 0) -> 
 
 
 def _companies(queries: ContactQueries, found: Sequence[Found]) -> list[Found]:
-    """Give the companies behind switchboards; a person's own card would be a guess."""
+    """Return the companies behind switchboards; a person's own card would be a guess."""
     companies = []
     for one in found:
         contact = one.contact if one.contact.kind == "company" else queries.employer(one.contact)

@@ -43,21 +43,21 @@ class SqliteQueries:
         self._connection = connection
 
     def exact(self, e164: str) -> list[Found]:
-        """Give who has the number, in whatever spelling of the same subscriber."""
+        """Return who has the number, in whatever spelling of the same subscriber."""
         keys = same_keys(e164)
         stems = [*keys, *(key[:-1] for key in keys if key.endswith("0"))]
         return self._found(_exact(len(keys), len(stems)), [*keys, *stems])
 
     def switchboards(self, stems: Sequence[str]) -> list[Found]:
-        """Give who has a switchboard with one of the stems."""
+        """Return who has a switchboard with one of the stems."""
         return self._found(_BY_STEM % ("stem", _marks(stems)), stems)
 
     def ending(self, digits: str) -> list[Found]:
-        """Give who has a number with these last digits."""
+        """Return who has a number with these last digits."""
         return self._found(_ENDING, [digits[-SHORTEST_SUFFIX:], -len(digits), digits])
 
     def employer(self, contact: Contact) -> Contact | None:
-        """Give the active company a person works for, by its key or by its only bearer's name."""
+        """Return the active company a person works for, by its key or by its only bearer's name."""
         if contact.kind == "company" or not (contact.employer_key or contact.company):
             return None
         by_key = contact.employer_key and self._rows(
@@ -71,7 +71,7 @@ class SqliteQueries:
         return _contact(rows[0]) if len(rows) == 1 else None
 
     def chosen(self, user: str, e164: str) -> int | None:
-        """Give the id of the contact this user means by the number."""
+        """Return the id of the contact this user means by the number."""
         keys = same_keys(e164)
         rows = self._rows(
             f"SELECT contact_id FROM choices WHERE user = ? AND e164 IN ({_marks(keys)})"
@@ -81,23 +81,23 @@ class SqliteQueries:
         return int(rows[0][0]) if rows else None
 
     def contact(self, contact_id: int) -> Contact | None:
-        """Give one contact, also an inactive one."""
+        """Return one contact, also an inactive one."""
         rows = self._rows(f"{_ONE} WHERE c.id = ?", [contact_id])
         return _contact(rows[0]) if rows else None
 
     def contact_of(self, source: str, key: str) -> Contact | None:
-        """Give one contact by its source's own key."""
+        """Return one contact by its source's own key."""
         rows = self._rows(f"{_ONE} WHERE c.source = ? AND c.key = ?", [source, key])
         return _contact(rows[0]) if rows else None
 
     def contacts(self, source: str | None = None) -> Iterator[Contact]:
-        """Give all contacts of a source or of all, without holding them in memory."""
+        """Return all contacts of a source or of all, without holding them in memory."""
         where, values = ("WHERE c.source = ?", [source]) if source else ("", [])
         for row in self._connection.execute(f"{_ONE} {where} ORDER BY c.source, c.id", values):
             yield _contact(row)
 
     def search(self, text: str, limit: int = 50) -> list[Contact]:
-        """Give contacts whose name, company, mail address or dossier holds the text."""
+        """Return contacts whose name, company, mail address or dossier holds the text."""
         rows = self._rows(
             f"{_ONE} WHERE instr(c.search, ?1) OR instr(c.search, ?2)"
             " OR c.key = ?3 COLLATE NOCASE OR EXISTS"
@@ -110,7 +110,7 @@ class SqliteQueries:
         return [_contact(row) for row in rows]
 
     def numbers(self, contact_id: int) -> tuple[ContactNumber, ...]:
-        """Give the numbers of a contact."""
+        """Return the numbers of a contact."""
         rows = self._rows(
             "SELECT n.raw, n.e164, n.label, n.stem FROM known_contacts c CROSS JOIN"
             " contact_numbers n ON n.contact = c.row WHERE c.id = ? ORDER BY n.place",
@@ -119,7 +119,7 @@ class SqliteQueries:
         return tuple(ContactNumber(raw=r[0], e164=r[1], label=r[2], stem=r[3]) for r in rows)
 
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
-        """Give the dossiers of a contact with all their matters."""
+        """Return the dossiers of a contact with all their matters."""
         rows = self._rows(
             "SELECT d.id, d.key, d.reference, d.title, d.url, d.active FROM known_contacts c"
             " CROSS JOIN known_dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
@@ -141,7 +141,7 @@ class SqliteQueries:
         )
 
     def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
-        """Give when a user last used the dossiers and matters of a contact."""
+        """Return when a user last used the dossiers and matters of a contact."""
         # CROSS JOIN: SQLite would start from all matters of the source, a thousand times slower.
         rows = self._rows(
             "SELECT 'dossier', u.dossier_id, u.used_on, u.used_at FROM known_contacts c"
@@ -161,7 +161,7 @@ class SqliteQueries:
         )
 
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
-        """Give the entries whose numbers begin most alike, to explain why none was found."""
+        """Return the entries whose numbers begin most alike, to explain why none was found."""
         query = (
             f"SELECT {_CONTACT}, n.e164 FROM contact_numbers n"
             " CROSS JOIN known_contacts c ON c.row = n.contact"
@@ -175,14 +175,14 @@ class SqliteQueries:
         return [(row[_NEXT], _contact(row)) for row in alike[:limit]]
 
     def inactive(self, e164: str) -> list[Contact]:
-        """Give who has the number but does not count: inactive, or of a source that is off."""
+        """Return who has the number but does not count: inactive, or of a source that is off."""
         keys = same_keys(e164)
         query = _FOUND.replace("WHERE c.active", "WHERE NOT c.active")
         found = self._rows(query % (_BY_NUMBER % _marks(keys)), keys)
         return [_contact(row) for row in found[:3]]
 
     def choices(self, user: str) -> list[Choice]:
-        """Give what a user has chosen, for each number."""
+        """Return what a user has chosen, for each number."""
         rows = self._rows(
             f"SELECT {_CONTACT}, h.e164, h.chosen_at FROM choices h"
             " CROSS JOIN known_contacts c ON c.id = h.contact_id WHERE h.user = ? ORDER BY h.e164",
@@ -191,7 +191,7 @@ class SqliteQueries:
         return [Choice(e164=r[_NEXT], contact=_contact(r), chosen_at=r[_NEXT + 1]) for r in rows]
 
     def sources(self) -> list[Source]:
-        """Give the sources in the order in which they decide."""
+        """Return the sources in the order in which they decide."""
         rows = self._rows(
             "SELECT name, priority, active, imported_at,"
             " (SELECT count(*) FROM known_contacts WHERE source_id = s.id),"
@@ -207,7 +207,7 @@ class SqliteQueries:
         return [Source(**dict(zip((*names, *counts), row, strict=True))) for row in rows]
 
     def deciding_with(self, name: str) -> list[str]:
-        """Give the other sources that count and have the priority of this one."""
+        """Return the other sources that count and have the priority of this one."""
         rows = self._rows(
             "SELECT o.name FROM sources s JOIN sources o USING (priority) WHERE s.name = ?"
             " AND o.id <> s.id AND s.active AND o.active AND min(s.edition, o.edition) >= 0"
@@ -253,7 +253,7 @@ class SqliteQueries:
 
 @lru_cache(maxsize=4096)
 def same_keys(e164: str) -> tuple[str, ...]:
-    """Give the spellings of one subscriber in a fixed order."""
+    """Return the spellings of one subscriber in a fixed order."""
     return tuple(sorted({e164, *same_subscriber_keys(e164)}))
 
 

@@ -80,7 +80,7 @@ class Dossier(Record):
 
 
 class Use(Record):
-    """When one user last used a matter or a dossier; `at` is unknown where a source tells days."""
+    """When a user last used a matter or a dossier; `at` is unknown where a source has days only."""
 
     record: Literal["matter", "dossier"]
     record_id: int

@@ -13,8 +13,8 @@ from runtime.sqlite import open_database, transaction
 
 PATIENCE = 10.0  # seconds to wait for another writer
 
-# The priority of a new source for which none is told: 0, or behind those that are there. So no two
-# sources decide together by accident, and whoever came first goes first. What is told to be the
+# The priority of a new source for which none is given: 0, or behind those that are there. So no two
+# sources decide together by accident, and who came first goes first. What is set to be the
 # very last, as the sample is, stays so.
 BEHIND_ALL = (
     "(SELECT ifnull(min(priority), 10) - 10 FROM sources"

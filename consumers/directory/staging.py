@@ -36,7 +36,7 @@ _NAME = FIELDS["contact"].index("name")
 LATER = """
     WHERE (excluded.used_on, ifnull(excluded.used_at, '')) > (used_on, ifnull(used_at, ''))"""
 _CACHE = 48_000  # KiB of memory while an import runs; the rest waits on disk
-_CONFLICTS = 100  # told at most
+_CONFLICTS = 100  # reported at most
 _CONTACT_COLUMNS = ("numbers", "first_number", "read_from")  # besides key, fields and digest
 
 _Number = list[str]  # raw, e164, label, stem
@@ -77,14 +77,14 @@ class Staging:
 
     @property
     def conflicts(self) -> tuple[str, ...]:
-        """Tell which keys came twice with different values, and what only a name put together."""
+        """Return which keys came twice with different values, and what only a name put together."""
         if not self._joined_by_name:
             return tuple(self._conflicts)
         rows = self._joined_by_name
-        told = "1 row has" if rows == 1 else f"{rows} rows have"
+        packed = "1 row has" if rows == 1 else f"{rows} rows have"
         were = "was put together with it" if rows == 1 else "were put together with them"
         return (
-            f"{told} the name of another and {were}: they may be several people; a column that"
+            f"{packed} the name of another and {were}: they may be several people; a column that"
             " tells them apart is the key of a mapping",
             *self._conflicts,
         )
@@ -140,7 +140,7 @@ class Staging:
         if key.startswith(DERIVED):
             self._joined_by_name += bool(differs or further)
         elif kept_fields[_NAME] != list(fields)[_NAME]:
-            self._tell(
+            self._add_conflict(
                 f"contact {key} came twice with different names: is that its key?"
                 " The first counts, with the numbers of both"
             )
@@ -160,9 +160,9 @@ class Staging:
                 self._note(kind, record.key)
 
     def _note(self, kind: RecordKind, key: str) -> None:
-        self._tell(f"{kind} {key} came twice and differs; the first counts")
+        self._add_conflict(f"{kind} {key} came twice and differs; the first counts")
 
-    def _tell(self, conflict: str) -> None:
+    def _add_conflict(self, conflict: str) -> None:
         if len(self._conflicts) < _CONFLICTS:
             self._conflicts.append(conflict)
 
@@ -182,20 +182,20 @@ class Staging:
 def _contact_values(
     key: str, fields: Sequence[Any], numbers: Sequence[_Number], read_from: bytes
 ) -> list[Any]:
-    told = json.dumps(numbers, ensure_ascii=False)
+    packed = json.dumps(numbers, ensure_ascii=False)
     first = next((one[1] for one in numbers if one[1]), "")
-    return [key, *fields, told, first, read_from or None, _digest([*fields, told])]
+    return [key, *fields, packed, first, read_from or None, _digest([*fields, packed])]
 
 
 def _digest(values: Iterable[Any]) -> bytes:
-    """Give what differs wherever a value differs, so that one column tells a change."""
+    """Return what differs wherever a value differs, so that one column shows a change."""
     return blake2b("\x1f".join(map(str, values)).encode(), digest_size=16).digest()
 
 
 def _plain(record: ContactRecord | DossierRecord | MatterRecord, kind: RecordKind) -> list[Any]:
     """Write the fields of a record as SQLite keeps them."""
-    told = record.__dict__
-    return [_written(told[name]) for name in FIELDS[kind]]
+    packed = record.__dict__
+    return [_written(packed[name]) for name in FIELDS[kind]]
 
 
 def _written(value: Any) -> Any:

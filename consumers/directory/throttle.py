@@ -15,7 +15,7 @@ _MOST = 50_000
 _HOLD = 0.15  # seconds that a piece may take
 _LONG_LOG = 8_000  # pages of 4 KiB
 _SHORTLY = 100  # milliseconds
-_PAUSE = 0.06  # seconds; whoever waits in SQLite looks again every 0.05 s at first
+_PAUSE = 0.06  # seconds; who waits in SQLite looks again every 0.05 s at first
 
 
 class WriteThrottle:
@@ -49,10 +49,10 @@ class WriteThrottle:
             self._rest(min(took, _PAUSE))
 
     def shorten_log(self) -> None:
-        """Give the space of the write-ahead log back, unless somebody needs it just now.
+        """Return the space of the write-ahead log back, unless somebody needs it just now.
 
         Little is left to be copied after a rest, so others hardly wait; by itself the log would
-        only be begun anew in a moment in which nobody writes.
+        only be begun again in a moment in which nobody writes.
         """
         self._connection.execute(f"PRAGMA busy_timeout = {_SHORTLY}")
         try:

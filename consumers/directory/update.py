@@ -48,7 +48,7 @@ class SourceImport:
         self._connection.close()
 
     def run(self, *, dry_run: bool, force: bool) -> ImportResult:
-        """Bring all records of the source, or tell what that would change.
+        """Bring all records of the source, or report what that would change.
 
         The source is locked before the first record is read: what is known of it, by which records
         are left out as unchanged, must still be so when they are written.
@@ -100,7 +100,7 @@ class SourceImport:
         return staging.conflicts
 
     def _switch(self, source_id: int, edition: SourceVersion) -> bool:
-        """Write the edition and let it count: all at once if it is small, which is told."""
+        """Write the edition and let it count: all at once if it is small, which is returned."""
         steps = list(edition.steps())
         at_once = sum(step.total for step in steps) <= _AT_ONCE
         if not at_once:
@@ -125,7 +125,7 @@ class SourceImport:
         return write_with_room
 
     def _source(self) -> int:
-        """Give the id of the source; a new one stays hidden until it has something."""
+        """Return the id of the source; a new one stays hidden until it has something."""
         with transaction(self._connection):
             self._run(
                 "INSERT OR IGNORE INTO sources (name, priority, edition)"  # noqa: S608
@@ -138,7 +138,7 @@ class SourceImport:
         return int(row[0])
 
     def _counting(self) -> tuple[int, int]:
-        """Give the id of the source and its edition that counts."""
+        """Return the id of the source and its edition that counts."""
         query = "SELECT id, max(edition, 0) FROM sources WHERE name = ?"
         row = self._run(query, self._changes.source).fetchone()
         return (int(row[0]), int(row[1])) if row else (-1, 0)

@@ -134,8 +134,8 @@ def _fault(items: list[Any]) -> Any:
     value = _one(items)
     if not isinstance(value, dict):
         raise Unreadable("a fault without members")
-    code, told = value.get("faultCode"), value.get("faultString")
-    return Faulted(code if isinstance(code, int) else 0, told if isinstance(told, str) else "")
+    code, text = value.get("faultCode"), value.get("faultString")
+    return Faulted(code if isinstance(code, int) else 0, text if isinstance(text, str) else "")
 
 
 def _method(text: str) -> str:

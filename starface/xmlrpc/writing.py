@@ -14,9 +14,11 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def write_call(method: str, params: Sequence[Writable] = ()) -> bytes:
     """Write a method call; without parameters it has no params element."""
-    told = "".join(f"<param>{_written(value)}</param>" for value in params)
-    told = f"<params>{told}</params>" if params else ""
-    return _document(f"<methodCall><methodName>{_text(method)}</methodName>{told}</methodCall>")
+    parameters = "".join(f"<param>{_written(value)}</param>" for value in params)
+    parameters = f"<params>{parameters}</params>" if params else ""
+    return _document(
+        f"<methodCall><methodName>{_text(method)}</methodName>{parameters}</methodCall>"
+    )
 
 
 def write_response(value: Writable) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from starface.simulator.model.switches import Switches
-from starface.simulator.notify.format import number_as_told
+from starface.simulator.notify.format import number_as_sent
 from tests.starface.simulator_fixtures import PREFIX, TOKEN_0011, anna_listens, wait_until
 
 
@@ -24,22 +24,22 @@ def test_external_numbers_are_told_in_the_format_that_is_set(
 ) -> None:
     switches = Switches.model_validate({"number_format": number_format})
 
-    assert number_as_told("+41441234567", switches) == swiss
-    assert number_as_told("+493023125123", switches) == german
-    assert number_as_told("12", switches) == "12"
-    assert number_as_told("anonymous", switches) == "anonymous"
+    assert number_as_sent("+41441234567", switches) == swiss
+    assert number_as_sent("+493023125123", switches) == german
+    assert number_as_sent("12", switches) == "12"
+    assert number_as_sent("anonymous", switches) == "anonymous"
 
 
 def test_only_who_calls_can_withhold_his_number() -> None:
     switches = Switches(number_format="withheld")
 
-    assert number_as_told("+41441234567", switches, called=True) == "0041441234567"
+    assert number_as_sent("+41441234567", switches, called=True) == "0041441234567"
 
 
 def test_an_italian_number_keeps_its_zero() -> None:
     switches = Switches(number_format="national", country="39")
 
-    assert number_as_told("+390612345678", switches) == "0612345678"
+    assert number_as_sent("+390612345678", switches) == "0612345678"
 
 
 @pytest.mark.parametrize(

@@ -58,12 +58,12 @@ class ViewEndpoint:
         resp.media = calls(self._simulator)
 
     def on_get_notifications(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List the newest attempts to tell somebody, with the answers."""
+        """List the newest notifications, with the answers."""
         newest = list(self._simulator.notifications)[-(req.get_param_as_int("last") or _SHOWN) :]
         resp.media = [each.as_json() for each in newest]
 
     def on_get_figures(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return how many were told, with which answers, and how fast."""
+        """Return how many notifications there were, with which answers, and how fast."""
         resp.media = figures(self._simulator, req.get_param_as_int("since") or 0)
 
     def on_get_requests(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -89,8 +89,8 @@ class CommandEndpoint:
         """Do one thing."""
         if act not in ACTS:
             raise falcon.HTTPNotFound(description=f"no {act!r}; there are: {', '.join(ACTS)}")
-        told = req.get_media(default_when_empty={})
-        resp.media = ACTS[act].model_validate(told).do(self._simulator)
+        body = req.get_media(default_when_empty={})
+        resp.media = ACTS[act].model_validate(body).do(self._simulator)
 
 
 def create_control(simulator: "Simulator") -> falcon.App[falcon.Request, falcon.Response]:

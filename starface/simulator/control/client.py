@@ -17,7 +17,7 @@ class ActRefused(Exception):
 
 
 class ControlClient:
-    """Asks and tells one stand-in."""
+    """Reads and drives one stand-in."""
 
     def __init__(self, url: str = DEFAULT) -> None:
         self._url = url.rstrip("/")
@@ -35,14 +35,14 @@ class ControlClient:
         """Return what the door shows."""
         return self._answer("GET", what, None)
 
-    def do(self, act: str, **told: Any) -> Any:
+    def do(self, act: str, **values: Any) -> Any:
         """Have something done; None says nothing."""
-        said = {name: value for name, value in told.items() if value is not None}
+        said = {name: value for name, value in values.items() if value is not None}
         return self._answer("POST", f"do/{act}", said)
 
-    def _answer(self, method: str, path: str, told: dict[str, Any] | None) -> Any:
+    def _answer(self, method: str, path: str, values: dict[str, Any] | None) -> Any:
         try:
-            answer = self._client.request(method, f"{self._url}/{path}", json=told)
+            answer = self._client.request(method, f"{self._url}/{path}", json=values)
             said = answer.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise ControlDoorClosed(

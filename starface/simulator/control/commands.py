@@ -34,10 +34,10 @@ class Ring(Command):
 
     def do(self, simulator: "Simulator") -> dict[str, Any]:
         """Begin to ring."""
-        told = self.model_dump(exclude={"user", "group"})
+        values = self.model_dump(exclude={"user", "group"})
         if self.group:
-            return {"call_id": simulator.ring_group(self.group, **told)}
-        return {"call_id": simulator.ring(self.user, **told)}
+            return {"call_id": simulator.ring_group(self.group, **values)}
+        return {"call_id": simulator.ring(self.user, **values)}
 
 
 class AnswerCall(Command):
@@ -102,8 +102,8 @@ class RunScenario(Command):
 
     def do(self, simulator: "Simulator") -> dict[str, Any]:
         """Begin it."""
-        told = self.model_dump(exclude={"name"}, exclude_none=True)
-        return {"call_id": simulator.run(self.name, **told).call_id}
+        values = self.model_dump(exclude={"name"}, exclude_none=True)
+        return {"call_id": simulator.run(self.name, **values).call_id}
 
 
 class SetSwitches(Command):
@@ -147,7 +147,7 @@ class OneOrAll(Command):
 
 
 class Deafen(OneOrAll):
-    """Make sessions half open: well to look at, but told nothing."""
+    """Make sessions half open: they look well, but get no notifications."""
 
     def do(self, simulator: "Simulator") -> dict[str, Any]:
         """Deafen."""
@@ -156,7 +156,7 @@ class Deafen(OneOrAll):
 
 
 class ResetSessions(OneOrAll):
-    """Tell sessions that nothing more will come, and end them."""
+    """Announce to sessions that nothing more will come, and end them."""
 
     def do(self, simulator: "Simulator") -> dict[str, Any]:
         """Reset."""
@@ -186,13 +186,13 @@ class Password(Command):
 
 
 class Allow(Command):
-    """Give or take the right to use the call interface."""
+    """Return or take the right to use the call interface."""
 
     user: Text
     on: bool
 
     def do(self, simulator: "Simulator") -> dict[str, Any]:
-        """Give or take it."""
+        """Return or take it."""
         simulator.allow(self.user, self.on)
         return {}
 

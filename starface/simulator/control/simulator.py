@@ -155,11 +155,11 @@ class Simulator:
 
     @property
     def notifications(self) -> deque[DeliveryAttempt]:
-        """Every attempt to tell somebody, and what came of it."""
+        """Every attempt to deliver a notification, and its result."""
         return self._callbacks.log.copy()
 
     def idle(self) -> bool:
-        """Tell whether every notification has been delivered or given up."""
+        """Return whether every notification has been delivered or given up."""
         return self._callbacks.idle()
 
     def ring(
@@ -174,7 +174,7 @@ class Simulator:
         """Ring a user from outside; return the call's id at once. The end counts from the start."""
         with self.pbx.lock:
             call = self.pbx.ring(login, CallParty(caller_number, caller_name), call_id)
-        return self._go_on(call, answered_after, ended_after)
+        return self._schedule(call, answered_after, ended_after)
 
     def ring_group(
         self,
@@ -188,7 +188,7 @@ class Simulator:
         """Ring every member of a group; the first of them answers, if anybody does."""
         with self.pbx.lock:
             call = self.pbx.ring_group(group, CallParty(caller_number, caller_name), call_id)
-        return self._go_on(call, answered_after, ended_after)
+        return self._schedule(call, answered_after, ended_after)
 
     def answer(self, call_id: str, login: str | None = None) -> None:
         """Somebody answers; a user who placed the call and whose own phone rings lifts it."""
@@ -205,9 +205,9 @@ class Simulator:
         with self.pbx.lock:
             return self.pbx.place(login, number, phone, call_id)
 
-    def run(self, name: str, **told: Any) -> ScenarioRun:
+    def run(self, name: str, **options: Any) -> ScenarioRun:
         """Begin a scenario; its first step is done when this returns."""
-        return begin(name, self.pbx, self.later, told)
+        return begin(name, self.pbx, self.later, options)
 
     def restart(self, down_for: float = 0.0) -> None:
         """Lose sessions, access tokens and running calls without a word, as a crash does."""
@@ -231,13 +231,13 @@ class Simulator:
             self._door.start()
 
     def deafen(self, login: str | None = None) -> None:
-        """Make sessions half open: they look well and are told nothing until the next login."""
+        """Make sessions half open: they look well and get no notifications until the next login."""
         for session in self.sessions:
             if login in {None, session.login}:
                 session.silence = "half open"
 
     def reset(self, login: str | None = None) -> None:
-        """Tell sessions that nothing more will come, and end them."""
+        """Announce to sessions that nothing more will come, and end them."""
         with self.pbx.lock:
             for session in list(self._sessions):
                 if login in {None, session.login}:
@@ -252,7 +252,7 @@ class Simulator:
                     self._sessions.end(session)
 
     def allow(self, login: str, on: bool) -> None:
-        """Give or take a user's right to use the call interface; without it his sessions end."""
+        """Return or take a user's right to use the call interface; without it his sessions end."""
         with self.pbx.lock:
             self.pbx.users[login] = replace(self.pbx.user(login), allowed=on)
         if not on:
@@ -282,9 +282,9 @@ class Simulator:
         """Let people do something later, at the speed that is set."""
         self._at_once(seconds / self._switches.speed, job)
 
-    def _listen(self, told: LegNotification) -> None:
-        self._notifier.tell(told)
-        self._behaviour.follow(told)
+    def _listen(self, options: LegNotification) -> None:
+        self._notifier.notify(options)
+        self._behaviour.follow(options)
 
     def _drop(self, session: Session) -> None:
         with self.pbx.lock:
@@ -297,7 +297,7 @@ class Simulator:
 
         self._timers.after(seconds, locked)
 
-    def _go_on(
+    def _schedule(
         self, call: SimulatedCall, answered_after: float | None, ended_after: float | None
     ) -> str:
         if answered_after is not None:

@@ -25,17 +25,17 @@ class CallMethods:
     # ---- service
 
     def subscribe_events(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell the session of what one service has to tell."""
+        """Subscribe the session to one service."""
         who.services.add(text(params[0]))
         return True
 
     def unsubscribe_events(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell it no more."""
+        """Unsubscribe it."""
         who.services.discard(text(params[0]))
         return True
 
     def set_provided_services(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Take the list of what the client can be told, the way of v20."""
+        """Subscribe to a list of services, as v20 does."""
         if not isinstance(params[0], list):
             raise TypeError
         who.services = {text(name) for name in params[0]}
@@ -56,19 +56,19 @@ class CallMethods:
         return [call.id for call in self._pbx.calls_of(who.login)]
 
     def get_call_state(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell one call; an empty struct when it is unknown."""
+        """Return one call; an empty struct when it is unknown."""
         call = self._pbx.calls.get(text(params[0]))
         if call is None or who.login not in call.legs:
             return {}
         leg = call.legs[who.login]
         at = leg.connected or leg.started
-        told = LegNotification(
+        members = LegNotification(
             who.login, call.id, leg.state, leg.caller, leg.called, call.group, at
         )
         plain = self._switches.model_copy(
             update={"first_event": "complete", "v22_special_states": "same"}
         )
-        return notification_format.call_state(told, who.version, plain) or {}
+        return notification_format.call_state(members, who.version, plain) or {}
 
     def place_call_with_phone(self, who: Session, params: Sequence[Value]) -> Writable:
         """Ring the user's own phone first, then the target."""
@@ -153,16 +153,16 @@ class CallMethods:
         return self._pbx.place(who.login, number, phone, call_id)
 
     def _entry(self, entry: ListedCall) -> dict[str, Writable]:
-        told: dict[str, Writable] = {
+        members: dict[str, Writable] = {
             "id": entry.call_id,
             "direction": entry.direction,
             "result": entry.result,
-            "callerNumber": notification_format.number_as_told(entry.caller, self._switches),
-            "calledNumber": notification_format.number_as_told(
+            "callerNumber": notification_format.number_as_sent(entry.caller, self._switches),
+            "calledNumber": notification_format.number_as_sent(
                 entry.called, self._switches, called=True
             ),
             "callDescription": entry.name,
             "startTime": entry.started.astimezone(UTC),
             "duration": round(entry.seconds),
         }
-        return told | ({"groupId": entry.group} if entry.group else {})
+        return members | ({"groupId": entry.group} if entry.group else {})

@@ -125,7 +125,7 @@ _V22_CALL_LIST = "ucp.v22.requests.callList."
 
 
 class Methods:
-    """Answers each method call; whoever calls it holds the lock of the PBX."""
+    """Answers each method call; the caller holds the lock of the PBX."""
 
     def __init__(
         self,
@@ -142,28 +142,28 @@ class Methods:
             [CallMethods(pbx, switches), UserMethods(pbx), VoicemailMethods(pbx)]
         )
 
-    def call(self, method: str, params: Sequence[Value], asker: Requester) -> Writable:
+    def call(self, method: str, params: Sequence[Value], requester: Requester) -> Writable:
         """Answer one method call; raise Refused."""
-        answer = self._answer(method, params, asker)
+        answer = self._answer(method, params, requester)
         if answer is True and method.rpartition(".")[2] in _VOID:
             return _NOTHING[self._switches.void]
         return answer
 
-    def _answer(self, method: str, params: Sequence[Value], asker: Requester) -> Writable:
+    def _answer(self, method: str, params: Sequence[Value], requester: Requester) -> Writable:
         version = _version(method)
         if version not in self._switches.versions:
             raise MethodRefused(NO_SUCH_METHOD, f"no such method: {method}")
         prefix, alive = _CONNECTION[version]
         if method == f"{prefix}login":
-            return self._log_in(version, asker)
+            return self._log_in(version, requester)
         if method == f"{prefix}{alive}":
-            return self._sessions.seen(asker.login, asker.callback) is not None
+            return self._sessions.seen(requester.login, requester.callback) is not None
         if method == f"{prefix}logout":
-            return self._log_out(asker)
-        return self._within(method, params, asker)
+            return self._log_out(requester)
+        return self._within(method, params, requester)
 
-    def _within(self, method: str, params: Sequence[Value], asker: Requester) -> Writable:
-        session = self._sessions.seen(asker.login, asker.callback)
+    def _within(self, method: str, params: Sequence[Value], requester: Requester) -> Writable:
+        session = self._sessions.seen(requester.login, requester.callback)
         if method not in NAMES or self._is_left_out(method):
             raise MethodRefused(NO_SUCH_METHOD, f"no such method: {method}")
         if session is None:
@@ -186,25 +186,25 @@ class Methods:
             for name in set(NAMES.values())
         }
 
-    def _log_in(self, version: str, asker: Requester) -> bool:
-        if not self._pbx.user(asker.login).allowed:
+    def _log_in(self, version: str, requester: Requester) -> bool:
+        if not self._pbx.user(requester.login).allowed:
             if self._switches.not_allowed == "false":
                 return False
             raise MethodRefused(0, "UciIllegalAccessException: request not allowed to the user")
         self._sessions.log_in(
             Session(
-                asker.login,
+                requester.login,
                 version,
-                asker.callback,
-                asker.token,
-                asker.under_jwt,
+                requester.callback,
+                requester.token,
+                requester.under_jwt,
                 self._clock(),
             )
         )
         return True
 
-    def _log_out(self, asker: Requester) -> bool:
-        session = self._sessions.seen(asker.login, asker.callback)
+    def _log_out(self, requester: Requester) -> bool:
+        session = self._sessions.seen(requester.login, requester.callback)
         if session is not None:
             self._sessions.log_out(session)
         return True

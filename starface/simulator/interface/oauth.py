@@ -64,7 +64,7 @@ class LoginPage:
         self._accounts = accounts
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Show the form; a program that asks wrongly is told so here and not sent anywhere."""
+        """Show the form; a wrong request ends here and is redirected nowhere."""
         self._check(req)
         self._show(req, resp, "")
 
@@ -110,14 +110,14 @@ class LoginPage:
 
 
 class TokenEndpoint:
-    """Gives access tokens for a password, a code of the login page or a refresh token."""
+    """Returns access tokens for a password, a code of the login page or a refresh token."""
 
     def __init__(self, accounts: SimulatedAccounts, switches: Switches) -> None:
         self._accounts = accounts
         self._switches = switches
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer one grant; errors are told as OAuth tells them."""
+        """Answer one grant; errors have OAuth's form."""
         try:
             issued = self._granted(_form(req) | _basic(req))
         except WrongGrant as refusal:

@@ -28,15 +28,15 @@ class RestLogins:
         self._tokens: dict[str, tuple[str, float]] = {}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Give a nonce."""
+        """Return a nonce."""
         nonce = secrets.token_urlsafe(8)
         self._nonces.add(nonce)
         resp.media = {"loginType": self._switches.login_type, "nonce": nonce, "secret": ""}
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take the nonce with its secret for a token; each nonce once."""
-        told = object_of(req)
-        nonce, secret = str(told.get("nonce", "")), str(told.get("secret", ""))
+        offered = object_of(req)
+        nonce, secret = str(offered.get("nonce", "")), str(offered.get("secret", ""))
         login = self._login_in(secret, nonce)
         known = nonce in self._nonces
         self._nonces.discard(nonce)
@@ -47,7 +47,7 @@ class RestLogins:
         resp.media = {"token": token}
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Give the token back."""
+        """Return the token back."""
         self._tokens.pop(req.get_header("authToken") or "", None)
         resp.status = falcon.HTTP_204
 

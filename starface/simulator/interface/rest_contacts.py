@@ -46,7 +46,7 @@ class RestContacts:
             raise _absent("contact") from None
 
     def on_put_one(self, req: falcon.Request, resp: falcon.Response, contact: str) -> None:
-        """Write a contact anew."""
+        """Replace a contact."""
         try:
             self._book.change(contact, object_of(req))
         except NoSuchContact:
@@ -87,7 +87,7 @@ class RestContacts:
             raise _absent("folder") from None
 
     def on_put_tag(self, req: falcon.Request, resp: falcon.Response, tag: str) -> None:
-        """Give a folder another name."""
+        """Return a folder another name."""
         try:
             self._book.rename_tag(tag, _name(req))
         except NoSuchTag:

@@ -66,8 +66,8 @@ class XmlRpc:
             return
         try:
             with self._pbx.lock:
-                asker = self._asker(req)
-                resp.data = write_response(self._methods.call(method, params, asker))
+                requester = self._requester(req)
+                resp.data = write_response(self._methods.call(method, params, requester))
         except MethodRefused as refusal:
             resp.data = write_fault(refusal.code, refusal.text)
         except WrongToken:
@@ -80,7 +80,7 @@ class XmlRpc:
         if resp.data and str(resp.content_type).startswith("text/xml"):
             resp.data = notification_format.spelt(resp.data, self._switches)
 
-    def _asker(self, req: falcon.Request) -> Requester:
+    def _requester(self, req: falcon.Request) -> Requester:
         user = req.get_param(f"{_PREFIX}user") or ""
         jwt = req.get_param(f"{_PREFIX}jwt")
         token = jwt or req.get_param(f"{_PREFIX}auth") or ""

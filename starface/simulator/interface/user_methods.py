@@ -61,7 +61,7 @@ class UserMethods:
         return True
 
     def get_call_waiting_indication(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell whether a second call may ring."""
+        """Return whether a second call may ring."""
         return who.login not in self._pbx.one_call_only
 
     def set_call_waiting_indication(self, who: Session, params: Sequence[Value]) -> Writable:
@@ -74,7 +74,7 @@ class UserMethods:
     # ---- the user's state, groups, redirects, function keys
 
     def get_user_state(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell how the user is seen by others."""
+        """Return how the user is seen by others."""
         quiet = who.login in self._pbx.do_not_disturb
         return {
             "avatarHash": self._pbx.avatar_hash(who.login),
@@ -98,7 +98,7 @@ class UserMethods:
         return True
 
     def get_group_settings(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell the user's groups."""
+        """Return the user's groups."""
         groups = [self._pbx.groups[each] for each in self._pbx.user(who.login).groups]
         return [
             self._kept(who, {"id": each.id, "name": each.name, "phoneNumbers": [each.number]})
@@ -145,7 +145,7 @@ class UserMethods:
         return self._keys(who)
 
     def get_all_function_keys(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell them as a struct."""
+        """Return them as a struct."""
         return {"functionKeys": self.get_function_keys(who, params)}
 
     def search_function_keys(self, who: Session, params: Sequence[Value]) -> Writable:
@@ -169,7 +169,7 @@ class UserMethods:
         return self._pbx.redirects.of(user.login)
 
     def get_call_info_for_key(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell the running calls of the colleague behind a key."""
+        """Return the running calls of the colleague behind a key."""
         login = text(params[0]).removeprefix("blf-")
         return [
             {"id": call.id, "state": call.legs[login].state}
@@ -177,7 +177,7 @@ class UserMethods:
         ]
 
     def get_contact_info_for_key(self, who: Session, params: Sequence[Value]) -> Writable:
-        """Tell who is behind a key."""
+        """Return who is behind a key."""
         user = self._pbx.user(text(params[0]).removeprefix("blf-"))
         return {"name": user.name, "phoneNumber": user.extension}
 
@@ -221,6 +221,6 @@ class UserMethods:
             raise TypeError
         return all(self._set(who, [each], fixed) for each in params[0])
 
-    def _kept(self, who: Session, told: dict[str, Writable]) -> dict[str, Writable]:
-        changed = self._settings.get((who.login, str(told["id"])), {})
-        return {**told, "active": False, **changed}
+    def _kept(self, who: Session, members: dict[str, Writable]) -> dict[str, Writable]:
+        changed = self._settings.get((who.login, str(members["id"])), {})
+        return {**members, "active": False, **changed}

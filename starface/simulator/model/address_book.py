@@ -96,7 +96,7 @@ class AddressBook:
         return self._tag(number)
 
     def rename_tag(self, tag_id: str, name: str) -> None:
-        """Give a folder another name; raise NoSuchTag."""
+        """Return a folder another name; raise NoSuchTag."""
         self._tags[self._number(tag_id, self._tags, NoSuchTag)] = name
 
     def remove_tag(self, tag_id: str) -> None:
@@ -139,7 +139,7 @@ class AddressBook:
         return self.one(number)
 
     def change(self, contact_id: str, body: Mapping[str, Any]) -> None:
-        """Write a contact anew; raise NoSuchContact, ValueError, NoSuchTag."""
+        """Replace a contact; raise NoSuchContact, ValueError, NoSuchTag."""
         number = self._number(contact_id, self._contacts, NoSuchContact)
         self._contacts[number] = self._entry(body)
 

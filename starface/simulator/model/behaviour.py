@@ -17,20 +17,20 @@ class Behaviour:
         self._switches = switches
         self._later = later
 
-    def follow(self, told: LegNotification) -> None:
+    def follow(self, notification: LegNotification) -> None:
         """Plan what follows from one step."""
-        call = self._pbx.calls.get(told.call_id)
+        call = self._pbx.calls.get(notification.call_id)
         if call is None:
             return
-        match told.state:
+        match notification.state:
             case "PROCEEDING":
-                self._own_phone_rings(call, told.login)
+                self._own_phone_rings(call, notification.login)
             case "RINGBACK":
                 self._far_end_rings(call)
             case "RINGING":
-                self._phone_rings(call, told.login)
+                self._phone_rings(call, notification.login)
             case "CONNECTED":
-                self._talk(call, told.login)
+                self._talk(call, notification.login)
 
     def _own_phone_rings(self, call: SimulatedCall, login: str) -> None:
         habits = self._switches.of_user(login)

@@ -42,7 +42,7 @@ class CallListFilter:
     limit: int = 0
 
     def fits(self, entry: ListedCall) -> bool:
-        """Tell whether an entry is wanted."""
+        """Return whether an entry is wanted."""
         return (
             (self.before is None or entry.started < self.before)
             and (self.after is None or entry.started > self.after)

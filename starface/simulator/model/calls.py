@@ -1,4 +1,4 @@
-"""What a call of the stand-in PBX consists of, and what its participants are told."""
+"""What a call of the stand-in PBX consists of, and how its participants are notified."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +28,7 @@ class CallParty:
 
 @dataclass(frozen=True)
 class LegNotification:
-    """What one participant is told about one call."""
+    """What one participant is notified of about one call."""
 
     login: str
     call_id: str

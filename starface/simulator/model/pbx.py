@@ -176,7 +176,7 @@ class SimulatedPbx:
         return call
 
     def hand_over(self, call_id: str, giver: str, taker: str, *, ringing: bool) -> None:
-        """Give the call to another user: he is connected, or his phone rings."""
+        """Return the call to another user: he is connected, or his phone rings."""
         call = self.call(call_id)
         caller = call.legs[giver].caller
         if ringing:
@@ -191,7 +191,7 @@ class SimulatedPbx:
         held, second = self.call(held_id), self.call(second_id)
         caller = held.legs[giver].caller
         leg = second.legs.pop(taker)
-        self.tell(leg, second, second_id, new_id=held_id)
+        self.notify(leg, second, second_id, new_id=held_id)
         leg.caller, leg.called = caller, self.party(taker)
         held.legs[taker] = leg
         self.step(held, taker, "CONNECTED")
@@ -199,12 +199,12 @@ class SimulatedPbx:
         self.leave(held, giver)
 
     def change_id(self, call_id: str) -> SimulatedCall:
-        """Give a running call a new id, as a transfer may."""
+        """Return a running call a new id, as a transfer may."""
         call = self.calls.pop(call_id)
         call.id = str(uuid.uuid4())
         self.calls[call.id] = call
         for leg in call.legs.values():
-            self.tell(leg, call, call_id, new_id=call.id)
+            self.notify(leg, call, call_id, new_id=call.id)
         return call
 
     def divert(self, call_id: str, login: str) -> None:
@@ -222,7 +222,7 @@ class SimulatedPbx:
             self.lose(call_id)
 
     def lose(self, call_id: str) -> None:
-        """End a call of which nobody is told."""
+        """End a call without a notification."""
         call = self.calls.pop(call_id)
         for leg in call.legs.values():
             self.note(call, leg)
@@ -259,20 +259,20 @@ class SimulatedPbx:
             self.step(call, login, "RINGING")
 
     def step(self, call: SimulatedCall, login: str, state: str) -> None:
-        """Bring a participant into a state, and tell him."""
+        """Bring a participant into a state, and notify him."""
         leg = call.legs[login]
         leg.state = state
         if state == "CONNECTED":
             call.answered = True
             leg.connected = leg.connected or self._now()
-        self.tell(leg, call, call.id)
+        self.notify(leg, call, call.id)
 
     def leave(self, call: SimulatedCall, login: str, *, end: bool = True) -> None:
         """Let a participant hang up; the call ends with the last one."""
         leg = call.legs.pop(login)
         leg.state = "HANGUP"
         self.note(call, leg)
-        self.tell(leg, call, call.id)
+        self.notify(leg, call, call.id)
         if end and not call.legs:
             self.calls.pop(call.id, None)
 
@@ -293,12 +293,12 @@ class SimulatedPbx:
             )
         )
 
-    def tell(self, leg: Leg, call: SimulatedCall, call_id: str, new_id: str = "") -> None:
-        """Tell a participant what his part of the call is now."""
+    def notify(self, leg: Leg, call: SimulatedCall, call_id: str, new_id: str = "") -> None:
+        """Notify a participant of what his part of the call is now."""
         ends = (leg.caller, leg.called)
-        told = (leg.login, call_id, leg.state, *ends, call.group, self._now())
+        leg_values = (leg.login, call_id, leg.state, *ends, call.group, self._now())
         self._listener(
-            LegNotification(*told, new_id=new_id, rejected=leg.rejected, placed=leg.outgoing)
+            LegNotification(*leg_values, new_id=new_id, rejected=leg.rejected, placed=leg.outgoing)
         )
 
     def at_number(self, number: str) -> str | None:

@@ -60,7 +60,7 @@ def read_people(
 ) -> tuple[list[SimulatedUser], list[SimulatedGroup], list[SimulatedContact]]:
     """Read the file; raise PeopleUnreadable."""
     try:
-        told = _File.model_validate(tomllib.loads(path.read_text()))
+        people = _File.model_validate(tomllib.loads(path.read_text()))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -68,7 +68,7 @@ def read_people(
     except (OSError, ValueError) as error:
         raise PeopleUnreadable(f"{path}: {error}") from error
     return (
-        [SimulatedUser(**each.model_dump()) for each in told.users],
-        [SimulatedGroup(**each.model_dump()) for each in told.groups],
-        [SimulatedContact(**each.model_dump()) for each in told.contacts],
+        [SimulatedUser(**each.model_dump()) for each in people.users],
+        [SimulatedGroup(**each.model_dump()) for each in people.groups],
+        [SimulatedContact(**each.model_dump()) for each in people.contacts],
     )

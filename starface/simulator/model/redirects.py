@@ -1,4 +1,4 @@
-"""Where calls of a user are to go instead: kept and told, as a client reads and writes them."""
+"""Where calls of a user are to go instead: kept as a client reads and writes them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -22,17 +22,19 @@ class NoSuchScenario(Exception):
 class ScenarioStage:
     """What a story acts with: the PBX, the people named, and the calls it made."""
 
-    def __init__(self, pbx: SimulatedPbx, told: dict[str, Any]) -> None:
+    def __init__(self, pbx: SimulatedPbx, options: dict[str, Any]) -> None:
         logins = list(pbx.users)
         self.pbx = pbx
-        self.user: str = told.get("user") or logins[0]
+        self.user: str = options.get("user") or logins[0]
         own = pbx.user(self.user)
         others = [login for login in logins if login != self.user] or [self.user]
-        self.other: str = told.get("other") or others[0]
+        self.other: str = options.get("other") or others[0]
         pbx.user(self.other)
         self.group = own.groups[0] if own.groups else next(iter(pbx.groups), "")
-        self.caller = CallParty(told.get("caller_number", _CALLER), told.get("caller_name", ""))
-        self.number: str = told.get("number") or _CALLER
+        self.caller = CallParty(
+            options.get("caller_number", _CALLER), options.get("caller_name", "")
+        )
+        self.number: str = options.get("number") or _CALLER
         self.calls: list[str] = []
 
     def ring(self, caller: CallParty | None = None) -> str:
@@ -216,7 +218,7 @@ def parallel_calls(on: ScenarioStage) -> Story:
 
 
 def no_hangup(on: ScenarioStage) -> Story:
-    """Answer a call of whose end nobody is told."""
+    """Answer a call whose end is not notified."""
     call = on.ring()
     yield 2
     on.pbx.answer(call)
@@ -278,12 +280,12 @@ class ScenarioRun:
             self._later(pause, self.step)
 
 
-def begin(name: str, pbx: SimulatedPbx, later: Later, told: dict[str, Any]) -> ScenarioRun:
+def begin(name: str, pbx: SimulatedPbx, later: Later, options: dict[str, Any]) -> ScenarioRun:
     """Begin a scenario; raise NoSuchScenario, NoSuchUser or, if it cannot begin, NoSuchCall."""
     if name not in STORIES:
         raise NoSuchScenario(f"no scenario {name!r}; there are: {', '.join(sorted(STORIES))}")
     with pbx.lock:
-        stage = ScenarioStage(pbx, told)
+        stage = ScenarioStage(pbx, options)
         run = ScenarioRun(STORIES[name](stage), stage, later)
         run.step()
     if not run.calls:

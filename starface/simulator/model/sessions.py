@@ -8,7 +8,7 @@ from starface.simulator.model.switches import Switches
 
 @dataclass(frozen=True)
 class SessionCallback:
-    """Where a session wants to be told, as it said at its login."""
+    """Where a session wants its notifications, as it said at its login."""
 
     scheme: str
     host: str
@@ -28,7 +28,7 @@ class Session:
     last_seen: float
     services: set[str] = field(default_factory=set)
     silence: str = ""
-    """Why it is told nothing: half open, though it looks well, or over."""
+    """Why it gets nothing: half open, though it looks well, or over."""
 
 
 class SimulatedSessions:
@@ -83,7 +83,7 @@ class SimulatedSessions:
                 self.end(each)
 
     def end(self, session: Session, *, with_a_last_word: bool = False) -> None:
-        """End one session; what is still to be told is told to nobody, but for a last word."""
+        """End one session; what waits for it is dropped, but for a last word."""
         if not with_a_last_word:
             session.silence = "session over"
         self._of[session.login] = [each for each in self.of(session.login) if each is not session]

@@ -48,7 +48,7 @@ class Switches(BaseModel):
     users: dict[str, UserHabits] = {}
     numbers: dict[str, NumberHabits] = {}
 
-    # Notifications: what is told, and how it is spelt.
+    # Notifications: which ones, and how they are spelt.
     first_event: Literal["incomplete", "complete", "empty", "none"] = "incomplete"
     details_late: bool = False  # numbers and names only in a repeated RINGING
     order: Literal["sent", "swapped"] = "sent"
@@ -67,7 +67,7 @@ class Switches(BaseModel):
     v22_special_states: Literal["none", "connected", "same"] = "none"
     id_change_told: bool = True
     id_change: Literal["oldId/newId", "oldCallId/newCallId", "pair"] = "oldId/newId"
-    unknown_id_change: Literal["hang_up", "nothing"] = "hang_up"  # where it is not told
+    unknown_id_change: Literal["hang_up", "nothing"] = "hang_up"  # where it is not notified
     own_phone_told: Literal["no", "same_id", "other_id"] = "no"  # its ringing, as a call coming in
     rejected_told: bool = True  # a call refused by do-not-disturb shows as INCOMING, HANGUP
 
@@ -80,7 +80,7 @@ class Switches(BaseModel):
     retries: int = Field(0, ge=0, le=20)
     retry_after: float = Field(1.0, ge=0)  # seconds
     on_failure: Literal["keep", "drop"] = "keep"  # the session whose callback failed
-    half_open: bool = False  # sessions look well, but nothing is told
+    half_open: bool = False  # sessions look well, but get nothing
     verify_callback_tls: bool = False
 
     # Sessions and logins.
@@ -136,22 +136,22 @@ class Switches(BaseModel):
 
     @field_validator("drop_states", "versions", "tokens", "trouble_methods", mode="before")
     @classmethod
-    def _listed(cls, told: object) -> object:
+    def _listed(cls, values: object) -> object:
         """Take `RINGING,HANGUP` for a list, as it comes from a command line."""
-        if isinstance(told, str):
-            return [each for each in told.split(",") if each]
-        return told
+        if isinstance(values, str):
+            return [each for each in values.split(",") if each]
+        return values
 
     def changed(self, values: Mapping[str, Any]) -> "Switches":
         """Return these switches with some set otherwise; raise ValidationError."""
-        told = self.model_dump()
+        values = self.model_dump()
         for name, value in values.items():
             table, *rest = name.split(".")
             if len(rest) == 2 and table in {"users", "numbers"}:
-                told[table].setdefault(rest[0], {})[rest[1]] = value
+                values[table].setdefault(rest[0], {})[rest[1]] = value
             else:
-                told[name] = value
-        return Switches.model_validate(told)
+                values[name] = value
+        return Switches.model_validate(values)
 
     def of_user(self, login: str) -> UserHabits:
         """Return what this user does."""

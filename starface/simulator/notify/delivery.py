@@ -1,4 +1,4 @@
-"""Tells the sessions: one notification after the other for each, several sessions at once."""
+"""Delivers notifications: one after the other to each session, to several sessions at once."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ _LOGGED = 100_000
 
 @dataclass(frozen=True)
 class DeliveryAttempt:
-    """One attempt to tell a session something, and what came of it."""
+    """One attempt to deliver a notification, and its result."""
 
     at: datetime
     user: str
@@ -97,7 +97,7 @@ class CallbackDelivery:
             self._workers.submit(self._work_off, session)
 
     def idle(self) -> bool:
-        """Tell whether nothing waits to be told."""
+        """Return whether nothing waits to be delivered."""
         with self._lock:
             return not self._waiting
 
@@ -133,10 +133,12 @@ class CallbackDelivery:
             except (OSError, http.client.HTTPException, ValueError) as failure:
                 error = type(failure).__name__
         took = round(time.monotonic() - began, 4)
-        told = (session.login, letter.call_id, letter.state, letter.method)
-        self.log.append(DeliveryAttempt(datetime.now(UTC), *told, status, error, attempt, took))
+        attempt_values = (session.login, letter.call_id, letter.state, letter.method)
+        self.log.append(
+            DeliveryAttempt(datetime.now(UTC), *attempt_values, status, error, attempt, took)
+        )
         if error:
-            log.debug("not told call=%s reason=%s", letter.call_id, error)
+            log.debug("not delivered call=%s reason=%s", letter.call_id, error)
         return status is not None and 200 <= status < 300
 
     def _post(self, session: Session, body: bytes) -> int:

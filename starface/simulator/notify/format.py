@@ -23,36 +23,36 @@ _STRING = re.compile(r"<string>(.*?)</string>", re.DOTALL)
 
 
 def call_state(
-    told: LegNotification, version: str, switches: Switches
+    notification: LegNotification, version: str, switches: Switches
 ) -> dict[str, Writable] | None:
-    """Return the struct of one notification; None when this version is not told."""
-    state = _state(told.state, version, switches)
+    """Return the struct of one notification; None when this version gets none."""
+    state = _state(notification.state, version, switches)
     if state is None:
         return None
-    caller, called = told.caller, told.called
-    if told.state == "INCOMING" and switches.first_event in {"incomplete", "empty"}:
+    caller, called = notification.caller, notification.called
+    if notification.state == "INCOMING" and switches.first_event in {"incomplete", "empty"}:
         caller, called = CallParty(), CallParty()
         state = "" if switches.first_event == "empty" else state
-    members: dict[str, Writable] = {"id": told.call_id, "state": state}
-    members |= _timestamp(told, switches)
+    members: dict[str, Writable] = {"id": notification.call_id, "state": state}
+    members |= _timestamp(notification, switches)
     members |= {
-        "callerNumber": number_as_told(caller.number, switches),
+        "callerNumber": number_as_sent(caller.number, switches),
         "callerName": caller.name,
-        "calledNumber": number_as_told(called.number, switches, called=True),
+        "calledNumber": number_as_sent(called.number, switches, called=True),
         "calledName": called.name,
     }
-    members |= _group(told.group, version, switches)
+    members |= _group(notification.group, version, switches)
     if switches.extra_members:
         members |= {"accountId": "4711", "channelNames": ["SIP/11-0000002a"], "forwardType": "NONE"}
     return members
 
 
-def id_change(told: LegNotification, switches: Switches) -> list[Writable]:
-    """Return the parameters that tell a call's new id; their form is nowhere documented."""
+def id_change(notification: LegNotification, switches: Switches) -> list[Writable]:
+    """Return the parameters that carry a call's new id; their form is nowhere documented."""
     if switches.id_change == "pair":
-        return [told.call_id, told.new_id]
+        return [notification.call_id, notification.new_id]
     old, new = switches.id_change.split("/")
-    return [{old: told.call_id, new: told.new_id}]
+    return [{old: notification.call_id, new: notification.new_id}]
 
 
 def body(method: str, params: list[Writable], switches: Switches) -> bytes:
@@ -71,7 +71,7 @@ def spelt(document: bytes, switches: Switches) -> bytes:
 
 
 def target(session: Session, switches: Switches) -> str:
-    """Return path and query under which a session is told."""
+    """Return path and query under which a session is notified."""
     assert session.callback is not None  # noqa: S101  (asked by the only caller)
     query: list[str] = []
     if switches.callback_user != "none":
@@ -86,7 +86,7 @@ def target(session: Session, switches: Switches) -> str:
     return f"{path}?{'&'.join(query)}" if query else path
 
 
-def number_as_told(number: str, switches: Switches, *, called: bool = False) -> str:
+def number_as_sent(number: str, switches: Switches, *, called: bool = False) -> str:
     """Return an external number in the configured format; others as they are.
 
     Only who calls can withhold his number.
@@ -120,16 +120,16 @@ def _state(state: str, version: str, switches: Switches) -> str | None:
     return state.lower() if switches.lower_case else state
 
 
-def _timestamp(told: LegNotification, switches: Switches) -> Mapping[str, Writable]:
+def _timestamp(notification: LegNotification, switches: Switches) -> Mapping[str, Writable]:
     match switches.timestamp:
         case "none":
             return {}
         case "utc":
-            return {"timestamp": told.at.astimezone(UTC)}
+            return {"timestamp": notification.at.astimezone(UTC)}
         case "string":
-            return {"timestamp": f"{told.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            return {"timestamp": f"{notification.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         case _:
-            return {"timestamp": told.at.astimezone(ZoneInfo(switches.time_zone))}
+            return {"timestamp": notification.at.astimezone(ZoneInfo(switches.time_zone))}
 
 
 def _group(group: str, version: str, switches: Switches) -> Mapping[str, Writable]:

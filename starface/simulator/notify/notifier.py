@@ -23,7 +23,7 @@ class _Notification:
 
 
 class Notifier:
-    """Decides what each session is told, in which order; the callbacks bring it there."""
+    """Decides which notifications each session gets, in which order; delivery brings them there."""
 
     def __init__(
         self,
@@ -40,35 +40,37 @@ class Notifier:
         self._own_ringing: set[str] = set()
         self._count = 0
 
-    def tell(self, told: LegNotification) -> None:
-        """Tell every session of the user who wants to know."""
-        if told.rejected and not self._switches.rejected_told:
+    def notify(self, notification: LegNotification) -> None:
+        """Notify every session of the user that has subscribed."""
+        if notification.rejected and not self._switches.rejected_told:
             return
-        for each in [told, *self._own_phone(told)]:
-            self._tell(each)
+        for each in [notification, *self._own_phone(notification)]:
+            self._notify(each)
 
-    def _tell(self, told: LegNotification) -> None:
-        for session in self._sessions.of(told.login):
+    def _notify(self, notification: LegNotification) -> None:
+        for session in self._sessions.of(notification.login):
             for service in sorted(session.services & notification_format.CALL_SERVICES.keys()):
-                if told.new_id:
-                    self._tell_new_id(session, service, told)
+                if notification.new_id:
+                    self._notify_new_id(session, service, notification)
                 else:
-                    self._tell_state(session, service, told)
+                    self._notify_state(session, service, notification)
 
     def reset(self, session: Session) -> None:
-        """Tell the session that nothing more will be told, where its version has a word for it."""
+        """Announce that nothing more will come, where the session's version has a word for it."""
         if notification_format.CONNECTION_SERVICE in session.services:
             method = f"{notification_format.CONNECTION_SERVICE}.reset"
             self._callbacks.send(session, method, [], "", "")
 
-    def _own_phone(self, told: LegNotification) -> list[LegNotification]:
-        """Tell the ringing of the own phone of a placed call as a call that comes in."""
+    def _own_phone(self, notification: LegNotification) -> list[LegNotification]:
+        """Return the ringing of the own phone of a placed call as a call that comes in."""
         habit = self._switches.own_phone_told
-        if habit == "no" or not told.placed:
+        if habit == "no" or not notification.placed:
             return []
-        other = told.call_id if habit == "same_id" else f"{told.call_id[:34]}-0"
-        ringing = replace(told, call_id=other, caller=told.called, called=told.caller)
-        if told.state == "PROCEEDING":
+        other = notification.call_id if habit == "same_id" else f"{notification.call_id[:34]}-0"
+        ringing = replace(
+            notification, call_id=other, caller=notification.called, called=notification.caller
+        )
+        if notification.state == "PROCEEDING":
             self._own_ringing |= {other} if habit == "other_id" else set()
             return [replace(ringing, state="INCOMING"), replace(ringing, state="RINGING")]
         if other in self._own_ringing:
@@ -76,27 +78,29 @@ class Notifier:
             return [replace(ringing, state="HANGUP")]
         return []
 
-    def _tell_state(self, session: Session, service: str, told: LegNotification) -> None:
+    def _notify_state(self, session: Session, service: str, notification: LegNotification) -> None:
         version = notification_format.CALL_SERVICES[service]
-        for each in self._repeated(told):
+        for each in self._repeated(notification):
             members = notification_format.call_state(each, version, self._switches)
             if members is None or each.state in self._switches.drop_states or self._is_lost():
                 continue
             method = f"{service}.receiveCallState"
-            self._pass_on(_Notification(session, method, [members], told.call_id, told.state))
+            self._pass_on(
+                _Notification(session, method, [members], notification.call_id, notification.state)
+            )
 
-    def _tell_new_id(self, session: Session, service: str, told: LegNotification) -> None:
+    def _notify_new_id(self, session: Session, service: str, notification: LegNotification) -> None:
         if notification_format.CALL_SERVICES[service] == "v30" and self._switches.id_change_told:
-            params = notification_format.id_change(told, self._switches)
+            params = notification_format.id_change(notification, self._switches)
             method = f"{service}.callChangesIdEvent"
-            self._pass_on(_Notification(session, method, params, told.call_id, ""))
+            self._pass_on(_Notification(session, method, params, notification.call_id, ""))
         elif self._switches.unknown_id_change == "hang_up":
-            self._tell_state(session, service, replace(told, state="HANGUP", new_id=""))
+            self._notify_state(session, service, replace(notification, state="HANGUP", new_id=""))
 
-    def _repeated(self, told: LegNotification) -> list[LegNotification]:
-        if self._switches.details_late and told.state == "RINGING":
-            return [replace(told, caller=CallParty(), called=CallParty()), told]
-        return [told]
+    def _repeated(self, notification: LegNotification) -> list[LegNotification]:
+        if self._switches.details_late and notification.state == "RINGING":
+            return [replace(notification, caller=CallParty(), called=CallParty()), notification]
+        return [notification]
 
     def _is_lost(self) -> bool:
         self._count += 1

@@ -51,13 +51,13 @@ class Pseudonyms:
         document = _HIDDEN.sub(lambda found: found[1] + self.text(found[2]) + found[3], document)
         return _VALUE.sub(self._value, document)
 
-    def query(self, told: Mapping[str, str]) -> dict[str, str]:
+    def query(self, given: Mapping[str, str]) -> dict[str, str]:
         """Return query parameters without login, token and address."""
-        return {name: self._parameter(name, value) for name, value in told.items()}
+        return {name: self._parameter(name, value) for name, value in given.items()}
 
-    def path(self, told: str) -> str:
+    def path(self, given: str) -> str:
         """Return a path whose parts are replaced, except the first and what is a plain word."""
-        first, *rest = told.strip("/").split("/")
+        first, *rest = given.strip("/").split("/")
         kept = [part if part in {"rest", "call"} else self.text(part) for part in rest]
         return "/" + "/".join([first, *kept])
 
@@ -73,15 +73,15 @@ class Pseudonyms:
         return "".join(map(self._letter, value, self._stream(value)))
 
     def _value(self, found: re.Match[str]) -> str:
-        name, told = found["name"], found["text"]
+        name, given = found["name"], found["text"]
         plain = found["kind"] in {"boolean", "double", "dateTime.iso8601"}
-        harmless = plain or name in _HARMLESS or not told.strip()
+        harmless = plain or name in _HARMLESS or not given.strip()
         if harmless:
             return found[0]
         if found["kind"] == "base64":
             hidden = "AAAA"
         else:
-            hidden = html.escape(self.text(html.unescape(told.strip())), quote=False)
+            hidden = html.escape(self.text(html.unescape(given.strip())), quote=False)
         return found[0][: found.start("text") - found.start()] + hidden
 
     def _parameter(self, name: str, value: str) -> str:

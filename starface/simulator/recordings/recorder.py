@@ -26,12 +26,12 @@ class Recorder:
         self,
         folder: Path,
         forward: str | None,
-        told: Callable[[Path], None],
+        on_written: Callable[[Path], None],
         pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._folder = folder
         self._forward = forward
-        self._told = told
+        self._on_written = on_written
         self._pseudonyms = pseudonyms or Pseudonyms()
         self._client = httpx.Client(timeout=5, verify=False, follow_redirects=False)  # noqa: S501  (a PBX's own certificate)
         self._count = 0
@@ -43,7 +43,7 @@ class Recorder:
         headers = {name.lower(): value for name, value in req.headers.items()}
         query = {name: str(value) for name, value in req.params.items()}
         status, content_type, answer = self._answer(req, headers, body)
-        told = recording(
+        recorded = recording(
             datetime.now(UTC),
             (req.method, req.path, query, headers, body),
             (status, content_type, answer),
@@ -51,8 +51,8 @@ class Recorder:
         )
         with self._lock:
             self._count += 1
-            written = told.write(self._folder, self._count)
-        self._told(written)
+            written = recorded.write(self._folder, self._count)
+        self._on_written(written)
         resp.status, resp.content_type, resp.data = str(status), content_type, answer
 
     def _answer(

@@ -82,7 +82,7 @@ def read(files: list[Path]) -> Iterator[Recording]:
             raise RecordingUnreadable(f"{path} is not a recording: {error}") from error
 
 
-def send(told: Recording, to: str, client: httpx.Client, user: str | None) -> int:
+def send(recording: Recording, to: str, client: httpx.Client, user: str | None) -> int:
     """Send a recording to an address; return the status of the answer.
 
     Its login and token are nobody's; the address says whose it is now, and `user` if wanted.
@@ -90,9 +90,9 @@ def send(told: Recording, to: str, client: httpx.Client, user: str | None) -> in
     url = urlsplit(to)
     query = dict(parse_qsl(url.query)) | ({_USER: user} if user else {})
     target = urlunsplit((url.scheme, url.netloc, url.path, urlencode(query), ""))
-    headers = {name: value for name, value in told.headers.items() if name != "connection"}
-    body = told.body.encode(told.encoding)
-    return client.request(told.method, target, headers=headers, content=body).status_code
+    headers = {name: value for name, value in recording.headers.items() if name != "connection"}
+    body = recording.body.encode(recording.encoding)
+    return client.request(recording.method, target, headers=headers, content=body).status_code
 
 
 def _text(body: bytes) -> tuple[str, str]:
