@@ -282,9 +282,9 @@ class Simulator:
         """Let people do something later, at the speed that is set."""
         self._at_once(seconds / self._switches.speed, job)
 
-    def _listen(self, options: LegNotification) -> None:
-        self._notifier.notify(options)
-        self._behaviour.follow(options)
+    def _listen(self, notification: LegNotification) -> None:
+        self._notifier.notify(notification)
+        self._behaviour.follow(notification)
 
     def _drop(self, session: Session) -> None:
         with self.pbx.lock:

@@ -144,14 +144,14 @@ class Switches(BaseModel):
 
     def changed(self, values: Mapping[str, Any]) -> "Switches":
         """Return these switches with some set otherwise; raise ValidationError."""
-        values = self.model_dump()
+        all_values = self.model_dump()
         for name, value in values.items():
             table, *rest = name.split(".")
             if len(rest) == 2 and table in {"users", "numbers"}:
-                values[table].setdefault(rest[0], {})[rest[1]] = value
+                all_values[table].setdefault(rest[0], {})[rest[1]] = value
             else:
-                values[name] = value
-        return Switches.model_validate(values)
+                all_values[name] = value
+        return Switches.model_validate(all_values)
 
     def of_user(self, login: str) -> UserHabits:
         """Return what this user does."""
