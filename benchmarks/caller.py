@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -39,6 +40,8 @@ from runtime.files import private_folder  # noqa: E402
 
 P99 = 20.0  # ms from the event's publication to the answer at a third party
 PSS = 35.0  # MB of one process that is alone
+CPU_POOLED, CPU_OWN = 3.0, 6.0  # ms of processor time for a whole call
+WHOLE = 150  # calls by which that is measured
 DAY = 100  # calls after which memory is measured
 CREW = 10  # users with a process each
 _SITE = """
@@ -76,6 +79,10 @@ def main() -> int:
         for text, good in (
             (f"p99 {max(alone.p99, crew.p99, many.p99):.1f} ms is over {P99} ms",
              max(alone.p99, crew.p99, many.p99) <= P99),
+            (f"{many.cpu:.1f} ms of processor time a call is over {CPU_POOLED} ms",
+             many.cpu <= CPU_POOLED),
+            (f"{crew.cpu:.1f} ms of processor time a call is over {CPU_OWN} ms",
+             crew.cpu <= CPU_OWN),
             (f"{alone.pss[0]:.1f} MB is over {PSS} MB", alone.pss[0] <= PSS),
         )
         if not good
@@ -94,6 +101,7 @@ class Found:
     own: list[float]
     parent: float
     after: float  # MB PSS when all calls were answered and none has ended
+    cpu: float  # ms of processor time for a whole call: ring, answer, end
 
     @property
     def p99(self) -> float:
@@ -106,7 +114,7 @@ class Found:
             f"{len(self.took):5} calls  p50 {median(self.took):5.1f}  p99 {self.p99:5.1f}  "
             f"worst {max(self.took):5.1f} ms   a process {median(self.pss):.1f} MB PSS "
             f"({median(self.own):.1f} its own; RSS {median(self.rss):.1f}; "
-            f"{self.after:.1f} at the end){shared}"
+            f"{self.after:.1f} at the end){shared}   a whole call {self.cpu:.1f} ms of processor"
         )
 
 
@@ -132,7 +140,8 @@ class Bench:
             count = range(DAY, DAY + self.told.seconds * rate)
             took = _run(settings, logins, rate, count, contacts)
             after = statistics.median(_memory(pid, "Pss") for pid in serving)
-            return Found(took, pss, rss, own, parent, after)
+            cpu = _whole_calls(settings, logins, rate, contacts, serving)
+            return Found(took, pss, rss, own, parent, after, cpu)
 
 
 def _arguments() -> argparse.Namespace:
@@ -259,12 +268,58 @@ def _run(
     return [(took[call] - at) * 1000 for call, at in began.items()]
 
 
-def _event(user: str, call: str, contact: int) -> CallEvent:
+def _whole_calls(
+    settings: BrokerSettings, logins: list[str], rate: int, contacts: int, pids: list[int]
+) -> float:
+    """Return the milliseconds of processor time that these processes need for a whole call."""
+    dice = random.Random(2)
+    closed: set[str] = set()
+    calls = [
+        (dice.choice(logins), f"whole-{logins[0]}-{place}", dice.randrange(contacts))
+        for place in range(WHOLE)
+    ]
+    with (
+        Connection(settings, "panel", lasting=False) as watch,
+        Connection(settings, "gateway", lasting=False) as gateway,
+    ):
+
+        def note(answer: CallerEvent, _received: ReceivedMessage) -> None:
+            if answer.data.trigger == "closed":
+                closed.add(answer.data.call_id)
+
+        watch.consume("starface/users/+/caller", CallerEvent, note)
+        watch.wait_connected()
+        gateway.wait_connected()
+        before = sum(_processor(pid) for pid in pids)
+        start = time.monotonic()
+        for turn in range(WHOLE + 20):  # each is answered after ten others began, then ended
+            for state, behind in (("ringing", 0), ("connected", 10), ("ended", 20)):
+                if 0 <= turn - behind < WHOLE:
+                    user, call, contact = calls[turn - behind]
+                    event = _event(user, call, contact, state)
+                    gateway.send(gateway.topics.calls(user), event.encoded())
+            while time.monotonic() < start + turn / rate:
+                watch.work(0.005)
+        limit = time.monotonic() + 30
+        while len(closed) < WHOLE and time.monotonic() < limit:
+            watch.work(0.05)
+    if len(closed) < WHOLE:
+        raise SystemExit(f"only {len(closed)} of {WHOLE} whole calls were closed")
+    return (sum(_processor(pid) for pid in pids) - before) / WHOLE
+
+
+def _processor(pid: int) -> float:
+    """Return the milliseconds of processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def _event(user: str, call: str, contact: int, state: Any = "ringing") -> CallEvent:
     e164 = _number(contact)
     return CallEvent(
-        source="gateway/bench", type=call_event_type("ringing"), subject=call,
+        source="gateway/bench", type=call_event_type(state), subject=call,
         data=CallData(
-            user=user, call_id=call, state="ringing", direction="in", received_at=now(),
+            user=user, call_id=call, state=state, direction="in", received_at=now(),
             caller=Party(number=e164, e164=e164, kind="external"),
         ),
     )  # fmt: skip

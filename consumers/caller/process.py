@@ -34,6 +34,7 @@ from runtime import metrics
 from runtime.files import private_folder
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
+from texts import LANGUAGES, catalogue
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def run(
     private_folder(data_folder)
     books = books or account
     file = data_folder / f"{books}.db"
+    warm(profile)
     settings = _with_numbers(caller, profile)
     faults = faults_of(settings.commands)
     for fault in faults:
@@ -154,6 +156,8 @@ def warm(profile: NumberProfile) -> None:
     read_number("044 668 18 00", profile)
     Presence("caller").online(Topics())
     "localhost".encode("idna")  # connecting does this, with modules of its own
+    for language in LANGUAGES:
+        catalogue(language)
 
 
 def followed(topics: Topics, users: Sequence[str] | None) -> list[str]:
