@@ -12,6 +12,7 @@ _FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters by their category, blank 
 _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
 _VARIANTS = re.compile("[\u034f\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _COMPATIBLE = re.compile("[\ufb00-\ufb06\uff01-\uff5e]")  # ligatures and wide letters
+_ODD = re.compile(f"[{_FILLERS}]|{_VARIANTS.pattern}|{_COMPATIBLE.pattern}")
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)  # how a spreadsheet is kept from counting
 
 
@@ -28,16 +29,23 @@ _SPELLING = _Spelling()
 
 def clean(text: str) -> str:
     """Return a text in one line, composed and without invisible signs."""
-    if text.isascii() and text.isprintable():
-        return _unquoted(text) if "  " not in text else " ".join(_unquoted(text).split())
+    if _is_plain(text) and "  " not in text and text[:1] != "=":
+        return text.strip()
     return _unquoted(" ".join(clean_lines(text).split()))
 
 
 def clean_lines(text: str) -> str:
     """Return a text as `clean` does, with a line feed wherever a line ends."""
-    if not (text.isascii() and text.isprintable()):
+    if not _is_plain(text):
         text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_SPELLING))
     return _unquoted(text)
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether there is nothing to be spelled otherwise, as in most texts."""
+    return text.isprintable() and (
+        text.isascii() or (unicodedata.is_normalized("NFC", text) and not _ODD.search(text))
+    )
 
 
 def _unquoted(text: str) -> str:

@@ -75,9 +75,8 @@ class TextFile:
         try:
             with self._path.open("rb") as file:
                 self._report.total = (self._report.total or 0) or self._path.stat().st_size
-                before = self._report.done
                 for line in _raw_lines(file, self._decoder.name):
-                    self._report.done = before + file.tell()
+                    self._report.done += len(line)
                     yield line
         except OSError as error:
             raise SourceUnreadable(f"{self._path}: {error.strerror}") from error

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from consumers.directory.changes import RecordKind
-from consumers.importers.contact_text import clean
 from consumers.importers.report import SourceUnreadable
 
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -152,8 +151,8 @@ class Mapping(_Part):
 def filled(template: str, row: Row[str, str]) -> str:
     """Return the field of a column, or a text with fields in its braces."""
     if "{" not in template:
-        return clean(row.get(template, "")) if template else ""
-    text = _HOLE.sub(lambda hole: clean(row.get(hole[1].strip(), "")), template)
+        return row.get(template, "").strip() if template else ""
+    text = _HOLE.sub(lambda hole: row.get(hole[1].strip(), "").strip(), template)
     return " ".join(text.split()).strip(" ,;-")
 
 

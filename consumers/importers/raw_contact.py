@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -91,6 +91,8 @@ def short_key(key: str) -> str:
 
 def fitting(texts: dict[str, str], where: str, report: Report) -> dict[str, str]:
     """Return texts of the length the directory holds; what is cut or left out is reported."""
+    if all(len(text) <= _LONGEST_TEXT for text in texts.values()):
+        return texts
     fitted = dict(texts)
     for name, text in texts.items():
         longest = _LONGEST_LINK if name == "url" else _LONGEST_TEXT
@@ -156,8 +158,7 @@ def _named(raw: RawContact) -> RawContact:
     name, company, kind = clean(raw.name), clean(raw.company), raw.kind
     if not name:
         name, company, kind = company, "", "company"
-    return replace(
-        raw,
+    return RawContact(
         key=short_key(clean(raw.key)) or _derived_key(kind, name, company),
         name=name,
         company=company,
@@ -166,6 +167,7 @@ def _named(raw: RawContact) -> RawContact:
         country=clean(raw.country),
         email=clean(raw.email),
         url=clean(raw.url),
+        active=raw.active,
         numbers=[
             entry._replace(label=clean(entry.label)) for entry in raw.numbers if entry.text.strip()
         ],

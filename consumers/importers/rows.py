@@ -16,6 +16,7 @@ from consumers.directory.changes import (
     UseRecord,
 )
 from consumers.importers import mapping as mappings
+from consumers.importers.contact_text import clean
 from consumers.importers.mapping import ContactColumns, DossierColumns, Flag, MatterColumns, filled
 from consumers.importers.raw_contact import (
     NumberField,
@@ -76,10 +77,10 @@ class Rows:
         return contact_change(_raw(contact, row), where, self._profile, self._report)
 
     def _matter(self, columns: MatterColumns, row: Row, dossier: str, where: str) -> MatterRecord:
-        used = self._moment(filled(columns.used_on, row), where)
+        used = self._moment(clean(filled(columns.used_on, row)), where)
         return MatterRecord(
-            key=short_key(filled(columns.key, row)),
-            dossier_key=short_key(filled(columns.dossier, row)) or dossier,
+            key=_key(filled(columns.key, row)),
+            dossier_key=_key(filled(columns.dossier, row)) or dossier,
             open=_flag(columns.open, row, otherwise=True),
             last_used=used[0] if used else None,
             **self._texts(columns, row, where),
@@ -89,8 +90,8 @@ class Rows:
         self, columns: DossierColumns, row: Row, contact_key: str, where: str
     ) -> DossierRecord:
         return DossierRecord(
-            key=short_key(filled(columns.key, row)),
-            contact_key=short_key(filled(columns.contact, row)) or contact_key,
+            key=_key(filled(columns.key, row)),
+            contact_key=_key(filled(columns.contact, row)) or contact_key,
             active=_flag(columns.active, row, otherwise=True),
             **self._texts(columns, row, where),
         )
@@ -99,7 +100,7 @@ class Rows:
         self, columns: DossierColumns | MatterColumns, row: Row, where: str
     ) -> dict[str, str]:
         names = ("reference", "title", "url")
-        texts = {name: filled(getattr(columns, name), row) for name in names}
+        texts = {name: clean(filled(getattr(columns, name), row)) for name in names}
         return fitting(texts, where, self._report)
 
     def _use(
@@ -109,8 +110,8 @@ class Rows:
         row: Row,
         where: str,
     ) -> Iterator[UseRecord]:
-        user = short_key(filled(columns.used_by, row))
-        moment = self._moment(filled(columns.used_on, row), where) if user else None
+        user = _key(filled(columns.used_by, row))
+        moment = self._moment(clean(filled(columns.used_on, row)), where) if user else None
         if moment:
             kind = "matter" if isinstance(record, MatterRecord) else "dossier"
             yield UseRecord(record=kind, key=record.key, user=user, on=moment[0], at=moment[1])
@@ -153,6 +154,10 @@ def _raw(contact: ContactColumns, row: Row) -> RawContact:
             for column in contact.numbers
         ],
     )
+
+
+def _key(text: str) -> str:
+    return short_key(clean(text))
 
 
 def _flag(flag: Flag | None, row: Row, *, otherwise: bool) -> bool:

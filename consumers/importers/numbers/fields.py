@@ -127,10 +127,10 @@ def _is_read(number: Number | None) -> bool:
 
 def _pieces(text: str, read: Reader) -> list[Piece]:
     """Return label and text of each number of a field."""
-    if written := uri(text):
-        return [Piece("", written)]
     if _PLAIN.fullmatch(text):
         return [Piece("", text)]
+    if written := uri(text):
+        return [Piece("", written)]
     return in_full(
         (
             piece._replace(label=piece.label or word)

@@ -26,6 +26,7 @@ _CONTINUED = frozenset({"FN", "ORG", "ADR", "TITLE", "X-ABLABEL"})  # where text
 _LONGEST = 100_000  # bytes of one property
 _MOST = 2_000  # properties of one card
 _MARKER = re.compile(rb"(BEGIN|END)[ \t]*:[ \t]*VCARD", re.I)
+_MARKED = (b"B", b"b", b"E", b"e")
 _BETWEEN = b" \t\v\f\0"  # what may stand beside a marker
 _GLUE = re.compile(rb"(?:\\n|[ \t\v\f\0])+", re.I)
 _NAME = re.compile(rb"(?:(?P<group>[\w-]+)\.)?(?P<name>[A-Za-z][\w-]*)\s*(?P<params>;[^\n]*)?")
@@ -198,7 +199,7 @@ def _apart(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """Return the lines with each BEGIN and END in a line of its own, however they are glued."""
     for number, raw in enumerate(lines, 1):
         line = raw.rstrip(b"\r\n")
-        while b"VCARD" in line.upper() and (marker := _glued(line)):
+        while b":" in line and b"VCARD" in line.upper() and (marker := _glued(line)):
             if before := line[: marker.start()].rstrip(_BETWEEN):
                 yield number, before
             yield number, marker[0].replace(b" ", b"").replace(b"\t", b"")
@@ -223,18 +224,19 @@ def _glued(line: bytes) -> re.Match[bytes] | None:
 
 def _logical(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
     """Join folded lines and soft line breaks; of what is skipped anyway only the front is held."""
-    start, joined, soft, room = 0, b"", False, 0
+    start, joined, soft, room, at_marker = 0, b"", False, 0, False
     for number, line in lines:
-        is_marker = _MARKER.fullmatch(line) is not None
+        is_marker = line[:1] in _MARKED and _MARKER.fullmatch(line) is not None
         folded = line[:1] in (b" ", b"\t")
         if joined and soft and not is_marker and not _PROPERTY.match(line):
             joined = _softly_joined(joined, line)[:_LONGEST]
-        elif joined and folded and not is_marker and not _MARKER.fullmatch(joined):
-            joined += line[1:][: max(0, room - len(joined))]
+        elif joined and folded and not at_marker:
+            if len(joined) < room:
+                joined += line[1:][: room - len(joined)]
         else:
             if joined:
                 yield start, joined
-            start, joined = number, line[:_LONGEST] if line.strip() else b""
+            start, joined, at_marker = number, line[:_LONGEST] if line.strip() else b"", is_marker
             name = re.split(rb"[;:]", joined, maxsplit=1)[0].rpartition(b".")[2]
             room = 2_000 if name.upper() in _SKIPPED else _LONGEST
         soft = line.endswith(b"=") and _SOFT.match(joined) is not None
