@@ -145,7 +145,8 @@ class SessionsConsumer:
         self._sync_users()
         context = self._contexts.get(login)
         if context is not None and context.session.stage in ("active", "locked-out"):
-            self._new_credential(context, self._credential(login))
+            context.credential, context.pbx = self._credential(login), None
+            self._runner.plan(context, context.session.credential_changed())
             self._runner.show(context)
 
     # ---- for the site

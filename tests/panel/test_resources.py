@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -311,3 +312,22 @@ def test_an_answer_of_the_bus_is_read_as_data() -> None:
     port = resources.BusPort(Connection(), Answering())  # type: ignore[arg-type]
 
     assert asyncio.run(port.ask("topic", Message(type="x"), 1.0)) == {"code": None}
+
+
+def test_the_first_load_is_small_and_asks_nobody_else(client: falcon.testing.TestClient) -> None:
+    index = client.simulate_get("/").text
+    named = set(re.findall(r'(?:href|src)="([^"#]+)"', index)) | {"texts/de.json", "js/write.js"}
+
+    files = {name: client.simulate_get(f"/{name}") for name in named}
+
+    assert all(one.status_code == 200 for one in files.values()), files
+    assert len(index) + sum(len(one.content) for one in files.values()) < 100_000
+    assert not any("://" in one.text for name, one in files.items() if name.endswith("css"))
+
+
+def test_what_the_browser_has_is_not_sent_again(client: falcon.testing.TestClient) -> None:
+    first = client.simulate_get("/js/app.js")
+
+    again = client.simulate_get("/js/app.js", headers={"If-None-Match": first.headers["etag"]})
+
+    assert (again.status_code, again.content) == (304, b"")

@@ -7,6 +7,7 @@ import { changed, dialOf, dismiss, on, party, store } from "./store.js";
 import { clock, duration, has, moment, say, spaced, t, ticking } from "./texts.js";
 import { choose, nameOf, openFile, openForCall } from "./workstation.js";
 
+const MOST_OPEN = 5;
 let place;
 
 export function showNow(element) {
@@ -57,6 +58,7 @@ function draw() {
   if (!place || !store.me) return;
   const cards = [...store.cards.values()].reverse().sort((one, other) => Boolean(one.closed) - Boolean(other.closed));
   place.classList.toggle("idle", !cards.length);
+  cards.forEach((card, at) => { card.folded = at >= MOST_OPEN && !card.writing; });
   fill(place, h("h2", {}, t("now")), cards.length ? cards.map(view) : h("p", { class: "empty" }, h("b", {}, t("now-empty")), t("now-empty-more")));
 }
 
@@ -96,8 +98,17 @@ function sure(card) {
 }
 
 function view(card) {
+  const typing = card.element?.contains(document.activeElement) && /^(TEXTAREA|SELECT|INPUT)$/.test(document.activeElement.tagName);
+  if (typing && card.form) {
+    fill(card.element.querySelector(".strip"), strip(card)); // nobody is disturbed at writing
+    return card.element;
+  }
+  card.element = fresh(card);
+  return card.element;
+}
+
+function fresh(card) {
   const ringing = !card.closed && card.answered === null && !card.outward;
-  if (card.folded && card.closed) return null;
   return h("article", { class: `card${ringing ? " ringing" : ""}${card.closed ? " over" : ""}`, "data-call": card.id, "aria-label": nameOf(card) },
     h("div", { class: "strip" }, strip(card)),
     card.folded ? h("div", { class: "body" }, h("h3", { class: "sub" }, nameOf(card))) : body(card));

@@ -39,11 +39,13 @@ export function toast(text) {
   toastTimer = setTimeout(() => element.remove(), 5000);
 }
 
-// Replaces what an element shows, and keeps the focus on what had it (by data-key).
+// Replaces what an element shows, and keeps the focus on what had it, or on what has its data-key now.
 export function fill(element, ...children) {
-  const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const active = element.contains(document.activeElement) ? document.activeElement : null;
   element.replaceChildren(...children.flat(3).filter(Boolean));
-  if (focused) element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  if (!active || document.activeElement === active) return;
+  const now = element.contains(active) ? active : active.dataset.key && element.querySelector(`[data-key="${CSS.escape(active.dataset.key)}"]`);
+  now?.focus({ preventScroll: true });
 }
 
 export function requestId() {

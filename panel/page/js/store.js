@@ -2,7 +2,6 @@
 
 const ENDED_STAYS = 90_000; // ms a card of a call that was talked stays, for the note
 const GONE_STAYS = 8_000; // ms a card says who answered
-const MOST_CARDS = 5;
 
 export const store = {
   me: null, state: null, links: { broker: true, missing: [] }, connected: true, missed: { open: 0 },
@@ -34,7 +33,6 @@ function card(id, call) {
   if (!known) {
     known = { id, call, answer: null, started: Date.parse(call.received_at) || Date.now(), answered: null, outward: placed(call), closed: null, failure: null, contact: null, history: null };
     store.cards.set(id, known);
-    for (const extra of [...store.cards.keys()].slice(0, -MOST_CARDS)) store.cards.get(extra).folded = true;
     changed("new-card", known);
   }
   return known;
@@ -203,7 +201,7 @@ export function snapshot() {
   return {
     me: store.me, state: store.state, links: store.links, connected: store.connected, missed: store.missed,
     colleagues: store.colleagues, states: [...store.states], dials: [...store.dials],
-    cards: [...store.cards.values()].map(({ timer, contact, history, writing, ...card }) => card),
+    cards: [...store.cards.values()].map(({ timer, contact, history, writing, form, element, whyElement, ...card }) => card),
   };
 }
 

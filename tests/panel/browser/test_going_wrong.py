@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import wait_until
-from tests.panel.browser.office import ANNA, FREI, MEIER, Desk, Office
+from tests.panel.browser.office import ANNA, FREI, MEIER, NOBODY, Desk, Office
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 expect.set_options(timeout=20_000)
@@ -208,3 +208,46 @@ def test_no_call_is_lost_while_somebody_logs_in_again(office: Office, anna: Desk
             expect(anna.card(call)).to_be_hidden(timeout=30_000)
         elsewhere.close()
     anna.close()
+
+
+def test_nobody_is_disturbed_while_writing_a_note(office: Office, anna: Desk) -> None:
+    call = office.ring(MEIER)
+    card = anna.card(call)
+    card.get_by_role("button", name="Notiz").click()
+    anna.page.keyboard.type("Erster ")
+
+    others = [office.ring(number) for number in (FREI, NOBODY)]
+    office.phones("answer", call_id=call)
+    for other in others:
+        expect(anna.card(other)).to_be_visible()
+    expect(card.locator(".strip")).to_contain_text("Im Gespräch")
+    anna.page.keyboard.type("Satz")
+
+    expect(card.locator("textarea")).to_have_value("Erster Satz")
+    expect(card.locator("textarea")).to_be_focused()
+    for other in (call, *others):
+        office.phones("hangup", call_id=other)
+    card.get_by_role("button", name="Abbrechen").click()
+    anna.close()
+
+
+def test_a_notification_is_shown_while_the_window_is_behind(office: Office) -> None:
+    desk = office.desk()
+    desk.context.grant_permissions(["notifications"], origin=office.address.rstrip("/"))
+    desk.page.evaluate("localStorage.setItem('notify', '1')")
+    desk.page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+    desk.page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
+    call = office.ring(MEIER)
+    shown = (
+        "navigator.serviceWorker.getRegistration().then(one => one.getNotifications())"
+        ".then(all => all.map(one => one.title + '|' + one.body))"
+    )
+
+    wait_until(lambda: desk.page.evaluate(shown))
+
+    [notification] = desk.page.evaluate(shown)
+    assert notification.startswith("Anna Meier|")
+    office.phones("answer", call_id=call)
+    office.phones("hangup", call_id=call)
+    wait_until(lambda: desk.page.evaluate(shown) == [])
+    desk.close()
