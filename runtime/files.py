@@ -66,10 +66,10 @@ def keep_private(path: Path) -> None:
         path.chmod(0o600)
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a file as a whole: the old content or the new, never half; raise OSError.
 
-    It keeps owner, group and mode; a new one is private.
+    It keeps owner, group and mode; a new one is private. `durable`: it survives a power cut.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -77,7 +77,8 @@ def replace(path: Path, text: str) -> None:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         if path.exists():
             _keep_rights(path, fresh)
         else:

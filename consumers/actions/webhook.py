@@ -9,6 +9,7 @@ import hmac
 import json
 import logging
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consumers.actions.response_text import MOST, answer_text
 from consumers.actions.settings import WebhookTarget
+from runtime.outage import Outage
 from runtime.sqlite import open_database
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ class Webhooks:
         self._pause = pause
         self._stopping = threading.Event()
         self._wake = threading.Event()
+        self._not_noted: dict[int, _Attempt] = {}  # what came of it, while the disk takes nothing
         self._lock = threading.Lock()
         self._db = open_database(path, _SCHEMA, durable=True)
         self._thread = threading.Thread(target=self._send_all, name="webhooks", daemon=True)
@@ -134,10 +137,17 @@ class Webhooks:
     def _send_all(self) -> None:
         import httpx  # costs memory, so only where there is a webhook
 
+        outage = Outage("webhooks")
         with httpx.Client(follow_redirects=False, trust_env=False) as client:
             while not self._stopping.is_set():
                 self._wake.clear()
-                pause = self._send_due(client)
+                try:
+                    pause = self._send_due(client)
+                    outage.over()
+                except sqlite3.Error as error:
+                    if not outage.failed(error):
+                        raise
+                    pause = outage.pause
                 self._wake.wait(pause)
 
     def _send_due(self, client: "httpx.Client") -> float:
@@ -165,7 +175,9 @@ class Webhooks:
         if settings is None:  # the configuration no longer has it
             self._drop(number)
             return
-        reason, final, done, answer = self._attempt(client, settings, body)
+        if number not in self._not_noted:
+            self._not_noted[number] = self._attempt(client, settings, body)
+        reason, final, done, answer = self._not_noted[number]
         log.info("webhook name=%s event=%s answer=%s attempt=%s", name, event_id, reason, attempts)
         now = self._clock()
         if not final and now - created < settings.give_up_after:
@@ -175,8 +187,10 @@ class Webhooks:
                     "UPDATE webhooks SET attempts = attempts + 1, due = ? WHERE id = ?",
                     (now + pause, number),
                 )
+            del self._not_noted[number]
             return
         self._drop(number)
+        del self._not_noted[number]
         if not done:
             log.error("webhook given up name=%s event=%s reason=%s", name, event_id, reason)
         self._tell(WebhookResult(name, user, call_id, done, reason, answer))

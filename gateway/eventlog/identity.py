@@ -118,7 +118,7 @@ def _write(folder: Path, db: sqlite3.Connection, place: int) -> None:
         "file": (folder / NAME).stat().st_ino,
         "at": time.time(),
     }
-    replace(folder / MARK, json.dumps(mark) + "\n")
+    replace(folder / MARK, json.dumps(mark) + "\n", durable=False)  # no notification waits for it
 
 
 def _place(db: sqlite3.Connection) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from consumers.actions.webhook import SIGNATURE, WebhookResult, Webhooks, signature
 from consumers.caller.settings import WebhookSettings
+from tests.journeys.small_disk import small_disk
 
 SECRET = "a secret of the site"
 
@@ -284,3 +285,22 @@ def test_what_is_told_of_one_call_comes_in_order_whatever_fails_in_between(
 
     bodies = [body for _, _, body in app.requests]
     assert bodies == [b"0", b"0", b"0", b"1", b"2"]
+
+
+def test_a_message_is_sent_once_though_the_disk_does_not_take_that_it_was(
+    tmp_path: Path, application: Callable[..., Application], caplog: pytest.LogCaptureFixture
+) -> None:
+    app, told = application(), list[WebhookResult]()
+    settings = WebhookSettings.model_validate({"url": app.url, "secret": SECRET, "timeout": 1})
+    with small_disk(tmp_path / "disk", 1) as disk:
+        hooks = Webhooks(disk.folder / "caller.db", (settings,), told.append)
+        hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
+        disk.fill()
+        hooks.start()
+        _until(lambda: "waits for storage" in caplog.text)
+        disk.free()
+        _until(lambda: told)
+        hooks.stop()
+
+    assert len(app.requests) == 1
+    assert [one.done for one in told] == [True]
