@@ -27,6 +27,7 @@ class RestGroup(WireModel):
     name: Text = Field(
         default="", validation_alias=AliasChoices("groupname", "groupName", "name", "description")
     )
+    members: tuple[Text, ...] = ()
 
 
 class RestAccount(WireModel):

@@ -64,3 +64,49 @@ def remove(
             if holders:
                 typer.echo(f"Rights by it have ended: {', '.join(holders)}")
     typer.echo(copy_them(settings), err=True)
+
+
+@app.command()
+def sync(
+    context: typer.Context,
+    administrator: Annotated[
+        str, typer.Option("--as", help="Login ID of an administrator of STARFACE.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what changes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Give the groups here the members that STARFACE's groups of the same names have.
+
+    Groups that STARFACE does not have are left alone; a new one gives nobody a right by itself.
+    """
+    from cli.commands.user_import import listed_by_pbx
+    from cli.site.files import changed_roles, read_roles
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    with Users(settings.database) as users:
+        known = {user.login for user in users.all()}
+    members: dict[str, list[str]] = {}
+    for user in listed_by_pbx(settings, administrator):
+        for name in user.groups:
+            members.setdefault(name, []).extend([user.login] if user.login in known else [])
+    groups = read_roles(settings).groups
+    changed = {
+        name: tuple(sorted(logins))
+        for name, logins in members.items()
+        if logins and set(logins) != set(groups.get(name, ()))
+    }
+    for name, logins in sorted(changed.items()):
+        before = set(groups.get(name, ()))
+        parts = [f"+{login}" for login in logins if login not in before]
+        parts += [f"-{login}" for login in sorted(before - set(logins))]
+        typer.echo(f"{name}: {' '.join(parts)}")
+    if not changed:
+        typer.echo("All groups are as STARFACE has them.")
+    if dry_run or not changed:
+        return
+    if not yes:
+        typer.confirm("Change this?", abort=True)
+    with changed_roles(settings) as roles:
+        roles.groups.update(changed)
+    typer.echo(copy_them(settings), err=True)

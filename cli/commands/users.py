@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -11,6 +12,7 @@ from cli.site.context import CommandFailed, settings_of
 from runtime.addresses import join_address
 
 if TYPE_CHECKING:
+    from cli.site.settings import Settings
     from starface.credential import Credential
     from starface.settings import StarfaceSettings
 
@@ -150,10 +152,56 @@ def show(context: typer.Context, login: Login) -> None:
         typer.echo(f"{word:10} {line}")
 
 
+@app.command("import")
+def import_users(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A CSV file: login, name, extension, groups (with |); else STARFACE."),
+    ] = None,
+    administrator: Annotated[
+        str, typer.Option("--as", help="Login ID of an administrator of STARFACE.")
+    ] = "",
+    remove_others: Annotated[
+        bool, typer.Option("--remove", help="Also remove users who are not listed any more.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what changes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Add and change users as STARFACE or a table lists them; shows what changes first.
+
+    Nobody's password is needed: people log in to the panel themselves, once.
+    """
+    from cli.commands import user_import as importing
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    listed = (
+        importing.from_table(file) if file else importing.listed_by_pbx(settings, administrator)
+    )
+    with Users(settings.database) as users:
+        wanted = importing.plan(users, listed, may_differ=settings.starface.extension_may_differ)
+        typer.echo("\n".join(wanted.lines()))
+        leaving = wanted.gone if remove_others else []
+        if dry_run or not (wanted.added or wanted.changed or leaving):
+            return
+        if not yes:
+            typer.confirm("Change this?", abort=True)
+        importing.apply(settings, users, wanted)
+    for login in leaving:
+        _forget(settings, login, keep_records=False)
+    typer.echo(copy_them(settings), err=True)
+
+
 @app.command("set")
 def change(
     context: typer.Context,
-    login: Login,
+    login: Annotated[str | None, typer.Argument(help="The user's STARFACE login ID.")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="All of a group.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="All users.")] = False,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Those in a file, a login a line.")
+    ] = None,
     name: Annotated[str | None, typer.Option()] = None,
     phone: Annotated[str | None, typer.Option(help="Phone id for dialling, as SIP/11.")] = None,
     action: Annotated[Action | None, typer.Option()] = None,
@@ -181,27 +229,32 @@ def change(
         typer.Option("--admin/--no-admin", help="Sees the site's status in the panel, no calls."),
     ] = None,
 ) -> None:
-    """Change what a user chose; it holds for the next call."""
+    """Change what a user chose, or many; it holds for the next call."""
     from cli.commands import preferences as wishes
     from consumers.sessions.panel_access import ADMIN
-    from consumers.users import Users
+    from consumers.users import User, Users
 
     changes: dict[str, Any] = {
         "name": name, "phone": phone, "action": action, "internal": internal,
         "autostart": autostart, **(wishes.plan(trigger) if trigger else {}),
     }  # fmt: skip
     settings = settings_of(context)
+    chosen = _chosen(settings, login, group, everybody, file)
+    if len(chosen) > 1 and (name is not None or phone is not None):
+        raise CommandFailed("a name and a phone are one user's")
+    user: User | None = None
     with Users(settings.database) as users:
-        changes["preferences"] = wishes.changed(
-            users.get(login).preferences, datetime.now().astimezone(), do_not_disturb, quiet_hours,
-            delay,
-        )  # fmt: skip
-        if admin is not None:
-            changes["preferences"] = changes["preferences"] | {ADMIN: admin}
-        told = {key: value for key, value in changes.items() if value is not None}
-        user = users.change(login, **told)
-    typer.echo(f"{login} is changed.")
-    if trigger and wishes.misses_transfers(user):
+        before = [users.get(each) for each in chosen]  # all are there, or nothing is changed
+        for each in before:
+            changes["preferences"] = wishes.changed(
+                each.preferences, datetime.now().astimezone(), do_not_disturb, quiet_hours, delay
+            )
+            if admin is not None:
+                changes["preferences"] = changes["preferences"] | {ADMIN: admin}
+            told = {key: value for key, value in changes.items() if value is not None}
+            user = users.change(each.login, **told)
+    typer.echo(f"{login} is changed." if login else f"{len(chosen)} users are changed.")
+    if trigger and user is not None and wishes.misses_transfers(user):
         typer.echo("A client whom a colleague puts through may open nothing then; for that, name "
                    "--trigger party-change too.")  # fmt: skip
 
@@ -230,25 +283,16 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Forget a user: token, choices, private numbers, broker account, the journal of his calls."""
-    from bus.numbers.private_numbers import forget_user
-    from cli.site.files import remove_user_account
-    from cli.site.former_user import forget_belongings
     from consumers.journal import erasure as journal
     from consumers.users import Users
 
     settings = settings_of(context)
-    folder = settings.site.data_folder
     with Users(settings.database) as users:
         users.get(login)
-        records = 0 if keep_records else journal.records_of(folder, login)
-        if records and not yes:
-            typer.confirm(f"Erase {records} calls of {login} with their notes too?", abort=True)
-        users.remove(login)
-    remove_user_account(settings, login)
-    forget_user(folder, login)
-    forget_belongings(settings, login)
-    journal.forget_user(folder, login, keep_records=keep_records)
-    typer.echo(f"{login} is removed.")
+    records = 0 if keep_records else journal.records_of(settings.site.data_folder, login)
+    if records and not yes:
+        typer.confirm(f"Erase {records} calls of {login} with their notes too?", abort=True)
+    _forget(settings, login, keep_records=keep_records)
     typer.echo(copy_them(settings), err=True)
 
 
@@ -296,6 +340,42 @@ def _open_browser(address: str) -> None:
 
     typer.echo(f"Log in with the browser at {address}")
     webbrowser.open(address)
+
+
+def _forget(settings: "Settings", login: str, *, keep_records: bool) -> None:
+    from bus.numbers.private_numbers import forget_user
+    from cli.site.files import remove_user_account
+    from cli.site.former_user import forget_belongings
+    from consumers.journal import erasure as journal
+    from consumers.users import Users
+
+    folder = settings.site.data_folder
+    with Users(settings.database) as users:
+        users.remove(login)
+    remove_user_account(settings, login)
+    forget_user(folder, login)
+    forget_belongings(settings, login)
+    journal.forget_user(folder, login, keep_records=keep_records)
+    typer.echo(f"{login} is removed.")
+
+
+def _chosen(
+    settings: "Settings", login: str | None, group: str | None, everybody: bool, file: Path | None
+) -> list[str]:
+    """Return whose settings are meant; raise CommandFailed when that is not said, or twice."""
+    from cli.site.files import read_roles
+    from consumers.users import Users
+
+    if sum(map(bool, (login, group, everybody, file))) != 1:
+        raise CommandFailed("say whose: LOGIN, --group NAME, --all or --file FILE")
+    if login:
+        return [login]
+    if group:
+        return list(read_roles(settings).members(group))
+    if file:
+        return [line.strip() for line in file.read_text().splitlines() if line.strip()]
+    with Users(settings.database) as users:
+        return [user.login for user in users.all()]
 
 
 def _credential(
