@@ -234,7 +234,7 @@ class EventLog:
             "INSERT INTO events (user, seq, at, lasts, payload) VALUES (?, ?, ?, ?, ?)",
             (
                 notification.user, seq, tellable.at, lasts,
-                _encoded(tellable, call, event_id, self.source, seq),
+                encoded_event(tellable, call, event_id, self.source, seq),
             ),
         )  # fmt: skip
         return event_id
@@ -273,7 +273,7 @@ class EventLog:
             self._full = size(self._db) > self._greatest
 
 
-def _encoded(
+def encoded_event(
     resolved: ResolvedNotification, call: CorrelatedCall, event_id: str, source: str, seq: int
 ) -> bytes:
     """Return a `CallEvent` as it travels.
