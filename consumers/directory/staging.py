@@ -35,7 +35,7 @@ FIELDS: dict[RecordKind, tuple[str, ...]] = {
 _NAME = FIELDS["contact"].index("name")
 LATER = """
     WHERE (excluded.used_on, ifnull(excluded.used_at, '')) > (used_on, ifnull(used_at, ''))"""
-_CACHE = 48_000  # KiB of memory while an import runs; the rest waits on disk
+_CACHE = 24_000  # KiB of memory while an import runs; the rest waits on disk
 _CONFLICTS = 100  # reported at most
 _CONTACT_COLUMNS = ("numbers", "first_number", "read_from")  # besides key, fields and digest
 

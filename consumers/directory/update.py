@@ -39,7 +39,7 @@ class SourceImport:
         self._path = path
         self._changes = changes
         self._connection = plainly_connected(path)
-        self._connection.execute("PRAGMA cache_size = -32000")  # KiB, whatever the import's size
+        self._connection.execute("PRAGMA cache_size = -16000")  # KiB, whatever the import's size
         self._differences = Differences(self._connection, changes)
         self._throttle = throttle(self._connection)
 

@@ -204,7 +204,9 @@ def test_a_user_is_added_changed_and_removed(simulator: Simulator) -> None:
 def test_groups_numbers_redirects_and_the_state_are_told(simulator: Simulator) -> None:
     [group] = get(simulator, "groups", searchTerm="kanz")
     assert get(simulator, f"groups/{group['id']}")["groupname"] == "Kanzlei"
-    assert "20" in [each["number"] for each in get(simulator, "phonenumbers")]
+    assert "20" in [each["number"] for each in get(simulator, "phonenumbers", type="INTERNAL")]
+    assert get(simulator, "phonenumbers", assigned="false") == []
+    assert get(simulator, "users/")
     always, *_ = get(simulator, "redirects")
     put = send(
         simulator, "PUT", f"redirects/{always['id']}", {"enabled": True, "destination": "12"}

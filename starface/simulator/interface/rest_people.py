@@ -122,8 +122,13 @@ class RestPeople:
         resp.media = [*users, *groups]
 
     def on_get_numbers(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List the telephone numbers."""
-        resp.media = self._phone_numbers()
+        """List the telephone numbers, of one type or only those that are assigned, or not."""
+        kind, assigned = req.get_param("type") or "", req.get_param_as_bool("assigned")
+        resp.media = [
+            each
+            for each in self._phone_numbers()
+            if kind in {"", each["type"]} and assigned in {None, each["assigned"]}
+        ]
 
     def on_get_number(self, req: falcon.Request, resp: falcon.Response, number: str) -> None:
         """Return one telephone number."""

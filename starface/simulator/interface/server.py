@@ -120,5 +120,6 @@ def _callback(req: falcon.Request) -> SessionCallback | None:
 def create_app(xml_rpc: XmlRpc) -> falcon.App[falcon.Request, falcon.Response]:
     """Put the resources together."""
     app = falcon.App()
+    app.req_options.strip_url_path_trailing_slash = True
     app.add_route("/xml-rpc", xml_rpc)
     return app
