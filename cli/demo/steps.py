@@ -17,6 +17,7 @@ from bus.events import (
     UserState,
     now,
 )
+from bus.journal_events import CallRecord, Missed
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from cli.demo.stage import Stage
@@ -30,6 +31,8 @@ _KINDS: dict[str, type[Message]] = {
     "caller": CallerEvent,
     "state": UserState,
     "dial/result": DialResult,
+    "records": CallRecord,
+    "missed": Missed,
 }
 
 
@@ -135,6 +138,13 @@ class Steps:
         yield f"{ANNA.name} answers", call("connected")
         self._stage.at_the_phones("hangup", call_id=call.call_id)
         yield "the call ends", call("ended")
+        yield (
+            "the journal has a record of it",
+            self._find(
+                CallRecord,
+                lambda told: told.data.call_id == call.call_id and told.data.result == "answered",
+            ),
+        )
 
     def _unknown_caller(self) -> Iterator[tuple[str, Callable[[], object]]]:
         call = self._ring(BERND.login, UNKNOWN)
@@ -149,6 +159,10 @@ class Steps:
         )  # fmt: skip
         self._stage.at_the_phones("hangup", call_id=call.call_id)
         yield "the caller gives up", call("ended")
+        yield (
+            f"the journal counts a missed call of {BERND.name}",
+            self._find(Missed, lambda told: told.data.user == BERND.login and told.data.open == 1),
+        )
 
     def _dial(self) -> Iterator[tuple[str, Callable[[], object]]]:
         request = uuid4()

@@ -14,6 +14,7 @@ from consumers.journal.leg import Leg, Segment
 Key = tuple[str, str]
 
 _TOGETHER = 3.0  # seconds by which the events of two telephones may cross
+_CONTINUES = 5.0  # seconds between the end under one id and the connection under another
 SETTLING = 2.0  # seconds after the last telephone of a group has stopped to ring
 
 
@@ -41,6 +42,7 @@ class CallBook:
         self._load = load
         self._legs: dict[Key, Leg] = {}
         self._by_id: dict[str, set[Key]] = defaultdict(set)
+        self._by_user: dict[str, set[Key]] = defaultdict(set)
         self._complete: set[str] = set()  # ids of which all legs are in memory
 
     def __len__(self) -> int:
@@ -79,6 +81,32 @@ class CallBook:
         self._index(leg)
         return Applied(leg, tuple(key for key in found if key != leg.key))
 
+    def whole(self, leg: Leg) -> Leg:
+        """Return a leg with those under other ids that it continues, or that continue it.
+
+        Without a word of the PBX: a call that is connected without having rung, as one with the
+        same party has just ended or still rings here, is that one under a new id.
+        """
+        legs = [self._legs[key] for key in sorted(self._by_user.get(leg.user, ()))]
+        before = {one.key: continued for one in legs if (continued := _continued_by(one, legs))}
+        if not before:
+            return leg
+        chain, waiting = {leg.key}, [leg.key]
+        while waiting:
+            key = waiting.pop()
+            near = {before[key].key} if key in before else set()
+            near |= {other for other, earlier in before.items() if earlier.key == key}
+            waiting += near - chain
+            chain |= near
+        if len(chain) == 1:
+            return leg
+        whole = Leg(leg.user)
+        for key in sorted(chain):
+            whole.merge(self._legs[key])
+            if key in before:
+                whole.link(key[1], before[key].call_id)
+        return whole
+
     def siblings(self, leg: Leg) -> list[Leg]:
         """Return the legs of other users in the same call, whatever ids it has had."""
         seen, ids, waiting = {leg.key}, set(leg.ids), list(leg.ids)
@@ -109,6 +137,9 @@ class CallBook:
     def _remove(self, leg: Leg) -> None:
         key = leg.key
         self._legs.pop(key, None)
+        self._by_user[leg.user].discard(key)
+        if not self._by_user[leg.user]:
+            del self._by_user[leg.user]
         for call_id in leg.ids:
             keys = self._by_id.get(call_id)
             if keys is not None:
@@ -118,8 +149,29 @@ class CallBook:
 
     def _index(self, leg: Leg) -> None:
         self._legs[leg.key] = leg
+        self._by_user[leg.user].add(leg.key)
         for call_id in leg.ids:
             self._by_id[call_id].add(leg.key)
+
+
+def _continued_by(leg: Leg, legs: Iterable[Leg]) -> Leg | None:
+    """Return the call of a user that goes on as this one, None if it is one of its own."""
+    party = leg.party
+    number = party.e164 or party.number
+    if not number or not leg.has("connected") or leg.has("ringing", "dialling", "ringback"):
+        return None
+    started = leg.segments()[0].started
+    found = []
+    for other in legs:
+        if other is leg or not other.begun or number != (other.party.e164 or other.party.number):
+            continue
+        last = other.segments()[-1]
+        if last.started > started or not other.has("ringing", "dialling", "ringback"):
+            continue
+        rings = last.answered is None and last.ended is None
+        if rings or (last.ended is not None and abs(last.ended - started) <= _CONTINUES):
+            found.append((last.started, other.call_id, other))
+    return max(found, key=lambda one: one[:2])[2] if found else None
 
 
 def outcome(leg: Leg, siblings: Iterable[Leg], *, not_lifted: bool = False) -> Outcome:

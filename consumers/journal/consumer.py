@@ -79,6 +79,8 @@ class JournalConsumer:
         self._due: dict[Key, float] = {}  # when to look at what is not decided
         self._cleaned = clock()
         self._clearings = store.clearings()
+        for leg in store.recent_legs(clock() - _KEEP):
+            self._book.keep(leg)
         for leg in store.pending_legs():
             self._book.keep(leg)
             self._due[leg.key] = clock() + SETTLING
@@ -175,8 +177,11 @@ class JournalConsumer:
         """Write a leg down if it is over and decided; return whether that is still to come."""
         if not leg.begun:
             return False
+        open_here = not leg.over
+        leg = self._book.whole(leg)
         if not leg.over:
-            return True
+            self._revise_running(leg)
+            return open_here
         siblings = self._book.siblings(leg)
         found = outcome(leg, siblings, not_lifted=leg.dialled == "unlifted")
         if found.result == "missed" and rings_elsewhere(siblings):
@@ -189,6 +194,13 @@ class JournalConsumer:
             found = self._by_list(leg, found)
         self._write(leg, siblings, found, inherited)
         return False
+
+    def _revise_running(self, leg: Leg) -> None:
+        """Take back that a call was missed which is talked after all, under an id or once more."""
+        record = self._store.get(leg.user, leg.call_id)
+        if record is not None and record.open and leg.answered:
+            running = record_of(leg, Outcome("answered"), record.handed_over_by)
+            self._store.put(with_handling(running.model_copy(update={"ended": None}), record))
 
     def _by_list(self, leg: Leg, found: Outcome) -> Outcome:
         if leg.listed == "answered":

@@ -106,6 +106,10 @@ class JournalStore:
         """Return the legs about which something is to be decided."""
         return self._legs("SELECT leg FROM legs WHERE pending ORDER BY changed")
 
+    def recent_legs(self, since: float) -> list[Leg]:
+        """Return the legs that changed lately."""
+        return self._legs("SELECT leg FROM legs WHERE changed >= ? ORDER BY changed", since)
+
     def _legs(self, query: str, *values: object) -> list[Leg]:
         return [Leg.from_dict(json.loads(leg)) for (leg,) in self.db.execute(query, values)]
 

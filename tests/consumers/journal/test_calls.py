@@ -384,6 +384,21 @@ def test_whatever_comes_has_a_result_and_times_that_make_sense(events: list[Call
             assert (record.result == "answered") == (record.answered is not None)
 
 
+@given(_EVENTS, st.integers())
+@settings(max_examples=30, deadline=None)
+def test_what_continues_what_does_not_depend_on_the_order(
+    events: list[CallData], seed: int
+) -> None:
+    def wholes(book: CallBook) -> list[tuple[str, list[str], bool]]:
+        return sorted(
+            (whole.user, sorted(whole.ids), whole.over)
+            for leg in book.legs()
+            for whole in [book.whole(leg)]
+        )
+
+    assert wholes(_book(events)) == wholes(_book(_shuffled(events, seed)))
+
+
 Scenario = Callable[[], list[CallData]]
 _SCENARIOS: list[Scenario] = [
     lambda: _group(said("0012", "connected", 5, group="7"), said("0011", "ended", 5.1, group="7"),

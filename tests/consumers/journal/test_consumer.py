@@ -406,6 +406,33 @@ def test_ids_that_turn_out_to_be_one_call_leave_one_record_with_its_note(office:
     assert office.open() == 1
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_transfer_that_gets_a_new_id_without_a_word_is_one_record(
+    office: Office, restart: bool
+) -> None:
+    office.tell(*_talked(0, "c-1"))
+    office.tell(said("0012", "ringing", 20.1), said("0012", "ended", 20.2))
+    assert office.record("0012").open
+    if restart:
+        office.restart()
+    office.tell(said("0012", "connected", 22, call_id="c-2"))
+    assert not office.record("0012").open
+    office.tell(said("0012", "ended", 52, call_id="c-2"))
+
+    [record] = office.all("0012")
+    assert (record.call_id, record.result, record.talk_seconds) == ("c-1", "answered", 30)
+    assert record.handed_over_by == "0011"
+    assert office.open("0012") == 0
+
+
+def test_who_calls_again_is_another_call(office: Office) -> None:
+    office.tell(*_missed(), *_talked(22, "c-2"))
+    office.tell(said("0011", "connected", 200, call_id="c-3", caller=OTHER),
+                said("0011", "ended", 210, call_id="c-3", caller=OTHER))  # fmt: skip
+
+    assert len(office.all()) == 3
+
+
 def test_what_is_long_over_is_never_written_again(office: Office) -> None:
     office.tell(*_talked(0, "c-1"))
     office.wait(700)
