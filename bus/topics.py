@@ -106,6 +106,16 @@ class Topics:
         """Return the topic on which the journal asks what the PBX knows of a user's calls."""
         return self._of(user, "pbx")
 
+    @staticmethod
+    def home_assistant(component: str, node: str, key: str) -> str:
+        """Return the retained topic by which Home Assistant learns of an entity."""
+        return f"homeassistant/{component}/{node}/{key}/config"
+
+    @staticmethod
+    def home_assistant_status() -> str:
+        """Return the topic on which Home Assistant says that it has started."""
+        return "homeassistant/status"
+
     def reply(self, account: str, request_id: str) -> str:
         """Return the topic of the answer to one request of a broker account."""
         if not (_LEVEL.fullmatch(request_id) and _ACCOUNT.fullmatch(account)):

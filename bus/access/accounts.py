@@ -249,9 +249,11 @@ def _dial(topics: Topics) -> Rights:
 def _journal(topics: Topics) -> Rights:
     return Rights(
         read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.caller(ANY_USER),
-              topics.dial_result(ANY_USER), topics.journal(ANY_USER), topics.missed(ANY_USER)),
+              topics.dial_result(ANY_USER), topics.journal(ANY_USER), topics.missed(ANY_USER),
+              topics.home_assistant_status()),
         write=(topics.records(ANY_USER), topics.missed(ANY_USER), topics.pbx(ANY_USER),
-               topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
+               topics.replay(ANY_USER), topics.replies_to(ANY_USER),
+               topics.home_assistant(ANY_USER, ANY_USER, ANY_USER)),
     )  # fmt: skip
 
 

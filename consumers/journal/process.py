@@ -21,6 +21,7 @@ from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from consumers.journal.consumer import JournalConsumer
 from consumers.journal.erasure import erase_again
+from consumers.journal.home_assistant import HomeAssistant
 from consumers.journal.hooks import CallHooks
 from consumers.journal.publisher import RecordPublisher
 from consumers.journal.questions import PbxQuestions
@@ -80,16 +81,20 @@ def run(
             topics.journal(ANY_USER), JournalRequest, requests.handle
         )
 
+        home = HomeAssistant(connection, site.logins) if journal.home_assistant else None
+
         def count_again() -> None:
             """Have all counts published: a broker that comes back may have lost them."""
             with store.changing():
-                for user in users.all():
-                    store.counts_changed(user.login)
+                for login in site.logins():
+                    store.counts_changed(login)
 
         def tick() -> float:
             pause = consumer.tick()
             if hooks is not None:
                 hooks.tick()
+            if home is not None:
+                home.tick()
             return min(pause, _AT_ONCE if publisher.publish() else 2 * _AT_ONCE)
 
         connection.after_connect(count_again)

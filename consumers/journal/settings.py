@@ -61,6 +61,7 @@ class JournalSettings(Section):
     keep: int = Field(default=730, ge=1, le=36_500)  # days of records, with notes and messages
     longest_call: int = Field(default=14_400, ge=60)  # seconds; ends a call that never ends
     other_telephones: bool = False  # groups have members who are no users here
+    home_assistant: bool = False  # make telephones known by its MQTT discovery
     webhooks: tuple[JournalWebhook, ...] = ()
     commands: tuple[JournalCommand, ...] = ()
 

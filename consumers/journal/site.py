@@ -39,6 +39,11 @@ class JournalSite:
         self._look()
         return self._logins.get(extension)
 
+    def logins(self) -> frozenset[str]:
+        """Return all users."""
+        self._look()
+        return frozenset(self._extensions)
+
     def name_of(self, login: str) -> str:
         """Return what a user is called, the login where nobody said it."""
         self._look()
