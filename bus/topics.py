@@ -112,6 +112,11 @@ class Topics:
         return f"homeassistant/{component}/{node}/{key}/config"
 
     @staticmethod
+    def home_assistant_all() -> str:
+        """Return the filter of all that Home Assistant learns of entities."""
+        return "homeassistant/#"
+
+    @staticmethod
     def home_assistant_status() -> str:
         """Return the topic on which Home Assistant says that it has started."""
         return "homeassistant/status"

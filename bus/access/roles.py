@@ -13,8 +13,12 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from bus.events import UserName
 from bus.topics import ANY_USER, Topics
 
-Kind = Literal["calls", "caller", "state", "dial/result", "head", "records", "missed"]
-Act = Literal["dial", "dial/number", "set", "choose", "replay", "journal", "directory"]
+Kind = Literal[
+    "calls", "caller", "state", "dial/result", "head", "records", "missed", "home-assistant"
+]
+Act = Literal[
+    "dial", "dial/number", "set", "choose", "replay", "journal", "directory", "home-assistant"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTS: tuple[Act, ...] = get_args(Act)
 
@@ -34,6 +38,7 @@ _TOPICS: Mapping[str, Callable[[Topics, str], str]] = {
     "journal": Topics.journal,
     "directory": Topics.directory,
 }
+_HOME = "home-assistant"  # its own topics, which are of no user
 
 
 class RightsRefused(Exception):
@@ -191,7 +196,7 @@ class Roles(BaseModel):
     def read(self, grants: Grants, topics: Topics) -> tuple[str, ...]:
         """Return the topics these rights let read."""
         told = [
-            _TOPICS[kind](topics, whom)
+            topics.home_assistant_all() if kind == _HOME else _TOPICS[kind](topics, whom)
             for whom, right in self._spread(grants)
             for kind in right.reads
         ]
@@ -203,7 +208,7 @@ class Roles(BaseModel):
     def write(self, grants: Grants, topics: Topics) -> tuple[str, ...]:
         """Return the topics these rights let write."""
         told = [
-            _TOPICS[one](topics, whom)
+            topics.home_assistant_status() if one == _HOME else _TOPICS[one](topics, whom)
             for whom, right in self._spread(grants)
             for act in right.may
             for one in ((act, "dial/number") if act == "dial" else (act,))

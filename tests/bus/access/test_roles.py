@@ -46,7 +46,8 @@ def test_each_kind_is_one_topic_of_the_contract(roles: Roles, kind: str) -> None
     rights = _wallboard(roles, Right.model_validate({"reads": [kind]}), users=["0011"])
 
     tail = "head/+" if kind == "head" else kind
-    assert rights.read[0] == f"starface/users/0011/{tail}"
+    own = f"starface/users/0011/{tail}"
+    assert rights.read[0] == ("homeassistant/#" if kind == "home-assistant" else own)
     more = (Topics().process("sessions"),) if kind == "state" else ()
     assert rights.read[1:] == (*more, *CHAIN)
 
@@ -56,7 +57,8 @@ def test_an_application_writes_what_it_may_and_reads_nothing_by_it(roles: Roles,
     rights = _wallboard(roles, Right.model_validate({"may": [act]}), users=["0011"])
 
     plain = ("starface/users/0011/dial/number",) if act == "dial" else ()
-    assert rights == Rights(read=CHAIN, write=(f"starface/users/0011/{act}", *plain))
+    own = "homeassistant/status" if act == "home-assistant" else f"starface/users/0011/{act}"
+    assert rights == Rights(read=CHAIN, write=(own, *plain))
 
 
 def test_only_a_right_for_everybody_has_a_wildcard_over_users(roles: Roles) -> None:
