@@ -111,10 +111,10 @@ def main() -> None:
     except Exception as error:
         from cli.site.errors import sentence
 
-        told = sentence(error)
-        if told is None:
+        line = sentence(error)
+        if line is None:
             raise
-        sys.exit(f"starface2mqtt: {told}")
+        sys.exit(f"starface2mqtt: {line}")
 
 
 if __name__ == "__main__":

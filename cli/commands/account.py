@@ -80,8 +80,8 @@ def show(context: typer.Context, name: Name) -> None:
     roles.application(name)
     _tell(context, name)
     rights = rights_of(settings.broker.topics(), name, roles)
-    for word, told in (("read", rights.read), ("write", rights.write)):
-        for topic in told:
+    for word, topics in (("read", rights.read), ("write", rights.write)):
+        for topic in topics:
             typer.echo(f"{word:6} {topic}")
 
 

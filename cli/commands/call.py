@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Language = Literal["de", "en"]
 REFUSED, UNKNOWN, INTERRUPTED = 1, 3, 130  # exit codes
-_HINT = 3.0  # seconds without an answer after which a person wants to hear why
+_HINT = 3.0  # seconds without an answer after which a person wants to know why
 _PBX = 9.0  # seconds the PBX may take at most
 _COLOURS = {
     "accepted": typer.colors.CYAN,
@@ -87,23 +87,23 @@ def _dial(
     # A shell that started us in the background has SIGINT ignored; here it is a person's wish.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     request_id = uuid4()
-    told: list[DialResultData] = []
+    results: list[DialResultData] = []
 
-    def hear(result: DialResult, _: object) -> None:
+    def keep(result: DialResult, _: object) -> None:
         if result.data.request_id == request_id:
-            told.append(result.data)
+            results.append(result.data)
             _show(result.data, language)
 
     with cli_account(settings) as account:
         connection = Connection(settings.broker, account, lasting=False)
-        connection.consume(connection.topics.dial_result(login), DialResult, hear)
+        connection.consume(connection.topics.dial_result(login), DialResult, keep)
         with connection:
             connection.wait_connected()
             _ask(connection, login, number, phone, request_id)
             try:
-                return _watch(connection, told, settings.dial.expiry)
+                return _watch(connection, results, settings.dial.expiry)
             except KeyboardInterrupt:
-                _interrupted(settings, login, told, hang_up)
+                _interrupted(settings, login, results, hang_up)
                 return INTERRUPTED
 
 
@@ -124,13 +124,13 @@ def _ask(
         )
 
 
-def _watch(connection: "Connection", told: "list[DialResultData]", expiry: float) -> int:
+def _watch(connection: "Connection", results: "list[DialResultData]", expiry: float) -> int:
     """Wait for the end of the call; return the exit code."""
     asked, hinted = time.monotonic(), False
-    while not (told and told[-1].final):
+    while not (results and results[-1].final):
         connection.work(0.1)
         waited = time.monotonic() - asked
-        if told:
+        if results:
             continue
         if waited > _HINT and not hinted:
             hinted = True
@@ -140,7 +140,7 @@ def _watch(connection: "Connection", told: "list[DialResultData]", expiry: float
                 f"no dial process answered, and after {expiry:.0f} s the request is worth nothing; "
                 f"start: starface2mqtt dial"
             )
-    return {"refused": REFUSED, "unknown": UNKNOWN}.get(told[-1].state, 0)
+    return {"refused": REFUSED, "unknown": UNKNOWN}.get(results[-1].state, 0)
 
 
 def _show(data: "DialResultData", language: Language) -> None:
@@ -151,9 +151,9 @@ def _show(data: "DialResultData", language: Language) -> None:
 
 
 def _interrupted(
-    settings: "Settings", login: str, told: "list[DialResultData]", hang_up: bool
+    settings: "Settings", login: str, results: "list[DialResultData]", hang_up: bool
 ) -> None:
-    call_id = next((data.call_id for data in reversed(told) if data.call_id), None)
+    call_id = next((data.call_id for data in reversed(results) if data.call_id), None)
     if call_id is None:
         typer.echo("\nStopped watching; the call may still be placed, so look at the phone.")
     elif hang_up:

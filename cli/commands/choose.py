@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def choose(
     context: typer.Context,
     contact: Annotated[
-        int | None, typer.Argument(help="Id of who is meant; without it, all are told.")
+        int | None, typer.Argument(help="Id of who is meant; without it, all are shown.")
     ] = None,
     user: Annotated[str | None, typer.Option(help="Login whose choice it is.")] = None,
     number: Annotated[
@@ -76,15 +76,15 @@ def _chosen(one: "Contact", contact: "Contact | None") -> str:
     return "\t<- chosen" if one == contact else ""
 
 
-def _number(settings: "Settings", login: str, told: str | None) -> str:
-    """Return the number meant in E.164: the one told, or that of the user's last call."""
+def _number(settings: "Settings", login: str, given: str | None) -> str:
+    """Return the number meant in E.164: the one given, or that of the user's last call."""
     from bus.numbers.number import read_number
     from consumers.caller.trace_store import find
 
-    if told is not None:
-        read = read_number(told, settings.site.numbers)
+    if given is not None:
+        read = read_number(given, settings.site.numbers)
         if read.e164 is None:
-            raise CommandFailed(f"this is no telephone number; see: starface2mqtt number '{told}'")
+            raise CommandFailed(f"this is no telephone number; see: starface2mqtt number '{given}'")
         return read.e164
     stories = find(settings.site.data_folder, user=login)
     if not stories or not stories[0].e164:

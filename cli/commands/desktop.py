@@ -31,10 +31,15 @@ def run(context: typer.Context) -> None:
     from consumers.desktop.process import run as serve
     from runtime.process import configure_logging
 
-    told = _workstation(context)
+    workstation = _workstation(context)
     configure_logging()
     try:
-        serve(told.login(), told.desktop, told.broker, _folder(told.login()))
+        serve(
+            workstation.login(),
+            workstation.desktop,
+            workstation.broker,
+            _folder(workstation.login()),
+        )
     except AlreadyRunning as error:
         raise CommandFailed(str(error)) from error
 
@@ -47,14 +52,14 @@ def dial(
     """Dial a number or a link: your own phone rings first."""
     from consumers.desktop.instance import AlreadyRunning, Spool
 
-    told = _workstation(context)
+    workstation = _workstation(context)
     cleaned = "".join(sign for sign in number if sign.isprintable()).strip()
     if not cleaned or len(cleaned) > 256:
         raise CommandFailed("this is no telephone number")
-    spool = Spool(_folder(told.login()))
+    spool = Spool(_folder(workstation.login()))
     try:
         with spool:
-            _dial(told, cleaned)
+            _dial(workstation, cleaned)
     except AlreadyRunning:
         spool.hand_over(cleaned)
         typer.echo("Handed to the running desktop process.")
@@ -88,18 +93,18 @@ def pause(
     from consumers.desktop.instance import CLOSE_ALL, Spool
 
     spool = Spool(_folder(_workstation(context).login()))
-    told = left_alone(until, datetime.now().astimezone(), "pause")
-    if isinstance(told, str):
-        end = datetime.fromisoformat(told)
+    pause = left_alone(until, datetime.now().astimezone(), "pause")
+    if isinstance(pause, str):
+        end = datetime.fromisoformat(pause)
         spool.pause(end.timestamp())
         typer.echo(f"Nothing opens here until {end:%Y-%m-%d %H:%M}.")
-    elif told:
+    elif pause:
         spool.pause(math.inf)
         typer.echo("Nothing opens here until: starface2mqtt desktop resume")
     else:
         spool.pause(0.0)
         typer.echo("Calls open here again.")
-    if told:
+    if pause:
         spool.ask(CLOSE_ALL)  # what is shown already goes too
 
 
@@ -152,10 +157,10 @@ def _workstation(context: typer.Context) -> "Workstation":
     return read((context.find_root().obj or {}).get("config"))
 
 
-def _ask(told: "Workstation", wish: str) -> None:
+def _ask(workstation: "Workstation", wish: str) -> None:
     from consumers.desktop.instance import AlreadyRunning, Spool
 
-    spool = Spool(_folder(told.login()))
+    spool = Spool(_folder(workstation.login()))
     try:
         with spool:
             raise CommandFailed("no desktop process runs here; start: starface2mqtt desktop run")
@@ -179,21 +184,21 @@ def _command() -> list[str]:
     return [sys.executable, "-m", "cli", "desktop"]
 
 
-def _dial(told: "Workstation", number: str) -> None:
+def _dial(workstation: "Workstation", number: str) -> None:
     from bus.events import DialResult
     from bus.mqtt.connection import Connection
     from bus.topics import level
     from consumers.desktop.process import place
     from texts import pick
 
-    login, request_id = told.login(), uuid4()
+    login, request_id = workstation.login(), uuid4()
     results: list[DialResult] = []
 
     def note(result: DialResult, _received: object) -> None:
         if result.data.request_id == request_id:
             results.append(result)
 
-    with Connection(told.broker, level(login), lasting=False) as connection:
+    with Connection(workstation.broker, level(login), lasting=False) as connection:
         connection.consume(connection.topics.dial_result(login), DialResult, note)
         connection.wait_connected()
         if not place(connection, login, number, request_id):
@@ -204,7 +209,7 @@ def _dial(told: "Workstation", number: str) -> None:
     if not results:
         typer.echo("Asked to dial; there is no answer yet.")
         return
-    said = pick(results[0].data.sentence, told.desktop.language)
+    said = pick(results[0].data.sentence, workstation.desktop.language)
     if results[0].data.state in ("refused", "unknown"):
         raise CommandFailed(said)
     typer.echo(said)

@@ -17,7 +17,7 @@ def dnd(
     span: Annotated[str | None, typer.Option("--for", help="How long: 30m, 2h.")] = None,
     until: Annotated[str | None, typer.Option(help="Until when: 18:00.")] = None,
     user: Annotated[
-        str | None, typer.Option(help="Login of whoever wants to be left alone.")
+        str | None, typer.Option(help="Login of the user who wants to be left alone.")
     ] = None,
 ) -> None:
     """Let nothing open and nothing be shown for a user, as while a screen is shared."""
@@ -38,7 +38,7 @@ def dnd(
                 end = wishes.ends_in(span, now, "--for")
             elif until is not None:
                 end = wishes.ends_at(until, now, "--until")
-            told = wishes.with_peace(known.preferences, end)
-            known = users.change(login, preferences=told)
+            preferences = wishes.with_peace(known.preferences, end)
+            known = users.change(login, preferences=preferences)
     alone = [one for one in wishes.shown(known.preferences, now) if one.startswith("do not")]
     typer.echo(f"{login}: {alone[0] if alone else 'calls open as set'}")

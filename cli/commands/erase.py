@@ -43,7 +43,7 @@ def erase(
 
 
 def _erase_all(settings: "Settings", meant: str, number: str) -> Iterator[str]:
-    """Erase one kind after the other, tell each, and yield what could not be erased."""
+    """Erase one kind after the other, report each, and yield what could not be erased."""
     import sqlite3
 
     from consumers.caller import store as caller_store

@@ -25,15 +25,15 @@ def line(topic: str, payload: bytes, topics: Topics) -> str | None:
         return None
     kind = topic.removeprefix(topics.everything_of(user).removesuffix("#"))
     if kind == "set":
-        return f"{user:8} is told to be {payload.decode(errors='replace')}"
-    if kind not in _TELL:
+        return f"{user:8} switch-{payload.decode(errors='replace')} requested"
+    if kind not in _SHOWN:
         return None
-    model, tell = _TELL[kind]
+    model, show = _SHOWN[kind]
     try:
         message = model.model_validate_json(payload)
     except ValueError:
         return f"{user:8} {kind}: unreadable"
-    return f"{message.time.astimezone():%H:%M:%S} {user:8} {tell(message)}"
+    return f"{message.time.astimezone():%H:%M:%S} {user:8} {show(message)}"
 
 
 def _call(event: CallEvent) -> str:
@@ -81,7 +81,7 @@ def _result(event: DialResult) -> str:
     return f"{event.data.state:10} {event.data.sentence.en}"
 
 
-_TELL: dict[str, tuple[type[Message], Callable[[Any], str]]] = {
+_SHOWN: dict[str, tuple[type[Message], Callable[[Any], str]]] = {
     "calls": (CallEvent, _call),
     "caller": (CallerEvent, _caller),
     "choose": (ChoiceRequest, _choice),

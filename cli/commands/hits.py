@@ -11,10 +11,10 @@ def http_hits(operations: str) -> int | None:
     if not operations:
         return None
     try:
-        told = httpx.get(f"http://{operations}/metrics", timeout=2)
+        answer = httpx.get(f"http://{operations}/metrics", timeout=2)
     except httpx.HTTPError:
         return None
-    for family in text_string_to_metric_families(told.text):
+    for family in text_string_to_metric_families(answer.text):
         if family.name == HITS:
             return int(family.samples[0].value)
     return None

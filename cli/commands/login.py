@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from cli.site.settings import Settings
 
 
-def login_meant(settings: "Settings", told: str | None, *, option: str = "--as") -> str:
-    """Return the login told, else that of the broker account or the only user's; or fail."""
+def login_meant(settings: "Settings", given: str | None, *, option: str = "--as") -> str:
+    """Return the login given, else that of the broker account or the only user's; or fail."""
     from consumers.users import Users
 
-    if told:
-        return told
+    if given:
+        return given
     if settings.broker.account:
         return login_of(settings.broker.account)
     with Users(settings.database) as users:

@@ -26,7 +26,7 @@ class _Site(NamedTuple):
     profile: NumberProfile
     policy: DialPolicy
     language: Language
-    country: str | None  # the contact's, told beside the site's
+    country: str | None  # the contact's, beside the site's
 
 
 def report(
@@ -40,8 +40,8 @@ def report(
     decision = decide(found.e164 or text if abroad else text, site.profile, site.policy)
     numbers = _in_a_field(found, site)
     if as_json:
-        told = _as_json(found, steps, decision, site.language) | {"field": numbers}
-        return json.dumps(told, ensure_ascii=False, indent=2)
+        document = _as_json(found, steps, decision, site.language) | {"field": numbers}
+        return json.dumps(document, ensure_ascii=False, indent=2)
     sentences = [step.sentence(site.language) for step in steps]
     if numbers:
         sentences.append(_importing(numbers, site.language))
@@ -72,9 +72,9 @@ def _site(config: Path | None, country: str | None, lang: str | None) -> _Site:
             raise
         profile = NumberProfile(country=country or "CH")
         return _Site(profile, DialPolicy(), "de" if lang == "de" else "en", None)
-    told = configuration.read(config)
-    language: Language = "de" if (lang or told.site.language) == "de" else "en"
-    return _Site(told.site.numbers, told.dial.policy, language, country)
+    settings = configuration.read(config)
+    language: Language = "de" if (lang or settings.site.language) == "de" else "en"
+    return _Site(settings.site.numbers, settings.dial.policy, language, country)
 
 
 def _dialling(decision: Dialable | DialRefusal, language: Language) -> str:

@@ -34,19 +34,21 @@ def open_found(
     with Users(settings.database) as users:
         users.get(login)
     data = ChoiceRequestData(call_id=_meant(settings, login, call_id), kind="found")
-    heard: list[CallerEvent] = []
+    answers_so_far: list[CallerEvent] = []
     with (
         cli_account(settings) as account,
         Connection(settings.broker, account, lasting=False) as connection,
     ):
         request = ChoiceRequest(source=f"cli/{account}", time=now(), data=data)
         connection.consume(
-            connection.topics.caller(login), CallerEvent, lambda told, _: heard.append(told)
+            connection.topics.caller(login),
+            CallerEvent,
+            lambda event, _: answers_so_far.append(event),
         )
         connection.wait_connected()
         connection.publish(connection.topics.choose(login), request)
         until = time.monotonic() + _PATIENCE
-        while not (answers := [one for one in heard if one.data.event_id == request.id]):
+        while not (answers := [one for one in answers_so_far if one.data.event_id == request.id]):
             if time.monotonic() > until:
                 raise CommandFailed(
                     f"nobody answered: the caller process is not running, or {login} is off; see:"

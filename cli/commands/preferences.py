@@ -22,15 +22,15 @@ def changed(
     quiet: Sequence[str] | None,
     delay: str | None,
 ) -> dict[str, Any]:
-    """Return a user's preferences with what was told; raise CommandFailed."""
-    told = dict(preferences)
+    """Return a user's preferences with what was given; raise CommandFailed."""
+    given = dict(preferences)
     if disturb is not None:
-        told = with_peace(told, left_alone(disturb, now))
+        given = with_peace(given, left_alone(disturb, now))
     if quiet:
-        told["quiet_hours"] = None if OFFICE in quiet else _hours(quiet)
+        given["quiet_hours"] = None if OFFICE in quiet else _hours(quiet)
     if delay is not None:
-        told["delay"] = None if delay == OFFICE else _seconds(delay)
-    return {key: value for key, value in told.items() if value not in (None, False)}
+        given["delay"] = None if delay == OFFICE else _seconds(delay)
+    return {key: value for key, value in given.items() if value not in (None, False)}
 
 
 def with_peace(preferences: dict[str, Any], wish: bool | str) -> dict[str, Any]:
@@ -39,32 +39,32 @@ def with_peace(preferences: dict[str, Any], wish: bool | str) -> dict[str, Any]:
     return others | ({"do_not_disturb": wish} if wish else {})
 
 
-def left_alone(told: str, now: datetime, option: str = "--do-not-disturb") -> bool | str:
+def left_alone(given: str, now: datetime, option: str = "--do-not-disturb") -> bool | str:
     """Return whether, or until when, a user wants to be left alone; raise CommandFailed."""
-    told = told.strip().lower()
-    if told in ("on", "off"):
-        return told == "on"
-    end = _in_a_while(told, now) or _moment(told, now)
+    given = given.strip().lower()
+    if given in ("on", "off"):
+        return given == "on"
+    end = _in_a_while(given, now) or _moment(given, now)
     return _end(end, now, f"{option}: on, off, 30m, 2h, 18:00 or 2026-12-24T12:00", option)
 
 
-def ends_in(told: str, now: datetime, option: str) -> str:
+def ends_in(given: str, now: datetime, option: str) -> str:
     """Return the moment that is so far away; raise CommandFailed."""
-    return _end(_in_a_while(told.strip().lower(), now), now, f"{option}: 30m or 2h", option)
+    return _end(_in_a_while(given.strip().lower(), now), now, f"{option}: 30m or 2h", option)
 
 
-def ends_at(told: str, now: datetime, option: str) -> str:
-    """Return the moment that is told, the next of a time of day; raise CommandFailed."""
-    end = _moment(told.strip().lower(), now)
+def ends_at(given: str, now: datetime, option: str) -> str:
+    """Return the moment that was given, the next of a time of day; raise CommandFailed."""
+    end = _moment(given.strip().lower(), now)
     return _end(end, now, f"{option}: 18:00 or 2026-12-24T12:00", option)
 
 
-def plan(told: Sequence[str]) -> dict[str, Any]:
-    """Return triggers and their own actions, told as `ringing` or `connected=dossier`."""
+def plan(given: Sequence[str]) -> dict[str, Any]:
+    """Return triggers and their own actions, written as `ringing` or `connected=dossier`."""
     from consumers.preferences import Action, Trigger
 
     actions: dict[str, str] = {}
-    for one in told:
+    for one in given:
         trigger, given, action = one.strip().lower().partition("=")
         if trigger not in get_args(Trigger):
             raise CommandFailed(f"--trigger: one of {', '.join(get_args(Trigger))}")
@@ -76,7 +76,7 @@ def plan(told: Sequence[str]) -> dict[str, Any]:
 
 
 def plan_shown(user: "User") -> list[str]:
-    """Return triggers as they are told, such as `ringing` and `connected=dossier`."""
+    """Return triggers as they are written, such as `ringing` and `connected=dossier`."""
     return [
         f"{one}={user.actions[one]}" if one in user.actions else one for one in user.triggers
     ]  # fmt: skip
@@ -116,19 +116,19 @@ def _end(end: datetime | None, now: datetime, allowed: str, option: str) -> str:
     return end.isoformat(timespec="seconds")
 
 
-def _in_a_while(told: str, now: datetime) -> datetime | None:
-    span = _SPAN.fullmatch(told)
+def _in_a_while(given: str, now: datetime) -> datetime | None:
+    span = _SPAN.fullmatch(given)
     if span is None:
         return None
     amount = timedelta(hours=1) if span[2] == "h" else timedelta(minutes=1)
     return (now + int(span[1]) * amount).astimezone()
 
 
-def _moment(told: str, now: datetime) -> datetime | None:
+def _moment(given: str, now: datetime) -> datetime | None:
     try:
-        if len(told) != len("18:00"):
-            return datetime.fromisoformat(told.upper()).astimezone()
-        clock = time.fromisoformat(told)
+        if len(given) != len("18:00"):
+            return datetime.fromisoformat(given.upper()).astimezone()
+        clock = time.fromisoformat(given)
     except ValueError:
         return None
     today = now.astimezone().date()
@@ -137,20 +137,20 @@ def _moment(told: str, now: datetime) -> datetime | None:
     return ends[0] if ends[0] > now else ends[1]
 
 
-def _hours(told: Sequence[str]) -> list[str]:
+def _hours(given: Sequence[str]) -> list[str]:
     from consumers.preferences import HoursRefused, read_hours
 
     try:
-        for span in told:
+        for span in given:
             read_hours(span)
     except HoursRefused as error:
         raise CommandFailed(f"--quiet-hours: {error}, or {OFFICE}") from error
-    return list(told)
+    return list(given)
 
 
-def _seconds(told: str) -> float:
+def _seconds(given: str) -> float:
     try:
-        seconds = float(told)
+        seconds = float(given)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= _LONGEST_DELAY:

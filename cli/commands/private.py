@@ -67,7 +67,7 @@ def check(context: typer.Context, number: Number = None, user: User = None) -> N
 
 @app.command()
 def remove(context: typer.Context, number: Number = None, user: User = None) -> None:
-    """Have calls with a number told again, from the next call on."""
+    """Publish calls with a number again, from the next call on."""
     from bus.numbers.private_numbers import changing, number_mark
 
     settings = settings_of(context)
@@ -78,22 +78,22 @@ def remove(context: typer.Context, number: Number = None, user: User = None) -> 
             raise CommandFailed(
                 f"it is not private for {login}; see: starface2mqtt private list --user {login}"
             )
-    typer.echo(f"Calls of {login} with this number are told again.")
+    typer.echo(f"Calls of {login} with this number are published again.")
 
 
-def _known(settings: "Settings", told: str | None) -> str:
+def _known(settings: "Settings", given: str | None) -> str:
     from consumers.users import Users
 
-    login = login_meant(settings, told, option="--user")
+    login = login_meant(settings, given, option="--user")
     with Users(settings.database) as users:
         users.get(login)
     return login
 
 
-def _meant(settings: "Settings", told: str | None) -> str:
+def _meant(settings: "Settings", given: str | None) -> str:
     from bus.numbers.number import read_number
 
-    text = told or typer.prompt("Number", hide_input=True)
+    text = given or typer.prompt("Number", hide_input=True)
     read = read_number(text, settings.site.numbers)
     meant = read.e164 or read.short
     if not meant:

@@ -1,4 +1,4 @@
-"""How rights are said on the command line, and told back."""
+"""How rights are said on the command line, and shown again."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
@@ -42,20 +42,20 @@ def all_known(settings: "Settings", logins: Iterable[str]) -> None:
 
 def lines(grants: "Grants") -> list[str]:
     """Return a line for each of these rights."""
-    told = [(login, right) for login, right in sorted(grants.users.items())]
-    told += [(f"group {name}", right) for name, right in sorted(grants.groups.items())]
+    shown = [(login, right) for login, right in sorted(grants.users.items())]
+    shown += [(f"group {name}", right) for name, right in sorted(grants.groups.items())]
     if grants.everybody is not None:
-        told.append(("every user", grants.everybody))
-    return [f"{whom}: {_said(right)}" for whom, right in told]
+        shown.append(("every user", grants.everybody))
+    return [f"{whom}: {_said(right)}" for whom, right in shown]
 
 
 def of_user(roles: "Roles", login: str) -> list[tuple[str, str]]:
     """Return whom a user may read of, and who reads of him."""
     from bus.access.roles import Grants
 
-    told = [("supervises", line) for line in lines(roles.supervisors.get(login, Grants()))]
-    told += [("group", name) for name, members in sorted(roles.groups.items()) if login in members]
-    return told + [
+    shown = [("supervises", line) for line in lines(roles.supervisors.get(login, Grants()))]
+    shown += [("group", name) for name, members in sorted(roles.groups.items()) if login in members]
+    return shown + [
         ("read by", f"{holder}: {', '.join(kinds)}") for holder, kinds in roles.readers_of(login)
     ]
 
@@ -78,8 +78,8 @@ def _said(right: "Right") -> str:
     return f"{reads}; may {', '.join(right.may)}" if right.may else reads
 
 
-def _words(option: str, told: list[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    words = [word for part in told or () for one in part.split(",") if (word := one.strip())]
+def _words(option: str, given: list[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    words = [word for part in given or () for one in part.split(",") if (word := one.strip())]
     if wrong := [word for word in words if word not in known]:
         raise CommandFailed(f"{option} {', '.join(wrong)}: known are {', '.join(known)}")
     return tuple(word for word in known if word in words)

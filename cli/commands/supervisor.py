@@ -42,7 +42,7 @@ def add(
     all_known(settings, (login, *(user or ())))
     with changed_roles(settings) as roles:
         roles.supervise(login, given, user or (), group or ())
-        _tell(login, lines(roles.supervisors[login]))
+        _show(login, lines(roles.supervisors[login]))
     typer.echo(copy_them(settings), err=True)
 
 
@@ -66,9 +66,11 @@ def remove(
     settings = settings_of(context)
     with changed_roles(settings) as roles:
         roles.release(login, user or (), group or ())
-        _tell(login, lines(roles.supervisors.get(login, Grants())))
+        _show(login, lines(roles.supervisors.get(login, Grants())))
     typer.echo(copy_them(settings), err=True)
 
 
-def _tell(login: str, told: list[str]) -> None:
-    typer.echo("\n".join(f"{login}: {line}" for line in told) or f"{login}: reads of no colleague")
+def _show(login: str, readable: list[str]) -> None:
+    typer.echo(
+        "\n".join(f"{login}: {line}" for line in readable) or f"{login}: reads of no colleague"
+    )

@@ -35,12 +35,12 @@ def watch(
 
     settings = settings_of(context)
 
-    def tell(arrived: ReceivedMessage) -> None:
+    def show(received: ReceivedMessage) -> None:
         try:
             if as_json:
-                typer.echo(f"{arrived.topic} {arrived.payload.decode(errors='replace')}")
-            elif told := line(arrived.topic, arrived.payload, settings.broker.topics()):
-                typer.echo(told)
+                typer.echo(f"{received.topic} {received.payload.decode(errors='replace')}")
+            elif text := line(received.topic, received.payload, settings.broker.topics()):
+                typer.echo(text)
         except BrokenPipeError:  # as with `watch | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             connection.stop()
@@ -49,7 +49,7 @@ def watch(
         cli_account(settings) as account,
         Connection(settings.broker, account, lasting=False) as connection,
     ):
-        connection.subscribe(connection.topics.everything_of(login or ANY_USER), tell)
+        connection.subscribe(connection.topics.everything_of(login or ANY_USER), show)
         connection.wait_connected()
         stop_on_signals(connection.stop)
         typer.echo("Watching; end with Ctrl-C.", err=True)
@@ -122,14 +122,14 @@ def _switch(context: typer.Context, login: str, wish: bytes) -> None:
     settings = settings_of(context)
     online: list[bool] = []
 
-    def hear(arrived: ReceivedMessage) -> None:
-        online.append(arrived.payload == b"online")
+    def keep(received: ReceivedMessage) -> None:
+        online.append(received.payload == b"online")
 
     with (
         cli_account(settings) as account,
         Connection(settings.broker, account, lasting=False) as connection,
     ):
-        connection.subscribe(connection.topics.process("sessions"), hear)
+        connection.subscribe(connection.topics.process("sessions"), keep)
         connection.wait_connected()
         _listen(connection)
         if not online or not online[-1]:

@@ -22,7 +22,7 @@ def why(
         str | None, typer.Argument(help="Id of a call or of an event in a log; default: the last.")
     ] = None,
     user: Annotated[str | None, typer.Option(help="Login whose calls are meant.")] = None,
-    last: Annotated[int, typer.Option(min=1, max=1000, help="How many calls to tell of.")] = 1,
+    last: Annotated[int, typer.Option(min=1, max=1000, help="How many calls to show.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     lang: Annotated[str | None, typer.Option(help="de, en, fr or it; default: the site's.")] = None,
 ) -> None:
@@ -41,14 +41,14 @@ def why(
     for place, story in enumerate(reversed(stories)):
         if place:
             typer.echo()
-        for line in told(story, language):
+        for line in story_lines(story, language):
             typer.echo(line)
     if call is None:
         for line in _since(settings, language, stories[0], user):
             typer.echo(line)
 
 
-def told(story: "CallTrace", language: Language) -> list[str]:
+def story_lines(story: "CallTrace", language: Language) -> list[str]:
     """Return the lines of a story, as a secretary reads them."""
     from consumers.caller.texts import step_sentence
 
@@ -86,7 +86,7 @@ def _language(settings: "Settings", lang: str | None) -> Language:
 
 
 def _nothing(settings: "Settings", language: Language, user: str | None, call: str | None) -> str:
-    """Say why there is no story: nobody, switched off, or nothing was ever heard."""
+    """Say why there is no story: nobody, switched off, or nothing ever came."""
     if user is not None:
         from consumers.users import Users
 

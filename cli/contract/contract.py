@@ -108,14 +108,14 @@ def read_examples(folder: Path) -> dict[str, Any]:
 
 def schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of a message as it travels."""
-    told = MESSAGES[name].model_json_schema(mode="serialization")
+    document = MESSAGES[name].model_json_schema(mode="serialization")
     # A reader ignores what it does not know, and what is not set is left out.
-    for part in (told, *told.get("$defs", {}).values()):
+    for part in (document, *document.get("$defs", {}).values()):
         part["additionalProperties"] = True
         part["required"] = [
             one for one in part.get("required", []) if one not in ("subject", "seq")
         ]
-    return {"$schema": _DRAFT, "$id": f"{name}.json", **told}
+    return {"$schema": _DRAFT, "$id": f"{name}.json", **document}
 
 
 def asyncapi(examples: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,15 +179,15 @@ def _operation(channel: str, message: str, writer: str, *, retained: bool) -> di
 
 
 def _message(name: str, examples: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    message: dict[str, Any] = {
         "name": name,
         "contentType": CONTENT_TYPE,
         "summary": (MESSAGES[name].__doc__ or "").strip().splitlines()[0],
         "payload": {"$ref": f"#/components/schemas/{name}"},
     }
     if name in examples:
-        told["examples"] = [{"payload": examples[name]}]
-    return told
+        message["examples"] = [{"payload": examples[name]}]
+    return message
 
 
 def _plain(name: str, words: tuple[str, ...]) -> dict[str, Any]:
@@ -201,8 +201,8 @@ def _plain(name: str, words: tuple[str, ...]) -> dict[str, Any]:
 
 def _inlined(name: str) -> dict[str, Any]:
     """Return a schema whose references stay within the document."""
-    told = json.dumps(schema(name)).replace("#/$defs/", f"#/components/schemas/{name}/$defs/")
-    return {key: value for key, value in json.loads(told).items() if key not in ("$schema", "$id")}
+    text = json.dumps(schema(name)).replace("#/$defs/", f"#/components/schemas/{name}/$defs/")
+    return {key: value for key, value in json.loads(text).items() if key not in ("$schema", "$id")}
 
 
 def main() -> None:

@@ -14,15 +14,15 @@ def openapi() -> dict[str, Any]:
         _in_path("mac", "The proof that this site made the path."),
     ]
     query = [
-        _in_query("de.vertico.starface.user", "Must be the login of the path, if it is told."),
-        _in_query("de.vertico.starface.auth", "Must be the token of the login, if it is told."),
+        _in_query("de.vertico.starface.user", "Must be the login of the path, if it is given."),
+        _in_query("de.vertico.starface.auth", "Must be the token of the login, if it is given."),
     ]
-    told = [
+    parameters = [
         _in_query("event", "ringing, answered, outgoing or ended", ["ringing", "answered",
                   "outgoing", "ended"], required=True),
         _in_query("number", "The other party's number."),
         _in_query("name", "The other party's name."),
-        _in_query("user", "Must be the login of the path, if it is told."),
+        _in_query("user", "Must be the login of the path, if it is given."),
     ]  # fmt: skip
     taken: Answer = {"description": "The notification is on disk.", "content": {"text/xml": {
         "schema": {"type": "string"}}}}  # fmt: skip
@@ -44,12 +44,12 @@ def openapi() -> dict[str, Any]:
                     for kind in ("text/xml", "application/xml")}},
                 "responses": {"200": taken, **_refusals()}}},
             f"{callback}/call": {"parameters": path,
-                "get": {"summary": "A call state told by URL", "parameters": told,
+                "get": {"summary": "A call state by URL", "parameters": parameters,
                         "responses": {"200": plain, **_refusals()}},
-                "post": {"summary": "A call state told by form", "requestBody": {"content": {
+                "post": {"summary": "A call state by form", "requestBody": {"content": {
                     "application/x-www-form-urlencoded": {"schema": {
                         "type": "object", "properties": {
-                            one["name"]: one["schema"] for one in told}}}}},
+                            one["name"]: one["schema"] for one in parameters}}}}},
                          "responses": {"200": plain, **_refusals()}}},
         },
     }  # fmt: skip
@@ -83,15 +83,27 @@ def _refusals() -> dict[str, Any]:
     }
 
 
-def _in_path(name: str, told: str) -> dict[str, Any]:
+def _in_path(name: str, description: str) -> dict[str, Any]:
     pattern = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
-    return {"name": name, "in": "path", "required": True, "description": told, "schema": pattern}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": pattern,
+    }
 
 
 def _in_query(
-    name: str, told: str, words: list[str] | None = None, *, required: bool = False
+    name: str, description: str, words: list[str] | None = None, *, required: bool = False
 ) -> dict[str, Any]:
     kind: dict[str, Any] = {"type": "string", "maxLength": 256}
     if words:
         kind["enum"] = words
-    return {"name": name, "in": "query", "required": required, "description": told, "schema": kind}
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "description": description,
+        "schema": kind,
+    }

@@ -15,7 +15,7 @@ from bus.mqtt.inbox import ReceivedMessage
 from cli.commands.broker_account import cli_account
 from cli.demo.ports import PortTaken
 from cli.demo.stage import FIRST_PORT, Ports, Stage
-from cli.demo.steps import ANNA, BERND, DIALLED, KNOWN, Heard, StepFailed, Steps
+from cli.demo.steps import ANNA, BERND, DIALLED, KNOWN, ReceivedEvents, StepFailed, Steps
 from cli.site.context import CommandFailed
 
 _RINGS_AFTER = 3.0  # seconds after the login
@@ -27,7 +27,7 @@ class DemoFailed(CommandFailed):
 
 
 def run(folder: Path, *, once: bool, embedded: bool = False) -> None:
-    """Show every step once; then, unless `once`, stay up until told to stop."""
+    """Show every step once; then, unless `once`, stay up until asked to stop."""
     console = Console(highlight=False)
     try:
         ports = Ports.chosen(os.environ)
@@ -52,9 +52,9 @@ def _show(console: Console, stage: Stage) -> None:
         cli_account(stage.settings) as account,
         Connection(stage.settings.broker, account, lasting=False) as connection,
     ):
-        heard = Heard(connection)
+        received = ReceivedEvents(connection)
         connection.wait_connected()
-        Steps(console, stage, heard).show()
+        Steps(console, stage, received).show()
 
 
 def _wait_for_the_end(stage: Stage) -> None:
@@ -75,7 +75,7 @@ def _wait_for_the_end(stage: Stage) -> None:
 
 
 class Visitors:
-    """Rings a known number at whoever logs in to the panel for the first time, so as to be seen."""
+    """Rings a known number at each person who logs in to the panel for the first time."""
 
     def __init__(self, stage: Stage, clock: Callable[[], float] = time.monotonic) -> None:
         self._stage = stage

@@ -107,10 +107,10 @@ class Stage:
         self._processes.clear()
         self._open.close()
 
-    def at_the_phones(self, act: str, **told: Any) -> dict[str, Any]:
+    def at_the_phones(self, act: str, **values: Any) -> dict[str, Any]:
         """Do something at the telephones of the stand-in PBX."""
         url = f"http://127.0.0.1:{self.ports.pbx_control}/do/{act}"
-        answer = httpx.post(url, json=told, timeout=5)
+        answer = httpx.post(url, json=values, timeout=5)
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -122,7 +122,7 @@ class Stage:
         return False
 
     def ended(self) -> str | None:
-        """Return which log tells why something ended, None while all runs."""
+        """Return which log says why something ended, None while all runs."""
         for process, name in zip(self._processes, ("simulator", "processes"), strict=False):
             if process.poll() is not None:
                 return str(self.folder / f"{name}.log")

@@ -40,7 +40,7 @@ class StepFailed(Exception):
     """A step of the demo did not happen in time."""
 
 
-class Heard:
+class ReceivedEvents:
     """What came over the bus, kept until a step looks for it."""
 
     def __init__(self, connection: Connection) -> None:
@@ -53,7 +53,12 @@ class Heard:
     def find(self, kind: type[Message], fits: Callable[..., bool]) -> Message | None:
         """Return the first message that fits, None if there is none yet."""
         return next(
-            (told for _, told in self._messages if isinstance(told, kind) and fits(told)), None
+            (
+                message
+                for _, message in self._messages
+                if isinstance(message, kind) and fits(message)
+            ),
+            None,
         )
 
     def is_online(self, process: str) -> bool:
@@ -88,10 +93,10 @@ class Heard:
 class Steps:
     """Prints each step with the time it took."""
 
-    def __init__(self, console: Console, stage: Stage, heard: Heard) -> None:
+    def __init__(self, console: Console, stage: Stage, received: ReceivedEvents) -> None:
         self._console = console
         self._stage = stage
-        self._heard = heard
+        self._received = received
 
     def show(self) -> None:
         """Show everything once; raise StepFailed at the first step that does not happen."""
@@ -107,7 +112,7 @@ class Steps:
     def _start(self) -> Iterator[tuple[str, Callable[[], object]]]:
         yield "the stand-in STARFACE answers", self._stage.pbx_answers
         for name in ("gateway", "sessions", "caller", "dial", "journal", "panel"):
-            yield f"process {name} is online", partial(self._heard.is_online, name)
+            yield f"process {name} is online", partial(self._received.is_online, name)
         for user in (ANNA, BERND):
             yield (
                 f"{user.name} ({user.login}) is logged in at the PBX and subscribed to its calls",
@@ -166,7 +171,7 @@ class Steps:
 
     def _dial(self) -> Iterator[tuple[str, Callable[[], object]]]:
         request = uuid4()
-        self._heard.ask(
+        self._received.ask(
             ANNA.login,
             DialRequest(time=now(), data=DialRequestData(number=DIALLED, request_id=request)),
         )
@@ -185,25 +190,25 @@ class Steps:
     def _result(self, request: object, state: str) -> Callable[[], Message | None]:
         return self._find(
             DialResult,
-            lambda told: told.data.request_id == request and told.data.state == state,
+            lambda message: message.data.request_id == request and message.data.state == state,
         )
 
     def _user_is(self, login: str, state: str) -> Callable[[], Message | None]:
         return self._find(
-            UserState, lambda told: told.data.user == login and told.data.state == state
+            UserState, lambda message: message.data.user == login and message.data.state == state
         )
 
     def _find(self, kind: type[Message], fits: Callable[..., bool]) -> Callable[[], Message | None]:
-        return lambda: self._heard.find(kind, fits)
+        return lambda: self._received.find(kind, fits)
 
     def _ring(self, login: str, number: str) -> "_Call":
         answer = self._stage.at_the_phones("ring", user=login, caller_number=number)
-        return _Call(str(answer["call_id"]), login, self._heard)
+        return _Call(str(answer["call_id"]), login, self._received)
 
     def _step(self, text: str, condition: Callable[[], object]) -> None:
         started = time.monotonic()
         try:
-            self._heard.wait(condition, self._stage)
+            self._received.wait(condition, self._stage)
         except StepFailed as failed:
             self._console.print(f"  [red]FAILED[/red]     {text}: {failed}", soft_wrap=True)
             raise
@@ -214,14 +219,14 @@ class Steps:
 
 
 class _Call:
-    def __init__(self, call_id: str, login: str, heard: Heard) -> None:
+    def __init__(self, call_id: str, login: str, received: ReceivedEvents) -> None:
         self.call_id = call_id
         self._login = login
-        self._heard = heard
+        self._received = received
 
     def __call__(self, state: str) -> Callable[[], Message | None]:
         def is_told() -> Message | None:
-            return self._heard.find(
+            return self._received.find(
                 CallEvent,
                 lambda event: (
                     event.data.call_id == self.call_id

@@ -1,7 +1,7 @@
 """The caller processes without what reading the command line and the configuration took.
 
 There may be one such process for each user, and those 5 MB would be in each. So the process
-begins anew where the system can do that, and gets its settings through memory, never by a file.
+starts afresh where the system can do that, and gets its settings through memory, never by a file.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class Start:
     crew: bool = False
 
     def run(self) -> None:
-        """Answer calls until told to stop."""
+        """Answer calls until asked to stop."""
         if self.crew and _CAN_FORK:
             from consumers.caller.processes import CallerProcesses
 
@@ -84,17 +84,17 @@ class Start:
         )  # fmt: skip
 
 
-def start(told: Start) -> None:
+def start(work: Start) -> None:
     """Become a caller process; does not return where that is a new program."""
     if not _CAN_FORK:
-        told.run()
+        work.run()
         return
     memory = os.memfd_create("caller", 0)  # no flags: the new program inherits it
     with os.fdopen(memory, "wb", closefd=False) as file:
-        pickle.dump(told, file)
+        pickle.dump(work, file)
     os.lseek(memory, 0, os.SEEK_SET)
-    everybody = "--active" if told.crew else "--all"
-    shown = told.users if told.users is not None else (everybody,)  # for those who list processes
+    everybody = "--active" if work.crew else "--all"
+    shown = work.users if work.users is not None else (everybody,)  # for those who list processes
     words = [sys.executable, "-m", "cli.run.caller", str(memory), *shown]
     os.execv(sys.executable, words)  # noqa: S606
 
@@ -102,10 +102,10 @@ def start(told: Start) -> None:
 def main() -> None:
     """Take the settings over and run; a failure a person can mend is one line and exit code 1."""
     with os.fdopen(int(sys.argv[1]), "rb") as file:
-        told: Start = pickle.load(file)  # noqa: S301  (written by ourselves, just before)
-    configure_logging(told.log_level, told.log_format)
+        work: Start = pickle.load(file)  # noqa: S301  (written by ourselves, just before)
+    configure_logging(work.log_level, work.log_format)
     try:
-        told.run()
+        work.run()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

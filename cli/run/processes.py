@@ -1,4 +1,4 @@
-"""The commands that run a process; each blocks until it is told to stop."""
+"""The commands that run a process; each blocks until it is asked to stop."""
 
 from pathlib import Path
 from typing import Annotated

@@ -42,7 +42,7 @@ programs = {programs}
 def supervisor_configuration(settings: Settings, programs: Sequence[str]) -> str:
     """Return supervisor's configuration for these processes."""
     head = _HEAD.format(run=_plain(settings.site.data_folder), folder=_plain(settings.folder))
-    # Supervisor warns about running as root unless it is told to.
+    # Supervisor warns about running as root unless it is configured.
     parts = [head, "user = root\n" if os.getuid() == 0 else ""]
     for name in programs:
         words = [sys.executable, "-m", "cli", "--config", str(settings.file), *_words(name)]

@@ -88,9 +88,9 @@ def _location(dialog: Dialog) -> dict[str, Any]:
     dialog.say(f"  addresses of this machine: {', '.join(own)}")
     if where == "local":
         dialog.say(
-            "  STARFACE must reach this machine on TCP ports 8080 and 8081. For whoever keeps the "
-            f"firewall:\n    allow TCP from STARFACE to {own[0] if own else 'this machine'} ports "
-            "8080, 8081"
+            "  STARFACE must reach this machine on TCP ports 8080 and 8081. For the network "
+            f"administrator:\n    allow TCP from STARFACE to {own[0] if own else 'this machine'} "
+            "ports 8080, 8081"
         )
         return {"location": "local"}
     external = dialog.ask(

@@ -1,4 +1,4 @@
-"""How the commands about the stand-in end: told to stop, or with one line that helps."""
+"""How the commands about the stand-in end: asked to stop, or with one line that helps."""
 
 import signal
 import threading

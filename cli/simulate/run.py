@@ -24,23 +24,23 @@ def run(
     key: Annotated[Path | None, typer.Option(help="Key of the certificate, if apart.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of a switch.")] = None,
 ) -> None:  # fmt: skip
-    """Run a stand-in STARFACE until it is told to stop."""
+    """Run a stand-in STARFACE until it is asked to stop."""
     from cli.demo.ports import require_free
     from starface.simulator import DEFAULT_USERS, Simulator, many_users
     from starface.simulator.model.people_file import read_people
 
     with plainly():
-        told: dict[str, Any] = {"users": many_users(count) if count else DEFAULT_USERS}
+        options: dict[str, Any] = {"users": many_users(count) if count else DEFAULT_USERS}
         if users is not None:
             people, groups, contacts = read_people(users)
-            told = {"users": people, "groups": groups, "contacts": contacts}
+            options = {"users": people, "groups": groups, "contacts": contacts}
         require_free(
             {"STARFACE": port, "control door": control_port},
             "Choose others with --port and --control-port.",
         )
         if certificate is not None:
-            told["certificate"] = (certificate, key or certificate)
-        simulator = Simulator(host=host, port=port, control_port=control_port, **told)
+            options["certificate"] = (certificate, key or certificate)
+        simulator = Simulator(host=host, port=port, control_port=control_port, **options)
         simulator.set(**pairs(set_ or []))
         with simulator:
             stopped = told_to_stop()
@@ -87,10 +87,10 @@ def replay(
             each for file in files for each in (file.glob("*.json") if file.is_dir() else [file])
         ]
         refused = 0
-        for told in read(found):
-            status = send(told, to, client, user)
+        for notification in read(found):
+            status = send(notification, to, client, user)
             refused += status >= 400
-            typer.echo(f"{status} {told.method} {told.at}")
+            typer.echo(f"{status} {notification.method} {notification.at}")
         if refused:
             raise typer.Exit(1)
 

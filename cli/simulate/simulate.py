@@ -167,7 +167,7 @@ def load(
     seconds: Annotated[float, typer.Option(min=1, max=3600)] = 30,
     control: Control = CONTROL,
 ) -> None:
-    """Let many calls come in, and tell how they were answered."""
+    """Let many calls come in, and show how they were answered."""
     with _door(control) as door:
         before = door.see("figures")["sent"]
         calls = door.do("load", users=users, rate=rate, seconds=seconds)["calls"]
@@ -185,11 +185,11 @@ def load(
 
 def _tell_figures(figures: dict[str, Any]) -> None:
     if not figures["sent"]:
-        typer.echo("nobody was told: no user is logged in; start the sessions first")
+        typer.echo("nothing was sent: no user is logged in; start the sessions first")
         return
     answers = ", ".join(f"{count} × {status}" for status, count in figures["answers"].items())
     spent = ", ".join(f"{name} {ms} ms" for name, ms in figures["milliseconds"].items())
-    typer.echo(f"told {figures['sent']} times: {answers}; answered within {spent}")
+    typer.echo(f"sent {figures['sent']} times: {answers}; answered within {spent}")
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from typing import Any
 import typer
 
 
-def pairs(told: list[str]) -> dict[str, Any]:
+def pairs(texts: list[str]) -> dict[str, Any]:
     """Return the values by name; raise BadParameter."""
     found = {}
-    for each in told:
+    for each in texts:
         name, equals, value = each.partition("=")
         if not equals:
             raise typer.BadParameter(f"{each!r}: write KEY=VALUE")

@@ -50,9 +50,9 @@ def _with_defaults(section: Section, values: dict[str, Any]) -> Section:
     return section.model_copy(update=unset)
 
 
-def _without_names(told: Any, section: Section) -> Section:
+def _without_names(given: Any, section: Section) -> Section:
     executors = {
-        kind: tuple(_with_defaults(one, {"names": False}) for one in getattr(told, kind))
+        kind: tuple(_with_defaults(one, {"names": False}) for one in getattr(given, kind))
         for kind in ("webhooks", "commands")
     }
     return section.model_copy(update=executors)

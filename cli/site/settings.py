@@ -122,7 +122,7 @@ class Settings(BaseSettings):
 
 def find(config: Path | None = None) -> Path:
     """Return the configuration file that counts; raise SettingsRefused."""
-    named = config or (Path(told) if (told := os.environ.get("STARFACE2MQTT_CONFIG")) else None)
+    named = config or (Path(path) if (path := os.environ.get("STARFACE2MQTT_CONFIG")) else None)
     if named is not None:
         if not named.is_file():
             raise SettingsRefused(f"{named}: there is no such configuration file")
@@ -197,9 +197,9 @@ def _keeps_secrets(path: Path) -> None:
         )
 
 
-def _secrets_in(model: Any, told: Mapping[str, Any]) -> Iterator[str]:
+def _secrets_in(model: Any, values: Mapping[str, Any]) -> Iterator[str]:
     """Give the keys of the secrets that stand in a file, whatever the environment says."""
-    for key, value in told.items():
+    for key, value in values.items():
         if (field := getattr(model, "model_fields", {}).get(key)) is None:
             continue
         if SecretStr in (field.annotation, *get_args(field.annotation)) and value:

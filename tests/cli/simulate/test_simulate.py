@@ -113,7 +113,7 @@ def test_a_load_tells_how_it_was_answered() -> None:
         told = said(scene.simulator, "load", "--users", "1", "--rate", "5", "--seconds", "1")
 
         assert "5 calls in 1 s" in told.output
-        assert "told 20 times: 20 × 200; answered within p50" in told.output
+        assert "sent 20 times: 20 × 200; answered within p50" in told.output
 
 
 def test_a_load_that_nobody_hears_says_so(simulator: Simulator) -> None:
