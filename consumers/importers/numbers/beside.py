@@ -83,7 +83,7 @@ def beside(text: str, read: Reader) -> Beside | None:
             between = rest[: digits.start()] if near else rest[digits.end() :]
             if _count(digits[0]) > _MOST_BESIDE or not _WORD.search(between):
                 return None
-    words = " ".join(re.sub(r"[()\[\]:;,]", " ", f"{before} {after}").split())
+    words = " ".join(re.sub(r"[()\[\]:;,/]", " ", f"{before} {after}").split())
     return Beside(runs[0][0].strip(" .-/"), words) if _WORD.search(words) else None
 
 

@@ -206,3 +206,70 @@ def test_what_is_left_out_is_named_with_its_line(name: str, where: str) -> None:
     read(name, report)
 
     assert [(refusal.where, refusal.what) for refusal in report.refusals] == [(where, "part")]
+
+
+SIX = ["Anna", "Bernd", "Carla", "Dora", "Emil", "Franz"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "outlook",
+            {"Dr. Jürg Müller": ["+41445550101", "+41445550102", "+41795550103", "+41445550104"]},
+        ),
+        (
+            "apple",
+            {
+                "Bea Muster": [
+                    "+41795550201", "+41445550202", "+41795550203", "+41445550204", "+41445550205",
+                ]
+            },
+        ),
+        ("google", {"Carl Test": ["+41795550301", "+41795550302", "+41445550303"]}),
+        (
+            "android",
+            {
+                MUELLER: ["+41795550401", "+41445550402", "+41795550403"],
+                "Mama": ["+41445550404"],
+            },
+        ),
+        ("nextcloud", {"Dora Grün": ["+41795550501", "+49445550502"]}),
+        ("thunderbird", {"Emil Beispiel": ["+41445550601", "+41795550602"]}),
+    ],
+)  # fmt: skip
+def test_cards_are_read_after_the_habits_of_programs(
+    name: str, expected: dict[str, list[str]]
+) -> None:
+    report = Report()
+
+    assert people(read(f"habit-{name}.vcf", report)) == expected
+    assert report.refusals == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("glued-all-ways", SIX),
+        ("glued-with-signs", SIX),
+        ("soft-breaks", [MUELLER, "Müller€"]),
+        ("base64-folded", ["Jürg"]),
+        ("charsets", ["Иван Петров", "Jürg", "田中"]),
+        ("bom-utf-16", ["Jürg", "Bä"]),
+    ],
+)
+def test_cards_are_told_apart_and_decoded_however_they_are_written(
+    name: str, expected: list[str]
+) -> None:
+    assert list(people(read(f"{name}.vcf"))) == expected
+
+
+@pytest.mark.parametrize("text", ["Muster\u00a0AG", "Muster  AG", "MUSTER AG", "M\u00aduster AG"])
+def test_a_company_is_one_however_its_name_is_spelled_in_the_field_of_persons(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "a.vcf"
+    path.write_text(f"BEGIN:VCARD\nN:{text};;;;\nFN:Muster AG\nORG:Muster AG\nEND:VCARD\n")
+
+    [company] = vcard_records(path, ZURICH, Report())
+    assert (company.kind, company.name) == ("company", "Muster AG")
