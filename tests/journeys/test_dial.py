@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -137,6 +138,57 @@ def test_two_dial_processes_place_one_call(
     assert len(simulator.placed) == 20
     assert set(simulator.placements.values()) == {1}
     assert len(anna.results) == 40
+
+
+_RANK = {
+    "accepted": 1, "own-phone-ringing": 2, "remote-ringing": 3, "connected": 4, "refused": 9,
+    "unknown": 0, "not-reached": 9, "own-phone-not-lifted": 9, "ended": 9,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 8))]
+)
+def test_each_request_has_one_outcome_after_its_stages_though_processes_are_killed(
+    office: Office, anna: Person, connect: Connect, simulator: Simulator,
+    broker: Mosquitto, broker_settings: BrokerSettings, seed: int,
+) -> None:  # fmt: skip
+    _add_account(broker, broker_settings, "dial-2")
+    dice = random.Random(seed)
+    limits = {"per_minute": 100, "double_click": 0, "site_per_hour": 1_000, "per_hour": 1_000}
+    processes = {account: office.start(account, **limits) for account in ("dial", "dial-2")}
+    for account in processes:
+        office.wait_online(account)
+    gateway = connect("gateway")
+
+    requests = []
+    for last in range(8):
+        request = anna.dial(f"044 123 45 {last:02}")
+        requests.append(request)
+        placed = len(simulator.placed)
+        if last % 4 == 2:
+            account = dice.choice(("dial", "dial-2"))
+            processes[account].kill()
+            processes[account].wait()
+            processes[account] = office.start(account, **limits)
+            office.wait_online(account)
+        with suppress(AssertionError):  # one that was killed before has placed nothing
+            wait_until(lambda placed=placed: len(simulator.placed) > placed, 2)  # type: ignore[misc]
+        office.tell(gateway, request, "dialing", "ringback", "ended")
+        for call in list(simulator.pbx.calls):
+            simulator.hang_up(call)
+        wait_until(lambda request=request: _final(anna, request), 60)  # type: ignore[misc]
+
+    assert set(simulator.placements.values()) <= {1}
+    for request in requests:
+        results = {one.id: one.data for one in anna.results if one.data.request_id == request}
+        ranks = [_RANK[data.state] for data in results.values()]
+        assert ranks == sorted(ranks)
+        assert [data.final for data in results.values()].count(True) == 1
+
+
+def _final(person: Person, request: UUID) -> bool:
+    return any(one.data.final for one in person.results if one.data.request_id == request)
 
 
 def test_requests_made_while_no_dial_process_ran_are_not_dialled_later(
