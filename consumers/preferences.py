@@ -29,7 +29,7 @@ class Hours:
     end: time
 
     def hold(self, moment: datetime) -> bool:
-        """Tell whether a local moment lies within."""
+        """Return whether a local moment lies within."""
         clock = moment.time().replace(tzinfo=None)
         today, yesterday = moment.weekday(), (moment.weekday() - 1) % 7
         if self.start < self.end:

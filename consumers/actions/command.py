@@ -49,7 +49,7 @@ class Command:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={key: told for key, told in os.environ.items() if not key.startswith(_OWN)},
+                env={key: value for key, value in os.environ.items() if not key.startswith(_OWN)},
                 start_new_session=True,
             )
         except OSError as error:

@@ -67,9 +67,9 @@ class Executors:
         for webhook in self._webhook_settings:
             if _wants(webhook.on, event.data):
                 data = event.data
-                told = event if webhook.names else nameless(event)
+                sent = event if webhook.names else nameless(event)
                 self._webhooks.add(
-                    webhook.name, event.id, data.user, data.call_id, told.encoded()
+                    webhook.name, event.id, data.user, data.call_id, sent.encoded()
                 )  # fmt: skip
         commands = [one for on, one in self._commands if _wants(on, event.data)]
         left = _Left(len(commands))
@@ -114,8 +114,8 @@ class Executors:
     ) -> None:
         data = event.data
         try:
-            told = values if command.names else without_names(values)
-            reason, done = command.run(told), True
+            shown = values if command.names else without_names(values)
+            reason, done = command.run(shown), True
         except ActionFailed as error:
             reason, done = str(error), False
             log.error("command failed name=%s event=%s reason=%s", command.name, event.id, reason)

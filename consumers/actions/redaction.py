@@ -31,12 +31,14 @@ def nameless(event: CallerEvent) -> CallerEvent:
 
 def without_names(values: Mapping[str, str]) -> dict[str, str]:
     """Return the values of placeholders that name nobody."""
-    return {key: told for key, told in values.items() if key not in NAMING}
+    return {key: value for key, value in values.items() if key not in NAMING}
 
 
 def _party(party: Party) -> Party:
     return party.model_copy(update={"name": ""})
 
 
-def _reference(told: Reference | None) -> Reference | None:
-    return told and told.model_copy(update={"title": "", "company": None, "reference": None})
+def _reference(reference: Reference | None) -> Reference | None:
+    return reference and reference.model_copy(
+        update={"title": "", "company": None, "reference": None}
+    )

@@ -25,9 +25,9 @@ def answer_text(content_type: str, body: bytes) -> str:
 
 
 def _decoded(content_type: str, body: bytes) -> str:
-    told = _CHARSET.search(content_type)
+    charset = _CHARSET.search(content_type)
     try:
-        text = body.decode(told[1] if told else "utf-8", errors="ignore")
+        text = body.decode(charset[1] if charset else "utf-8", errors="ignore")
     except (LookupError, ValueError):  # no such encoding
         text = body.decode("utf-8", errors="ignore")
     untold = not content_type and "\0" in text

@@ -1,4 +1,4 @@
-"""What every executor of a site can be told in the configuration: webhooks and commands."""
+"""What every executor of a site can be set in the configuration: webhooks and commands."""
 
 from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
@@ -15,14 +15,14 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
 
 
 class WebhookTarget(Section):
-    """A program elsewhere that is told by HTTP, signed with a secret."""
+    """A program elsewhere that is notified by HTTP, signed with a secret."""
 
     name: Name = "webhook"
     url: str = Field(max_length=2000)
     secret: SecretStr | None = Field(default=None, min_length=16)
     timeout: float = Field(default=5.0, gt=0, le=60)  # seconds
     give_up_after: int = Field(default=600, ge=0, le=86_400)  # seconds of retries
-    names: bool = True  # False: it is told ids and numbers, and no names
+    names: bool = True  # False: it gets ids and numbers, and no names
     plain_http: bool = False  # allowed without being asked for on this machine only
 
     @model_validator(mode="after")

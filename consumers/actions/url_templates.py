@@ -52,8 +52,8 @@ def places(template: str, known: frozenset[str] = PLACEHOLDERS) -> tuple[str, ..
     names = tuple(place[1] for place in _PLACE.finditer(template))
     unknown = sorted(set(names) - known)
     if unknown:
-        told = ", ".join(sorted(known))
-        raise TemplateRefused(f"{{{unknown[0]}}} is no placeholder; known are {told}")
+        listed = ", ".join(sorted(known))
+        raise TemplateRefused(f"{{{unknown[0]}}} is no placeholder; known are {listed}")
     if "{" in _PLACE.sub("", template) or "}" in _PLACE.sub("", template):
         raise TemplateRefused("a brace without its partner")
     return names
@@ -85,10 +85,10 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     """Return the address; raise ValueMissing, never half an address."""
 
     def value(place: re.Match[str]) -> str:
-        told = values.get(place[1], "").strip()
-        if not told and not place[2]:
+        filled = values.get(place[1], "").strip()
+        if not filled and not place[2]:
             raise ValueMissing(place[1])
-        return quote(told, safe="", errors="replace")
+        return quote(filled, safe="", errors="replace")
 
     address = _PLACE.sub(value, template)
     if len(address) > LONGEST:

@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS webhooks (id INTEGER PRIMARY KEY, name TEXT NOT NULL,
     created REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     UNIQUE (name, event_id));
 """
-# What is told of one call is told in order, so that an end never comes before its beginning.
+# What is sent of one call is sent in order, so that an end never comes before its beginning.
 _FIRST = (
     "NOT EXISTS (SELECT 1 FROM webhooks AS earlier WHERE earlier.name = webhooks.name"
     " AND earlier.call_id = webhooks.call_id AND earlier.id < webhooks.id)"
@@ -228,14 +228,14 @@ def _said(answer: "httpx.Response", patience: float) -> str:
     import httpx
 
     limit = time.monotonic() + patience
-    told = b""
+    body = b""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         return ""
     try:
         for piece in answer.iter_raw():
-            told += piece
-            if len(told) >= MOST or time.monotonic() > limit:
+            body += piece
+            if len(body) >= MOST or time.monotonic() > limit:
                 break
     except httpx.HTTPError as error:
         log.debug("an answer broke off reason=%s", type(error).__name__)
-    return answer_text(answer.headers.get("Content-Type", ""), told)
+    return answer_text(answer.headers.get("Content-Type", ""), body)

@@ -88,21 +88,21 @@ class ContactDirectory(Protocol):
         """Find whose a number is, and which contact this user means by it."""
 
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
-        """Give the dossiers of a contact with their matters."""
+        """Return the dossiers of a contact with their matters."""
 
     def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
-        """Give when a user last used what is kept for a contact."""
+        """Return when a user last used what is kept for a contact."""
 
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
-        """Give the entries whose numbers begin most alike."""
+        """Return the entries whose numbers begin most alike."""
 
     def inactive(self, e164: str) -> list[Contact]:
-        """Give who has the number but does not count."""
+        """Return who has the number but does not count."""
 
 
 @dataclass(frozen=True)
 class CallerAnswer:
-    """What is told about a call; `used` is what the user works on if it opens."""
+    """What is answered to a call; `used` is what the user works on if it opens."""
 
     data: CallerData
     used: Matter | Dossier | None = None
@@ -133,12 +133,12 @@ class TraceSteps:
     """The steps of a story while it is being made."""
 
     now: datetime
-    told: list[TraceStep] = field(default_factory=list)
+    gathered: list[TraceStep] = field(default_factory=list)
 
     def add(self, step: str, code: str, **values: object) -> None:
         """Add one step with what its sentence is made of."""
         kept = {key: str(value)[:_LONGEST] for key, value in values.items()}
-        self.told.append(TraceStep(step=step, code=code, at=self.now, values=kept))
+        self.gathered.append(TraceStep(step=step, code=code, at=self.now, values=kept))
 
 
 class AnswerBuilder:
@@ -154,17 +154,17 @@ class AnswerBuilder:
         user: User,
         call: Call,
         trigger: Trigger,
-        told: Context,
+        context: Context,
         choice: Choice | None = None,
     ) -> CallerAnswer:
         """Say who it is and what opens; nothing opens on a guess."""
-        decision = evaluate(user, call, trigger, self._settings, told)
-        steps = TraceSteps(told.now)
+        decision = evaluate(user, call, trigger, self._settings, context)
+        steps = TraceSteps(context.now)
         try:
             match = self._match(user, decision, steps)
             if choice is not None:
                 match = choice.settle(match)
-            found = self._found(user, match, decision, told.now, choice)
+            found = self._found(user, match, decision, context.now, choice)
         except DirectoryUnavailable as error:
             log.error("directory unavailable call=%s reason=%s", call.call_id, error)
             match, found = Match(), _NOTHING_FOUND
@@ -267,8 +267,8 @@ class AnswerBuilder:
         }  # fmt: skip
         if not values_needed(f"action.{code}") <= values_of_code.keys():
             values_of_code |= who(user, trigger)
-        told = kept_values(f"action.{code}", values_of_code)
-        steps.add("action", code, **told)
+        shown_values = kept_values(f"action.{code}", values_of_code)
+        steps.add("action", code, **shown_values)
         if kind != "nothing" and url is None:
             steps.add("action", "no-address")
         data = CallerData(
@@ -295,9 +295,9 @@ class AnswerBuilder:
             offered=tuple(references([one for one in offered if not isinstance(one, Contact)])),
             url=url,
             reason=reason,
-            sentence=sentence(f"action.{code}", told),
+            sentence=sentence(f"action.{code}", shown_values),
             discreet=self._settings.discreet,
-            trace=tuple(steps.told),
+            trace=tuple(steps.gathered),
         )
         used = record if kind != "nothing" and isinstance(record, Matter | Dossier) else None
         return CallerAnswer(data, used, {**values, "opens": kind, "url": url or ""})
@@ -418,5 +418,5 @@ def _option(trigger: str, action: str) -> str:
 
 
 def age(call: Call, now: datetime) -> int:
-    """Return how many seconds ago the gateway was told."""
+    """Return how many seconds ago the gateway received it."""
     return int((now - call.received_at).total_seconds()) if call.received_at else 0

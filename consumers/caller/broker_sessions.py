@@ -1,8 +1,8 @@
 """The broker's sessions of caller processes that come and go.
 
-A session keeps what is told to its account while nobody is connected. So those of new processes
-are begun before the old processes end, and those nobody will come back to are dropped, with what
-the broker retains about their processes.
+A session keeps what is published for its account while nobody is connected. So those of new
+processes are begun before the old ones end, and those nobody will come back to are dropped, with
+what the broker retains about their processes.
 """
 
 import json
@@ -26,7 +26,7 @@ Assignment = Mapping[str, Sequence[str] | None]  # by account: the users of a pr
 
 
 def begin_sessions(brokers: Mapping[str, BrokerSettings], served: Assignment) -> None:
-    """Have the broker keep from now on what is told to these accounts; raise BrokerUnavailable.
+    """Have the broker keep from now on what is for these accounts; raise BrokerUnavailable.
 
     Unless all of them are let in, nothing is kept for any.
     """

@@ -73,7 +73,7 @@ class Call:
     restored: bool = False  # of an earlier process: nothing is known but that it is over
     began_at: datetime | None = None  # of a later telling
     ended_at: datetime | None = None
-    next_id: str = ""  # another id, told after it had ended here
+    next_id: str = ""  # another id, which came after it had ended here
     seen_at: float = 0.0
 
     @property
@@ -93,7 +93,7 @@ class Transition:
 
     call: Call
     due: tuple[Trigger, ...] = ()
-    begins: bool = False  # this process had not heard of it as ringing, dialled or connected
+    begins: bool = False  # this process did not know it as ringing, dialled or connected
     changed: bool = False  # the other party is another one from now on
     ended: bool = False
     reopened: bool = False  # it had ended here before
@@ -218,7 +218,7 @@ class CallStates:
             self._drop(key)
 
     def _was_with_a_colleague(self, call: Call) -> bool:
-        """Tell whether a call that is answered here was answered before, and then handed over."""
+        """Return whether a call that is answered here was answered before, and then handed over."""
         others = self._users.get(call.call_id, set()) - {call.user}
         calls = (self._calls[user, call.call_id] for user in others)
         return any(one.talked and not one.outward for one in calls)
@@ -258,7 +258,7 @@ class CallStates:
 
 
 def _still_open(call: Call, now: float) -> bool:
-    """Tell whether a colleague can have taken a call; the PBX may end it here a moment before."""
+    """Return whether a colleague can have taken a call; the PBX may end it here a moment before."""
     just_ended = call.over and not call.talked and now - call.seen_at < _JUST_ENDED
     return call.stage < CallStage.CONNECTED or just_ended
 
@@ -290,7 +290,7 @@ def trigger_of(claimed: str) -> Trigger:
 
 
 def _may_reopen(call: Call, data: CallData) -> bool:
-    """Tell whether a call that is over here is not merely told late, as it was.
+    """Return whether a call that is over here does not merely come late.
 
     Under an id that came after the end it cannot be; under the same one time has to have passed.
     """
@@ -302,9 +302,9 @@ def _may_reopen(call: Call, data: CallData) -> bool:
 
 def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     """Merge an event into what is known; an ended call learns nothing that could reopen it."""
-    told = _STAGES[data.state]
-    stage = max(call.stage, told)
-    late = CallStage.SEEN < told < stage or bool(
+    reached = _STAGES[data.state]
+    stage = max(call.stage, reached)
+    late = CallStage.SEEN < reached < stage or bool(
         call.received_at and data.received_at < call.received_at
     )
     outward = data.direction == "out" or data.state in _OUTWARD
@@ -340,7 +340,7 @@ def _answers(before: Call, call: Call) -> bool:
 
 
 def _changes(before: Call, call: Call) -> bool:
-    """Tell whether the other party of a running call has become somebody else.
+    """Return whether the other party of a running call has become somebody else.
 
     While it is still being dialled, or only its direction becomes known, that is no change.
     """
@@ -384,19 +384,19 @@ def change_to(call_id: str, known: str) -> str:
 
 
 def another(before: Party, after: Party) -> bool:
-    """Tell whether somebody known has become somebody else."""
-    known, told = known_by(before), known_by(after)
-    return bool(known and told) and known != told
+    """Return whether somebody known has become somebody else."""
+    known, new = known_by(before), known_by(after)
+    return bool(known and new) and known != new
 
 
-def better(known: Party, told: Party, *, late: bool = False) -> Party:
+def better(known: Party, new: Party, *, late: bool = False) -> Party:
     """Keep what is known where an event says less, or is older than what is known.
 
     A name may come later than its number.
     """
-    if not told.number and not told.e164 and told.kind in ("unknown", "withheld") and known.number:
+    if not new.number and not new.e164 and new.kind in ("unknown", "withheld") and known.number:
         return known
-    if told == NOBODY or (late and known_by(known)):
+    if new == NOBODY or (late and known_by(known)):
         return known
-    same = (told.number, told.e164) == (known.number, known.e164)
-    return told.model_copy(update={"name": known.name}) if same and not told.name else told
+    same = (new.number, new.e164) == (known.number, known.e164)
+    return new.model_copy(update={"name": known.name}) if same and not new.name else new

@@ -54,7 +54,7 @@ _SETTLE = 0.5  # seconds before what an earlier process began is looked at
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
 _CLEAN_EVERY = 3600.0  # seconds
 _AT_ONCE: frozenset[Trigger] = frozenset({"ringing", "connected", "party-change"})
-_ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # told even if nothing opens
+_ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # answered even if nothing opens
 
 
 class CallerConsumer:
@@ -150,16 +150,16 @@ class CallerConsumer:
         if user is not None:
             self._outbox.send(forgotten(user, call_id, request_id), _nothing)
 
-    def finished(self, told: ActionResult) -> None:
+    def finished(self, result: ActionResult) -> None:
         """Note what became of an executor's work."""
         self._outbox.settle()
-        metrics.count("openings_total", outcome="done" if told.done else "failed")
-        steps = self._trace.finished(told)
-        call = self._calls.find(told.user, told.call_id)
-        if not told.done and call is not None:
-            self._outbox.send(failed(call, told, steps), _nothing)
-        if told.last and told.trigger:
-            self._pending.executed((told.user, told.call_id, told.mark or told.trigger))
+        metrics.count("openings_total", outcome="done" if result.done else "failed")
+        steps = self._trace.finished(result)
+        call = self._calls.find(result.user, result.call_id)
+        if not result.done and call is not None:
+            self._outbox.send(failed(call, result, steps), _nothing)
+        if result.last and result.trigger:
+            self._pending.executed((result.user, result.call_id, result.mark or result.trigger))
         self._trace.write()
 
     def tick(self) -> float:
@@ -219,7 +219,7 @@ class CallerConsumer:
         return trigger
 
     def _was_unknown(self, transition: Transition) -> bool:
-        """Tell whether a call is answered whose caller nobody knew; perhaps somebody does now."""
+        """Return whether a call is answered whose caller nobody knew; perhaps somebody does now."""
         call = transition.call
         ringing = (call.user, call.call_id, "ringing")
         return "connected" in transition.due and self._pending.found_nobody(ringing)
@@ -369,7 +369,7 @@ def _nothing() -> None:
 def _wanted(user: User, transition: Transition) -> list[Trigger]:
     """Leave out what nobody asked for, and all but one of what would open the same at once.
 
-    Another party is told in any case. A call that rang here and was handed over is a change of
+    Another party is answered in any case. A call that rang here and was handed over is a change of
     party only for those for whom nothing opens when it rings.
     """
     wanted = [one for one in transition.due if one in _ALWAYS or one in user.triggers]

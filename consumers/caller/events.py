@@ -21,21 +21,21 @@ def answered(data: CallerData, outcomes: tuple[Outcome, ...]) -> CallerEvent:
 
 def already_opened(answer: CallerAnswer) -> CallerAnswer:
     """Return the same answer where nothing opens because something did."""
-    told = {
+    changes = {
         "opens": "nothing", "opened": None, "url": None, "reason": "already-opened",
         "sentence": sentence("action.already-opened"),
     }  # fmt: skip
-    return replace(answer, data=answer.data.model_copy(update=told), used=None)
+    return replace(answer, data=answer.data.model_copy(update=changes), used=None)
 
 
 def opened_before(answer: CallerAnswer) -> CallerAnswer:
     """Return the same answer where a click opens what opened before a colleague had the call."""
-    told = {
+    changes = {
         "reason": "opened-before", "sentence": sentence("action.opened-before"),
         "on_click": answer.data.opens, "found": answer.data.opened,
     }  # fmt: skip
     answer = already_opened(answer)
-    return replace(answer, data=answer.data.model_copy(update=told))
+    return replace(answer, data=answer.data.model_copy(update=changes))
 
 
 def forgotten(user: User, call_id: str, request_id: str) -> CallerEvent:
@@ -58,11 +58,11 @@ def closed(
     return _event(_of(call, "closed", reason, trace).model_copy(update=update))
 
 
-def failed(call: Call, told: ActionResult, trace: tuple[TraceStep, ...]) -> CallerEvent:
+def failed(call: Call, result: ActionResult, trace: tuple[TraceStep, ...]) -> CallerEvent:
     """Tell that an executor could not do its work."""
-    outcome = Outcome(executor=told.executor, state="failed", reason=told.reason)
+    outcome = Outcome(executor=result.executor, state="failed", reason=result.reason)
     data = _of(call, "outcome", "executor-failed", trace)
-    said = sentence("executor.failed", {"executor": told.executor, "outcome": told.reason})
+    said = sentence("executor.failed", {"executor": result.executor, "outcome": result.reason})
     return _event(data.model_copy(update={"outcomes": (outcome,), "sentence": said}))
 
 

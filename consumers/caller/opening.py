@@ -99,7 +99,7 @@ class _Habits:
         self._today = today
 
     def last_used(self, matters: Sequence[Matter]) -> Matter | None:
-        """Give the matter used last, unless that was long ago or is not clear."""
+        """Return the matter used last, unless that was long ago or is not clear."""
         used = [(use, one) for one in matters if (use := self._uses.get(("matter", one.id)))]
         recent = [(use, one) for use, one in used if self._today - use.on <= REMEMBERED_FOR]
         newest_day = max((use.on for use, _ in recent), default=None)
@@ -201,7 +201,7 @@ def _nothing(
 
 
 def label(record: Matter | Dossier | Contact) -> str:
-    """Give what a person reads for a record: reference and title, or the name."""
+    """Return what a person reads for a record: reference and title, or the name."""
     if isinstance(record, Contact):
         return record.name
     return f"{record.reference} {record.title}".strip() or record.key

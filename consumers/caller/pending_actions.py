@@ -22,7 +22,7 @@ from consumers.preferences import Action
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
 _LATE = 1.5  # seconds beyond what is usual between notification and arrival
 _QUIET = 0.5  # seconds without a late event after which all that waited has come
-_USUAL = 50  # events by which a clock that differs is told from a backlog
+_USUAL = 50  # events by which a clock that differs is distinguished from a backlog
 _CAPACITY = 20_000  # calls
 
 
@@ -269,7 +269,7 @@ class Backlog:
 
 def _digest(data: CallerData) -> bytes:
     """Return what is the same for answers that look the same; small, as many are kept."""
-    told = (
+    shown = (
         data.reason, data.opens, data.caller, data.called, data.contact, data.url, data.candidates,
     )  # fmt: skip
-    return blake2b(repr(told).encode(), digest_size=16).digest()
+    return blake2b(repr(shown).encode(), digest_size=16).digest()

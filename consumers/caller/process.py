@@ -51,7 +51,7 @@ def run(
     books: str | None = None,
     on_finish: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
-    """Answer the calls of these users, or of all, until told to stop.
+    """Answer the calls of these users, or of all, until stopped.
 
     `books` names the files of what was done, if several processes share them; default: `account`.
     `on_finish` has a function called when all that the broker has for us is to be done first.
@@ -80,8 +80,8 @@ def run(
 
         ended: SimpleQueue[ActionResult] = SimpleQueue()
 
-        def finished(told: ActionResult) -> None:
-            ended.put(told)
+        def finished(result: ActionResult) -> None:
+            ended.put(result)
             connection.post(note_ended)
 
         def note_ended() -> None:
@@ -143,11 +143,11 @@ def run(
 def _stop_after_all(connection: Connection, account: str) -> None:
     """Stop once all is handled that the broker has for us: it sends what it retains after that."""
 
-    def hear(arrived: ReceivedMessage) -> None:
+    def stop(arrived: ReceivedMessage) -> None:
         if arrived.retained:
             connection.stop()
 
-    connection.subscribe(connection.topics.process(account), hear)
+    connection.subscribe(connection.topics.process(account), stop)
 
 
 def warm(profile: NumberProfile) -> None:
@@ -179,11 +179,11 @@ def _others(
 ) -> Callable[[CallEvent, ReceivedMessage], None]:
     """Return what hears the calls of those this process does not serve; missed ones stay so."""
 
-    def hear(event: CallEvent, _arrived: ReceivedMessage) -> None:
+    def observe(event: CallEvent, _arrived: ReceivedMessage) -> None:
         if event.data.user not in own:
             consumer.observe_group_call(event)
 
-    return hear
+    return observe
 
 
 def _sender(connection: Connection, running: RunningCalls) -> Callable[[CallerEvent], Publication]:
@@ -223,8 +223,8 @@ def _with_numbers(settings: CallerSettings, profile: NumberProfile) -> CallerSet
         rule.model_copy(
             update={
                 "called": tuple(
-                    told for one in rule.called
-                    for told in (one, read_number(one, profile).e164) if told
+                    line for one in rule.called
+                    for line in (one, read_number(one, profile).e164) if line
                 )
             }
         )

@@ -2,7 +2,7 @@
 
 The parent holds what every process needs and forks them from it; it has no threads and asks
 nobody but the files. Which user is served by which process may change while all runs: the books
-of what was done are shared, so nothing is done twice, and the broker keeps what is told meanwhile.
+of what was done are shared, so nothing is done twice, and the broker keeps what comes meanwhile.
 """
 
 import logging
@@ -90,7 +90,7 @@ class CallerProcesses:
 
     @outlasting("caller")
     def run(self) -> None:
-        """Keep a process for whoever is active until SIGTERM; raise SettingsRefused."""
+        """Keep a process for each active user until SIGTERM; raise SettingsRefused."""
         self._broker.credentials(POOL)
         with Users(self._database):
             pass  # what refuses every process is said once, and here
@@ -135,7 +135,7 @@ class CallerProcesses:
         return {caller_account(login) for login, since in self._lacking.items() if since > limit}
 
     def _may_become(self, mode: Mode) -> bool:
-        """Tell whether all is ready for the other way, so that the broker keeps what is told."""
+        """Return whether all is ready for the other way, so that the broker keeps what comes."""
         if self._processes != "auto" or (self._mode is None and mode == "pooled"):
             return True
         if time.monotonic() < self._no_change_before:

@@ -56,10 +56,10 @@ class Decision:
 
 
 def evaluate(
-    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Context
+    user: User, call: Call, trigger: Trigger, settings: CallerSettings, context: Context
 ) -> Decision:
     """Decide about one trigger of one call."""
-    rule = _rule(user, call, settings, told.now)
+    rule = _rule(user, call, settings, context.now)
     party = call.other_party
     internal = call.direction == "internal" or party.kind == "internal"
     meant = _meant(user, call, trigger)
@@ -69,13 +69,13 @@ def evaluate(
     )  # fmt: skip
     if not user.on:
         return replace(decision, refusal="interface-off")
-    if told.own_dialling and not call.outward:
+    if context.own_dialling and not call.outward:
         return replace(decision, refusal="own-dialling")
     of_party = _party_refusal(user, party, internal=internal)
     refusal = (
-        (_peace(user, settings, told.now) if trigger != "chosen" else None)
+        (_peace(user, settings, context.now) if trigger != "chosen" else None)
         or of_party
-        or _moment_refusal(user, call, trigger, settings, told)
+        or _moment_refusal(user, call, trigger, settings, context)
     )
     decision = replace(
         decision, refusal=refusal, look_up=of_party is None and party.e164 is not None
@@ -90,8 +90,8 @@ def evaluate(
 
 
 def _action(user: User, rule: RuleSettings | None, trigger: ActionTrigger) -> Action:
-    told = rule.action_on(trigger) if rule is not None else None
-    return user.action_on(trigger) if told is None else told
+    action = rule.action_on(trigger) if rule is not None else None
+    return user.action_on(trigger) if action is None else action
 
 
 def _meant(user: User, call: Call, trigger: Trigger) -> ActionTrigger:
@@ -127,15 +127,15 @@ def _party_refusal(user: User, party: Party, *, internal: bool) -> Refusal | Non
 
 
 def _moment_refusal(
-    user: User, call: Call, trigger: Trigger, settings: CallerSettings, told: Context
+    user: User, call: Call, trigger: Trigger, settings: CallerSettings, context: Context
 ) -> Refusal | None:
     if trigger == "chosen":  # a person's click: it is meant now, whatever the call does
-        return "too-many" if _too_many(settings, told) else None
+        return "too-many" if _too_many(settings, context) else None
     if call.elsewhere:
         return "answered-elsewhere"
     if call.over and trigger != "ended":
         return "ended"
-    if _too_old(call, settings, told.now):
+    if _too_old(call, settings, context.now):
         return "too-old"
     if trigger == "ended" and call.group and not call.talked:
         return "not-answered-here"
@@ -147,15 +147,15 @@ def _moment_refusal(
         return "already-opened"
     if not chosen:
         return ON_CLICK
-    return "too-many" if _too_many(settings, told) else None
+    return "too-many" if _too_many(settings, context) else None
 
 
-def _too_many(settings: CallerSettings, told: Context) -> bool:
-    return told.pops_in_last_minute >= settings.pops_per_minute
+def _too_many(settings: CallerSettings, context: Context) -> bool:
+    return context.pops_in_last_minute >= settings.pops_per_minute
 
 
 def _chosen(user: User, call: Call, trigger: Trigger) -> bool:
-    """Tell whether the user wants it; who missed the ringing gets it when the call is there."""
+    """Return whether the user wants it; who missed the ringing gets it when the call is there."""
     if trigger == "ringing" and call.stage == CallStage.CONNECTED and "connected" in user.triggers:
         return False
     return trigger in user.triggers
@@ -189,11 +189,11 @@ def _fits(rule: RuleSettings, user: User, call: Call, now: datetime) -> bool:
 
 
 def _of_group(groups: tuple[str, ...], call: Call) -> bool:
-    """Tell whether a call came through a group: the PBX tells its id, and its name as called."""
+    """Return whether a call came through a group: the PBX tells its id, and its name as called."""
     if not call.group:
         return False
-    told = {one.casefold() for one in (call.group, call.called.name, call.called.number) if one}
-    return not told.isdisjoint(one.casefold() for one in groups)
+    names = {one.casefold() for one in (call.group, call.called.name, call.called.number) if one}
+    return not names.isdisjoint(one.casefold() for one in groups)
 
 
 @dataclass(frozen=True)
@@ -207,15 +207,15 @@ class UserPreferences:
     @classmethod
     def of(cls, user: User) -> "UserPreferences":
         """Read a user's preferences; what cannot be read counts as not said."""
-        told = user.preferences
+        preferences = user.preferences
         return cls(
-            _disturbance(told.get("do_not_disturb")),
-            _quiet(told.get("quiet_hours")),
-            _seconds(told.get("delay")),
+            _disturbance(preferences.get("do_not_disturb")),
+            _quiet(preferences.get("quiet_hours")),
+            _seconds(preferences.get("delay")),
         )
 
     def undisturbed(self, now: datetime) -> bool:
-        """Tell whether the user wants to be left alone."""
+        """Return whether the user wants to be left alone."""
         if isinstance(self.do_not_disturb, datetime):
             return now < self.do_not_disturb
         return self.do_not_disturb
@@ -227,19 +227,19 @@ class UserPreferences:
         return tuple(read_hours(hours) for hours in office)
 
 
-def _disturbance(told: Any) -> bool | datetime:
-    if isinstance(told, str):
+def _disturbance(value: Any) -> bool | datetime:
+    if isinstance(value, str):
         try:
-            return datetime.fromisoformat(told).astimezone()
+            return datetime.fromisoformat(value).astimezone()
         except ValueError:
-            return told.strip().lower() in ("on", "true", "yes")
-    return bool(told)
+            return value.strip().lower() in ("on", "true", "yes")
+    return bool(value)
 
 
-def _quiet(told: Any) -> tuple[Hours, ...] | None:
-    if told is None:
+def _quiet(value: Any) -> tuple[Hours, ...] | None:
+    if value is None:
         return None
-    spans = [told] if isinstance(told, str) else told if isinstance(told, list) else []
+    spans = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     try:
         return tuple(read_hours(str(span)) for span in spans)
     except HoursRefused:
@@ -247,7 +247,7 @@ def _quiet(told: Any) -> tuple[Hours, ...] | None:
         return None
 
 
-def _seconds(told: Any) -> float | None:
-    if isinstance(told, bool) or not isinstance(told, int | float):
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return min(max(float(told), 0.0), 20.0)
+    return min(max(float(value), 0.0), 20.0)

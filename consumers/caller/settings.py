@@ -22,7 +22,7 @@ Hours = Annotated[str, AfterValidator(_is_hours)]
 
 
 class WebhookSettings(WebhookTarget):
-    """A program elsewhere that is told of calls by HTTP."""
+    """A program elsewhere that receives calls by HTTP."""
 
     on: When = "opening"  # or every call event of a user
 

@@ -1,7 +1,7 @@
 """What caller processes must not forget: which actions were claimed, and which calls are over.
 
 An action is claimed on disk before it is done and noted as done after. A claim without its done
-means the process died between: the action is repeated while the call is young, else only told.
+means the process died between: the action is repeated while the call is young, else only answered.
 So nothing waits for the disk itself: what a power cut takes back is repeated just the same, while
 the call is young.
 """
@@ -110,7 +110,7 @@ class CallerStore:
         )
 
     def claimed(self, user: str, call_id: str, trigger: str) -> bool:
-        """Tell whether an action has been taken before."""
+        """Return whether an action has been taken before."""
         return bool(
             self._read(
                 "SELECT 1 FROM claims WHERE user = ? AND call_id = ? AND trigger = ?"
@@ -207,9 +207,9 @@ def erase(data_folder: Path, number: str) -> tuple[int, bool]:
     return erased, clean
 
 
-def _names(told: str | bytes | None, number: str) -> bool:
-    """Tell whether a message names a number, in whatever spelling; rather once too often."""
-    text = told if isinstance(told, str) else (told or b"").decode(errors="replace")
+def _names(message: str | bytes | None, number: str) -> bool:
+    """Return whether a message names a number, in whatever spelling; rather once too often."""
+    text = message if isinstance(message, str) else (message or b"").decode(errors="replace")
     if not number.startswith("+"):
         return f'"{number}"' in text
     digits = traces_of(number).pop().decode() if traces_of(number) else number[1:]

@@ -120,7 +120,7 @@ class TraceStore:
         if not reason and chapter.otherwise is not None:
             steps, reason = (*steps, chapter.otherwise), chapter.otherwise.code
         fresh = [step.model_dump(mode="json", exclude_defaults=True) for step in steps]
-        told = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
+        all_steps = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
         ids = dict.fromkeys(
             (*json.loads(row[7]), subject.call_id, subject.also, subject.event)[:_MOST_STEPS]
         )
@@ -130,7 +130,7 @@ class TraceStore:
             (
                 subject.user, subject.call_id, row[0], chapter.at, subject.number or row[1],
                 subject.e164 or row[2], _name(subject, row[2], row[3]), chapter.opens or row[4],
-                reason, json.dumps(told, ensure_ascii=False),
+                reason, json.dumps(all_steps, ensure_ascii=False),
                 json.dumps(list(ids)),
             ),
         )  # fmt: skip

@@ -86,7 +86,7 @@ class TraceWriter:
         self._gather(_subject(call, also=data.call_id), steps)
 
     def _is_news(self, call: Call, number: tuple[str, str]) -> bool:
-        """Tell whether a number is not explained in the story yet."""
+        """Return whether a number is not explained in the story yet."""
         key = (call.user, call.call_id)
         if self._explained.value(key) == number:
             return False
@@ -102,7 +102,7 @@ class TraceWriter:
     def answered(self, call: Call, answer: CallerAnswer, outcomes: tuple[Outcome, ...]) -> None:
         """Tell who it was, what opened, and who was asked to do it."""
         steps = self._steps()
-        steps.told.extend(answer.data.trace)
+        steps.gathered.extend(answer.data.trace)
         for outcome in outcomes:
             steps.add("executor", outcome.state, executor=outcome.executor, outcome="")
         data = answer.data
@@ -111,16 +111,16 @@ class TraceWriter:
             subject = replace(subject, contact=data.contact.title)
         self._gather(subject, steps, opens=data.opens, reason=data.reason)
 
-    def finished(self, told: ActionResult) -> tuple[TraceStep, ...]:
+    def finished(self, result: ActionResult) -> tuple[TraceStep, ...]:
         """Tell what became of an executor's work; what a receiver answered stays in the story."""
         steps = self._steps()
-        state = "done" if told.done else "failed"
-        steps.add("executor", state, executor=told.executor, outcome=told.reason)
-        reason = "" if told.done else "executor-failed"
-        public = tuple(steps.told)
-        if told.answer:
-            steps.add("executor", "answered", executor=told.executor, answer=told.answer)
-        self._gather(TraceSubject(told.user, told.call_id), steps, reason=reason)
+        state = "done" if result.done else "failed"
+        steps.add("executor", state, executor=result.executor, outcome=result.reason)
+        reason = "" if result.done else "executor-failed"
+        public = tuple(steps.gathered)
+        if result.answer:
+            steps.add("executor", "answered", executor=result.executor, answer=result.answer)
+        self._gather(TraceSubject(result.user, result.call_id), steps, reason=reason)
         return public
 
     def closed(self, call: Call, colleague: str, *, given_up: bool) -> tuple[TraceStep, ...]:
@@ -130,7 +130,7 @@ class TraceWriter:
         steps.add("action" if given_up else "closed", reason, colleague=colleague)
         why.add("action", reason, colleague=colleague)
         return self._gather(
-            _subject(call), steps, reason=reason if given_up else "", otherwise=why.told[0]
+            _subject(call), steps, reason=reason if given_up else "", otherwise=why.gathered[0]
         )
 
     def interrupted(self, user: str, call_id: str) -> None:
@@ -148,9 +148,9 @@ class TraceWriter:
         reason: str = "",
         otherwise: TraceStep | None = None,
     ) -> tuple[TraceStep, ...]:
-        told = tuple(steps.told)
-        self._gathered.append(TraceEntry(subject, told, self._clock(), opens, reason, otherwise))
-        return told
+        added = tuple(steps.gathered)
+        self._gathered.append(TraceEntry(subject, added, self._clock(), opens, reason, otherwise))
+        return added
 
     def _steps(self) -> TraceSteps:
         return TraceSteps(datetime.fromtimestamp(self._clock(), UTC).astimezone())

@@ -44,7 +44,7 @@ class ResultReceiver(Protocol):
     def find_call(self, user: str, call_id: str) -> Call | None:
         """Return a call that is known here, None for any other."""
 
-    def finished(self, told: ActionResult) -> None:
+    def finished(self, result: ActionResult) -> None:
         """Note what became of an executor's work."""
 
 
@@ -96,10 +96,10 @@ class UserRequests:
 
     def _take(self, call: Call, request: ChoiceRequest) -> None:
         """Remember the choice and have it opened; what cannot be kept still opens."""
-        told = request.data
-        choice = Choice(told.kind, told.id) if told.id is not None else None
-        if told.kind == "found":  # nobody was chosen, so nothing is to be remembered
-            choice = Choice(told.kind, "")
+        chosen = request.data
+        choice = Choice(chosen.kind, chosen.id) if chosen.id is not None else None
+        if chosen.kind == "found":  # nobody was chosen, so nothing is to be remembered
+            choice = Choice(chosen.kind, "")
         e164 = call.other_party.e164
         try:
             if e164 is not None and choice is None:
@@ -119,13 +119,13 @@ def note_opened(
 ) -> Callable[[Opened, ReceivedMessage], None]:
     """Return what hears a workstation; of a call that is not known here nothing is noted."""
 
-    def hear(told: Opened, arrived: ReceivedMessage) -> None:
-        data = told.data
+    def note(opened: Opened, arrived: ReceivedMessage) -> None:
+        data = opened.data
         call = answers.find_call(topics.user_of(arrived.topic), data.call_id)
         if call is None:
-            log.debug("opened for a call that is not known event=%s", told.id)
+            log.debug("opened for a call that is not known event=%s", opened.id)
             return
         done = data.state == "done"
         answers.finished(ActionResult(EXECUTOR, call.user, call.call_id, "", done, data.reason))
 
-    return hear
+    return note

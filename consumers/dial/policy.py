@@ -34,7 +34,7 @@ NumberType = Literal[
 ]
 _Prefix = Annotated[
     str,
-    BeforeValidator(lambda told: re.sub(r"[\s()/.-]", "", told) if isinstance(told, str) else told),
+    BeforeValidator(lambda text: re.sub(r"[\s()/.-]", "", text) if isinstance(text, str) else text),
     StringConstraints(pattern=r"^\+?[0-9]{1,15}$"),
 ]
 _Short = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,8}$")]
@@ -210,10 +210,10 @@ def _refused_as_digits(
 
 
 def _tails(digits: str, plus: bool, profile: NumberProfile) -> Iterator[tuple[str, str]]:
-    """Give what an exchange could hear of some digits, with the country whose exchange it is."""
+    """Yield what an exchange could make of some digits, with the country whose exchange it is."""
     outside = digits.removeprefix(profile.outside_line)
-    for heard in {digits, outside, digits.lstrip("0"), outside.lstrip("0")}:
-        yield heard, profile.country
+    for digits_sent in {digits, outside, digits.lstrip("0"), outside.lstrip("0")}:
+        yield digits_sent, profile.country
     abroad = _abroad(digits, plus, profile) or ""
     for length in (1, 2, 3):
         code = abroad[:length]

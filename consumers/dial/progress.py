@@ -23,7 +23,7 @@ _UNCLEAR_FOR = 120.0  # seconds until an unknown outcome stays unknown
 _LONGEST = 12 * 3600.0  # seconds until a call whose end never came is given up
 _EARLY = 20  # events kept for a call whose id is not known yet
 T = TypeVar("T")
-Told = CallStateName | Literal["gone", "silent"]
+PbxAnswer = CallStateName | Literal["gone", "silent"]
 
 
 class DialTaskRunner(Protocol):
@@ -118,7 +118,7 @@ class ProgressTracker:
         return self._store.of_number(data.user, self._key(data.called.e164 or data.called.number))
 
     def _put_by(self, event: CallEvent) -> None:
-        """Keep an event until the PBX has told under which id it places the call."""
+        """Keep an event until the PBX has said under which id it places the call."""
         early = self._early[event.data.user]
         early.append(event)
         del early[:-_EARLY]
@@ -145,14 +145,14 @@ class ProgressTracker:
             self._ask(entry)
 
     def tick(self) -> None:
-        """Ask the PBX about calls of which nothing was heard for long."""
+        """Ask the PBX about calls of which there was no news for long."""
         now = self._clock()
         for entry in [*self._store.orphans(now, ORPHANED), *self._store.due(now)]:
             if self._store.lease(entry.serial, now, now + _LEASE):
                 self._ask(entry)
 
     def _ask(self, entry: DialEntry) -> None:
-        def ask() -> Told:
+        def ask() -> PbxAnswer:
             try:
                 return self._pbx.state(entry.user, entry.call_id or "") or "gone"
             except PbxFailure as failure:
@@ -162,19 +162,19 @@ class ProgressTracker:
                 )  # fmt: skip
                 return "silent"
 
-        self._tasks.run(ask, lambda told: self.learned(entry.serial, told))
+        self._tasks.run(ask, lambda answer: self.learned(entry.serial, answer))
 
-    def learned(self, serial: int, told: Told) -> None:
+    def learned(self, serial: int, answer: PbxAnswer) -> None:
         """Go on from what the PBX answers about a call."""
         entry = self._store.get(serial)
         if entry.final:
             return
-        if told == "gone":
+        if answer == "gone":
             self._gone(entry)
-        elif told == "silent":
+        elif answer == "silent":
             self._silent(entry)
         else:
-            self._reached(entry, told)
+            self._reached(entry, answer)
         self._results.flush()
 
     def _gone(self, entry: DialEntry) -> None:

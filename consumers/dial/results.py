@@ -33,7 +33,7 @@ class ResultBus(Protocol):
 
 
 class ResultPublisher:
-    """The results of dial requests on their way to whoever asked."""
+    """The results of dial requests on their way to those who asked."""
 
     def __init__(
         self, store: DialStore, bus: ResultBus, clock: Callable[[], float] = time.time

@@ -1,4 +1,4 @@
-"""How far a dialled call has come, told from call events and from the PBX's own words.
+"""How far a dialled call has come, learned from call events and from the PBX's own words.
 
 Any step may be missing: what counts is the furthest that was ever seen, never the way there.
 """

@@ -90,7 +90,7 @@ class Rejected(NamedTuple):
 
 
 class UnpublishedResult(NamedTuple):
-    """Something that is still to be told about a request."""
+    """Something still to be published about a request."""
 
     serial: int
     payload: bytes
@@ -147,7 +147,7 @@ class DialStore:
         final: bool = False,
         ask_at: float | None = None,
     ) -> bool:
-        """Move a request forward and note what is to be told; False if it is there already."""
+        """Move a request forward and note what is to be published; False if it is there already."""
         with self.transaction():
             entry = self._entry("serial = ?", (serial,))
             rank = _FINAL if final else _RANK[stage]
@@ -180,7 +180,7 @@ class DialStore:
         return None
 
     def of_number(self, user: str, number: str) -> DialEntry | None:
-        """Return the user's request of unknown outcome for a number, told by its keyed hash."""
+        """Return the user's request of unknown outcome for a number, known by its keyed hash."""
         return self._entry(
             "user = ? AND number = ? AND stage = 'unknown' AND NOT final", (user, number)
         )
@@ -193,7 +193,7 @@ class DialStore:
         return entry
 
     def unanswered(self, user: str) -> bool:
-        """Tell whether the PBX is being asked to place a call for this user right now."""
+        """Return whether the PBX is being asked to place a call for this user right now."""
         return (
             self._entry("user = ? AND NOT final AND stage IN ('claimed', 'unknown')", (user,))
             is not None
@@ -284,7 +284,7 @@ class DialStore:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def erase(self, number: str, traces: Collection[bytes]) -> tuple[int, bool]:
-        """Forget which requests were for a number, told by its keyed hash.
+        """Forget which requests were for a number, known by its keyed hash.
 
         Return how many, and whether every byte of its traces is gone.
         """
@@ -362,12 +362,12 @@ class DialStore:
             "call_id": record.request_id, "ask_at": None, "reply": record.reply,
             "correlation": record.correlation,
         }  # fmt: skip
-        told = self._db.execute(
+        added = self._db.execute(
             f"INSERT INTO requests ({', '.join(row)}) "  # noqa: S608
             f"VALUES ({', '.join('?' * len(row))}) RETURNING {ROW}",
             list(row.values()),
         )
-        return as_entry(told.fetchone())
+        return as_entry(added.fetchone())
 
     def _entry(self, where: str, values: tuple[Any, ...]) -> DialEntry | None:
         found = self._one(f"SELECT {ROW} FROM requests WHERE {where}", values)  # noqa: S608
