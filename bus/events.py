@@ -13,8 +13,12 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 CONTENT_TYPE = "application/cloudevents+json"
 CONTRACT = "1.0"
 
+# Any login of a STARFACE but the bare `+`, which stands for every user.
 UserName = Annotated[
-    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f+#]+$")
+    str,
+    StringConstraints(
+        min_length=1, max_length=64, pattern=r"^([^\x00-\x1f\x7f+]|[^\x00-\x1f\x7f]{2,})$"
+    ),
 ]
 CallId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
 Text = Annotated[str, StringConstraints(max_length=256)]

@@ -104,7 +104,8 @@ class Admission:
         if not self._rates.allows(proof.session):
             raise RequestRefused(429, "too many notifications at once", retry_after=1)
         parameters = self.single(req.params)
-        if any(parameters.get(name, "") not in ("", proof.user) for name in _USER):
+        spellings = ("", proof.user, proof.user.replace("+", " "))  # `+` left as it is reads so
+        if any(parameters.get(name, "") not in spellings for name in _USER):
             raise RequestRefused(403, "the user is another than the path's")
         tokens = [parameters[name] for name in _AUTH if parameters.get(name)]
         if not all(proof.fits(token, self._key) for token in tokens):

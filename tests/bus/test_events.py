@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from bus.events import CallData, CallEvent, CallStateName, DialRequest, call_event_type, now
+from bus.topics import Topics
 
 
 def _event(state: CallStateName = "ringing", **more: object) -> CallEvent:
@@ -50,10 +51,20 @@ def test_an_event_read_is_the_event_written() -> None:
     assert CallEvent.model_validate_json(event.encoded()) == event
 
 
-@pytest.mark.parametrize("user", ["", "+", "a#", "a\x00b", "x" * 65])
+@pytest.mark.parametrize("user", ["", "+", "a\x00b", "x" * 65])
 def test_a_user_who_is_a_wildcard_is_refused(user: str) -> None:
     with pytest.raises(ValidationError):
         CallData(user=user, call_id="c", state="ringing", received_at=now())
+
+
+@pytest.mark.parametrize("user", ["a+b", "+1", "#", "a#", "++"])
+def test_a_login_with_the_signs_of_wildcards_is_one_level(user: str) -> None:
+    data = CallData(user=user, call_id="c", state="ringing", received_at=now())
+    topic = Topics().calls(data.user)
+
+    assert topic.count("/") == Topics().calls("0011").count("/")
+    assert not set("+#") & set(topic)
+    assert Topics().user_of(topic) == user
 
 
 def test_an_error_does_not_echo_the_value() -> None:

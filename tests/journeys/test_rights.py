@@ -382,3 +382,22 @@ def test_the_consumer_of_the_documents_hears_a_ringing_call(office: Office, tmp_
             running.wait()
 
     assert printed.read_text().startswith("0011 is called by +41441234567\n")
+
+
+def test_a_login_with_the_signs_of_wildcards_reads_its_own_and_nothing_else(
+    office: Office,
+) -> None:
+    login, account = "a+b#c", "a%2Bb%23c"
+    office.type("user", "add", login, "--password", "x", "--no-check")
+    office.reload()
+
+    with office.listening(account, "starface/users/+/calls", T.calls(login)) as heard:
+        with Connection(office.site.broker, "gateway", lasting=False) as gateway:
+            gateway.wait_connected()
+            for user in ("0011", "a", login):
+                gateway.publish_raw(T.calls(user), b"x")
+        wait_until(heard.so_far)
+        assert heard.so_far() == {f"starface/users/{account}/calls"}
+        assert heard.connection.publish_raw(T.dial(login), b"x") < 128
+        with pytest.raises(PublishRefused):
+            heard.connection.publish_raw(T.dial("0011"), b"x")

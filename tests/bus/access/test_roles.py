@@ -167,7 +167,7 @@ def test_a_colleague_can_see_who_reads_of_him(roles: Roles) -> None:
     assert list(roles.readers_of("0013")) == [("wallboard", ("calls",))]
 
 
-@pytest.mark.parametrize("login", ["+", "#", "a+b", ""])
+@pytest.mark.parametrize("login", ["+", ""])
 def test_a_wildcard_is_no_user(login: str) -> None:
     with pytest.raises(ValidationError):
         Roles.model_validate({"applications": {"x": {"users": {login: {"reads": ["calls"]}}}}})
