@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 # Processes without which something does not work for a user; a caller may be one of several.
 NEEDED = ("gateway", "sessions", "caller", "dial", "journal")
-_OVER = "ended"
+TALKING = ("connected", "held", "dialing", "ringback")  # states in which one is on the phone
 _LOOK_EVERY = 0.5  # seconds
 _SETTLES_WITHIN = 1.5  # seconds
 
@@ -160,7 +160,7 @@ class BusFeed:
     def _note_call(self, user: str, payload: bytes) -> None:
         data = json.loads(payload)["data"]
         calls = self._busy.get(user, set()) - {data["call_id"], data.get("previous_call_id")}
-        if data["state"] != _OVER:
+        if data["state"] in TALKING:
             calls |= {data["call_id"]}
         self.note_running(user, calls)
         self._show_colleague(user)

@@ -33,7 +33,7 @@ from bus.panel_events import (
     SettingsRequest,
     SettingsRequestData,
 )
-from panel.bus_feed import BusFeed
+from panel.bus_feed import TALKING, BusFeed
 from panel.dial_requests import DialOrder, RequestKey
 from panel.login import LASTS, LoggedIn, LoginCookies, LoginThrottle
 from panel.streams import Stream, Streams
@@ -275,7 +275,9 @@ class Events:
         for login in logins:
             running = await self._running(login)
             if running is not None:
-                self._feed.note_running(login, {one["call"]["call_id"] for one in running})
+                calls = [one["call"] for one in running]
+                talking = {call["call_id"] for call in calls if call["state"] in TALKING}
+                self._feed.note_running(login, talking)
             stream.put("colleague", json.dumps(self._feed.colleague(login)))
 
     async def _running(self, user: str) -> list[dict[str, Any]] | None:

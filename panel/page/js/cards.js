@@ -21,7 +21,10 @@ on("new-card", (card) => {
   look(card);
   announce(card);
 });
-on("answer", ({ card }) => look(card));
+on("answer", ({ card }) => {
+  look(card);
+  announce(card);
+});
 
 setInterval(() => {
   for (const time of document.querySelectorAll("time[data-since]")) time.textContent = ticking(Number(time.dataset.since));
@@ -29,6 +32,8 @@ setInterval(() => {
 
 function announce(card) {
   const text = t(card.outward ? "announce-out" : "announce-in", { name: nameOf(card) });
+  if (card.announced === text || card.closed) return;
+  card.announced = text;
   document.getElementById("announce").textContent = text;
 }
 
@@ -166,6 +171,10 @@ function openings(card) {
   for (const dossier of contact?.dossiers || []) {
     for (const matter of dossier.matters.filter((one) => one.open && one.url)) add("matter", matter.id, matter.title, detailOf("matter", matter), () => openForCall(card, matter.url));
     if (dossier.url) add("dossier", dossier.id, t("open-dossier", { title: dossier.title }), dossier.reference, () => openForCall(card, dossier.url));
+  }
+  if (!buttons.length && answer.contact) { // the office has no page for it: ours is the business card
+    main = true;
+    add("contact", answer.contact.id, answer.contact.title, t("kind.card"), () => { location.hash = `#/contact/${answer.contact.id}`; });
   }
   if (answer.remembered) buttons.push(h("p", { class: "quiet" }, h("button", { class: "tool", type: "button", onclick: guarded(() => choose(card, "contact")) }, icon("undo"), h("span", {}, t("forget-choice")))));
   return buttons;

@@ -30,7 +30,8 @@ export function showLogin(root, then) {
   fill(root, h("main", { class: "login" },
     h("form", { class: "sheet", onsubmit: submit },
       h("h1", {}, icon("phone"), t("welcome")), h("p", { class: "sub" }, t("login-hint")),
-      h("label", {}, t("login-id"), login), h("label", {}, t("password"), password), fault, button),
+      h("label", {}, t("login-id"), login), h("label", {}, t("password"), password), fault, button,
+      location.pathname.endsWith("/dial") ? h("p", { class: "quiet" }, h("a", { href: `dial/token${location.search}` }, t("dial-token"))) : null),
     h("div", { class: "languages", role: "group", "aria-label": t("language") }, Object.entries(LANGUAGES).map(([code, name]) =>
       h("button", { type: "button", lang: code, "aria-pressed": String(code === language), onclick: async () => { keepLanguage(code); await loadTexts(code); showLogin(root, then); } }, name)))));
   login.focus();

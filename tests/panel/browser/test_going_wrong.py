@@ -251,3 +251,31 @@ def test_a_notification_is_shown_while_the_window_is_behind(office: Office) -> N
     office.phones("hangup", call_id=call)
     wait_until(lambda: desk.page.evaluate(shown) == [])
     desk.close()
+
+
+def test_a_colleague_on_the_phone_is_seen(office: Office, anna: Desk) -> None:
+    anna.go("colleagues")
+    row = anna.page.locator('[data-login="0012"]')
+    expect(row).to_contain_text("Frei")
+    call = office.ring(MEIER, user="0012")
+    expect(anna.card(call)).to_have_count(0)  # his calls are his own
+
+    office.phones("answer", call_id=call)
+    expect(row).to_contain_text("Am Telefon")
+    expect(row).not_to_contain_text("Meier")
+    office.phones("hangup", call_id=call)
+
+    expect(row).to_contain_text("Frei")
+    anna.close()
+
+
+def test_a_number_of_another_page_waits_for_the_login_and_is_not_dialled(office: Office) -> None:
+    visitor = office.visitor()
+    visitor.page.goto(f"{office.address}dial?number=tel:%2B41443334455")
+    expect(visitor.page.get_by_role("link", name="Token")).to_be_visible()
+
+    visitor.log_in(ANNA.login)
+
+    expect(visitor.page.get_by_role("combobox")).to_have_value("+41443334455")
+    expect(visitor.page.locator(".card")).to_have_count(0)
+    visitor.close()
