@@ -39,6 +39,10 @@ class Validity:
     revoked: int = 0
     link: int = 0
 
+    def is_gone_since(self, limit: int) -> bool:
+        """Return whether the user is removed for so long that being unknown says as much."""
+        return 0 < self.link < limit and self == Validity(revoked=self.link, link=self.link)
+
     def holds(self, proof: CallbackIdentity, now: int) -> bool:
         """Return whether a path counts."""
         if proof.is_link:
@@ -66,7 +70,7 @@ class CallbackValidity:
         now = int(self._clock() * 1000)
         known = self._users.get(proof.user)
         if known is None:
-            return not self._users or proof.is_link or proof.issued > now - _UNKNOWN_COUNTS
+            return not self._users or proof.issued > now - _UNKNOWN_COUNTS
         return known.holds(proof, now)
 
     def _read(self) -> None:
@@ -94,7 +98,7 @@ class CallbackListener:
         self._topics = connection.topics
         self._clock = clock
         self._written = 0.0
-        self._changed = False
+        self.unwritten = False
         try:
             self._users = read_validities(self._path)
         except (OSError, ValueError):
@@ -119,23 +123,27 @@ class CallbackListener:
                 since = _milliseconds(data.callback_since)
                 validity = replace(known, session=since, revoked=min(known.revoked, since))
             else:
-                return
+                validity = known
         if validity != self._users.get(user):
             self._users[user] = validity
-            self._changed = True
+            self.unwritten = True
             self.write()
 
     def write(self) -> None:
         """Write down what has changed, unless that was done a moment ago."""
-        if not self._changed or time.monotonic() - self._written < _WRITE:
+        if not self.unwritten or time.monotonic() - self._written < _WRITE:
             return
         self._written = time.monotonic()
+        limit = int(self._clock() * 1000) - _UNKNOWN_COUNTS
+        self._users = {
+            user: known for user, known in self._users.items() if not known.is_gone_since(limit)
+        }
         try:
             files.replace(self._path, _FILE.dump_json(self._users).decode())
         except OSError as error:
             log.warning("revoked callbacks not written reason=%s", error.strerror)
         else:
-            self._changed = False
+            self.unwritten = False
 
 
 def read_validities(path: Path) -> dict[str, Validity]:

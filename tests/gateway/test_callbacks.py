@@ -6,8 +6,17 @@ import pytest
 
 from bus.events import UserState, UserStateData
 from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import ReceivedMessage
+from bus.topics import Topics
 from cli.demo.mosquitto import free_port
-from gateway.callbacks import NAME, OVERLAP, CallbackValidity, Validity, read_validities
+from gateway.callbacks import (
+    NAME,
+    OVERLAP,
+    CallbackListener,
+    CallbackValidity,
+    Validity,
+    read_validities,
+)
 from starface.callback import CallbackIdentity, callback_path, issued_at, read_path
 from tests.conftest import wait_until
 from tests.gateway.running import KEY, GatewayProcess, call_state, notify, path_of
@@ -66,6 +75,45 @@ def test_a_damaged_file_loses_no_call(tmp_path: Path, damage: str) -> None:
     (tmp_path / NAME).write_text(damage)
 
     assert CallbackValidity(tmp_path).holds(_path(1))
+
+
+class _Bus:
+    """A connection of which only the subscription counts."""
+
+    topics = Topics()
+
+    def subscribe(self, topic_filter: str, handle: object) -> None:
+        assert topic_filter == "starface/users/+/state"
+
+
+def test_a_removed_user_is_forgotten_when_no_path_of_his_can_count_any_more(
+    tmp_path: Path,
+) -> None:
+    now = [NOON / 1000]
+    listener = CallbackListener(_Bus(), tmp_path, lambda: now[0])  # type: ignore[arg-type]
+
+    def written() -> bool:
+        listener.write()
+        return not listener.unwritten
+
+    def receive(user: str, payload: bytes) -> None:
+        listener.receive(ReceivedMessage(Topics().state(user), payload))
+        wait_until(written)
+
+    receive("0011", b"")
+    receive("0012", _state("failing", datetime.now(UTC)).encoded())  # by a release without times
+    assert read_validities(tmp_path / NAME) == {
+        "0011": Validity(revoked=NOON, link=NOON), "0012": Validity(),
+    }  # fmt: skip
+
+    now[0] += 90_000
+    receive("0013", b"")
+
+    assert read_validities(tmp_path / NAME).keys() == {"0012", "0013"}
+    count = CallbackValidity(tmp_path, lambda: now[0])
+    assert not count.holds(_path(NOON - 1))
+    assert not count.holds(_path(NOON - 1, is_link=True))
+    assert count.holds(CallbackIdentity("0012", "", b"", 1, is_link=False))
 
 
 def _state(state: str, since: datetime, callback: datetime | None = None) -> UserState:
