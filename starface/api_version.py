@@ -10,7 +10,7 @@ from starface.settings import Api, StarfaceSettings
 log = logging.getLogger(__name__)
 
 
-class ClientFactory:
+class PbxClients:
     """Conversations with the PBX without a login of their own; may be used from several threads."""
 
     def __init__(self, settings: StarfaceSettings) -> None:

@@ -141,7 +141,7 @@ class BrowserLogin:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         login = self
 
-        class Callback(BaseHTTPRequestHandler):
+        class LoginAnswer(BaseHTTPRequestHandler):
             timeout = _BROWSER_SECONDS
 
             def do_GET(self) -> None:
@@ -160,7 +160,7 @@ class BrowserLogin:
             def log_message(self, *_: object) -> None:
                 """Log nothing: the code is in the address."""
 
-        return Callback
+        return LoginAnswer
 
 
 def log_in(settings: StarfaceSettings, login: str, password: str) -> AccessTokens:

@@ -203,7 +203,7 @@ def _judged(
     return read(written, profile, at_home, steps.append)
 
 
-def _national(number: phonenumbers.PhoneNumber, own: numbering_plan.Plan) -> str:
+def _national(number: phonenumbers.PhoneNumber, own: numbering_plan.NumberingPlan) -> str:
     significant = phonenumbers.national_significant_number(number)
     if own.code == 1:
         return f"1{significant}"

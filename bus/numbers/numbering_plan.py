@@ -28,7 +28,7 @@ _FORMER = (
 )
 
 
-class Plan(NamedTuple):
+class NumberingPlan(NamedTuple):
     """The few facts of a country that reading and dialling need."""
 
     region: str
@@ -40,14 +40,14 @@ class Plan(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def plan(region: str) -> Plan:
+def plan(region: str) -> NumberingPlan:
     """Return the facts of a country; its code must be a supported one."""
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None:
         raise ValueError(f"no country {region!r}")
     trunk = re.sub(r"\D", "", metadata.national_prefix or "")
     code = phonenumbers.country_code_for_region(region)
-    return Plan(
+    return NumberingPlan(
         region=region,
         code=code,
         trunk=trunk,

@@ -220,7 +220,7 @@ def _without_plus(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]
             yield _Candidate("country-code", digits, sure=False, how=zero)
 
 
-def _may_be_foreign(plan: numbering_plan.Plan, digits: str) -> bool:
+def _may_be_foreign(plan: numbering_plan.NumberingPlan, digits: str) -> bool:
     """Return whether this is no national number whose zero a table program took off."""
     if digits.startswith("0") or len(digits) < _FOREIGN_CODE_FROM:
         return False
@@ -229,7 +229,7 @@ def _may_be_foreign(plan: numbering_plan.Plan, digits: str) -> bool:
     )
 
 
-def _valid_at(plan: numbering_plan.Plan, digits: str) -> PhoneNumber | None:
+def _valid_at(plan: numbering_plan.NumberingPlan, digits: str) -> PhoneNumber | None:
     number = numbering_plan.number_after_plus(f"{plan.code}{digits}")
     return number if number is not None and numbering_plan.is_valid(number) else None
 

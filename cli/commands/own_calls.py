@@ -87,7 +87,7 @@ def telephone_of(settings: "Settings", login: str) -> "StarfaceClient":
     """Return a user's conversation with the PBX; raise CommandFailed or UserUnknown."""
     from cli.site.files import seal
     from consumers.users import Users
-    from starface.api_version import ClientFactory
+    from starface.api_version import PbxClients
 
     with Users(settings.database, seal(settings)) as users:
         users.get(login)
@@ -97,7 +97,7 @@ def telephone_of(settings: "Settings", login: str) -> "StarfaceClient":
             f"no STARFACE password is known of {login}; give it with: "
             f"starface2mqtt user password {login}"
         )
-    return ClientFactory(settings.starface)(login, credential)
+    return PbxClients(settings.starface)(login, credential)
 
 
 def own_call(telephone: "StarfaceClient", call_id: str | None) -> str:

@@ -30,7 +30,7 @@ from runtime.files import private_folder
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 from runtime.secret_box import SecretBox
-from starface.api_version import ClientFactory
+from starface.api_version import PbxClients
 from starface.settings import StarfaceSettings
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def run(
     numbers = NumberReader(
         profile, dial, site_key, functools.partial(private.names, profile=profile)
     )
-    pbx = CallPlacer(functools.partial(Users, database, seal), ClientFactory(starface))
+    pbx = CallPlacer(functools.partial(Users, database, seal), PbxClients(starface))
     connection = Connection(broker, account, presence=Presence(account))
     with (
         Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close

@@ -11,7 +11,15 @@ from typing import Any
 
 from bus.numbers.number import same_subscriber_keys
 from consumers.directory.matching import SHORTEST_SUFFIX, Found
-from consumers.directory.records import Choice, Contact, ContactNumber, Dossier, Matter, Source, Use
+from consumers.directory.records import (
+    Contact,
+    ContactNumber,
+    Dossier,
+    Matter,
+    RememberedChoice,
+    Source,
+    Use,
+)
 from consumers.directory.search_text import search_forms
 
 _NAMES = (
@@ -181,14 +189,17 @@ class SqliteQueries:
         found = self._rows(query % (_BY_NUMBER % _marks(keys)), keys)
         return [_contact(row) for row in found[:3]]
 
-    def choices(self, user: str) -> list[Choice]:
+    def choices(self, user: str) -> list[RememberedChoice]:
         """Return what a user has chosen, for each number."""
         rows = self._rows(
             f"SELECT {_CONTACT}, h.e164, h.chosen_at FROM choices h"
             " CROSS JOIN known_contacts c ON c.id = h.contact_id WHERE h.user = ? ORDER BY h.e164",
             [user],
         )
-        return [Choice(e164=r[_NEXT], contact=_contact(r), chosen_at=r[_NEXT + 1]) for r in rows]
+        return [
+            RememberedChoice(e164=r[_NEXT], contact=_contact(r), chosen_at=r[_NEXT + 1])
+            for r in rows
+        ]
 
     def sources(self) -> list[Source]:
         """Return the sources in the order in which they decide."""

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from starface.api_version import ClientFactory
+from starface.api_version import PbxClients
 from starface.client import PbxUnreachable, StarfaceClient
 from starface.credential import derive
 from starface.settings import Api, StarfaceSettings
@@ -25,7 +25,7 @@ def _settings(simulator: Simulator, api: str) -> StarfaceSettings:
 
 @pytest.mark.parametrize("api", ["v20", "v22", "v30"])
 def test_a_version_that_is_told_is_spoken(simulator: Simulator, api: Api) -> None:
-    telephone = ClientFactory(_settings(simulator, api))("0011", CREDENTIAL)
+    telephone = PbxClients(_settings(simulator, api))("0011", CREDENTIAL)
 
     assert telephone.api == api
     assert sum(simulator.requests.values()) == 0
@@ -37,7 +37,7 @@ def test_auto_finds_the_version_the_pbx_speaks_and_places_once(
 ) -> None:
     simulator.switches.versions = frozenset({api})
     StarfaceClient(_settings(simulator, api), "0011", CREDENTIAL).login()
-    telephones = ClientFactory(_settings(simulator, "auto"))
+    telephones = PbxClients(_settings(simulator, "auto"))
 
     placed = telephones("0011", CREDENTIAL).place_call("0441234567", "", "call-1")
 
@@ -49,7 +49,7 @@ def test_auto_finds_the_version_the_pbx_speaks_and_places_once(
 
 
 def test_while_the_pbx_is_away_the_version_stays_open(simulator: Simulator) -> None:
-    telephones = ClientFactory(_settings(simulator, "auto"))
+    telephones = PbxClients(_settings(simulator, "auto"))
     simulator.outage(on=True)
 
     with pytest.raises(PbxUnreachable):

@@ -11,7 +11,7 @@ Text = Annotated[str, StringConstraints(max_length=200)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
-class Command(BaseModel):
+class SimulatorCommand(BaseModel):
     """Something a person does at a telephone, or does to the PBX."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -21,7 +21,7 @@ class Command(BaseModel):
         return {}
 
 
-class Ring(Command):
+class Ring(SimulatorCommand):
     """Ring a user, or a whole group."""
 
     user: Text = ""
@@ -40,7 +40,7 @@ class Ring(Command):
         return {"call_id": simulator.ring(self.user, **values)}
 
 
-class AnswerCall(Command):
+class AnswerCall(SimulatorCommand):
     """Answer a call, or lift the own phone of a call that is placed."""
 
     call_id: Text
@@ -52,7 +52,7 @@ class AnswerCall(Command):
         return {}
 
 
-class HangUp(Command):
+class HangUp(SimulatorCommand):
     """End a call, or let one user leave it."""
 
     call_id: Text
@@ -64,7 +64,7 @@ class HangUp(Command):
         return {}
 
 
-class Hold(Command):
+class Hold(SimulatorCommand):
     """Park a call, or take it again."""
 
     call_id: Text
@@ -79,7 +79,7 @@ class Hold(Command):
         return {}
 
 
-class Place(Command):
+class Place(SimulatorCommand):
     """Dial for a user, as his own client would."""
 
     user: Text
@@ -90,7 +90,7 @@ class Place(Command):
         return {"call_id": simulator.place(self.user, self.number)}
 
 
-class RunScenario(Command):
+class RunScenario(SimulatorCommand):
     """Let a whole course of a call happen."""
 
     name: Text
@@ -106,7 +106,7 @@ class RunScenario(Command):
         return {"call_id": simulator.run(self.name, **values).call_id}
 
 
-class SetSwitches(Command):
+class SetSwitches(SimulatorCommand):
     """Set switches; `users.0011.lifts` reaches into a table."""
 
     values: dict[str, Any]
@@ -117,7 +117,7 @@ class SetSwitches(Command):
         return {}
 
 
-class Restart(Command):
+class Restart(SimulatorCommand):
     """Lose all sessions and calls, as a crash does."""
 
     down_for: Seconds = 0.0
@@ -128,7 +128,7 @@ class Restart(Command):
         return {}
 
 
-class Outage(Command):
+class SetOutage(SimulatorCommand):
     """Take the PBX off the network, or bring it back."""
 
     on: bool
@@ -140,7 +140,7 @@ class Outage(Command):
         return {}
 
 
-class OneOrAll(Command):
+class OneOrAll(SimulatorCommand):
     """Something that is done to the sessions of one user, or of all."""
 
     user: Text | None = None
@@ -173,7 +173,7 @@ class Expire(OneOrAll):
         return {}
 
 
-class Password(Command):
+class Password(SimulatorCommand):
     """Change the password of a user."""
 
     user: Text
@@ -185,7 +185,7 @@ class Password(Command):
         return {}
 
 
-class Allow(Command):
+class Allow(SimulatorCommand):
     """Return or take the right to use the call interface."""
 
     user: Text
@@ -197,7 +197,7 @@ class Allow(Command):
         return {}
 
 
-class DoNotDisturb(Command):
+class DoNotDisturb(SimulatorCommand):
     """Have calls to a user rejected, or no more."""
 
     user: Text
@@ -212,7 +212,7 @@ class DoNotDisturb(Command):
         return {}
 
 
-class StartLoad(Command):
+class StartLoad(SimulatorCommand):
     """Let many calls come in."""
 
     users: int = Field(200, ge=1, le=10_000)
@@ -226,7 +226,7 @@ class StartLoad(Command):
         return {"calls": simulator.load(**self.model_dump())}
 
 
-ACTS: dict[str, type[Command]] = {
+ACTS: dict[str, type[SimulatorCommand]] = {
     "ring": Ring,
     "answer": AnswerCall,
     "lift": AnswerCall,
@@ -236,7 +236,7 @@ ACTS: dict[str, type[Command]] = {
     "scenario": RunScenario,
     "set": SetSwitches,
     "restart": Restart,
-    "outage": Outage,
+    "outage": SetOutage,
     "deafen": Deafen,
     "reset": ResetSessions,
     "expire": Expire,

@@ -34,7 +34,7 @@ from starface.simulator.model.people import (
     SimulatedUser,
 )
 from starface.simulator.model.scenarios import ScenarioRun, begin
-from starface.simulator.model.sessions import Session, SimulatedSessions
+from starface.simulator.model.sessions import SimulatedSession, SimulatedSessions
 from starface.simulator.model.switches import Switches
 from starface.simulator.model.timers import Timers
 from starface.simulator.notify.delivery import CallbackDelivery, DeliveryAttempt
@@ -130,7 +130,7 @@ class Simulator:
         self.switches = self._switches.changed(values)
 
     @property
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[SimulatedSession]:
         """The living sessions."""
         with self.pbx.lock:
             return list(self._sessions)
@@ -286,7 +286,7 @@ class Simulator:
         self._notifier.notify(notification)
         self._behaviour.follow(notification)
 
-    def _drop(self, session: Session) -> None:
+    def _drop(self, session: SimulatedSession) -> None:
         with self.pbx.lock:
             self._sessions.end(session)
 

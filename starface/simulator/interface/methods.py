@@ -9,7 +9,7 @@ from starface.simulator.interface.user_methods import UserMethods
 from starface.simulator.interface.voicemail_methods import VoicemailMethods
 from starface.simulator.model.calls import NoSuchCall, NoSuchUser
 from starface.simulator.model.pbx import SimulatedPbx
-from starface.simulator.model.sessions import Session, SessionCallback, SimulatedSessions
+from starface.simulator.model.sessions import SessionCallback, SimulatedSession, SimulatedSessions
 from starface.simulator.model.switches import Switches
 from starface.xmlrpc.reading import Value, Writable
 
@@ -26,7 +26,7 @@ class MethodRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Requester:
+class MethodRequester:
     """Who sends a request, as its query says."""
 
     login: str
@@ -35,7 +35,7 @@ class Requester:
     callback: SessionCallback | None
 
 
-Answer: TypeAlias = Callable[[Session, Sequence[Value]], Writable]
+Answer: TypeAlias = Callable[[SimulatedSession, Sequence[Value]], Writable]
 
 _COMMON = {
     "service": ["subscribeEvents", "unsubscribeEvents", "getProvidedEvents", "getProvidedRequests"],
@@ -142,14 +142,14 @@ class Methods:
             [CallMethods(pbx, switches), UserMethods(pbx), VoicemailMethods(pbx)]
         )
 
-    def call(self, method: str, params: Sequence[Value], requester: Requester) -> Writable:
+    def call(self, method: str, params: Sequence[Value], requester: MethodRequester) -> Writable:
         """Answer one method call; raise Refused."""
         answer = self._answer(method, params, requester)
         if answer is True and method.rpartition(".")[2] in _VOID:
             return _NOTHING[self._switches.void]
         return answer
 
-    def _answer(self, method: str, params: Sequence[Value], requester: Requester) -> Writable:
+    def _answer(self, method: str, params: Sequence[Value], requester: MethodRequester) -> Writable:
         version = _version(method)
         if version not in self._switches.versions:
             raise MethodRefused(NO_SUCH_METHOD, f"no such method: {method}")
@@ -162,7 +162,7 @@ class Methods:
             return self._log_out(requester)
         return self._within(method, params, requester)
 
-    def _within(self, method: str, params: Sequence[Value], requester: Requester) -> Writable:
+    def _within(self, method: str, params: Sequence[Value], requester: MethodRequester) -> Writable:
         session = self._sessions.seen(requester.login, requester.callback)
         if method not in NAMES or self._is_left_out(method):
             raise MethodRefused(NO_SUCH_METHOD, f"no such method: {method}")
@@ -186,13 +186,13 @@ class Methods:
             for name in set(NAMES.values())
         }
 
-    def _log_in(self, version: str, requester: Requester) -> bool:
+    def _log_in(self, version: str, requester: MethodRequester) -> bool:
         if not self._pbx.user(requester.login).allowed:
             if self._switches.not_allowed == "false":
                 return False
             raise MethodRefused(0, "UciIllegalAccessException: request not allowed to the user")
         self._sessions.log_in(
-            Session(
+            SimulatedSession(
                 requester.login,
                 version,
                 requester.callback,
@@ -203,7 +203,7 @@ class Methods:
         )
         return True
 
-    def _log_out(self, requester: Requester) -> bool:
+    def _log_out(self, requester: MethodRequester) -> bool:
         session = self._sessions.seen(requester.login, requester.callback)
         if session is not None:
             self._sessions.log_out(session)

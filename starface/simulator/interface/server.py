@@ -6,7 +6,7 @@ from collections import Counter
 import falcon
 
 from starface.simulator.interface.faults import BEFORE, FaultInjector, html, redirect
-from starface.simulator.interface.methods import MethodRefused, Methods, Requester
+from starface.simulator.interface.methods import MethodRefused, MethodRequester, Methods
 from starface.simulator.model.accounts import SimulatedAccounts, WrongToken
 from starface.simulator.model.pbx import SimulatedPbx
 from starface.simulator.model.sessions import SessionCallback
@@ -80,12 +80,12 @@ class XmlRpc:
         if resp.data and str(resp.content_type).startswith("text/xml"):
             resp.data = notification_format.spelt(resp.data, self._switches)
 
-    def _requester(self, req: falcon.Request) -> Requester:
+    def _requester(self, req: falcon.Request) -> MethodRequester:
         user = req.get_param(f"{_PREFIX}user") or ""
         jwt = req.get_param(f"{_PREFIX}jwt")
         token = jwt or req.get_param(f"{_PREFIX}auth") or ""
         owner = self._accounts.owner_of_jwt if jwt else self._accounts.owner
-        return Requester(owner(token, user), token, jwt is not None, _callback(req))
+        return MethodRequester(owner(token, user), token, jwt is not None, _callback(req))
 
     def _refuse(self, how: str, resp: falcon.Response) -> None:
         match how:

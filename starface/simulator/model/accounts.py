@@ -49,7 +49,7 @@ class Issued:
 
 
 @dataclass(frozen=True)
-class _Code:
+class _LoginCode:
     login: str
     client: str
     redirect: str
@@ -95,7 +95,7 @@ class SimulatedAccounts:
         self._failures: dict[str, _Failures] = {}
         self._access: dict[str, tuple[str, float]] = {}
         self._refresh: dict[str, tuple[str, float, str]] = {}  # login, end, client
-        self._codes: dict[str, _Code] = {}
+        self._codes: dict[str, _LoginCode] = {}
         for user in users:
             self.set_password(user.login, user.password)
 
@@ -157,7 +157,7 @@ class SimulatedAccounts:
         self._check_password(login, password)
         code = secrets.token_urlsafe(24)
         until = self._clock() + _CODE_SECONDS
-        self._codes[code] = _Code(login, client, redirect, challenge, until)
+        self._codes[code] = _LoginCode(login, client, redirect, challenge, until)
         return code
 
     def grant_by_code(self, code: str, verifier: str, redirect: str, client: str) -> Issued:

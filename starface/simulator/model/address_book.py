@@ -51,7 +51,7 @@ class NoSuchPage(Exception):
 
 
 @dataclass
-class _Entry:
+class _BookEntry:
     values: dict[str, str]  # by display key
     tags: set[str] = field(default_factory=set)  # ids of folders
 
@@ -61,7 +61,7 @@ class AddressBook:
 
     def __init__(self, contacts: Iterable[SimulatedContact], switches: Switches) -> None:
         self._switches = switches
-        self._contacts: dict[str, _Entry] = {}
+        self._contacts: dict[str, _BookEntry] = {}
         self._tags: dict[str, str] = {}
         given = list(contacts)
         for name in sorted({tag for contact in given for tag in contact.tags}):
@@ -76,7 +76,7 @@ class AddressBook:
                 "MOBILE_PHONE_NUMBER": contact.mobile,
             }
             number = self._next(self._contacts, 101)
-            self._contacts[number] = _Entry(values, {by_name[name] for name in contact.tags})
+            self._contacts[number] = _BookEntry(values, {by_name[name] for name in contact.tags})
 
     # ---- folders
 
@@ -193,7 +193,7 @@ class AddressBook:
         begin = (wanted - first) * (size or _PAGE)
         return numbers[begin : begin + (size or _PAGE)] if begin >= 0 else [], wanted
 
-    def _entry(self, body: Mapping[str, Any]) -> _Entry:
+    def _entry(self, body: Mapping[str, Any]) -> _BookEntry:
         try:
             fields = [each for block in body["blocks"] for each in block["attributes"]]
             values = {str(each["displayKey"]): str(each.get("value") or "") for each in fields}
@@ -202,7 +202,7 @@ class AddressBook:
             raise ValueError("a contact has blocks of attributes") from None
         if not any(values.values()):
             raise ValueError("a contact without a value")
-        return _Entry(values, {self._number(tag, self._tags, NoSuchTag) for tag in tags})
+        return _BookEntry(values, {self._number(tag, self._tags, NoSuchTag) for tag in tags})
 
     def _number(self, given: str, kept: Mapping[str, object], absent: type[Exception]) -> str:
         """Return our own number behind an id, in whichever form it was given out."""

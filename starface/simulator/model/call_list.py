@@ -8,7 +8,7 @@ _KEPT = 20_000
 
 
 @dataclass(frozen=True)
-class ListedCall:
+class PastCall:
     """One past call of one user."""
 
     call_id: str
@@ -41,7 +41,7 @@ class CallListFilter:
     offset: int = 0
     limit: int = 0
 
-    def fits(self, entry: ListedCall) -> bool:
+    def fits(self, entry: PastCall) -> bool:
         """Return whether an entry is wanted."""
         return (
             (self.before is None or entry.started < self.before)
@@ -56,13 +56,13 @@ class CallList:
     """The newest past calls of all users."""
 
     def __init__(self) -> None:
-        self._entries: deque[ListedCall] = deque(maxlen=_KEPT)
+        self._entries: deque[PastCall] = deque(maxlen=_KEPT)
 
-    def add(self, entry: ListedCall) -> None:
+    def add(self, entry: PastCall) -> None:
         """Note a call that is over."""
         self._entries.append(entry)
 
-    def of(self, login: str, wanted: CallListFilter) -> tuple[list[ListedCall], int]:
+    def of(self, login: str, wanted: CallListFilter) -> tuple[list[PastCall], int]:
         """Return the wanted page of a user's calls, and how many fit in all."""
         fitting = [e for e in self._entries if e.login == login and wanted.fits(e)]
         fitting.sort(key=lambda entry: entry.started, reverse=not wanted.ascending)

@@ -45,7 +45,7 @@ class LegNotification:
 
 
 @dataclass
-class Leg:
+class CallLeg:
     """The part of one user in a call."""
 
     login: str
@@ -67,7 +67,7 @@ class SimulatedCall:
     called: CallParty
     started: datetime
     group: str = ""
-    legs: dict[str, Leg] = field(default_factory=dict)
+    legs: dict[str, CallLeg] = field(default_factory=dict)
     answered: bool = False
     scripted: bool = False
     """A scenario decides what happens, not the habits of the people."""

@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from starface.simulator.model.call_list import CallList, ListedCall
+from starface.simulator.model.call_list import CallList, PastCall
 from starface.simulator.model.calls import (
     WAITING,
+    CallLeg,
     CallParty,
-    Leg,
     LegNotification,
     NoSuchCall,
     NoSuchGroup,
@@ -244,7 +244,7 @@ class SimulatedPbx:
     ) -> None:
         """Let a user take part; his ends of the call may be other than those of the call."""
         ends = (caller or call.caller, called or call.called)
-        call.legs[login] = Leg(login, outgoing, *ends, self._now())
+        call.legs[login] = CallLeg(login, outgoing, *ends, self._now())
 
     def let_ring(
         self, call: SimulatedCall, login: str, caller: CallParty, called: CallParty
@@ -276,10 +276,10 @@ class SimulatedPbx:
         if end and not call.legs:
             self.calls.pop(call.id, None)
 
-    def note(self, call: SimulatedCall, leg: Leg) -> None:
+    def note(self, call: SimulatedCall, leg: CallLeg) -> None:
         """Put a finished part of a call on the call list."""
         self.call_list.add(
-            ListedCall(
+            PastCall(
                 call_id=call.id,
                 login=leg.login,
                 direction="OUTBOUND" if leg.outgoing else "INBOUND",
@@ -293,7 +293,7 @@ class SimulatedPbx:
             )
         )
 
-    def notify(self, leg: Leg, call: SimulatedCall, call_id: str, new_id: str = "") -> None:
+    def notify(self, leg: CallLeg, call: SimulatedCall, call_id: str, new_id: str = "") -> None:
         """Notify a participant of what his part of the call is now."""
         ends = (leg.caller, leg.called)
         leg_values = (leg.login, call_id, leg.state, *ends, call.group, self._now())

@@ -17,7 +17,7 @@ class SessionCallback:
 
 
 @dataclass(eq=False)
-class Session:
+class SimulatedSession:
     """One login: it lives as long as it asks for something now and then."""
 
     login: str
@@ -37,21 +37,21 @@ class SimulatedSessions:
     def __init__(self, switches: Switches, clock: Callable[[], float]) -> None:
         self._switches = switches
         self._clock = clock
-        self._of: dict[str, list[Session]] = {}
+        self._of: dict[str, list[SimulatedSession]] = {}
 
-    def __iter__(self) -> Iterator[Session]:
+    def __iter__(self) -> Iterator[SimulatedSession]:
         """Go through the living sessions."""
         for login in list(self._of):
             yield from self.of(login)
 
-    def of(self, login: str) -> list[Session]:
+    def of(self, login: str) -> list[SimulatedSession]:
         """Return the living sessions of a user."""
         oldest = self._clock() - self._switches.session_seconds
         living = [each for each in self._of.get(login, []) if each.last_seen > oldest]
         self._of[login] = living
         return living
 
-    def log_in(self, new: Session) -> None:
+    def log_in(self, new: SimulatedSession) -> None:
         """Open a session, or renew the one that is there."""
         living = self.of(new.login)
         habit = self._switches.second_login
@@ -67,7 +67,7 @@ class SimulatedSessions:
         if self._switches.login_clears_subscriptions:
             old.services = set()
 
-    def seen(self, login: str, callback: SessionCallback | None) -> Session | None:
+    def seen(self, login: str, callback: SessionCallback | None) -> SimulatedSession | None:
         """Return the session a request belongs to and let it live on."""
         living = self.of(login)
         found = [each for each in living if each.callback == callback] or living
@@ -76,13 +76,13 @@ class SimulatedSessions:
         found[0].last_seen = self._clock()
         return found[0]
 
-    def log_out(self, session: Session) -> None:
+    def log_out(self, session: SimulatedSession) -> None:
         """End a session, and by the switch the user's others."""
         for each in self.of(session.login):
             if each is session or self._switches.logout_ends_others:
                 self.end(each)
 
-    def end(self, session: Session, *, with_a_last_word: bool = False) -> None:
+    def end(self, session: SimulatedSession, *, with_a_last_word: bool = False) -> None:
         """End one session; what waits for it is dropped, but for a last word."""
         if not with_a_last_word:
             session.silence = "session over"

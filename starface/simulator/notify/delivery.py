@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from starface.simulator.model.sessions import Session
+from starface.simulator.model.sessions import SimulatedSession
 from starface.simulator.model.switches import Switches
 from starface.simulator.notify import format as notification_format
 from starface.xmlrpc.reading import Writable
@@ -57,13 +57,16 @@ class CallbackDelivery:
     """A queue for each session, worked off by a few threads."""
 
     def __init__(
-        self, switches: Switches, failed: Callable[[Session], None], reachable: Callable[[], bool]
+        self,
+        switches: Switches,
+        failed: Callable[[SimulatedSession], None],
+        reachable: Callable[[], bool],
     ) -> None:
         self.log: deque[DeliveryAttempt] = deque(maxlen=_LOGGED)
         self._switches = switches
         self._failed = failed
         self._reachable = reachable
-        self._waiting: dict[Session, deque[_QueuedNotification]] = {}
+        self._waiting: dict[SimulatedSession, deque[_QueuedNotification]] = {}
         self._open: set[http.client.HTTPConnection] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -81,7 +84,12 @@ class CallbackDelivery:
         self._workers.shutdown(wait=True, cancel_futures=True)
 
     def send(
-        self, session: Session, method: str, params: list[Writable], call_id: str, state: str
+        self,
+        session: SimulatedSession,
+        method: str,
+        params: list[Writable],
+        call_id: str,
+        state: str,
     ) -> None:
         """Put a notification into the session's queue."""
         if session.callback is None or self._stopping.is_set():
@@ -101,7 +109,7 @@ class CallbackDelivery:
         with self._lock:
             return not self._waiting
 
-    def _work_off(self, session: Session) -> None:
+    def _work_off(self, session: SimulatedSession) -> None:
         while not self._stopping.is_set():
             with self._lock:
                 queue = self._waiting[session]
@@ -112,7 +120,7 @@ class CallbackDelivery:
             if not self._deliver(session, letter) and self._switches.on_failure == "drop":
                 self._failed(session)
 
-    def _deliver(self, session: Session, letter: _QueuedNotification) -> bool:
+    def _deliver(self, session: SimulatedSession, letter: _QueuedNotification) -> bool:
         for attempt in range(1, self._switches.retries + 2):
             if attempt > 1 and self._stopping.wait(self._switches.retry_after):
                 break
@@ -120,7 +128,9 @@ class CallbackDelivery:
                 return True
         return False
 
-    def _attempt(self, session: Session, letter: _QueuedNotification, attempt: int) -> bool:
+    def _attempt(
+        self, session: SimulatedSession, letter: _QueuedNotification, attempt: int
+    ) -> bool:
         status, error = None, ""
         began = time.monotonic()
         if session.silence or self._switches.half_open:
@@ -141,7 +151,7 @@ class CallbackDelivery:
             log.debug("not delivered call=%s reason=%s", letter.call_id, error)
         return status is not None and 200 <= status < 300
 
-    def _post(self, session: Session, body: bytes) -> int:
+    def _post(self, session: SimulatedSession, body: bytes) -> int:
         assert session.callback is not None  # noqa: S101  (asked in send)
         where = (session.callback.host, session.callback.port)
         limit = self._switches.callback_seconds

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from starface.simulator.model.calls import CallParty, LegNotification
-from starface.simulator.model.sessions import Session
+from starface.simulator.model.sessions import SimulatedSession
 from starface.simulator.model.switches import Switches
 from starface.xmlrpc.reading import Writable, write_call
 
@@ -70,7 +70,7 @@ def spelt(document: bytes, switches: Switches) -> bytes:
     return text.encode()
 
 
-def target(session: Session, switches: Switches) -> str:
+def target(session: SimulatedSession, switches: Switches) -> str:
     """Return path and query under which a session is notified."""
     assert session.callback is not None  # noqa: S101  (asked by the only caller)
     query: list[str] = []

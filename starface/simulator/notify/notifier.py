@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from starface.simulator.model.calls import CallParty, LegNotification
-from starface.simulator.model.sessions import Session, SimulatedSessions
+from starface.simulator.model.sessions import SimulatedSession, SimulatedSessions
 from starface.simulator.model.switches import Switches
 from starface.simulator.notify import format as notification_format
 from starface.simulator.notify.delivery import CallbackDelivery
@@ -15,7 +15,7 @@ _HELD = 1.0  # seconds; the longest that a swapped notification waits for the ne
 
 @dataclass(frozen=True)
 class _Notification:
-    session: Session
+    session: SimulatedSession
     method: str
     params: list[Writable]
     call_id: str
@@ -36,7 +36,7 @@ class Notifier:
         self._callbacks = callbacks
         self._switches = switches
         self._later = later
-        self._held: dict[tuple[Session, str], _Notification] = {}
+        self._held: dict[tuple[SimulatedSession, str], _Notification] = {}
         self._own_ringing: set[str] = set()
         self._count = 0
 
@@ -55,7 +55,7 @@ class Notifier:
                 else:
                     self._notify_state(session, service, notification)
 
-    def reset(self, session: Session) -> None:
+    def reset(self, session: SimulatedSession) -> None:
         """Announce that nothing more will come, where the session's version has a word for it."""
         if notification_format.CONNECTION_SERVICE in session.services:
             method = f"{notification_format.CONNECTION_SERVICE}.reset"
@@ -78,7 +78,9 @@ class Notifier:
             return [replace(ringing, state="HANGUP")]
         return []
 
-    def _notify_state(self, session: Session, service: str, notification: LegNotification) -> None:
+    def _notify_state(
+        self, session: SimulatedSession, service: str, notification: LegNotification
+    ) -> None:
         version = notification_format.CALL_SERVICES[service]
         for each in self._repeated(notification):
             members = notification_format.call_state(each, version, self._switches)
@@ -89,7 +91,9 @@ class Notifier:
                 _Notification(session, method, [members], notification.call_id, notification.state)
             )
 
-    def _notify_new_id(self, session: Session, service: str, notification: LegNotification) -> None:
+    def _notify_new_id(
+        self, session: SimulatedSession, service: str, notification: LegNotification
+    ) -> None:
         if notification_format.CALL_SERVICES[service] == "v30" and self._switches.id_change_told:
             params = notification_format.id_change(notification, self._switches)
             method = f"{service}.callChangesIdEvent"
@@ -119,7 +123,7 @@ class Notifier:
             self._held[key] = letter
             self._later(_HELD, lambda: self._release(key, letter))
 
-    def _release(self, key: tuple[Session, str], letter: _Notification) -> None:
+    def _release(self, key: tuple[SimulatedSession, str], letter: _Notification) -> None:
         if self._held.get(key) is letter:
             self._send(self._held.pop(key))
 
