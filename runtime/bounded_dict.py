@@ -16,7 +16,7 @@ class Recent(Generic[K, V]):
         self._kept: OrderedDict[K, V] = OrderedDict()
 
     def holds(self, key: K) -> bool:
-        """Tell whether a key was kept lately."""
+        """Return whether a key was kept lately."""
         return key in self._kept
 
     def value(self, key: K) -> V | None:

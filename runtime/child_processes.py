@@ -47,7 +47,7 @@ class ChildProcesses:
         return {child.name for child in self._alive.values()}
 
     def run(self, reconcile: Callable[[], None], every: float = 0.5) -> None:
-        """Call `tend` again and again until SIGTERM, to keep what is to run; then end all."""
+        """Call `reconcile` until SIGTERM, to keep what is to run; then end all."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         gc.freeze()  # else the children's collector would write to all that is shared
         try:
@@ -69,7 +69,7 @@ class ChildProcesses:
             self._rest(name)
 
     def finish(self, names: Collection[str]) -> None:
-        """Let these children do what is there for them, then end them; they must heed FINISH."""
+        """Let children do what is there for them, then end them; they must react to FINISH."""
         leaving = self._called(names)
         _send(leaving, FINISH)
         self._until_ended(leaving, _LONGEST_FINISH, unless_stopping=True)
@@ -139,11 +139,11 @@ class ChildProcesses:
 
     def _wait(self, seconds: float, leaving: Collection[int] = ()) -> None:
         """Wait for a signal or the time; see who has died."""
-        told = signal.sigtimedwait(_SIGNALS, seconds)
-        if told is not None and told.si_signo in _ENDING:
-            log.info("stopping signal=%s", signal.Signals(told.si_signo).name)
+        received = signal.sigtimedwait(_SIGNALS, seconds)
+        if received is not None and received.si_signo in _ENDING:
+            log.info("stopping signal=%s", signal.Signals(received.si_signo).name)
             self.stopping = True
-        for pid in [one for one in self._alive if one not in leaving]:
+        for pid in [pid for pid in self._alive if pid not in leaving]:
             child = self._alive[pid]
             code = self._ended(pid)
             if code is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 _PATIENCE = 10.0  # seconds until others leave the file for a moment
 _AGAIN = 0.001  # seconds
 _SHORTEST = 6  # digits that are looked for in a file; fewer occur anywhere
-_SMALL = 32 << 20  # bytes; written anew within a moment
+_SMALL = 32 << 20  # bytes; rewritten within a moment
 _PIECE = 1 << 20  # bytes
 _PAGES = 250  # given back at once
 # Closing a file takes away all locks which its process has on it (POSIX), those of SQLite too. So
@@ -33,9 +33,9 @@ def purge(
 ) -> bool:
     """Empty the log of a file and see to it that no trace is left; False if one is.
 
-    A large file is written anew only where a trace is found, since others have to wait meanwhile.
+    A large file is rewritten only where a trace is found, since others have to wait meanwhile.
     `in_pieces`: nobody can wait that long. Then what is free in a large file is given back piece by
-    piece, and it is written anew only while nobody else has it open.
+    piece, and it is rewritten only while nobody else has it open.
     """
     db.execute("PRAGMA busy_timeout = 2")  # SQLite's own waiting comes too late again and again
     _empty_log(db)
@@ -87,8 +87,8 @@ def traces_of(number: str, *written: str) -> set[bytes]:
     """Return what tells a number wherever it stands: its digits, and spellings that were found."""
     digits = number.lstrip("+")
     # The national part is in every spelling without spaces; a country code has 1 to 3 digits.
-    told = {digits[3:] if number.startswith("+") and len(digits) > 9 else digits, *written}
-    return {one.encode() for one in told if len(one) >= _SHORTEST}
+    traces = {digits[3:] if number.startswith("+") and len(digits) > 9 else digits, *written}
+    return {trace.encode() for trace in traces if len(trace) >= _SHORTEST}
 
 
 def _patiently(db: sqlite3.Connection, statement: str) -> None:

@@ -90,7 +90,7 @@ def replace(path: Path, text: str, *, durable: bool = True) -> None:
 
 
 def give_to_owner_of_folder(path: Path) -> None:
-    """Give what root has just made to the owner of its folder."""
+    """Hand what root has just made to the owner of its folder."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         folder = path.parent.stat()
         os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)

@@ -40,8 +40,8 @@ def configure_logging(level: str = "INFO", form: Literal["text", "json"] = "text
     logging.basicConfig(level=level, handlers=[lines], force=True)
     sys.excepthook = _log_failure
     if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = lambda told: _log_failure(
-            told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback
+        threading.excepthook = lambda failure: _log_failure(
+            failure.exc_type, failure.exc_value or failure.exc_type(), failure.exc_traceback
         )
     for noisy in ("httpx", "httpcore", "waitress.queue"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -133,7 +133,7 @@ def transaction(db: sqlite3.Connection, patience: float = PATIENCE) -> Iterator[
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Tell whether the disk is full, held or failing, so that the same work is worth repeating."""
+    """Return whether the disk is full, held or failing, so the work is worth repeating."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
     if isinstance(error, StorageUnavailable) or _code(error) in _WAITED_FOR:
@@ -142,7 +142,7 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Tell whether a file is no whole database any more."""
+    """Return whether a file is no whole database any more."""
     return isinstance(error, DatabaseDamaged) or _code(error) in _DAMAGE
 
 
@@ -290,7 +290,7 @@ def _execute_all(db: sqlite3.Connection, script: str) -> None:
 
 
 def _passes(error: SettingsRefused) -> bool:
-    """Tell whether a disk that is full or held is why, which a process waits for."""
+    """Return whether a disk that is full or held is why, which a process waits for."""
     cause = error.__cause__
     return isinstance(cause, sqlite3.Error | OSError) and (
         _code(cause) in _WAITED_FOR - _FORBIDDEN or getattr(cause, "errno", 0) in _NO_ROOM
