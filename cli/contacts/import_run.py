@@ -236,11 +236,10 @@ def print_outcome(
                 f"{source}: {kind}: {tally.added} added, {tally.changed} changed, "
                 f"{tally.removed} removed, {tally.kept} unchanged"
             )
-    if report.refused_rows or report.refused_numbers:
-        rows = _counted(report.refused_rows, "row")
-        typer.echo(f"{rows} and {_counted(report.refused_numbers, 'number')} refused:")
-    elif report.left_out:
-        typer.echo("All rows were read; of them, or beside them:")
+    if report.count:
+        rows, numbers = report.refused_rows, report.refused_numbers
+        left = f", {report.left_out} left out or read as it seems" if report.left_out else ""
+        typer.echo(f"{_counted(rows, 'row')} and {_counted(numbers, 'number')} refused{left}:")
     for refusal in report.refusals[:_SHOWN]:
         typer.echo(f"  {refusal.where}: {refusal.reason}")
     if report.count > _SHOWN:

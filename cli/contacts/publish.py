@@ -29,7 +29,7 @@ def publish(
 
     Only entries made by this command are changed or removed.
     """
-    from consumers.importers.publication import Publication
+    from consumers.importers.publication import PublishedFolder
     from starface.failures import PbxFailure
 
     done: Counter[str] = Counter()
@@ -39,7 +39,7 @@ def publish(
             raise CommandFailed(f"there is no source {', '.join(sorted(unknown))}")
         try:
             with logged_in(context, login, password_of(password_file)) as book:
-                publication = Publication(directory, book, folder)
+                publication = PublishedFolder(directory, book, folder)
                 plan = publication.plan(source or ())
                 steps = plan.steps if dry_run else publication.carry_out(plan.steps, per_second)
                 for step in progress(steps, folder, len(plan.steps)):

@@ -29,7 +29,7 @@ Values = dict[str, str]  # by the display key of the field
 
 
 @dataclass(frozen=True)
-class Step:
+class PublicationStep:
     """One entry to be added, changed or removed."""
 
     contact_id: int
@@ -43,15 +43,15 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PublicationPlan:
     """What is to be done, what stays, and how many numbers have no field left."""
 
-    steps: list[Step]
+    steps: list[PublicationStep]
     kept: int
     without_field: int
 
 
-class Publication:
+class PublishedFolder:
     """The entries of one folder, and the contacts they are made of."""
 
     def __init__(self, directory: Directory, book: RestClient, folder: str) -> None:
@@ -60,14 +60,14 @@ class Publication:
         self._folder = folder
         self._scheme = book.contact_scheme()
 
-    def plan(self, sources: Collection[str] = ()) -> Plan:
+    def plan(self, sources: Collection[str] = ()) -> PublicationPlan:
         """Return what differs between the directory and the entries made here.
 
         A number stands in one entry: that of the source which decides who calls.
         """
         made = self._directory.published(self._folder)
         fields = {field.display_key for block in self._scheme for field in block.attributes}
-        steps: list[Step] = []
+        steps: list[PublicationStep] = []
         kept = without_field = 0
         seen: set[str] = set()
         for contact in self._contacts(sources):
@@ -85,16 +85,16 @@ class Publication:
             if entry and digest == _digest(values):
                 kept += 1
             else:
-                steps.append(Step(contact.id, entry, values))
-        gone = [Step(contact_id, entry, {}) for contact_id, (entry, _) in made.items()]
-        return Plan([*gone, *steps], kept, without_field)
+                steps.append(PublicationStep(contact.id, entry, values))
+        gone = [PublicationStep(contact_id, entry, {}) for contact_id, (entry, _) in made.items()]
+        return PublicationPlan([*gone, *steps], kept, without_field)
 
     def carry_out(
         self,
-        steps: Iterable[Step],
+        steps: Iterable[PublicationStep],
         per_second: float = 5.0,
         wait: Callable[[float], object] = time.sleep,
-    ) -> Iterator[Step]:
+    ) -> Iterator[PublicationStep]:
         """Carry out steps, so many in a second at most; yield each that is done."""
         tag = self._tag()
         for step in steps:
@@ -122,7 +122,7 @@ class Publication:
                 return tag
         raise NotThere(f"STARFACE has made no folder {self._folder}; make it there first.")
 
-    def _write(self, step: Step, tag: RestTag) -> None:
+    def _write(self, step: PublicationStep, tag: RestTag) -> None:
         digest = _digest(step.values)
         noted = self._directory.published(self._folder).get(step.contact_id)
         entry = step.entry or (self._found(step.values, tag) if noted == ("", digest) else "")
@@ -137,7 +137,7 @@ class Publication:
             entry = entry or self._found(step.values, tag)
         self._directory.keep_published(self._folder, step.contact_id, entry, digest)
 
-    def _remove(self, step: Step) -> None:
+    def _remove(self, step: PublicationStep) -> None:
         try:
             if step.entry:
                 self._book.remove_contact(step.entry)

@@ -32,7 +32,7 @@ from consumers.importers.report import Report
 Row = Mapping[str, str]
 
 
-class Rows:
+class RowReader:
     """Reads rows by a mapping; one row may hold a contact, its dossier and a matter of it."""
 
     def __init__(self, mapping: mappings.Mapping, profile: NumberProfile, report: Report) -> None:

@@ -17,7 +17,7 @@ from consumers.importers.contact_text import clean_lines
 from consumers.importers.encodings import TextFile
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.rows import Rows
+from consumers.importers.rows import RowReader
 from consumers.importers.sources.csv_headings import usual_mapping
 from consumers.importers.sources.csv_rows import CsvRow, csv_rows
 from consumers.importers.sources.spreadsheet import is_spreadsheet, spreadsheet_rows
@@ -39,7 +39,7 @@ def csv_records(
     path: Path, mapping: Mapping, profile: NumberProfile, report: Report
 ) -> Iterator[Change]:
     """Return the records of a table row by row; raise SourceUnreadable for a file that is none."""
-    reader = Rows(mapping, profile, report)
+    reader = RowReader(mapping, profile, report)
     rows = _rows(path, report, mapping)
     head = list(islice(rows, _ABOVE))
     wanted = mapping.columns()
@@ -59,7 +59,7 @@ def csv_records(
 
 
 def _records(
-    rows: Iterable[CsvRow], names: list[str], reader: Rows, report: Report
+    rows: Iterable[CsvRow], names: list[str], reader: RowReader, report: Report
 ) -> Iterator[Change]:
     headings = [name.casefold() for name in names]
     for row in rows:

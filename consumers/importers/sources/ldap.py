@@ -19,7 +19,7 @@ from consumers.importers import mapping as columns
 from consumers.importers.contact_text import clean_lines
 from consumers.importers.mapping import ContactColumns, Flag, NumberColumn
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.rows import Rows
+from consumers.importers.rows import RowReader
 
 try:
     with warnings.catch_warnings():
@@ -153,7 +153,7 @@ def ldap_records(
 ) -> Iterator[Change]:
     """Return the records of all entries that the filter finds."""
     _need_ldap3()
-    rows = Rows(mapping, profile, report)
+    rows = RowReader(mapping, profile, report)
     wanted = mapping.columns()
     elsewhere: list[str] = []
     try:

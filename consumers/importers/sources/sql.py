@@ -12,7 +12,7 @@ from consumers.directory.changes import Change
 from consumers.importers.encodings import decoded
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.rows import Rows
+from consumers.importers.rows import RowReader
 
 _BATCH = 1000  # rows held in memory
 # A colon or per cent sign in the query is itself, and names no parameter, whatever the driver.
@@ -61,7 +61,7 @@ def sql_records(
         raise SourceUnreadable(missing_driver(error)) from error
     except ValueError:  # of the port, for which it takes a part of the password
         raise SourceUnreadable(_NOT_PLAIN) from None
-    rows = Rows(mapping, profile, report)
+    rows = RowReader(mapping, profile, report)
     try:
         with engine.connect().execution_options(**_AS_WRITTEN) as connection:
             result = connection.exec_driver_sql(query)

@@ -13,7 +13,7 @@ from consumers.importers.encodings import TextFile
 from consumers.importers.numbers.fields import label_meaning
 from consumers.importers.raw_contact import NumberField, RawContact, contact_change, refused
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.sources.vcard_lines import Decode, NoLine, Property, VCard, cards
+from consumers.importers.sources.vcard_lines import CardLine, Decode, NoLine, VCard, cards
 
 _LABELS = {  # the type of a number and what it means here; the first that fits counts
     "FAX": "fax",
@@ -129,7 +129,7 @@ def _country(card: VCard) -> str:
     return countries.pop() if len(countries) == 1 else ""
 
 
-def _label(card: VCard, number: Property) -> str:
+def _label(card: VCard, number: CardLine) -> str:
     """Return what the owner calls the number, otherwise its type."""
     if number.group:
         for entry in card.all("X-ABLABEL"):

@@ -44,7 +44,7 @@ Decode = Callable[[bytes, str], str]  # what a file's own encoding makes of some
 
 
 @dataclass(frozen=True)
-class Property:
+class CardLine:
     """One line of a card: `item1.TEL;TYPE=work,voice:+41 44 123 45 67`."""
 
     name: str
@@ -68,14 +68,14 @@ class VCard:
     """The properties of one card; `fault` says why it cannot be used."""
 
     line: int
-    properties: list[Property] = field(default_factory=list)
+    properties: list[CardLine] = field(default_factory=list)
     fault: str = ""
 
-    def first(self, name: str) -> Property | None:
+    def first(self, name: str) -> CardLine | None:
         """Return the first property of a name that says something."""
         return next((entry for entry in self.all(name) if entry.text.strip(";, ")), None)
 
-    def all(self, name: str) -> list[Property]:
+    def all(self, name: str) -> list[CardLine]:
         """Return all properties of a name."""
         return [entry for entry in self.properties if entry.name == name]
 
@@ -155,9 +155,9 @@ class _Reader:
         text = self._decode(line, f"line {number}").strip()
         if before and before.name in _CONTINUED and _PLAIN_TEXT.fullmatch(text):
             value = f"{before.value} {text}"
-            card.properties[-1] = Property(before.name, value, before.group, before.types)
+            card.properties[-1] = CardLine(before.name, value, before.group, before.types)
 
-    def _property(self, number: int, line: bytes) -> Property | None:
+    def _property(self, number: int, line: bytes) -> CardLine | None:
         head, octets = _cut(line)
         named = _NAME.fullmatch(head.rstrip())
         if named is None or octets is None:
@@ -169,7 +169,7 @@ class _Reader:
         where = f"line {number}"
         upper = name.upper().decode()
         if name.upper() in _SKIPPED:
-            return Property(upper, "")
+            return CardLine(upper, "")
         params = _params((named["params"] or b"").decode("utf-8", "replace"))
         types = {
             word.strip(' "').upper()
@@ -185,7 +185,7 @@ class _Reader:
             text = self._decode(plain, where)
         group = (named["group"] or b"").decode("utf-8", "replace").lower()
         value = text if upper == "TEL" else clean_lines(text)
-        return Property(upper, value, group, frozenset(types))
+        return CardLine(upper, value, group, frozenset(types))
 
     def _leave_out(self, number: int, reason: str) -> None:
         last = self._left_out[-1] if self._left_out else None

@@ -6,7 +6,7 @@ import pytest
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Changes
 from consumers.directory.directory import Directory
-from consumers.importers.publication import Publication, Step, entry_values
+from consumers.importers.publication import PublicationStep, PublishedFolder, entry_values
 from consumers.importers.raw_contact import NumberField, RawContact, contact_record
 from consumers.importers.report import Report
 from starface.rest import RestClient, by_password
@@ -45,7 +45,7 @@ def load(directory: Directory, swiss: NumberProfile, source: str, **people: str)
     directory.apply(changes, force=True)
 
 
-def run(publication: Publication) -> list[str]:
+def run(publication: PublishedFolder) -> list[str]:
     return [
         step.kind for step in publication.carry_out(publication.plan().steps, wait=lambda _: None)
     ]
@@ -58,7 +58,7 @@ def names(book: RestClient) -> list[str]:
 def test_contacts_are_added_changed_and_removed_and_others_stay(
     directory: Directory, swiss: NumberProfile, book: RestClient
 ) -> None:
-    publication = Publication(directory, book, FOLDER)
+    publication = PublishedFolder(directory, book, FOLDER)
     load(directory, swiss, "crm", Anna="044 555 01 01", Bernd="044 555 01 02")
 
     assert run(publication) == ["added", "added"]
@@ -78,7 +78,7 @@ def test_contacts_are_added_changed_and_removed_and_others_stay(
 def test_an_entry_removed_by_hand_is_made_again(
     directory: Directory, swiss: NumberProfile, book: RestClient
 ) -> None:
-    publication = Publication(directory, book, FOLDER)
+    publication = PublishedFolder(directory, book, FOLDER)
     load(directory, swiss, "crm", Anna="044 555 01 01")
     run(publication)
     [entry] = directory.published_entries()
@@ -92,7 +92,7 @@ def test_an_entry_removed_by_hand_is_made_again(
 def test_an_entry_whose_answer_was_lost_is_not_made_twice(
     directory: Directory, swiss: NumberProfile, book: RestClient
 ) -> None:
-    publication = Publication(directory, book, FOLDER)
+    publication = PublishedFolder(directory, book, FOLDER)
     load(directory, swiss, "crm", Anna="044 555 01 01")
     run(publication)
     [(contact_id, (entry, digest))] = directory.published(FOLDER).items()
@@ -109,14 +109,14 @@ def test_a_number_stands_in_the_entry_of_the_source_that_decides(
     load(directory, swiss, "crm", Anna="044 555 01 01")
     load(directory, swiss, "phone", Mama="044 555 01 01")
 
-    [step] = Publication(directory, book, FOLDER).plan().steps
+    [step] = PublishedFolder(directory, book, FOLDER).plan().steps
     assert step.values["SURNAME"] == "Anna"
 
 
 def test_so_many_entries_are_written_in_a_second(
     directory: Directory, swiss: NumberProfile, book: RestClient
 ) -> None:
-    publication = Publication(directory, book, FOLDER)
+    publication = PublishedFolder(directory, book, FOLDER)
     load(directory, swiss, "crm", Anna="044 555 01 01", Bernd="044 555 01 02")
     waits: list[float] = []
 
@@ -154,7 +154,11 @@ def test_each_number_has_a_field_of_its_kind_as_long_as_there_are_some(
 
 
 def test_a_step_says_what_it_does() -> None:
-    steps = [Step(1, "", {"NAME": "A"}), Step(1, "7", {"NAME": "A"}), Step(1, "7", {})]
+    steps = [
+        PublicationStep(1, "", {"NAME": "A"}),
+        PublicationStep(1, "7", {"NAME": "A"}),
+        PublicationStep(1, "7", {}),
+    ]
 
     assert [step.kind for step in steps] == ["added", "changed", "removed"]
 
