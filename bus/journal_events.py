@@ -69,7 +69,7 @@ class CallRecordData(Part):
     result: Annotated[CallResult, known_word(CallResult, "unknown")]
     answered_by: Text | None = None  # login of the colleague; None also where nobody can know
     handed_over_by: UserName | None = None
-    inferred: bool = False  # the end was never told
+    inferred: bool = False  # the end was never reported
     replayed: bool = False
     open: bool = False  # missed, and nobody has seen to it
     handled: bool = False

@@ -48,12 +48,12 @@ class Site(Protocol):
 
 
 class Observer(Protocol):
-    """What is told of calls as they go on, for billing and for other programs."""
+    """What follows calls while they last, for billing and for other programs."""
 
     def call_changed(
         self, before: CallRecordData | None, record: CallRecordData, call_id: str
     ) -> None:
-        """Learn of a call that goes on, or of its record; `call_id`: one for all it rings."""
+        """Note a running call, or its record; `call_id`: one for all it rings."""
 
 
 class JournalConsumer:
@@ -86,7 +86,7 @@ class JournalConsumer:
             self._due[leg.key] = clock() + SETTLING
 
     def handle(self, event: CallEvent) -> None:
-        """Learn from an event of a call, and write down what is over."""
+        """Apply an event to its call, and record what is over."""
         data, now = event.data, self._clock()
         numbers = [
             one for party in (data.caller, data.called) for one in (party.e164, party.number)
@@ -106,7 +106,7 @@ class JournalConsumer:
                 self._store.drop_leg(*key)
                 self._store.remove(*key)
                 self._due.pop(key, None)
-            self._tell(before, applied.leg)
+            self._report(before, applied.leg)
             self._settle_all(applied.leg, now, inherited)
 
     def note_found(self, event: CallerEvent, _message: ReceivedMessage | None = None) -> None:
@@ -228,13 +228,13 @@ class JournalConsumer:
             self._observer.call_changed(before, record, _shared(leg, siblings))
 
     def _running(self, leg: Leg | None) -> CallRecordData | None:
-        """Return a call as it goes on, for those who are told of it."""
+        """Return a running call, for its observer."""
         if self._observer is None or leg is None or not leg.begun or leg.over:
             return None
         running = record_of(leg, Outcome("unknown"), None)
         return running.model_copy(update={"ended": None})
 
-    def _tell(self, before: CallRecordData | None, leg: Leg) -> None:
+    def _report(self, before: CallRecordData | None, leg: Leg) -> None:
         if self._observer is not None and (record := self._running(leg)) is not None:
             self._observer.call_changed(before, record, _shared(leg, self._book.siblings(leg)))
 

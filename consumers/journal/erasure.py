@@ -37,7 +37,7 @@ def erase(folder: Path, number: str, site_key: bytes) -> tuple[int, bool]:
 
 
 def _erase_waiting(path: Path, number: str) -> bool:
-    """Forget what waits to be told to other programs; return whether no byte of it is left."""
+    """Forget what waits for other programs; return whether no byte of it is left."""
     traces = traces_of(number)
     if not path.exists() or not traces:
         return True

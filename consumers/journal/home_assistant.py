@@ -44,7 +44,7 @@ class Broker(Protocol):
 
 
 class HomeAssistant:
-    """The telephones as Home Assistant is told of them."""
+    """The telephones as Home Assistant knows them."""
 
     def __init__(self, connection: Broker, logins: Callable[[], Iterable[str]]) -> None:
         self._connection = connection
@@ -67,7 +67,7 @@ class HomeAssistant:
             for topic, payload in messages.items():
                 self._connection.publish_raw(topic, payload, retain=True)
         except (BrokerUnavailable, PublishRefused) as error:
-            log.warning("Home Assistant is not told of the telephones reason=%s", error)
+            log.warning("telephones not announced to Home Assistant reason=%s", error)
         else:
             self.known = logins
 
@@ -82,7 +82,7 @@ class HomeAssistant:
 
 
 def configurations(topics: Topics, login: str) -> dict[str, dict[str, Any]]:
-    """Return what Home Assistant is told of one telephone, by topic."""
+    """Return the announcements of one telephone, by topic."""
     node = f"starface_{''.join(sign if sign.isalnum() else '_' for sign in level(login))}"
     device = {
         "identifiers": [f"{topics.base}/{level(login)}"], "name": f"Telephone {login}",

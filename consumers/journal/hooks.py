@@ -1,6 +1,6 @@
-"""Tells programs of calls as they go on and end: for billing, for helpdesks and CRMs.
+"""Reports calls to programs as they go on and end: for billing, for helpdesks and CRMs.
 
-What is told waits on disk until the program has taken it, in order for each call.
+What is sent waits on disk until the program has taken it, in order for each call.
 """
 
 import logging
@@ -15,7 +15,7 @@ from bus.events import Party, Reference
 from bus.journal_events import CallRecord, CallRecordData
 from consumers.actions.command import ActionFailed, Command
 from consumers.actions.webhook import Webhooks
-from consumers.journal.other_systems import Event, ToldCall, body
+from consumers.journal.other_systems import AnnouncedCall, Event, body
 from consumers.journal.settings import (
     NAMING,
     PLACEHOLDERS,
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 FILE = "journal-hooks.db"
 _GATHER = 0.3  # seconds in which all telephones of a group begin to ring
 _WAITING = 1_000  # commands; more would be older than any call
-_KNOWN = 5_000  # calls of which a listener was told something
+_KNOWN = 5_000  # calls that were reported to a listener
 
 
 class CallHooks:
@@ -52,7 +52,7 @@ class CallHooks:
         self._foreign = [one for one in settings.webhooks if one.format != "cloudevents"]
         self._commands = [(one, Command(one)) for one in settings.commands]
         self._webhooks = Webhooks(folder / FILE, settings.webhooks, lambda _: None)
-        self._calls: Recent[tuple[str, str], ToldCall] = Recent(_KNOWN)
+        self._calls: Recent[tuple[str, str], AnnouncedCall] = Recent(_KNOWN)
         self._gathering: dict[tuple[str, str], tuple[float, CallRecordData]] = {}
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._work, name="commands", daemon=True)
@@ -80,19 +80,19 @@ class CallHooks:
     def call_changed(
         self, before: CallRecordData | None, record: CallRecordData, call_id: str
     ) -> None:
-        """Tell what is new about a call; `call_id` is one for all whom it rings."""
+        """Report what is new about a call; `call_id` is one for all whom it rings."""
         for trigger in _triggers(before, record):
-            self._tell(trigger, record)
+            self._report(trigger, record)
         for webhook in self._foreign:
             if _concerns(webhook, record) and record.kind == "call":
-                self._tell_foreign(webhook, record, call_id)
+                self._report_foreign(webhook, record, call_id)
 
     def noted(self, record: CallRecordData) -> None:
-        """Tell of a note."""
-        self._tell("note", record)
+        """Report a note."""
+        self._report("note", record)
 
     def tick(self, *, everything: bool = False) -> None:
-        """Tell of calls for which all telephones ring by now."""
+        """Report calls for which all telephones ring by now."""
         now = self._clock()
         for key, (due, record) in list(self._gathering.items()):
             if everything or now >= due:
@@ -101,14 +101,14 @@ class CallHooks:
 
     # -- our own form ------------------------------------------------------------------------
 
-    def _tell(self, trigger: Trigger, record: CallRecordData) -> None:
+    def _report(self, trigger: Trigger, record: CallRecordData) -> None:
         for webhook in self._own:
             if trigger in webhook.on and _concerns(webhook, record):
-                told = record if webhook.names else nameless(record)
+                shown = record if webhook.names else nameless(record)
                 event = CallRecord(
                     id=f"{record.user}:{record.call_id}:{trigger}:{record.revision}"[:128],
                     source=self._source, subject=record.call_id,
-                    type=f"starface.record.{trigger}.v1", data=told,
+                    type=f"starface.record.{trigger}.v1", data=shown,
                 )  # fmt: skip
                 self._webhooks.add(
                     webhook.name, event.id, record.user, record.call_id, event.encoded()
@@ -141,9 +141,11 @@ class CallHooks:
 
     # -- the forms of other systems ----------------------------------------------------------
 
-    def _tell_foreign(self, webhook: JournalWebhook, record: CallRecordData, call_id: str) -> None:
+    def _report_foreign(
+        self, webhook: JournalWebhook, record: CallRecordData, call_id: str
+    ) -> None:
         key = (webhook.name, call_id)
-        call = self._calls.value(key) or ToldCall()
+        call = self._calls.value(key) or AnnouncedCall()
         self._calls.keep(key, call)
         for event in call.note(record):
             if event == "newCall":
@@ -155,14 +157,14 @@ class CallHooks:
         self, webhook: JournalWebhook, record: CallRecordData, call_id: str, event: Event
     ) -> None:
         key = (webhook.name, call_id)
-        call = self._calls.value(key) or ToldCall()
+        call = self._calls.value(key) or AnnouncedCall()
         if event != "newCall" and key in self._gathering:
             self._send(webhook, self._gathering[key][1], call_id, "newCall")
         self._gathering.pop(key, None)
-        told = record if webhook.names else nameless(record)
+        shown = record if webhook.names else nameless(record)
         users = [call.answered_by] if event == "answer" else call.ringing
         names = [self._name_of(one) if webhook.names else one for one in users]
-        payload = body(webhook.format, event, told, call, call_id, names)
+        payload = body(webhook.format, event, shown, call, call_id, names)
         self._webhooks.add(webhook.name, f"{call_id}:{event}"[:128], record.user, call_id, payload)
 
 
@@ -202,7 +204,7 @@ def nameless(record: CallRecordData) -> CallRecordData:
 
 
 def _triggers(before: CallRecordData | None, record: CallRecordData) -> list[Trigger]:
-    """Return what is new: an end is told again when it turns out to have been another one."""
+    """Return what is new: an end is due again when it turns out to have been another one."""
     due: list[Trigger] = []
     if record.kind != "call":
         return due
@@ -212,8 +214,8 @@ def _triggers(before: CallRecordData | None, record: CallRecordData) -> list[Tri
         if record.answered is not None and (before is None or before.answered is None):
             due.append("answered")
         return due
-    told = ("result", "talk_seconds", "ended", "matter")
-    if before is None or any(getattr(before, name) != getattr(record, name) for name in told):
+    members = ("result", "talk_seconds", "ended", "matter")
+    if before is None or any(getattr(before, name) != getattr(record, name) for name in members):
         due.append("ended")
     return due
 

@@ -85,7 +85,7 @@ class Leg:
     directions: dict[Direction, float] = field(default_factory=dict)  # the last time each was said
     group: str | None = None
     said: str = ""  # what the PBX said itself: voicemail, busy, rejected
-    live: bool = False  # something was told as it happened
+    live: bool = False  # something came as it happened
     pbx_started: tuple[float, str] | None = None
     news_at: float = 0.0  # our clock, when something last came
     own: str = ""  # the user's extension

@@ -23,31 +23,31 @@ _CAUSES: dict[CallResult, str] = {
 
 
 @dataclass
-class ToldCall:
-    """What a listener has been told of a call, and whom it still concerns."""
+class AnnouncedCall:
+    """What a listener already knows of a call, and whom it still concerns."""
 
     ringing: list[str] = field(default_factory=list)  # logins
     over: dict[str, CallResult] = field(default_factory=dict)
-    told: list[Event] = field(default_factory=list)
+    sent: list[Event] = field(default_factory=list)
     answered_by: str = ""
 
     def note(self, record: CallRecordData) -> list[Event]:
-        """Add what became of it for one user; return what is to be told."""
+        """Add what became of it for one user; return the events that are due."""
         due: list[Event] = []
         if record.user not in self.ringing:
             self.ringing.append(record.user)
-        if "newCall" not in self.told:
+        if "newCall" not in self.sent:
             due.append("newCall")
-        if record.answered is not None and "answer" not in self.told:
+        if record.answered is not None and "answer" not in self.sent:
             self.answered_by = record.user
             due.append("answer")
         if record.ended is None:
             self.over.pop(record.user, None)
         else:
             self.over[record.user] = record.result
-            if len(self.over) == len(self.ringing) and "hangup" not in self.told:
+            if len(self.over) == len(self.ringing) and "hangup" not in self.sent:
                 due.append("hangup")
-        self.told += due
+        self.sent += due
         return due
 
     @property
@@ -61,7 +61,7 @@ def body(
     form: Format,
     event: Event,
     record: CallRecordData,
-    call: ToldCall,
+    call: AnnouncedCall,
     call_id: str,
     names: Sequence[str],
 ) -> bytes:
@@ -70,7 +70,7 @@ def body(
     far, near = _number(record.party), _number(record.called) or record.user
     if outward:
         near = record.user
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "event": event,
         "from": near if outward else far,
         "to": far if outward else near,
@@ -78,17 +78,17 @@ def body(
         "callId": call_id,
     }
     if event == "hangup":
-        told["cause"] = _CAUSES[call.result]
+        fields["cause"] = _CAUSES[call.result]
     if event == "answer" or (event == "hangup" and call.answered_by):
-        told["answeringNumber"] = call.answered_by
+        fields["answeringNumber"] = call.answered_by
     if event != "hangup":
-        told["user"] = list(names)
+        fields["user"] = list(names)
     if form == "zammad":
         if event == "answer":
-            told["user"] = names[0] if names else ""
-        return json.dumps(told, ensure_ascii=False).encode()
-    users = told.pop("user", [])
-    pairs = [*told.items()]
+            fields["user"] = names[0] if names else ""
+        return json.dumps(fields, ensure_ascii=False).encode()
+    users = fields.pop("user", [])
+    pairs = [*fields.items()]
     if event == "newCall":
         pairs += [("user[]", name) for name in users]
         pairs += [("userId[]", login) for login in call.ringing]

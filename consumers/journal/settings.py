@@ -25,7 +25,7 @@ _CONTENT_TYPES: dict[Format, str] = {
 
 
 class JournalWebhook(WebhookTarget):
-    """A program elsewhere that is told of calls: one of ours, or one that knows another system."""
+    """A program elsewhere that follows calls: one of ours, or one that knows another system."""
 
     on: tuple[Trigger, ...] = ("ended",)
     format: Format = "cloudevents"
@@ -56,7 +56,7 @@ class JournalCommand(CommandTarget):
 
 
 class JournalSettings(Section):
-    """What is kept of finished calls, and who else is told of them."""
+    """What is kept of finished calls, and which programs follow them."""
 
     keep: int = Field(default=730, ge=1, le=36_500)  # days of records, with notes and messages
     longest_call: int = Field(default=14_400, ge=60)  # seconds; ends a call that never ends

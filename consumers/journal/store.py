@@ -1,4 +1,4 @@
-"""The journal on disk: calls under way, records, and what the broker has to be told of them."""
+"""The journal on disk: calls under way, records, and what the broker has not got yet."""
 
 import json
 import time
@@ -212,7 +212,7 @@ class JournalStore:
         ).fetchone()
         return MissedData(user=user, open=count, group=group, messages=int(messages), since=since)
 
-    # -- what the broker is to be told ------------------------------------------------------
+    # -- what the broker has not got yet --------------------------------------------------
 
     def unpublished(self, limit: int) -> list[tuple[int, CallRecordData]]:
         """Return records the broker does not have in their last revision."""
