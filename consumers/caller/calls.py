@@ -68,7 +68,9 @@ class Call:
     opened: frozenset[str] = frozenset()  # marks of that for which something opened
     elsewhere: str = ""  # login of the colleague who has it
     talked: bool = False  # the user had it
-    put_forth: bool = False  # it was dialled outward or its party changed: no own telephone rings
+    own_phone_done: bool = (
+        False  # it was dialled outward or its party changed: no own telephone rings
+    )
     occurrence: int = 0  # how often it had ended here before and was handed over again
     restored: bool = False  # of an earlier process: nothing is known but that it is over
     began_at: datetime | None = None  # of a later telling
@@ -149,7 +151,7 @@ class CallStates:
                 Call(user=user, call_id=call_id, stage=CallStage.ENDED, seen_at=now, restored=True)
             )
 
-    def take(self, data: CallData, event_id: str, now: float) -> Transition:
+    def apply(self, data: CallData, event_id: str, now: float) -> Transition:
         """Learn from one event."""
         self._learn_id(data)
         self._forget_old(now)
@@ -171,7 +173,7 @@ class CallStates:
         call = replace(
             call,
             answered=call.answered.union(due, _reached(call) if changed else ()),
-            put_forth=call.put_forth or call.outward or changed,
+            own_phone_done=call.own_phone_done or call.outward or changed,
         )
         self._keep(call)
         answered_elsewhere = self._lost_by_colleagues(call, now) if answers else ()

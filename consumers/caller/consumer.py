@@ -100,7 +100,7 @@ class CallerConsumer:
             before = self._calls.find(data.user, data.call_id)
             self._trace.begin()
             try:
-                self._take(user, event)
+                self._apply(user, event)
             except Exception as error:
                 self._calls.put_back(data.user, data.call_id, before)
                 if is_unavailable(error):
@@ -113,7 +113,7 @@ class CallerConsumer:
     def observe_group_call(self, event: CallEvent) -> None:
         """Learn from the call of somebody else that a colleague has answered one of ours."""
         self._outbox.settle()
-        transition = self._calls.take(event.data, event.id, self._dependencies.clock())
+        transition = self._calls.apply(event.data, event.id, self._dependencies.clock())
         for call in transition.answered_elsewhere:
             self._close(call)
         self._trace.write()
@@ -185,10 +185,10 @@ class CallerConsumer:
         self._outbox.settle(_LAST_WORD)
         self._trace.write()
 
-    def _take(self, user: User, event: CallEvent) -> None:
+    def _apply(self, user: User, event: CallEvent) -> None:
         data, moment = event.data, self._dependencies.clock()
         self._backlog.arrived(data.received_at)
-        transition = self._calls.take(data, event.id, moment)
+        transition = self._calls.apply(data, event.id, moment)
         call = transition.call
         if call.call_id != data.call_id:
             self._store.rename(data.user, data.call_id, call.call_id, moment)
@@ -259,7 +259,7 @@ class CallerConsumer:
             return
         user, call = self._dependencies.find_user(login), self._calls.find(login, call_id)
         if call is None:  # it was an earlier process that knew it
-            call = self._calls.take(event.data, event.id, self._dependencies.clock()).call
+            call = self._calls.apply(event.data, event.id, self._dependencies.clock()).call
         keys = keys_of(call, trigger)
         if user is not None and keys.own == key:  # else it is another party by now
             self._answer(user, call, trigger, event, keys, again=action.begun)
@@ -332,7 +332,7 @@ class CallerConsumer:
         self._outbox.send(event, _nothing)
 
     def _context(self, user: User, call: Call) -> Context:
-        dialled = self._dialled.holds((call.user, call.call_id)) and not call.put_forth
+        dialled = self._dialled.holds((call.user, call.call_id)) and not call.own_phone_done
         own = dialled or (bool(user.extension) and call.caller.number == user.extension)
         return Context(self._now(), own, self._pending.openings_in_last_minute(user.login))
 

@@ -66,7 +66,7 @@ class PendingActions:
         action.since = self._clock() if since is None else since
         action.event, action.due = event, due
         if not action.begun:
-            self._store.put_off(Claim(*key, action.since, event.model_dump_json()))
+            self._store.defer(Claim(*key, action.since, event.model_dump_json()))
         self._waiting[key] = action
 
     def resume_claimed(self, claim: Claim, event: CallEvent, due: float) -> None:
@@ -102,7 +102,7 @@ class PendingActions:
         if self._action(key).begun:
             self._store.done(*key)
         else:
-            self._store.no_longer_put_off(*key)
+            self._store.forget_deferred(*key)
 
     def give_up(self, key: Key) -> None:
         """Let an action wait no more."""

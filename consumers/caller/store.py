@@ -78,7 +78,7 @@ class CallerStore:
             (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
         )
 
-    def put_off(self, claim: Claim) -> None:
+    def defer(self, claim: Claim) -> None:
         """Note that an action is to be done later."""
         self._write(
             "INSERT INTO claims VALUES (?, ?, ?, 'put-off', ?, ?) ON CONFLICT DO UPDATE"
@@ -86,7 +86,7 @@ class CallerStore:
             (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
         )
 
-    def no_longer_put_off(self, user: str, call_id: str, trigger: str) -> None:
+    def forget_deferred(self, user: str, call_id: str, trigger: str) -> None:
         """Note that an action is not to be done later, unless it was begun meanwhile."""
         self._write(
             "DELETE FROM claims WHERE user = ? AND call_id = ? AND trigger = ?"

@@ -24,7 +24,7 @@ def _data(state: Any, **more: Any) -> CallData:
 
 
 def _take(calls: CallStates, state: Any, at: float = 0.0, **more: Any) -> Transition:
-    return calls.take(_data(state, **more), f"e-{state}", at)
+    return calls.apply(_data(state, **more), f"e-{state}", at)
 
 
 def test_a_ringing_call_is_due_once() -> None:
@@ -262,7 +262,7 @@ def test_a_call_a_colleague_hands_over_after_it_had_ended_here_begins_anew() -> 
     advance = _take(calls, "connected", 61.0, received_at=later)
     assert advance.due == ("connected", "party-change")
     assert _take(calls, "ended", 62.0, received_at=later).ended
-    calls.take(_data("ringing", call_id="x"), "e", 61.0 + FINISHED_FOR)
+    calls.apply(_data("ringing", call_id="x"), "e", 61.0 + FINISHED_FOR)
     assert calls.find("0011", "c-1") is not None
 
 

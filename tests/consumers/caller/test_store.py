@@ -38,13 +38,13 @@ def test_one_of_many_claims_at_once_wins(tmp_path: Path) -> None:
 
 
 def test_what_is_put_off_can_still_be_claimed_once(store: CallerStore) -> None:
-    store.put_off(CLAIM)
+    store.defer(CLAIM)
     assert [claim.begun for claim in store.open_claims()] == [False]
     assert not store.claimed("0011", "c-1", "ringing")
 
     assert store.claim(CLAIM)
-    store.no_longer_put_off("0011", "c-1", "ringing")
-    store.put_off(CLAIM)
+    store.forget_deferred("0011", "c-1", "ringing")
+    store.defer(CLAIM)
     assert not store.claim(CLAIM)
     assert store.open_claims() == [CLAIM]
 
