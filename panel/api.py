@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -13,13 +12,12 @@ from uuid import UUID
 import falcon
 import falcon.asgi
 
-from bus.events import DialResultData
 from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from panel import openapi, resources
 from panel.applications import Application
 from panel.bus_feed import BusFeed
-from panel.dial_requests import DialOrder, RequestKey
+from panel.dial_requests import DialOrder, DialPort
 from panel.login import LoginCookies
 from panel.pages import add_page, serialize_error
 from panel.settings import PanelSettings
@@ -48,19 +46,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class DialPort(Protocol):
-    """The bus as far as the door needs it."""
-
-    def ask(self, user: str, wish: DialOrder, application: str) -> Future[DialResultData]:
-        """Publish a dial request."""
-
-    def cancel(self, key: RequestKey, answer: Future[DialResultData]) -> None:
-        """Wait no longer."""
-
-    def find(self, user: str, request_id: UUID) -> DialResultData | None:
-        """Return the last stage of a request."""
 
 
 class TokenPort(Protocol):
@@ -145,7 +130,7 @@ class Dial:
         _authorized(self._tokens, req, login)
         result = self._dial_port.find(login, request_id)
         if result is None:
-            raise falcon.HTTPNotFound(description="nothing was heard of this request")
+            raise falcon.HTTPNotFound(description="nothing is known of this request")
         resp.text = result.model_dump_json()
 
 
@@ -199,7 +184,9 @@ def _add_people(
 ) -> None:
     bus, feed = people.bus, people.feed
     visitors = resources.Visitors(people.cookies, feed)
-    session = resources.Session(visitors, bus, people.cookies, people.box, people.failure_takes)
+    session = resources.LoginResource(
+        visitors, bus, people.cookies, people.box, people.failure_takes
+    )
     app.add_route("/session", session)
     app.add_route("/events", resources.Events(visitors, bus, feed, people.streams))
     app.add_route("/switch", resources.Switch(visitors, bus))

@@ -67,7 +67,7 @@ class Applications:
                 raise ApplicationUnknown(f"there is no application {name!r}")
 
     def forget_user(self, login: str) -> None:
-        """Take a user out of all rights; whoever has the login next is another person."""
+        """Take a user out of all rights; who has the login next is another person."""
         with self._opened() as db, transaction(db):
             for name, users in db.execute("SELECT name, users FROM applications").fetchall():
                 left = json.dumps([user for user in json.loads(users) if user != login])
@@ -80,7 +80,7 @@ class Applications:
             return [_application(row) for row in rows]
 
     def find(self, token: str) -> Application | None:
-        """Return whose token it is; looked up by its hash, so its timing tells nothing."""
+        """Return whose token it is; looked up by its hash, so its timing says nothing."""
         with self._opened() as db:
             row = db.execute(
                 "SELECT name, users, added FROM applications WHERE token = ?", (_hashed(token),)

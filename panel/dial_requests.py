@@ -1,4 +1,4 @@
-"""Dial requests from HTTP onto the bus, and their results back to whoever waits."""
+"""Dial requests from HTTP onto the bus, and their results back to who waits."""
 
 import threading
 from collections import OrderedDict, defaultdict
@@ -27,7 +27,7 @@ _KEPT = 2_000  # requests whose last stage can be asked for
 RequestKey = tuple[str, UUID]
 
 
-class Bus(Protocol):
+class DialBus(Protocol):
     """As much of the broker's connection as dialling needs."""
 
     topics: Topics
@@ -44,10 +44,23 @@ class DialOrder(Part):
     request_id: UUID = Field(default_factory=uuid4, description="Made here when left out")
 
 
+class DialPort(Protocol):
+    """Dial requests on the bus, as far as HTTP needs them."""
+
+    def ask(self, user: str, wish: DialOrder, application: str) -> Future[DialResultData]:
+        """Publish a dial request."""
+
+    def cancel(self, key: RequestKey, answer: Future[DialResultData]) -> None:
+        """Wait no longer."""
+
+    def find(self, user: str, request_id: UUID) -> DialResultData | None:
+        """Return the last stage of a request."""
+
+
 class DialRequests:
     """Asks the dial process over the bus; may be used from several threads."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: DialBus) -> None:
         self._bus = bus
         self._lock = threading.Lock()
         self._last: OrderedDict[RequestKey, DialResultData] = OrderedDict()
@@ -65,11 +78,11 @@ class DialRequests:
             data=DialRequestData(number=wish.number, phone=wish.phone, request_id=wish.request_id),
         )
         try:
-            told = self._bus.publish(self._bus.topics.dial(user), request)
+            code = self._bus.publish(self._bus.topics.dial(user), request)
         except BaseException:
             self.cancel(key, answer)
             raise
-        if told == NO_SUBSCRIBERS:
+        if code == NO_SUBSCRIBERS:
             self.cancel(key, answer)
             raise BrokerUnavailable("no dial process is running")
         return answer
@@ -99,6 +112,6 @@ class DialRequests:
             answer.set_result(data)
 
     def find(self, user: str, request_id: UUID) -> DialResultData | None:
-        """Return the last stage of a request, None when nothing was heard of it."""
+        """Return the last stage of a request, None when nothing is known of it."""
         with self._lock:
             return self._last.get((user, request_id))

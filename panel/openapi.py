@@ -86,8 +86,8 @@ def _post() -> dict[str, Any]:
         "summary": "Have a call placed; answered when the PBX has accepted or refused it.",
         "requestBody": {"required": True, "content": _json("DialOrder")},
         "responses": {
-            status: {"description": told, "content": _json(_answer(status))}
-            for status, told in STATUSES.items()
+            status: {"description": meaning, "content": _json(_answer(status))}
+            for status, meaning in STATUSES.items()
         },
     }
 
@@ -100,7 +100,7 @@ def _get() -> dict[str, Any]:
             "200": {"description": "The last stage.", "content": _json("DialResultData")},
             "401": {"description": STATUSES["401"], "content": _json("Fault")},
             "403": {"description": STATUSES["403"], "content": _json("Fault")},
-            "404": {"description": "Nothing was heard of it.", "content": _json("Fault")},
+            "404": {"description": "Nothing is known of it.", "content": _json("Fault")},
         },
     }
 

@@ -30,7 +30,7 @@ from runtime.secret_box import SecretBox
 
 log = logging.getLogger(__name__)
 
-_LAST_ANSWERS = 3  # seconds for open requests when the process is told to end
+_LAST_ANSWERS = 3  # seconds for open requests when the process is asked to end
 
 
 class BusThread:
@@ -75,7 +75,7 @@ def run(
     key: bytes,
     account: str = "panel",
 ) -> None:
-    """Answer requests until told to stop; raise what ended the connection to the broker.
+    """Answer requests until asked to stop; raise what ended the connection to the broker.
 
     `key` signs the cookies and seals passwords on their way to the sessions process.
     """

@@ -5,8 +5,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import falcon
@@ -17,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from bus.events import (
     ChoiceRequest,
     ChoiceRequestData,
-    DialResultData,
     Message,
     Opened,
     OpenedData,
@@ -34,7 +32,7 @@ from bus.panel_events import (
     SettingsRequestData,
 )
 from panel.bus_feed import TALKING, BusFeed
-from panel.dial_requests import DialOrder, RequestKey
+from panel.dial_requests import DialOrder, DialPort
 from panel.login import LASTS, LoggedIn, LoginCookies, LoginThrottle
 from panel.streams import Stream, Streams
 from runtime.secret_box import SecretBox
@@ -48,16 +46,6 @@ _PBX_WITHIN = 20.0  # seconds
 _ANSWER_WITHIN = 6.0  # seconds
 _RUNNING_WITHIN = 2.0  # seconds
 _T = TypeVar("_T", bound=BaseModel)
-
-
-class DialPort(Protocol):
-    """Dial requests on the bus."""
-
-    def ask(self, user: str, order: DialOrder, application: str) -> Future[DialResultData]:
-        """Publish a dial request."""
-
-    def cancel(self, key: RequestKey, answer: Future[DialResultData]) -> None:
-        """Wait no longer."""
 
 
 class LoginForm(BaseModel):
@@ -129,7 +117,7 @@ class Visitors:
         return self.get(req)
 
 
-class Session:
+class LoginResource:
     """`/session`: log in, log out, who it is."""
 
     def __init__(

@@ -231,7 +231,7 @@ def change(
 ) -> None:
     """Change what a user chose, or many; it holds for the next call."""
     from cli.commands import preferences as wishes
-    from consumers.sessions.panel_access import ADMIN
+    from consumers.sessions.enrolment import ADMIN
     from consumers.users import User, Users
 
     changes: dict[str, Any] = {

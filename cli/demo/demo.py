@@ -65,16 +65,16 @@ def _wait_for_the_end(stage: Stage) -> None:
         cli_account(stage.settings) as account,
         Connection(stage.settings.broker, account, lasting=False) as connection,
     ):
-        visitors = Visitors(stage)
-        connection.subscribe(connection.topics.access("+"), visitors.receive)
+        first_ring = FirstRing(stage)
+        connection.subscribe(connection.topics.access("+"), first_ring.receive)
         while not stopped.is_set():
             if ended := stage.ended():
                 raise DemoFailed(f"a process has ended; {ended} says why")
             connection.work(0.5)
-            visitors.ring_when_due()
+            first_ring.ring_when_due()
 
 
-class Visitors:
+class FirstRing:
     """Rings a known number at each person who logs in to the panel for the first time."""
 
     def __init__(self, stage: Stage, clock: Callable[[], float] = time.monotonic) -> None:

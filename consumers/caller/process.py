@@ -21,8 +21,7 @@ from consumers.actions.executors import ActionResult, Executors
 from consumers.caller.answer import AnswerBuilder
 from consumers.caller.consumer import CallerConsumer
 from consumers.caller.dependencies import Dependencies
-from consumers.caller.directory_requests import DirectoryRequests
-from consumers.caller.running_calls import RunningCalls
+from consumers.caller.directory_requests import DirectoryRequests, RunningCalls
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, path_of

@@ -25,9 +25,8 @@ from bus.topics import ANY_USER
 from consumers.sessions import site_health as session_site
 from consumers.sessions.call_questions import CallQuestions
 from consumers.sessions.callback_check import HttpGateway
-from consumers.sessions.enrolment import Enrolment, PanelLogins
+from consumers.sessions.enrolment import AccessPublisher, Enrolment, PanelLogins
 from consumers.sessions.missed_calls import KnownCalls
-from consumers.sessions.panel_access import AccessPublisher
 from consumers.sessions.private_calls import WithoutPrivateCalls
 from consumers.sessions.report import SiteReport
 from consumers.sessions.restart_detection import SILENT

@@ -25,8 +25,7 @@ from bus.panel_events import (
 )
 from bus.topics import ANY_USER
 from consumers.preferences import Action, HoursRefused, Trigger, read_hours
-from consumers.sessions.enrolment import PanelLogins
-from consumers.sessions.panel_access import ADMIN, LANGUAGE, OPENER
+from consumers.sessions.enrolment import ADMIN, LANGUAGE, OPENER, PanelLogins
 from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import Internal, User, Users
 from starface.client import StarfaceClient

@@ -19,7 +19,7 @@ const WORDS = {
 const language = navigator.language.toLowerCase().startsWith("de") ? "de" : "en";
 const words = WORDS[language];
 const field = (id) => document.getElementById(id);
-let current = ""; // the request whose stages are shown; an older one is told no more
+let current = ""; // the request whose stages are shown; an older one is shown no more
 
 function speak() {
   document.documentElement.lang = language;
@@ -62,18 +62,18 @@ async function ask(requestId, path, options) {
   const headers = { Authorization: `Bearer ${field("token").value}` };
   if (options?.body) headers["Content-Type"] = "application/json";
   const answer = await fetch(path, { ...options, headers });
-  const told = await answer.json().catch(() => ({}));
+  const result = await answer.json().catch(() => ({}));
   if (requestId !== current) return null;
-  if (!told.sentence) {
-    show("fault", told.description || told.title || `${words.failed} (${answer.status})`);
+  if (!result.sentence) {
+    show("fault", result.description || result.title || `${words.failed} (${answer.status})`);
     return null;
   }
-  show(told.state, told.sentence[language]);
-  return told;
+  show(result.state, result.sentence[language]);
+  return result;
 }
 
-async function follow(requestId, path, told) {
-  for (let last = told; last && !last.final; ) {
+async function follow(requestId, path, result) {
+  for (let last = result; last && !last.final; ) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     last = requestId === current ? await ask(requestId, path) : null;
   }
@@ -93,9 +93,9 @@ async function dial(event) {
   const requestId = (current = identifier());
   try {
     const body = JSON.stringify({ number: field("number").value, request_id: requestId });
-    const told = await ask(requestId, path, { method: "POST", body });
+    const result = await ask(requestId, path, { method: "POST", body });
     field("dial").disabled = false;
-    await follow(requestId, `${path}/${requestId}`, told);
+    await follow(requestId, `${path}/${requestId}`, result);
   } catch {
     show("fault", words.away);
   } finally {

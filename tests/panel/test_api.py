@@ -20,7 +20,7 @@ from panel.settings import PanelSettings
 
 PATH = "/api/v1/users/0011/dial"
 NUMBER = {"number": "044 123 45 67"}
-HOST = "falconframework.org"  # what the test client says unless told otherwise
+HOST = "falconframework.org"  # what the test client says unless asked otherwise
 
 
 class FakeDialPort:

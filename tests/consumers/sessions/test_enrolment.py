@@ -9,8 +9,7 @@ from pydantic import SecretStr
 
 from bus.mqtt.requests import Requester
 from bus.panel_events import SettingsAnswer, SettingsRequest, SettingsRequestData
-from consumers.sessions.enrolment import Enrolment, PanelLogins, Rejections
-from consumers.sessions.panel_access import access_of
+from consumers.sessions.enrolment import Enrolment, PanelLogins, Rejections, access_of
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox, new_key
 from starface.client import Callback

@@ -1,4 +1,4 @@
-"""The pictures of docs/panel.md: taken anew with PANEL_PICTURES=docs/panel, and looked at."""
+"""The pictures of docs/panel.md: taken with PANEL_PICTURES=docs/panel, and looked at."""
 
 import os
 import re
