@@ -29,7 +29,7 @@ from runtime.files import replace
 ITERATIONS = 101  # as Mosquitto's own: 192 random bits need no slow hash
 KEPT = timedelta(days=15)  # longer than mosquitto.conf lets any session last
 CLI_ACCOUNTS = tuple(f"cli-{number}" for number in range(1, 5))
-_NUMBERS = "dial-number"  # hears plain numbers, in a session that does not last
+_NUMBERS = "dial-number"  # takes plain numbers, in a session that does not last
 _CALLER_FOR = "caller-for-"
 _DEVICE = "~"
 PROCESS_ACCOUNTS = (

@@ -4,7 +4,7 @@ When Mosquitto 2.0 reads its files again, it ends the session of each client who
 or has another password, also of one that is offline already; such a session then stands twice in
 its list of expiring sessions, and the second entry outlives it (mended in 2.1.0). So no reload may
 meet one. Before an account goes its session is ended; where that cannot be done, because the broker
-is away or a program goes on using the account, the line in the password file stays without any
+is away or a program still uses the account, the line in the password file stays without any
 right until the session must have expired.
 """
 

@@ -72,7 +72,7 @@ class Grants(BaseModel):
     def give(
         self, right: Right, users: Iterable[str], groups: Iterable[str], *, everybody: bool = False
     ) -> None:
-        """Give a right; what these were given for before is replaced."""
+        """Grant a right; what these were given for before is replaced."""
         self.users.update(dict.fromkeys(users, right))
         self.groups.update(dict.fromkeys(groups, right))
         if everybody:
@@ -186,7 +186,7 @@ class Roles(BaseModel):
         self._without_the_empty()
 
     def readers_of(self, login: str) -> Iterator[tuple[str, tuple[Kind, ...]]]:
-        """Give who beside the user himself reads of him, and what."""
+        """Yield who beside the user himself reads of him, and what."""
         for holder, grants in (*self.supervisors.items(), *self.applications.items()):
             found = [right for whom, right in self._spread(grants) if whom in (login, ANY_USER)]
             kinds = {kind for right in found for kind in right.reads}
@@ -201,7 +201,7 @@ class Roles(BaseModel):
             for kind in right.reads
         ]
         if any("state" in right.reads for _, right in self._spread(grants)):
-            # The broker keeps the last state; it counts while the process that told it is there.
+            # The broker keeps the last state; it counts while the process that published it runs.
             told.append(topics.process("sessions"))
         return tuple(dict.fromkeys(told))
 

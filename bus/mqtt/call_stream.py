@@ -57,7 +57,7 @@ class ConsumerOffsets:
         return self._upto.get((user, source), 0)
 
     def done(self, user: str, source: str, seq: int) -> bool:
-        """Tell whether an event has been handled before."""
+        """Return whether an event has been handled before."""
         if seq <= self.watermark(user, source):
             return True
         found = self._db.execute(
@@ -74,7 +74,7 @@ class ConsumerOffsets:
             self._db.execute("INSERT OR IGNORE INTO ahead VALUES (?, ?, ?)", (user, source, seq))
 
     def forget_before(self, user: str, source: str, oldest: int) -> None:
-        """Give up on numbers the gateway no longer keeps."""
+        """Skip numbers the gateway no longer keeps."""
         if oldest - 1 > self.watermark(user, source):
             self._advance(user, source, oldest - 1)
 
@@ -138,7 +138,7 @@ class CallStream:
         self.follow([ANY_USER])
 
     def leave(self, users: Iterable[str]) -> None:
-        """Hear no more of these users."""
+        """Unsubscribe from the calls of these users."""
         topics = self._connection.topics
         for user in users:
             self._connection.unsubscribe(topics.calls(user))

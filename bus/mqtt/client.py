@@ -1,4 +1,4 @@
-"""What a connection asks of a library that speaks MQTT, and what it wants to hear from it.
+"""What a connection asks of a library that speaks MQTT, and what it reports.
 
 A client lives from one connect to the loss of that connection, and is never used again.
 """
@@ -56,35 +56,35 @@ class Client(Protocol):
         """Ask for a topic with QoS 1; return the id of the answer."""
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Hear no more of a topic."""
+        """Unsubscribe from a topic."""
 
     def acknowledge(self, mid: int) -> None:
-        """Tell the broker that a message has been handled."""
+        """Acknowledge a message that has been handled."""
 
     def disconnect(self) -> None:
         """End this life in an orderly way."""
 
 
 class Listener(Protocol):
-    """Who hears what the broker says; called in the thread of `live`."""
+    """Callbacks of a client, in the thread of `run`."""
 
     def on_connect(self, client: Client) -> None:
-        """Hear that the broker let us in."""
+        """Note that the broker has accepted the connection."""
 
     def on_refused(self, client: Client, reason: str) -> None:
-        """Hear that the broker refused the account."""
+        """Note that the broker refused the account."""
 
     def on_subscribe(self, client: Client, mid: int, codes: Sequence[int]) -> None:
-        """Hear the answer to a subscription."""
+        """Note the answer to a subscription."""
 
     def on_publish(self, client: Client, mid: int, code: int) -> None:
-        """Hear that a message was confirmed, and with which reason code."""
+        """Note that a message was confirmed, and with which reason code."""
 
     def on_message(self, client: Client, message: InboundPublish) -> None:
-        """Hear a message."""
+        """Receive a message."""
 
     def on_disconnect(self, client: Client, reason: str, *, session_taken: bool) -> None:
-        """Hear that this life is over; `taken` when another one began with the same account."""
+        """Note the end of the connection; `session_taken`: another one uses the account now."""
 
 
 class ClientFactory(Protocol):

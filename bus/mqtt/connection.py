@@ -1,6 +1,6 @@
 """The one connection of a process to the broker, whichever library speaks MQTT for it.
 
-The client lives in one thread of ours: what it hears is only put into the inbox, and the main
+The client lives in one thread of ours: what it receives is only put into the inbox, and the main
 thread works through it. So a handler may be slow, may publish and may use SQLite.
 """
 
@@ -173,7 +173,7 @@ class Connection:
     ) -> None:
         """Hand each message of a topic to `handle` in the main thread, now and after reconnects.
 
-        `on_dead_letter` hears of a message that could not be handled and is put aside.
+        `on_dead_letter` gets a message that could not be handled, after it was kept.
         """
         answered = threading.Event()
         with self._subscribing:
@@ -186,7 +186,7 @@ class Connection:
             log.warning("subscription not confirmed topic=%s", topic_filter)
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Hear no more of a topic."""
+        """Unsubscribe from a topic."""
         with self._subscribing:
             self._inbox.unroute(topic_filter)
             client = self._client
@@ -344,17 +344,17 @@ class Connection:
             self._why = f"the MQTT client failed: {type(error).__name__}"
             log.exception("mqtt client failed")
 
-    # -- what the client hears, in the network thread -----------------------------------
+    # -- callbacks of the client, in the network thread ---------------------------------
 
     def on_refused(self, client: Client, reason: str) -> None:
-        """Hear that the broker refused the account."""
+        """Note that the broker refused the account."""
         self._why = (
             f"the broker refused account {self._account!r} ({reason}); compare "
             f"{self._settings.accounts_file} with the broker's password file"
         )
 
     def on_connect(self, client: Client) -> None:
-        """Hear that the broker let us in."""
+        """Note that the broker has accepted the connection."""
         self._accepted_at = time.monotonic()
         self._accepted = True  # what waited there may come before the answer to our subscriptions
         with self._subscribing:
@@ -364,7 +364,7 @@ class Connection:
             self._ready(client)
 
     def on_subscribe(self, client: Client, mid: int, codes: Sequence[int]) -> None:
-        """Hear the answer to a subscription."""
+        """Note the answer to a subscription."""
         for code in codes:
             if code >= _FAILURE:
                 log.error("subscription refused account=%s reason=0x%02x", self._account, code)
@@ -377,11 +377,11 @@ class Connection:
             self._ready(client)
 
     def on_publish(self, client: Client, mid: int, code: int) -> None:
-        """Hear that a message was confirmed, and with which reason code."""
+        """Note that a message was confirmed, and with which reason code."""
         self._in_flight.confirm(mid, code)
 
     def on_message(self, client: Client, message: InboundPublish) -> None:
-        """Hear a message."""
+        """Receive a message."""
 
         def acknowledge() -> bool:
             here = client is self._client
@@ -402,7 +402,7 @@ class Connection:
         )
 
     def on_disconnect(self, client: Client, reason: str, *, session_taken: bool) -> None:
-        """Hear that this life is over; `taken` when another one began with the same account."""
+        """Note the end of the connection; `session_taken`: another one uses the account now."""
         if self._connected.is_set():
             self._why = f"the connection to the broker ended ({reason})"
         if session_taken:

@@ -23,7 +23,7 @@ from runtime.sqlite import is_damage, is_unavailable
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3  # how often a handler may fail before a message is put aside
+ATTEMPTS = 3  # how often a handler may fail before a message is a dead letter
 CAPACITY = 10_000  # messages; the broker keeps what does not fit
 PER_TOPIC = 1_000  # messages waiting of one topic; only one that is flooded has so many
 _REPORT = 5.0  # seconds between two reactions to messages there is no room for
@@ -85,7 +85,7 @@ class Inbox:
         self._handlers.pop(topic_filter, None)
 
     def filters(self) -> tuple[str, ...]:
-        """Return the topics somebody wants to hear of."""
+        """Return the topics that have a handler."""
         return tuple(self._handlers)
 
     def put(self, received: ReceivedMessage) -> None:
@@ -144,7 +144,7 @@ class Inbox:
 
     def reject(self, received: ReceivedMessage, reason: str) -> None:
         """Keep a message that cannot be handled where somebody can look at it."""
-        log.error("put aside a message topic=%s reason=%s", received.topic, reason)
+        log.error("dead letter topic=%s reason=%s", received.topic, reason)
         if self._dead_letter is not None:
             self._dead_letter(received, reason)
         _, on_dead_letter = self._handler(received.topic)

@@ -120,12 +120,12 @@ class CodecClient:
         return mid
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Hear no more of a topic."""
+        """Unsubscribe from a topic."""
         with self._lock:
             self._send(mqtt5.UnsubscribePacket(self._new_id(), [topic_filter]).write())
 
     def acknowledge(self, mid: int) -> None:
-        """Tell the broker that a message has been handled."""
+        """Acknowledge a message that has been handled."""
         with self._lock:
             self._send(mqtt5.PubAckPacket(mid).write())
 

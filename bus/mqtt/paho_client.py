@@ -1,7 +1,7 @@
 """MQTT by paho, in both versions; no other module imports it.
 
-Each connection gets a new client: paho's own queue would send again, after a reconnect, what the
-caller has already been told was not delivered.
+Each connection gets a new client: paho's own queue would send again, after a reconnect, what
+was reported as not delivered.
 """
 
 import socket
@@ -68,11 +68,11 @@ class PahoClient:
         return self._mqtt.subscribe(topic_filter, qos=1)[1]
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Hear no more of a topic."""
+        """Unsubscribe from a topic."""
         self._mqtt.unsubscribe(topic_filter)
 
     def acknowledge(self, mid: int) -> None:
-        """Tell the broker that a message has been handled."""
+        """Acknowledge a message that has been handled."""
         self._mqtt.ack(mid, 1)
 
     def disconnect(self) -> None:
@@ -129,15 +129,15 @@ class PahoClient:
         self._listener.on_publish(self, mid, reason.value)
 
     def _message_came(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        told = message.properties
+        properties = message.properties
         self._listener.on_message(
             self,
             InboundPublish(
                 topic=message.topic,
                 payload=bytes(message.payload),
                 retained=message.retain,
-                response_topic=getattr(told, "ResponseTopic", None),
-                correlation=getattr(told, "CorrelationData", None),
+                response_topic=getattr(properties, "ResponseTopic", None),
+                correlation=getattr(properties, "CorrelationData", None),
                 mid=message.mid if message.qos else 0,
             ),
         )

@@ -1,4 +1,4 @@
-"""How a process tells that it is there: `online`, `offline` and which start is meant."""
+"""The presence of a process: `online`, `offline` and which start is meant."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from bus.topics import Topics
 
 @dataclass(frozen=True)
 class Presence:
-    """One start of one process; the start id tells a late will of an earlier one."""
+    """One start of one process; by the start id a late will of an earlier one is recognised."""
 
     name: str
     start_id: str = field(default_factory=lambda: uuid4().hex)

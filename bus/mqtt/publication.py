@@ -78,7 +78,7 @@ class InFlight:
             publication.resolve(code)
 
     def end(self) -> None:
-        """Tell all who wait that the connection broke."""
+        """Resolve all that wait: the connection broke."""
         with self._lock:
             self._over = True
             pending, self._publications = self._publications, {}

@@ -87,7 +87,7 @@ def show(context: typer.Context, name: Name) -> None:
 
 @app.command("password")
 def new_password(context: typer.Context, name: Name) -> None:
-    """Give an account a new password; the old one is worth nothing any more."""
+    """Replace the password of an account; the old one is worth nothing any more."""
     from cli.site.files import renew_application
 
     settings = settings_of(context)

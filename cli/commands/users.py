@@ -81,7 +81,7 @@ def add(
 def change_password(
     context: typer.Context, login: Login, password: Password, check: Check = True
 ) -> None:
-    """Give a user's new STARFACE password; everything else stays."""
+    """Replace a user's STARFACE password; everything else stays."""
     from cli.site.files import seal
     from consumers.users import Users
 
@@ -302,7 +302,7 @@ def device(
     login: Login,
     name: Annotated[str, typer.Argument(help="What the device is called, as laptop.")],
 ) -> None:
-    """Give a further workstation of a user a broker account, or print one that exists."""
+    """Make a broker account for a further workstation of a user, or print one that exists."""
     from cli.site.files import add_device_account
     from consumers.users import Users
 

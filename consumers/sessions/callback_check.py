@@ -1,6 +1,6 @@
 """Our own way to the gateway: proves the callback address and hands in what was missed.
 
-The gateway is asked at the very address that the PBX is told, and with a path like the PBX's; so
+The gateway is asked at the very address that the PBX is given, and with a path like the PBX's; so
 what can be wrong between shows here. The gateway stays the only one who writes call events.
 """
 

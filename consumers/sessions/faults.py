@@ -1,7 +1,7 @@
 """What can be wrong with a user's session: the broken link, when to try again, what to do.
 
 The codes are part of the contract, as are the links; the sentences are for the people in the
-office and for whoever looks after the telephone system.
+office and for those who look after the telephone system.
 """
 
 from dataclasses import dataclass

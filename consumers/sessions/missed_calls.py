@@ -1,4 +1,4 @@
-"""Which calls of a user we have heard of, and what to tell the gateway of those we have not.
+"""Which calls of a user are known here, and what the gateway is handed of those that are not.
 
 No network here. The structs are those of the PBX's own notification, so the gateway reads a
 handed-in call as it reads any other.
@@ -37,7 +37,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Missed:
-    """What a look at the PBX's calls shows that we were not told; `soon`: it may yet come."""
+    """What a look at the PBX's calls shows that was not reported; `soon`: it may yet come."""
 
     unheard: bool = False
     unended: bool = False
@@ -45,7 +45,7 @@ class Missed:
 
 
 class KnownCalls:
-    """The calls of one user as told by call events."""
+    """The calls of one user by their call events."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
@@ -76,7 +76,7 @@ class KnownCalls:
             del self._ended[next(iter(self._ended))]
 
     def gap(self, since: datetime | None) -> Gap:
-        """Return what is known now, for an errand in another thread."""
+        """Return what is known now, for a task in another thread."""
         return Gap(since, dict(self._running), frozenset(self._ended), self._clock_offset)
 
     def look(self, ids: Collection[str], now: float) -> Missed:
@@ -94,7 +94,7 @@ class KnownCalls:
 
 
 def clock_offset(call: CallData) -> timedelta | None:
-    """Return by how much the PBX's clock was ahead of ours when it told of a call.
+    """Return by how much the PBX's clock was ahead of ours when it reported a call.
 
     Its stamps have no zone and may be in its own, which is taken to be ours.
     """
@@ -106,14 +106,14 @@ def clock_offset(call: CallData) -> timedelta | None:
     return min(as_utc, as_local, key=abs)
 
 
-def is_news(told: CallState, gap: Gap) -> bool:
-    """Tell whether a running call has a state that we have not heard."""
-    heard = gap.running.get(told.id)
-    return bool(told.state) and (heard is None or heard.pbx_state.strip().upper() != told.state)
+def is_news(state: CallState, gap: Gap) -> bool:
+    """Return whether a running call has a state that is not known here."""
+    known = gap.running.get(state.id)
+    return bool(state.state) and (known is None or known.pbx_state.strip().upper() != state.state)
 
 
 def running_struct(told: CallState) -> Struct:
-    """Return a running call as the PBX would have told it."""
+    """Return a running call as the PBX would have reported it."""
     return {
         "id": told.id,
         "state": told.pbx_state,
@@ -129,7 +129,7 @@ def running_struct(told: CallState) -> Struct:
 def ended_structs(
     gap: Gap, still: Collection[str], entries: Iterable[CallListEntry]
 ) -> list[Struct]:
-    """Return the calls that ended while we heard nothing, oldest first."""
+    """Return the calls that ended while nothing was reported, oldest first."""
     listed = [entry for entry in entries if _is_missed(entry, gap, still)]
     told = {entry.id for entry in listed}
     unlisted = [

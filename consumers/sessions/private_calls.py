@@ -1,6 +1,6 @@
 """The PBX without a user's private calls: these are neither missed nor handed in.
 
-Else each look at the running calls would find one of which no event was ever heard.
+Else each look at the running calls would find one of which there was never an event.
 """
 
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ class WithoutPrivateCalls:
         self._user = user
         self._numbers = numbers
         self._profile = profile
-        self._private: set[str] = set()  # running calls, whose number may not be told again
+        self._private: set[str] = set()  # running calls, whose number may not be sent again
 
     @property
     def credential(self) -> Credential:
@@ -46,7 +46,7 @@ class WithoutPrivateCalls:
         self._pbx.subscribe_calls()
 
     def keep_alive(self) -> bool:
-        """Tell that we are there."""
+        """Keep the session."""
         return self._pbx.keep_alive()
 
     def logout(self) -> None:
@@ -75,7 +75,7 @@ class WithoutPrivateCalls:
         return [one for one in self._pbx.call_list(since) if not self._is_private(one)]
 
     def _stays_out(self, call_id: str, state: CallState | None) -> bool:
-        """Tell whether the gateway tells nothing of a call: it is private, or may prove to be."""
+        """Return whether the gateway keeps a call out: it is private, or may prove to be."""
         if state is None or not self._numbers.concerns(self._user):
             return False
         if self._is_private(state):
@@ -94,6 +94,6 @@ class WithoutPrivateCalls:
 
 
 def _is_said_to_nobody(state: CallState) -> bool:
-    """Tell whether it is not said yet with whom a call is; the gateway waits for that."""
+    """Return whether it is not said yet with whom a call is; the gateway waits for that."""
     other = state.called_number if state.state in _OUTGOING else state.caller_number
     return state.state not in _TOLD and not other

@@ -1,8 +1,8 @@
 """Keeps every user who is on logged in at the PBX, and says honestly whether it works.
 
-One thread decides (`session_state`), a few do the errands at the PBX (`session_errands`). Nobody is
+One thread decides (`session`), a few carry out the tasks at the PBX (`tasks`). Nobody is
 logged out when the process stops: the PBX forgets a session after a minute by itself, until then
-notifications go on arriving, and a logout might end another program's session of the same user.
+notifications still arrive, and a logout might end another program's session of the same user.
 Only a user who is switched off is logged out.
 """
 
@@ -111,7 +111,7 @@ class SessionsConsumer:
         }
 
     def run(self) -> None:
-        """Keep the sessions until told to stop."""
+        """Keep the sessions until stopped."""
         topics = self._connection.topics
         self._connection.after_connect(self._connected)
         self._connection.subscribe(topics.switch(ANY_USER), self._on_switch)
@@ -205,14 +205,14 @@ class SessionsConsumer:
         self._outage.over()
         self._timetable.set(_SAVE, self._clock() + _SAVE_EVERY)
 
-    # ---- what the bus tells
+    # ---- what comes over the bus
 
     def _connected(self) -> None:
         self._listening_since = self._clock()
         self._states.show_all_again()
 
     def _calls_expected(self) -> bool:
-        """Tell whether a call that we did not hear of is the PBX's doing, not ours."""
+        """Return whether a call that was not reported is the PBX's doing, not ours."""
         long_enough = self._clock() - self._listening_since > self._patience
         return self._connection.connected and long_enough and not self._site.callback.failing
 
@@ -351,7 +351,7 @@ def run(
     enrolment: Enrolment = "listed",
     operations: str = "",
 ) -> None:
-    """Keep all sessions until told to stop."""
+    """Keep all sessions until stopped."""
     private = PrivateNumbers(data_folder, site_key)
 
     opened: dict[str, StarfaceClient] = {}

@@ -1,4 +1,4 @@
-"""Notices soon that the PBX started anew, which it does without a word and within seconds.
+"""Notices soon that the PBX restarted, which it does without a word and within seconds.
 
 Each session is asked for every half minute only. So when nobody was asked for a while somebody is,
 before his time; and when one session turns out to be lost, everybody's is asked for.

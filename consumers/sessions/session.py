@@ -1,6 +1,6 @@
 """What happens next with one user's session: no clock, no network, only decisions.
 
-Whoever owns a `UserSession` tells it what happened and does the step it returns; None says that
+The owner of a `UserSession` reports what happened and does the task it returns; None says that
 what was planned before stays planned.
 """
 
@@ -28,7 +28,7 @@ _RELOGIN_PAUSE = 60.0  # seconds
 
 @dataclass(frozen=True)
 class NextTask:
-    """An errand and in how many seconds; without an errand one waits for something to happen."""
+    """A task and in how many seconds; without one the session waits for something to happen."""
 
     task: Task | None
     after: float = 0.0
@@ -103,7 +103,7 @@ class UserSession:
     # ---- what the PBX does
 
     def logged_in(self, now: float) -> NextTask:
-        """Note that the session is open and its calls are told."""
+        """Note that the session is open and its calls are reported."""
         self.stage, self.code, self.worked = "active", None, True
         self._fails = self._refusals = 0
         self._logged_in_at = now
@@ -125,11 +125,11 @@ class UserSession:
         )
 
     def look_again(self, seconds: float) -> NextTask:
-        """Look sooner: of some call we have not heard, but it may be on its way."""
+        """Look sooner: some call was not reported, but it may be on its way."""
         return NextTask("keep-alive", min(seconds, self._next_keep_alive(0.8).after))
 
     def lost(self, now: float) -> NextTask:
-        """Note that the PBX does not know us any more, or said that it will tell no more."""
+        """Note that the PBX does not know us any more, or said that it will report no more."""
         lived = now - self._logged_in_at
         self._short_lives = self._short_lives + 1 if lived < _SHORT * self._keep_alive else 1
         if self._short_lives >= _SHORT_LIVES:
@@ -164,7 +164,7 @@ class UserSession:
         return NextTask("login", self._within(min(wait, _LONGEST_PAUSE)))
 
     def notifications_missing(self, now: float) -> NextTask:
-        """Log in again, but not too often: the PBX has calls of which we never heard."""
+        """Log in again, but not too often: the PBX has calls it never reported."""
         again = (
             self._notifications_missing_at is not None
             and now - self._notifications_missing_at < _MISSING_AGAIN
@@ -178,14 +178,14 @@ class UserSession:
         return self._log_in(0.0)
 
     def relogin(self, now: float) -> NextTask:
-        """Log in again, but not too often: the end of a call was not told, which may be chance."""
+        """Log in again, but not too often: an end was not reported, which may be chance."""
         if now - self._relogin_at < _RELOGIN_PAUSE:
             return NextTask("resync")
         self._relogin_at = now
         return self._log_in(0.0)
 
     def call_notified(self) -> bool:
-        """Note that the PBX told us of a call; True when that ends a suspicion."""
+        """Note that the PBX reported a call; True when that ends a suspicion."""
         ends = self._notifications_stay_missing
         self._notifications_stay_missing = False
         return ends
@@ -211,7 +211,7 @@ class UserSession:
         return NextTask("resync", self._dice.uniform(0, spread)) if self.stage == "active" else None
 
     def health(self, callback: str | None, away: str | None) -> Health | None:
-        """Return what to tell, by the site's callback and PBX; None while nothing is known."""
+        """Return what to show, by the site's callback and PBX; None while nothing is known."""
         if not self.on:
             return Health("inactive")
         if self.code == "not-enrolled":  # a choice of the office, not a fault

@@ -32,7 +32,7 @@ _NOBODY = 1.0  # seconds until it is looked again whether somebody is on
 
 
 class SiteListener(Protocol):
-    """The users, as far as the site must tell them."""
+    """The users, as far as the site concerns them."""
 
     def somebody(self) -> str | None:
         """Return any user who is on."""
@@ -65,14 +65,14 @@ class Bus(Protocol):
 
 
 class Doing(Protocol):
-    """Whoever does errands apart from the main thread."""
+    """Carries out tasks apart from the main thread."""
 
     def submit(self, task: Callable[[], T], then: Callable[[T | None], None]) -> None:
-        """Have an errand done, and its result handled in the main thread; None: it broke."""
+        """Have a task done, and its result handled in the main thread; None: it broke."""
 
 
 class Probing(Protocol):
-    """The errands of the site."""
+    """The tasks of the site."""
 
     def prove(self, user: str) -> Proof:
         """Check the callback address with a path of this user."""
@@ -87,7 +87,7 @@ class Services:
 
     timetable: Timetable
     workers: Doing
-    probes: Doing  # never behind the users' errands
+    probes: Doing  # never behind the users' tasks
     tasks: Probing
     dice: random.Random
     clock: Callable[[], float]
@@ -108,7 +108,7 @@ class SiteHealth:
         self._processes: dict[str, tuple[bool, int]] = {}  # whether online, how many faults
 
     def follow(self, connection: Bus) -> None:
-        """Hear when gateways come and go."""
+        """Follow which processes are online."""
         topics = connection.topics
         connection.subscribe(topics.process_detail(ANY_USER), self._gateway_told)
         connection.subscribe(topics.process(ANY_USER), partial(self._process_told, connection))

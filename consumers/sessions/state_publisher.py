@@ -14,7 +14,7 @@ from consumers.sessions.session import Health
 log = logging.getLogger(__name__)
 
 _BATCH = 50  # messages on their way at a time
-_CONFIRMED_WITHIN = 1.0  # seconds; what takes longer is told again
+_CONFIRMED_WITHIN = 1.0  # seconds; what takes longer is published again
 
 
 class Confirmed(Protocol):
@@ -82,7 +82,7 @@ class StatePublisher:
         self._pending[user] = None
 
     def show_all_again(self) -> None:
-        """Tell everything once more: a broker that comes back may have lost it."""
+        """Publish everything once more: a broker that comes back may have lost it."""
         self._pending.update(dict.fromkeys(self._shown))
 
     def publish_pending(self) -> None:
@@ -93,7 +93,7 @@ class StatePublisher:
                 for user, delivery in [(user, self._send(user)) for user in batch]:
                     self._confirm(user, delivery)
             except BrokerUnavailable as error:
-                log.warning("states not told reason=%s", error)
+                log.warning("states not published reason=%s", error)
                 return
 
     def _send(self, user: str) -> Confirmed:

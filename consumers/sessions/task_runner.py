@@ -1,7 +1,7 @@
-"""One user's turn: the errand that is due is begun, its result told to the user's session.
+"""One user's turn: the task that is due is begun, its result reported to the user's session.
 
-Everything here happens in the main thread but the errands themselves. A person has at most one
-errand under way; the result of one that was begun before a newer plan decides nothing any more.
+Everything here happens in the main thread but the tasks themselves. A user has at most one
+task under way; the result of one that was begun before a newer plan decides nothing any more.
 """
 
 import logging
@@ -77,7 +77,7 @@ class TaskRunner:
             self._again_in(context, next_task.after)
 
     def take(self, context: UserContext) -> None:
-        """Begin the errand that is due."""
+        """Begin the task that is due."""
         if context.busy:  # with something begun before this was planned
             self._again_in(context, _BUSY)
             return
@@ -110,7 +110,7 @@ class TaskRunner:
             self._begin(context, partial(self._tasks.log_out, pbx), _nothing)
 
     def show(self, context: UserContext) -> None:
-        """Show a person's state, if it can be told yet."""
+        """Show a user's state, if it is known yet."""
         watch = self._site.callback
         callback = watch.code if watch.known else UNKNOWN
         health = context.session.health(callback, self._site.pbx.away)
@@ -162,7 +162,7 @@ class TaskRunner:
                 self.plan(context, NextTask("logout"))
             self.show(context)
         elif not late:
-            self._failed(context, result or Failed("pbx-unreadable", "the errand broke"))
+            self._failed(context, result or Failed("pbx-unreadable", "the task broke"))
         while self._queue and self._logging_in < _LOGINS:
             waiting, plan = self._queue.popleft()
             if waiting.plan == plan:
@@ -213,7 +213,7 @@ class TaskRunner:
         if late:
             return
         if not isinstance(result, Alive):
-            self._failed(context, result or Failed("pbx-unreadable", "the errand broke"))
+            self._failed(context, result or Failed("pbx-unreadable", "the task broke"))
         elif not result.known:
             self.lost(context)
             self._restart_detector.session_lost()
@@ -229,7 +229,7 @@ class TaskRunner:
         now = self._services.clock()
         missed = context.known_calls.look(calls, now)
         if missed.unheard:
-            log.warning("the PBX has calls it did not tell of user=%s", context.user.login)
+            log.warning("the PBX has calls it did not report user=%s", context.user.login)
             context.resync_owed = True
             self._window.note(context.user.login, now - context.sure_at)
             self.plan(context, context.session.notifications_missing(now))
@@ -277,7 +277,7 @@ class TaskRunner:
         plan = context.plan
 
         def work() -> Any:
-            # While the PBX is silent errands pile up, and are out of date when their turn comes.
+            # While the PBX is silent tasks pile up, and are out of date when their turn comes.
             return task() if plan == context.plan else None
 
         def done(result: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is asked of the PBX for one user: errands for a worker thread, which decide nothing."""
+"""What is asked of the PBX for one user: tasks for a worker thread, which decide nothing."""
 
 import logging
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Pbx(Protocol):
         """Ask for notifications."""
 
     def keep_alive(self) -> bool:
-        """Tell that we are there."""
+        """Keep the session."""
 
     def logout(self) -> None:
         """Close the session."""
@@ -95,7 +95,7 @@ class Alive:
 
 @dataclass(frozen=True)
 class Failed:
-    """An errand failed; the code is one of FAULTS, the reason for the log.
+    """A task failed; the code is one of FAULTS, the reason for the log.
 
     The credential may have been refreshed all the same, and then the old one is void.
     """
@@ -106,7 +106,7 @@ class Failed:
 
 
 class PbxTasks:
-    """The errands of one site."""
+    """The tasks of one site."""
 
     def __init__(
         self,

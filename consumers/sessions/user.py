@@ -27,4 +27,4 @@ class UserContext:
     keep_alives: int = 0
     resync_owed: bool = True  # something may have been missed and not been handed in yet
     asked_at: float = 0.0  # of the clock; the last keepAlive
-    sure_at: float = 0.0  # of the clock; when we last knew that the PBX tells us of calls
+    sure_at: float = 0.0  # of the clock; when we last knew that the PBX reports calls

@@ -1,4 +1,4 @@
-"""Threads that do errands while the main thread decides; none of them keeps the process alive."""
+"""Threads that carry out tasks while the main thread decides; none keeps the process alive."""
 
 import logging
 import queue
@@ -18,20 +18,20 @@ class WorkerPool:
         self._post = post
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._work, name=f"errand-{number}", daemon=True)
+            threading.Thread(target=self._work, name=f"task-{number}", daemon=True)
             for number in range(count)
         ]
         for thread in self._threads:
             thread.start()
 
     def submit(self, task: Callable[[], T], then: Callable[[T | None], None]) -> None:
-        """Have an errand done, and its result handled in the main thread; None: it broke."""
+        """Have a task done, and its result handled in the main thread; None: it broke."""
 
         def work() -> None:
             try:
                 result = task()
             except Exception:  # one user's bug must not take a thread from all
-                log.exception("errand failed")
+                log.exception("task failed")
                 self._post(lambda: then(None))
             else:
                 self._post(lambda: then(result))
@@ -39,7 +39,7 @@ class WorkerPool:
         self._tasks.put(work)
 
     def close(self, within: float) -> None:
-        """Let running errands end, but wait no longer than this."""
+        """Let running tasks end, but wait no longer than this."""
         for _ in self._threads:
             self._tasks.put(None)
         limit = time.monotonic() + within
