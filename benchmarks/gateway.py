@@ -54,7 +54,7 @@ LOADS = {"1 new": (1, False), "8 new": (8, False), "64 new": (64, False), "64 ke
 
 
 def body() -> str:
-    told = {
+    members = {
         "id": "c2b7d1f0-10a4-4a51-8a54-6f3d3b1d9e77",
         "state": "RINGING",
         "timestamp": "20250314T09:15:21",
@@ -63,7 +63,7 @@ def body() -> str:
         "calledNumber": "11",
         "calledName": "Anna Beispiel",
     }
-    return write_call("ucp.v22.events.call.receiveCallState", [told]).decode()
+    return write_call("ucp.v22.events.call.receiveCallState", [members]).decode()
 
 
 class Candidate:
@@ -194,7 +194,7 @@ def cpu(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def run(told: argparse.Namespace, peers: Path, folder: Path, memory: Path) -> None:
+def run(arguments: argparse.Namespace, peers: Path, folder: Path, memory: Path) -> None:
     accounts = Accounts()
     for account in (*PROCESS_ACCOUNTS, "journal"):
         accounts.add(account)
@@ -215,32 +215,34 @@ def run(told: argparse.Namespace, peers: Path, folder: Path, memory: Path) -> No
         )  # fmt: skip
         port = free_port()
         try:
-            for number in range(told.rounds):
+            for number in range(arguments.rounds):
                 for one in candidates(
                     peers, settings, port, folder / str(number), memory / str(number)
                 ):
-                    if told.only and not any(fnmatch(one.name, name) for name in told.only):
+                    if arguments.only and not any(
+                        fnmatch(one.name, name) for name in arguments.only
+                    ):
                         continue
                     with running(one, port) as pid:
                         for load, (lines, keep) in LOADS.items():
                             before = cpu(pid)
-                            got = measure(one, port, lines, told.seconds, keep=keep)
+                            got = measure(one, port, lines, arguments.seconds, keep=keep)
                             got["cpu"] = (cpu(pid) - before) / got["count"] * 1e6
                             figures.setdefault(one.name, {}).setdefault(load, []).append(got)
                         sizes.setdefault(one.name, []).append(proportional_memory(pid))
                         if one.name.startswith("this"):
-                            steady = measure(one, port, 4, told.seconds, keep=False, rate=50)
+                            steady = measure(one, port, 4, arguments.seconds, keep=False, rate=50)
                             figures[one.name].setdefault("50/s", []).append(steady)
         finally:
             subscriber.terminate()
             subscriber.wait()
-    report(figures, sizes, best=told.best)
+    report(figures, sizes, best=arguments.best)
     rates = {
         name: statistics.median(one["per_second"] for one in loads["64 new"])
         for name, loads in figures.items()
     }
-    if told.plot:
-        told.plot.write_text(plot(rates))
+    if arguments.plot:
+        arguments.plot.write_text(plot(rates))
 
 
 def plot(rates: dict[str, float]) -> str:
@@ -316,19 +318,19 @@ def main() -> None:
         action="store_true",
         help="the best round instead of the median, beside other work",
     )
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     shared = MEMORY if MEMORY.is_dir() else None
     with (
         tempfile.TemporaryDirectory() as temporary,
         tempfile.TemporaryDirectory(dir=shared) as memory,
     ):
         folder = Path(temporary)
-        peers = told.peers or folder / "peers"
-        if not told.only or not all(name.startswith("this") for name in told.only):
+        peers = arguments.peers or folder / "peers"
+        if not arguments.only or not all(name.startswith("this") for name in arguments.only):
             needs("node", "nodejs")
             if not has_peers(peers):
                 install(peers)
-        run(told, peers, folder, Path(memory))
+        run(arguments, peers, folder, Path(memory))
 
 
 if __name__ == "__main__":

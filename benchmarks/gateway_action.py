@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/gateway_action.py [--rate 50] [--seconds 15] [--processes 1]
 
 Each notification is a ringing call over a new connection. Measured are the answer the PBX gets
-(the event is on disk) and the moment a third party hears what the caller process has done.
+(the event is on disk) and the moment a third party receives what the caller process has done.
 """
 
 import argparse
@@ -51,12 +51,12 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=50)
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--processes", type=int, default=1)
-    told = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         broker, settings = _broker(folder)
         gateway = GatewaySettings(
-            listen=(f"127.0.0.1:{port}",), operations="", processes=told.processes
+            listen=(f"127.0.0.1:{port}",), operations="", processes=options.processes
         )
         with broker:
             site = folder / "starface2mqtt.toml"
@@ -68,11 +68,13 @@ def main() -> None:
             try:
                 with _process(site, "--all"):
                     _until_online(settings, {"caller", "gateway"})
-                    answers, actions = run(settings, port, told.rate, told.rate * told.seconds)
+                    answers, actions = run(
+                        settings, port, options.rate, options.rate * options.seconds
+                    )
             finally:
                 process.terminate()
                 process.wait(10)
-    print(f"{told.rate}/s, {len(actions)} calls, gateway with {told.processes} process(es)")
+    print(f"{options.rate}/s, {len(actions)} calls, gateway with {options.processes} process(es)")
     for name, took in (("answer to the PBX", answers), ("action", actions)):
         p99 = statistics.quantiles(took, n=100)[98]
         print(f"{name:18} p50 {statistics.median(took):5.1f} ms  p99 {p99:5.1f} ms")
@@ -89,14 +91,14 @@ def run(
     over = threading.Event()
     with Connection(settings, "panel", lasting=False) as watch:
 
-        def hear(answer: CallerEvent, arrived: object) -> None:
+        def receive(answer: CallerEvent, arrived: object) -> None:
             acted.setdefault(answer.data.call_id, arrived.at)  # type: ignore[attr-defined]
 
         def listen() -> None:
             while not over.is_set():
                 watch.work(0.05)
 
-        watch.consume("starface/users/+/caller", CallerEvent, hear)
+        watch.consume("starface/users/+/caller", CallerEvent, receive)
         watch.wait_connected()
         listener = threading.Thread(target=listen)
         listener.start()
@@ -118,8 +120,8 @@ def run(
 
 
 def notify(port: int, path: str, call: str, number: str) -> None:
-    told = {"id": call, "state": "RINGING", "callerNumber": number, "calledNumber": "11"}
-    body = write_call("ucp.v22.events.call.receiveCallState", [told])
+    members = {"id": call, "state": "RINGING", "callerNumber": number, "calledNumber": "11"}
+    body = write_call("ucp.v22.events.call.receiveCallState", [members])
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\n"
     with socket.create_connection(("127.0.0.1", port), 5) as line:
         line.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)

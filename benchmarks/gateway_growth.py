@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         accounts = Accounts()
@@ -65,7 +65,7 @@ def main() -> None:
             ]  # fmt: skip
             subscriber = subprocess.Popen(hear, stdout=subprocess.DEVNULL)
             try:
-                report(settings, folder, told.rounds, told.seconds)
+                report(settings, folder, arguments.rounds, arguments.seconds)
             finally:
                 subscriber.terminate()
                 subscriber.wait()
@@ -102,7 +102,7 @@ def once(
     paths = [callback_path(name, KEY) for name in names(users)]
     one = Candidate("this gateway", [*command, str(data)], paths)
     with running(one, port) as pid:
-        settle(pid)  # the heads of all users are told after the start
+        settle(pid)  # the heads of all users are announced after the start
         before = cpu(pid)
         got = measure(one, port, 8, seconds, keep=False)
         spent = (cpu(pid) - before) / got["count"] * 1e6

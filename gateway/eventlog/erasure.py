@@ -56,11 +56,11 @@ def erase(data_folder: Path, number: str) -> Erased | None:
 
 
 def _naming(db: sqlite3.Connection, number: str, after: int) -> list[tuple[int, bytes]]:
-    told = number.encode() if number.startswith("+") else f'"{number}"'.encode()
+    needle = number.encode() if number.startswith("+") else f'"{number}"'.encode()
     return db.execute(
         "SELECT place, payload FROM events WHERE place > ? AND instr(payload, ?)"
         " ORDER BY place LIMIT ?",
-        (after, told, _AT_ONCE),
+        (after, needle, _AT_ONCE),
     ).fetchall()
 
 

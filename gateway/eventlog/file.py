@@ -108,7 +108,7 @@ def writing(db: sqlite3.Connection, patience: float = BUSY) -> Iterator[None]:
 
 
 def identity(db: sqlite3.Connection) -> str:
-    """Return the eight characters by which this log is told from any other."""
+    """Return the eight characters by which this log differs from any other."""
     (found,) = db.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
     return str(found)
 

@@ -54,7 +54,7 @@ class LogMark:
 def renew_if_put_back(folder: Path, lock: Path) -> bool:
     """Give the log a new identity if it was put back; raise LogUnavailable.
 
-    Only while nobody publishes from it, as whoever does cannot be told.
+    Only while nobody publishes from it, as a publisher cannot be notified.
     """
     if not (folder / NAME).exists():
         return False
@@ -64,7 +64,7 @@ def renew_if_put_back(folder: Path, lock: Path) -> bool:
             if reason:
                 _renew(db)
                 log.warning(
-                    "the event log was put back from a copy, so it numbers events anew"
+                    "the event log was put back from a copy, so it gives its events new numbers"
                     " gateway=%s reason=%s", identity(db), reason,
                 )  # fmt: skip
             _write(folder, db, _place(db))

@@ -20,8 +20,8 @@ _COLUMNS = "place, user, seq, at, lasts, payload"
 # One statement for all, because the log is locked while Python waits for its own lock between two.
 _HOLD = """
 INSERT OR IGNORE INTO held
-SELECT place, user, json_extract(told.value, '$[1]'), json_extract(told.value, '$[2]')
-FROM json_each(?) AS told JOIN events ON place = json_extract(told.value, '$[0]')
+SELECT place, user, json_extract(entry.value, '$[1]'), json_extract(entry.value, '$[2]')
+FROM json_each(?) AS entry JOIN events ON place = json_extract(entry.value, '$[0]')
 """
 _RELEASE = "DELETE FROM held WHERE place IN (SELECT value FROM json_each(?))"
 

@@ -46,7 +46,7 @@ _MOMENT = 0.02  # seconds
 
 
 @dataclass(eq=False)
-class _Entry:
+class _PendingAppend:
     resolved: ResolvedNotification | str  # a call state, or the user whose session was reset
     event_id: str | None = None
     failed: LogUnavailable | None = None
@@ -75,7 +75,7 @@ class EventLog:
         self.source: Final = f"gateway/{self.gateway}"
         self._committed = committed
         self._greatest = greatest  # bytes
-        self._waiting: deque[_Entry] = deque()
+        self._waiting: deque[_PendingAppend] = deque()
         self._lock = threading.Lock()
         self._measured = 0.0
         self._shared = 0.0
@@ -87,11 +87,11 @@ class EventLog:
 
         "" for a private call, which makes no event.
         """
-        return self._wait_for(_Entry(resolved))
+        return self._wait_for(_PendingAppend(resolved))
 
     def append_reset(self, user: str) -> str:
         """Note that the PBX ended a session, return the id of that; raise LogUnavailable."""
-        return self._wait_for(_Entry(user))
+        return self._wait_for(_PendingAppend(user))
 
     @property
     def fault(self) -> str | None:
@@ -164,7 +164,7 @@ class EventLog:
         finally:
             self._lock.release()
 
-    def _wait_for(self, entry: _Entry) -> str:
+    def _wait_for(self, entry: _PendingAppend) -> str:
         self._waiting.append(entry)
         yield_to_batch()
         if not self._lock.acquire(timeout=PATIENCE):
@@ -181,7 +181,7 @@ class EventLog:
         return entry.event_id
 
     def _commit_all(self) -> None:
-        entries: list[_Entry] = []
+        entries: list[_PendingAppend] = []
         try:
             with writing(self._db):
                 while self._waiting:
@@ -200,12 +200,12 @@ class EventLog:
             self.counters.last = time.time()
             self._committed()
 
-    def _fail(self, entries: list[_Entry], error: LogUnavailable) -> None:
+    def _fail(self, entries: list[_PendingAppend], error: LogUnavailable) -> None:
         self._fault = str(error)
         for entry in entries:
             entry.failed = error
 
-    def _drained(self) -> list[_Entry]:
+    def _drained(self) -> list[_PendingAppend]:
         """Take what nobody would write: those who wait for the lock learn of the failure."""
         drained = list(self._waiting)
         self._waiting.clear()

@@ -25,7 +25,7 @@ from gateway.callbacks import CallbackListener
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.reader import EventReader
-from gateway.publishing.publisher import Publisher
+from gateway.publishing.publisher import EventPublisher
 from gateway.publishing.wakeup import WakeupListener
 from runtime.lock import locked
 
@@ -62,7 +62,7 @@ class PublisherLeader:
         self._counters = counters
         self._stopping = threading.Event()
         self._connection: Connection | None = None
-        self._publisher: Publisher | None = None
+        self._publisher: EventPublisher | None = None
         self._elected = threading.Event()
         self._pruned = 0.0
         self._thread = threading.Thread(target=self._wait_for_lock, name="publisher", daemon=True)
@@ -129,7 +129,7 @@ class PublisherLeader:
             presence=Presence(settings.account),
             clients=settings.clients,
         )
-        publisher = Publisher(connection, reader, gateway, self._counters, settings.keep)
+        publisher = EventPublisher(connection, reader, gateway, self._counters, settings.keep)
         connection.after_connect(lambda: _announce(connection))
         callbacks = CallbackListener(connection, settings.folder)
         listener = WakeupListener(settings.folder, publisher.wake)
@@ -147,7 +147,7 @@ class PublisherLeader:
             reader.close()
 
     def _ticking(
-        self, publisher: Publisher, reader: EventReader, callbacks: CallbackListener
+        self, publisher: EventPublisher, reader: EventReader, callbacks: CallbackListener
     ) -> Callable[[], float]:
         def tick() -> float:
             now = time.monotonic()

@@ -34,7 +34,7 @@ class _SentEvent:
     delivery: Publication
 
 
-class Publisher:
+class EventPublisher:
     """Empties the outbox."""
 
     def __init__(

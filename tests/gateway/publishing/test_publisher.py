@@ -16,7 +16,7 @@ from gateway.eventlog.counters import Counters
 from gateway.eventlog.erasure import erase
 from gateway.eventlog.reader import EventReader
 from gateway.eventlog.writer import EventLog
-from gateway.publishing.publisher import Publisher
+from gateway.publishing.publisher import EventPublisher
 
 NUMBER = "+41445550180"
 IDA = Party(number="0445550180", e164=NUMBER, name="Ida Frei", kind="external")
@@ -62,7 +62,7 @@ class _Site:
         self.reader = EventReader(folder)
         self.counters = Counters()
         connection = cast(Connection, self.broker)
-        self.publisher = Publisher(connection, self.reader, "g", self.counters, KEEP)
+        self.publisher = EventPublisher(connection, self.reader, "g", self.counters, KEEP)
         self._events = events
 
     def hears(self, call: str, age: float = 0.0) -> None:
