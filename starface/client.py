@@ -122,7 +122,7 @@ class StarfaceClient:
             done = self._pbx.ask("service.subscribeEvents", service, read=wire.truth)
         if not done:
             raise RequestForbidden(
-                "STARFACE does not tell this user of calls; an administrator of STARFACE "
+                "STARFACE does not report calls to this user; an administrator of STARFACE "
                 "can give the right."
             )
 

@@ -18,7 +18,7 @@ _EVERYWHERE = frozenset({"112", "911"})
 _NORTH_AMERICA = 1
 _ITALY = 39
 _ARGENTINA = 54
-# Spellings of mobile numbers that are no numbers any more, though people and networks go on using
+# Spellings of mobile numbers that are no numbers any more, though people and networks still use
 # them: Mexico's 1 behind the country code and 01, 044, 045 before the area code, Argentina's 15
 # behind a 9, and Brazil's mobiles before they got a ninth digit.
 _FORMER = (

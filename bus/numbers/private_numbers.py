@@ -1,6 +1,6 @@
 """The numbers a user keeps to himself: his calls with them are nobody's business.
 
-They are kept as keyed hashes, not as numbers: the file tells who has private numbers, never which.
+They are kept as keyed hashes, not as numbers: the file shows who has private numbers, never which.
 The key is the site's, so one file serves all machines of a site. It is read again when it changes.
 """
 
@@ -90,7 +90,7 @@ class PrivateNumbers:
         return self.holds(user, read.e164 or read.short or "")
 
     def mark(self, *words: str) -> str:
-        """Return what recognises some words again without telling them."""
+        """Return what recognises some words again without showing them."""
         return _mark(self._key, "private call", *words)
 
     def _look(self) -> None:

@@ -85,7 +85,7 @@ class Staging:
         were = "was put together with it" if rows == 1 else "were put together with them"
         return (
             f"{packed} the name of another and {were}: they may be several people; a column that"
-            " tells them apart is the key of a mapping",
+            " differs between them is the key of a mapping",
             *self._conflicts,
         )
 

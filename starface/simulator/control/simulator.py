@@ -222,7 +222,7 @@ class Simulator:
             self._timers.after(down_for, lambda: self.outage(on=False))
 
     def outage(self, on: bool, kind: Literal["refuse", "silent"] = "refuse") -> None:
-        """Take the PBX off the network, or bring it back; telephones go on."""
+        """Take the PBX off the network, or bring it back; telephones keep working."""
         if on and kind == "silent":
             self._door.fall_silent()
         else:

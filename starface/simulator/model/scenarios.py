@@ -263,7 +263,7 @@ class ScenarioRun:
 
     @property
     def done(self) -> bool:
-        """Whether it has come to its end."""
+        """Whether it has ended."""
         return self._done.is_set()
 
     def wait(self, seconds: float) -> bool:
@@ -271,7 +271,7 @@ class ScenarioRun:
         return self._done.wait(seconds)
 
     def step(self) -> None:
-        """Go on to the next pause."""
+        """Continue to the next pause."""
         try:
             pause = next(self._story)
         except (StopIteration, NoSuchCall):  # at its end, or somebody else ended the call

@@ -65,11 +65,13 @@ class Switches(BaseModel):
     layout: Literal["compact", "spread"] = "compact"  # each element on a line of its own
     extra_members: bool = False  # members that nobody knows
     v22_special_states: Literal["none", "connected", "same"] = "none"
-    id_change_told: bool = True
+    id_change_notified: bool = True
     id_change: Literal["oldId/newId", "oldCallId/newCallId", "pair"] = "oldId/newId"
     unknown_id_change: Literal["hang_up", "nothing"] = "hang_up"  # where it is not notified
-    own_phone_told: Literal["no", "same_id", "other_id"] = "no"  # its ringing, as a call coming in
-    rejected_told: bool = True  # a call refused by do-not-disturb shows as INCOMING, HANGUP
+    own_phone_notified: Literal["no", "same_id", "other_id"] = (
+        "no"  # its ringing, as a call coming in
+    )
+    rejected_notified: bool = True  # a call refused by do-not-disturb shows as INCOMING, HANGUP
 
     # Callbacks: how they are delivered.
     callback_seconds: float = Field(5.0, gt=0)
@@ -87,7 +89,7 @@ class Switches(BaseModel):
     session_seconds: float = Field(60.0, gt=0)
     second_login: Literal["replaces", "keeps_first", "adds"] = "replaces"
     logout_ends_others: bool = True
-    login_clears_subscriptions: bool = False  # SpiceCRM logs in again and goes on listening
+    login_clears_subscriptions: bool = False  # SpiceCRM logs in again and stays subscribed
     versions: frozenset[Version] = frozenset({"v20", "v22", "v30"})
     v22_call_list: bool = True  # the names of the call list exist in v22 too
     tokens: frozenset[Literal["sha512", "md5", "ad", "jwt"]] = frozenset(

@@ -42,7 +42,7 @@ class Notifier:
 
     def notify(self, notification: LegNotification) -> None:
         """Notify every session of the user that has subscribed."""
-        if notification.rejected and not self._switches.rejected_told:
+        if notification.rejected and not self._switches.rejected_notified:
             return
         for each in [notification, *self._own_phone(notification)]:
             self._notify(each)
@@ -63,7 +63,7 @@ class Notifier:
 
     def _own_phone(self, notification: LegNotification) -> list[LegNotification]:
         """Return the ringing of the own phone of a placed call as a call that comes in."""
-        habit = self._switches.own_phone_told
+        habit = self._switches.own_phone_notified
         if habit == "no" or not notification.placed:
             return []
         other = notification.call_id if habit == "same_id" else f"{notification.call_id[:34]}-0"
@@ -94,7 +94,10 @@ class Notifier:
     def _notify_new_id(
         self, session: SimulatedSession, service: str, notification: LegNotification
     ) -> None:
-        if notification_format.CALL_SERVICES[service] == "v30" and self._switches.id_change_told:
+        if (
+            notification_format.CALL_SERVICES[service] == "v30"
+            and self._switches.id_change_notified
+        ):
             params = notification_format.id_change(notification, self._switches)
             method = f"{service}.callChangesIdEvent"
             self._pass_on(_Notification(session, method, params, notification.call_id, ""))

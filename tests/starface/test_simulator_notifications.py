@@ -63,7 +63,7 @@ def test_the_line_has_the_habits_that_are_set(switches: dict[str, Any], states: 
 
 
 def test_a_rejected_call_may_not_be_told_at_all() -> None:
-    with anna_listens(rejected_told=False) as scene:
+    with anna_listens(rejected_notified=False) as scene:
         scene.simulator.run("incoming-rejected", user="0011")
         scene.simulator.ring("0011")
 
@@ -191,7 +191,7 @@ def test_the_query_of_a_callback_is_written_as_set(switches: dict[str, Any], que
     ],
 )
 def test_the_own_phone_of_a_placed_call_may_seem_to_be_called(switch: str, told: list[str]) -> None:
-    with anna_listens(own_phone_told=switch, far_end="never") as scene:
+    with anna_listens(own_phone_notified=switch, far_end="never") as scene:
         call_id = scene.anna.v22("call.placeCallWithPhone", "0441234567", "", "")
 
         assert scene.states(len(told)) == told
