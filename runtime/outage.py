@@ -25,7 +25,7 @@ P = ParamSpec("P")
 RESERVE = 8 << 20  # bytes that what can wait, such as an import, leaves to what cannot
 
 
-class Outage:
+class StorageOutage:
     """Whether the disk takes nothing just now, and when it is worth another try."""
 
     def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -69,7 +69,7 @@ def outlasting(name: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
     def outlast(run: Callable[P, None]) -> Callable[P, None]:
         @functools.wraps(run)
         def running(*args: P.args, **kwargs: P.kwargs) -> None:
-            outage = Outage(name)
+            outage = StorageOutage(name)
             while True:
                 try:
                     return run(*args, **kwargs)

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from bus.events import Message
 from bus.topics import matches
-from runtime.outage import Outage
+from runtime.outage import StorageOutage
 from runtime.sqlite import is_damage, is_unavailable
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Inbox:
         self._handlers: dict[str, tuple[Handler, OnDeadLetter | None]] = {}
         self._dead_letter = dead_letter
         self._ask_again = ask_again
-        self._outage = Outage("what arrived")
+        self._outage = StorageOutage("what arrived")
         self._deferred: deque[ReceivedMessage | Callable[[], None]] = deque()
         self._deferred_topics: set[str] = set()
 
@@ -218,7 +218,7 @@ class Ticker:
     def __init__(self, tick: Callable[[], float] | None) -> None:
         self._tick = tick
         self._due = time.monotonic()
-        self._outage = Outage("what is due")
+        self._outage = StorageOutage("what is due")
 
     def due(self) -> float:
         """Tick if it is time; return how long one may wait for something else, 1 s at most."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consumers.actions.response_text import MOST, answer_text
 from consumers.actions.settings import WebhookTarget
-from runtime.outage import Outage
+from runtime.outage import StorageOutage
 from runtime.sqlite import open_database
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Webhooks:
     def _send_all(self) -> None:
         import httpx  # costs memory, so only where there is a webhook
 
-        outage = Outage("webhooks")
+        outage = StorageOutage("webhooks")
         with httpx.Client(follow_redirects=False, trust_env=False) as client:
             while not self._stopping.is_set():
                 self._wake.clear()

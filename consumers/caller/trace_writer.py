@@ -17,7 +17,7 @@ from consumers.caller.calls import Call, reason_of
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject
 from consumers.users import User
 from runtime.bounded_dict import Recent
-from runtime.outage import Outage
+from runtime.outage import StorageOutage
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class TraceWriter:
         self._clock = clock
         self._gathered: list[TraceEntry] = []
         self._begun = 0
-        self._outage = Outage("stories", clock)
+        self._outage = StorageOutage("stories", clock)
         self._explained: Recent[tuple[str, str], tuple[str, str]] = Recent()
 
     def write(self) -> None:

@@ -42,7 +42,7 @@ from consumers.sessions.user import UserContext
 from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import User, Users, UserUnknown
 from runtime.operations import OperationsServer
-from runtime.outage import Outage, outlasting
+from runtime.outage import StorageOutage, outlasting
 from runtime.process import stop_on_signals
 from runtime.secret_box import SealBroken, SecretBox
 from starface.client import Callback, StarfaceClient
@@ -87,7 +87,7 @@ class SessionsConsumer:
         self._clock = clock
         self._dice = dice or random.Random()  # noqa: S311  (jitter)
         self._timetable = Timetable()
-        self._outage = Outage("sessions", clock)
+        self._outage = StorageOutage("sessions", clock)
         self._workers = WorkerPool(WORKERS, connection.post)
         self._contexts: dict[str, UserContext] = {}
         self._states = StatePublisher(connection)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.outage import Outage, outlasting, require_room
+from runtime.outage import StorageOutage, outlasting, require_room
 from runtime.sqlite import StorageUnavailable, is_unavailable
 from tests.conftest import ROOT
 
@@ -27,7 +27,7 @@ def test_an_outage_is_said_once_and_tried_again_later_and_later(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Clock()
-    outage = Outage("dial", clock)
+    outage = StorageOutage("dial", clock)
     pauses = []
     for _ in range(8):
         assert outage.failed(full())
@@ -44,8 +44,8 @@ def test_an_outage_is_said_once_and_tried_again_later_and_later(
 
 
 def test_a_fault_that_is_not_the_disk_s_is_nothing_to_wait_for() -> None:
-    assert not Outage("dial").failed(ValueError("no"))
-    assert Outage("dial").pause == 0
+    assert not StorageOutage("dial").failed(ValueError("no"))
+    assert StorageOutage("dial").pause == 0
 
 
 def test_what_was_raised_because_of_the_disk_is_the_disk_s_fault() -> None:
