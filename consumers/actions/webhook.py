@@ -1,7 +1,7 @@
-"""Tells a program elsewhere by HTTP, signed, from a queue on disk that outlives this process.
+"""Notifies a program elsewhere by HTTP, signed, from a queue on disk that outlives this process.
 
 The receiver checks `Starface2mqtt-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA256 with the shared
-secret over `<seconds>.<body>`, and refuses an old `t`. The id of the event tells repeats.
+secret over `<seconds>.<body>`, and refuses an old `t`. The event's id shows repeats.
 """
 
 import hashlib
@@ -82,14 +82,14 @@ class Webhooks:
         self,
         path: Path,
         settings: Sequence[WebhookTarget],
-        tell: Callable[[WebhookResult], None],
+        finished: Callable[[WebhookResult], None],
         *,
         users: Collection[str] | None = None,
         clock: Callable[[], float] = time.time,
         pause: float = 1.0,  # seconds before the first repetition
     ) -> None:
         self._settings: Mapping[str, WebhookTarget] = {one.name: one for one in settings}
-        self._tell = tell
+        self._finished = finished
         self._users = None if users is None else json.dumps(sorted(users))
         self._clock = clock
         self._pause = pause
@@ -193,7 +193,7 @@ class Webhooks:
         del self._not_noted[number]
         if not done:
             log.error("webhook given up name=%s event=%s reason=%s", name, event_id, reason)
-        self._tell(WebhookResult(name, user, call_id, done, reason, answer))
+        self._finished(WebhookResult(name, user, call_id, done, reason, answer))
 
     def _attempt(self, client: "httpx.Client", settings: WebhookTarget, body: bytes) -> _Attempt:
         """Send a message once."""

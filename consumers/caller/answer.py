@@ -114,7 +114,7 @@ class CallerAnswer:
         return self.data.opens != "nothing"
 
 
-class Choice(NamedTuple):
+class UserChoice(NamedTuple):
     """What a user took of what was offered; `found` is what the rules found."""
 
     kind: Literal["contact", "dossier", "matter", "found"]
@@ -155,7 +155,7 @@ class AnswerBuilder:
         call: Call,
         trigger: Trigger,
         context: Context,
-        choice: Choice | None = None,
+        choice: UserChoice | None = None,
     ) -> CallerAnswer:
         """Say who it is and what opens; nothing opens on a guess."""
         decision = evaluate(user, call, trigger, self._settings, context)
@@ -202,7 +202,7 @@ class AnswerBuilder:
             steps.add("matched", "nearest", nearest=like)
 
     def _found(
-        self, user: User, match: Match, decision: Decision, now: datetime, choice: Choice | None
+        self, user: User, match: Match, decision: Decision, now: datetime, choice: UserChoice | None
     ) -> "Proposal":
         """Return what opens by itself, and what only a click opens."""
         if decision.refusal not in (None, ON_CLICK):
@@ -223,7 +223,7 @@ class AnswerBuilder:
         decision: Decision,
         action: Action,
         now: datetime,
-        choice: Choice | None = None,
+        choice: UserChoice | None = None,
     ) -> Found:
         if decision.internal and match.contact is None and match.quality == "none":
             return INTERNAL

@@ -18,7 +18,7 @@ from bus.events import CallData, CallStateName, Direction, Party
 Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "chosen"]
 
 NOBODY = Party()
-_LATEST = 10.0  # seconds after the end until which another telling under one id may be a late one
+_LATEST = 10.0  # seconds after the end until which a further event under one id may be a late one
 _JUST_ENDED = 5.0  # seconds between our end of a call and the news that a colleague has it
 FINISHED_FOR = 600.0  # seconds an ended call stays known, so that a late event cannot reopen it
 LONGEST_CALL = 43_200.0  # seconds after which a call is forgotten whose end never came
@@ -73,14 +73,14 @@ class Call:
     )
     occurrence: int = 0  # how often it had ended here before and was handed over again
     restored: bool = False  # of an earlier process: nothing is known but that it is over
-    began_at: datetime | None = None  # of a later telling
+    began_at: datetime | None = None  # of a later occurrence
     ended_at: datetime | None = None
     next_id: str = ""  # another id, which came after it had ended here
     seen_at: float = 0.0
 
     @property
     def other_party(self) -> Party:
-        """Whoever is not the user."""
+        """The end of the call that is not the user."""
         return self.called if self.outward else self.caller
 
     @property
@@ -190,7 +190,7 @@ class CallStates:
         )
 
     def _learn_id(self, data: CallData) -> None:
-        """Note the id a call goes on under; a new one after its end is of another telling."""
+        """Note the id a call goes on under; a new one after its end is of another occurrence."""
         if data.previous_call_id is None:
             return
         known = (data.user, data.call_id) in self._roots
@@ -356,7 +356,7 @@ def _changes(before: Call, call: Call) -> bool:
 
 
 def _due(before: Call, call: Call) -> tuple[Trigger, ...]:
-    """Say which triggers an event calls for: new ones, and earlier ones it tells more about."""
+    """Say which triggers an event calls for: new ones, and earlier ones it says more about."""
     if before.over:
         return ()
     if call.over:

@@ -1,4 +1,4 @@
-"""What the caller process does about each call event: tell who it is, and open the file once.
+"""What the caller process does about each call event: say who it is, and open the file once.
 
 An action is claimed on disk, done, and noted as done; so it happens once for each call, trigger
 and changed party, whatever comes twice, late or in another order, and whenever a process dies.
@@ -12,7 +12,7 @@ from functools import partial
 from bus.events import CallEvent, DialResult, Outcome
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.actions.executors import ActionResult
-from consumers.caller.answer import AnswerBuilder, CallerAnswer, Choice
+from consumers.caller.answer import AnswerBuilder, CallerAnswer, UserChoice
 from consumers.caller.calls import (
     FINISHED_FOR,
     ActionKeys,
@@ -25,7 +25,8 @@ from consumers.caller.calls import (
     trigger_of,
 )
 from consumers.caller.dependencies import ActionRunner, Dependencies
-from consumers.caller.events import (
+from consumers.caller.outbox import (
+    AnswerOutbox,
     already_opened,
     answered,
     closed,
@@ -33,7 +34,6 @@ from consumers.caller.events import (
     forgotten,
     opened_before,
 )
-from consumers.caller.outbox import AnswerOutbox
 from consumers.caller.pending_actions import Backlog, PendingAction, PendingActions
 from consumers.caller.rules import Context, UserPreferences
 from consumers.caller.settings import CallerSettings
@@ -128,7 +128,7 @@ class CallerConsumer:
         """Return a call that is known here, None for any other."""
         return self._calls.find(user, call_id)
 
-    def choose(self, call: Call, choice: Choice | None, request_id: str) -> None:
+    def choose(self, call: Call, choice: UserChoice | None, request_id: str) -> None:
         """Open what a user chose for a call, or ask again where a choice was revoked."""
         user = self._dependencies.find_user(call.user)
         if user is None:
@@ -145,7 +145,7 @@ class CallerConsumer:
         self._trace.write()
 
     def refuse(self, login: str, call_id: str, request_id: str) -> None:
-        """Tell a user who chose something for a call that nothing is known of it."""
+        """Answer a user who chose something for a call that is not known here."""
         user = self._dependencies.find_user(login)
         if user is not None:
             self._outbox.send(forgotten(user, call_id, request_id), _nothing)
@@ -298,7 +298,7 @@ class CallerConsumer:
             self._perform(call, trigger, answer, keys.own)
 
     def _perform(self, call: Call, trigger: Trigger, answer: CallerAnswer, key: Key) -> None:
-        """Tell the answer and have it acted upon; the bus comes first, it is the fastest."""
+        """Publish the answer and have it acted upon; the bus comes first, it is the fastest."""
         planned = self._actions.planned(answer.data)
         outcomes = (Outcome(executor="mqtt", state="done"), *planned)
         event = answered(answer.data, outcomes)

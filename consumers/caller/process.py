@@ -176,7 +176,7 @@ def _of_user(topics: Topics, user: str) -> list[str]:
 def _others(
     consumer: CallerConsumer, own: frozenset[str]
 ) -> Callable[[CallEvent, ReceivedMessage], None]:
-    """Return what hears the calls of those this process does not serve; missed ones stay so."""
+    """Return what observes the calls of those this process does not serve; missed ones stay so."""
 
     def observe(event: CallEvent, _arrived: ReceivedMessage) -> None:
         if event.data.user not in own:

@@ -189,7 +189,7 @@ def _fits(rule: RuleSettings, user: User, call: Call, now: datetime) -> bool:
 
 
 def _of_group(groups: tuple[str, ...], call: Call) -> bool:
-    """Return whether a call came through a group: the PBX tells its id, and its name as called."""
+    """Return whether a call came through a group: the PBX gives its id, and its name as called."""
     if not call.group:
         return False
     names = {one.casefold() for one in (call.group, call.called.name, call.called.number) if one}

@@ -69,7 +69,7 @@ class CallerSettings(Section):
     trace_days: int = Field(default=30, ge=1, le=3650)
     choice_days: int = Field(default=0, ge=0, le=3650)  # 0: as long as the contact has the number
     set_aside_days: int = Field(default=14, ge=1, le=365)  # messages that could not be handled
-    discreet: bool = False  # notifications tell name and number only after a click
+    discreet: bool = False  # notifications show name and number only after a click
     webhooks: tuple[WebhookSettings, ...] = ()
     commands: tuple[CommandSettings, ...] = ()
     rules: tuple[RuleSettings, ...] = ()

@@ -46,7 +46,7 @@ _ASIDE_KEPT = 1_000  # messages
 
 @dataclass(frozen=True)
 class Claim:
-    """An action that was begun, or put off; `event` is the call event it is for."""
+    """An action that was begun, or deferred; `event` is the call event it is for."""
 
     user: str
     call_id: str
@@ -120,7 +120,7 @@ class CallerStore:
         )
 
     def open_claims(self) -> list[Claim]:
-        """Return the actions of our users that were begun or put off and never done."""
+        """Return the actions of our users that were begun or deferred and never done."""
         rows = self._read(
             "SELECT user, call_id, trigger, at, event, state FROM claims WHERE state <> 'done'"
             " ORDER BY at",

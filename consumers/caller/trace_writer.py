@@ -67,7 +67,7 @@ class TraceWriter:
             log.error("old stories stay reason=%s", error)
 
     def received(self, user: User, call: Call, data: CallData) -> None:
-        """Tell what the PBX said."""
+        """Add what the PBX said."""
         steps = self._steps()
         party = call.other_party
         nobody = "withheld-number" if data.caller.kind == "withheld" else "no-number"
@@ -100,7 +100,7 @@ class TraceWriter:
         self._gather(_subject(call), steps)
 
     def answered(self, call: Call, answer: CallerAnswer, outcomes: tuple[Outcome, ...]) -> None:
-        """Tell who it was, what opened, and who was asked to do it."""
+        """Add who it was, what opened, and who was asked to do it."""
         steps = self._steps()
         steps.gathered.extend(answer.data.trace)
         for outcome in outcomes:
@@ -112,7 +112,7 @@ class TraceWriter:
         self._gather(subject, steps, opens=data.opens, reason=data.reason)
 
     def finished(self, result: ActionResult) -> tuple[TraceStep, ...]:
-        """Tell what became of an executor's work; what a receiver answered stays in the story."""
+        """Add what became of an executor's work; what a receiver answered stays in the story."""
         steps = self._steps()
         state = "done" if result.done else "failed"
         steps.add("executor", state, executor=result.executor, outcome=result.reason)
@@ -134,7 +134,7 @@ class TraceWriter:
         )
 
     def interrupted(self, user: str, call_id: str) -> None:
-        """Tell that an action was begun and is too old to be done again."""
+        """Add that an action was begun and is too old to be done again."""
         steps = self._steps()
         steps.add("action", "interrupted")
         self._gather(TraceSubject(user, call_id), steps, reason="interrupted")

@@ -13,7 +13,7 @@ from bus.events import ChoiceRequest, Opened
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
 from consumers.actions.executors import ActionResult
-from consumers.caller.answer import Choice
+from consumers.caller.answer import UserChoice
 from consumers.caller.calls import Call
 from consumers.directory.directory import DirectoryUnavailable
 from runtime.bounded_dict import Recent
@@ -31,11 +31,11 @@ class Answers(Protocol):
     def find_call(self, user: str, call_id: str) -> Call | None:
         """Return a call that is known here, None for any other."""
 
-    def choose(self, call: Call, choice: Choice | None, request_id: str) -> None:
+    def choose(self, call: Call, choice: UserChoice | None, request_id: str) -> None:
         """Open what a user chose for a call, or ask again where a choice was revoked."""
 
     def refuse(self, login: str, call_id: str, request_id: str) -> None:
-        """Tell a user who chose something for a call that nothing is known of it."""
+        """Answer a user who chose something for a call that is not known here."""
 
 
 class ResultReceiver(Protocol):
@@ -97,9 +97,9 @@ class UserRequests:
     def _take(self, call: Call, request: ChoiceRequest) -> None:
         """Remember the choice and have it opened; what cannot be kept still opens."""
         chosen = request.data
-        choice = Choice(chosen.kind, chosen.id) if chosen.id is not None else None
+        choice = UserChoice(chosen.kind, chosen.id) if chosen.id is not None else None
         if chosen.kind == "found":  # nobody was chosen, so nothing is to be remembered
-            choice = Choice(chosen.kind, "")
+            choice = UserChoice(chosen.kind, "")
         e164 = call.other_party.e164
         try:
             if e164 is not None and choice is None:
@@ -117,7 +117,7 @@ class UserRequests:
 def note_opened(
     answers: ResultReceiver, topics: Topics
 ) -> Callable[[Opened, ReceivedMessage], None]:
-    """Return what hears a workstation; of a call that is not known here nothing is noted."""
+    """Return what notes a workstation's message; of an unknown call nothing is noted."""
 
     def note(opened: Opened, arrived: ReceivedMessage) -> None:
         data = opened.data

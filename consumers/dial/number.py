@@ -20,7 +20,7 @@ class NumberDecision(NamedTuple):
     """A text as dialling sees it."""
 
     decision: Dialable | DialRefusal
-    key: str  # tells whether two numbers are the same, without telling the number
+    key: str  # the same for the same number, from which it cannot be read
     shown: str  # for the audit
     abroad: bool
 
@@ -54,7 +54,7 @@ class NumberReader:
         )
 
     def key(self, text: str) -> str:
-        """Return what tells whether two texts mean the same number."""
+        """Return what is the same for two texts that mean the same number."""
         return self.read(text).key
 
     def _key(self, meant: str) -> str:

@@ -68,7 +68,7 @@ class OutcomeUnclear(NamedTuple):
     """Nobody knows whether a call is placed."""
 
 
-Outcome = CallPlaced | CallNotPlaced | OutcomeUnclear
+PlacingOutcome = CallPlaced | CallNotPlaced | OutcomeUnclear
 _REASONS: dict[type[PbxFailure], str] = {
     LoginRefused: "login",
     RequestForbidden: "no_right",
@@ -90,7 +90,7 @@ class CallPlacer:
         self._users = users
         self._telephone = telephone
 
-    def place(self, order: CallOrder) -> Outcome:
+    def place(self, order: CallOrder) -> PlacingOutcome:
         """Have the user's phone ring, then the number."""
         credential = self._credential(order.user)
         if credential is None:
@@ -121,7 +121,7 @@ class CallPlacer:
                 log.error("the token cannot be opened with the seal key user=%s", user)
                 return None
 
-    def _placed(self, telephone: Telephone, order: CallOrder) -> Outcome:
+    def _placed(self, telephone: Telephone, order: CallOrder) -> PlacingOutcome:
         try:
             return CallPlaced(telephone.place_call(order.number, order.phone, order.call_id))
         except CallRefused:

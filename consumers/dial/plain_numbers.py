@@ -1,6 +1,6 @@
 """Plain numbers to dial, as home automation and simple programs publish them.
 
-A plain number has neither id nor time. So it is heard on a connection of its own whose session does
+A plain number has neither id nor time. So it is received on a connection of its own that does
 not last: what is published while nobody listens is lost, and nothing old is ever dialled. From here
 on it is a dial request like any other, and its answer comes on `dial/result`.
 """
@@ -57,7 +57,7 @@ class PlainNumbers:
         self._connection.__exit__(kind, error, trace)
 
     def wait_connected(self) -> None:
-        """Return once numbers are heard; raise BrokerUnavailable."""
+        """Return once numbers are received; raise BrokerUnavailable."""
         self._connection.wait_connected()
 
     def _received(self, message: ReceivedMessage) -> None:

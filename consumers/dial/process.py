@@ -91,7 +91,7 @@ def run(
         results = ResultPublisher(store, connection)
         tracker = ProgressTracker(store, results, pbx, tasks, numbers.key)
         consumer = DialConsumer(dial, numbers, store, results, tracker, users)
-        # Before we are online: whoever sees us there may dial at once.
+        # Before we are online: who sees us there may dial at once.
         for user in dial.users or (ANY_USER,):
             connection.subscribe(connection.topics.dial(user), consumer.handle)
         CallStream(connection, offsets, tracker.handle).follow(dial.users or (ANY_USER,))
@@ -110,11 +110,11 @@ def _plain_numbers(
     consumer: DialConsumer,
     users: tuple[str, ...],
 ) -> AbstractContextManager[object]:
-    """Return what hears plain numbers: in one process only, else each would be dialled twice."""
+    """Return what receives plain numbers: in one process only, else each would be dialled twice."""
     if account != "dial":
         return nullcontext()
     try:
         return PlainNumbers(broker, connection.post, consumer.handle, users)
     except SettingsRefused as error:  # a site of an earlier release has no account for it yet
-        log.warning("plain numbers are not heard reason=%s", error)
+        log.warning("plain numbers are not received reason=%s", error)
         return nullcontext()

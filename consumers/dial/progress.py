@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar
 
 from bus.events import CallData, CallEvent, CallStateName, DialState
 from consumers.dial import texts as dial_words
-from consumers.dial.placing import CallNotPlaced, CallOrder, CallPlaced, Outcome
+from consumers.dial.placing import CallNotPlaced, CallOrder, CallPlaced, PlacingOutcome
 from consumers.dial.results import ResultPublisher
 from consumers.dial.stages import QUIET, ending, next_stage
 from consumers.dial.store import DialEntry, DialStore
@@ -33,10 +33,10 @@ class DialTaskRunner(Protocol):
         """Start to do it."""
 
 
-class Pbx(Protocol):
+class DialPbx(Protocol):
     """The PBX as far as dialling asks it."""
 
-    def place(self, order: CallOrder) -> Outcome:
+    def place(self, order: CallOrder) -> PlacingOutcome:
         """Have the user's phone ring, then the number."""
 
     def state(self, user: str, call_id: str) -> CallStateName | None:
@@ -50,7 +50,7 @@ class ProgressTracker:
         self,
         store: DialStore,
         results: ResultPublisher,
-        pbx: Pbx,
+        pbx: DialPbx,
         tasks: DialTaskRunner,
         key: Callable[[str], str],
         clock: Callable[[], float] = time.time,
@@ -71,7 +71,7 @@ class ProgressTracker:
             lambda: self._pbx.place(order), lambda outcome: self.placed(entry.serial, outcome)
         )
 
-    def placed(self, serial: int, outcome: Outcome) -> None:
+    def placed(self, serial: int, outcome: PlacingOutcome) -> None:
         """Go on from the PBX's answer to a request to place a call."""
         entry = self._store.get(serial)
         if isinstance(outcome, CallPlaced):
@@ -94,7 +94,7 @@ class ProgressTracker:
             self._store.unclaim(entry.serial)
         self._results.note(entry, dial_words.refused(reason))
 
-    # ---- what the gateway tells
+    # ---- what the gateway publishes
 
     def handle(self, event: CallEvent) -> None:
         """Take in a call event."""
@@ -112,7 +112,7 @@ class ProgressTracker:
         self._reached(entry, data.state)
 
     def _of_number(self, data: CallData) -> DialEntry | None:
-        """Recognise a call whose id the PBX chose and could not tell us."""
+        """Recognise a call whose id the PBX chose and could not give us."""
         if data.state not in ("dialing", "ringback", "connected") or data.direction == "in":
             return None
         return self._store.of_number(data.user, self._key(data.called.e164 or data.called.number))
@@ -137,7 +137,7 @@ class ProgressTracker:
         ask_at = None if final else self._clock() + QUIET[stage]
         return self._results.note(entry, dial_words.stage(stage, final=final), ask_at)
 
-    # ---- what the PBX tells when asked
+    # ---- what the PBX answers when asked
 
     def recover(self) -> None:
         """Clear up what an earlier start of this process left without a result."""
@@ -157,7 +157,7 @@ class ProgressTracker:
                 return self._pbx.state(entry.user, entry.call_id or "") or "gone"
             except PbxFailure as failure:
                 log.warning(
-                    "the PBX does not tell of a call request=%s reason=%s",
+                    "the PBX does not answer about a call request=%s reason=%s",
                     entry.request_id, type(failure).__name__,
                 )  # fmt: skip
                 return "silent"

@@ -20,7 +20,7 @@ _OTHERS_AFTER = 6.0  # seconds after which another process's results are ours: i
 _EXPIRY = DialResult.EXPIRY or 60
 
 
-class ResultBus(Protocol):
+class DialResultBus(Protocol):
     """As much of the broker's connection as publishing results needs."""
 
     topics: Topics
@@ -36,7 +36,7 @@ class ResultPublisher:
     """The results of dial requests on their way to those who asked."""
 
     def __init__(
-        self, store: DialStore, bus: ResultBus, clock: Callable[[], float] = time.time
+        self, store: DialStore, bus: DialResultBus, clock: Callable[[], float] = time.time
     ) -> None:
         self.topics = bus.topics
         self._store = store

@@ -162,7 +162,7 @@ class DialStore:
             return True
 
     def follow(self, serial: int, call_id: str) -> None:
-        """Note under which id the PBX tells of the call from now on."""
+        """Note under which id the PBX has the call from now on."""
         self._db.execute("UPDATE requests SET call_id = ? WHERE serial = ?", (call_id, serial))
 
     def unclaim(self, serial: int) -> None:
@@ -235,7 +235,7 @@ class DialStore:
             "UPDATE requests SET ask_at = ? WHERE serial = ? AND NOT final", (at, serial)
         )
 
-    # ---- telling
+    # ---- publishing
 
     def unpublished(self, others_before: float) -> list[UnpublishedResult]:
         """Return what the broker does not have yet, oldest first; others' only when it is old.

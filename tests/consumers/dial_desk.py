@@ -28,7 +28,7 @@ from bus.numbers.private_numbers import PrivateNumbers
 from bus.topics import Topics
 from consumers.dial.consumer import DialConsumer
 from consumers.dial.number import NumberReader
-from consumers.dial.placing import CallOrder, CallPlaced, Outcome
+from consumers.dial.placing import CallOrder, CallPlaced, PlacingOutcome
 from consumers.dial.progress import ProgressTracker
 from consumers.dial.results import ResultPublisher
 from consumers.dial.settings import DialSettings
@@ -79,12 +79,12 @@ class FakePbx:
 
     def __init__(self) -> None:
         self.asked: list[CallOrder] = []
-        self.outcome: Callable[[CallOrder], Outcome] = lambda wish: CallPlaced(wish.call_id)
+        self.outcome: Callable[[CallOrder], PlacingOutcome] = lambda wish: CallPlaced(wish.call_id)
         self.states: dict[str, CallStateName] = {}
         self.reachable = True
         self.looked: list[str] = []
 
-    def place(self, wish: CallOrder) -> Outcome:
+    def place(self, wish: CallOrder) -> PlacingOutcome:
         self.asked.append(wish)
         return self.outcome(wish)
 

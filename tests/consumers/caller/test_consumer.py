@@ -23,7 +23,7 @@ from bus.events import (
 )
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from consumers.actions.executors import ActionResult
-from consumers.caller.answer import AnswerBuilder, Choice
+from consumers.caller.answer import AnswerBuilder, UserChoice
 from consumers.caller.calls import Call
 from consumers.caller.consumer import CallerConsumer
 from consumers.caller.dependencies import Dependencies
@@ -317,7 +317,7 @@ def _several(desk: Desk) -> Call:
 def test_a_chosen_contact_opens_though_the_call_is_old(desk: Desk) -> None:
     call = _several(desk)
     desk.moment += 100
-    desk.consumer.choose(call, Choice("contact", "7"), "click-1")
+    desk.consumer.choose(call, UserChoice("contact", "7"), "click-1")
 
     answer = desk.sent[-1]
     assert (answer.trigger, answer.opens, answer.event_id) == ("chosen", "matter", "click-1")
@@ -329,7 +329,7 @@ def test_a_chosen_contact_opens_though_the_call_is_old(desk: Desk) -> None:
 def test_a_second_click_opens_again_and_later_events_do_not(desk: Desk) -> None:
     call = _several(desk)
     for click in ("click-1", "click-2"):
-        desk.consumer.choose(call, Choice("contact", "7"), click)
+        desk.consumer.choose(call, UserChoice("contact", "7"), click)
     desk.tell(caller=call.caller.model_copy(update={"name": "Ada"}))
 
     assert [one.event_id for one in desk.opened()] == ["click-1", "click-2"]
@@ -337,7 +337,7 @@ def test_a_second_click_opens_again_and_later_events_do_not(desk: Desk) -> None:
 
 
 def test_nobody_but_those_offered_can_be_chosen(desk: Desk) -> None:
-    desk.consumer.choose(_several(desk), Choice("contact", "99"), "click-1")
+    desk.consumer.choose(_several(desk), UserChoice("contact", "99"), "click-1")
 
     assert desk.opened() == []
     assert desk.sent[-1].reason == "several-contacts"
@@ -346,14 +346,14 @@ def test_nobody_but_those_offered_can_be_chosen(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("choice", "opens", "reason"),
     [
-        (Choice("matter", "71"), "matter", "chosen"),
-        (Choice("dossier", "18"), "dossier", "chosen"),
-        (Choice("matter", "18"), "nothing", "choice-gone"),
+        (UserChoice("matter", "71"), "matter", "chosen"),
+        (UserChoice("dossier", "18"), "dossier", "chosen"),
+        (UserChoice("matter", "18"), "nothing", "choice-gone"),
         (None, "nothing", "several-dossiers"),
     ],
 )
 def test_an_offered_dossier_or_matter_opens_when_it_is_chosen(
-    desk: Desk, choice: Choice | None, opens: str, reason: str
+    desk: Desk, choice: UserChoice | None, opens: str, reason: str
 ) -> None:
     other = Matter(id=71, dossier_id=18, key="m 71", title="House")
     desk.shelf.kept = (_DOSSIER, Dossier(id=18, contact_id=7, key="d 18", matters=(other,)))
@@ -635,7 +635,7 @@ def test_a_click_opens_what_had_opened_before_a_colleague_had_the_call(desk: Des
     assert (told.reason, told.opens, told.url, told.on_click) == (
         "opened-before", "nothing", None, "matter",
     )  # fmt: skip
-    desk.consumer.choose(call, Choice("found", ""), "click-1")
+    desk.consumer.choose(call, UserChoice("found", ""), "click-1")
     assert (desk.sent[-1].trigger, desk.sent[-1].opens) == ("chosen", "matter")
     desk.start()
     desk.tell("ended")
@@ -709,7 +709,7 @@ def test_a_click_opens_what_was_found_and_nothing_does_by_itself(desk: Desk) -> 
     assert told.found is not None
     assert told.found.title == "Will"
     assert desk.programs.begun == []
-    desk.consumer.choose(call, Choice("found", ""), "click-1")
+    desk.consumer.choose(call, UserChoice("found", ""), "click-1")
     assert [(one.opens, one.reason) for one in desk.opened()] == [("matter", "only-open-matter")]
     desk.tell("connected", caller=ADA.model_copy(update={"name": "Ada"}))
     assert len(desk.opened()) == 1
@@ -735,7 +735,7 @@ def test_what_was_opened_by_a_click_opens_not_again_when_the_call_is_answered(
     desk.tell()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
-    desk.consumer.choose(call, Choice("found", ""), "click-1")
+    desk.consumer.choose(call, UserChoice("found", ""), "click-1")
     if restart:
         desk.start()
     desk.tell("connected")
@@ -749,7 +749,7 @@ def test_a_contact_chosen_while_it_rings_opens_not_again_when_the_call_is_answer
 ) -> None:
     _prefers(desk, "connected", "party-change")
     call = _several(desk)
-    desk.consumer.choose(call, Choice("contact", "7"), "click-1")
+    desk.consumer.choose(call, UserChoice("contact", "7"), "click-1")
     desk.shelf.numbers[call.caller.e164 or ""] = Match(quality="exact", contact=_CONTACT)
     desk.tell("connected", caller=call.caller)
 
@@ -762,7 +762,7 @@ def test_a_click_for_one_party_leaves_the_next_its_opening(desk: Desk) -> None:
     desk.tell()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
-    desk.consumer.choose(call, Choice("found", ""), "click-1")
+    desk.consumer.choose(call, UserChoice("found", ""), "click-1")
     desk.tell("connected", caller=GRACE)
 
     assert [(one.trigger, one.caller) for one in desk.opened()] == [
@@ -847,7 +847,7 @@ def test_a_click_may_open_more_than_what_opened_by_itself(desk: Desk) -> None:
     desk.tell()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
-    desk.consumer.choose(call, Choice("found", ""), "click-1")
+    desk.consumer.choose(call, UserChoice("found", ""), "click-1")
 
     assert [(one.opens, one.on_click) for one in desk.sent] == [
         ("card", "matter"), ("matter", "nothing"),

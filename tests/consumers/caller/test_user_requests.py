@@ -8,7 +8,7 @@ import pytest
 from bus.events import ChoiceRequest, ChoiceRequestData, Party
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
-from consumers.caller.answer import Choice
+from consumers.caller.answer import UserChoice
 from consumers.caller.calls import Call
 from consumers.caller.user_requests import UserRequests
 from consumers.directory.directory import DirectoryUnavailable
@@ -23,7 +23,7 @@ class Desk:
     def __init__(self) -> None:
         self.call: Call | None = CALL
         self.remembered: list[tuple[str, str, int | None]] = []
-        self.opened: list[Choice | None] = []
+        self.opened: list[UserChoice | None] = []
         self.refused: list[tuple[str, str, str]] = []
         self.locked = False
         self.choosing = UserRequests(self, self, Topics(), _now, _now, NOON.timestamp)
@@ -32,7 +32,7 @@ class Desk:
         known = self.call is not None and (user, call_id) == (self.call.user, self.call.call_id)
         return self.call if known else None
 
-    def choose(self, call: Call, choice: Choice | None, request_id: str) -> None:
+    def choose(self, call: Call, choice: UserChoice | None, request_id: str) -> None:
         self.opened.append(choice)
 
     def refuse(self, login: str, call_id: str, request_id: str) -> None:
@@ -71,14 +71,14 @@ def test_a_chosen_contact_is_remembered_and_opened(desk: Desk) -> None:
     desk.tell()
 
     assert desk.remembered == [("0011", "+41445555555", 8)]
-    assert desk.opened == [Choice("contact", "8")]
+    assert desk.opened == [UserChoice("contact", "8")]
 
 
 def test_a_chosen_matter_is_opened_and_no_contact_remembered(desk: Desk) -> None:
     desk.tell(kind="matter", id="70")
 
     assert desk.remembered == []
-    assert desk.opened == [Choice("matter", "70")]
+    assert desk.opened == [UserChoice("matter", "70")]
 
 
 def test_a_choice_without_an_id_is_revoked(desk: Desk) -> None:
@@ -138,4 +138,4 @@ def test_what_cannot_be_kept_still_opens(desk: Desk) -> None:
     desk.locked = True
     desk.tell()
 
-    assert desk.opened == [Choice("contact", "8")]
+    assert desk.opened == [UserChoice("contact", "8")]

@@ -11,8 +11,8 @@ from consumers.dial.placing import (
     CallOrder,
     CallPlaced,
     CallPlacer,
-    Outcome,
     OutcomeUnclear,
+    PlacingOutcome,
 )
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
@@ -74,7 +74,7 @@ class FakeTelephone:
 
 def _placed(
     users: Callable[[], Users], telephone: FakeTelephone, wish: CallOrder = WISH
-) -> Outcome:
+) -> PlacingOutcome:
     return CallPlacer(users, lambda *_: telephone).place(wish)
 
 
@@ -98,7 +98,7 @@ def test_the_call_is_asked_for_once_with_its_id(users: Callable[[], Users]) -> N
     ],
 )
 def test_each_failure_has_its_reason(
-    users: Callable[[], Users], failure: PbxFailure, outcome: Outcome
+    users: Callable[[], Users], failure: PbxFailure, outcome: PlacingOutcome
 ) -> None:
     telephone = FakeTelephone(failure)
 
