@@ -99,7 +99,7 @@ class MissedData(Part):
     since: AwareDatetime | None = None  # the oldest
 
 
-class Missed(Message):
+class MissedCounts(Message):
     """Retained: the open missed calls of a user."""
 
     FAMILY: ClassVar[str] = "starface.missed."

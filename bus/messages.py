@@ -12,7 +12,7 @@ MESSAGES: dict[str, type[Message]] = {
     "DialRequest": events.DialRequest,
     "DialResult": events.DialResult,
     "CallRecord": journal_events.CallRecord,
-    "Missed": journal_events.Missed,
+    "MissedCounts": journal_events.MissedCounts,
     "JournalRequest": journal_events.JournalRequest,
     "JournalAnswer": journal_events.JournalAnswer,
     "PbxRequest": journal_events.PbxRequest,

@@ -36,7 +36,7 @@ _CHANNELS: tuple[tuple[str, str, str, str, bool, str], ...] = (
     ("dialNumber", _TOPICS.dial_number("USER"), "PlainNumber", "anybody", False, "15"),
     ("dialResult", _TOPICS.dial_result("USER"), "DialResult", "dial", False, "60"),
     ("records", _TOPICS.records("USER"), "CallRecord", "journal", False, ""),
-    ("missed", _TOPICS.missed("USER"), "Missed", "journal", True, ""),
+    ("missed", _TOPICS.missed("USER"), "MissedCounts", "journal", True, ""),
     ("journal", _TOPICS.journal("USER"), "JournalRequest", "anybody", False, "15"),
     ("journalAnswer", _TOPICS.reply("ACCOUNT", "REQUEST"), "JournalAnswer", "journal", False, "60"),
     ("directory", _TOPICS.directory("USER"), "DirectoryRequest", "anybody", False, "15"),

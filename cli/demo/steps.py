@@ -17,7 +17,7 @@ from bus.events import (
     UserState,
     now,
 )
-from bus.journal_events import CallRecord, Missed
+from bus.journal_events import CallRecord, MissedCounts
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from cli.demo.stage import Stage
@@ -32,7 +32,7 @@ _KINDS: dict[str, type[Message]] = {
     "state": UserState,
     "dial/result": DialResult,
     "records": CallRecord,
-    "missed": Missed,
+    "missed": MissedCounts,
 }
 
 
@@ -166,7 +166,9 @@ class Steps:
         yield "the caller gives up", call("ended")
         yield (
             f"the journal counts a missed call of {BERND.name}",
-            self._find(Missed, lambda told: told.data.user == BERND.login and told.data.open == 1),
+            self._find(
+                MissedCounts, lambda told: told.data.user == BERND.login and told.data.open == 1
+            ),
         )
 
     def _dial(self) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -27,7 +27,7 @@ class Applied:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LegOutcome:
     """What became of a call of one user; `doubtful`: perhaps somebody unknown to us took it."""
 
     result: CallResult
@@ -174,22 +174,22 @@ def _continued_by(leg: Leg, legs: Iterable[Leg]) -> Leg | None:
     return max(found, key=lambda one: one[:2])[2] if found else None
 
 
-def outcome(leg: Leg, siblings: Iterable[Leg], *, not_lifted: bool = False) -> Outcome:
+def outcome(leg: Leg, siblings: Iterable[Leg], *, not_lifted: bool = False) -> LegOutcome:
     """Say what became of a leg that is over."""
     if leg.answered:
-        return Outcome("answered")
+        return LegOutcome("answered")
     if leg.said == "voicemail":
-        return Outcome("voicemail")
+        return LegOutcome("voicemail")
     if leg.outward:
         return _not_reached(leg, not_lifted=not_lifted)
     others = [other for other in siblings if not other.outward]
     if (colleague := _taken_by(leg.segments()[-1], others)) is not None:
-        return Outcome("answered-elsewhere", colleague)
+        return LegOutcome("answered-elsewhere", colleague)
     if leg.said in ("busy", "rejected"):
-        return Outcome("busy" if leg.said == "busy" else "rejected")
+        return LegOutcome("busy" if leg.said == "busy" else "rejected")
     if leg.direction == "unknown" and not leg.has("ringing"):
-        return Outcome("unknown")
-    return Outcome("missed", doubtful=leg.group is not None)
+        return LegOutcome("unknown")
+    return LegOutcome("missed", doubtful=leg.group is not None)
 
 
 def rings_elsewhere(siblings: Iterable[Leg]) -> bool:
@@ -226,12 +226,12 @@ def handed_over_by(
     return min(colleagues)[1] if colleagues else None
 
 
-def _not_reached(leg: Leg, *, not_lifted: bool) -> Outcome:
+def _not_reached(leg: Leg, *, not_lifted: bool) -> LegOutcome:
     if leg.said in ("busy", "rejected"):
-        return Outcome("busy" if leg.said == "busy" else "rejected")
+        return LegOutcome("busy" if leg.said == "busy" else "rejected")
     if not_lifted and not leg.has("ringback"):
-        return Outcome("not-lifted")
-    return Outcome("not-reached")
+        return LegOutcome("not-lifted")
+    return LegOutcome("not-reached")
 
 
 def _taken_by(segment: Segment, others: Iterable[Leg]) -> str | None:

@@ -12,7 +12,7 @@ from consumers.journal.calls import (
     SETTLING,
     CallBook,
     Key,
-    Outcome,
+    LegOutcome,
     handed_over_by,
     outcome,
     rings_elsewhere,
@@ -199,18 +199,18 @@ class JournalConsumer:
         """Take back that a call was missed which is talked after all, under an id or once more."""
         record = self._store.get(leg.user, leg.call_id)
         if record is not None and record.open and leg.answered:
-            running = record_of(leg, Outcome("answered"), record.handed_over_by)
+            running = record_of(leg, LegOutcome("answered"), record.handed_over_by)
             self._store.put(with_handling(running.model_copy(update={"ended": None}), record))
 
-    def _by_list(self, leg: Leg, found: Outcome) -> Outcome:
+    def _by_list(self, leg: Leg, found: LegOutcome) -> LegOutcome:
         if leg.listed == "answered":
-            return Outcome("answered-elsewhere")
+            return LegOutcome("answered-elsewhere")
         if leg.listed == "unknown" and self._settings.other_telephones:
-            return Outcome("unknown")
+            return LegOutcome("unknown")
         return found
 
     def _write(
-        self, leg: Leg, siblings: list[Leg], found: Outcome, inherited: CallRecordData | None
+        self, leg: Leg, siblings: list[Leg], found: LegOutcome, inherited: CallRecordData | None
     ) -> None:
         colleague = handed_over_by(leg, siblings, self._site.login_of)
         before = self._store.get(leg.user, leg.call_id)
@@ -223,7 +223,8 @@ class JournalConsumer:
             "recorded user=%s call=%s result=%s revision=%s",
             leg.user, leg.call_id, record.result, record.revision,
         )  # fmt: skip
-        self._handling.after(record)
+        if before is None or before.result != record.result:  # else what was undone by hand stays
+            self._handling.after(record)
         if self._observer is not None:
             self._observer.call_changed(before, record, _shared(leg, siblings))
 
@@ -231,7 +232,7 @@ class JournalConsumer:
         """Return a running call, for its observer."""
         if self._observer is None or leg is None or not leg.begun or leg.over:
             return None
-        running = record_of(leg, Outcome("unknown"), None)
+        running = record_of(leg, LegOutcome("unknown"), None)
         return running.model_copy(update={"ended": None})
 
     def _report(self, before: CallRecordData | None, leg: Leg) -> None:

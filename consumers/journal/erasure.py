@@ -116,8 +116,8 @@ def _erase(store: JournalStore, keys: Iterable[str], before: float | None = None
     wanted = json.dumps(keys)
     with store.changing():
         users = store.db.execute(
-            "DELETE FROM records WHERE number IN (SELECT value FROM json_each(?)) AND started < ?"
-            " RETURNING user",
+            "DELETE FROM records WHERE number != '' AND number IN (SELECT value FROM json_each(?))"
+            " AND started < ? RETURNING user",
             (wanted, limit),
         ).fetchall()
         for (user,) in set(users):

@@ -24,7 +24,7 @@ _CALL_STATE = (
 )
 
 
-class Broker(Protocol):
+class AnnouncementBroker(Protocol):
     """What of a connection is needed here."""
 
     topics: Topics
@@ -46,7 +46,7 @@ class Broker(Protocol):
 class HomeAssistant:
     """The telephones as Home Assistant knows them."""
 
-    def __init__(self, connection: Broker, logins: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, connection: AnnouncementBroker, logins: Callable[[], Iterable[str]]) -> None:
         self._connection = connection
         self._logins = logins
         self.known: frozenset[str] = frozenset()

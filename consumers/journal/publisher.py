@@ -4,10 +4,11 @@ import logging
 from typing import Protocol
 
 from bus.events import CONTENT_TYPE, UserName
-from bus.journal_events import CallRecord, CallRecordData, Missed
+from bus.journal_events import CallRecord, CallRecordData, MissedCounts
 from bus.mqtt.connection import Publication, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
+from consumers.journal.requests import People
 from consumers.journal.store import JournalStore
 from runtime import metrics
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 _BATCH = 20  # messages under way at a time
 
 
-class Broker(Protocol):
+class RecordBroker(Protocol):
     """What of a connection is needed here."""
 
     topics: Topics
@@ -27,17 +28,12 @@ class Broker(Protocol):
         """Start to publish; raise BrokerUnavailable."""
 
 
-class People(Protocol):
-    """Who there is."""
-
-    def is_user(self, login: str) -> bool:
-        """Tell whether somebody is a user."""
-
-
 class RecordPublisher:
     """Publishes what changed, in the order in which it was first written."""
 
-    def __init__(self, store: JournalStore, broker: Broker, people: People, source: str) -> None:
+    def __init__(
+        self, store: JournalStore, broker: RecordBroker, people: People, source: str
+    ) -> None:
         self._store = store
         self._people = people
         self._broker = broker
@@ -89,7 +85,7 @@ class RecordPublisher:
         topic = self._broker.topics.missed(user)
         if not self._people.is_user(user):
             return self._broker.send(topic, b"", retain=True, content_type=None)
-        message = Missed(source=self._source, subject=user, data=self._store.missed(user))
+        message = MissedCounts(source=self._source, subject=user, data=self._store.missed(user))
         return self._broker.send(topic, message.encoded(), retain=True, content_type=CONTENT_TYPE)
 
 

@@ -6,14 +6,14 @@ from typing import Any
 from bus.events import CallerData, Party, Reference
 from bus.journal_events import CallRecordData, CallResult
 from bus.numbers.number import same_subscriber_keys
-from consumers.journal.calls import Outcome
+from consumers.journal.calls import LegOutcome
 from consumers.journal.leg import Leg
 
 MISSED: tuple[CallResult, ...] = ("missed", "voicemail")
 
 
 def record_of(
-    leg: Leg, outcome: Outcome, handed_over_by: str | None, revision: int = 1
+    leg: Leg, outcome: LegOutcome, handed_over_by: str | None, revision: int = 1
 ) -> CallRecordData:
     """Return the record of a leg, without notes and without what anybody did about it."""
     segments = leg.segments()

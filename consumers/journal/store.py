@@ -176,7 +176,7 @@ class JournalStore:
         """Return some calls of a user with a number that began after a time."""
         return self._records(
             "SELECT data FROM records WHERE number IN (SELECT value FROM json_each(?))"
-            " AND started > ? AND user = ? ORDER BY started LIMIT 20",
+            " AND number != '' AND started > ? AND user = ? ORDER BY started LIMIT 20",
             json.dumps(number_keys(key)), after, user,
         )  # fmt: skip
 
@@ -305,9 +305,9 @@ def _record(data: str) -> CallRecordData:
 def _where(wanted: Filter) -> tuple[list[str], list[Any]]:
     numbers = json.dumps(wanted.numbers) if wanted.numbers else None
     conditions: list[tuple[str, object]] = [
-        ("user = ?", wanted.user),
+        ("+user = ?" if wanted.numbers else "user = ?", wanted.user),
         ("sender = ?", wanted.sender),
-        ("number IN (SELECT value FROM json_each(?))", numbers),
+        ("number != '' AND number IN (SELECT value FROM json_each(?))", numbers),
         ("started >= ?", wanted.since),
         ("started < ?", wanted.until),
         ("instr(words, ?) > 0", wanted.text.casefold() if wanted.text else None),

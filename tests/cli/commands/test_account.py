@@ -62,6 +62,7 @@ def test_an_account_writes_only_what_it_may(staffed: Settings, run: Run) -> None
     assert _rules(staffed, "home") == [
         "topic read starface/users/0011/dial/result",
         "topic write starface/users/0011/dial",
+        "topic write starface/users/0011/dial/number",
         "topic write starface/users/0011/set",
     ]
     assert "0011: reads dial/result; may dial, set" in run("account", "list").stdout
@@ -70,6 +71,7 @@ def test_an_account_writes_only_what_it_may(staffed: Settings, run: Run) -> None
         "read   starface/info",
         "read   starface/processes/+",
         "write  starface/users/0011/dial",
+        "write  starface/users/0011/dial/number",
         "write  starface/users/0011/set",
     ]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.events import CallData
-from consumers.journal.calls import CallBook, Outcome, handed_over_by, outcome
+from consumers.journal.calls import CallBook, LegOutcome, handed_over_by, outcome
 from consumers.journal.leg import Leg
 from consumers.journal.record import record_of
 from tests.consumers.journal.call_events import (
@@ -33,7 +33,7 @@ def _leg(events: Sequence[CallData], user: str = "0011") -> Leg:
     return leg
 
 
-def _told(book: CallBook, leg: Leg) -> Outcome:
+def _told(book: CallBook, leg: Leg) -> LegOutcome:
     return outcome(leg, book.siblings(leg))
 
 

@@ -28,6 +28,7 @@ from bus.journal_events import (
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
 from consumers.journal.consumer import JournalConsumer, Observer
+from consumers.journal.handling import Handling
 from consumers.journal.questions import PbxQuestions
 from consumers.journal.settings import JournalSettings
 from consumers.journal.store import Filter, JournalStore
@@ -183,6 +184,23 @@ def test_a_later_call_that_nobody_answered_settles_nothing(office: Office, out: 
                 tell("0011", "ended", 80, call_id="c-2"))  # fmt: skip
 
     assert office.record().open
+
+
+def test_what_was_opened_again_by_hand_stays_open(office: Office) -> None:
+    office.tell(*_missed(), *_talked(100, "c-3"))
+    Handling(office.store).unhandle(office.record())
+    contact = Reference(kind="contact", id="9", title="Muster AG")
+    office.journal.note_found(
+        CallerEvent(
+            data=CallerData(
+                user="0011", call_id="c-3", event_id="e", trigger="ringing", caller=CLIENT,
+                contact=contact,
+            )
+        )
+    )  # fmt: skip
+
+    assert office.record(call_id="c-3").contact == contact
+    assert office.open() == 1
 
 
 def test_a_missed_call_that_comes_after_the_later_one_is_settled_too(office: Office) -> None:

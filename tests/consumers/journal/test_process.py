@@ -14,7 +14,7 @@ from bus.journal_events import (
     JournalAnswer,
     JournalRequest,
     JournalRequestData,
-    Missed,
+    MissedCounts,
     PbxAnswer,
     PbxAnswerData,
     PbxRequest,
@@ -114,10 +114,10 @@ def test_a_missed_call_is_recorded_counted_listed_and_seen_to(
 ) -> None:
     watch, person = connect("panel"), connect("0011")
     records: list[CallRecord] = []
-    counts: list[Missed] = []
+    counts: list[MissedCounts] = []
 
     def count(message: ReceivedMessage) -> None:
-        counts.append(Missed.model_validate_json(message.payload))
+        counts.append(MissedCounts.model_validate_json(message.payload))
 
     watch.consume(TOPICS.records("+"), CallRecord, lambda record, _: records.append(record))
     watch.subscribe(TOPICS.missed("0011"), count)

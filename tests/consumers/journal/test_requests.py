@@ -8,7 +8,7 @@ import pytest
 from bus.journal_events import CallRecordData, JournalAnswerData, JournalRequest, JournalRequestData
 from bus.mqtt.requests import Requester
 from bus.numbers.number import NumberProfile
-from consumers.journal.calls import Outcome
+from consumers.journal.calls import LegOutcome
 from consumers.journal.leg import Leg
 from consumers.journal.record import opened, record_of
 from consumers.journal.requests import JournalRequests
@@ -42,7 +42,7 @@ class Desk:
             said(user, "ended", at + 20, call_id=call_id, **more),
         ):
             leg.learn(data, data.received_at.timestamp())
-        record = record_of(leg, Outcome("missed"), None)
+        record = record_of(leg, LegOutcome("missed"), None)
         self.store.put(opened(record), shared=call_id if more.get("group") else None)
 
     def ask(self, user: str = "0011", **data: Any) -> JournalAnswerData:
