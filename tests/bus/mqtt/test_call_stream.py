@@ -18,6 +18,8 @@ from bus.events import (
 )
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
+from bus.mqtt.requests import Requester, Responder
+from bus.settings import BrokerSettings
 from tests.conftest import wait_until
 
 Connect = Callable[..., Connection]
@@ -137,6 +139,39 @@ def test_every_event_is_handed_over_once_whatever_is_lost_or_repeated(
 
     wait_until(all_handed, 20)
     assert sorted(seq for seq in handed if seq) == list(range(1, 41))
+
+
+def _worked(*connections: Connection) -> bool:
+    for connection in connections:
+        connection.work(0.01)
+    return True
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_what_is_repeated_comes_to_the_asker_alone(
+    broker_settings: BrokerSettings, connect: Connect, offsets: ConsumerOffsets, version: str
+) -> None:
+    handed: list[int | None] = []
+    others: list[bytes] = []
+    gateway, other = connect("gateway"), connect("0011")
+    other.subscribe("starface/users/0011/calls", lambda received: others.append(received.payload))
+    other.subscribe("starface/replies/#", lambda received: others.append(received.payload))
+
+    def repeat(request: ReplayRequest, requester: Requester) -> None:
+        for seq in range(request.data.after + 1, 4):
+            gateway.send(requester.topic, _event(seq).encoded()).wait()
+
+    Responder(gateway, "gateway").serve("starface/users/+/replay", ReplayRequest, repeat)
+    settings = broker_settings.model_copy(update={"version": version})
+    with Connection(settings, "journal") as journal:
+        CallStream(journal, offsets, lambda event: handed.append(event.seq)).follow(["0011"])
+        journal.wait_connected()
+        gateway.publish("starface/users/0011/calls", _event(3))
+        wait_until(lambda: _worked(journal, gateway) and handed == [3, 1, 2])
+        wait_until(lambda: other.work(0.05) and others)
+
+    assert handed == [3, 1, 2]
+    assert len(others) == 1
 
 
 def test_an_event_on_another_users_topic_is_dropped(
