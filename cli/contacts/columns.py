@@ -85,7 +85,7 @@ def understood(file: Path, encoding: str = "") -> UnderstoodColumns:
 
 
 def _is_ours(headings: set[str], own: Mapping) -> bool:
-    """Tell whether a file has the headings of our own export, perhaps with others beside them."""
+    """Return whether a file has the headings of our own export, perhaps with others beside them."""
     ours = own.columns() & headings
     if headings <= own.columns() | {""}:
         return len(ours) > 1 and bool(ours & {"key", "name", "dossier", "matter"})

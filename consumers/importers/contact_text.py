@@ -42,7 +42,7 @@ def clean_lines(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell whether there is nothing to be spelled otherwise, as in most texts."""
+    """Return whether there is nothing to be spelled otherwise, as in most texts."""
     return text.isprintable() and (
         text.isascii() or (unicodedata.is_normalized("NFC", text) and not _ODD.search(text))
     )

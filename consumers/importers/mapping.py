@@ -35,7 +35,7 @@ class Flag(_Part):
         return tuple(value.casefold() for value in values)
 
     def read(self, row: Row[str, str]) -> bool:
-        """Tell what the row says."""
+        """Return what the row says."""
         value = row.get(self.column, "").strip().casefold()
         return value in self.values if value else self.otherwise
 

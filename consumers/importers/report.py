@@ -27,7 +27,7 @@ class KnownContacts(Protocol):
     """What the directory knows of the source."""
 
     def is_read(self, key: str, read_from: bytes) -> bool:
-        """Tell whether a contact was read from just this the last time, without a refusal."""
+        """Return whether a contact was read from just this the last time, without a refusal."""
 
     def contact(self, key: str) -> object | None:
         """Return what is known of a contact; None where it is not there."""

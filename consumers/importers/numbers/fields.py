@@ -197,7 +197,7 @@ def _numbers_from(
 
 
 def _ends(parts: list[tuple[str, str]], start: int, end: int, read: Reader) -> bool:
-    """Tell whether a valid number ends before a comma or slash, which then is no spelling."""
+    """Return whether a valid number ends before a comma or slash, which then is no spelling."""
     text = _unlabelled(_joined(parts, start, end)).text
     return parts[end][0].strip() in (",", "/") and is_valid(read(text))
 

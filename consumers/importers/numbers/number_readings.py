@@ -49,7 +49,7 @@ def without_fraction(text: str) -> str:
 
 
 def is_assigned(e164: str) -> bool:
-    """Tell whether the tables know a range that holds this number."""
+    """Return whether the tables know a range that holds this number."""
     parsed = number_plan.number_after_plus(e164.removeprefix("+"))
     return parsed is not None and number_plan.is_valid(parsed)
 

@@ -1,8 +1,8 @@
 """The second line of an office, written by its last digits alone: `044 123 45 67 / 68`.
 
 A habit of Germany, Austria and Switzerland. It is taken for one only on evidence; otherwise the
-last digits are reported as unclear, for they may as well be an extension. Where a number may go on,
-as in Germany and Austria, only a hyphen is evidence: `030 12345-67/68`.
+last digits are reported as unclear, for they may as well be an extension. Where a number may be
+longer, as in Germany and Austria, only a hyphen is evidence: `030 12345-67/68`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Piece(NamedTuple):
 
 
 def is_tail(text: str) -> bool:
-    """Tell whether this may be the last digits of a number: one to four."""
+    """Return whether this may be the last digits of a number: one to four."""
     return _TAIL.fullmatch(text.strip(" ,.:/")) is not None
 
 
@@ -70,7 +70,7 @@ def in_full(pieces: Iterable[Piece], read: Reader) -> list[Piece]:
 
 
 def is_valid(number: Number) -> bool:
-    """Tell whether this is a whole number which the tables know."""
+    """Return whether this is a whole number which the tables know."""
     return number.e164 is not None and is_assigned(number.e164)
 
 
@@ -115,7 +115,7 @@ def _by_last_digits(first: str, tail: str) -> str:
 
 
 def _may_go_on(first: str, tail: str, read: Reader) -> bool:
-    """Tell whether the number and the last digits together would be a number too."""
+    """Return whether the number and the last digits together would be a number too."""
     digits = re.sub(r"\D", "", tail)
     return is_assigned(f"{read(first).e164}{digits}")
 

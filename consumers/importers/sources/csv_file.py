@@ -23,9 +23,9 @@ from consumers.importers.sources.csv_rows import CsvRow, csv_rows
 from consumers.importers.sources.spreadsheet import is_spreadsheet, spreadsheet_rows
 
 _DELIMITERS = ";,\t|"
-_COMPARED = 10  # lines below the headings that tell the delimiter
+_COMPARED = 10  # lines below the headings that show the delimiter
 _ABOVE = 20  # lines that may stand above the headings
-_SAMPLE = 50  # rows that tell what is in a column
+_SAMPLE = 50  # rows that show what is in a column
 
 
 class TableFront(NamedTuple):

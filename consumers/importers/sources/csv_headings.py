@@ -195,7 +195,7 @@ def _columns_of_numbers(
 
 
 def _is_of_a_telephone(words: list[str]) -> bool:
-    """Tell whether a heading such as `Business 2` may be a telephone's, if its cells are."""
+    """Return whether a heading such as `Business 2` may be a telephone's, if its cells are."""
     return not {word for word in words if not word.isdecimal()} <= _NO_NUMBERS
 
 

@@ -17,7 +17,7 @@ _NAME = re.compile(r"(?:\*\.)?(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\
 
 
 def is_host(written: str) -> bool:
-    """Tell whether this names a server, or with `*.` all below a name of two parts or more.
+    """Return whether this names a server, or with `*.` all below a name of two parts or more.
 
     A port may stand behind it.
     """
@@ -30,7 +30,7 @@ def is_host(written: str) -> bool:
 
 
 def may_ask(start: URL, url: URL, also: Sequence[str] = ()) -> bool:
-    """Tell whether the password that was given for one address may go to another one."""
+    """Return whether the password that was given for one address may go to another one."""
     if url.scheme != "https":
         return (url.scheme, url.host, url.port) == (start.scheme, start.host, start.port)
     host, given = _plain(url.host), _plain(start.host)
@@ -43,7 +43,7 @@ def may_ask(start: URL, url: URL, also: Sequence[str] = ()) -> bool:
 
 
 def _is_meant(url: URL, start: URL, written: str) -> bool:
-    """Tell whether a server was named; without a port, where https is or the first server is."""
+    """Return whether a server was named; without a port, where https is or the first server is."""
     name, port = _parted(written)
     host, name = _plain(url.host), _plain(name)
     if port is None and url.port not in (None, start.port):

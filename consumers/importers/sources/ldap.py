@@ -131,7 +131,7 @@ def connected(server: LdapServer) -> Any:
             password=server.password.get_secret_value() or None,
             receive_timeout=_READ,
             read_only=True,
-            auto_referrals=False,  # ldap3 would tell the password to whatever server is named
+            auto_referrals=False,  # ldap3 would send the password to any server that is named
             check_names=False,
             raise_exceptions=True,
         )

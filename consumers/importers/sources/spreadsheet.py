@@ -19,7 +19,7 @@ Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
 def is_spreadsheet(path: Path) -> bool:
-    """Tell whether a file is written by a spreadsheet, whatever it is called."""
+    """Return whether a file is written by a spreadsheet, whatever it is called."""
     try:
         with path.open("rb") as file:
             return file.read(4) in (_ZIP, _OLE)

@@ -52,7 +52,7 @@ def sql_records(
         ) from error
     try:
         address = make_url(url)
-        if "@" in (address.host or ""):  # the end of a password, which the driver would tell
+        if "@" in (address.host or ""):  # the end of a password, which the driver would show
             raise SourceUnreadable(_NOT_PLAIN)
         engine = create_engine(address)
     except (ArgumentError, NoSuchModuleError):

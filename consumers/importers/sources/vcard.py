@@ -108,7 +108,7 @@ def _company(card: VCard) -> str:
 
 
 def _is_company(card: VCard, name: str, company: str) -> bool:
-    """Tell whether the card is a company's: also where its name stands in a field for persons."""
+    """Return whether the card is a company's: also where its name stands in a field for persons."""
     if _value(card, "KIND").lower() == "org" or _value(card, "X-ABSHOWAS").upper() == "COMPANY":
         return True
     structured = card.first("N")
