@@ -186,9 +186,9 @@ def _add_plan(db: sqlite3.Connection) -> None:
 
 def _user(row: sqlite3.Row) -> User:
     triggers, actions = _plan(row["plan"], row["triggers"])
-    told = {key: row[key] for key in row.keys() if not key.startswith("token_")}  # noqa: SIM118
+    stored = {key: row[key] for key in row.keys() if not key.startswith("token_")}  # noqa: SIM118
     return User.model_validate(
-        told
+        stored
         | {
             "wanted": None if row["wanted"] is None else bool(row["wanted"]),
             "triggers": triggers,
@@ -207,10 +207,10 @@ def _plan(plan: str | None, triggers: str) -> tuple[tuple[str, ...], dict[str, s
     before = tuple(part for part in triggers.split(",") if part)
     if plan is None:
         return ((*before, "party-change") if _WITH_ANY.intersection(before) else before), {}
-    told = {
+    plan_of = {
         key: action
         for key, action in json.loads(plan).items()
         if key in get_args(Trigger) and (key in before or key not in _BEFORE)
     }
-    told |= {key: "" for key in before if key not in told}
-    return tuple(told), {key: action for key, action in told.items() if action}
+    plan_of |= {key: "" for key in before if key not in plan_of}
+    return tuple(plan_of), {key: action for key, action in plan_of.items() if action}

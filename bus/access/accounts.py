@@ -309,5 +309,5 @@ def _hashed(name: str, password: str) -> str:
     # The salt follows from the account and password, so that the file only changes when they do.
     salt = hashlib.sha256(f"{name} {password}".encode()).digest()[:12]
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
-    told = [base64.b64encode(part).decode() for part in (salt, digest)]
-    return f"$7${ITERATIONS}${told[0]}${told[1]}"
+    parts = [base64.b64encode(part).decode() for part in (salt, digest)]
+    return f"$7${ITERATIONS}${parts[0]}${parts[1]}"

@@ -55,9 +55,9 @@ class Right(BaseModel):
 
     @field_validator("reads", mode="before")
     @classmethod
-    def _known(cls, told: Iterable[str]) -> tuple[str, ...]:
+    def _known(cls, granted: Iterable[str]) -> tuple[str, ...]:
         """Leave out what another release of this program lets be read; it is no right here."""
-        return tuple(kind for kind in told if kind in KINDS)
+        return tuple(kind for kind in granted if kind in KINDS)
 
 
 class Grants(BaseModel):
@@ -195,25 +195,25 @@ class Roles(BaseModel):
 
     def read(self, grants: Grants, topics: Topics) -> tuple[str, ...]:
         """Return the topics these rights let read."""
-        told = [
+        granted = [
             topics.home_assistant_all() if kind == _HOME else _TOPICS[kind](topics, whom)
             for whom, right in self._spread(grants)
             for kind in right.reads
         ]
         if any("state" in right.reads for _, right in self._spread(grants)):
             # The broker keeps the last state; it counts while the process that published it runs.
-            told.append(topics.process("sessions"))
-        return tuple(dict.fromkeys(told))
+            granted.append(topics.process("sessions"))
+        return tuple(dict.fromkeys(granted))
 
     def write(self, grants: Grants, topics: Topics) -> tuple[str, ...]:
         """Return the topics these rights let write."""
-        told = [
+        granted = [
             topics.home_assistant_status() if one == _HOME else _TOPICS[one](topics, whom)
             for whom, right in self._spread(grants)
             for act in right.may
             for one in ((act, "dial/number") if act == "dial" else (act,))
         ]
-        return tuple(dict.fromkeys(told))
+        return tuple(dict.fromkeys(granted))
 
     def _spread(self, grants: Grants) -> Iterator[tuple[str, Right]]:
         yield from grants.users.items()

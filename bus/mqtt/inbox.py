@@ -242,21 +242,21 @@ class Ticker:
 def type_in(payload: bytes) -> str:
     """Return the CloudEvents type of a payload that could not be read, empty if it has none."""
     try:
-        told = json.loads(payload)
+        content = json.loads(payload)
     except (ValueError, RecursionError):  # the latter for what is nested too deeply
         return ""
-    return str(told.get("type", "")) if isinstance(told, dict) else ""
+    return str(content.get("type", "")) if isinstance(content, dict) else ""
 
 
 def why(error: ValidationError) -> str:
     """Return a validation error in one line, without the values."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {_said(fault['msg'])}"
+        f"{'.'.join(str(part) for part in fault['loc']) or 'payload'}: {_plain(fault['msg'])}"
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
     )
 
 
-def _said(message: str) -> str:
+def _plain(message: str) -> str:
     """Return a message as it was raised, without pydantic's words in front."""
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 

@@ -49,8 +49,8 @@ class CodecClient:
         self._ending = False
         self._greatest = IN_FLIGHT
         self._keep_alive = float(login.settings.keep_alive)
-        self._heard = bytearray()
-        self._heard_at = 0.0
+        self._received_bytes = bytearray()
+        self._received_at = 0.0
         self._why = "closed by the broker"
         self._session_taken = False
         self._woken, self._waker = socket.socketpair()
@@ -70,7 +70,7 @@ class CodecClient:
             if answer.server_keep_alive is not None:
                 self._keep_alive = float(answer.server_keep_alive)
             connected.setblocking(False)
-            self._sent_at = self._heard_at = time.monotonic()
+            self._sent_at = self._received_at = time.monotonic()
             self._socket = connected
             try:
                 self._listener.on_connect(self)
@@ -169,10 +169,10 @@ class CodecClient:
             ).write()
         )  # fmt: skip
         while data := connected.recv(_ALL_AT_ONCE):
-            self._heard += data
+            self._received_bytes += data
             with contextlib.suppress(IndexError):  # more is to come
-                answer, length = read_packet(memoryview(self._heard))
-                del self._heard[:length]
+                answer, length = read_packet(memoryview(self._received_bytes))
+                del self._received_bytes[:length]
                 return answer if isinstance(answer, mqtt5.ConnAckPacket) else None
         return None
 
@@ -183,7 +183,7 @@ class CodecClient:
             selector.register(self._woken, selectors.EVENT_READ)
             selector.register(connected, selectors.EVENT_READ)
             watched = selectors.EVENT_READ
-            self._hear()
+            self._take_packets()
             while not (self._ending and not self._unsent):
                 wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
                 if wanted != watched:
@@ -194,7 +194,7 @@ class CodecClient:
                     self._woken.recv(_ALL_AT_ONCE)
                 if any(key.fileobj is connected for key, _ in ready) and not self._received():
                     return
-                self._hear()
+                self._take_packets()
 
     def _received(self) -> bool:
         """Take in and send what there is; False once the broker has closed the connection."""
@@ -207,21 +207,21 @@ class CodecClient:
                     break
                 if not data:
                     return False
-                self._heard += data
-                self._heard_at = time.monotonic()
+                self._received_bytes += data
+                self._received_at = time.monotonic()
                 if self._tls is None and len(data) < _ALL_AT_ONCE:
                     break
         return True
 
-    def _hear(self) -> None:
+    def _take_packets(self) -> None:
         """Work through the packets that are complete."""
         at = 0
-        with memoryview(self._heard) as heard, contextlib.suppress(IndexError):
-            while at < len(heard):
-                packet, length = read_packet(heard[at:])  # IndexError: it is not complete
+        with memoryview(self._received_bytes) as received, contextlib.suppress(IndexError):
+            while at < len(received):
+                packet, length = read_packet(received[at:])  # IndexError: it is not complete
                 at += length
                 self._take(packet)
-        del self._heard[:at]
+        del self._received_bytes[:at]
 
     def _take(self, packet: mqtt5.Packet) -> None:
         if isinstance(packet, mqtt5.PubAckPacket):
@@ -254,9 +254,9 @@ class CodecClient:
         if not self._keep_alive:
             return None
         now = time.monotonic()
-        if now - self._heard_at > 2 * self._keep_alive:
-            raise TimeoutError(f"the broker was silent for {now - self._heard_at:.0f} s")
-        due = min(self._sent_at, self._heard_at) + self._keep_alive
+        if now - self._received_at > 2 * self._keep_alive:
+            raise TimeoutError(f"the broker was silent for {now - self._received_at:.0f} s")
+        due = min(self._sent_at, self._received_at) + self._keep_alive
         if now >= due:
             with self._lock:
                 self._send(mqtt5.PingReqPacket().write())
@@ -301,13 +301,13 @@ class CodecClient:
             self._waker.send(b"!")
 
 
-def read_packet(heard: memoryview) -> tuple[mqtt5.Packet, int]:
+def read_packet(received: memoryview) -> tuple[mqtt5.Packet, int]:
     """Return a packet and its length; raise IndexError for a part of one, ValueError for nonsense.
 
     The codec panics at a text that is not UTF-8, and its panic is not even an Exception.
     """
     try:
-        return mqtt5.read(heard)
+        return mqtt5.read(received)
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise

@@ -36,7 +36,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Missed:
+class CallDifferences:
     """What a look at the PBX's calls shows that was not reported; `soon`: it may yet come."""
 
     unheard: bool = False
@@ -79,14 +79,14 @@ class KnownCalls:
         """Return what is known now, for a task in another thread."""
         return Gap(since, dict(self._running), frozenset(self._ended), self._clock_offset)
 
-    def look(self, ids: Collection[str], now: float) -> Missed:
+    def look(self, ids: Collection[str], now: float) -> CallDifferences:
         """Compare with the calls that the PBX says are running."""
         unheard = [each for each in ids if each not in self._running and each not in self._ended]
         unended = [each for each in self._running if each not in ids]
         doubtful = {each: self._doubtful.get(each, now) for each in (*unheard, *unended)}
         self._doubtful = doubtful
         ripe = {each for each, at in doubtful.items() if now - at >= self._patience}
-        return Missed(
+        return CallDifferences(
             unheard=bool(ripe.intersection(unheard)),
             unended=bool(ripe.intersection(unended)),
             soon=bool(doubtful),
@@ -112,17 +112,17 @@ def is_news(state: CallState, gap: Gap) -> bool:
     return bool(state.state) and (known is None or known.pbx_state.strip().upper() != state.state)
 
 
-def running_struct(told: CallState) -> Struct:
+def running_struct(state: CallState) -> Struct:
     """Return a running call as the PBX would have reported it."""
     return {
-        "id": told.id,
-        "state": told.pbx_state,
-        **_time(told.timestamp),
-        "callerNumber": told.caller_number,
-        "callerName": told.caller_name,
-        "calledNumber": told.called_number,
-        "calledName": told.called_name,
-        "groupId": told.group,
+        "id": state.id,
+        "state": state.pbx_state,
+        **_time(state.timestamp),
+        "callerNumber": state.caller_number,
+        "callerName": state.caller_name,
+        "calledNumber": state.called_number,
+        "calledName": state.called_name,
+        "groupId": state.group,
     }
 
 
@@ -131,11 +131,11 @@ def ended_structs(
 ) -> list[Struct]:
     """Return the calls that ended while nothing was reported, oldest first."""
     listed = [entry for entry in entries if _is_missed(entry, gap, still)]
-    told = {entry.id for entry in listed}
+    listed_ids = {entry.id for entry in listed}
     unlisted = [
         call
         for call_id, call in gap.running.items()
-        if call_id not in told and call_id not in still
+        if call_id not in listed_ids and call_id not in still
     ]
     past = [struct for entry in listed for struct in _listed(entry)]
     return [*map(_hung_up, unlisted), *past]
@@ -183,9 +183,9 @@ def _listed(entry: CallListEntry) -> list[Struct]:
 
 
 def _made_id(entry: CallListEntry) -> str:
-    told = (entry.start_time, entry.direction, entry.caller_number, entry.called_number)
-    return "listed-" + hashlib.sha256("|".join(told).encode()).hexdigest()[:24]
+    parts = (entry.start_time, entry.direction, entry.caller_number, entry.called_number)
+    return "listed-" + hashlib.sha256("|".join(parts).encode()).hexdigest()[:24]
 
 
-def _time(told: str) -> Struct:
-    return {"timestamp": DateTime(told)} if wire.moment(told) else {}
+def _time(stamp: str) -> Struct:
+    return {"timestamp": DateTime(stamp)} if wire.moment(stamp) else {}

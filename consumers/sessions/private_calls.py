@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
-from consumers.sessions.tasks import Pbx
+from consumers.sessions.tasks import PbxSession
 from starface.credential import Credential
 from starface.wire import CallListEntry, CallState
 
@@ -19,7 +19,7 @@ class WithoutPrivateCalls:
     """One user's conversation with the PBX, in which his private calls do not occur."""
 
     def __init__(
-        self, pbx: Pbx, user: str, numbers: PrivateNumbers, profile: NumberProfile
+        self, pbx: PbxSession, user: str, numbers: PrivateNumbers, profile: NumberProfile
     ) -> None:
         self._pbx = pbx
         self._user = user

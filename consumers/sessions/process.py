@@ -37,7 +37,7 @@ from consumers.sessions.settings_requests import SettingsRequests, SiteNumbers
 from consumers.sessions.site_health import Services, SiteHealth
 from consumers.sessions.state_publisher import StatePublisher
 from consumers.sessions.task_runner import TaskRunner
-from consumers.sessions.tasks import Pbx, PbxTasks
+from consumers.sessions.tasks import PbxSession, PbxTasks
 from consumers.sessions.user import UserContext
 from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import User, Users, UserUnknown
@@ -232,10 +232,10 @@ class SessionsConsumer:
         log.info("switched user=%s to=%s", login, word)
         self._sync_users()
 
-    def _on_reset(self, told: SessionReset, received: ReceivedMessage) -> None:
+    def _on_reset(self, reset: SessionReset, received: ReceivedMessage) -> None:
         login = self._connection.topics.user_of(received.topic)
         context = self._contexts.get(login)
-        if context is not None and told.data.user == login and context.session.stage == "active":
+        if context is not None and reset.data.user == login and context.session.stage == "active":
             self._runner.lost(context)
 
     def _on_call(self, event: CallEvent, received: ReceivedMessage) -> None:
@@ -356,7 +356,7 @@ def run(
 
     opened: dict[str, StarfaceClient] = {}
 
-    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> Pbx:
+    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> PbxSession:
         pbx = StarfaceClient(starface, login, credential, callback)
         if callback is not None:
             opened[login] = pbx

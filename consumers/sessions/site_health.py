@@ -53,7 +53,7 @@ class SiteListener(Protocol):
         """Let those log in again who met a login page."""
 
 
-class Bus(Protocol):
+class BrokerSubscriptions(Protocol):
     """What of a broker connection the site needs."""
 
     @property
@@ -107,11 +107,11 @@ class SiteHealth:
         self._gateways: dict[str, tuple[str, bool]] = {}
         self._processes: dict[str, tuple[bool, int]] = {}  # whether online, how many faults
 
-    def follow(self, connection: Bus) -> None:
+    def follow(self, connection: BrokerSubscriptions) -> None:
         """Follow which processes are online."""
         topics = connection.topics
-        connection.subscribe(topics.process_detail(ANY_USER), self._gateway_told)
-        connection.subscribe(topics.process(ANY_USER), partial(self._process_told, connection))
+        connection.subscribe(topics.process_detail(ANY_USER), self._on_process_detail)
+        connection.subscribe(topics.process(ANY_USER), partial(self._on_process, connection))
 
     @property
     def serves(self) -> bool:
@@ -194,7 +194,7 @@ class SiteHealth:
 
     # ---- the gateways
 
-    def _gateway_told(self, received: ReceivedMessage) -> None:
+    def _on_process_detail(self, received: ReceivedMessage) -> None:
         try:
             detail = ProcessDetail.model_validate_json(received.payload).data
         except ValueError:
@@ -202,9 +202,12 @@ class SiteHealth:
         self._processes[detail.name] = (detail.state == "online", len(detail.faults))
         if not detail.name.startswith("gateway"):
             return
-        before, told = self._gateways.get(detail.name), (detail.start_id, detail.state == "online")
-        self._gateways[detail.name] = told
-        if before is not None and before != told:
+        before, current = (
+            self._gateways.get(detail.name),
+            (detail.start_id, detail.state == "online"),
+        )
+        self._gateways[detail.name] = current
+        if before is not None and before != current:
             log.info("gateway is %s name=%s", detail.state, detail.name)
             self._soon(CALLBACK)
             if detail.state == "online":  # nobody took notifications before
@@ -221,7 +224,7 @@ class SiteHealth:
             counts["process_faults"][kind] += faults if online else 0
         return counts
 
-    def _process_told(self, connection: Bus, received: ReceivedMessage) -> None:
+    def _on_process(self, connection: BrokerSubscriptions, received: ReceivedMessage) -> None:
         name = received.topic.rpartition("/")[2]
         if name in self._processes:
             self._processes[name] = (received.payload == b"online", self._processes[name][1])

@@ -16,7 +16,7 @@ from consumers.sessions.schedule import Pace
 from consumers.sessions.session import UNKNOWN, NextTask
 from consumers.sessions.site_health import Services, SiteHealth
 from consumers.sessions.state_publisher import StatePublisher
-from consumers.sessions.tasks import Alive, Failed, Opened, Pbx, PbxTasks, Resynced
+from consumers.sessions.tasks import Alive, Failed, OpenSession, PbxSession, PbxTasks, Resynced
 from consumers.sessions.user import UserContext
 from consumers.users import User, Users
 from runtime.secret_box import SealBroken
@@ -148,12 +148,12 @@ class TaskRunner:
             return None, "seal-broken"
 
     def _logged_in(
-        self, context: UserContext, result: Opened | Failed | None, *, late: bool
+        self, context: UserContext, result: OpenSession | Failed | None, *, late: bool
     ) -> None:
         self._logging_in -= 1
         if isinstance(result, Failed):
             self._keep_credential(context, result.credential)
-        if isinstance(result, Opened):
+        if isinstance(result, OpenSession):
             self._opened(context, result)
             if not late:
                 self.plan(context, context.session.logged_in(self._services.clock()))
@@ -168,7 +168,7 @@ class TaskRunner:
             if waiting.plan == plan:
                 self.take(waiting)
 
-    def _opened(self, context: UserContext, opened: Opened) -> None:
+    def _opened(self, context: UserContext, opened: OpenSession) -> None:
         log.info("logged in user=%s", context.user.login)
         self._site.served()
         context.pbx, context.callback = opened.pbx, opened.callback
@@ -196,7 +196,7 @@ class TaskRunner:
 
     # ---- keeping alive
 
-    def _keep_alive(self, context: UserContext, pbx: Pbx) -> None:
+    def _keep_alive(self, context: UserContext, pbx: PbxSession) -> None:
         context.keep_alives += 1
         context.asked_at = self._services.clock()
         look = context.keep_alives % self._looks() == 0 or context.known_calls.doubtful
@@ -239,7 +239,7 @@ class TaskRunner:
         elif missed.soon:
             self.plan(context, context.session.look_again(self._patience))
 
-    def _resync(self, context: UserContext, pbx: Pbx, callback: Callback) -> None:
+    def _resync(self, context: UserContext, pbx: PbxSession, callback: Callback) -> None:
         gap = context.known_calls.gap(self._window.get(context.user.login))
         local = self._site.callback.local
         task = partial(self._tasks.resync, pbx, callback, gap, local=local)

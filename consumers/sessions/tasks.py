@@ -26,7 +26,7 @@ from starface.wire import CallListEntry, CallState
 log = logging.getLogger(__name__)
 
 
-class Pbx(Protocol):
+class PbxSession(Protocol):
     """One user's conversation with the PBX, as `starface.client.StarfaceClient` holds it."""
 
     @property
@@ -62,7 +62,7 @@ class Pbx(Protocol):
         """Return the calls begun since then."""
 
 
-OpenPbx = Callable[[str, Credential, Callback | None], Pbx]
+OpenPbx = Callable[[str, Credential, Callback | None], PbxSession]
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class Resynced:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenSession:
     """A session is open, and as much as that handed in of what was missed."""
 
-    pbx: Pbx
+    pbx: PbxSession
     callback: Callback
     resynced: Resynced
 
@@ -124,7 +124,7 @@ class PbxTasks:
 
     def log_in(
         self, user: str, credential: Credential, gap: Gap | None, *, local: bool
-    ) -> Opened | Failed:
+    ) -> OpenSession | Failed:
         """Log in, subscribe, and hand in what was missed; without a gap that is left for later."""
         try:
             callback = self._callback(user, credential)
@@ -144,10 +144,10 @@ class PbxTasks:
                 code = self._code_of_refusal(code)
             return Failed(code, str(failure), pbx.credential)
         if gap is None:
-            return Opened(pbx, callback, Resynced(done=False))
-        return Opened(pbx, callback, self.resync(pbx, callback, gap, local=local))
+            return OpenSession(pbx, callback, Resynced(done=False))
+        return OpenSession(pbx, callback, self.resync(pbx, callback, gap, local=local))
 
-    def keep_alive(self, pbx: Pbx, *, look: bool) -> Alive | Failed:
+    def keep_alive(self, pbx: PbxSession, *, look: bool) -> Alive | Failed:
         """Keep the session, and see which calls are running."""
         try:
             if not pbx.keep_alive():
@@ -156,7 +156,7 @@ class PbxTasks:
         except PbxFailure as failure:
             return Failed(code_of(failure, "keep-alive"), str(failure))
 
-    def resync(self, pbx: Pbx, callback: Callback, gap: Gap, *, local: bool) -> Resynced:
+    def resync(self, pbx: PbxSession, callback: Callback, gap: Gap, *, local: bool) -> Resynced:
         """Hand in what was missed."""
         address = locally(callback) if local else callback
         listed: bool | None = None
@@ -185,7 +185,7 @@ class PbxTasks:
             log.info("handed in calls count=%d", len(structs))
         return Resynced(done=True, listed=listed)
 
-    def log_out(self, pbx: Pbx) -> None:
+    def log_out(self, pbx: PbxSession) -> None:
         """Close the session; a PBX that does not answer closes it by itself."""
         try:
             pbx.logout()

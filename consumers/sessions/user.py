@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from consumers.sessions.missed_calls import KnownCalls
 from consumers.sessions.session import Task, UserSession
-from consumers.sessions.tasks import Pbx
+from consumers.sessions.tasks import PbxSession
 from consumers.users import User
 from starface.client import Callback
 from starface.credential import Credential
@@ -18,7 +18,7 @@ class UserContext:
     session: UserSession
     known_calls: KnownCalls
     credential: Credential | None = None
-    pbx: Pbx | None = None
+    pbx: PbxSession | None = None
     callback: Callback | None = None
     task: Task | None = None
     plan: int = 0  # counts plans

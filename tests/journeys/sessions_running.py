@@ -24,7 +24,7 @@ from cli.demo.mosquitto import Mosquitto, free_port
 from consumers.sessions.callback_check import HttpGateway
 from consumers.sessions.process import SessionsConsumer
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
-from consumers.sessions.tasks import Pbx, PbxTasks
+from consumers.sessions.tasks import PbxSession, PbxTasks
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
 from starface.client import Callback, StarfaceClient
@@ -78,11 +78,11 @@ class Listener:
         self._connection.stop()
         self._thread.join(5)
 
-    def _take_state(self, arrived: ReceivedMessage) -> None:
-        user = self._topics.user_of(arrived.topic)
+    def _take_state(self, message: ReceivedMessage) -> None:
+        user = self._topics.user_of(message.topic)
         told = self.states.setdefault(user, [])
-        if arrived.payload:
-            told.append(UserState.model_validate_json(arrived.payload).data)
+        if message.payload:
+            told.append(UserState.model_validate_json(message.payload).data)
         else:
             self.states.pop(user)
 
@@ -217,8 +217,8 @@ class SessionsThread:
         window.close()
 
 
-def opener(settings: StarfaceSettings) -> Callable[[str, Credential, Callback | None], Pbx]:
-    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> Pbx:
+def opener(settings: StarfaceSettings) -> Callable[[str, Credential, Callback | None], PbxSession]:
+    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> PbxSession:
         return StarfaceClient(settings, login, credential, callback)
 
     return open_pbx

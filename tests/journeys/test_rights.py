@@ -81,7 +81,7 @@ class Office:
         with Connection(self.site.broker, account, **{"lasting": False} | options) as connection:
             heard = Heard(connection)
             for topic_filter in filters or ("#",):
-                connection.subscribe(topic_filter, lambda arrived: heard.topics.add(arrived.topic))
+                connection.subscribe(topic_filter, lambda message: heard.topics.add(message.topic))
             connection.wait_connected()
             yield heard
 

@@ -156,7 +156,7 @@ def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:
     heard: list[str] = []
     gateway, person = connect("gateway"), connect("0011")
     for topic_filter in ("#", "starface/#", "starface/users/+/calls", "starface/users/0012/calls"):
-        person.subscribe(topic_filter, lambda arrived: heard.append(arrived.topic))
+        person.subscribe(topic_filter, lambda message: heard.append(message.topic))
 
     gateway.publish_raw("starface/users/0012/calls", b"x")
     gateway.publish_raw("starface/users/0011/calls", b"x")
@@ -197,7 +197,7 @@ def test_a_stolen_client_id_steals_nothing(
     heard: list[bytes] = []
     stolen: list[bytes] = []
     victim, gateway = connect("0012"), connect("gateway")
-    victim.subscribe("starface/users/0012/calls", lambda arrived: heard.append(arrived.payload))
+    victim.subscribe("starface/users/0012/calls", lambda message: heard.append(message.payload))
 
     class Thief(PahoClient):
         def _new(self) -> Any:
@@ -206,7 +206,7 @@ def test_a_stolen_client_id_steals_nothing(
             return client
 
     with Connection(broker_settings, "0011", clients=Thief) as thief:
-        thief.subscribe("starface/users/0012/calls", lambda arrived: stolen.append(arrived.payload))
+        thief.subscribe("starface/users/0012/calls", lambda message: stolen.append(message.payload))
         thief.wait_connected()
         gateway.publish_raw("starface/users/0012/calls", b"mine")
 

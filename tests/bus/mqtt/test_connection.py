@@ -176,12 +176,12 @@ def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
     aside: list[tuple[str, str]] = []
     heard: list[ReceivedMessage] = []
 
-    def fail_once(arrived: ReceivedMessage) -> None:
-        heard.append(arrived)
+    def fail_once(message: ReceivedMessage) -> None:
+        heard.append(message)
         if len(heard) <= 3:
             raise ZeroDivisionError
 
-    dial = connect("dial", dead_letter=lambda arrived, why: aside.append((arrived.topic, why)))
+    dial = connect("dial", dead_letter=lambda message, why: aside.append((message.topic, why)))
     dial.subscribe("starface/users/+/dial", fail_once)
     person = connect("0011")
     person.publish("starface/users/0011/dial", _request())
@@ -197,7 +197,7 @@ def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
 def test_poison_is_put_aside_and_the_next_message_handled(connect: Connect, payload: bytes) -> None:
     aside: list[str] = []
     heard: list[DialRequest] = []
-    dial = connect("dial", dead_letter=lambda arrived, why: aside.append(why))
+    dial = connect("dial", dead_letter=lambda message, why: aside.append(why))
     dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
     person = connect("0011")
 
@@ -240,7 +240,7 @@ def test_nothing_is_kept_for_later_while_the_broker_is_away(
     _work_until(dial, lambda: dial.connected and person.connected)
     person.publish_raw("starface/users/0011/dial", b"last")
     _work_until(dial, lambda: heard)
-    assert [arrived.payload for arrived in heard] == [b"last"]
+    assert [message.payload for message in heard] == [b"last"]
 
 
 def test_a_broker_that_is_not_there_is_named_with_the_fix(connection: Connect) -> None:
@@ -348,7 +348,7 @@ def test_a_process_is_online_while_it_lives_and_offline_after(
 ) -> None:
     told: list[bytes] = []
     watch = connect("cli-1")
-    watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
+    watch.subscribe("starface/processes/dial", lambda message: told.append(message.payload))
     with connection(broker_settings, "dial", presence=Presence("dial")) as dial:
         dial.wait_connected()
         _work_until(watch, lambda: told == [b"online"])
@@ -363,7 +363,7 @@ def test_a_late_will_is_corrected(
     watch = connect("cli-1")
     with connection(broker_settings, "dial", presence=Presence("dial")) as dial:
         dial.wait_connected()
-        watch.subscribe("starface/processes/dial", lambda arrived: told.append(arrived.payload))
+        watch.subscribe("starface/processes/dial", lambda message: told.append(message.payload))
         dial.publish_raw("starface/processes/dial", b"offline", retain=True)
         _work_until(watch, lambda: told[-1:] == [b"offline"])
 
@@ -398,8 +398,8 @@ def test_an_interrupted_message_comes_again(connect: Connect) -> None:
     heard: list[ReceivedMessage] = []
     dial, person = connect("dial"), connect("0011")
 
-    def interrupted_at_first(arrived: ReceivedMessage) -> None:
-        heard.append(arrived)
+    def interrupted_at_first(message: ReceivedMessage) -> None:
+        heard.append(message)
         if len(heard) <= 2:
             raise BrokerUnavailable("no confirmation in time")
 
@@ -501,7 +501,7 @@ def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
             super().on_message(client, message)
 
     with Faulty(broker_settings, "dial", clients=clients) as dial:
-        dial.subscribe("starface/users/+/dial", lambda arrived: heard.append(arrived.payload))
+        dial.subscribe("starface/users/+/dial", lambda message: heard.append(message.payload))
         dial.wait_connected()
         person = connect("0011")
         person.publish_raw("starface/users/0011/dial", b"1")

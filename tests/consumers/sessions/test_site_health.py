@@ -10,7 +10,14 @@ from bus.mqtt.presence import Presence
 from bus.topics import Topics
 from consumers.sessions.callback_check import Proof
 from consumers.sessions.schedule import Timetable
-from consumers.sessions.site_health import CALLBACK, PBX, Bus, Probing, Services, SiteHealth
+from consumers.sessions.site_health import (
+    CALLBACK,
+    PBX,
+    BrokerSubscriptions,
+    Probing,
+    Services,
+    SiteHealth,
+)
 
 T = TypeVar("T")
 TOPICS = Topics()
@@ -62,7 +69,7 @@ class FakeCrowd:
 
 
 @dataclass
-class FakeBus(Bus):
+class FakeBus(BrokerSubscriptions):
     """A bus one speaks on by hand."""
 
     handlers: dict[str, Handler] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from bus.events import CallData
 from consumers.sessions.callback_check import CHECK, RESYNC, NotTaken, Proof
 from consumers.sessions.missed_calls import MARGIN, Gap
-from consumers.sessions.tasks import Alive, Failed, Opened, PbxTasks, Resynced
+from consumers.sessions.tasks import Alive, Failed, OpenSession, PbxTasks, Resynced
 from starface.callback import CallbackIdentity as Proven
 from starface.callback import read_path
 from starface.client import (
@@ -123,7 +123,7 @@ def _errands(
     return PbxTasks(SETTINGS, KEY, lambda _login, _credential, _callback: pbx, gateway, host)
 
 
-def _log_in(tasks: PbxTasks, gap: Gap | None = None) -> Opened | Failed:
+def _log_in(tasks: PbxTasks, gap: Gap | None = None) -> OpenSession | Failed:
     return tasks.log_in("0011", TOKEN, gap, local=False)
 
 
@@ -135,14 +135,14 @@ def _proof(callback: Callback) -> Proven:
 def test_a_login_subscribes_too(tasks: PbxTasks, pbx: FakePbx) -> None:
     opened = _log_in(tasks)
 
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, OpenSession)
     assert pbx.asked == ["login", "subscribe"]
 
 
 def test_the_pbx_is_told_a_path_that_proves_user_and_token(tasks: PbxTasks) -> None:
     opened = _log_in(tasks)
 
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, OpenSession)
     assert opened.callback.host == "office.example.net"
     proof = _proof(opened.callback)
     assert proof.user == "0011"
@@ -153,7 +153,7 @@ def test_the_pbx_is_told_a_path_that_proves_user_and_token(tasks: PbxTasks) -> N
 def test_with_oauth_the_path_names_no_token(tasks: PbxTasks) -> None:
     opened = tasks.log_in("0011", Credential("oauth", SecretStr("r")), None, local=False)
 
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, OpenSession)
     assert _proof(opened.callback).fits("whatever", KEY)
 
 
@@ -233,7 +233,7 @@ def test_a_login_hands_in_what_was_missed(
 
     opened = _log_in(tasks, Gap(since=NOON, running={"k": known}))
 
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, OpenSession)
     assert opened.resynced == Resynced(done=True, listed=True)
     assert gateway.states() == [("k", "HANGUP"), ("m", "HANGUP"), ("r", "CONNECTED")]
     assert pbx.since == NOON - MARGIN
@@ -271,7 +271,7 @@ def test_without_a_call_list_the_running_calls_are_handed_in(
 
     opened = _log_in(tasks, Gap(since=NOON))
 
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, OpenSession)
     assert opened.resynced == Resynced(done=True, listed=False)
     assert gateway.states() == [("r", "RINGING")]
 
@@ -284,7 +284,7 @@ def test_what_cannot_be_handed_in_is_still_owed_and_the_session_stands(
 
     opened = _log_in(tasks, Gap())
 
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, OpenSession)
     assert opened.resynced == Resynced(done=False)
 
 
