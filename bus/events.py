@@ -219,7 +219,7 @@ class CallerData(Part):
     url: str | None = Field(default=None, max_length=2048)
     reason: Text = ""
     sentence: Sentence | None = None
-    discreet: bool = False  # a notification tells name and number only after a click
+    discreet: bool = False  # a notification shows name and number only after a click
     answered_by: Text | None = None  # the colleague's login, where one has taken the call
     outcomes: tuple[Outcome, ...] = ()
     trace: tuple[TraceStep, ...] = ()

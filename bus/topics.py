@@ -19,13 +19,13 @@ def level(login: str) -> str:
 
 def matches(topic_filter: str, topic: str) -> bool:
     """Tell whether a topic falls under a filter with `+` and `#`."""
-    wanted, told = topic_filter.split("/"), topic.split("/")
+    wanted, levels = topic_filter.split("/"), topic.split("/")
     for place, part in enumerate(wanted):
         if part == "#":
             return True
-        if place >= len(told) or part not in ("+", told[place]):
+        if place >= len(levels) or part not in ("+", levels[place]):
             return False
-    return len(wanted) == len(told)
+    return len(wanted) == len(levels)
 
 
 class Topics:
@@ -39,7 +39,7 @@ class Topics:
         self.base = base
 
     def calls(self, user: str) -> str:
-        """Return the topic on which the calls of one user are told."""
+        """Return the topic of the calls of one user."""
         return self._of(user, "calls")
 
     def caller(self, user: str) -> str:

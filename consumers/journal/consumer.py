@@ -323,7 +323,7 @@ class JournalConsumer:
 
 
 def _shared(leg: Leg, siblings: list[Leg]) -> str:
-    """Return one id for a call, whoever had it and whatever ids it had."""
+    """Return one id for a call that several users or ids had."""
     return min(one.call_id for one in (leg, *siblings))
 
 

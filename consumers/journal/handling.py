@@ -1,4 +1,4 @@
-"""Who has seen to a missed call: for a group's call, whoever does it does it for all."""
+"""Who has seen to a missed call: in a group, one handles it for all."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime

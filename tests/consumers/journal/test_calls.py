@@ -39,13 +39,13 @@ def _told(book: CallBook, leg: Leg) -> LegOutcome:
 
 def _results(events: Iterable[CallData]) -> dict[str, tuple[str, str | None, int, int]]:
     book = _book(events)
-    told: dict[str, tuple[str, str | None, int, int]] = {}
+    results: dict[str, tuple[str, str | None, int, int]] = {}
     for leg in sorted(book.legs(), key=lambda one: (one.user, one.call_id)):
         record = record_of(leg, _told(book, leg), None)
-        told[f"{leg.user} {sorted(leg.ids)}"] = (
+        results[f"{leg.user} {sorted(leg.ids)}"] = (
             record.result, record.answered_by, record.ring_seconds, record.talk_seconds,
         )  # fmt: skip
-    return told
+    return results
 
 
 def test_an_answered_call_has_its_times() -> None:
@@ -144,11 +144,11 @@ def test_a_queue_that_rings_again_is_one_call_with_all_its_ringing() -> None:
 
 
 def test_a_queue_that_rings_again_at_once_is_read_by_the_clock_of_the_pbx() -> None:
-    told = [said("0011", "ringing", 0, pbx_at=0), said("0011", "ended", 20, pbx_at=20),
+    results = [said("0011", "ringing", 0, pbx_at=0), said("0011", "ended", 20, pbx_at=20),
             said("0011", "ringing", 24, pbx_at=24)]  # fmt: skip
-    assert not _leg(told).over
+    assert not _leg(results).over
     leg = _leg(
-        [*told, said("0011", "connected", 27, pbx_at=27), said("0011", "ended", 87, pbx_at=87)]
+        [*results, said("0011", "connected", 27, pbx_at=27), said("0011", "ended", 87, pbx_at=87)]
     )
 
     assert record_of(leg, outcome(leg, []), None).talk_seconds == 60
@@ -216,12 +216,12 @@ def _group(*more: CallData) -> list[CallData]:
 
 
 def test_a_group_call_that_a_colleague_answers_is_missed_by_nobody() -> None:
-    told = _results(
+    results = _results(
         _group(said("0012", "connected", 5, group="7"), said("0011", "ended", 5.1, group="7"),
                said("0013", "ended", 4.9, group="7"), said("0012", "ended", 65, group="7"))
     )  # fmt: skip
 
-    assert {key[:4]: value[:2] for key, value in told.items()} == {
+    assert {key[:4]: value[:2] for key, value in results.items()} == {
         "0011": ("answered-elsewhere", "0012"),
         "0012": ("answered", "0012"),
         "0013": ("answered-elsewhere", "0012"),
@@ -229,20 +229,20 @@ def test_a_group_call_that_a_colleague_answers_is_missed_by_nobody() -> None:
 
 
 def test_a_group_call_nobody_answers_is_missed_by_all() -> None:
-    told = _results(
+    results = _results(
         _group(*[said(user, "ended", 30, group="7") for user in ("0011", "0012", "0013")])
     )
 
-    assert {value[0] for value in told.values()} == {"missed"}
+    assert {value[0] for value in results.values()} == {"missed"}
 
 
 def test_who_declined_a_call_of_the_group_did_not_miss_what_another_took_later() -> None:
-    told = _results(
+    results = _results(
         _group(said("0011", "ended", 3, group="7"), said("0012", "connected", 25, group="7"),
                said("0013", "ended", 25, group="7"), said("0012", "ended", 65, group="7"))
     )  # fmt: skip
 
-    assert told["0011 ['c-1']"][:2] == ("answered-elsewhere", "0012")
+    assert results["0011 ['c-1']"][:2] == ("answered-elsewhere", "0012")
 
 
 def test_a_group_call_handed_back_to_a_member_is_his_and_says_by_whom() -> None:
@@ -280,13 +280,13 @@ def test_an_internal_call_is_placed_by_one_and_missed_by_the_other() -> None:
 def test_an_internal_call_that_is_answered_was_answered_elsewhere_for_nobody() -> None:
     anna, bert = inside("11"), inside("12")
     ends: dict[str, object] = {"caller": anna, "called": bert, "direction": "internal"}
-    told = _results(
+    results = _results(
         [said("0011", "dialing", 0, **ends), said("0012", "ringing", 0.2, **ends),  # type: ignore[arg-type]
          said("0012", "connected", 4, **ends), said("0011", "connected", 4.1, **ends),  # type: ignore[arg-type]
          said("0011", "ended", 20, **ends), said("0012", "ended", 20, **ends)]  # type: ignore[arg-type]
     )  # fmt: skip
 
-    assert {value[0] for value in told.values()} == {"answered"}
+    assert {value[0] for value in results.values()} == {"answered"}
 
 
 def test_details_that_come_later_are_kept_and_nothing_takes_them_away() -> None:
@@ -428,7 +428,7 @@ def test_a_scenario_ends_the_same_however_it_is_told(scenario: Scenario, seed: i
 def test_one_event_that_is_lost_never_makes_an_answered_call_a_missed_one(
     seed: int, missing: int
 ) -> None:
-    """As long as the connection itself was told to somebody, or the end says nothing else."""
+    """As long as the connection itself was results to somebody, or the end says nothing else."""
     events = _SCENARIOS[0]()
     lost = events.pop(missing % len(events))
     results = {key[:4]: value[0] for key, value in _results(_shuffled(events, seed)).items()}
