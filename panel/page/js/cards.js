@@ -15,8 +15,14 @@ export function showNow(element) {
   draw();
 }
 
-on("cards", () => draw());
-on("me", () => draw());
+on("cards", (card) => redraw(card ? [card] : store.cards.values()));
+on("me", () => redraw(store.cards.values()));
+
+// Only what has changed is built again: in a busy hour that is one card of many.
+function redraw(cards) {
+  for (const card of cards) card.dirty = true;
+  draw();
+}
 on("new-card", (card) => {
   look(card);
   announce(card);
@@ -63,7 +69,11 @@ function draw() {
   if (!place || !store.me) return;
   const cards = [...store.cards.values()].reverse().sort((one, other) => Boolean(one.closed) - Boolean(other.closed));
   place.classList.toggle("idle", !cards.length);
-  cards.forEach((card, at) => { card.folded = at >= MOST_OPEN && !card.writing; });
+  cards.forEach((card, at) => {
+    const folded = at >= MOST_OPEN && !card.writing;
+    card.dirty = card.dirty || folded !== card.folded;
+    card.folded = folded;
+  });
   fill(place, h("h2", {}, t("now")), cards.length ? cards.map(view) : h("p", { class: "empty" }, h("b", {}, t("now-empty")), t("now-empty-more")));
 }
 
@@ -103,6 +113,9 @@ function sure(card) {
 }
 
 function view(card) {
+  if (card.folded && card.closed) return null;
+  if (!card.dirty && card.element) return card.element;
+  card.dirty = false;
   const typing = card.element?.contains(document.activeElement) && /^(TEXTAREA|SELECT|INPUT)$/.test(document.activeElement.tagName);
   if (typing && card.form) {
     fill(card.element.querySelector(".strip"), strip(card)); // nobody is disturbed at writing

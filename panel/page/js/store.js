@@ -201,7 +201,7 @@ export function snapshot() {
   return {
     me: store.me, state: store.state, links: store.links, connected: store.connected, missed: store.missed,
     colleagues: store.colleagues, states: [...store.states], dials: [...store.dials],
-    cards: [...store.cards.values()].map(({ timer, contact, history, writing, form, element, whyElement, ...card }) => card),
+    cards: [...store.cards.values()].map(({ timer, contact, history, writing, form, element, dirty, whyElement, ...card }) => card),
   };
 }
 
