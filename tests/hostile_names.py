@@ -1,4 +1,4 @@
-# T42: what a caller may be called. None of it may become more than a name.
+# What a caller may be called. None of it may become more than a name.
 HOSTILE = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\"><svg onload=alert(1)>",
     "</title><script>fetch('https://evil.test')</script>", "<b>Bold</b> & Co", "&lt;x&gt;",

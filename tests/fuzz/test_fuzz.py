@@ -1,4 +1,4 @@
-"""T38: no input gets anything out of a door but the fault it promises, nor keeps it busy."""
+"""No input gets anything out of a door but the fault it promises, nor keeps it busy."""
 
 import importlib.util
 import logging
@@ -39,21 +39,19 @@ def _mutants(name: str, seed: int) -> Iterator[bytes]:
         yield mutated(chance, crossed(chance, genuine) or b"x")
 
 
-def test_t38_what_was_made_to_hurt_does_not(door: Door, name: str) -> None:
+def test_what_was_made_to_hurt_does_not(door: Door, name: str) -> None:
     for given in [*seeds(name), *hard(name)]:
         timed(door, given)
 
 
-def test_t38_nothing_nearly_right_gets_through(door: Door, name: str) -> None:
+def test_nothing_nearly_right_gets_through(door: Door, name: str) -> None:
     for _, given in zip(range(TRIES), _mutants(name, 38), strict=False):
         timed(door, given)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_t38_nothing_that_reaches_new_code_gets_through(
-    door: Door, name: str, tmp_path: Path
-) -> None:
+def test_nothing_that_reaches_new_code_gets_through(door: Door, name: str, tmp_path: Path) -> None:
     if importlib.util.find_spec("atheris") is None:  # there is none for this machine
         limit = time.monotonic() + SECONDS
         for given in _mutants(name, time.time_ns()):

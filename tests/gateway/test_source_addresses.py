@@ -1,4 +1,4 @@
-"""T23: who may notify, seen from outside: by plain HTTP and by TLS, with a proxy and without."""
+"""Who may notify, seen from outside: by plain HTTP and by TLS, with a proxy and without."""
 
 import contextlib
 import json
@@ -91,9 +91,7 @@ def _kept(gateway: GatewayProcess) -> set[str]:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_t23_without_a_proxy_nobody_is_believed_to_be_another(
-    alone: GatewayProcess, tls: bool
-) -> None:
+def test_without_a_proxy_nobody_is_believed_to_be_another(alone: GatewayProcess, tls: bool) -> None:
     port = alone.secure if tls else alone.port
     tries = {
         "listed": (LISTED,),
@@ -112,7 +110,7 @@ def test_t23_without_a_proxy_nobody_is_believed_to_be_another(
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_t23_a_proxy_is_believed_in_what_it_said_itself(proxied: GatewayProcess, tls: bool) -> None:
+def test_a_proxy_is_believed_in_what_it_said_itself(proxied: GatewayProcess, tls: bool) -> None:
     port = proxied.secure if tls else proxied.port
     tries = {
         "listed": (LISTED,),
@@ -145,7 +143,7 @@ def _named(tries: dict[str, tuple[str, ...]]) -> list[tuple[str, tuple[str, ...]
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_t23_a_wrong_path_and_another_user_tell_nothing(alone: GatewayProcess, tls: bool) -> None:
+def test_a_wrong_path_and_another_user_tell_nothing(alone: GatewayProcess, tls: bool) -> None:
     port = alone.secure if tls else alone.port
     own, another = path_of("0011"), path_of("0012")
     mixed = "/".join([*own.split("/")[:3], *another.split("/")[3:]])

@@ -247,7 +247,7 @@ def test_programs_and_webhooks_fail_without_hiding_each_other(office: Office) ->
 
 
 def test_killed_at_any_moment_each_call_is_answered_and_opens_once(office: Office) -> None:
-    """T3: the process dies again and again; a call opens once, twice only by its own repeat."""
+    """The process dies again and again; a call opens once, twice only by its own repeat."""
     log = office.folder / "opened"
     office.settings |= {
         "commands": [{"arguments": ["/bin/sh", "-c", f'echo "$1" >> {log}', "sh", "{call_id}"]}]

@@ -1,4 +1,4 @@
-"""The fault tests T1 to T10 and T16: acknowledged is carried out, nothing twice."""
+"""The fault tests of the gateway: acknowledged is carried out, nothing twice."""
 
 import contextlib
 import random
@@ -61,7 +61,7 @@ def _during(seconds: float, chance: random.Random, fault: Callable[[], None]) ->
 
 
 @pytest.mark.parametrize(("seed", "seconds"), SEEDS)
-def test_t1_nothing_is_lost_when_the_gateway_is_killed(
+def test_nothing_is_lost_when_the_gateway_is_killed(
     gateway: GatewayProcess, consumer: Consumer, seed: int, seconds: float
 ) -> None:
     def kill() -> None:
@@ -76,7 +76,7 @@ def test_t1_nothing_is_lost_when_the_gateway_is_killed(
 
 
 @pytest.mark.parametrize(("seed", "seconds"), SEEDS)
-def test_t2_nothing_is_lost_when_the_broker_is_killed(
+def test_nothing_is_lost_when_the_broker_is_killed(
     gateway: GatewayProcess, consumer: Consumer, broker: Mosquitto, seed: int, seconds: float
 ) -> None:
     def kill() -> None:
@@ -90,7 +90,7 @@ def test_t2_nothing_is_lost_when_the_broker_is_killed(
 
 
 @pytest.mark.parametrize(("seed", "seconds"), SEEDS)
-def test_t3_nothing_is_lost_when_the_consumer_is_killed(
+def test_nothing_is_lost_when_the_consumer_is_killed(
     gateway: GatewayProcess, consumer: Consumer, seed: int, seconds: float
 ) -> None:
     def kill() -> None:
@@ -122,14 +122,14 @@ def _combined(
 
 
 @pytest.mark.parametrize(("seed", "seconds"), SEEDS)
-def test_t4_nothing_is_lost_when_the_broker_is_killed_while_the_consumer_is_down(
+def test_nothing_is_lost_when_the_broker_is_killed_while_the_consumer_is_down(
     gateway: GatewayProcess, consumer: Consumer, broker: Mosquitto, seed: int, seconds: float
 ) -> None:
     settle(_combined(gateway, consumer, broker, seed, seconds), consumer, 30)
 
 
 @pytest.mark.parametrize(("seed", "seconds"), SEEDS)
-def test_t4_proves_something_because_without_numbers_events_are_lost(
+def test_proves_something_because_without_numbers_events_are_lost(
     gateway: GatewayProcess,
     broker: Mosquitto,
     broker_settings: BrokerSettings,
@@ -149,7 +149,7 @@ def test_t4_proves_something_because_without_numbers_events_are_lost(
 
 
 @pytest.mark.parametrize("part", ["gateway", "consumer", "broker"])
-def test_t5_each_part_ends_in_order_under_load_and_nothing_is_lost(
+def test_each_part_ends_in_order_under_load_and_nothing_is_lost(
     gateway: GatewayProcess, consumer: Consumer, broker: Mosquitto, part: str
 ) -> None:
     with Pbx([gateway.port], 5) as pbx:
@@ -169,7 +169,7 @@ def test_t5_each_part_ends_in_order_under_load_and_nothing_is_lost(
     settle(pbx, consumer)
 
 
-def test_t6_a_broker_that_forgot_everything_is_caught_up_with(
+def test_a_broker_that_forgot_everything_is_caught_up_with(
     gateway: GatewayProcess, consumer: Consumer, broker: Mosquitto
 ) -> None:
     with Pbx([gateway.port], 6) as pbx:
@@ -182,7 +182,7 @@ def test_t6_a_broker_that_forgot_everything_is_caught_up_with(
     settle(pbx, consumer)
 
 
-def test_t7_the_pbx_is_answered_at_once_while_the_broker_is_away(
+def test_the_pbx_is_answered_at_once_while_the_broker_is_away(
     gateway: GatewayProcess, consumer: Consumer, broker: Mosquitto
 ) -> None:
     broker.stop()
@@ -198,7 +198,7 @@ def test_t7_the_pbx_is_answered_at_once_while_the_broker_is_away(
     assert in_order(consumer.executed())
 
 
-def test_t9_a_long_backlog_leaves_in_order(
+def test_a_long_backlog_leaves_in_order(
     tmp_path: Path, broker_settings: BrokerSettings, consumer: Consumer
 ) -> None:
     folder = tmp_path / "data"
@@ -272,7 +272,7 @@ class RefusingBroker:
 
 
 @pytest.mark.parametrize("code", [0x10, 0x87, 0x97])
-def test_t10_what_the_broker_does_not_take_stays_and_is_tried_again_without_haste(
+def test_what_the_broker_does_not_take_stays_and_is_tried_again_without_haste(
     tmp_path: Path, code: int
 ) -> None:
     broker = RefusingBroker(code)
@@ -316,7 +316,7 @@ class GatewayOnSmallDisk(GatewayProcess):
         return Path(f"/proc/{self.pid}/root{self.folder}")
 
 
-def test_t16_a_full_disk_is_told_and_recovered_from(
+def test_a_full_disk_is_told_and_recovered_from(
     tmp_path: Path, broker_settings: BrokerSettings, consumer: Consumer
 ) -> None:
     folder = tmp_path / "small"

@@ -1,4 +1,4 @@
-"""T46: whichever write to the event log fails, no notification is taken that is not on disk."""
+"""Whichever write to the event log fails, no notification is taken that is not on disk."""
 
 import contextlib
 import json
@@ -101,7 +101,7 @@ def _settle(teller: Teller, consumer: Consumer, folder: Path) -> None:
         pytest.param(range(1, 201), id="1 to 200", marks=LONG),
     ],
 )
-def test_t46_nothing_is_acknowledged_whose_write_failed(
+def test_nothing_is_acknowledged_whose_write_failed(
     tmp_path: Path, broker_settings: BrokerSettings, fault: Fault, numbers: range
 ) -> None:
     faults = Faults(tmp_path / FAULTS_FILE)
@@ -136,7 +136,7 @@ def test_t46_nothing_is_acknowledged_whose_write_failed(
 @pytest.mark.parametrize(
     ("seed", "steps"), [pytest.param(1, 15, id="short"), pytest.param(2, 200, id="200", marks=LONG)]
 )
-def test_t46_nothing_is_acknowledged_that_the_system_did_not_write(
+def test_nothing_is_acknowledged_that_the_system_did_not_write(
     tmp_path: Path, broker_settings: BrokerSettings, seed: int, steps: int
 ) -> None:
     chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""T22: an office of 200 users on a busy morning, and everything at once."""
+"""An office of 200 users on a busy morning, and everything at once."""
 
 import random
 import threading
@@ -102,7 +102,7 @@ def _spread(name: str, times: list[float]) -> str:
         pytest.param(60, id="a minute", marks=(pytest.mark.long, pytest.mark.timeout(240))),
     ],
 )
-def test_t22_200_users_are_heard_at_fifty_events_a_second(
+def test_200_users_are_heard_at_fifty_events_a_second(
     gateway: GatewayProcess, connect: Callable[..., Connection], seconds: int
 ) -> None:
     office = Office(gateway, connect("journal"))
@@ -113,7 +113,7 @@ def test_t22_200_users_are_heard_at_fifty_events_a_second(
     office.check()
 
 
-def test_t22_a_thousand_events_at_once_are_all_heard(
+def test_a_thousand_events_at_once_are_all_heard(
     gateway: GatewayProcess, connect: Callable[..., Connection]
 ) -> None:
     office = Office(gateway, connect("journal"))

@@ -1,4 +1,4 @@
-"""T23: how long a refusal takes tells nothing about how much of a guess was right."""
+"""How long a refusal takes tells nothing about how much of a guess was right."""
 
 import random
 import socket
@@ -78,7 +78,7 @@ def _ratios(
 
 
 @pytest.mark.parametrize(("tries", "within"), TRIES)
-def test_t23_a_wrong_path_is_refused_as_fast_whichever_part_of_it_is_wrong(
+def test_a_wrong_path_is_refused_as_fast_whichever_part_of_it_is_wrong(
     gateway: GatewayProcess, tries: int, within: float
 ) -> None:
     _, prefix, who, session, mac = PATH.split("/")
@@ -100,7 +100,7 @@ def test_t23_a_wrong_path_is_refused_as_fast_whichever_part_of_it_is_wrong(
 
 
 @pytest.mark.parametrize(("tries", "within"), TRIES)
-def test_t23_a_wrong_token_is_refused_as_fast_however_near_it_is(
+def test_a_wrong_token_is_refused_as_fast_however_near_it_is(
     gateway: GatewayProcess, tries: int, within: float
 ) -> None:
     tokens = {

@@ -1,4 +1,4 @@
-"""T42: what a caller is called reaches the workstation as a value, whatever it holds."""
+"""What a caller is called reaches the workstation as a value, whatever it holds."""
 
 import json
 import os

@@ -22,7 +22,7 @@ def _command(*arguments: str, timeout: float = 10.0) -> Command:
 
 
 def test_a_name_is_one_argument_whatever_it_holds(tmp_path: Path, hostile_name: str) -> None:
-    """T42: no process but the configured one, and as many arguments as the template has."""
+    """No process but the configured one, and as many arguments as the template has."""
     heard = tmp_path / "argv"
     command = _command(
         "-c", _WRITE_ARGV, str(heard), "{name?}", "--name={name?}", "[{name?}]", "end"

@@ -230,7 +230,7 @@ def test_a_name_reaches_the_receiver_as_text_and_changes_no_header(
     webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
     hostile_names: tuple[str, ...],
 ) -> None:
-    """T42: one request each, to the configured address, with the name inside the JSON only."""
+    """One request each, to the configured address, with the name inside the JSON only."""
     app = application()
     hooks, told = webhooks(app.url)
     for number, name in enumerate(hostile_names):

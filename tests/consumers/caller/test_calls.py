@@ -414,7 +414,7 @@ WAY = ("incoming", "ringing", "connected", "held", "connected", "ended")
 def test_doubled_shuffled_and_late_events_open_a_call_once_and_never_after_its_end(
     seed: int,
 ) -> None:
-    """T48: each event one to three times, in any order, details in any of them."""
+    """Each event one to three times, in any order, details in any of them."""
     dice = random.Random(seed)
     calls, opened, ended = CallStates(), [], False
     events = [state for state in WAY for _ in range(dice.randint(0, 3))]

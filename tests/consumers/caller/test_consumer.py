@@ -1450,7 +1450,7 @@ def test_nobody_here_is_told_nothing(desk: Desk) -> None:
 def test_events_in_disorder_open_each_call_once_and_none_after_its_end(
     desk: Desk,
 ) -> None:
-    """T48: 300 calls, each event one to three times, shuffled, details arriving late."""
+    """300 calls, each event one to three times, shuffled, details arriving late."""
     dice = random.Random(48)
     calls: dict[str, list[CallEvent]] = {}
     for number in range(300):
