@@ -9,30 +9,22 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import (
+from cli.commands import watch as watching
+from cli.commands.developers import deploy, number
+from cli.commands.people import call, calls, choose, desktop, dnd, open_found, own_calls, why
+from cli.commands.site import (
     account,
     application,
     backup,
     broker,
-    call,
-    calls,
-    choose,
-    deploy,
-    desktop,
     dials,
-    dnd,
     erase,
     group,
-    number,
-    open_found,
-    own_calls,
     private,
     supervisor,
     users,
-    why,
 )
-from cli.commands import init as site
-from cli.commands import watch as watching
+from cli.commands.site import init as site
 from cli.contacts import contacts
 from cli.doctor import doctor
 from cli.run import processes

@@ -30,7 +30,7 @@ def watch(
     from bus.mqtt.inbox import ReceivedMessage
     from bus.topics import ANY_USER
     from cli.commands.broker_account import cli_account
-    from cli.commands.event_lines import line
+    from cli.commands.developers.event_lines import line
     from runtime.process import stop_on_signals
 
     settings = settings_of(context)
@@ -64,7 +64,7 @@ def status(
     """Show whether all is well, and first what is not; the exit code is 2 if something fails."""
     from bus.mqtt.connection import Connection
     from cli.commands.broker_account import cli_account
-    from cli.commands.hits import http_hits
+    from cli.commands.site.hits import http_hits
     from cli.commands.site_state import SiteState
 
     settings = settings_of(context)

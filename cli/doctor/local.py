@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bus.numbers.number import read_number
 from bus.settings import read_accounts
-from cli.commands.extensions import advice
+from cli.commands.site.extensions import advice
 from cli.doctor.findings import Finding, fail, ok, warn
 from cli.site.settings import Settings
 from consumers.users import Users

@@ -14,7 +14,7 @@ from bus.events import CallEvent
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import read_accounts
-from cli.commands.hits import http_hits
+from cli.commands.site.hits import http_hits
 from cli.demo.mosquitto import program
 from cli.doctor.findings import Finding, fail, ok, warn
 from cli.doctor.local import certificate_days

@@ -92,7 +92,7 @@ def _broker(dialog: Dialog, settings: Settings) -> None:
 
 
 def _user(dialog: Dialog, context: typer.Context, settings: Settings) -> str:
-    from cli.commands import users as user_commands
+    from cli.commands.site import users as user_commands
     from consumers.users import Users
     from starface.failures import PbxFailure
 
@@ -226,7 +226,7 @@ def _preview(dialog: Dialog, settings: Settings, given: dict[str, str]) -> None:
 def _test_call(dialog: Dialog, settings: Settings, login: str, begun: datetime | None) -> None:
     """Wait for a call, once the user is active after the restart that may have been."""
     from bus.events import CallerEvent
-    from cli.commands.event_lines import line
+    from cli.commands.developers.event_lines import line
 
     dialog.title("Test call")
     seconds = int(dialog.ask("test_call", "Seconds to wait for a call (0: none)", "120"))

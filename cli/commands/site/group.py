@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.rights import all_known, copy_them
+from cli.commands.site.rights import all_known, copy_them
 from cli.site.context import CommandFailed, settings_of
 
 app = typer.Typer(
@@ -79,7 +79,7 @@ def sync(
 
     Groups that STARFACE does not have are left alone; a new one gives nobody a right by itself.
     """
-    from cli.commands.user_import import listed_by_pbx
+    from cli.commands.site.user_import import listed_by_pbx
     from cli.site.files import changed_roles, read_roles
     from consumers.users import Users
 

@@ -21,7 +21,7 @@ def dnd(
     ] = None,
 ) -> None:
     """Let nothing open and nothing be shown for a user, as while a screen is shared."""
-    from cli.commands import preferences as wishes
+    from cli.commands.site import preferences as wishes
     from consumers.users import Users
 
     given = [one for one in (span, until) if one is not None]

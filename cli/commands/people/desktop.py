@@ -89,7 +89,7 @@ def pause(
     ] = "on",
 ) -> None:
     """Let nothing open or be shown on this workstation, as while its screen is shared."""
-    from cli.commands.preferences import left_alone
+    from cli.commands.site.preferences import left_alone
     from consumers.desktop.instance import CLOSE_ALL, Spool
 
     spool = Spool(_folder(_workstation(context).login()))

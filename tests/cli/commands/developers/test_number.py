@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner, Result
 
 from bus.settings import SettingsRefused
-from cli.commands.number import number
+from cli.commands.developers.number import number
 from cli.site.context import CommandFailed
 
 app = typer.Typer(pretty_exceptions_enable=False)

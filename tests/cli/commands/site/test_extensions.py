@@ -1,7 +1,7 @@
 import pytest
 
 from bus.numbers.number import NumberProfile, read_number
-from cli.commands.extensions import advice
+from cli.commands.site.extensions import advice
 
 ZURICH = NumberProfile(country="CH", area_code="44", outside_line="9")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.rights import (
+from cli.commands.site.rights import (
     GroupOption,
     TopicsOption,
     UserOption,

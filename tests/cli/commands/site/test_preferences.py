@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from cli.commands.preferences import left_alone
+from cli.commands.site.preferences import left_alone
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from bus.events import DialRequest, DialResult, DialResultData, Sentence
 from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings, SettingsRefused
-from cli.commands import desktop
+from cli.commands.people import desktop
 from cli.site.context import CommandFailed
 from consumers.desktop.instance import Spool
 

@@ -19,7 +19,7 @@ from bus.events import (
     now,
 )
 from bus.topics import Topics
-from cli.commands.event_lines import line
+from cli.commands.developers.event_lines import line
 
 TOPICS = Topics()
 CALLER = Party(number="0041441234567", e164="+41441234567", kind="external")

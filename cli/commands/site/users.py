@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cli.commands.rights import copy_them
+from cli.commands.site.rights import copy_them
 from cli.site.context import CommandFailed, settings_of
 from runtime.addresses import join_address
 
@@ -48,7 +48,7 @@ def add(
 ) -> None:
     """Add a user; of one who is there already, change only what is named."""
     from bus.settings import SettingsRefused
-    from cli.commands.extensions import advice
+    from cli.commands.site.extensions import advice
     from cli.site.files import add_user_account, no_application, seal
     from consumers.users import User, Users
 
@@ -130,8 +130,8 @@ def list_users(context: typer.Context) -> None:
 @app.command()
 def show(context: typer.Context, login: Login) -> None:
     """Show all that a user chose."""
-    from cli.commands import preferences as wishes
-    from cli.commands import rights
+    from cli.commands.site import preferences as wishes
+    from cli.commands.site import rights
     from cli.site.files import read_roles
     from consumers.users import Users
 
@@ -172,7 +172,7 @@ def import_users(
 
     Nobody's password is needed: people log in to the panel themselves, once.
     """
-    from cli.commands import user_import as importing
+    from cli.commands.site import user_import as importing
     from consumers.users import Users
 
     settings = settings_of(context)
@@ -230,7 +230,7 @@ def change(
     ] = None,
 ) -> None:
     """Change what a user chose, or many; it holds for the next call."""
-    from cli.commands import preferences as wishes
+    from cli.commands.site import preferences as wishes
     from consumers.sessions.enrolment import ADMIN
     from consumers.users import User, Users
 

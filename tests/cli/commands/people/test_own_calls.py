@@ -6,7 +6,7 @@ import typer
 from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
-from cli.commands import own_calls
+from cli.commands.people import own_calls
 from cli.site.context import CommandFailed
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox

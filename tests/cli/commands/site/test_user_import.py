@@ -6,7 +6,7 @@ from typer.testing import CliRunner, Result
 
 from bus.settings import read_accounts
 from cli.__main__ import app
-from cli.commands.user_import import ListedUser, from_table, plan
+from cli.commands.site.user_import import ListedUser, from_table, plan
 from cli.site.context import CommandFailed
 from cli.site.files import make_site, read_roles, seal
 from cli.site.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.commands.dials import dials
+from cli.commands.site.dials import dials
 from consumers.dial.settings import DialSettings
 from consumers.dial.store import DialEntry, DialRecord, DialStore
 

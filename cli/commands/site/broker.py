@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.rights import copy_them
+from cli.commands.site.rights import copy_them
 from cli.site.context import settings_of
 
 app = typer.Typer(help="The broker's accounts and files.", no_args_is_help=True)

@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from cli.commands import application
+from cli.commands.site import application
 from cli.site.context import CommandFailed
 from consumers.users import User, Users
 from panel.applications import Applications

@@ -13,7 +13,7 @@ from bus.journal_events import JournalRequest
 from bus.mqtt.connection import Connection
 from bus.mqtt.requests import Responder
 from bus.settings import BrokerSettings
-from cli.commands import calls
+from cli.commands.people import calls
 from cli.site.context import CommandFailed
 from consumers.users import User, Users
 from tests.consumers.journal.call_events import OTHER

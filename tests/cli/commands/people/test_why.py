@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from bus.events import TraceStep
-from cli.commands.why import why
+from cli.commands.people.why import why
 from cli.site.context import CommandFailed
 from consumers.caller.texts import kept_values
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of

@@ -15,7 +15,7 @@ def number(
     lang: Annotated[str | None, typer.Option(help="de or en.")] = None,
 ) -> None:
     """Explain step by step how a number is understood, and whether it would be dialled."""
-    from cli.commands.number_report import report
+    from cli.commands.developers.number_report import report
 
     config = (context.find_root().obj or {}).get("config")
     typer.echo(report(config, text, country, lang, as_json=as_json))

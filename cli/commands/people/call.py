@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import typer
 
 from cli.commands.login import login_meant
-from cli.commands.own_calls import own_call, telephone_of
+from cli.commands.people.own_calls import own_call, telephone_of
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:

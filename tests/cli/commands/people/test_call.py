@@ -10,7 +10,7 @@ from bus.events import DialRequest, DialResult, DialResultData, Sentence
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
-from cli.commands.call import call
+from cli.commands.people.call import call
 from cli.site.context import CommandFailed
 from consumers.users import User, Users
 

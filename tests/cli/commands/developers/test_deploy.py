@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import app
-from cli.commands.deploy import File
+from cli.commands.developers.deploy import File
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def _printed(*words: str) -> str:

@@ -26,7 +26,7 @@ def open_found(
     from bus.events import CallerEvent, ChoiceRequest, ChoiceRequestData, now
     from bus.mqtt.connection import Connection
     from cli.commands.broker_account import cli_account
-    from cli.commands.event_lines import caller_line
+    from cli.commands.developers.event_lines import caller_line
     from consumers.users import Users
 
     settings = settings_of(context)

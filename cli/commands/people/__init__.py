@@ -1,0 +1,1 @@
+"""Commands for people: their calls and telephones."""
