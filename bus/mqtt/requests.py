@@ -4,6 +4,7 @@ Who asks reads the answers below `replies/` of its own account. MQTT 3.1.1 has n
 there the request names its account, and the answer's topic follows from it.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -13,9 +14,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from bus.events import CONTENT_TYPE, Message, RequestData, now
+from bus.events import CONTENT_TYPE, Message, RequestData, Sentence, now
 from bus.mqtt.connection import Connection, PublishRefused
-from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage, why
 from bus.topics import level
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 TIMEOUT = 5.0  # seconds an answer may take
 _SKEW = 15.0  # seconds by which the clock of who asks may be wrong
 _STEP = 0.05  # seconds
+_LONGEST_ID = 256  # characters of a request id in an answer
 
 
 class Unanswered(Exception):
@@ -116,27 +118,45 @@ class Responder:
     """Answers requests over one connection; an answer may also follow later, or be several."""
 
     def __init__(
-        self, connection: Connection, source: str, clock: Callable[[], float] = time.time
+        self,
+        connection: Connection,
+        source: str,
+        sentence: Callable[..., Sentence] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._connection = connection
         self._source = source
+        self._sentence = sentence
         self._clock = clock
 
     def serve(
-        self, topic_filter: str, kind: type[R], handle: Callable[[R, Requester], Message | None]
+        self,
+        topic_filter: str,
+        kind: type[R],
+        handle: Callable[[R, Requester], Message | None],
+        answers: type[Message] | None = None,
     ) -> None:
-        """Hand each request that is not too old to `handle`, and send what it returns."""
+        """Hand each request that is not too old to `handle`, and send what it returns.
+
+        One that is not valid, or that `handle` fails on, is refused in an answer of `answers`.
+        """
 
         def respond(request: R, message: ReceivedMessage) -> None:
             age = self._clock() - request.time.timestamp()
             if age > (request.expiry() or TIMEOUT) + _SKEW:
                 log.info("a request came too late topic=%s", message.topic)
                 return
-            requester = self._requester(request, message)
+            data = getattr(request, "data", None)
+            requester = self._requester(data, message)
             if requester is not None and (answer := handle(request, requester)) is not None:
                 self.answer(requester, answer)
 
-        self._connection.consume(topic_filter, kind, respond)
+        def refuse(message: ReceivedMessage) -> None:
+            data = _readable(message.payload)
+            if answers is not None and (requester := self._requester(data, message)) is not None:
+                self.answer(requester, self._refusal(kind, answers, data, message))
+
+        self._connection.consume(topic_filter, kind, respond, refuse)
 
     def answer(self, requester: Requester, answer: Message) -> None:
         """Send an answer; when the broker cannot be reached nobody waits for it either."""
@@ -149,10 +169,29 @@ class Responder:
         except (BrokerUnavailable, PublishRefused) as error:
             log.warning("a request could not be answered reason=%s", error)
 
-    def _requester(self, request: Message, message: ReceivedMessage) -> Requester | None:
+    def _refusal(
+        self,
+        kind: type[Message],
+        answers: type[Message],
+        data: RequestData | None,
+        message: ReceivedMessage,
+    ) -> Message:
+        """Return the answer that says why a request was not carried out."""
+        code, reason = "failed", ""
+        try:
+            kind.model_validate_json(message.payload)
+        except ValidationError as error:
+            code, reason = "invalid", why(error)
+        said = self._sentence and self._sentence(f"request.{code}", reason=reason)
+        key = (message.correlation or b"").decode(errors="replace")
+        key = data.request_id if data else key or str(message.response_topic).rpartition("/")[2]
+        return answers.model_validate(
+            {"data": {"request_id": key[:_LONGEST_ID], "code": code, "sentence": said}}
+        )
+
+    def _requester(self, data: object, message: ReceivedMessage) -> Requester | None:
         topics = self._connection.topics
         user = topics.user_of(message.topic)
-        data = getattr(request, "data", None)
         if message.response_topic is not None:
             if topics.is_reply(message.response_topic):
                 return Requester(user, message.response_topic, message.correlation)
@@ -162,3 +201,12 @@ class Responder:
             return None
         topic = topics.reply(data.account or level(user), data.request_id)
         return Requester(user, topic, data.request_id.encode())
+
+
+def _readable(payload: bytes) -> RequestData | None:
+    """Return id and account of a request that is otherwise not valid, None without an id."""
+    try:
+        data = RequestData.model_validate(json.loads(payload)["data"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return data if "request_id" in data.model_fields_set else None

@@ -143,10 +143,10 @@ class DirectoryRequests:
 
     def serve(self, connection: Connection, users: Iterable[str]) -> None:
         """Subscribe to the requests of some users."""
-        self._responder = Responder(connection, f"process/{connection.account}")
+        self._responder = Responder(connection, f"process/{connection.account}", sentence)
         for user in users:
             topic = connection.topics.directory(user)
-            self._responder.serve(topic, DirectoryRequest, self.handle)
+            self._responder.serve(topic, DirectoryRequest, self.handle, DirectoryAnswer)
 
     def handle(self, request: DirectoryRequest, requester: Requester) -> DirectoryAnswer | None:
         """Answer with the running calls at once, with anything else as soon as it is found."""

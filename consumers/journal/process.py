@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bus.access.roles import Roles
 from bus.events import CallerEvent, DialResult
-from bus.journal_events import JournalRequest
+from bus.journal_events import JournalAnswer, JournalRequest
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
 from bus.mqtt.mqtt5_client import CodecClient
@@ -34,6 +34,7 @@ from runtime import metrics
 from runtime.files import private_folder
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
+from texts import sentence
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +78,8 @@ def run(
         CallStream(connection, offsets, consumer.handle).follow_all()
         connection.consume(topics.caller(ANY_USER), CallerEvent, consumer.note_found)
         connection.consume(topics.dial_result(ANY_USER), DialResult, consumer.note_dialled)
-        Responder(connection, source).serve(
-            topics.journal(ANY_USER), JournalRequest, requests.handle
+        Responder(connection, source, sentence).serve(
+            topics.journal(ANY_USER), JournalRequest, requests.handle, JournalAnswer
         )
 
         home = HomeAssistant(connection, site.logins) if journal.home_assistant else None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bus.events import CallEvent, SessionReset
-from bus.journal_events import PbxRequest
+from bus.journal_events import PbxAnswer, PbxRequest
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.mqtt.presence import Presence
@@ -49,6 +49,7 @@ from starface.client import Callback, StarfaceClient
 from starface.credential import Credential
 from starface.password_check import check_password
 from starface.settings import StarfaceSettings, callback_host
+from texts import sentence
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +118,9 @@ class SessionsConsumer:
         self._connection.subscribe(topics.switch(ANY_USER), self._on_switch)
         self._connection.consume(topics.session(ANY_USER), SessionReset, self._on_reset)
         self._connection.consume(topics.calls(ANY_USER), CallEvent, self._on_call)
-        responder = Responder(self._connection, f"process/{ACCOUNT}")
+        responder = Responder(self._connection, f"process/{ACCOUNT}", sentence)
         questions = CallQuestions(self._contexts, self._probes, responder)
-        responder.serve(topics.pbx(ANY_USER), PbxRequest, questions.handle)
+        responder.serve(topics.pbx(ANY_USER), PbxRequest, questions.handle, PbxAnswer)
         self._site.follow(self._connection)
         self._sync_users()
         for key in (session_site.CALLBACK, _SAVE, _REPORT, SILENT):

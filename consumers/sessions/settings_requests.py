@@ -73,8 +73,9 @@ class SettingsRequests:
 
     def serve(self, connection: Connection) -> None:
         """Subscribe to the requests of all users."""
-        self._responder = Responder(connection, "process/sessions")
-        self._responder.serve(connection.topics.settings(ANY_USER), SettingsRequest, self.handle)
+        self._responder = Responder(connection, "process/sessions", sentence)
+        topic = connection.topics.settings(ANY_USER)
+        self._responder.serve(topic, SettingsRequest, self.handle, SettingsAnswer)
 
     def handle(self, request: SettingsRequest, requester: Requester) -> SettingsAnswer | None:
         """Answer a request at once, or later when the PBX is asked."""

@@ -9,7 +9,7 @@ import texts
 from tests.conftest import ROOT
 from texts import LANGUAGES, Language, catalogue, preferred
 
-ROOMS = ("gateway", "consumers", "panel", "cli", "texts")
+ROOMS = ("bus", "gateway", "consumers", "panel", "cli", "texts")
 PAGE = ROOT / "panel" / "page" / "js"
 SOURCES = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
 

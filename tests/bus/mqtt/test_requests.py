@@ -13,10 +13,11 @@ from bus.journal_events import (
     JournalRequestData,
 )
 from bus.mqtt.connection import Connection, PublishRefused
-from bus.mqtt.inbox import BrokerUnavailable
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.requests import Requester, Requests, Responder, Unanswered
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto
+from texts import sentence
 
 Connect = Callable[..., Connection]
 TOPIC = "starface/users/0011/journal"
@@ -27,6 +28,8 @@ def _request(**more: object) -> JournalRequest:
 
 
 def _answer(request: JournalRequest, requester: Requester) -> JournalAnswer:
+    if request.data.action == "unhandle":
+        raise ZeroDivisionError
     return JournalAnswer(
         data=JournalAnswerData(request_id=request.data.request_id, cursor=requester.user)
     )
@@ -36,7 +39,9 @@ def _answer(request: JournalRequest, requester: Requester) -> JournalAnswer:
 def answering(connect: Connect) -> Iterator[Connection]:
     """A journal that answers who asked, in a thread of its own."""
     journal = connect("journal")
-    Responder(journal, "process/journal").serve("starface/users/+/journal", JournalRequest, _answer)
+    Responder(journal, "process/journal", sentence).serve(
+        "starface/users/+/journal", JournalRequest, _answer, JournalAnswer
+    )
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(journal.run)
         yield journal
@@ -120,6 +125,55 @@ def test_a_request_that_waited_too_long_is_not_carried_out(
         requests.ask(TOPIC, _request(time=now() - timedelta(minutes=1)), JournalAnswer, 0.3)
 
     assert requests.ask(TOPIC, _request(), JournalAnswer)
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "named"),
+    [
+        (b'{"data": {"action": "list", "request_id": "a", "limit": 201}}', "invalid", "data.limit"),
+        (b'{"data": {"action": "explode", "request_id": "a"}}', "invalid", "data.action"),
+        (b'{"data": {"action": "unhandle", "request_id": "a"}}', "failed", "log"),
+        (b'{"data": {"action": "list", "request_id": "/#"}}', "invalid", "data.request_id"),
+        (b'{"data": ["a"]}', "invalid", "data"),
+        (b'{"data"', "invalid", "JSON"),
+        (b"", "invalid", "JSON"),
+        (b"\xff\x00", "invalid", "JSON"),
+    ],
+)
+def test_a_request_that_is_not_valid_is_answered_with_a_code_and_a_sentence(
+    answering: Connection, connect: Connect, payload: bytes, code: str, named: str
+) -> None:
+    person = connect("0011")
+    got: list[ReceivedMessage] = []
+    person.subscribe("starface/replies/0011/#", got.append)
+
+    person.publish_raw(TOPIC, payload, response_topic="starface/replies/0011/a", correlation=b"a-1")
+    while not got:
+        person.work(0.05)
+
+    data = JournalAnswer.model_validate_json(got[0].payload).data
+    assert (got[0].topic, got[0].correlation) == ("starface/replies/0011/a", b"a-1")
+    assert data.request_id == ("a" if b'"request_id": "a"' in payload else "a-1")
+    assert data.code == code
+    assert data.sentence is not None
+    assert named in data.sentence.en
+
+
+def test_a_request_that_is_not_valid_is_answered_over_mqtt_3_too(
+    answering: Connection, broker_settings: BrokerSettings
+) -> None:
+    settings = broker_settings.model_copy(update={"version": "3.1.1"})
+    got: list[ReceivedMessage] = []
+    with Connection(settings, "panel", lasting=False) as panel:
+        panel.subscribe("starface/replies/panel/#", got.append)
+        panel.wait_connected()
+        panel.publish_raw(TOPIC, b'{"data": {"action": "list"}}')  # nobody could be answered
+        panel.publish_raw(TOPIC, b'{"data": {"action": 1, "request_id": "b", "account": "panel"}}')
+        while not got:
+            panel.work(0.05)
+
+    assert got[0].topic == "starface/replies/panel/b"
+    assert JournalAnswer.model_validate_json(got[0].payload).data.code == "invalid"
 
 
 def test_the_broker_that_is_away_is_said_at_once(broker: Mosquitto, connect: Connect) -> None:
