@@ -174,7 +174,7 @@ class AnswerBuilder:
             steps.add("rule", "plan", action=decision.action, plan=plan_of(user))
         else:
             steps.add("rule", "user", action=decision.action, triggers=",".join(user.triggers))
-        return self._told(user, call, trigger, decision, match, found, steps)
+        return self._with_contact(user, call, trigger, decision, match, found, steps)
 
     def _match(self, user: User, decision: Decision, steps: TraceSteps) -> Match:
         e164 = decision.party.e164
@@ -241,7 +241,7 @@ class AnswerBuilder:
             new_contact=bool(self._settings.new_contact),
         )
 
-    def _told(
+    def _with_contact(
         self,
         user: User,
         call: Call,

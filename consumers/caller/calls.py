@@ -138,7 +138,7 @@ class CallStates:
         return self._calls.get((user, self.root(user, call_id)))
 
     def follow(self, user: str, call_id: str, root: str) -> None:
-        """Note that a call goes on under another id."""
+        """Note that a call continues under another id."""
         if call_id != root and (user, call_id) not in self._calls:
             self._roots[user, call_id] = root
             while len(self._roots) > self._capacity:
@@ -190,7 +190,7 @@ class CallStates:
         )
 
     def _learn_id(self, data: CallData) -> None:
-        """Note the id a call goes on under; a new one after its end is of another occurrence."""
+        """Note the id a call continues under; a new one after its end is of another occurrence."""
         if data.previous_call_id is None:
             return
         known = (data.user, data.call_id) in self._roots

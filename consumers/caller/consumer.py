@@ -212,7 +212,7 @@ class CallerConsumer:
                 self._answer(user, call, trigger, event, keys)
 
     def _as_of_now(self, user: User, transition: Transition, trigger: Trigger) -> Trigger:
-        """Return what a call has come to that an earlier process knew with another party."""
+        """Return the trigger of a call that an earlier process knew with another party."""
         if transition.begins and "party-change" in user.triggers:
             keys = keys_of(transition.call, trigger)
             return "party-change" if self._pending.claimed_for_another(keys, trigger) else trigger
@@ -337,7 +337,7 @@ class CallerConsumer:
         return Context(self._now(), own, self._pending.openings_in_last_minute(user.login))
 
     def _continue(self) -> None:
-        """Go on where an earlier process stopped: what it began and what it knew to be over."""
+        """Resume where an earlier process stopped: what it began and what it knew to be over."""
         moment = self._dependencies.clock()
         for user, call_id, root in self._store.renamed():
             self._calls.follow(user, call_id, root)

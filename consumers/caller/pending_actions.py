@@ -87,7 +87,7 @@ class PendingActions:
 
     @contextmanager
     def taken(self, key: Key) -> Iterator[None]:
-        """Let what waits be done in the block; where that fails, it goes on waiting."""
+        """Let what waits be done in the block; where that fails, it keeps waiting."""
         action = self._waiting.pop(key)
         try:
             yield

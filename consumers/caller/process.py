@@ -102,7 +102,7 @@ def run(
         consumer = CallerConsumer(
             settings, AnswerBuilder(directory, settings), store, traces, executors, dependencies
         )
-        heard_opened = note_opened(consumer, connection.topics)
+        on_opened = note_opened(consumer, connection.topics)
         choices = UserRequests(consumer, habits, connection.topics, executors.do, connection.post)
 
         def handle(event: CallEvent) -> None:
@@ -125,7 +125,7 @@ def run(
             results = connection.topics.dial_result(user)
             connection.consume(results, DialResult, consumer.note_dialling)
             connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
-            connection.consume(connection.topics.opened(user), Opened, heard_opened)
+            connection.consume(connection.topics.opened(user), Opened, on_opened)
         metrics.keep_written("caller", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         if on_finish is not None:

@@ -141,7 +141,7 @@ class CallerProcesses:
         if time.monotonic() < self._no_change_before:
             return False
         served = served_in(mode, self._active, self._accounts)
-        if self._errand(partial(begin_sessions, self._brokers(served), served), len(served)):
+        if self._run_once(partial(begin_sessions, self._brokers(served), served), len(served)):
             return True
         self._no_change_before = time.monotonic() + _AGAIN
         return False
@@ -172,13 +172,13 @@ class CallerProcesses:
             return
         known = self._brokers(left & self._passwords.keys())
         self._tries += 1
-        if self._errand(partial(drop_sessions, known), len(known)) or self._tries >= _TRIES:
+        if self._run_once(partial(drop_sessions, known), len(known)) or self._tries >= _TRIES:
             self._sessions.remove(left)
             self._tries = 0
         else:
             self._no_drop_before = time.monotonic() + _AGAIN
 
-    def _errand(self, work: Callable[[], None], connections: int) -> bool:
+    def _run_once(self, work: Callable[[], None], connections: int) -> bool:
         return self._children.run_once(partial(_or_say_why, work), 5.0 + connections / 20)
 
     def _brokers(self, accounts: Collection[str]) -> dict[str, BrokerSettings]:

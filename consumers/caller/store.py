@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS ids (user TEXT, call_id TEXT, root TEXT NOT NULL, at 
 CREATE TABLE IF NOT EXISTS aside (id INTEGER PRIMARY KEY, at REAL NOT NULL, topic TEXT NOT NULL,
     reason TEXT NOT NULL, payload BLOB NOT NULL);
 """
-_TELLING = (
+_NAMING = (
     ("claims", "names(event, ?1) OR trigger = change_to(call_id, ?1)"),
     ("aside", "names(payload, ?1)"),
     ("webhooks", "names(body, ?1)"),
@@ -59,8 +59,8 @@ class Claim:
 class CallerStore:
     """Claims and ends of calls in one SQLite file; may be used from several threads.
 
-    Processes may share a file; each takes up again only what was begun for its own `users`, and
-    None stands for everybody's.
+    Processes may share a file; each resumes only what was begun for its own `users`, and None
+    stands for everybody's.
     """
 
     def __init__(self, path: Path, users: Collection[str] | None = None) -> None:
@@ -150,7 +150,7 @@ class CallerStore:
         ]
 
     def rename(self, user: str, call_id: str, root: str, at: float) -> None:
-        """Note that a call goes on under another id."""
+        """Note that a call continues under another id."""
         self._write("INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?)", (user, call_id, root, at))
 
     def renamed(self) -> list[tuple[str, str, str]]:
@@ -196,7 +196,7 @@ def erase(data_folder: Path, number: str) -> tuple[int, bool]:
             db.create_function("names", 2, _names, deterministic=True)
             db.create_function("change_to", 2, change_to, deterministic=True)
             gone = 0
-            for table, names_it in _TELLING:
+            for table, names_it in _NAMING:
                 if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
                     gone += db.execute(
                         f"DELETE FROM {table} WHERE {names_it}",  # noqa: S608

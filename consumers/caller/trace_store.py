@@ -94,7 +94,7 @@ class TraceStore:
         self._db.execute("PRAGMA secure_delete = ON")
 
     def add(self, chapters: Iterable[TraceEntry]) -> None:
-        """Go on with stories, or begin them; an empty value keeps what is known."""
+        """Continue traces, or begin them; an empty value keeps what is known."""
         with self._lock, transaction(self._db):
             for chapter in chapters:
                 self._add(chapter)

@@ -22,7 +22,7 @@ from runtime.outage import StorageOutage
 log = logging.getLogger(__name__)
 
 _MOST_WAITING = 5_000  # entries, while the disk takes nothing
-_TELLING = ("ringing", "dialing", "connected")  # states at which the number is explained
+_EXPLAINED = ("ringing", "dialing", "connected")  # states at which the number is explained
 
 
 class TraceWriter:
@@ -79,7 +79,7 @@ class TraceWriter:
             steps.add("received", "replayed")
         if data.previous_call_id is not None:
             steps.add("received", "renamed")
-        if data.state in _TELLING and self._is_news(call, (party.kind, party.number)):
+        if data.state in _EXPLAINED and self._is_news(call, (party.kind, party.number)):
             short = party.kind == "external" and not party.e164
             kind = "service" if short else party.kind
             steps.add("normalised", kind, number=party.number or "–", e164=party.e164 or "–")
