@@ -47,7 +47,7 @@ class Executors:
     ) -> None:
         self._commands = tuple((one.on, Command(one)) for one in settings.commands)
         self._webhook_settings = settings.webhooks
-        self._webhooks = Webhooks(path, settings.webhooks, self._webhook_told, users=users)
+        self._webhooks = Webhooks(path, settings.webhooks, self._webhook_finished, users=users)
         self._finished = finished
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
         self._threads: list[threading.Thread] = []
@@ -132,7 +132,7 @@ class Executors:
             )
         )
 
-    def _webhook_told(self, sent: WebhookResult) -> None:
+    def _webhook_finished(self, sent: WebhookResult) -> None:
         self._finished(
             ActionResult(
                 sent.name, sent.user, sent.call_id, "", sent.done, sent.reason, answer=sent.answer

@@ -30,5 +30,5 @@ def _decoded(content_type: str, body: bytes) -> str:
         text = body.decode(charset[1] if charset else "utf-8", errors="ignore")
     except (LookupError, ValueError):  # no such encoding
         text = body.decode("utf-8", errors="ignore")
-    untold = not content_type and "\0" in text
-    return "" if untold else text
+    undeclared = not content_type and "\0" in text
+    return "" if undeclared else text

@@ -149,7 +149,7 @@ class DialConsumer:
         return texts.refused(reason, limit=limits.get(reason))
 
     def _repeat(self, repeated: Repeated, record: DialRecord) -> None:
-        """Answer again, unless the same message also came to the process that placed the call."""
+        """Answer again, unless the process that placed the call received the message too."""
         entry = repeated.entry
         fresh = record.at - (entry.claimed or 0) < self._settings.expiry
         if not (repeated.same_message and entry.owner != self._store.owner and fresh):

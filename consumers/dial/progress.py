@@ -72,7 +72,7 @@ class ProgressTracker:
         )
 
     def placed(self, serial: int, outcome: PlacingOutcome) -> None:
-        """Go on from the PBX's answer to a request to place a call."""
+        """Advance by the PBX's answer to a request to place a call."""
         entry = self._store.get(serial)
         if isinstance(outcome, CallPlaced):
             self._accepted(entry, outcome.call_id)
@@ -165,7 +165,7 @@ class ProgressTracker:
         self._tasks.run(ask, lambda answer: self.learned(entry.serial, answer))
 
     def learned(self, serial: int, answer: PbxAnswer) -> None:
-        """Go on from what the PBX answers about a call."""
+        """Advance by what the PBX answers about a call."""
         entry = self._store.get(serial)
         if entry.final:
             return
@@ -178,7 +178,7 @@ class ProgressTracker:
         self._results.flush()
 
     def _gone(self, entry: DialEntry) -> None:
-        """Go on from a PBX that does not know the call: it is over, or never was."""
+        """Advance a request whose call the PBX does not know: it is over, or never was."""
         age = self._clock() - (entry.claimed or 0)
         if entry.stage == "unknown" and age < _UNKNOWN_FOR:
             self._store.ask_later(entry.serial, self._clock() + 5)
@@ -190,7 +190,7 @@ class ProgressTracker:
             self._note_stage(entry, ending(entry.stage), final=True)
 
     def _silent(self, entry: DialEntry) -> None:
-        """Go on from a PBX that does not answer: ask later, at last give up."""
+        """Advance a request while the PBX does not answer: ask later, at last give up."""
         now = self._clock()
         age = now - (entry.claimed or 0)
         if entry.stage == "claimed":

@@ -43,7 +43,7 @@ def state_of(pbx_state: str) -> CallStateName:
 
 
 def next_stage(reached: str, state: CallStateName) -> tuple[DialState, bool] | None:
-    """Return the stage a call comes to and whether it is the last; None if it says nothing new."""
+    """Return the stage a call reaches and whether it is the last; None if it says nothing new."""
     stage = _OF_EVENT.get(state)
     if stage is None:
         return None
@@ -51,7 +51,7 @@ def next_stage(reached: str, state: CallStateName) -> tuple[DialState, bool] | N
 
 
 def ending(reached: str) -> DialState:
-    """Return what a call that is over has come to."""
+    """Return the outcome of a call that is over."""
     if reached == "connected":
         return "ended"
     return "not-reached" if reached == "remote-ringing" else "own-phone-not-lifted"

@@ -134,7 +134,7 @@ class DialStore:
         """Count the calls claimed for everybody since a time."""
         return self._count("claimed > ?", (at,))
 
-    # ---- going on
+    # ---- progress
 
     def advance(
         self,
