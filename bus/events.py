@@ -69,7 +69,7 @@ class Message(Part):
 
     @classmethod
     def foreign(cls, kind: str) -> bool:
-        """Tell whether a type is one that this release does not know, and so ignores."""
+        """Return whether a type is one that this release does not know, and so ignores."""
         return bool(kind) and not (kind.startswith(cls.FAMILY) and kind.endswith(".v1"))
 
     def expiry(self) -> int | None:

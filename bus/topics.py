@@ -18,7 +18,7 @@ def level(login: str) -> str:
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Tell whether a topic falls under a filter with `+` and `#`."""
+    """Return whether a topic falls under a filter with `+` and `#`."""
     wanted, levels = topic_filter.split("/"), topic.split("/")
     for place, part in enumerate(wanted):
         if part == "#":
@@ -136,7 +136,7 @@ class Topics:
         return f"{self.base}/replies/{account}/owner"
 
     def is_reply(self, topic: str) -> bool:
-        """Tell whether a topic is one on which a request may be answered."""
+        """Return whether a topic is one on which a request may be answered."""
         prefix = f"{self.base}/replies/"
         account, _, rest = topic.removeprefix(prefix).partition("/")
         return topic.startswith(prefix) and bool(
@@ -190,7 +190,7 @@ class Topics:
         return unquote(found)
 
     def may_answer_on(self, user: str, topic: str) -> bool:
-        """Tell whether a dial request of this user may ask for its answer on this topic."""
+        """Return whether a dial request of this user may ask for its answer on this topic."""
         if any(character in topic for character in "+#\x00"):
             return False
         result = self.dial_result(user)

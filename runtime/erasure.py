@@ -84,7 +84,7 @@ def _is_alone(db: sqlite3.Connection) -> bool:
 
 
 def traces_of(number: str, *written: str) -> set[bytes]:
-    """Return what tells a number wherever it stands: its digits, and spellings that were found."""
+    """Return what betrays a number wherever it stands: its digits, and the spellings found."""
     digits = number.lstrip("+")
     # The national part is in every spelling without spaces; a country code has 1 to 3 digits.
     traces = {digits[3:] if number.startswith("+") and len(digits) > 9 else digits, *written}
@@ -92,7 +92,7 @@ def traces_of(number: str, *written: str) -> set[bytes]:
 
 
 def _patiently(db: sqlite3.Connection, statement: str) -> None:
-    """Do what needs the file alone for a moment; give up quietly, the look afterwards tells."""
+    """Do what needs the file alone for a moment; give up quietly, the look afterwards shows."""
     limit = time.monotonic() + _PATIENCE
     while time.monotonic() < limit:
         try:
@@ -101,7 +101,7 @@ def _patiently(db: sqlite3.Connection, statement: str) -> None:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
         else:
-            if not rows or rows[0][0] != 1:  # a checkpoint tells whether it was hindered
+            if not rows or rows[0][0] != 1:  # a checkpoint reports whether it was hindered
                 return
         time.sleep(_AGAIN)
 

@@ -1,4 +1,4 @@
-"""Files of a site: private to the account that runs it, whoever types the command.
+"""Files of a site: private to the account that runs it, no matter who types the command.
 
 A command typed as root must not leave files that the service cannot read. So what is replaced
 keeps its owner, group and mode, and what is new belongs to the owner of the folder it lies in.

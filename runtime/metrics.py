@@ -80,7 +80,7 @@ class Metrics:
             ]
 
     def write(self, data_folder: Path) -> None:
-        """Write the values where whoever shows those of this machine finds them."""
+        """Write the values where the process that shows those of this machine finds them."""
         path = data_folder / _FOLDER / f"{self._process}-{os.getpid()}.json"
         fresh = path.with_suffix(".new")
         try:
@@ -126,15 +126,17 @@ def exposition(samples: Iterable[Sample]) -> str:
     """Return values in the text format of Prometheus; those of processes of one kind together."""
     found: dict[str, dict[str, list[float]]] = {}
     for name, labels, value in samples:
-        told = ",".join(f'{key}="{_escaped(text)}"' for key, text in sorted(labels.items()))
-        found.setdefault(name, {}).setdefault(told, []).append(value)
+        text_of_labels = ",".join(
+            f'{key}="{_escaped(text)}"' for key, text in sorted(labels.items())
+        )
+        found.setdefault(name, {}).setdefault(text_of_labels, []).append(value)
     text = ""
     for name, values in sorted(found.items()):
         kind, said = METRICS[name]
         together = sum if kind == "counter" else min
         text += f"# HELP {_PREFIX}_{name} {said}\n# TYPE {_PREFIX}_{name} {kind}\n"
-        for told, each in values.items():
-            text += f"{_PREFIX}_{name}{{{told}}} {together(each):.15g}\n"
+        for text_of_labels, each in values.items():
+            text += f"{_PREFIX}_{name}{{{text_of_labels}}} {together(each):.15g}\n"
     return text
 
 

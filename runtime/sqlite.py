@@ -1,7 +1,7 @@
 """The one way to open and write a SQLite file.
 
-Nobody else opens a database file, not even for a look: whoever closes any descriptor of a file
-takes away all locks his process holds on it (POSIX), those of SQLite too, and the next process that
+Nobody else opens a database file, not even for a look: closing any descriptor of a file releases
+all locks that this process holds on it (POSIX), those of SQLite too, and the next process that
 closes the database deletes the log under it. So a file is made elsewhere and put in its place.
 
 A disk that is full or fails is waited for (`is_unavailable`), and a file that is damaged is named

@@ -172,7 +172,7 @@ class CallStream:
         self._mark(user, event.source, event.seq)
 
     def _user_of(self, received: ReceivedMessage, user: str) -> str:
-        """Return whose event it is: the topic says so, except where repeats come to us alone."""
+        """Return whose event it is: the topic says so, except where repeats reach us alone."""
         topic = received.topic
         return user if topic == self._replayed else self._connection.topics.user_of(topic)
 

@@ -274,7 +274,7 @@ class Connection:
         """Give way when another process has claimed the account since we did.
 
         A broker that closes a connection without a word, because another one was opened with the
-        same account, looks like a bad line; this tells the two apart.
+        same account, looks like a bad line; this distinguishes the two.
         """
         claimed_before = self._claimed_at is not None and self._claimed_at < self._accepted_at
         another = received.retained and received.payload not in (b"", self._owner_id)

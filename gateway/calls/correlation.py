@@ -60,8 +60,8 @@ def _place_uci(
         known = _find(db, notification.user, previous)
     direction = _direction(resolved, known.direction if known else "unknown")
     number = number_key(_other(resolved, direction)) or (known.number if known else "")
-    if previous is None and _is_first_told(known, number):
-        previous = _told_by_url(db, resolved, number)
+    if previous is None and _names_party_first(known, number):
+        previous = _began_by_url(db, resolved, number)
         if previous is not None:
             before = _find(db, notification.user, previous)
             direction = _direction(resolved, before.direction if before else "unknown")
@@ -70,12 +70,12 @@ def _place_uci(
             "UPDATE calls SET became = ?, changed = ? WHERE user = ? AND call_id = ?",
             (call_id, resolved.at, notification.user, previous),
         )
-    if here is None or _tells_more(resolved, here, direction, number):
+    if here is None or _is_news(resolved, here, direction, number):
         _note(db, resolved, call_id, direction, number, "uci")
     return CorrelatedCall(call_id, direction, previous)
 
 
-def _is_first_told(known: _KnownCall | None, number: str) -> bool:
+def _names_party_first(known: _KnownCall | None, number: str) -> bool:
     """Return whether this state is the first to say with whom the call is, or that it hides it."""
     if known is None:
         return bool(number)
@@ -95,9 +95,9 @@ def _place_url(db: sqlite3.Connection, resolved: ResolvedNotification) -> Correl
         call_id = made_call_id()
         _note(db, resolved, call_id, direction, number, "url")
         return CorrelatedCall(call_id, direction, None)
-    call_id, before, told_by = found
+    call_id, before, source = found
     direction = _direction(resolved, before)
-    _note(db, resolved, call_id, direction, number, told_by)
+    _note(db, resolved, call_id, direction, number, source)
     return CorrelatedCall(call_id, direction, None)
 
 
@@ -127,7 +127,9 @@ def _same_call(
     return found and (str(found[0]), found[1], str(found[2]))
 
 
-def _told_by_url(db: sqlite3.Connection, resolved: ResolvedNotification, number: str) -> str | None:
+def _began_by_url(
+    db: sqlite3.Connection, resolved: ResolvedNotification, number: str
+) -> str | None:
     """Find the made id of a call that came by URL before it came with its own id."""
     if resolved.notification.state == "ended":
         return None
@@ -147,7 +149,7 @@ def _find(db: sqlite3.Connection, user: str, call_id: str) -> _KnownCall | None:
     return _KnownCall(*found) if found else None
 
 
-def _tells_more(
+def _is_news(
     resolved: ResolvedNotification, known: _KnownCall, direction: Direction, number: str
 ) -> bool:
     """Return whether it is worth a write, because writing is what costs."""

@@ -26,7 +26,9 @@ KEPT = 86_400.0  # seconds a private call is recognised after its last notificat
 class _KnownPrivateCall:
     mark: str
     number: str  # "": held back, since nobody knows yet with whom it is
-    was_told: bool  # its first events went out, because their number was not private or missing
+    was_published: (
+        bool  # its first events went out, because their number was not private or missing
+    )
     changed: float
 
 
@@ -36,7 +38,7 @@ class PrivateCalls:
     def __init__(self, numbers: PrivateNumbers) -> None:
         self._numbers = numbers
 
-    def tellable(
+    def publishable(
         self, db: sqlite3.Connection, resolved: ResolvedNotification
     ) -> ResolvedNotification | None:
         """Return a notification as it may be published, None if nothing of it may.
@@ -71,10 +73,10 @@ class PrivateCalls:
                 return resolved
             number = known.number
         if number:
-            was_told = known.was_told if known else _was_told(db, user, *ids)
-            return self._private(db, resolved, call_id, number, known, was_told=was_told)
+            was_published = known.was_published if known else _was_published(db, user, *ids)
+            return self._private(db, resolved, call_id, number, known, was_published=was_published)
         if self._stays_back(db, resolved, known, *ids):
-            self._note(db, resolved, self._call(user, call_id), "", told_before=False)
+            self._note(db, resolved, self._call(user, call_id), "", published_before=False)
             return None
         if known is not None:
             _forget(db, known)
@@ -88,16 +90,20 @@ class PrivateCalls:
         number: str,
         known: _KnownPrivateCall | None,
         *,
-        was_told: bool,
+        was_published: bool,
     ) -> ResolvedNotification | None:
         notification = resolved.notification
         self._note(
-            db, resolved, self._call(notification.user, call_id), number, told_before=was_told
+            db,
+            resolved,
+            self._call(notification.user, call_id),
+            number,
+            published_before=was_published,
         )
         ends = notification.state == "ended"
         if ends:
             db.execute("UPDATE private_calls SET open = 0 WHERE number = ?", (number,))
-        if was_told:
+        if was_published:
             return _bare(resolved) if ends or notification.previous_call_id is not None else None
         begins = known is None or not known.number
         return _end_of_made(db, resolved, RINGING_TOGETHER) if begins else None
@@ -129,7 +135,7 @@ class PrivateCalls:
         begins = notification.state in _BEGINS or notification.previous_call_id is not None
         if not begins or not self._numbers.concerns(notification.user):
             return False
-        return known is not None or not _was_told(db, notification.user, *call_ids)
+        return known is not None or not _was_published(db, notification.user, *call_ids)
 
     def _by_url(
         self, db: sqlite3.Connection, resolved: ResolvedNotification, number: str
@@ -140,14 +146,16 @@ class PrivateCalls:
         if not number and (starting or resolved.caller.number or resolved.called.number):
             return resolved
         known = self._newest(db, resolved, number, starting=starting)
-        if not number and (known is None or _heard_later(db, resolved, known.changed)):
+        if not number and (known is None or _has_later(db, resolved, known.changed)):
             return resolved
         mark = known.mark if known else self._call(notification.user, made_call_id())
         number = number or (known.number if known else "")
-        self._note(db, resolved, mark, number, told_before=known.was_told if known else False)
+        self._note(
+            db, resolved, mark, number, published_before=known.was_published if known else False
+        )
         if notification.state != "ended":
             return None if known else _end_of_made(db, resolved, RINGING_TOGETHER)
-        if known and known.was_told:
+        if known and known.was_published:
             return self._end_of(db, resolved, known)
         return _end_of_made(db, resolved, LONGEST_CALL)
 
@@ -198,14 +206,14 @@ class PrivateCalls:
         mark: str,
         number: str,
         *,
-        told_before: bool,
+        published_before: bool,
     ) -> None:
         is_open = resolved.notification.state != "ended"
         db.execute(
             "INSERT INTO private_calls (call, owner, number, told, open, changed)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number,"
             " told = excluded.told, open = open AND excluded.open, changed = excluded.changed",
-            (mark, self._owner(resolved), number, told_before, is_open, resolved.at),
+            (mark, self._owner(resolved), number, published_before, is_open, resolved.at),
         )
 
     def _owner(self, resolved: ResolvedNotification) -> str:
@@ -223,14 +231,14 @@ def forget_before(db: sqlite3.Connection, limit: float) -> None:
     db.execute("DELETE FROM private_calls WHERE changed < ?", (limit,))
 
 
-def _was_told(db: sqlite3.Connection, user: str, *call_ids: str) -> bool:
+def _was_published(db: sqlite3.Connection, user: str, *call_ids: str) -> bool:
     found = db.execute(
         "SELECT 1 FROM calls WHERE user = ? AND call_id IN (?, ?)", (user, *call_ids)
     )
     return found.fetchone() is not None
 
 
-def _heard_later(db: sqlite3.Connection, resolved: ResolvedNotification, moment: float) -> bool:
+def _has_later(db: sqlite3.Connection, resolved: ResolvedNotification, moment: float) -> bool:
     """Return whether another call of the user, which is not private, had a later notification.
 
     Or one by URL without a number: nothing but a URL without a number ends it.

@@ -1,6 +1,6 @@
 """The file of the event log: what is in it, and how it is opened.
 
-Several processes of one machine share it. Whoever writes begins with BEGIN IMMEDIATE, because a
+Several processes of one machine share it. A writer begins with BEGIN IMMEDIATE, because a
 transaction that reads first and then writes fails at once when another was faster.
 """
 
@@ -75,7 +75,7 @@ class LogUnavailable(Exception):
 def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
     """Return a connection to the event log, made if need be; raise LogUnavailable.
 
-    `durable`: what is committed survives a power cut. Whoever may repeat his work does without.
+    `durable`: what is committed survives a power cut. Work that can be repeated does without.
     """
     path = folder / NAME
     try:

@@ -218,12 +218,12 @@ class EventLog:
                 "INSERT INTO resets (user, payload) VALUES (?, ?)", (resolved, reset.encoded())
             )
             return reset.id
-        tellable = self._private.tellable(self._db, resolved) if self._private else resolved
-        if tellable is None:
+        publishable = self._private.publishable(self._db, resolved) if self._private else resolved
+        if publishable is None:
             self.counters.count(PRIVATE)
             return ""
-        notification = tellable.notification
-        call = correlate(self._db, tellable)
+        notification = publishable.notification
+        call = correlate(self._db, publishable)
         (seq,) = self._db.execute(
             "INSERT INTO numbers VALUES (?, 1) ON CONFLICT DO UPDATE SET seq = seq + 1"
             " RETURNING seq",
@@ -233,8 +233,8 @@ class EventLog:
         self._db.execute(
             "INSERT INTO events (user, seq, at, lasts, payload) VALUES (?, ?, ?, ?, ?)",
             (
-                notification.user, seq, tellable.at, lasts,
-                encoded_event(tellable, call, event_id, self.source, seq),
+                notification.user, seq, publishable.at, lasts,
+                encoded_event(publishable, call, event_id, self.source, seq),
             ),
         )  # fmt: skip
         return event_id

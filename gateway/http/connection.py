@@ -94,8 +94,8 @@ class PlainTextErrorTask(ErrorTask):  # type: ignore[misc]
 class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection.
 
-    Whoever was refused may still be sending; closing at once would reset the connection and take
-    the answer away from under him. So what he sends is thrown away for a moment.
+    A refused sender may still be sending; closing at once would reset the connection and take
+    the answer away from under it. So what it sends is thrown away for a moment.
     """
 
     parser_class = StrictParser

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 DEADLINE = 15.0  # seconds from the first byte to the last, however slowly they drip
 _PER_ADDRESS = 100  # connections; then the oldest unfinished one of this address has to go
-# In all; with TLS a connection takes up three descriptors, and all of them together must stay below
+# In all; with TLS a connection needs three descriptors, and all of them together must stay below
 # the 1,024 that select() can watch and that systems often grant. Fewer where less is granted.
 _CONNECTIONS = 500
 _OWN_DESCRIPTORS = 48  # of the event log, the broker, the listeners
