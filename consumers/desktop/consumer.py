@@ -25,7 +25,7 @@ from runtime.bounded_dict import Recent
 log = logging.getLogger(__name__)
 
 _LAST_FOR = 600.0  # seconds after a call in which a key still opens what it was about
-_LONGEST_CALL = 14_400.0  # seconds, if its end is never told
+_LONGEST_CALL = 14_400.0  # seconds, if its end is never reported
 _EACH = frozenset({"chosen", "party-change"})
 # Reasons for which nothing is shown: the call is nobody's business here, or somebody wants peace.
 _SILENT = frozenset(
@@ -92,7 +92,7 @@ class DesktopConsumer:
         elif data.trigger != "outcome":
             self._act(data)
 
-    def tell(self, result: DialResult, _arrived: ReceivedMessage | None = None) -> None:
+    def on_dial_result(self, result: DialResult, _arrived: ReceivedMessage | None = None) -> None:
         """Say what became of a number that was to be dialled, if it did not work."""
         data = result.data
         if data.state in ("refused", "unknown", "not-reached", "own-phone-not-lifted"):
@@ -101,8 +101,8 @@ class DesktopConsumer:
     def say(self, key: str, sentence: Sentence) -> None:
         """Show a sentence."""
         if self._settings.notification:
-            told = texts.pick(sentence, self._settings.language)
-            self._cards.show(key, Card("starface2mqtt", [told]))
+            line = texts.pick(sentence, self._settings.language)
+            self._cards.show(key, Card("starface2mqtt", [line]))
 
     def open_last(self) -> None:
         """Open what the last call is about, as a click on its notification does."""
@@ -112,7 +112,7 @@ class DesktopConsumer:
     def _act(self, data: CallerData) -> None:
         if self._can_open(data):
             self._openable.keep(_with(data), data)
-        told = self._openable.value(_with(data)) if data.reason == "already-opened" else None
+        kept = self._openable.value(_with(data)) if data.reason == "already-opened" else None
         shown, another = data.reason not in _SILENT, self._is_another(data)
         if shown or another:
             self._last, self._last_call = self._openable.value(_with(data)), data.call_id
@@ -135,10 +135,10 @@ class DesktopConsumer:
         elif another and data.reason in _HIDING:
             self._cards.close(data.call_id)
         elif another:  # somebody who is back, or for whom nothing opens
-            self._cards.update(data.call_id, self._card(told or data))
+            self._cards.update(data.call_id, self._card(kept or data))
 
     def _is_another(self, data: CallerData) -> bool:
-        """Tell whether the call is with somebody else than is shown, and note who that is."""
+        """Return whether the call is with somebody else than is shown, and note who that is."""
         _, party = _with(data)
         before = self._parties.value(data.call_id)
         another = data.trigger == "party-change" or before not in (None, party)
@@ -147,7 +147,7 @@ class DesktopConsumer:
         return another
 
     def _can_open(self, data: CallerData) -> bool:
-        """Tell whether there is something that a click would open here."""
+        """Return whether there is something that a click would open here."""
         there = data.url is not None or data.on_click != "nothing"
         return there and self._settings.opens != "nothing"
 
@@ -163,7 +163,7 @@ class DesktopConsumer:
         except ActionFailed as error:
             log.error("not opened event=%s reason=%s", data.event_id, error)
             self._report(data.call_id, str(error))
-            if str(error) != "no-address":  # then it is only told who calls
+            if str(error) != "no-address":  # then only the caller is shown
                 self.say(_not_opened(data.call_id), words.failure(str(error)))
         else:
             self._report(data.call_id, "")
@@ -179,8 +179,8 @@ class DesktopConsumer:
         hidden = data.discreet or self._settings.discreet
         if hidden and not self._revealed.holds(_with(data)):
             language = self._settings.language
-            told = [words.called_line(data), texts.render("desktop.reveal", language)]
-            return Card(words.call(data, language), [one for one in told if one],
+            lines = [words.called_line(data), texts.render("desktop.reveal", language)]
+            return Card(words.call(data, language), [line for line in lines if line],
                         lambda: self._reveal(data))  # fmt: skip
         return self._full_card(data)
 
@@ -226,7 +226,7 @@ class DesktopConsumer:
 
 
 def _with(data: CallerData) -> tuple[str, str]:
-    """Return what tells one party of a call from another."""
+    """Return what distinguishes one party of a call from another."""
     party = other_party(data)
     return data.call_id, party.e164 or party.number or party.name or party.kind
 

@@ -84,27 +84,27 @@ class Spool:
         half.replace(self._folder / _PAUSE)
 
     def paused(self) -> bool:
-        """Tell whether nothing is to open now."""
+        """Return whether nothing is to open now."""
         try:
-            told = json.loads((self._folder / _PAUSE).read_text())
-            return time.time() < float(told["until"])
+            pause = json.loads((self._folder / _PAUSE).read_text())
+            return time.time() < float(pause["until"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def _leave(self, kind: str, told: str) -> None:
+    def _leave(self, kind: str, value: str) -> None:
         name = uuid4().hex
         half = private_file(self._folder / f"{name}.half")
-        half.write_text(json.dumps({_MEMBERS[kind]: told[:_LONGEST], "at": time.time()}))
+        half.write_text(json.dumps({_MEMBERS[kind]: value[:_LONGEST], "at": time.time()}))
         half.replace(self._folder / f"{name}.{kind}")
 
     def _taken(self, kind: str) -> list[str]:
         found = []
         for path in self._folder.glob(f"*.{kind}"):
             try:
-                told = json.loads(path.read_text())
-                fresh = 0 <= time.time() - float(told["at"]) + 1 <= FRESH
-                if fresh and isinstance(told[_MEMBERS[kind]], str):
-                    found.append((float(told["at"]), told[_MEMBERS[kind]]))
+                message = json.loads(path.read_text())
+                fresh = 0 <= time.time() - float(message["at"]) + 1 <= FRESH
+                if fresh and isinstance(message[_MEMBERS[kind]], str):
+                    found.append((float(message["at"]), message[_MEMBERS[kind]]))
             except FileNotFoundError:
                 continue  # erased meanwhile
             except (ValueError, KeyError, TypeError):

@@ -47,10 +47,10 @@ class Card:
 
 @dataclass(frozen=True)
 class _Wish:
-    """What is wanted of a notification: to be there anew, in place of one, or not any more."""
+    """What is wanted of a notification: shown again, in place of one, or not any more."""
 
     card: Card | None = None
-    anew: bool = True
+    again: bool = True
 
 
 class Cards:
@@ -78,7 +78,7 @@ class Cards:
         """
         with self._lock:
             self._want(key, _Wish(card))
-            new = [one for one, wish in self._waiting.items() if wish.card and wish.anew]
+            new = [one for one, wish in self._waiting.items() if wish.card and wish.again]
             for oldest in new[: -self._most]:
                 self._waiting[oldest] = _Wish()
         self._jobs.put(self._heed)
@@ -88,7 +88,7 @@ class Cards:
         with self._lock:
             before = self._waiting.get(key)
             if before is None or before.card is not None:
-                self._want(key, _Wish(card, anew=before is not None and before.anew))
+                self._want(key, _Wish(card, again=before is not None and before.again))
         self._jobs.put(self._heed)
 
     def close(self, key: str) -> None:
@@ -134,7 +134,7 @@ class Cards:
             return
         if wish.card is None:
             self._close(key)
-        elif wish.anew or key in self._shown:
+        elif wish.again or key in self._shown:
             self._show(key, wish.card)
 
     def _show(self, key: str, card: Card) -> None:
@@ -178,7 +178,7 @@ class Cards:
             return None
 
     def _running(self) -> asyncio.AbstractEventLoop:
-        """Return the loop the library needs; clicks are told in it."""
+        """Return the loop the library needs; clicks are reported in it."""
         if self._loop is None:
             loop = asyncio.new_event_loop()
             self._looping = threading.Thread(target=loop.run_forever, name="notify", daemon=True)

@@ -84,12 +84,12 @@ def _started(arguments: Sequence[str]) -> None:
 
 
 def placed(data: CallerData) -> bool:
-    """Tell whether the user placed the call; an answer of an older release says it less well."""
+    """Return whether the user placed the call; an answer of an older release says it less well."""
     return data.outward or data.direction == "out" or data.trigger == "outgoing"
 
 
 def other_party(data: CallerData) -> Party:
-    """Return whoever is not the user."""
+    """Return the party that is not the user."""
     return data.called if placed(data) else data.caller
 
 

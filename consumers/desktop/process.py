@@ -39,7 +39,7 @@ _TICK = 0.2  # seconds between two looks for numbers to dial and other wishes
 
 
 def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: Path) -> None:
-    """Serve one user on this workstation until told to stop; raise AlreadyRunning."""
+    """Serve one user on this workstation until asked to stop; raise AlreadyRunning."""
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(folder))
         cards = Cards(settings.notification_seconds, settings.most_notifications)
@@ -47,7 +47,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
         connection = Connection(broker, level(login), lasting=False, gives_way=True)
 
         def chosen(request_id: str, data: ChoiceRequestData) -> None:
-            # A press is told in the notifications' thread, which must not wait for the broker.
+            # A press is reported in the notifications' thread, which must not wait for the broker.
             connection.post(lambda: choose(request_id, data))
 
         def choose(request_id: str, data: ChoiceRequestData) -> None:
@@ -58,7 +58,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
 
         def report(call_id: str, reason: str) -> None:
             connection.post(
-                lambda: _tell_opened(connection, connection.topics.opened(login), call_id, reason)
+                lambda: _report_opened(connection, connection.topics.opened(login), call_id, reason)
             )
 
         panel_opens = threading.Event()
@@ -76,7 +76,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
 
         connection.subscribe(topics.access(login), note_access)
         connection.consume(topics.caller(login), CallerEvent, consumer.handle)
-        connection.consume(topics.dial_result(login), DialResult, consumer.tell)
+        connection.consume(topics.dial_result(login), DialResult, consumer.on_dial_result)
 
         wishes = {CLOSE_ALL: cards.close_all, OPEN_LAST: consumer.open_last}
 
@@ -103,7 +103,7 @@ def place(connection: Connection, login: str, number: str, request_id: UUID | No
     return _asked(connection, connection.topics.dial(login), request)
 
 
-def _tell_opened(connection: Connection, topic: str, call_id: str, reason: str) -> None:
+def _report_opened(connection: Connection, topic: str, call_id: str, reason: str) -> None:
     """Say what became of an opening; the office can do without it."""
     state: Literal["done", "failed"] = "failed" if reason else "done"
     data = OpenedData(call_id=call_id, state=state, reason=reason[:64])

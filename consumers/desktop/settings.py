@@ -9,7 +9,7 @@ from bus.settings import Section
 from consumers.actions.url_templates import FOR_PROGRAMS, Host, places
 from texts import Language
 
-_TOLD = FOR_PROGRAMS - {"source"}  # an answer does not name the source of a contact
+_IN_ANSWERS = FOR_PROGRAMS - {"source"}  # an answer does not name the source of a contact
 _WINDOWS_SHELL = (".bat", ".cmd")
 
 
@@ -35,7 +35,7 @@ class DesktopSettings(Section):
         if (self.opens == "program") != bool(self.program):
             raise ValueError('program: needed with opens = "program", and only then')
         for argument in self.program[1:]:
-            places(argument, _TOLD)
+            places(argument, _IN_ANSWERS)
         if self.program and ("{" in self.program[0] or _by_shell(self.program[0])):
             raise ValueError("program: the program must be written out, and be no .bat or .cmd")
         if not self.notification_seconds and not self.close_at_end:

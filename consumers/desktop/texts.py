@@ -41,15 +41,15 @@ def called_line(data: CallerData) -> str:
 def lines(data: CallerData, language: Language) -> list[str]:
     """Say the number, the line that was called, and what opens or is in question."""
     party = other_party(data)
-    told = ["" if party.kind == "withheld" else party.e164 or party.number]
+    candidates = ["" if party.kind == "withheld" else party.e164 or party.number]
     if data.employer is not None and data.contact is not None:
-        told.append(f"{render('desktop.employer', language)} {data.employer.title}")
-    told.append(called_line(data))
+        candidates.append(f"{render('desktop.employer', language)} {data.employer.title}")
+    candidates.append(called_line(data))
     if data.remembered:
-        told.append(render("desktop.remembered", language))
-    told.append(_what(data, language))
+        candidates.append(render("desktop.remembered", language))
+    candidates.append(_what(data, language))
     known = title(data, language)  # a number alone need not be said twice
-    return [said for line in told if (said := shown(line)) and said != known]
+    return [said for line in candidates if (said := shown(line)) and said != known]
 
 
 def offers(data: CallerData) -> list[Reference]:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from consumers.importers.report import Report, SourceUnreadable
 
-# In the order in which they are believed where nothing tells them apart.
+# In the order in which they are believed where nothing distinguishes them.
 _OLDER = ("cp1252", "mac_roman", "cp850", "cp1250", "cp1254", "iso8859_2", "cp1251", "cp1253")
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),

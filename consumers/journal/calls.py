@@ -155,7 +155,7 @@ class CallBook:
 
 
 def _continued_by(leg: Leg, legs: Iterable[Leg]) -> Leg | None:
-    """Return the call of a user that goes on as this one, None if it is one of its own."""
+    """Return the call of a user that continues as this one, None if it is one of its own."""
     party = leg.party
     number = party.e164 or party.number
     if not number or not leg.has("connected") or leg.has("ringing", "dialling", "ringback"):
@@ -193,7 +193,7 @@ def outcome(leg: Leg, siblings: Iterable[Leg], *, not_lifted: bool = False) -> L
 
 
 def rings_elsewhere(siblings: Iterable[Leg]) -> bool:
-    """Tell whether the call still rings with somebody else, so that it is not decided."""
+    """Return whether the call still rings with somebody else, so that it is not decided."""
     return any(not other.outward and not other.over for other in siblings)
 
 

@@ -44,7 +44,7 @@ class Site(Protocol):
         """Return whose extension it is."""
 
     def is_private(self, login: str, *numbers: str) -> bool:
-        """Tell whether one of these is a private number of a user."""
+        """Return whether one of these is a private number of a user."""
 
 
 class Observer(Protocol):
@@ -251,7 +251,7 @@ class JournalConsumer:
     # -- calls of which nothing more is said ---------------------------------------------------
 
     def _ask(self, leg: Leg, now: float) -> None:
-        """Ask the PBX whether a call goes on; what it never answers ends after some hours."""
+        """Ask the PBX whether a call continues; what it never answers ends after some hours."""
         if self._questions.may_ask(leg.user):
             self._questions.ask(leg.user, lambda answer: self._answered(leg.user, now, answer))
 

@@ -1,4 +1,4 @@
-"""Reports calls to programs as they go on and end: for billing, for helpdesks and CRMs.
+"""Reports calls to programs as they proceed and end: for billing, for helpdesks and CRMs.
 
 What is sent waits on disk until the program has taken it, in order for each call.
 """

@@ -156,7 +156,7 @@ class Leg:
         return self.has("ringing", "dialling", "ringback", "connected", *_ENDS)
 
     def has(self, *kinds: FactKind) -> bool:
-        """Tell whether one of these was ever said."""
+        """Return whether one of these was ever said."""
         return any(kind in kinds for _, kind, _ in self.facts)
 
     def segments(self) -> list[Segment]:
@@ -344,7 +344,7 @@ def _is_late(
     ended_by_pbx: float | None,
     following: list[Fact],
 ) -> bool:
-    """Tell whether something after an end only came late, so that the telephone is not in use."""
+    """Return whether something after an end only came late, so that the telephone is not in use."""
     if by_pbx is not None and ended_by_pbx is not None and abs(by_pbx - ended_by_pbx) >= 1.0:
         return by_pbx < ended_by_pbx
     ended = last.ended or 0.0

@@ -35,7 +35,7 @@ class PbxQuestions:
         self._under_way: dict[str, tuple[Future[bytes], float]] = {}
 
     def may_ask(self, user: str) -> bool:
-        """Tell whether another question about a user can be put now."""
+        """Return whether another question about a user can be put now."""
         return user not in self._under_way and len(self._under_way) < _AT_ONCE
 
     def ask(self, user: str, then: Then, since: datetime | None = None) -> None:

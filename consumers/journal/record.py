@@ -108,7 +108,7 @@ def opened(record: CallRecordData) -> CallRecordData:
 
 
 def same(one: CallRecordData, other: CallRecordData) -> bool:
-    """Tell whether two records say the same, whatever their revisions."""
+    """Return whether two records say the same, whatever their revisions."""
     return one.model_copy(update={"revision": other.revision}) == other
 
 

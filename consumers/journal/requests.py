@@ -32,10 +32,10 @@ class People(Protocol):
     """Who there is, and who may read of whom."""
 
     def is_user(self, login: str) -> bool:
-        """Tell whether somebody is a user."""
+        """Return whether somebody is a user."""
 
     def may_read(self, login: str, colleague: str) -> bool:
-        """Tell whether a user may read a colleague's records."""
+        """Return whether a user may read a colleague's records."""
 
 
 class JournalRefused(Exception):

@@ -50,17 +50,17 @@ class JournalSite:
         return self._names.get(login) or login
 
     def is_user(self, login: str) -> bool:
-        """Tell whether somebody is a user."""
+        """Return whether somebody is a user."""
         return self._users.find(login) is not None
 
     def is_private(self, login: str, *numbers: str) -> bool:
-        """Tell whether one of these is a private number of a user."""
+        """Return whether one of these is a private number of a user."""
         if not self._private.concerns(login):
             return False
         return any(self._private.holds(login, number) for number in numbers)
 
     def may_read(self, login: str, colleague: str) -> bool:
-        """Tell whether a user may read a colleague's records."""
+        """Return whether a user may read a colleague's records."""
         roles = self._roles()
         return any(
             holder == login and "records" in kinds for holder, kinds in roles.readers_of(colleague)

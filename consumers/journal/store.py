@@ -265,7 +265,7 @@ class JournalStore:
         return float(self.db.execute("SELECT ifnull(max(at), 0) FROM clearings").fetchone()[0])
 
     def has_leg(self, user: str, call_id: str) -> bool:
-        """Tell whether a leg is kept."""
+        """Return whether a leg is kept."""
         query = "SELECT 1 FROM legs WHERE user = ? AND call_id = ?"
         return self.db.execute(query, (user, call_id)).fetchone() is not None
 

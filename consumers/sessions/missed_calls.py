@@ -39,7 +39,7 @@ class Gap:
 class CallDifferences:
     """What a look at the PBX's calls shows that was not reported; `soon`: it may yet come."""
 
-    unheard: bool = False
+    unreported: bool = False
     unended: bool = False
     soon: bool = False
 
@@ -81,13 +81,13 @@ class KnownCalls:
 
     def look(self, ids: Collection[str], now: float) -> CallDifferences:
         """Compare with the calls that the PBX says are running."""
-        unheard = [each for each in ids if each not in self._running and each not in self._ended]
+        unreported = [each for each in ids if each not in self._running and each not in self._ended]
         unended = [each for each in self._running if each not in ids]
-        doubtful = {each: self._doubtful.get(each, now) for each in (*unheard, *unended)}
+        doubtful = {each: self._doubtful.get(each, now) for each in (*unreported, *unended)}
         self._doubtful = doubtful
         ripe = {each for each, at in doubtful.items() if now - at >= self._patience}
         return CallDifferences(
-            unheard=bool(ripe.intersection(unheard)),
+            unreported=bool(ripe.intersection(unreported)),
             unended=bool(ripe.intersection(unended)),
             soon=bool(doubtful),
         )

@@ -11,7 +11,7 @@ from consumers.sessions.tasks import PbxSession
 from starface.credential import Credential
 from starface.wire import CallListEntry, CallState
 
-_TOLD = ("RINGING", "CONNECTED", "PARKED", "HANGUP")  # with or without a number
+_SHOWN = ("RINGING", "CONNECTED", "PARKED", "HANGUP")  # with or without a number
 _OUTGOING = ("REQUESTED", "PROCEEDING", "OUTGOING", "RINGBACK")
 
 
@@ -96,4 +96,4 @@ class WithoutPrivateCalls:
 def _is_said_to_nobody(state: CallState) -> bool:
     """Return whether it is not said yet with whom a call is; the gateway waits for that."""
     other = state.called_number if state.state in _OUTGOING else state.caller_number
-    return state.state not in _TOLD and not other
+    return state.state not in _SHOWN and not other

@@ -166,7 +166,7 @@ class SiteHealth:
     # ---- the callback
 
     def check_callback(self) -> None:
-        """Call ourselves at the address that the PBX is told."""
+        """Call ourselves at the address that the PBX was given."""
         clock, user = self._services.clock, self._listener.somebody()
         if user is None:
             self._services.timetable.set(CALLBACK, clock() + _NOBODY)

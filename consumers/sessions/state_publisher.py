@@ -1,4 +1,4 @@
-"""The telephone icon of each user, as retained on the bus: told when it changes."""
+"""The telephone icon of each user, as retained on the bus: published when it changes."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -86,7 +86,7 @@ class StatePublisher:
         self._pending.update(dict.fromkeys(self._shown))
 
     def publish_pending(self) -> None:
-        """Bring what is untold to the broker, as much as it takes now."""
+        """Bring what is pending to the broker, as much as it takes now."""
         while self._pending and self._connection.connected:
             batch = list(self._pending)[:_BATCH]
             try:

@@ -228,7 +228,7 @@ class TaskRunner:
     def _compare(self, context: UserContext, calls: list[str]) -> None:
         now = self._services.clock()
         missed = context.known_calls.look(calls, now)
-        if missed.unheard:
+        if missed.unreported:
             log.warning("the PBX has calls it did not report user=%s", context.user.login)
             context.resync_owed = True
             self._window.note(context.user.login, now - context.sure_at)

@@ -83,21 +83,23 @@ def _set_defaults(path: Path, entry: str | None) -> None:
     """Name our desktop file for its schemes, or take it out; all else in the file stays."""
     if entry is None and not path.exists():
         return
-    told = configparser.RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
-    told.optionxform = str  # type: ignore[assignment, method-assign]
-    told.read(path, encoding="utf-8")
-    if not told.has_section(_DEFAULTS):
-        told.add_section(_DEFAULTS)
+    defaults = configparser.RawConfigParser(
+        strict=False, delimiters=("=",), comment_prefixes=("#",)
+    )
+    defaults.optionxform = str  # type: ignore[assignment, method-assign]
+    defaults.read(path, encoding="utf-8")
+    if not defaults.has_section(_DEFAULTS):
+        defaults.add_section(_DEFAULTS)
     for scheme in SCHEMES:
         key = f"x-scheme-handler/{scheme}"
         if entry is not None:
-            told.set(_DEFAULTS, key, entry)
-        elif told.get(_DEFAULTS, key, fallback="") == _FILE:
-            told.remove_option(_DEFAULTS, key)
+            defaults.set(_DEFAULTS, key, entry)
+        elif defaults.get(_DEFAULTS, key, fallback="") == _FILE:
+            defaults.remove_option(_DEFAULTS, key)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
     with fresh.open("w", encoding="utf-8") as file:
-        told.write(file, space_around_delimiters=False)
+        defaults.write(file, space_around_delimiters=False)
     fresh.replace(path)
 
 

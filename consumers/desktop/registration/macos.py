@@ -1,6 +1,6 @@
 """What makes macOS hand tel: and callto: links on: a small application made on the spot.
 
-macOS tells an application of a link by an Apple event, never by an argument. So AppleScript's own
+macOS hands a link to an application by an Apple event, never by an argument. So AppleScript's own
 compiler makes an application that takes the event and starts `starface2mqtt desktop open`.
 """
 
@@ -84,9 +84,9 @@ def script(command: Sequence[str]) -> str:
     )
 
 
-def information(told: dict[str, object]) -> dict[str, object]:
+def information(made: dict[str, object]) -> dict[str, object]:
     """Give what stands about the application in its Info.plist, beside what its maker wrote."""
-    return told | {
+    return made | {
         "CFBundleIdentifier": _IDENTIFIER,
         "CFBundleName": NAME,
         "CFBundleURLTypes": [{"CFBundleURLName": _IDENTIFIER, "CFBundleURLSchemes": list(SCHEMES)}],
@@ -127,6 +127,6 @@ def _run(command: Sequence[str]) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RegistrationRefused(f"{command[0]} does not run: {error}") from error
     if done.returncode != 0:
-        told = (done.stderr or done.stdout).strip().splitlines()
-        why = told[0][:200] if told else f"exit code {done.returncode}"
+        output = (done.stderr or done.stdout).strip().splitlines()
+        why = output[0][:200] if output else f"exit code {done.returncode}"
         raise RegistrationRefused(f"{command[0]}: {why}")

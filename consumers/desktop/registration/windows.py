@@ -74,13 +74,13 @@ def install(registry: Registry, command: Sequence[str], *, autostart: bool) -> l
 def uninstall(registry: Registry) -> list[str]:
     """Remove what `install` writes, nothing else, and return what was there of it."""
     ours = [scheme for scheme in SCHEMES if _is_ours(registry, scheme)]
-    told = values(("-",), ours, autostart=True)
+    ours_here = values(("-",), ours, autostart=True)
     removed = [
         _shown(one.key, one.name)
-        for one in told
+        for one in ours_here
         if _allowed(one.key, partial(registry.remove, one.key, one.name))
     ]
-    for key in _deepest_first(one.key for one in told if one.key not in (_REGISTERED, _RUN)):
+    for key in _deepest_first(one.key for one in ours_here if one.key not in (_REGISTERED, _RUN)):
         _allowed(key, partial(registry.drop, key))
     registry.announce()
     return removed
@@ -91,7 +91,7 @@ def values(
 ) -> list[Value]:
     """Give what is to stand in the registry; `schemes` are those that nobody else has declared."""
     opened = link_command(command)
-    told = [
+    entries = [
         Value(_CLASS, "", f"URL:{NAME}"),
         Value(_CLASS, "URL Protocol", ""),
         Value(rf"{_CLASS}\{_COMMAND}", "", opened),
@@ -101,14 +101,14 @@ def values(
         Value(_REGISTERED, NAME, _CAPABILITIES),
     ]
     for scheme in schemes:
-        told += [
+        entries += [
             Value(rf"{_CLASSES}\{scheme}", "", f"URL:{scheme}"),
             Value(rf"{_CLASSES}\{scheme}", "URL Protocol", ""),
             Value(rf"{_CLASSES}\{scheme}\{_COMMAND}", "", opened),
         ]
     if autostart:
-        told.append(Value(_RUN, NAME, _line([*command, "run"])))
-    return told
+        entries.append(Value(_RUN, NAME, _line([*command, "run"])))
+    return entries
 
 
 def link_command(command: Sequence[str]) -> str:
@@ -138,9 +138,9 @@ def _is_free(registry: Registry, scheme: str) -> bool:
 
 
 def _is_ours(registry: Registry, scheme: str) -> bool:
-    """Tell whether a scheme is opened by the command we wrote, whatever program that was then."""
-    told = registry.read(rf"{_CLASSES}\{scheme}\{_COMMAND}", "")
-    return told is not None and told == registry.read(rf"{_CLASS}\{_COMMAND}", "")
+    """Return whether a scheme is opened by the command we wrote, whatever program that was then."""
+    opener = registry.read(rf"{_CLASSES}\{scheme}\{_COMMAND}", "")
+    return opener is not None and opener == registry.read(rf"{_CLASS}\{_COMMAND}", "")
 
 
 def _allowed(key: str, remove: Callable[[], bool]) -> bool:

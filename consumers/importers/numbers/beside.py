@@ -1,4 +1,4 @@
-"""What stands beside a number in its field: signs, words, tones, and when it cannot be told apart.
+"""What stands beside a number in its field: signs, words, tones, and when it cannot be separated.
 
 A word beside a number is taken off only where one whole number is left, and no digit of the rest
 could belong to it.

@@ -229,5 +229,5 @@ def _reason(raw: str, read: Reader, only_international: str) -> str:
     if two or read(raw).reading == "two-numbers":
         return TWO
     if len(re.findall(r"\d", raw)) > 15:
-        return "more than 15 digits, or several numbers that cannot be told apart"
+        return "more than 15 digits, or several numbers that cannot be separated"
     return why_odd(raw) or why_not(read(raw)) or (NOT_THERE if raw.startswith("+") else NOT_HERE)

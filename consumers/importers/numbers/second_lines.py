@@ -57,7 +57,7 @@ def in_full(pieces: Iterable[Piece], read: Reader) -> list[Piece]:
         tail = piece.text.strip(" ,.:/")
         if before and (whole := _second_line(before, tail, read)):
             piece, before = piece._replace(text=whole), whole
-        elif before and _may_go_on(before, tail, read):
+        elif before and _may_continue(before, tail, read):
             if piece.between and first == len(read_pieces):
                 first_piece = read_pieces.pop()
                 piece = first_piece._replace(text=f"{first_piece.text}{piece.between}{tail}")
@@ -77,7 +77,7 @@ def is_valid(number: Number) -> bool:
 def _second_line(first: str, tail: str, read: Reader) -> str:
     """Return the number whose last digits are the tail, or nothing without evidence."""
     second = _by_hyphen(first, tail)
-    if not second and not _may_go_on(first, tail, read):
+    if not second and not _may_continue(first, tail, read):
         second = _by_last_digits(first, re.sub(r"\D", "", tail))
     return second if second and _is_line(read(first)) and _is_line(read(second)) else ""
 
@@ -114,7 +114,7 @@ def _by_last_digits(first: str, tail: str) -> str:
     return "".join(signs)
 
 
-def _may_go_on(first: str, tail: str, read: Reader) -> bool:
+def _may_continue(first: str, tail: str, read: Reader) -> bool:
     """Return whether the number and the last digits together would be a number too."""
     digits = re.sub(r"\D", "", tail)
     return is_assigned(f"{read(first).e164}{digits}")

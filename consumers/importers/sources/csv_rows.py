@@ -87,7 +87,7 @@ def _lines_of_row(ahead: _Ahead, delimiter: str, columns: int) -> int:
 
 
 def _is_within(line: str, delimiter: str, *, within: bool) -> bool | None:
-    """Return whether a line ends within quotation marks; None where a closed field goes on."""
+    """Return whether a line ends within quotation marks; None where a closed field continues."""
     place = 0
     while True:
         if not within:

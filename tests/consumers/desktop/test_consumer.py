@@ -762,7 +762,7 @@ def test_what_the_library_could_not_show_is_one_line() -> None:
 def test_a_refused_dial_is_shown_and_an_accepted_one_is_not(new_desk: NewDesk) -> None:
     desk = new_desk()
     for state in ("accepted", "refused"):
-        desk.consumer.tell(
+        desk.consumer.on_dial_result(
             DialResult(
                 data=DialResultData.model_validate(
                     {"user": "0011", "request_id": uuid4(), "state": state,

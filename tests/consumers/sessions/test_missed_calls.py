@@ -35,20 +35,20 @@ def test_a_call_we_heard_of_is_not_missed(heard: KnownCalls) -> None:
     heard.note(_call("a"))
 
     assert not heard.look(["a"], 0.0).soon
-    assert not heard.look(["a"], 99.0).unheard
+    assert not heard.look(["a"], 99.0).unreported
 
 
 def test_a_call_may_be_on_its_way_for_a_while(heard: KnownCalls) -> None:
     assert heard.look(["a"], 0.0).soon
-    assert not heard.look(["a"], 9.0).unheard
-    assert heard.look(["a"], 10.0).unheard
+    assert not heard.look(["a"], 9.0).unreported
+    assert heard.look(["a"], 10.0).unreported
 
 
 def test_a_call_that_is_told_in_time_is_forgiven(heard: KnownCalls) -> None:
     heard.look(["a"], 0.0)
     heard.note(_call("a"))
 
-    assert not heard.look(["a"], 10.0).unheard
+    assert not heard.look(["a"], 10.0).unreported
     assert not heard.doubtful
 
 
