@@ -34,7 +34,7 @@ class Application(NamedTuple):
     added: str
 
     def may_dial_for(self, login: str) -> bool:
-        """Tell whether the token is good for this user."""
+        """Return whether the token is good for this user."""
         return login in self.users
 
 

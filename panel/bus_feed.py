@@ -59,7 +59,7 @@ class BusFeed:
         connection.after_connect(self._connected)
 
     def tick(self) -> float:
-        """Tell the browsers when the broker is gone; return the seconds until the next look."""
+        """Report to browsers when the broker is gone; return the seconds until the next look."""
         if self._was_connected and not self._connection.connected:
             self._was_connected = False
             self.announce_links()
@@ -120,7 +120,7 @@ class BusFeed:
         ]
 
     def announce_links(self) -> None:
-        """Tell every browser what is reachable."""
+        """Report to every browser what is reachable."""
         self._streams.publish_to_all("links", self.links())
 
     def _forwarder(self, name: str) -> Callable[[ReceivedMessage], None]:

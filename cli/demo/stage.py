@@ -115,7 +115,7 @@ class Stage:
         return dict(answer.json())
 
     def pbx_answers(self) -> bool:
-        """Tell whether the stand-in PBX is up."""
+        """Return whether the stand-in PBX is up."""
         with contextlib.suppress(httpx.HTTPError):
             url = f"http://127.0.0.1:{self.ports.pbx_control}/phones"
             return httpx.get(url, timeout=1).status_code == 200

@@ -47,8 +47,8 @@ class ReceivedEvents:
         self._connection = connection
         self._messages: list[tuple[str, Message]] = []
         self.online: set[str] = set()
-        connection.subscribe(connection.topics.everything_of("+"), self._hear)
-        connection.subscribe(connection.topics.processes(), self._hear_process)
+        connection.subscribe(connection.topics.everything_of("+"), self._note_event)
+        connection.subscribe(connection.topics.processes(), self._note_process)
 
     def find(self, kind: type[Message], fits: Callable[..., bool]) -> Message | None:
         """Return the first message that fits, None if there is none yet."""
@@ -62,7 +62,7 @@ class ReceivedEvents:
         )
 
     def is_online(self, process: str) -> bool:
-        """Tell whether a process, or one of several such as `caller-…`, said that it is there."""
+        """Return whether a process, or one of several such as `caller-…`, said that it is there."""
         return any(one == process or one.startswith(f"{process}-") for one in self.online)
 
     def ask(self, login: str, request: DialRequest) -> None:
@@ -79,12 +79,12 @@ class ReceivedEvents:
                 raise StepFailed(f"nothing came within {PATIENCE:.0f} s; see {stage.folder}/*.log")
             self._connection.work(0.02)
 
-    def _hear(self, arrived: ReceivedMessage) -> None:
+    def _note_event(self, arrived: ReceivedMessage) -> None:
         kind = _KINDS.get(arrived.topic.split("/", 3)[-1])
         if kind is not None and arrived.payload:
             self._messages.append((arrived.topic, kind.model_validate_json(arrived.payload)))
 
-    def _hear_process(self, arrived: ReceivedMessage) -> None:
+    def _note_process(self, arrived: ReceivedMessage) -> None:
         name = arrived.topic.rpartition("/")[2]
         if arrived.payload == b"online":
             self.online.add(name)
@@ -147,7 +147,9 @@ class Steps:
             "the journal has a record of it",
             self._find(
                 CallRecord,
-                lambda told: told.data.call_id == call.call_id and told.data.result == "answered",
+                lambda record: (
+                    record.data.call_id == call.call_id and record.data.result == "answered"
+                ),
             ),
         )
 
@@ -167,7 +169,8 @@ class Steps:
         yield (
             f"the journal counts a missed call of {BERND.name}",
             self._find(
-                MissedCounts, lambda told: told.data.user == BERND.login and told.data.open == 1
+                MissedCounts,
+                lambda counts: counts.data.user == BERND.login and counts.data.open == 1,
             ),
         )
 
@@ -227,7 +230,7 @@ class _Call:
         self._received = received
 
     def __call__(self, state: str) -> Callable[[], Message | None]:
-        def is_told() -> Message | None:
+        def is_published() -> Message | None:
             return self._received.find(
                 CallEvent,
                 lambda event: (
@@ -237,4 +240,4 @@ class _Call:
                 ),
             )
 
-        return is_told
+        return is_published

@@ -9,7 +9,7 @@ from cli.site.context import CommandFailed
 
 PACKAGED = Path("/etc/starface2mqtt")
 DATA = Path("/var/lib/starface2mqtt")
-BROKER_PORT = 1885  # beside the 1883 of a broker that may be there already
+BROKER_PORT = 1885  # beside the 1883 of a broker that may run already
 
 
 def is_packaged(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import typer
 
 
-def told_to_stop() -> threading.Event:
+def stop_requested() -> threading.Event:
     """Return what SIGTERM and Ctrl+C set from now on; ask before saying that all is up."""
     stopped = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.simulate.failures import plainly, told_to_stop
+from cli.simulate.failures import plainly, stop_requested
 from cli.simulate.simulate_switches import pairs
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(
         simulator = Simulator(host=host, port=port, control_port=control_port, **options)
         simulator.set(**pairs(set_ or []))
         with simulator:
-            stopped = told_to_stop()
+            stopped = stop_requested()
             _introduce(simulator)
             stopped.wait()
 
@@ -66,9 +66,9 @@ def record(
         folder.mkdir(parents=True, exist_ok=True)
         recorder = Recorder(folder, forward, lambda path: typer.echo(path))
         with HttpPort(create_recorder(recorder), host, port, threads=4):
-            stopped = told_to_stop()
+            stopped = stop_requested()
             then = f", passed on to {forward}" if forward else ""
-            typer.echo(f"records what comes to port {port} into {folder}/{then}; Ctrl+C ends it")
+            typer.echo(f"records what arrives at port {port} into {folder}/{then}; Ctrl+C ends it")
             stopped.wait()
 
 

@@ -144,7 +144,7 @@ def outage(
     silent: Annotated[bool, typer.Option(help="Accept and never answer.")] = False,
     control: Control = CONTROL,
 ) -> None:
-    """Take the PBX off the network, or bring it back; telephones go on."""
+    """Take the PBX off the network, or bring it back; telephones keep working."""
     with _door(control) as door:
         door.do("outage", on=on, kind="silent" if silent else "refuse")
 
@@ -180,10 +180,10 @@ def load(
             if done or time.monotonic() > limit:
                 break
             time.sleep(0.5)
-        _tell_figures(figures)
+        _print_figures(figures)
 
 
-def _tell_figures(figures: dict[str, Any]) -> None:
+def _print_figures(figures: dict[str, Any]) -> None:
     if not figures["sent"]:
         typer.echo("nothing was sent: no user is logged in; start the sessions first")
         return

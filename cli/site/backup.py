@@ -32,7 +32,7 @@ from runtime.sqlite import open_database, open_to_read, transaction
 _KIND = "starface2mqtt backup 1"
 _SEALED = b"starface2mqtt sealed backup 1\n"
 _CHUNK = 1 << 20  # bytes sealed at a time
-_MADE_ANEW = (".lock", ".pid", "-wal", "-shm", "-journal", "supervisord.conf", ".draft")
+_MADE_AGAIN = (".lock", ".pid", "-wal", "-shm", "-journal", "supervisord.conf", ".draft")
 
 
 def write_backup(settings: Settings, path: Path, passphrase: str | None = None) -> None:
@@ -115,7 +115,7 @@ def _copy(source: Path, target: Path, leave: set[Path]) -> None:
         return
     target.mkdir(mode=0o700)
     for each in sorted(source.iterdir()):
-        if each in leave or each.name.endswith(_MADE_ANEW) or each.is_symlink():
+        if each in leave or each.name.endswith(_MADE_AGAIN) or each.is_symlink():
             continue
         if each.is_dir():
             _copy(each, target / each.name, leave)

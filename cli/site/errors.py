@@ -14,7 +14,7 @@ from consumers.users import UserUnknown
 from runtime.secret_box import SealBroken
 from starface.failures import PbxFailure
 
-_TOLD = (
+_REPORTED = (
     BrokerUnavailable,
     CommandFailed,
     NetworkDead,
@@ -47,4 +47,4 @@ def sentence(error: Exception) -> str | None:
             f"a file in the data folder cannot be used: {error}; starface2mqtt doctor looks for"
             " the cause"
         )
-    return str(error) if isinstance(error, _TOLD) else None
+    return str(error) if isinstance(error, _REPORTED) else None

@@ -1,6 +1,6 @@
 """What is kept about a user beside the journal, and goes with him.
 
-Whoever gets the login next has neither his choices nor his calls.
+The next owner of the login has neither his choices nor his calls.
 """
 
 from contextlib import closing

@@ -106,7 +106,7 @@ def _asks_for_names(command: CommandTarget) -> bool:
 
 
 def _is_here(host: str) -> bool:
-    """Tell whether an address can only be this machine."""
+    """Return whether an address can only be this machine."""
     if host.lower().rstrip(".") == "localhost":
         return True
     try:

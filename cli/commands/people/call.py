@@ -1,4 +1,4 @@
-"""`call`: dial from a terminal, and always know what is going on."""
+"""`call`: dial from a terminal, and always know how far the call is."""
 
 import getpass
 import signal
@@ -162,6 +162,6 @@ def _interrupted(
         typer.echo(f"\nEnded call {call_id}.")
     else:
         typer.echo(
-            f"\nStopped watching; the call goes on. End it with: "
+            f"\nStopped watching; the call continues. End it with: "
             f"starface2mqtt hangup {call_id} --as {login}"
         )

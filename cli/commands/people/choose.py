@@ -40,7 +40,7 @@ def choose(
         elif contact is not None:
             _remember(directory, login, e164, contact)
         else:
-            _tell(directory, login, e164)
+            _show_choice(directory, login, e164)
 
 
 def _remember(directory: "Directory", login: str, e164: str, contact_id: int) -> None:
@@ -54,7 +54,7 @@ def _remember(directory: "Directory", login: str, e164: str, contact_id: int) ->
     )
 
 
-def _tell(directory: "Directory", login: str, e164: str) -> None:
+def _show_choice(directory: "Directory", login: str, e164: str) -> None:
     from cli.contacts.sources import line
 
     match = directory.find(e164, user=login)

@@ -26,7 +26,7 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     lang: Annotated[str | None, typer.Option(help="de, en, fr or it; default: the site's.")] = None,
 ) -> None:
-    """Tell the story of a call: what came in, who it is, and why something opened or not."""
+    """Show the story of a call: what came in, who it is, and why something opened or not."""
     from consumers.caller.trace_store import find
 
     settings = settings_of(context)

@@ -56,7 +56,7 @@ def add(
     if made is not None:
         typer.echo("\t".join(made))
         typer.echo("Keep this password; it is not shown again.", err=True)
-    _tell(context, name)
+    _show_rights(context, name)
     typer.echo(copy_them(settings), err=True)
 
 
@@ -78,7 +78,7 @@ def show(context: typer.Context, name: Name) -> None:
     settings = settings_of(context)
     roles = read_roles(settings)
     roles.application(name)
-    _tell(context, name)
+    _show_rights(context, name)
     rights = rights_of(settings.broker.topics(), name, roles)
     for word, topics in (("read", rights.read), ("write", rights.write)):
         for topic in topics:
@@ -110,7 +110,7 @@ def remove(
     if user or group or everybody:
         with changed_roles(settings) as roles:
             roles.application(name).revoke(user or (), group or (), everybody=everybody)
-        _tell(context, name)
+        _show_rights(context, name)
     else:
         remove_application(settings, name)
         typer.echo(f"{name} is removed.")
@@ -126,7 +126,7 @@ def _fits(name: str) -> None:
         raise CommandFailed(f"{name!r} is the name of a process of starface2mqtt; take another")
 
 
-def _tell(context: typer.Context, name: str) -> None:
+def _show_rights(context: typer.Context, name: str) -> None:
     from cli.site.files import read_roles
 
     grants = read_roles(settings_of(context)).application(name)

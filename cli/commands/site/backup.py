@@ -38,7 +38,7 @@ def restore(
     target = folder.resolve() if folder else None
     settings = restore_backup(file, target, _passphrase(passphrase_file))
     typer.echo(
-        f"{settings.file} and its data are back; the event log goes on under a new name. "
+        f"{settings.file} and its data are back; the event log continues under a new name. "
         "Start the broker and the processes, then: starface2mqtt doctor"
     )
 

@@ -26,10 +26,10 @@ def dials(
         return
     with closing(DialStore(path, "cli")) as book:
         for row in book.audit(login, limit):
-            typer.echo(json.dumps(_told(row)) if as_json else _line(row))
+            typer.echo(json.dumps(_for_programs(row)) if as_json else _line(row))
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def _for_programs(row: dict[str, Any]) -> dict[str, Any]:
     at = datetime.fromtimestamp(row["at"], UTC).isoformat(timespec="milliseconds")
     return {**row, "at": at, "final": bool(row["final"])}
 

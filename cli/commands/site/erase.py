@@ -34,7 +34,7 @@ def erase(
     if not yes:
         typer.confirm(f"Erase all that is kept about {meant}?", abort=True)
     failed = [*_erase_all(settings, meant, number)]
-    _tell_what_stays(settings, meant)
+    _show_what_stays(settings, meant)
     if failed:
         raise CommandFailed(
             f"not all is erased, as other processes held it: {', '.join(failed)}; erase"
@@ -121,7 +121,7 @@ def _spooled(settings: "Settings", meant: str) -> Gone:
     return sum(Spool(one).erase(means) for one in folders), True
 
 
-def _tell_what_stays(settings: "Settings", meant: str) -> None:
+def _show_what_stays(settings: "Settings", meant: str) -> None:
     """Name what goes by itself or is somebody else's to erase."""
     from consumers.directory.directory import Directory
 

@@ -20,7 +20,7 @@ def add(
     name: Name,
     logins: Annotated[list[str], typer.Argument(help="Who belongs to it.")],
 ) -> None:
-    """Put users into a group; whoever has rights for the group has them for these too."""
+    """Put users into a group; those with rights for the group have them for these too."""
     from cli.site.files import changed_roles
 
     settings = settings_of(context)

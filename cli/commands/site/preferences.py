@@ -83,7 +83,7 @@ def plan_shown(user: "User") -> list[str]:
 
 
 def misses_transfers(user: "User") -> bool:
-    """Tell whether calls open for a user, but perhaps not those that a colleague puts through."""
+    """Return whether calls open for a user, but perhaps not those that a colleague puts through."""
     opens = {"ringing", "connected"} & set(user.triggers)
     return bool(opens) and "party-change" not in user.triggers
 

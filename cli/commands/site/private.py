@@ -55,7 +55,7 @@ def show(context: typer.Context, user: User = None) -> None:
 
 @app.command()
 def check(context: typer.Context, number: Number = None, user: User = None) -> None:
-    """Tell whether a number is private for a user."""
+    """Return whether a number is private for a user."""
     from bus.numbers.private_numbers import PrivateNumbers
 
     settings = settings_of(context)

@@ -71,11 +71,11 @@ def plan(users: Users, listed: list[ListedUser], *, may_differ: bool) -> ImportP
             continue
         seen.add(each.login)
         known = users.find(each.login)
-        told = {"extension": each.extension or (known.extension if known else each.login)}
-        told |= {"name": each.name} if each.name else {}
+        given = {"extension": each.extension or (known.extension if known else each.login)}
+        given |= {"name": each.name} if each.name else {}
         try:
             user = User.model_validate(
-                (known.model_dump() if known else {"login": each.login}) | told
+                (known.model_dump() if known else {"login": each.login}) | given
             )
         except ValidationError as error:
             result.refused.append(f"{each.login}: {error.errors()[0]['msg']}")

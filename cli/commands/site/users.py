@@ -56,11 +56,11 @@ def add(
     no_application(settings, login)
     with Users(settings.database, seal(settings)) as users:
         known = users.find(login)
-        told = {"name": name, "extension": extension, "action": action, "autostart": autostart}
+        given = {"name": name, "extension": extension, "action": action, "autostart": autostart}
         user = User.model_validate(
             {
                 **(known.model_dump() if known else {"login": login, "extension": login}),
-                **{key: value for key, value in told.items() if value is not None},
+                **{key: value for key, value in given.items() if value is not None},
             }
         )
         if user.extension != login and not settings.starface.extension_may_differ:
@@ -73,8 +73,8 @@ def add(
     account, broker_password = add_user_account(settings, login)
     typer.echo(f"{login} is added. Its broker account is {account!r}, password {broker_password}")
     typer.echo(copy_them(settings))
-    if told_of := advice(extensions, settings.site.numbers):
-        typer.echo(told_of, err=True)
+    if warning := advice(extensions, settings.site.numbers):
+        typer.echo(warning, err=True)
 
 
 @app.command("password")
@@ -138,13 +138,13 @@ def show(context: typer.Context, login: Login) -> None:
     settings = settings_of(context)
     with Users(settings.database) as users:
         user = users.get(login)
-    told = {
+    shown = {
         "login": user.login, "name": user.name, "extension": user.extension,
         "phone": user.phone or "the first at STARFACE", "interface": "on" if user.on else "off",
         "action": user.action, "triggers": ", ".join(wishes.plan_shown(user)),
         "internal": user.internal,
     }  # fmt: skip
-    for key, value in told.items():
+    for key, value in shown.items():
         typer.echo(f"{key:10} {value}".rstrip())
     for wish in wishes.shown(user.preferences, datetime.now().astimezone()):
         typer.echo(f"{'wish':10} {wish}")
@@ -251,8 +251,8 @@ def change(
             )
             if admin is not None:
                 changes["preferences"] = changes["preferences"] | {ADMIN: admin}
-            told = {key: value for key, value in changes.items() if value is not None}
-            user = users.change(each.login, **told)
+            given = {key: value for key, value in changes.items() if value is not None}
+            user = users.change(each.login, **given)
     typer.echo(f"{login} is changed." if login else f"{len(chosen)} users are changed.")
     if trigger and user is not None and wishes.misses_transfers(user):
         typer.echo("A client whom a colleague puts through may open nothing then; for that, name "
