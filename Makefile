@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 TESTED := gateway bus consumers runtime starface panel texts cli tests
 
-.PHONY: demo test test-long check install deb lock clean
+.PHONY: demo test test-long check install deb release lock clean
 
 demo: $(STAMP)
 	@deploy/mosquitto optional
@@ -53,6 +53,10 @@ lock: $(STAMP)
 # The Debian package for this machine's Debian and processor, in build/.
 deb:
 	@deploy/debian/build
+
+# Package, wheel, sdist, SBOM, notes and checksums, in build/release.
+release: $(STAMP)
+	@deploy/release
 
 clean:
 	rm -rf $(VENV) .demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
