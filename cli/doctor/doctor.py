@@ -96,12 +96,16 @@ def _with_broker(settings: Settings, wait: int) -> Iterator[Finding]:
         found = snapshot(connection)
         running = found.online(settings.gateway.account)
         yield from local.ports(settings, running=running)
-        yield from network.processes(found, ("gateway", "sessions", "caller", "dial"))
+        yield from network.processes(
+            found, ("gateway", "sessions", "caller", "dial", "journal", "panel")
+        )
         if running:
             yield from network.callback(settings)
             yield from network.test_event(settings, connection)
             if wait:
                 yield from network.visits(settings, wait)
+        if found.online("panel"):
+            yield from network.panel(settings)
         yield from people.users(settings, found)
 
 

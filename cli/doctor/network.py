@@ -23,7 +23,7 @@ from cli.site.broker_configuration import FILE, reads_in_place
 from cli.site.files import broker_folder
 from cli.site.settings import Settings
 from consumers.sessions.callback_check import HttpGateway, NotTaken
-from runtime.addresses import join_address
+from runtime.addresses import join_address, split_address
 from starface.callback import TEST_USER, callback_path
 from starface.certificate import shown_certificate
 from starface.client import Callback
@@ -262,6 +262,29 @@ def test_event(settings: Settings, connection: Connection) -> Iterator[Finding]:
             "test event", "the gateway took it, but no event came from the broker",
             "journalctl -u starface2mqtt | grep publishing",
         )  # fmt: skip
+
+
+def panel(settings: Settings) -> Iterator[Finding]:
+    """Ask for the panel's page as a browser on this machine would."""
+    scheme = "https" if settings.panel.certificate else "http"
+    host, port = split_address(settings.panel.listen)
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    where = f"{scheme}://{join_address(local, port)}{settings.panel.prefix}/"
+    try:
+        status = httpx.get(where, timeout=_TIMEOUT, verify=False).status_code  # noqa: S501
+    except httpx.HTTPError as error:
+        yield fail("panel", f"{where} does not answer ({error})", "journalctl -u starface2mqtt")
+        return
+    if status != httpx.codes.OK:
+        yield fail("panel", f"{where} answers {status}", "journalctl -u starface2mqtt")
+    elif settings.panel.certificate is None:
+        yield ok("panel", f"{where} answers; other machines reach it by a proxy with TLS only")
+    else:
+        days = certificate_days(settings.panel.certificate)
+        if days < _SOON:
+            yield warn("panel", f"its certificate expires in {days} days", "renew it")
+        else:
+            yield ok("panel", f"{where} answers; {days} days of its certificate left")
 
 
 def processes(found: Snapshot, wanted: tuple[str, ...]) -> Iterator[Finding]:
