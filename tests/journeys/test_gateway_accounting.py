@@ -129,7 +129,7 @@ def test_nothing_is_lost_when_the_broker_is_killed_while_the_consumer_is_down(
 
 
 @pytest.mark.parametrize(("seed", "seconds"), SEEDS)
-def test_proves_something_because_without_numbers_events_are_lost(
+def test_without_numbers_events_are_lost_so_these_tests_prove_something(
     gateway: GatewayProcess,
     broker: Mosquitto,
     broker_settings: BrokerSettings,

@@ -15,7 +15,7 @@ from consumers.dial.settings import DialSettings
 from consumers.dial.store import DialEntry, DialRecord, DialStore
 from consumers.directory.directory import Directory
 from panel.applications import Applications
-from tests.consumers.directory.test_directory import ANNA, contact, put
+from tests.consumers.directory.records import ANNA, contact, put
 
 
 @pytest.fixture
