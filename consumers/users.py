@@ -79,7 +79,9 @@ class Users:
 
     def __init__(self, path: Path, seal: "SecretBox | None" = None) -> None:
         self._seal = seal
-        self._db = open_database(path, _SCHEMA, durable=True, only_owner=True, remedy=REMEDY)
+        self._db = open_database(
+            path, _SCHEMA, durable=True, only_owner=True, irreplaceable=True, remedy=REMEDY
+        )
         self._db.row_factory = sqlite3.Row
         _add_plan(self._db)
 

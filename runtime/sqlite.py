@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runtime.configuration import SettingsRefused
-from runtime.files import give_to_owner_of_folder, keep_private, private, private_folder
+from runtime.files import give_to_owner_of_folder, keep_private, private, private_folder, replace
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def open_database(
     durable: bool = False,
     patience: float = PATIENCE,
     only_owner: bool = False,
+    irreplaceable: bool = False,
     expendable: str = "",
     secondary: bool = False,
     remedy: str = _RESTORE,
@@ -68,13 +69,25 @@ def open_database(
     """Open a file others may have open too, made if it is missing; for any thread, under a lock.
 
     `durable`: what is committed survives a power cut, else only the end of the process.
-    `only_owner`: a file that others may read is refused. `expendable`: what is lost with a damaged
-    file that is set aside and made again. `secondary`: where it cannot be opened, that is kept in
-    memory. `first`: what is said to SQLite before a new file is written. Raises SettingsRefused, of
-    which DatabaseDamaged and StorageUnavailable are kinds.
+    `only_owner`: a file that others may read is refused. `irreplaceable`: one that was here is not
+    made again when it is missing; a note beside it says that it was. `expendable`: what is lost
+    with a damaged file that is set aside and made again. `secondary`: where it cannot be opened,
+    that is kept in memory. `first`: what is said to SQLite before a new file is written. Raises
+    SettingsRefused, of which DatabaseDamaged and StorageUnavailable are kinds.
     """
+    note, aside = (path.with_name(f"{path.name}.{end}") for end in ("begun", "damaged"))
+    # The note first: another process may begin the file meanwhile.
+    if irreplaceable and note.exists() and not path.exists() and not aside.exists():
+        raise DatabaseDamaged(
+            f"{path}: the file is missing, and it was here before; restore it from a backup, or"
+            f" begin without it: rm {note}"
+        )
     try:
-        return _open_or_make(path, schema, first, durable, patience, remedy, only_owner)
+        db = _open_or_make(path, schema, first, durable, patience, remedy, only_owner)
+        if irreplaceable and not note.exists():
+            with suppress(OSError):
+                replace(note, f"{path.name} was made here; without this note it is made again.\n")
+        return db
     except DatabaseDamaged as error:
         if not expendable:
             raise

@@ -44,7 +44,7 @@ def ready(path: Path) -> sqlite3.Connection:
 def plainly_connected(path: Path) -> sqlite3.Connection:
     """Connect to a directory's file that is up to date, for questions and short changes."""
     connection = open_database(
-        path, durable=True, patience=PATIENCE, only_owner=True, remedy=REMEDY
+        path, durable=True, patience=PATIENCE, only_owner=True, irreplaceable=True, remedy=REMEDY
     )
     connection.execute("PRAGMA temp_store = FILE")
     return connection

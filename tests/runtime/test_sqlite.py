@@ -3,6 +3,7 @@
 import logging
 import os
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -157,6 +158,50 @@ def test_an_empty_file_of_users_loses_nobody_silently(tmp_path: Path) -> None:
         with pytest.raises(DatabaseDamaged, match=r"is empty; it holds users.*backup"):
             Users(path)
     assert path.stat().st_size == 0
+
+
+@pytest.mark.parametrize("kind", ["starface2mqtt.db of users", "starface2mqtt.db of contacts"])
+def test_users_and_contacts_that_were_here_are_not_made_again_when_they_are_missing(
+    tmp_path: Path, kind: str
+) -> None:
+    path, opened = tmp_path / "starface2mqtt.db", KEPT[kind]
+    with closing(opened(path)):
+        pass
+    lost = path.rename(tmp_path / "elsewhere")
+
+    for _ in range(2):
+        with pytest.raises(Exception, match=rf"{path}: .* missing.*backup.*rm {path}\.begun"):
+            opened(path)
+    assert not path.exists()
+
+    lost.rename(path)
+    with closing(opened(path)):
+        pass
+
+
+@pytest.mark.parametrize("begin_without", ["rm {path}.begun", "mv {path} {path}.damaged"])
+def test_users_are_begun_again_with_the_command_that_was_named(
+    tmp_path: Path, begin_without: str
+) -> None:
+    path = tmp_path / "starface2mqtt.db"
+    with Users(path) as kept:
+        kept.add(User(login="0011"))
+    if begin_without.startswith("rm"):
+        path.unlink()
+    subprocess.run(begin_without.format(path=path).split(), check=True)
+
+    with Users(path) as begun:
+        assert begun.all() == []
+
+
+def test_users_of_an_earlier_release_are_noted_when_they_are_opened(tmp_path: Path) -> None:
+    path = tmp_path / "starface2mqtt.db"
+    for _ in range(2):
+        with Users(path):
+            pass
+        note = path.with_name("starface2mqtt.db.begun")
+        assert note.stat().st_mode & 0o077 == 0
+        note.unlink()
 
 
 def test_a_new_file_is_whole_before_anybody_sees_it(tmp_path: Path) -> None:
