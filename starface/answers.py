@@ -108,21 +108,21 @@ _TROUBLE = re.compile(
 def _faulted(fault: Faulted, logging_in: bool) -> PbxFailure:
     text = fault.text.lower()
     shown = _shown(fault)
-    text = fault.text[:500]
+    kept = fault.text[:500]
     if _NO_METHOD.search(text):
         return MethodUnknown(
             f"STARFACE does not have this request ({shown}); check api in [starface].",
-            pbx_text=text,
+            pbx_text=kept,
         )
     if _NOT_CONNECTED.search(text):
-        return NotConnected(f"{NOT_CONNECTED} ({shown})", pbx_text=text)
+        return NotConnected(f"{NOT_CONNECTED} ({shown})", pbx_text=kept)
     if logging_in and _FORBIDDEN.search(text):  # a wrong password may be answered in the same words
-        return LoginRefused(f"{REFUSED_OR_FORBIDDEN} ({shown})", pbx_text=text)
+        return LoginRefused(f"{REFUSED_OR_FORBIDDEN} ({shown})", pbx_text=kept)
     if _FORBIDDEN.search(text):
-        return RequestForbidden(f"{FORBIDDEN} ({shown})", pbx_text=text)
+        return RequestForbidden(f"{FORBIDDEN} ({shown})", pbx_text=kept)
     if _CREDENTIALS.search(text) or (logging_in and not _TROUBLE.search(text)):
-        return LoginRefused(f"{REFUSED} ({shown})", pbx_text=text)
-    return NotDone(f"STARFACE reports an error ({shown}).", pbx_text=text)
+        return LoginRefused(f"{REFUSED} ({shown})", pbx_text=kept)
+    return NotDone(f"STARFACE reports an error ({shown}).", pbx_text=kept)
 
 
 def is_temporary(failure: PbxFailure) -> bool:
