@@ -11,7 +11,6 @@ from functools import partial
 
 from bus.events import CallEvent, DialResult, Outcome
 from bus.mqtt.inbox import ReceivedMessage
-from consumers.actions.executors import ActionResult
 from consumers.caller.answer import AnswerBuilder, CallerAnswer, UserChoice
 from consumers.caller.calls import (
     FINISHED_FOR,
@@ -25,6 +24,7 @@ from consumers.caller.calls import (
     trigger_of,
 )
 from consumers.caller.dependencies import ActionRunner, Dependencies
+from consumers.caller.executors import ActionResult
 from consumers.caller.outbox import (
     AnswerOutbox,
     already_opened,

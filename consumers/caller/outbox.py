@@ -15,9 +15,9 @@ from uuid import NAMESPACE_OID, uuid5
 from bus.events import CallerData, CallerEvent, Outcome, TraceStep
 from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
-from consumers.actions.executors import ActionResult
 from consumers.caller.answer import CallerAnswer, who
 from consumers.caller.calls import Call, reason_of
+from consumers.caller.executors import ActionResult
 from consumers.caller.texts import sentence
 from consumers.users import User
 

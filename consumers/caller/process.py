@@ -17,11 +17,11 @@ from bus.numbers.number import NumberProfile, read_number
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER, Topics
 from consumers.actions.command import faults_of
-from consumers.actions.executors import ActionResult, Executors
 from consumers.caller.answer import AnswerBuilder
 from consumers.caller.consumer import CallerConsumer
 from consumers.caller.dependencies import Dependencies
 from consumers.caller.directory_requests import DirectoryRequests, RunningCalls
+from consumers.caller.executors import ActionResult, Executors
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, path_of

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bus.events import CallData, Outcome, TraceStep
-from consumers.actions.executors import ActionResult
 from consumers.caller.answer import CallerAnswer, TraceSteps
 from consumers.caller.calls import Call, reason_of
+from consumers.caller.executors import ActionResult
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject
 from consumers.users import User
 from runtime.bounded_dict import Recent

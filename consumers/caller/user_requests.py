@@ -12,9 +12,9 @@ from typing import Protocol
 from bus.events import ChoiceRequest, Opened
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
-from consumers.actions.executors import ActionResult
 from consumers.caller.answer import UserChoice
 from consumers.caller.calls import Call
+from consumers.caller.executors import ActionResult
 from consumers.directory.directory import DirectoryUnavailable
 from runtime.bounded_dict import Recent
 

@@ -5,8 +5,8 @@ import pytest
 from bus.events import Opened, OpenedData
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
-from consumers.actions.executors import ActionResult
 from consumers.caller.calls import Call
+from consumers.caller.executors import ActionResult
 from consumers.caller.user_requests import note_opened
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bus.events import CallEvent, Party
-from consumers.actions.executors import ActionResult
+from consumers.caller.executors import ActionResult
 from consumers.caller.settings import CallerSettings
 from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import find

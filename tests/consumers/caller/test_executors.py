@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bus.events import CallerData, CallerEvent, Party
-from consumers.actions.executors import ActionResult, Executors
+from consumers.caller.executors import ActionResult, Executors
 from consumers.caller.settings import CallerSettings
 
 WORKS = {"name": "works", "arguments": [sys.executable, "-c", "pass"]}
