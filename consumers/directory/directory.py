@@ -22,11 +22,11 @@ from consumers.directory.diff import ImportRefused
 from consumers.directory.matching import leads_to, match
 from consumers.directory.queries import SqliteQueries, same_keys
 from consumers.directory.records import (
+    ChosenContact,
     Contact,
     ContactNumber,
     Dossier,
     Match,
-    RememberedChoice,
     Source,
     Use,
     moment,
@@ -141,7 +141,7 @@ class Directory:
         with self._answering(), transaction(self._current()):
             self._connection.execute("DELETE FROM choices WHERE chosen_at < ?", [before])
 
-    def choices(self, user: str) -> list[RememberedChoice]:
+    def choices(self, user: str) -> list[ChosenContact]:
         """Return what a user has chosen, for each number."""
         return self._read(lambda queries: queries.choices(user))
 

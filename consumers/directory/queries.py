@@ -12,11 +12,11 @@ from typing import Any
 from bus.numbers.number import same_subscriber_keys
 from consumers.directory.matching import SHORTEST_SUFFIX, Found
 from consumers.directory.records import (
+    ChosenContact,
     Contact,
     ContactNumber,
     Dossier,
     Matter,
-    RememberedChoice,
     Source,
     Use,
 )
@@ -189,7 +189,7 @@ class SqliteQueries:
         found = self._rows(query % (_BY_NUMBER % _marks(keys)), keys)
         return [_contact(row) for row in found[:3]]
 
-    def choices(self, user: str) -> list[RememberedChoice]:
+    def choices(self, user: str) -> list[ChosenContact]:
         """Return what a user has chosen, for each number."""
         rows = self._rows(
             f"SELECT {_CONTACT}, h.e164, h.chosen_at FROM choices h"
@@ -197,8 +197,7 @@ class SqliteQueries:
             [user],
         )
         return [
-            RememberedChoice(e164=r[_NEXT], contact=_contact(r), chosen_at=r[_NEXT + 1])
-            for r in rows
+            ChosenContact(e164=r[_NEXT], contact=_contact(r), chosen_at=r[_NEXT + 1]) for r in rows
         ]
 
     def sources(self) -> list[Source]:

@@ -115,7 +115,7 @@ class Source(Record):
     matters: int = 0
 
 
-class RememberedChoice(Record):
+class ChosenContact(Record):
     """Which contact a user means by a number that several have."""
 
     e164: str
