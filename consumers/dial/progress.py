@@ -185,7 +185,7 @@ class ProgressTracker:
         elif entry.stage in ("claimed", "unknown"):
             self._results.note(entry, dial_words.unknown("not_there", final=True))
         elif entry.stage == "accepted":
-            self._results.note(entry, dial_words.unknown("not_told", final=True))
+            self._results.note(entry, dial_words.unknown("no_outcome", final=True))
         else:
             self._note_stage(entry, ending(entry.stage), final=True)
 
@@ -198,6 +198,6 @@ class ProgressTracker:
         elif entry.stage == "unknown" and age > _UNCLEAR_FOR:
             self._results.note(entry, dial_words.unknown("no_answer", final=True))
         elif age > _LONGEST:
-            self._results.note(entry, dial_words.unknown("not_told", final=True))
+            self._results.note(entry, dial_words.unknown("no_outcome", final=True))
         else:
             self._store.ask_later(entry.serial, now + (10 if entry.stage == "unknown" else 60))
