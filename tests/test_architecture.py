@@ -1,4 +1,10 @@
 import ast
+import io
+import re
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,9 +20,28 @@ MAY_IMPORT: dict[str, set[str]] = {
     "panel": {"bus", "starface", "runtime", "texts"},
     "cli": {"texts", "bus", "starface", "runtime", "gateway", "consumers", "panel"},
 }
+SHARED_BY_CONSUMERS = {"users", "preferences", "actions"}
+MAY_USE_THE_DIRECTORY = {"caller", "journal", "importers", "directory"}
+MOST_MODULES = 20
+# What is not said, neither in names nor in texts, and what is said instead.
+WORDS = {
+    r"told": "the noun it holds (request, event, row, answer), or: reported, published",
+    r"tell|tells|telling": "report, publish, show, return, distinguish",
+    r"hear|hears|heard|hearing": "receive, listen",
+    r"anew": "again, once more",
+    r"whoever": "the one meant: the sender, a writer, a user that ...",
+    r"errands?": "task",
+    r"put(?:s|ting)? off": "defer",
+    r"(?:take|takes|taking|took|taken) up": "resume, accept, need",
+    r"(?:go|goes|going|went|gone) on": "continue, proceed",
+    r"(?:come|comes|coming|came) to": "reach, arrive at, result in",
+    r"be there": "exist, run, be reachable",
+}
+_UNWANTED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b".replace(" ", r"\s+"), re.IGNORECASE)
 MODULES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
+@cache
 def _imports(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -37,6 +62,21 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path.is_relative_to(ROOT / "consumers")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_process_imports_no_other_process(path: Path) -> None:
+    room = path.relative_to(ROOT / "consumers").with_suffix("").parts[0]
+    allowed = SHARED_BY_CONSUMERS | {room}
+    if room in MAY_USE_THE_DIRECTORY:
+        allowed.add("directory")
+    names = [name.split(".") for name in _imports(path)]
+
+    assert {name[1] for name in names if name[0] == "consumers" and name[1:]} - allowed == set()
+
+
+@pytest.mark.parametrize(
     ("library", "module"), [("paho", "paho_client.py"), ("mqtt5", "mqtt5_client.py")]
 )
 def test_one_module_alone_imports_a_library_that_speaks_mqtt(library: str, module: str) -> None:
@@ -47,7 +87,7 @@ def test_one_module_alone_imports_a_library_that_speaks_mqtt(library: str, modul
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_one_module_alone_opens_databases(path: Path) -> None:
-    """Whoever closes a file beside SQLite takes SQLite's locks away, and the file is destroyed."""
+    """Closing a file beside SQLite takes SQLite's locks away, and the file is destroyed."""
     tree = ast.parse(path.read_text())
     opened = [
         node.lineno
@@ -75,6 +115,72 @@ def test_every_module_says_in_its_first_sentence_why_it_exists() -> None:
 @pytest.mark.parametrize("word", ["utils", "helpers", "common", "base", "core", "const", "types"])
 def test_no_module_has_a_name_that_says_nothing(word: str) -> None:
     assert [path for path in MODULES if path.stem == word] == []
+
+
+def test_no_folder_holds_more_modules_than_one_can_oversee() -> None:
+    modules = [path for path in MODULES if path.name != "__init__.py"]
+    sizes = Counter(str(path.parent.relative_to(ROOT)) for path in modules)
+
+    assert [folder for folder, size in sizes.items() if size > MOST_MODULES] == []
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    homes = defaultdict(list)
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].append(str(path.relative_to(ROOT)))
+
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
+def test_names_and_texts_use_the_words_of_the_trade() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {word!r}; say instead: {instead}"
+        for path in MODULES
+        for line, word, instead in _unwanted_words(path.read_text())
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "word"),
+    [
+        ("x = 1\nwasTold = 1", 2, "told"),
+        ("told_by = 1", 1, "told"),
+        ("x = 1  # take it\n# whoever comes", 2, "whoever"),
+        ('def f():\n    """Return this.\n\n    It goes\n    on.\n    """', 4, "goes on"),
+        ("log.info('put_off')", 1, "put off"),
+    ],
+)
+def test_an_unwanted_word_is_found_where_it_stands(source: str, line: int, word: str) -> None:
+    assert [found[:2] for found in _unwanted_words(source)] == [(line, word)]
+
+
+@pytest.mark.parametrize("source", ["stolen_gold = 'retold'", "'SELECT told FROM results'"])
+def test_other_words_and_columns_of_databases_are_not_meant(source: str) -> None:
+    assert list(_unwanted_words(source)) == []
+
+
+def _unwanted_words(source: str) -> Iterator[tuple[int, str, str]]:
+    if not _UNWANTED.search(_split(source)):
+        return
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in (tokenize.NAME, tokenize.STRING, tokenize.COMMENT):
+            continue
+        text = _split(token.string)
+        if token.type == tokenize.STRING and re.search(r"\b(SELECT|INSERT|UPDATE|AND|NOT)\b", text):
+            text = re.sub(r"\btold\b", "", text)  # a column of files that exist already
+        for match in _UNWANTED.finditer(text):
+            line = token.start[0] + text[: match.start()].count("\n")
+            word = " ".join(match[0].lower().split())
+            yield line, word, next(WORDS[each] for each in WORDS if re.fullmatch(each, word))
+
+
+def _split(text: str) -> str:
+    """Return a text in which each word of a name stands alone."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).replace("_", " ")
 
 
 def _top(name: str) -> str:
