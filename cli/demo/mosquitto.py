@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import random
 import shutil
 import signal
@@ -39,9 +38,7 @@ class Mosquitto:
         self.folder = folder
         self.log = folder / "mosquitto.log"
         self._conf = folder / "mosquitto.conf"
-        text = adapted(conf.read_text(), port, folder, folder)
-        # As root Mosquitto would become a user who may not read the folder.
-        self._conf.write_text(f"{text}\nuser root\n" if os.getuid() == 0 else text)
+        self._conf.write_text(adapted(conf.read_text(), port, folder, folder))
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -1,5 +1,6 @@
 """The configuration of a site's own Mosquitto, made from the shipped mosquitto.conf."""
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -20,6 +21,9 @@ def adapted(conf: str, port: int, folder: Path, persistence: Path) -> str:
         conf, count = re.subn(rf"(?m)^{key} .*$", f"{key} {value}", conf)
         if count != 1:
             raise SettingsRefused(f"mosquitto.conf has {count} lines {key!r}, one is needed")
+    if os.getuid() == 0 and not reads_in_place(folder):
+        # Mosquitto would become a user who may not read the files.
+        conf += "\n# --- these files belong to root ---\nuser root\n"
     return conf
 
 

@@ -68,8 +68,8 @@ def copy_them(settings: "Settings") -> str:
     if reads_in_place(broker_folder(settings)):
         return "The broker reads it by itself within a second."
     return (
-        f"Copy {broker_folder(settings)}/* to the broker and restart it "
-        f"(systemctl restart mosquitto; from Mosquitto 2.1 on a reload will do)."
+        f"Restart the broker, so that it knows (from Mosquitto 2.1 on a reload will do). If it "
+        f"does not read {broker_folder(settings)}, copy passwords and acl to it first."
     )
 
 

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,12 @@ def test_a_new_site_brings_the_configuration_of_its_broker(tmp_path: Path) -> No
 
     assert "\nlistener 1999 127.0.0.1\n" in written
     assert f"\nacl_file {settings.folder}/mosquitto/acl\n" in written
+
+
+def test_a_broker_started_by_root_may_read_what_root_keeps(tmp_path: Path) -> None:
+    beside = adapted(CONF, 1999, tmp_path, tmp_path)
+    tmp_path.chmod(0o2750)
+    packaged = adapted(CONF, 1999, tmp_path, tmp_path)
+
+    assert ("\nuser root\n" in beside) == (os.getuid() == 0)
+    assert "\nuser " not in packaged
