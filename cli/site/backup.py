@@ -22,6 +22,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from bus.settings import SettingsRefused
+from cli.site.broker_configuration import FILE as BROKER_FILE
 from cli.site.broker_configuration import reads_in_place
 from cli.site.files import broker_folder
 from cli.site.settings import FILE, Settings, read
@@ -32,7 +33,10 @@ from runtime.sqlite import open_database, open_to_read, transaction
 _KIND = "starface2mqtt backup 1"
 _SEALED = b"starface2mqtt sealed backup 1\n"
 _CHUNK = 1 << 20  # bytes sealed at a time
-_MADE_AGAIN = (".lock", ".pid", "-wal", "-shm", "-journal", "supervisord.conf", ".draft")
+_MADE_AGAIN = (
+    "mosquitto.db", "mosquitto.db.new",
+    ".lock", ".pid", "-wal", "-shm", "-journal", "supervisord.conf", ".draft",
+)  # fmt: skip
 
 
 def write_backup(settings: Settings, path: Path, passphrase: str | None = None) -> None:
@@ -93,6 +97,9 @@ def restore_backup(path: Path, folder: Path | None, passphrase: str | None = Non
                 _put(draft / part, private_folder(place))
     settings = read(target / FILE)
     broker = broker_folder(settings)
+    conf = broker / BROKER_FILE
+    if conf.exists():
+        conf.write_text(conf.read_text().replace(f" {manifest['folder']}/", f" {target}/"))
     if reads_in_place(broker):
         for file in broker.iterdir():
             file.chmod(0o640)

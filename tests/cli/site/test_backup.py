@@ -94,6 +94,20 @@ def test_a_backup_taken_while_others_write_holds_whole_transactions(
     assert found[0] == found[1] > 0
 
 
+def test_the_broker_reads_its_files_where_they_were_put_back_and_begins_without_sessions(
+    site: Settings, tmp_path: Path
+) -> None:
+    (broker_folder(site) / "mosquitto.db").write_bytes(b"sessions, as only Mosquitto reads them")
+
+    write_backup(site, tmp_path / "backup")
+    broker = broker_folder(restore_backup(tmp_path / "backup", tmp_path / "new"))
+
+    assert not (broker / "mosquitto.db").exists()
+    conf = (broker / "mosquitto.conf").read_text()
+    assert f"\npassword_file {broker}/passwords\n" in conf
+    assert str(tmp_path / "old") not in conf
+
+
 def test_an_existing_site_or_backup_is_never_overwritten(site: Settings, tmp_path: Path) -> None:
     write_backup(site, tmp_path / "backup")
 
