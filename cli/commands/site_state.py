@@ -77,6 +77,8 @@ class SiteState:
 
     def _missing(self) -> list[str]:
         kinds = {name.partition("-")[0] for name, online in self._online.items() if online}
+        if not any(look["state"] == "active" for look in self._looks().values()):
+            kinds.add("caller")  # it may run for active users only
         return [kind for kind in self._needed if kind not in kinds]
 
     def _looks(self) -> dict[str, dict[str, Any]]:

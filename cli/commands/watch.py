@@ -68,8 +68,9 @@ def status(
     from cli.commands.site_state import SiteState
 
     settings = settings_of(context)
-    # A workstation's account does not see the gateway.
-    state = SiteState(("sessions",) if settings.broker.account else ("gateway", "sessions"))
+    # A workstation's account sees the sessions process alone.
+    alone = bool(settings.broker.account)
+    state = SiteState(("sessions",) if alone else ("gateway", "sessions", "caller"))
     with (
         cli_account(settings) as account,
         Connection(settings.broker, account, lasting=False) as connection,

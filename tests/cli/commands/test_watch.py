@@ -87,8 +87,13 @@ def test_status_says_in_its_first_line_that_all_is_well(site: Settings) -> None:
             data = UserStateData.model_validate({"user": login, "state": state, "since": now()})
             topic = f"starface/users/{login}/state"
             sessions.publish(topic, UserState(data=data), retain=True)
-        done = _run(site, "status")
+        without = _run(site, "status")
+        with Connection(site.broker, "caller", presence=Presence("caller")) as caller:
+            caller.wait_connected()
+            done = _run(site, "status")
 
+    assert without.returncode == 2
+    assert without.stdout.splitlines()[0] == ("FAILING: 1 inactive, 1 active; not running: caller")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "ok: 1 inactive, 1 active"
 
