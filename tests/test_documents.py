@@ -8,6 +8,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 _PLACE = re.compile(
     r"`((?:bus|cli|consumers|gateway|panel|runtime|starface|texts)/[a-z0-9_/]+(?:\.[a-z]+|/))`"
 )
+_HEADING_LINK = re.compile(r"\]\((?!https?://)([^)#]*)#([^)]+)\)")
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 
@@ -16,6 +17,22 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     links = _LINK.findall(document.read_text())
 
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_heading_leads_to_one(document: Path) -> None:
+    links = _HEADING_LINK.findall(document.read_text())
+
+    assert [
+        (target, heading) for target, heading in links
+        if heading not in _headings(document.parent / target if target else document)
+    ] == []  # fmt: skip
+
+
+def _headings(document: Path) -> set[str]:
+    """Return the headings as GitHub writes them into links."""
+    lines = (line.lstrip("# ") for line in document.read_text().splitlines() if line[:1] == "#")
+    return {re.sub(r"[^\w\- ]", "", line.strip().lower()).replace(" ", "-") for line in lines}
 
 
 def test_the_documents_named_in_the_example_are_there() -> None:
