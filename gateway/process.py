@@ -136,7 +136,7 @@ def _work(site: GatewayContext, sockets: list[socket.socket]) -> None:
     for listener in secured:
         listener.start()
     log.info("listening on=%s gateway=%s", ",".join(gateway.listen), events.gateway)
-    gc.freeze()  # what is there stays; looking through it at every 700 objects costs some percent
+    gc.freeze()  # what exists stays; looking through it at every 700 objects costs some percent
     gc.set_threshold(10_000)
     server.run(lambda: any(listener.busy for listener in secured))
     for listener in secured:

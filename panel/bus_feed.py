@@ -101,7 +101,7 @@ class BusFeed:
             self._busy.pop(user, None)
 
     def links(self) -> dict[str, Any]:
-        """Return whether the broker is there, and which processes are missing."""
+        """Return whether the broker is connected, and which processes are missing."""
         missing = [
             name for name in NEEDED
             if not any(

@@ -18,7 +18,7 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 4.5  # seconds for children to end; then they are killed
-FINISH: Final = signal.SIGUSR1  # asks a child to do all that is there for it, and then to end
+FINISH: Final = signal.SIGUSR1  # asks a child to finish its work, and then to end
 _LONGEST_FINISH = 4.0  # seconds; then it is asked to end as it is
 _SHORT_LIFE = 2.0  # seconds; a child that dies younger is started again only after a pause,
 _LONGEST_REST = 10.0  # seconds, which grows up to this if it dies young again
@@ -69,7 +69,7 @@ class ChildProcesses:
             self._rest(name)
 
     def finish(self, names: Collection[str]) -> None:
-        """Let children do what is there for them, then end them; they must react to FINISH."""
+        """Let children finish their work, then end them; they must react to FINISH."""
         leaving = self._called(names)
         _send(leaving, FINISH)
         self._until_ended(leaving, _LONGEST_FINISH, unless_stopping=True)
@@ -181,7 +181,7 @@ class ChildProcesses:
 
 
 def on_finish(finish: Callable[[], None]) -> None:
-    """Call `finish` when the parent asks this child to do what is there for it and then to end."""
+    """Call `finish` when the parent asks this child to finish its work and then to end."""
     signal.signal(FINISH, lambda _number, _frame: finish())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (FINISH,))
 

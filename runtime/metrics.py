@@ -35,7 +35,7 @@ METRICS: dict[str, tuple[Kind, str]] = {
     "callback_certificate_days": ("gauge", "Days the gateway's own certificate is still good for."),
     "last_call_timestamp_seconds": ("gauge", "When a call event was last published; 0: never."),
     "processes_online": ("gauge", "Processes that are connected to the broker, by kind."),
-    "processes_offline": ("gauge", "Processes that were there and are not any more, by kind."),
+    "processes_offline": ("gauge", "Processes that have run and do not any more, by kind."),
     "process_faults": ("gauge", "What processes cannot do though they do the rest, by kind."),
     "lookups_total": ("counter", "Callers looked up, by the quality of the match."),
     "openings_total": ("counter", "What became of what was to open."),

@@ -104,7 +104,7 @@ def open_database(
 
 
 def open_to_read(path: Path, remedy: str = _RESTORE) -> sqlite3.Connection:
-    """Open a file that is there, to read only, as long as nobody may write beside it either."""
+    """Open a file that exists, to read only, as long as nobody may write beside it either."""
     try:
         return _checked_database(path, f"{_uri(path)}?mode=ro", PATIENCE, remedy)
     except StorageUnavailable:

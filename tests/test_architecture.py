@@ -35,7 +35,7 @@ WORDS = {
     r"(?:take|takes|taking|took|taken) up": "resume, accept, need",
     r"(?:go|goes|going|went|gone) on": "continue, proceed",
     r"(?:come|comes|coming|came) to": "reach, arrive at, result in",
-    r"be there": "exist, run, be reachable",
+    r"(?:be|is|are|was|were) there": "exist, run, be connected, be reachable",
 }
 _UNWANTED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b".replace(" ", r"\s+"), re.IGNORECASE)
 MODULES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))

@@ -162,7 +162,7 @@ def rights_of(topics: Topics, account: str, roles: Roles) -> Rights:
     if rights is not None:
         return rights
     if (grants := roles.applications.get(account.partition(_DEVICE)[0])) is not None:
-        chain = (topics.info(), topics.process(ANY_USER))  # whether anybody is there to answer
+        chain = (topics.info(), topics.process(ANY_USER))  # whether anybody is running to answer
         return Rights((*roles.read(grants, topics), *chain), roles.write(grants, topics))
     return _user_rights(topics, account, roles)
 

@@ -146,7 +146,7 @@ class Connection:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there and the network thread alive."""
+        """Whether the broker is connected and the network thread alive."""
         return self._connected.is_set() and self._network.is_alive()
 
     @property

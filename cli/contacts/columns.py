@@ -74,7 +74,7 @@ def understood(file: Path, encoding: str = "") -> UnderstoodColumns:
     for heading in headings:
         if heading in used and headings.count(heading) > 1:
             raise CommandFailed(
-                f"{file}: the column {heading!r} is there {headings.count(heading)} times;"
+                f"{file}: the column {heading!r} stands there {headings.count(heading)} times;"
                 " rename one"
             )
     unused = [heading for heading in dict.fromkeys(headings) if heading and heading not in used]

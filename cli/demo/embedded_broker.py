@@ -33,7 +33,7 @@ dynamic_filters = true
 
 
 def installed() -> bool:
-    """Return whether the package iotcore is there."""
+    """Return whether the package iotcore is installed."""
     return importlib.util.find_spec("iotcore") is not None
 
 

@@ -62,7 +62,7 @@ class ReceivedEvents:
         )
 
     def is_online(self, process: str) -> bool:
-        """Return whether a process, or one of several such as `caller-…`, said that it is there."""
+        """Return whether a process, or one of several such as `caller-…`, is running."""
         return any(one == process or one.startswith(f"{process}-") for one in self.online)
 
     def ask(self, login: str, request: DialRequest) -> None:

@@ -49,7 +49,7 @@ def files(settings: Settings) -> Iterator[Finding]:
     if missing:
         yield fail("secrets", f"{secrets / missing[0]} is missing", "starface2mqtt restore BACKUP")
     elif not open_:
-        yield ok("secrets", "keys are there, for their owner alone")
+        yield ok("secrets", "keys exist, for their owner alone")
     read_accounts(settings.broker.accounts_file)
 
 
@@ -93,7 +93,7 @@ def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
 
 
 def opening(settings: Settings) -> Iterator[Finding]:
-    """Check that something can open, and that the programs it takes are there."""
+    """Check that something can open, and that the programs it takes exist."""
     caller = settings.caller
     unset = [name for name in ("matter", "dossier", "card") if not getattr(caller, name)]
     if len(unset) == 3 and not caller.hosts and not caller.webhooks and not caller.commands:

@@ -38,7 +38,7 @@ def users(settings: Settings, found: Snapshot) -> Iterator[Finding]:
 
 
 def contacts(settings: Settings) -> Iterator[Finding]:
-    """Check that contacts are there, and when each source was read last."""
+    """Check that contacts exist, and when each source was read last."""
     with Directory(settings.database) as directory:
         sources = directory.sources()
     if not sources:

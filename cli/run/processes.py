@@ -137,7 +137,7 @@ def demo(
         ".demo"
     ),
     embedded: Annotated[
-        bool, typer.Option("--embedded-broker", help="Not Mosquitto, even if it is there.")
+        bool, typer.Option("--embedded-broker", help="Not Mosquitto, even if it is installed.")
     ] = False,
 ) -> None:
     """Show an incoming call that opens a file and a click that dials, with a stand-in STARFACE."""

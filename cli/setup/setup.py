@@ -64,7 +64,7 @@ def _site(dialog: Dialog, folder: Path) -> Settings:
     from cli.site.settings import FILE, read
 
     if (folder / FILE).exists():
-        dialog.say(f"{folder / FILE} is there already; setup continues with it.")
+        dialog.say(f"{folder / FILE} exists already; setup continues with it.")
         return read(folder / FILE)
     values = draft(dialog)
     if is_packaged(folder):

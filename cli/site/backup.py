@@ -42,7 +42,7 @@ _MADE_AGAIN = (
 def write_backup(settings: Settings, path: Path, passphrase: str | None = None) -> None:
     """Write the backup, private, sealed if there is a passphrase; raise SettingsRefused."""
     if path.exists():
-        raise SettingsRefused(f"{path} is there already; name another file")
+        raise SettingsRefused(f"{path} exists already; name another file")
     private_folder(path.parent)
     with TemporaryDirectory(dir=path.parent, prefix=".backup-") as name:
         draft = Path(name)
@@ -80,7 +80,7 @@ def restore_backup(path: Path, folder: Path | None, passphrase: str | None = Non
         target = folder or Path(manifest["folder"])
         if (target / FILE).exists():
             raise SettingsRefused(
-                f"{target / FILE} is there already; move that site away first, or name a folder"
+                f"{target / FILE} exists already; move that site away first, or name a folder"
             )
         (draft / "site" / FILE).chmod(0o600)
         given = read(draft / "site" / FILE)

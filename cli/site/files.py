@@ -44,7 +44,7 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
     """Write configuration, secrets and broker files into a folder; raise SettingsRefused."""
     config = folder / FILE
     if config.exists():
-        raise SettingsRefused(f"{config} is there already; nothing was changed")
+        raise SettingsRefused(f"{config} exists already; nothing was changed")
     private_folder(folder)
     draft = folder / f".{FILE}.draft"
     try:

@@ -116,7 +116,7 @@ class Webhooks:
                 self._db.close()
 
     def add(self, name: str, event_id: str, user: str, call_id: str, body: bytes) -> None:
-        """Put a message into the queue; one that is there is not doubled."""
+        """Put a message into the queue; one that waits already is not doubled."""
         now = self._clock()
         with self._lock:
             self._db.execute(

@@ -32,4 +32,4 @@ class Dependencies:
     clock: Callable[[], float] = time.time
     forget_choices: Callable[[float], object] = float  # those made before a moment
     users: Collection[str] | None = None  # whom this process serves; None: everybody
-    connected: Callable[[], bool] = lambda: True  # whether the broker is there
+    connected: Callable[[], bool] = lambda: True  # to the broker

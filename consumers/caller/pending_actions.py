@@ -234,7 +234,7 @@ class PendingActions:
 
 
 class Backlog:
-    """Watches how late events come, and whether the broker is there at all."""
+    """Watches how late events come, and whether the broker is connected at all."""
 
     def __init__(
         self, connected: Callable[[], bool], tolerance: float, clock: Callable[[], float]

@@ -155,7 +155,7 @@ def _too_many(settings: CallerSettings, context: Context) -> bool:
 
 
 def _chosen(user: User, call: Call, trigger: Trigger) -> bool:
-    """Return whether the user wants it; who missed the ringing gets it when the call is there."""
+    """Return whether the user wants it; who missed the ringing gets it when the call arrives."""
     if trigger == "ringing" and call.stage == CallStage.CONNECTED and "connected" in user.triggers:
         return False
     return trigger in user.triggers

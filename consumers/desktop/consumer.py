@@ -32,7 +32,7 @@ _SILENT = frozenset(
     {"internal-ignored", "interface-off", "own-dialling", "not-chosen", "already-opened",
      "do-not-disturb", "quiet-hours", "too-old", "answered-elsewhere", "ended"}
 )  # fmt: skip
-# Those for which not even what is there already may show somebody else: it is taken away.
+# Those for which not even what is shown already may name somebody else: it is taken away.
 _HIDING = frozenset(
     {"do-not-disturb", "quiet-hours", "interface-off", "answered-elsewhere", "ended"}
 )  # fmt: skip

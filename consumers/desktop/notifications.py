@@ -84,7 +84,7 @@ class Cards:
         self._jobs.put(self._heed)
 
     def update(self, key: str, card: Card) -> None:
-        """Show a notification in place of one that is there or about to be; without one, none."""
+        """Show a notification in place of one that is shown or about to be; without one, none."""
         with self._lock:
             before = self._waiting.get(key)
             if before is None or before.card is not None:

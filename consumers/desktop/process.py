@@ -94,7 +94,7 @@ def run(login: str, settings: DesktopSettings, broker: BrokerSettings, folder: P
 
 
 def place(connection: Connection, login: str, number: str, request_id: UUID | None = None) -> bool:
-    """Ask for a number to be dialled; False if nobody is there to do it."""
+    """Ask for a number to be dialled; False if nothing is running that does it."""
     request = DialRequest(
         source=f"desktop/{level(login)}",
         time=now(),
@@ -111,7 +111,7 @@ def _report_opened(connection: Connection, topic: str, call_id: str, reason: str
 
 
 def _asked(connection: Connection, topic: str, request: Message) -> bool:
-    """Ask something of the office; False if nobody is there to do it."""
+    """Ask something of the office; False if nothing is running that does it."""
     try:
         code = connection.publish(topic, request)
     except (BrokerUnavailable, PublishRefused) as error:

@@ -45,7 +45,7 @@ class ResultPublisher:
         self._not_marked: set[int] = set()  # published, while the disk takes nothing
 
     def note(self, entry: DialEntry, answer: DialAnswer, ask_at: float | None = None) -> bool:
-        """Move a request to a stage; False if it is there or further already."""
+        """Move a request to a stage; False if it is that far already."""
         call_id = None if answer.state == "refused" else entry.call_id
         result = self._result(entry.user, UUID(entry.request_id), call_id, answer)
         moved = self._store.advance(

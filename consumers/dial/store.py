@@ -76,7 +76,7 @@ class DialEntry(NamedTuple):
 
 
 class Repeated(NamedTuple):
-    """A request that was there before; nothing is done for it again."""
+    """A request that came before; nothing is done for it again."""
 
     entry: DialEntry
     same_message: bool
@@ -147,7 +147,7 @@ class DialStore:
         final: bool = False,
         ask_at: float | None = None,
     ) -> bool:
-        """Move a request forward and note what is to be published; False if it is there already."""
+        """Move a request forward and note what to publish; False if it is that far already."""
         with self.transaction():
             entry = self._entry("serial = ?", (serial,))
             rank = _FINAL if final else _RANK[stage]

@@ -45,7 +45,7 @@ class Differences:
             )
 
     def find(self, source_id: int, edition: int) -> None:
-        """Compare what was put aside with what is there; this only reads the directory."""
+        """Compare what was put aside with what is in use; this only reads the directory."""
         for kind in KINDS:
             self._run(f"DELETE FROM differing_{kind}")
             self._run(

@@ -13,7 +13,7 @@ from runtime.sqlite import open_database, transaction
 
 PATIENCE = 10.0  # seconds to wait for another writer
 
-# The priority of a new source for which none is given: 0, or behind those that are there. So no two
+# The priority of a new source for which none is given: 0, or behind those that exist. So no two
 # sources decide together by accident, and who came first goes first. What is set to be the
 # very last, as the sample is, stays so.
 BEHIND_ALL = (

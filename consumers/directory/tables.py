@@ -18,7 +18,7 @@ CREATE VIEW known_dossiers AS
     WHERE d.since <= s.edition AND (d.until IS NULL OR d.until > s.edition);
 """
 
-# A record may stand in several editions of its source: it is there from `since` until before
+# A record may stand in several editions of its source: it is valid from `since` until before
 # `until`, and the edition of its source says which one counts. `row` names one such version, `id`
 # the record through all of them. What an import writes is therefore unseen until the one row of
 # its source changes. An edition below zero: an import that never ended (-1), a removed source (-2).

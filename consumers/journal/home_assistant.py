@@ -31,7 +31,7 @@ class AnnouncementBroker(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there."""
+        """Whether the broker is connected."""
 
     def after_connect(self, work: Callable[[], None]) -> None:
         """Have work done after each connect."""

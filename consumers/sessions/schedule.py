@@ -1,4 +1,4 @@
-"""When which user's turn is, how many may log in at a time, and whether the PBX is there at all."""
+"""When which user's turn is, how many may log in at a time, and whether the PBX answers at all."""
 
 import heapq
 import random
@@ -65,7 +65,7 @@ class Pace:
 
 
 class PbxWatch:
-    """Whether the PBX is there: one probe for all users while it is not."""
+    """Whether the PBX is reachable: one probe for all users while it is not."""
 
     def __init__(self, dice: random.Random) -> None:
         self.state: Literal["there", "doubtful", "away"] = "there"
@@ -76,7 +76,7 @@ class PbxWatch:
 
     @property
     def away(self) -> str | None:
-        """The code of what is wrong with the PBX for everybody; None when it is there."""
+        """The code of what is wrong with the PBX for everybody; None when it is reachable."""
         return self.code if self.state == "away" else None
 
     def good(self) -> None:

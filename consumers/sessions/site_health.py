@@ -1,4 +1,4 @@
-"""What holds for all users at once: whether the PBX is there, and whether it can call us back."""
+"""What holds for all users at once: whether the PBX answers, and whether it can call us back."""
 
 import logging
 import random
@@ -214,7 +214,7 @@ class SiteHealth:
                 self._listener.resync_all()
 
     def processes(self) -> dict[str, Counter[str]]:
-        """Return how many processes of each kind are there, are not, and what they cannot do."""
+        """Return how many processes of each kind run, do not, and what they cannot do."""
         counts: dict[str, Counter[str]] = {
             name: Counter() for name in ("processes_online", "processes_offline", "process_faults")
         }

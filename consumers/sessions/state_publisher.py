@@ -33,7 +33,7 @@ class Broker(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there."""
+        """Whether the broker is connected."""
 
     def send(
         self, topic: str, payload: bytes, *, retain: bool, content_type: str | None

@@ -203,7 +203,7 @@ class PbxTasks:
     def probe(self) -> str | None:
         """Ask the PBX for its version, without anybody's token; None when it speaks XML-RPC.
 
-        `login-unclear`: it is there and shows a login page, or does not speak to strangers.
+        `login-unclear`: it answers and shows a login page, or does not speak to strangers.
         """
         pbx = self._open_pbx("", Credential("sha512", SecretStr("")), None)
         try:

@@ -157,7 +157,7 @@ class TlsServer:
             self._visits[visit] = address[0]
             self._held[address[0]] += 1
             visit.add_done_callback(self._left)
-            await asyncio.sleep(0)  # those who are there have their turn, however many wait
+            await asyncio.sleep(0)  # connected senders have their turn, however many wait
 
     def _left(self, visit: asyncio.Task[None]) -> None:
         self._give_back(visit)

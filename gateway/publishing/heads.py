@@ -111,7 +111,7 @@ class SequenceHeads:
             for user in users:
                 under_way.append(self._send(user))
                 self._schedule.announced(user)
-            for delivery in reversed(under_way):  # once the last is there, nobody waits any more
+            for delivery in reversed(under_way):  # once the last has arrived, nobody waits any more
                 self._wait(delivery)
         except BrokerUnavailable as error:
             log.warning("numbers not announced reason=%s", error)

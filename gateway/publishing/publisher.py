@@ -103,7 +103,7 @@ class EventPublisher:
         self.wake()
 
     def _asked(self, user: str) -> None:
-        """Try again what was refused: a consumer of this user is there."""
+        """Try again what was refused: a consumer of this user is connected."""
         self._queue.wake(time.monotonic(), user)
         self.wake()
 

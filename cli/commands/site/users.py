@@ -46,7 +46,7 @@ def add(
     autostart: Annotated[bool | None, typer.Option(help="On from the start.")] = None,
     check: Check = True,
 ) -> None:
-    """Add a user; of one who is there already, change only what is named."""
+    """Add a user; of one who is known already, change only what is named."""
     from bus.settings import SettingsRefused
     from cli.commands.site.extensions import advice
     from cli.site.files import add_user_account, no_application, seal
@@ -244,7 +244,7 @@ def change(
         raise CommandFailed("a name and a phone are one user's")
     user: User | None = None
     with Users(settings.database) as users:
-        before = [users.get(each) for each in chosen]  # all are there, or nothing is changed
+        before = [users.get(each) for each in chosen]  # all are known, or nothing is changed
         for each in before:
             changes["preferences"] = wishes.changed(
                 each.preferences, datetime.now().astimezone(), do_not_disturb, quiet_hours, delay

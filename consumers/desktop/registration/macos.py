@@ -54,7 +54,7 @@ def install(
 
 
 def uninstall(home: Path, *, run: Run | None = None) -> list[str]:
-    """Remove what `install` wrote, and return what was there of it."""
+    """Remove what `install` wrote, and return what it found of it."""
     run = run or _run
     app, start, removed = _application(home), _start(home), []
     if start.exists():

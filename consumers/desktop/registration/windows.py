@@ -72,7 +72,7 @@ def install(registry: Registry, command: Sequence[str], *, autostart: bool) -> l
 
 
 def uninstall(registry: Registry) -> list[str]:
-    """Remove what `install` writes, nothing else, and return what was there of it."""
+    """Remove what `install` writes, nothing else, and return what it found of it."""
     ours = [scheme for scheme in SCHEMES if _is_ours(registry, scheme)]
     ours_here = values(("-",), ours, autostart=True)
     removed = [

@@ -162,7 +162,7 @@ def _check(names: list[str], mapping: Mapping, path: Path) -> None:
     for name in sorted(wanted):
         if names.count(name) > 1:
             raise SourceUnreadable(
-                f"{path}: the column {name!r} is there {names.count(name)} times"
+                f"{path}: the column {name!r} stands there {names.count(name)} times"
             )
     missing = sorted(wanted - set(names))
     if mapping.optional and missing == sorted(wanted):

@@ -52,7 +52,7 @@ class SimulatedSessions:
         return living
 
     def log_in(self, new: SimulatedSession) -> None:
-        """Open a session, or renew the one that is there."""
+        """Open a session, or renew the one that is open."""
         living = self.of(new.login)
         habit = self._switches.second_login
         same = [each for each in living if each.callback == new.callback or habit != "adds"]

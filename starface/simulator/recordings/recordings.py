@@ -34,7 +34,7 @@ class Recording:
     answer: dict[str, str | int] = field(default_factory=dict)
 
     def write(self, folder: Path, number: int) -> Path:
-        """Write it into a folder; a file that is there is not written over."""
+        """Write it into a folder; a file that exists is not written over."""
         for free in itertools.count(number):
             path = folder / f"{free:04d}-{self._what()}.json"
             if not any(folder.glob(f"{free:04d}-*.json")):

@@ -111,7 +111,7 @@ def test_a_heading_that_is_there_twice_is_named_before_a_mapping_is_printed(
 ) -> None:
     file = written(tmp_path, "Name;Telefon;Telefon\nAda Lovelace;044 888 00 11;\n")
 
-    with pytest.raises(CommandFailed, match="'Telefon' is there 2 times"):
+    with pytest.raises(CommandFailed, match="'Telefon' stands there 2 times"):
         contacts_command(config, "mapping", file)
 
 

@@ -143,7 +143,7 @@ def test_a_country_that_is_not_understood_reads_only_international_numbers(
     ("text", "reason"),
     [
         (HEAD.replace("Natel", "Handy") + ANNA, "no column Natel; it has Nr., Vorname"),
-        (HEAD.replace("Natel", "Tel. G") + ANNA, "'Tel. G' is there 2 times"),
+        (HEAD.replace("Natel", "Tel. G") + ANNA, "'Tel. G' stands there 2 times"),
         ("", "no column"),
     ],
 )
