@@ -2,11 +2,10 @@
 
 import base64
 import hmac
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, TypeAdapter
 
 from bus.topics import Topics
 from runtime.configuration import Section, SettingsRefused
@@ -77,11 +76,16 @@ def read_accounts(path: Path) -> dict[str, str]:
     """Return the passwords by broker account; raise SettingsRefused."""
     try:
         private(path)
-        accounts = json.loads(path.read_text())
+        return TypeAdapter(dict[str, str]).validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise SettingsRefused(
             f"{path}: there is no file of broker accounts; make it with: starface2mqtt init"
         ) from error
-    except (OSError, ValueError) as error:
-        raise SettingsRefused(f"{path}: the broker accounts cannot be read: {error}") from error
-    return {str(name): str(password) for name, password in accounts.items()}
+    except OSError as error:
+        raise SettingsRefused(
+            f"{path}: the broker accounts cannot be read: {error.strerror}"
+        ) from error
+    except ValueError as error:
+        raise SettingsRefused(
+            f"{path}: the broker accounts cannot be read; restore the file from a backup"
+        ) from error

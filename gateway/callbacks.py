@@ -84,8 +84,14 @@ class CallbackValidity:
                 self._seen = seen
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:  # it is written again at the next change
-            log.warning("revoked callbacks not readable kind=%s", type(error).__name__)
+        except OSError as error:
+            log.warning("callbacks not readable file=%s reason=%s", self._path, error.strerror)
+        except ValueError:
+            self._seen = seen  # it is written again at the next change
+            log.warning(
+                "what is known of callbacks stays in force: file=%s is damaged; remove it and start"
+                " the gateway again, which writes it", self._path,
+            )  # fmt: skip
 
 
 class CallbackListener:

@@ -50,4 +50,6 @@ def read_secret_box(path: Path) -> SecretBox:
             f"{path}: there is no seal key; make it with: starface2mqtt init"
         ) from error
     except (OSError, ValueError) as error:
-        raise SettingsRefused(f"{path}: this is no seal key: {error}") from error
+        raise SettingsRefused(
+            f"{path}: this is no key of 32 bytes: {error}; restore it from a backup"
+        ) from error

@@ -185,7 +185,7 @@ def read_roles(settings: Settings) -> Roles:
     except FileNotFoundError:
         return Roles()
     except ValidationError as error:
-        raise SettingsRefused(f"{path}: {why(error)}") from error
+        raise SettingsRefused(f"{path}: {why(error)}; restore it from a backup") from error
 
 
 def seal(settings: Settings) -> SecretBox:
@@ -205,7 +205,7 @@ def panel_key(settings: Settings) -> bytes:
         with contextlib.suppress(FileExistsError):  # another process was faster
             os.link(fresh, path)
         fresh.unlink()
-    private(path)
+    read_secret_box(path)
     return path.read_bytes().strip()
 
 
@@ -279,7 +279,7 @@ def _read_retired(settings: Settings) -> dict[str, RetiredAccount]:
     except FileNotFoundError:
         return {}
     except ValidationError as error:
-        raise SettingsRefused(f"{path}: {why(error)}") from error
+        raise SettingsRefused(f"{path}: {why(error)}; restore it from a backup") from error
 
 
 def _configuration(values: dict[str, dict[str, Any]]) -> str:

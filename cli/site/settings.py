@@ -115,8 +115,10 @@ class Settings(BaseSettings):
             raise SettingsRefused(
                 f"{path}: {error.strerror}; the account this runs as must be able to read it"
             ) from error
-        if len(key) < 32:
-            raise SettingsRefused(f"{path}: a site key has 32 bytes or more")
+        if not 32 <= len(key) <= 1_000 or not key.decode("ascii", "replace").strip().isprintable():
+            raise SettingsRefused(
+                f"{path}: a site key is one line of 32 characters or more; restore it from a backup"
+            )
         return key
 
 
@@ -145,8 +147,10 @@ def read(config: Path | None = None) -> Settings:
             f"a setting given by environment cannot be read ({error}); lists and tables are JSON, "
             f"as in STARFACE2MQTT_GATEWAY__LISTEN='[\"0.0.0.0:8080\"]'"
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsRefused(f"{path}: this is not TOML: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SettingsRefused(
+            f"{path}: this is not TOML: {error}; mend that place, or restore it from a backup"
+        ) from error
     except ValidationError as error:
         raise SettingsRefused(f"{path}: {_faults(error)}") from error
     except OSError as error:

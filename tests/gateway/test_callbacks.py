@@ -170,3 +170,20 @@ def gateway_of(broker_settings, request: pytest.FixtureRequest):  # type: ignore
     yield start
     for gateway in started:
         gateway.stop()
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"0011": {"ses', b"\xff\x00\xfe", bytes(50), b"[1]"])
+def test_a_damaged_file_is_named_once_and_what_was_known_stays_in_force(
+    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "callbacks.json"
+    path.write_bytes(damage)
+    counts = CallbackValidity(tmp_path)
+
+    for _ in range(2):
+        assert counts.holds(_path(1))
+        counts._looked = 0.0
+
+    [line] = caplog.messages
+    assert str(path) in line
+    assert "remove it" in line
