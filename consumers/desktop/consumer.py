@@ -52,6 +52,7 @@ class DesktopConsumer:
         clock: Callable[[], float] = time.time,
         paused: Callable[[], bool] = lambda: False,
         opens_elsewhere: Callable[[], bool] = lambda: False,
+        note: Callable[[CallerData, bool], None] = lambda _data, _shown: None,
     ) -> None:
         self._settings = settings
         self._opener = opener
@@ -62,6 +63,8 @@ class DesktopConsumer:
         self._clock = clock
         self._paused = paused
         self._opens_elsewhere = opens_elsewhere
+        self._note = note
+        self._newest: Recent[str, CallerData] = Recent(1_000)  # of each call, to open it later
         self._last: CallerData | None = None  # what the last call is about, if it can be opened
         self._last_call = ""
         self._last_until = 0.0
@@ -109,9 +112,16 @@ class DesktopConsumer:
         if self._last is not None and self._clock() < self._last_until:
             self._clicks(self._last)()
 
+    def open_call(self, call_id: str) -> None:
+        """Open what an earlier call is about, if it can be opened."""
+        data = self._newest.value(call_id)
+        if data is not None:
+            self._clicks(data)()
+
     def _act(self, data: CallerData) -> None:
         if self._can_open(data):
             self._openable.keep(_with(data), data)
+            self._newest.keep(data.call_id, data)
         kept = self._openable.value(_with(data)) if data.reason == "already-opened" else None
         shown, another = data.reason not in _SILENT, self._is_another(data)
         if shown or another:
@@ -121,6 +131,7 @@ class DesktopConsumer:
         key = (data.call_id, data.event_id if data.trigger in _EACH else data.trigger)
         opens = data.opens != "nothing" and self._opens_by_itself(data)
         paused, chosen_here = self._paused(), self._chosen.holds(data.event_id)
+        self._note(data, shown and self._settings.notification and not paused)
         if paused and not chosen_here:
             if opens:
                 self._report(data.call_id, "paused")

@@ -23,6 +23,7 @@ FRESH = 15.0  # seconds; a number handed over earlier is not dialled any more
 _LONGEST = 256  # characters of a number or wish
 _MEMBERS = {"dial": "number", "wish": "wish"}
 _PAUSE = "paused"
+_LAST = "last-call"
 
 
 class AlreadyRunning(Exception):
@@ -90,6 +91,19 @@ class Spool:
             return time.time() < float(pause["until"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
+
+    def keep_last(self, call: str) -> None:
+        """Keep what was done at the last call, for `desktop why`."""
+        half = private_file(self._folder / f"{uuid4().hex}.half")
+        half.write_text(call)
+        half.replace(self._folder / _LAST)
+
+    def last(self) -> str | None:
+        """Return what was done at the last call, None before the first."""
+        try:
+            return (self._folder / _LAST).read_text()
+        except OSError:
+            return None
 
     def _leave(self, kind: str, value: str) -> None:
         name = uuid4().hex

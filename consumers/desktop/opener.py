@@ -45,10 +45,15 @@ class Opener:
             self._program.run(_values(data))
         elif data.url is None:
             raise ActionFailed("no-address")
-        elif sys.platform == "win32":
-            os.startfile(data.url)  # noqa: S606  (an address, checked above)
         else:
-            self._start([*_opener(), data.url])
+            self.browse(data.url)
+
+    def browse(self, url: str) -> None:
+        """Open an address that was checked, by the system's own opener; raise ActionFailed."""
+        if sys.platform == "win32":
+            os.startfile(url)  # noqa: S606  (an address, checked)
+        else:
+            self._start([*_opener(), url])
 
     def _check(self, url: str) -> None:
         hosts = self._settings.hosts or (host_of(url),)

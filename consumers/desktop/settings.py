@@ -26,6 +26,8 @@ class DesktopSettings(Section):
     most_notifications: int = Field(default=3, ge=1, le=20)  # the oldest makes way
     discreet: bool = False  # name and number only after a click; the office may demand it too
     close_at_end: bool = True  # False: the notification of a call that is over stays
+    tray: bool = True  # the telephone icon, where the desktop has a tray
+    panel: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")  # its address, for the menu
     language: Language = "de"
     max_age: float = Field(default=30.0, ge=1, le=60)  # seconds
     clock_tolerance: float = Field(default=5.0, ge=0, le=600)  # seconds

@@ -1,9 +1,12 @@
 """`starface2mqtt desktop`: what runs on a user's workstation, with that user's broker account."""
 
+import contextlib
 import math
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +17,7 @@ import typer
 from cli.site.context import CommandFailed
 
 if TYPE_CHECKING:
+    from bus.mqtt.connection import Connection
     from cli.site.workstation import Workstation
 
 _ANSWER = 5.0  # seconds for the dial process to say whether it dials
@@ -118,6 +122,69 @@ def resume(context: typer.Context) -> None:
 
 
 @app.command()
+def on(context: typer.Context) -> None:
+    """Switch your interface on, as a click on the telephone icon does."""
+    _switch(_workstation(context), "on")
+
+
+@app.command()
+def off(context: typer.Context) -> None:
+    """Switch your interface off."""
+    _switch(_workstation(context), "off")
+
+
+@app.command()
+def dnd(
+    context: typer.Context,
+    until: Annotated[
+        str, typer.Argument(help="How long or until when: 30m, 2h, 18:00; else `on` or `off`.")
+    ] = "on",
+) -> None:
+    """Let nothing open or be shown for you, on no workstation and not in the panel."""
+    from bus.mqtt.inbox import BrokerUnavailable
+    from bus.mqtt.requests import Requests, Unanswered
+    from bus.panel_events import SettingsAnswer
+    from cli.commands.site.preferences import left_alone
+    from consumers.desktop.process import quiet_request, quiet_sentence
+    from texts import pick
+
+    workstation = _workstation(context)
+    end = left_alone(until, datetime.now().astimezone(), "dnd")
+    with _beside(workstation) as connection:
+        topic = connection.topics.settings(workstation.login())
+        try:
+            answer = Requests(connection).ask(topic, quiet_request(end), SettingsAnswer)
+        except (Unanswered, BrokerUnavailable) as error:
+            raise CommandFailed("nobody answers: is the sessions process running?") from error
+    if answer.data.code:
+        raise CommandFailed(f"the office refused it: {answer.data.code}")
+    moment = datetime.fromisoformat(end) if isinstance(end, str) else end
+    typer.echo(pick(quiet_sentence(moment), workstation.desktop.language))
+
+
+@app.command()
+def why(context: typer.Context) -> None:
+    """Show why the file of your last call opened here or not, and what was shown."""
+    from bus.mqtt.inbox import BrokerUnavailable
+    from bus.mqtt.requests import Requests, Unanswered
+    from bus.panel_events import DirectoryAnswer
+    from consumers.desktop.history import ShownCall, story
+    from consumers.desktop.instance import Spool
+    from consumers.desktop.process import why_request
+
+    workstation = _workstation(context)
+    kept = Spool(_folder(workstation.login())).last()
+    last, trace = ShownCall.model_validate_json(kept) if kept else None, None
+    if last is not None:
+        with contextlib.suppress(Unanswered, BrokerUnavailable), _beside(workstation) as connection:
+            topic = connection.topics.directory(workstation.login())
+            request = why_request(last.call_id)
+            trace = Requests(connection).ask(topic, request, DirectoryAnswer).data.trace
+    for line in story(last, trace, workstation.desktop.language):
+        typer.echo(line)
+
+
+@app.command()
 def install(
     autostart: Annotated[bool, typer.Option(help="Also start at the log-in.")] = False,
 ) -> None:
@@ -155,6 +222,31 @@ def _workstation(context: typer.Context) -> "Workstation":
     from cli.site.workstation import read
 
     return read((context.find_root().obj or {}).get("config"))
+
+
+@contextmanager
+def _beside(workstation: "Workstation") -> "Iterator[Connection]":
+    """Connect with an account that does not throw the desktop process off the broker."""
+    from bus.mqtt.connection import Connection
+    from cli.commands.broker_account import own_account
+
+    with (
+        own_account(workstation.broker) as account,
+        Connection(workstation.broker, account, lasting=False) as connection,
+    ):
+        connection.wait_connected()
+        yield connection
+
+
+def _switch(workstation: "Workstation", word: str) -> None:
+    from bus.mqtt.connection import NO_SUBSCRIBERS
+    from texts import render
+
+    with _beside(workstation) as connection:
+        topic = connection.topics.switch(workstation.login())
+        if connection.publish_raw(topic, word.encode(), expiry=30) == NO_SUBSCRIBERS:
+            raise CommandFailed("nobody listens: the sessions process is not running")
+    typer.echo(render(f"desktop.switched-{word}", workstation.desktop.language))
 
 
 def _ask(workstation: "Workstation", wish: str) -> None:

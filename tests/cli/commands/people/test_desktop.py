@@ -8,11 +8,21 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from bus.events import DialRequest, DialResult, DialResultData, Sentence
+from bus.events import DialRequest, DialResult, DialResultData, Sentence, TraceStep, now
 from bus.mqtt.connection import Connection
+from bus.mqtt.requests import Responder
+from bus.panel_events import (
+    DirectoryAnswer,
+    DirectoryAnswerData,
+    DirectoryRequest,
+    SettingsAnswer,
+    SettingsAnswerData,
+    SettingsRequest,
+)
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.commands.people import desktop
 from cli.site.context import CommandFailed
+from consumers.desktop.history import ShownCall
 from consumers.desktop.instance import Spool
 
 Type = Callable[..., Result]
@@ -190,3 +200,113 @@ def test_a_pause_that_cannot_be_read_is_refused(type_: Type, tmp_path: Path) -> 
 
     assert "pause: on, off, 30m, 2h, 18:00" in str(type_("pause", "long").exception)
     assert not spool.paused()
+
+
+def _serving(connection: Connection) -> Callable[[], None]:
+    """Work through what arrives in a thread; return how to end it."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            connection.work(0.05)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join()
+
+    return end
+
+
+@pytest.fixture
+def own(tmp_path: Path, broker_settings: BrokerSettings) -> Path:
+    """Return the folder of a workstation with the account of a user."""
+    password = json.loads(broker_settings.accounts_file.read_text())["0011"]
+    _configure(tmp_path, _FILE.format(port=broker_settings.port, password=password))
+    return tmp_path / "state" / "starface2mqtt" / "desktop-0011"
+
+
+@pytest.mark.parametrize("word", ["on", "off"])
+@pytest.mark.usefixtures("own")
+def test_a_switch_reaches_the_office_beside_the_desktop_process(
+    type_: Type, connect: Callable[..., Connection], word: str
+) -> None:
+    assert isinstance(type_(word).exception, CommandFailed)  # nobody listens
+    desktop_process, sessions = connect("0011"), connect("sessions")
+    received: list[bytes] = []
+    sessions.subscribe(
+        sessions.topics.switch("0011"), lambda message: received.append(message.payload)
+    )
+    end = _serving(sessions)
+    result = type_(word)
+    end()
+
+    assert result.exit_code == 0
+    assert received == [word.encode()]
+    assert desktop_process.connected
+
+
+@pytest.mark.parametrize(
+    ("words", "wish", "said"),
+    [
+        (("2199-01-01T12:00",), "2199-01-01T12:00", "Bis 12:00 wird nichts geöffnet."),
+        ((), True, "bis Sie es beenden"),
+        (("off",), False, "wieder geöffnet"),
+    ],
+)
+@pytest.mark.usefixtures("own")
+def test_peace_is_set_at_the_office_and_confirmed(
+    type_: Type, connect: Callable[..., Connection], words: tuple[str, ...], wish: Any, said: str
+) -> None:
+    sessions, asked = connect("sessions"), []
+
+    def answer(request: SettingsRequest, _requester: object) -> SettingsAnswer:
+        asked.append(request.data.changes["do_not_disturb"])
+        return SettingsAnswer(data=SettingsAnswerData(request_id=request.data.request_id))
+
+    Responder(sessions, "test").serve(sessions.topics.settings("0011"), SettingsRequest, answer)
+    end = _serving(sessions)
+    result = type_("dnd", *words)
+    end()
+
+    assert said in result.output
+    assert str(asked[0]).startswith(str(wish))
+
+
+def test_why_joins_the_story_of_the_office_with_what_was_shown_here(
+    type_: Type, own: Path, connect: Callable[..., Connection]
+) -> None:
+    assert "noch kein Anruf" in type_("why").output
+    Spool(own).keep_last(
+        ShownCall(call_id="c-7", at=now(), reason="no-contact", shown=True).model_dump_json()
+    )
+    caller, asked = connect("caller"), []
+
+    def answer(request: DirectoryRequest, _requester: object) -> DirectoryAnswer:
+        asked.append(request.data.call_id)
+        step = TraceStep(step="x", code="y", at=now(), de="Niemand hat diese Nummer.")
+        data = DirectoryAnswerData(request_id=request.data.request_id, trace=(step,))
+        return DirectoryAnswer(data=data)
+
+    Responder(caller, "test").serve(caller.topics.directory("0011"), DirectoryRequest, answer)
+    end = _serving(caller)
+    result = type_("why")
+    end()
+
+    assert asked == ["c-7"]
+    assert "Niemand hat diese Nummer." in result.output
+    assert "Dieser Arbeitsplatz: angezeigt, nichts geöffnet" in result.output
+
+
+def test_why_without_the_office_says_what_the_workstation_knows(
+    type_: Type, tmp_path: Path
+) -> None:
+    call = ShownCall(call_id="c-7", at=now(), reason="no-contact", shown=True, opened="")
+    _site(tmp_path).keep_last(call.model_dump_json())
+    output = type_("why").output
+
+    assert "Grund: no-contact" in output
+    assert "angezeigt, geöffnet" in output
+    assert "Der Server antwortet nicht" in output
