@@ -24,7 +24,10 @@ def _sentences() -> list[DialAnswer]:
     return [
         *(dial_words.stage(state) for state in STAGES),  # type: ignore[arg-type]
         *(dial_words.refused(reason, age=20, limit=6) for reason in REASONS),
-        *(dial_words.unknown(why) for why in ("no_answer", "interrupted", "not_there", "not_told")),
+        *(
+            dial_words.unknown(why)
+            for why in ("no_answer", "interrupted", "not_there", "no_outcome")
+        ),
     ]
 
 
