@@ -1,13 +1,15 @@
 import configparser
+import json
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from bus.settings import read_accounts
 from cli.demo.mosquitto import free_port
 from cli.run.up import PROGRAMS, supervisor_configuration
-from cli.site.files import make_site
+from cli.site.files import broker_folder, make_site
 from cli.site.settings import Settings
 from tests.conftest import wait_until
 
@@ -107,3 +109,27 @@ def test_up_runs_with_a_socket_for_its_output_as_under_systemd(tmp_path: Path) -
             running.terminate()
             assert running.wait(20) == 0
     assert b"closed without a word" not in told
+
+
+def test_up_adds_broker_accounts_that_are_new_in_this_release(tmp_path: Path) -> None:
+    settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{free_port()}"]}})
+    file, acl = settings.broker.accounts_file, broker_folder(settings) / "acl"
+    complete = read_accounts(file)
+    kept = {name: password for name, password in complete.items() if name != "journal"}
+    file.write_text(json.dumps(kept))
+    acl.write_text("")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cli", "--config", str(settings.file), "up", "--only", "gateway"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert running.stderr is not None
+        line = running.stderr.readline()
+    finally:
+        running.terminate()
+        running.communicate(timeout=20)
+
+    assert line.startswith("New broker accounts: journal. Let the broker read its files again")
+    assert read_accounts(file).keys() == complete.keys()
+    assert kept.items() <= read_accounts(file).items()
+    assert "user journal\n" in acl.read_text()
