@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import TypeAdapter
+
 from bus.events import Party, Reference
 from bus.journal_events import CallRecord, CallRecordData
 from consumers.actions.command import ActionFailed, Command
@@ -25,6 +27,7 @@ from consumers.journal.settings import (
     Trigger,
 )
 from runtime.bounded_dict import Recent
+from runtime.sqlite import open_database, write
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,12 @@ FILE = "journal-hooks.db"
 _GATHER = 0.3  # seconds in which all telephones of a group begin to ring
 _WAITING = 1_000  # commands; more would be older than any call
 _KNOWN = 5_000  # calls that were reported to a listener
+_KEPT = 86_400.0  # seconds what a listener knows of a call is kept for the next process
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS announced (webhook TEXT, call_id TEXT, call TEXT NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (webhook, call_id));
+"""
+_CALL = TypeAdapter(AnnouncedCall)
 
 
 class CallHooks:
@@ -52,6 +61,8 @@ class CallHooks:
         self._foreign = [one for one in settings.webhooks if one.format != "cloudevents"]
         self._commands = [(one, Command(one)) for one in settings.commands]
         self._webhooks = Webhooks(folder / FILE, settings.webhooks, lambda _: None)
+        self._db = open_database(folder / FILE, _SCHEMA)
+        self._db.execute("DELETE FROM announced WHERE at < ?", (clock() - _KEPT,))
         self._calls: Recent[tuple[str, str], AnnouncedCall] = Recent(_KNOWN)
         self._gathering: dict[tuple[str, str], tuple[float, CallRecordData]] = {}
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
@@ -71,6 +82,7 @@ class CallHooks:
             self._jobs.put(None)
             self._thread.join(1.0)
         self._webhooks.stop(1.5)
+        self._db.close()
 
     @property
     def waiting(self) -> int:
@@ -145,19 +157,21 @@ class CallHooks:
         self, webhook: JournalWebhook, record: CallRecordData, call_id: str
     ) -> None:
         key = (webhook.name, call_id)
-        call = self._calls.value(key) or AnnouncedCall()
+        call = self._call(key)
         self._calls.keep(key, call)
         for event in call.note(record):
             if event == "newCall":
                 self._gathering[key] = (self._clock() + _GATHER, record)
             else:
                 self._send(webhook, record, call_id, event)
+        if key not in self._gathering:
+            self._save(key, call)
 
     def _send(
         self, webhook: JournalWebhook, record: CallRecordData, call_id: str, event: Event
     ) -> None:
         key = (webhook.name, call_id)
-        call = self._calls.value(key) or AnnouncedCall()
+        call = self._call(key)
         if event != "newCall" and key in self._gathering:
             self._send(webhook, self._gathering[key][1], call_id, "newCall")
         self._gathering.pop(key, None)
@@ -166,6 +180,22 @@ class CallHooks:
         names = [self._name_of(one) if webhook.names else one for one in users]
         payload = body(webhook.format, event, shown, call, call_id, names)
         self._webhooks.add(webhook.name, f"{call_id}:{event}"[:128], record.user, call_id, payload)
+        self._save(key, call)
+
+    def _call(self, key: tuple[str, str]) -> AnnouncedCall:
+        """Return what a listener knows of a call, from an earlier process too."""
+        if (call := self._calls.value(key)) is not None:
+            return call
+        row = self._db.execute(
+            "SELECT call FROM announced WHERE webhook = ? AND call_id = ?", key
+        ).fetchone()
+        return _CALL.validate_json(row[0]) if row else AnnouncedCall()
+
+    def _save(self, key: tuple[str, str], call: AnnouncedCall) -> None:
+        write(
+            self._db, "INSERT OR REPLACE INTO announced VALUES (?, ?, ?, ?)",
+            (*key, _CALL.dump_json(call).decode(), self._clock()),
+        )  # fmt: skip
 
 
 def values_of(trigger: Trigger, record: CallRecordData) -> dict[str, str]:

@@ -182,6 +182,26 @@ def test_zammad_hears_of_a_groups_call_once_with_all_it_rings(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("form", ["zammad", "sipgate"])
+@pytest.mark.parametrize("restarts", [1, 2, 3, 4])
+def test_a_listener_gets_each_event_once_although_the_journal_restarts_in_the_call(
+    listener: Listener, play: Play, form: str, restarts: int
+) -> None:
+    calls = [
+        said("0011", "ringing", 0, group="7", call_id="g"),
+        said("0012", "ringing", 1, group="7", call_id="g"),
+        said("0012", "connected", 5, group="7", call_id="g"),
+        said("0011", "ended", 5, group="7", call_id="g"),
+        said("0012", "ended", 65, group="7", call_id="g"),
+    ]
+    webhooks = [_webhook(listener, format=form)]
+    play(calls[:restarts], webhooks=webhooks)
+    play(calls[restarts:], webhooks=webhooks)
+
+    events = [one["event"] if form == "zammad" else one["event"][0] for one in listener.told()]
+    assert events == ["newCall", "answer", "hangup"]
+
+
 @pytest.mark.parametrize(
     ("calls", "ends", "cause"),
     [
