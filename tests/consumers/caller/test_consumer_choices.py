@@ -108,7 +108,7 @@ def test_each_trigger_has_its_own_action(desk: Desk) -> None:
     ]  # fmt: skip
     [story] = find(desk.folder)
     said = [step for step in story.steps if step.step == "rule"]
-    assert "beim Klingeln Visitenkarte, beim Annehmen Akte oder Dossier" in step_sentence(
+    assert "beim Klingeln Visitenkarte, beim Annehmen Mandat oder Dossier" in step_sentence(
         said[0], "de"
     )
     assert step_sentence(said[1], "en").endswith("What counts here: matter or dossier.")
