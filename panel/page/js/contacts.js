@@ -4,7 +4,7 @@ import { numberLink } from "./cards.js";
 import { fill, h, icon, toast, tool } from "./dom.js";
 import { nameOfRecord } from "./calls.js";
 import { directory, journal } from "./net.js";
-import { duration, moment, spaced, t } from "./texts.js";
+import { duration, labelOf, moment, spaced, t } from "./texts.js";
 import { openFile } from "./workstation.js";
 
 let place;
@@ -63,7 +63,7 @@ async function showContact(id) {
     fill(place, h("p", {}, h("a", { href: "#/contacts" }, t("back-to-contacts"))), h("article", { class: "sheet" },
       h("h2", { class: "name" }, contact.name), h("p", { class: "sub" }, [contact.employer || contact.company, contact.active ? "" : t("inactive")].filter(Boolean).join(" · ")),
       h("dl", { class: "facts-list" },
-        contact.numbers.flatMap((one) => [h("dt", {}, one.label || t("number")), h("dd", {}, one.e164 ? numberLink(one.e164) : one.raw)]),
+        contact.numbers.flatMap((one) => [h("dt", {}, labelOf(one) || t("number")), h("dd", {}, one.e164 ? numberLink(one.e164) : one.raw)]),
         contact.email ? [h("dt", {}, t("email")), h("dd", {}, h("a", { href: `mailto:${encodeURIComponent(contact.email).replaceAll("%40", "@")}` }, contact.email))] : [],
         h("dt", {}, t("source")), h("dd", {}, contact.own ? t("own") : contact.source)),
       h("div", { class: "buttons" },

@@ -3,7 +3,7 @@
 import { fill, h, icon, requestId, toast } from "./dom.js";
 import { directory, LoggedOut, post } from "./net.js";
 import { applyDial, on, store } from "./store.js";
-import { say, spaced, t } from "./texts.js";
+import { labelOf, say, spaced, t } from "./texts.js";
 
 const hits = { list: [], at: -1, asked: 0 };
 let input;
@@ -35,7 +35,7 @@ async function suggest() {
     const colleagues = store.colleagues.filter((one) => one.extension && one.name.toLowerCase().includes(text.toLowerCase()));
     hits.list = [
       ...colleagues.map((one) => ({ name: one.name, detail: t("colleague"), number: one.extension })),
-      ...contacts.flatMap((one) => one.numbers.map((number) => ({ name: one.name, detail: [one.company, number.label].filter(Boolean).join(" · "), number: number.e164 || number.raw }))),
+      ...contacts.flatMap((one) => one.numbers.map((number) => ({ name: one.name, detail: [one.company, labelOf(number)].filter(Boolean).join(" · "), number: number.e164 || number.raw }))),
     ].slice(0, 8);
     draw();
   } catch { /* one can type the number all the same */ }

@@ -30,6 +30,12 @@ export function has(key) {
   return key in words;
 }
 
+// What a number is for; a source may have words of its own for it.
+export function labelOf({ label }) {
+  const key = `label.${(label || "").toLowerCase()}`;
+  return has(key) ? t(key) : label;
+}
+
 // A sentence that came over the bus in several languages.
 export function say(sentence) {
   return sentence ? sentence[language] || sentence.en || sentence.de || "" : "";

@@ -24,6 +24,7 @@ def test_a_day_at_the_panel(office: Office) -> None:
     _keeps_the_missed_call_until_it_is_handled(office, anna)
     _leaves_a_message_for_a_colleague(office, anna)
     _names_the_colleague_who_answered(office, anna)
+    _finds_a_number_by_name(anna)
     _switches_off_and_on(anna)
     _is_right_after_a_reload(office, anna)
     for page in ("contacts", "colleagues", "settings", "status", ""):
@@ -75,6 +76,13 @@ def _asks_who_is_meant_and_remembers(office: Office, anna: Desk) -> None:
     anna.page.get_by_role("button", name="Nicht mehr merken").click()
     expect(anna.page.get_by_role("button", name="Nicht mehr merken")).to_have_count(0)
     anna.go("")
+
+
+def _finds_a_number_by_name(anna: Desk) -> None:
+    field = anna.page.locator(".dial")
+    field.locator("input").fill("Anna Meier")
+    expect(field).to_contain_text("Geschäft")
+    field.locator("input").fill("")
 
 
 def _keeps_the_missed_call_until_it_is_handled(office: Office, anna: Desk) -> None:
