@@ -9,7 +9,7 @@ from runtime.configuration import SettingsRefused
 from runtime.files import private
 
 
-class SealBroken(Exception):
+class SealBroken(SettingsRefused):
     """The sealed text was made with another key, or changed."""
 
 

@@ -11,7 +11,6 @@ from bus.mqtt.inbox import BrokerUnavailable, why
 from bus.settings import SettingsRefused
 from cli.site.context import CommandFailed
 from consumers.users import UserUnknown
-from runtime.secret_box import SealBroken
 from starface.failures import PbxFailure
 
 _REPORTED = (
@@ -21,7 +20,6 @@ _REPORTED = (
     PbxFailure,
     PublishRefused,
     RightsRefused,
-    SealBroken,
     SessionTaken,
     SettingsRefused,
     UserUnknown,

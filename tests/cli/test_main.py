@@ -41,3 +41,35 @@ def test_a_command_without_a_site_says_how_to_make_one(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "starface2mqtt init" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+_SERVER = ("cryptography", "falcon", "greenlet", "httpx", "mqtt5", "prometheus_client", "psutil",
+           "sqlite_utils", "supervisor", "uvicorn", "waitress")  # fmt: skip
+_WITHOUT = f"""
+import sys
+sys.modules.update(dict.fromkeys({_SERVER}))  # as if they were not installed
+from cli.__main__ import main
+sys.argv[0] = "starface2mqtt"
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["desktop", "run"], "desktop.toml: there is no such file"),
+        (["simulate", "run"], "starface2mqtt[server]"),
+        (["--version"], "0."),
+    ],
+)
+def test_a_workstation_needs_no_server_packages(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT, *words],
+        capture_output=True, text=True, timeout=50, check=False,
+        env=os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
