@@ -95,7 +95,7 @@ def test_a_wrong_broker_password_is_named(office: Office) -> None:
         STARFACE2MQTT_BROKER__ACCOUNT="cli-2", STARFACE2MQTT_BROKER__PASSWORD="wrong",
     )  # fmt: skip
 
-    assert "refused account 'cli-2'" in line
+    assert "refused account 'cli-2~cli-1'" in line
 
 
 def test_a_wrong_pbx_address_is_named(office: Office) -> None:

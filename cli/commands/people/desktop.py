@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ANSWER = 5.0  # seconds for the dial process to say whether it dials
 
+_SWITCHED = {"on": "desktop.switched-on", "off": "desktop.switched-off"}
 app = typer.Typer(
     help="Show who calls and open files on this workstation; dial tel: links.",
     no_args_is_help=True,
@@ -246,7 +247,7 @@ def _switch(workstation: "Workstation", word: str) -> None:
         topic = connection.topics.switch(workstation.login())
         if connection.publish_raw(topic, word.encode(), expiry=30) == NO_SUBSCRIBERS:
             raise CommandFailed("nobody listens: the sessions process is not running")
-    typer.echo(render(f"desktop.switched-{word}", workstation.desktop.language))
+    typer.echo(render(_SWITCHED[word], workstation.desktop.language))
 
 
 def _ask(workstation: "Workstation", wish: str) -> None:

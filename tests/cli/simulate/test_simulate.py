@@ -61,7 +61,7 @@ def test_the_own_phone_is_lifted(simulator: Simulator) -> None:
     simulator.set(lift_after=None)
     call_id = simulator.place("0011", "0441")
 
-    assert said(simulator, "lift", call_id).exit_code == 0
+    wait_until(lambda: said(simulator, "lift", call_id).exit_code == 0)
     assert simulator.pbx.call(call_id).legs["0011"].state == "RINGBACK"
 
 
@@ -212,7 +212,7 @@ def test_a_recording_is_made_and_sent_again(tmp_path: Path) -> None:
         to = f"http://127.0.0.1:{receiver.port}/starface/a/b/c"
         words = ["record", str(folder), "--host", "127.0.0.1", "--port", str(port)]
         with started(*words, "--forward", f"http://127.0.0.1:{receiver.port}") as process:
-            line_with(process, "records what comes")
+            line_with(process, "records what arrives")
             passed = ["replay", str(path), "--to", f"http://127.0.0.1:{port}/starface/a/b/c"]
             assert CliRunner().invoke(app, passed).output.startswith("200 POST")
             assert line_with(process, "0001-reset.json")

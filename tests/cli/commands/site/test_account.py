@@ -34,7 +34,7 @@ def test_a_new_account_reads_what_was_named_and_its_password_is_shown_once(
         "wallboard: 0011: reads calls, state",
         "wallboard: 0012: reads calls, state",
     ]
-    assert "systemctl restart mosquitto" in made.stderr
+    assert "Restart the broker" in made.stderr
     assert _rules(staffed, "wallboard") == [
         "topic read starface/users/0011/calls",
         "topic read starface/users/0011/state",
