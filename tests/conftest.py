@@ -1,3 +1,4 @@
+import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,16 @@ from cli.demo.mosquitto import Mosquitto, free_port
 
 ROOT = Path(__file__).parent.parent
 USERS = ("0011", "0012", "0013")
+
+
+@pytest.fixture(autouse=True)
+def no_log_left() -> Iterator[None]:
+    """Leave no log of a command to the next test: the standard error it writes to is closed."""
+    yield
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler:  # pytest's own are of derived classes
+            root.removeHandler(handler)
 
 
 @pytest.fixture

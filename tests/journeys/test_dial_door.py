@@ -23,11 +23,12 @@ from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from panel.process import run
 from panel.settings import PanelSettings
+from runtime.secret_box import new_key
 
 told = json.loads(sys.argv[1])
 configure_logging("INFO")
 run(PanelSettings(listen=told["listen"]), BrokerSettings.model_validate(told["broker"]),
-    Path(told["folder"]))
+    Path(told["folder"]), new_key())
 """
 
 
