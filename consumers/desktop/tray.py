@@ -20,6 +20,10 @@ _END = 2.0  # seconds to take the icon away
 _LONGEST = 120  # characters of a text beside the icon; Windows shows no more than 127
 
 
+class TrayUnsupported(Exception):
+    """This system shows no icon of ours."""
+
+
 class TrayIcon:
     """The icon, as long as it is wanted; it does nothing where it cannot be shown.
 
@@ -123,7 +127,7 @@ def drawn(look: IconLook) -> Any:
 
 def _pystray_icon(name: str, image: Any, title: str, menu: Any) -> Any:
     if sys.platform == "darwin":
-        raise NotImplementedError("macOS shows icons for programs with a main loop of its own")
+        raise TrayUnsupported("macOS shows icons for programs with a main loop of its own")
     import pystray  # an extra: only workstations need it
 
     logging.getLogger("pystray._base").addFilter(_Once())
