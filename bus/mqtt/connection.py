@@ -396,6 +396,7 @@ class Connection:
                 retained=message.retained,
                 response_topic=message.response_topic,
                 correlation=message.correlation,
+                qos=1 if message.mid else 0,
                 at=time.monotonic(),
                 acknowledge=acknowledge,
             )

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # how often a handler may fail before a message is a dead letter
 CAPACITY = 10_000  # messages; the broker keeps what does not fit
-PER_TOPIC = 1_000  # messages waiting of one topic; only one that is flooded has so many
+PER_TOPIC = 1_000  # messages of QoS 0 waiting of one topic; only one that is flooded has so many
 _REPORT = 5.0  # seconds between two reactions to messages there is no room for
 
 
@@ -42,6 +42,7 @@ class ReceivedMessage:
     retained: bool = False
     response_topic: str | None = None
     correlation: bytes | None = None
+    qos: int = 0
     at: float = 0.0  # monotonic seconds
     acknowledge: Callable[[], bool] = bool  # False: the connection it came by is gone
 
@@ -89,10 +90,15 @@ class Inbox:
         return tuple(self._handlers)
 
     def put(self, received: ReceivedMessage) -> None:
-        """Take in a message; called by the network thread, never blocks."""
+        """Take in a message; called by the network thread, never blocks.
+
+        One of QoS 1 that finds no room is sent again after a new connection, so nothing newer may
+        come before that; of QoS 0 it is gone, and a flood of it may not end every connection.
+        """
         with self._counting:
             waiting = self._waiting.get(received.topic, 0)
-            if waiting < PER_TOPIC and self._queue.qsize() + len(self._deferred) < CAPACITY:
+            room = self._queue.qsize() + len(self._deferred) < CAPACITY
+            if room and (received.qos or waiting < PER_TOPIC):
                 self._waiting[received.topic] = waiting + 1
                 self._queue.put(received)
                 return
@@ -100,7 +106,9 @@ class Inbox:
         if time.monotonic() - self._reported > _REPORT:
             log.error("too much arrived topic=%s count=%s", received.topic, self._dropped)
             self._reported, self._dropped = time.monotonic(), 0
-            self._ask_again()  # the broker then forgets what it has not passed on of a flood
+        elif not received.qos:
+            return
+        self._ask_again()  # the broker then forgets what it has not passed on of a flood
 
     def post(self, work: Callable[[], None] | None) -> None:
         """Have work done in the main thread; None only wakes it."""
