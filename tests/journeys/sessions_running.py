@@ -224,10 +224,17 @@ def opener(settings: StarfaceSettings) -> Callable[[str, Credential, Callback | 
     return open_pbx
 
 
+OTHER_PROGRAM = "/other"  # the path at which another program wants its notifications
+
+
 def subscribed(pbx: Simulator, login: str) -> bool:
-    """Tell whether the PBX tells calls of this user to us."""
+    """Return whether the PBX notifies us, and no other program, of this user's calls."""
     return any(
-        session.login == login and session.services and not session.silence
+        session.login == login
+        and session.services
+        and not session.silence
+        and session.callback is not None
+        and session.callback.path != OTHER_PROGRAM
         for session in pbx.sessions
     )
 

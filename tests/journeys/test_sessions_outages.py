@@ -19,6 +19,7 @@ from starface.simulator import SimulatedUser, Simulator
 from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until
 from tests.journeys.sessions_running import (
+    OTHER_PROGRAM,
     Listener,
     Office,
     SessionsProcess,
@@ -133,7 +134,7 @@ def _other_program(scene: Scene, *, stays: bool) -> None:
     """Another program logs the users in for itself, and out again or not."""
     for person in scene.people:
         credential = derive("sha512", person.login, person.password)
-        callback = Callback("http", "127.0.0.1", scene.gateway_port, "/nobody")
+        callback = Callback("http", "127.0.0.1", scene.gateway_port, OTHER_PROGRAM)
         client = StarfaceClient(scene.office.settings, person.login, credential, callback)
         client.login()
         if not stays:

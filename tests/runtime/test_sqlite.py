@@ -219,14 +219,14 @@ def test_a_new_file_is_whole_before_anybody_sees_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "words.db"
     failed: list[Exception] = []
 
-    def open_it() -> None:
+    def open_it(number: int) -> None:
         try:
             with closing(open_database(path, SCHEMA)) as db, transaction(db):
-                db.execute("INSERT INTO words VALUES (?)", (str(threading.get_ident()),))
+                db.execute("INSERT INTO words VALUES (?)", (str(number),))
         except Exception as error:  # noqa: BLE001
             failed.append(error)
 
-    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    threads = [threading.Thread(target=open_it, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -236,7 +236,7 @@ def test_a_new_file_is_whole_before_anybody_sees_it(tmp_path: Path) -> None:
     assert [one.name for one in path.parent.iterdir()] == [path.name]
     assert path.stat().st_mode & 0o777 == 0o600
     with closing(open_to_read(path)) as db:
-        assert len(db.execute("SELECT word FROM words").fetchall()) >= 1
+        assert len(db.execute("SELECT word FROM words").fetchall()) == len(threads)
 
 
 def test_all_of_a_transaction_is_written_or_nothing(tmp_path: Path) -> None:
