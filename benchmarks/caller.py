@@ -55,7 +55,7 @@ pops_per_minute = 600
 
 
 def main() -> int:
-    told = _arguments()
+    reported = _arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         broker, settings = _broker(folder)
@@ -63,16 +63,16 @@ def main() -> int:
             site = folder / "starface2mqtt.toml"
             site.write_text(_SITE.format(port=settings.port))
             database = private_folder(folder / "data") / "starface2mqtt.db"
-            _fill(database, told.contacts, told.users, told.several)
-            bench = Bench(site, settings, told)
+            _fill(database, reported.contacts, reported.users, reported.several)
+            bench = Bench(site, settings, reported)
             alone = bench.measure(1, "0000", "caller")
             _only_on(database, CREW)
             crew = bench.measure(CREW, "--active", *(_account(place) for place in range(CREW)))
-            _only_on(database, told.users)
-            many = bench.measure(told.users, "--all", "caller")
-    print(f"{told.contacts} contacts, {told.rate} calls/s, {told.seconds} s each")
+            _only_on(database, reported.users)
+            many = bench.measure(reported.users, "--all", "caller")
+    print(f"{reported.contacts} contacts, {reported.rate} calls/s, {reported.seconds} s each")
     for name, found in (("one user, alone", alone), (f"{CREW} users, a process each", crew),
-                        (f"{told.users} users, one process", many)):  # fmt: skip
+                        (f"{reported.users} users, one process", many)):  # fmt: skip
         print(f"{name:26} {found}")
     missed = [
         text
@@ -124,20 +124,20 @@ class Bench:
 
     site: Path
     settings: BrokerSettings
-    told: argparse.Namespace
+    reported: argparse.Namespace
 
     def measure(self, users: int, whose: str, *accounts: str) -> Found:
         with _process(self.site, whose) as process:
             _until_online(self.settings, set(accounts))
             logins = [f"{place:04}" for place in range(users)]
-            settings, rate, contacts = self.settings, self.told.rate, self.told.contacts
+            settings, rate, contacts = self.settings, self.reported.rate, self.reported.contacts
             _run(settings, logins, rate, range(DAY), contacts)
             children = _children(process.pid)
             serving = children or [process.pid]
             kinds = ("Pss", "Rss", "Private_Dirty")
             pss, rss, own = ([_memory(pid, kind) for pid in serving] for kind in kinds)
             parent = _memory(process.pid, "Pss") if children else 0.0
-            count = range(DAY, DAY + self.told.seconds * rate)
+            count = range(DAY, DAY + self.reported.seconds * rate)
             took = _run(settings, logins, rate, count, contacts)
             after = statistics.median(_memory(pid, "Pss") for pid in serving)
             cpu = _whole_calls(settings, logins, rate, contacts, serving)
@@ -213,12 +213,12 @@ def _process(site: Path, whose: str) -> Iterator["subprocess.Popen[bytes]"]:
 def _until_online(settings: BrokerSettings, accounts: set[str]) -> None:
     online: set[str] = set()
 
-    def hear(arrived: ReceivedMessage) -> None:
+    def receive(arrived: ReceivedMessage) -> None:
         name = arrived.topic.rpartition("/")[2]
         (online.add if arrived.payload == b"online" else online.discard)(name)
 
     with Connection(settings, "cli-1", lasting=False) as watch:
-        watch.subscribe("starface/processes/+", hear)
+        watch.subscribe("starface/processes/+", receive)
         while online != accounts:
             watch.work(0.1)
     time.sleep(1)
@@ -236,10 +236,10 @@ def _run(
         Connection(settings, "gateway", lasting=False) as gateway,
     ):
 
-        def hear(answer: CallerEvent, arrived: ReceivedMessage) -> None:
+        def receive(answer: CallerEvent, arrived: ReceivedMessage) -> None:
             took.setdefault(answer.data.call_id, arrived.at)
 
-        watch.consume("starface/users/+/caller", CallerEvent, hear)
+        watch.consume("starface/users/+/caller", CallerEvent, receive)
         watch.wait_connected()
         gateway.wait_connected()
         time.sleep(0.5)
@@ -326,8 +326,8 @@ def _event(user: str, call: str, contact: int, state: Any = "ringing") -> CallEv
 
 
 def _memory(pid: int, kind: str) -> float:
-    told = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    found = re.search(rf"^{kind}:\s+(\d+) kB", told, re.MULTILINE)
+    reported = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(rf"^{kind}:\s+(\d+) kB", reported, re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0
 
 

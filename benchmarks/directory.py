@@ -50,7 +50,7 @@ def main() -> None:
     """Write a file, import it twice, change a part of it, then look up."""
     numbers = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     lookups = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
-    _tell(f"{numbers} numbers, {lookups} look-ups of each kind, load {os.getloadavg()[0]:.1f}")
+    _report(f"{numbers} numbers, {lookups} look-ups of each kind, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         path, file = Path(folder, "contacts.csv"), Path(folder, "directory.db")
         _write(path, numbers, salt="")
@@ -60,12 +60,12 @@ def main() -> None:
             _write(path, numbers, salt=" changed")
             _import(directory, path, file, "one contact in a hundred changed")
             size = sum(part.stat().st_size for part in Path(folder).glob("directory.db*"))
-            _tell(f"file: {size / 1e6:.0f} MB")
+            _report(f"file: {size / 1e6:.0f} MB")
             with closing(sqlite3.connect(file)) as plain:
                 _look_up(directory, plain, numbers, lookups)
         with tempfile.TemporaryDirectory(dir=folder) as files:
             _compare_files(Path(files), numbers // 10, lookups // 10)
-        _tell(f"load at the end {os.getloadavg()[0]:.1f}")
+        _report(f"load at the end {os.getloadavg()[0]:.1f}")
 
 
 def _compare_files(folder: Path, numbers: int, lookups: int) -> None:
@@ -82,7 +82,7 @@ def _compare_files(folder: Path, numbers: int, lookups: int) -> None:
             one = [opened.enter_context(Directory(together))]
             several = [opened.enter_context(Directory(file)) for file in apart]
             for what, directories in (("one file", one), ("a file for each", several)):
-                _tell(f"{sources} sources, {what}: {_ask_all(directories, numbers, lookups)}")
+                _report(f"{sources} sources, {what}: {_ask_all(directories, numbers, lookups)}")
             began = time.monotonic()
             one[0].apply(Changes("source-0", [_record(0, "changed")], 10))
             pushed = time.monotonic() - began
@@ -92,7 +92,9 @@ def _compare_files(folder: Path, numbers: int, lookups: int) -> None:
                 old.backup(new)
             aside.replace(folder / "placed.db")
             copied = time.monotonic() - began
-            _tell(f"  one contact pushed: {pushed:.3f} s; copying its source alone: {copied:.3f} s")
+            _report(
+                f"  one contact pushed: {pushed:.3f} s; copying its source alone: {copied:.3f} s"
+            )
 
 
 def _record(place: int, name: str = "Person") -> ContactRecord:
@@ -152,7 +154,7 @@ def _import(directory: Directory, path: Path, file: Path, what: str) -> None:
         applied = directory.apply(Changes("benchmark", records, 10, mapping.kinds)).contacts
         took, busy = time.monotonic() - began, time.process_time() - began_busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    _tell(
+    _report(
         f"{what}: {took:.1f} s ({busy:.1f} s of the processor), {report.rows} rows, "
         f"{report.refused_numbers} numbers refused, {applied.added} added, "
         f"{applied.changed} changed, {applied.kept} kept, peak memory {peak:.0f} MB"
@@ -173,8 +175,8 @@ def _writing_beside(file: Path) -> Iterator[None]:
                 writer.stdout.readline()
             yield
         finally:
-            told, _ = writer.communicate("end\n")
-            _tell(f"  another writer meanwhile: {told.strip()}")
+            reported, _ = writer.communicate("end\n")
+            _report(f"  another writer meanwhile: {reported.strip()}")
 
 
 def _look_up(directory: Directory, plain: sqlite3.Connection, numbers: int, lookups: int) -> None:
@@ -199,7 +201,7 @@ def _look_up(directory: Directory, plain: sqlite3.Connection, numbers: int, look
             began = time.perf_counter()
             plain.execute(_BY_KEY, [chance.randrange(numbers // 2)]).fetchone()
             floor.append(time.perf_counter() - began)
-        _tell(
+        _report(
             f"look-up, {what}: {_percentiles(times)} by the clock, "
             f"{_percentiles(busy)} of the processor, {found} of {lookups} found; "
             f"a row by its key: {_percentiles(floor)}"
@@ -212,7 +214,7 @@ def _percentiles(times: list[float]) -> str:
     return f"p50 {p50:.3f} ms, p99 {p99:.3f} ms, p99.9 {p999:.3f} ms"
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     print(line, flush=True)
 
 

@@ -59,11 +59,11 @@ def main() -> None:
         with Mosquitto(ROOT / "mosquitto.conf", folder, free_port()) as broker:
             settings = BrokerSettings(port=broker.port, accounts_file=folder / "accounts.json")
             account, password = settings.credentials("journal")
-            hear = [
+            receive = [
                 "mosquitto_sub", "-p", str(broker.port), "-u", account, "-P", password,
                 "-i", account, "-q", "1", "-t", "starface/users/+/calls", "-V", "5",
             ]  # fmt: skip
-            subscriber = subprocess.Popen(hear, stdout=subprocess.DEVNULL)
+            subscriber = subprocess.Popen(receive, stdout=subprocess.DEVNULL)
             try:
                 report(settings, folder, arguments.rounds, arguments.seconds)
             finally:

@@ -41,8 +41,8 @@ LIMIT = 0.10  # of one core
 INTERVAL = 30.0  # seconds between two keepAlives at most
 LOGIN_METHOD = "ucp.v22.requests.connection.login"
 POWER_CUT = 20.0  # seconds
-Told = tuple[int, float, Counter[str]]
-Ask = Callable[[], Told]
+Reported = tuple[int, float, Counter[str]]
+Ask = Callable[[], Reported]
 KEEP_ALIVE = "ucp.v22.requests.connection.keepAlive"
 
 
@@ -61,10 +61,10 @@ def simulate(users: int, pipe: "Pipe[Any, Any]") -> None:
             pipe.send((len(sessions), oldest, pbx.requests))
 
 
-def keep_sessions(*told: Any) -> None:
+def keep_sessions(*given: Any) -> None:
     """Be the sessions process, quietly."""
     configure_logging("ERROR")
-    settings, broker, database, seal_key, folder = told
+    settings, broker, database, seal_key, folder = given
     profile = NumberProfile(country="CH", area_code="44")
     run_sessions(settings, broker, KEY, database, SecretBox(seal_key), folder, profile)
 
@@ -142,9 +142,9 @@ def measure(users: int, seconds: float, folder: Path) -> bool:
         )
         sessions.start()
 
-        def ask() -> Told:
+        def ask() -> Reported:
             pipe.send("how is it")
-            answer: Told = pipe.recv()
+            answer: Reported = pipe.recv()
             return answer
 
         took, busiest = log_in(ask, users)
@@ -190,9 +190,9 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     asked.add_argument("--users", type=int, default=2000)
     asked.add_argument("--seconds", type=float, default=INTERVAL)
-    told = asked.parse_args()
+    reported = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        return 0 if measure(told.users, told.seconds, Path(folder)) else 1
+        return 0 if measure(reported.users, reported.seconds, Path(folder)) else 1
 
 
 if __name__ == "__main__":

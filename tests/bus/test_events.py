@@ -16,12 +16,12 @@ def _event(state: CallStateName = "ringing", **more: object) -> CallEvent:
 
 
 def test_an_event_is_a_cloud_event_in_structured_json() -> None:
-    told = json.loads(_event(subject="c-1", seq=7).encoded())
+    document = json.loads(_event(subject="c-1", seq=7).encoded())
 
-    assert told["specversion"] == "1.0"
-    assert told["type"] == "starface.call.ringing.v1"
-    assert (told["subject"], told["seq"]) == ("c-1", 7)
-    assert {"id", "source", "time"} <= told.keys()
+    assert document["specversion"] == "1.0"
+    assert document["type"] == "starface.call.ringing.v1"
+    assert (document["subject"], document["seq"]) == ("c-1", 7)
+    assert {"id", "source", "time"} <= document.keys()
 
 
 def test_attributes_that_are_not_set_are_left_out() -> None:
@@ -39,10 +39,10 @@ def test_a_ringing_event_is_worth_nothing_after_a_minute(
 
 
 def test_a_reader_ignores_what_it_does_not_know() -> None:
-    told = json.loads(_event().encoded())
-    told["later"] = told["data"]["later"] = {"a": 1}
+    document = json.loads(_event().encoded())
+    document["later"] = document["data"]["later"] = {"a": 1}
 
-    assert CallEvent.model_validate_json(json.dumps(told)).data.call_id == "c-1"
+    assert CallEvent.model_validate_json(json.dumps(document)).data.call_id == "c-1"
 
 
 def test_an_event_read_is_the_event_written() -> None:
@@ -87,7 +87,7 @@ def test_a_dial_request_without_a_time_is_refused() -> None:
 def test_a_word_of_a_later_release_is_read_as_one_we_know(
     member: str, word: str, read: str
 ) -> None:
-    told = json.loads(_event().encoded())
-    told["data"][member] = word
+    document = json.loads(_event().encoded())
+    document["data"][member] = word
 
-    assert getattr(CallEvent.model_validate_json(json.dumps(told)).data, member) == read
+    assert getattr(CallEvent.model_validate_json(json.dumps(document)).data, member) == read

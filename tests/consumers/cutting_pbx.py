@@ -116,8 +116,8 @@ def _struct(call_id: str) -> bytes:
     return (
         "<struct>"
         + "".join(
-            f"<member><name>{name}</name><value><string>{told}</string></value></member>"
-            for name, told in members.items()
+            f"<member><name>{name}</name><value><string>{reported}</string></value></member>"
+            for name, reported in members.items()
         )
         + "</struct>"
     ).encode()

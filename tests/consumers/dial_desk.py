@@ -109,8 +109,8 @@ class DialTaskRunner:
             self.kept.append(lambda: then(work()))
 
     def finish(self) -> None:
-        for errand in self.kept:
-            errand()
+        for task in self.kept:
+            task()
         self.kept.clear()
 
 
@@ -124,7 +124,7 @@ class Desk:
         self.clock = Clock()
         self.bus = FakeBus()
         self.pbx = FakePbx()
-        self.errands = DialTaskRunner()
+        self.tasks = DialTaskRunner()
         self._seal = SecretBox(Fernet.generate_key())
         self.users = functools.partial(Users, folder / "users.db", self._seal)
         with self.users() as users:
@@ -142,7 +142,7 @@ class Desk:
             functools.partial(self.private.names, profile=PROFILE),
         )  # fmt: skip
         self.following = ProgressTracker(
-            self.book, results, self.pbx, self.errands, numbers.key, self.clock
+            self.book, results, self.pbx, self.tasks, numbers.key, self.clock
         )
         self.consumer = DialConsumer(
             self.settings, numbers, self.book, results, self.following, self.known, self.clock
@@ -150,7 +150,7 @@ class Desk:
 
     def again(self) -> None:
         """Start anew after a kill: what was under way is lost, the file stays."""
-        self.errands.kept.clear()
+        self.tasks.kept.clear()
         self.book.close()
         self.start()
 
@@ -184,7 +184,7 @@ class Desk:
         )
         return ReceivedMessage(self.bus.topics.dial(login), request.encoded(), **arrived)
 
-    def hear(self, call_id: object, *states: CallStateName, login: str = "0011") -> None:
+    def receive(self, call_id: object, *states: CallStateName, login: str = "0011") -> None:
         for state in states:
             data = CallData(user=login, call_id=str(call_id), state=state, received_at=now())
             self.following.handle(CallEvent(type=call_event_type(state), data=data))
@@ -195,7 +195,7 @@ class Desk:
             self.clock.now += 1
             self.consumer.tick()
 
-    def told(self, request_id: UUID | None = None) -> list[str]:
+    def reported(self, request_id: UUID | None = None) -> list[str]:
         """Return the states told, without what the response topic got."""
         return [
             result.data.state

@@ -67,16 +67,16 @@ def message(payload: bytes) -> None:
         Inbox().reader(kind, _written_again)(ReceivedMessage("starface/users/0011/calls", payload))
 
 
-def packet(heard: bytes) -> None:
+def packet(received: bytes) -> None:
     """Read what is said to come from the broker."""
-    body = heard[2:129]  # with the right length, so that more than that can be wrong
-    for told in (heard, heard[:1] + bytes([len(body)]) + body):
+    body = received[2:129]  # with the right length, so that more than that can be wrong
+    for event in (received, received[:1] + bytes([len(body)]) + body):
         with suppress(IndexError, ValueError):
-            read_packet(memoryview(told))
+            read_packet(memoryview(event))
 
 
-def _written_again(told: Message, _: ReceivedMessage) -> None:
-    assert type(told).model_validate_json(told.encoded()) == told
+def _written_again(given: Message, _: ReceivedMessage) -> None:
+    assert type(given).model_validate_json(given.encoded()) == given
 
 
 class Callbacks:
@@ -134,7 +134,7 @@ def hard(name: str) -> list[bytes]:
     if name == "message":
         return [
             *(sign * 60_000 for sign in (b"[", b'{"a":', b"9", b'"')),
-            *(b'{"type":' + told + b"}" for told in (b"9" * 60_000, b'"\\ud800"', b"1e99999")),
+            *(b'{"type":' + event + b"}" for event in (b"9" * 60_000, b'"\\ud800"', b"1e99999")),
             b"\xff\xfe[\x00]\x00",
             b"",
         ]
@@ -166,13 +166,13 @@ def seeds(name: str) -> list[bytes]:
     if name == "form":
         return [_form(event, who) for event in ("ringing", "answered", "ended") for who in HOSTILE]
     if name == "response":
-        told: list[Value] = [
+        reported: list[Value] = [
             True,
             "v22",
             ["a", "b"],
             {"state": "RINGING", "n": 1.5, "x": None, "raw": b"x"},
         ]
-        return [*(write_response(value) for value in told), write_fault(7, "no")]
+        return [*(write_response(value) for value in reported), write_fault(7, "no")]
     return [*_NOTIFICATIONS, *(_state(name=who) for who in HOSTILE if who.isprintable())]
 
 
@@ -181,12 +181,12 @@ def _form(event: str, name: str) -> bytes:
 
 
 def _state(family: str = "ucp.v22.events.call", **members: str) -> bytes:
-    told = {
+    reported = {
         "id": "c-1", "state": "RINGING", "timestamp": DateTime("20250314T09:15:21"),
         "callerNumber": "0041441234567", "callerName": members.get("name", "Ada"),
         "calledNumber": "11", "calledName": "Anna", "groupId": "Verkauf", **members,
     }  # fmt: skip
-    return write_call(f"{family}.receiveCallState", [told])
+    return write_call(f"{family}.receiveCallState", [reported])
 
 
 _NOTIFICATIONS = [

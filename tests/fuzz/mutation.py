@@ -16,23 +16,25 @@ _PIECES = [
 
 def mutated(chance: random.Random, payload: bytes) -> bytes:
     """Return a payload with some faults in it."""
-    told = bytearray(payload)
+    reported = bytearray(payload)
     for _ in range(chance.randint(1, 6)):
-        at = chance.randrange(len(told))
+        at = chance.randrange(len(reported))
         match chance.randrange(5):
             case 0:
-                told[at] = chance.randrange(256)
+                reported[at] = chance.randrange(256)
             case 1:
-                del told[at : at + chance.randint(1, 40)]
+                del reported[at : at + chance.randint(1, 40)]
             case 2:
-                told[at:at] = bytes(chance.randrange(256) for _ in range(chance.randint(1, 9)))
+                reported[at:at] = bytes(chance.randrange(256) for _ in range(chance.randint(1, 9)))
             case 3:
-                told[at:at] = told[at : at + chance.randint(1, 200)] * chance.choice((1, 1, 30))
+                reported[at:at] = reported[at : at + chance.randint(1, 200)] * chance.choice(
+                    (1, 1, 30)
+                )
             case _:
-                told[at:at] = chance.choice(_PIECES)
-        if not told:
-            told = bytearray(b"x")
-    return bytes(told)
+                reported[at:at] = chance.choice(_PIECES)
+        if not reported:
+            reported = bytearray(b"x")
+    return bytes(reported)
 
 
 def crossed(chance: random.Random, payloads: Sequence[bytes]) -> bytes:

@@ -58,10 +58,10 @@ def test_nothing_that_reaches_new_code_gets_through(door: Door, name: str, tmp_p
             timed(door, given)
             if time.monotonic() > limit:
                 return
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.guided", name, str(int(SECONDS)), tmp_path / "corpus"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
-    print(told.stderr[-600:])
-    assert told.returncode == 0, told.stderr[-4_000:]
+    print(result.stderr[-600:])
+    assert result.returncode == 0, result.stderr[-4_000:]

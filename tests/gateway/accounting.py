@@ -107,7 +107,7 @@ class Pbx:
         self._pause = lines / per_second
         self._stopping = threading.Event()
         self._lines = [
-            threading.Thread(target=self._tell, args=(line, random.Random(seed * 100 + line)))
+            threading.Thread(target=self._report, args=(line, random.Random(seed * 100 + line)))
             for line in range(lines)
         ]
 
@@ -125,7 +125,7 @@ class Pbx:
     def has_ended(self) -> bool:
         return not any(line.is_alive() for line in self._lines)
 
-    def _tell(self, line: int, chance: random.Random) -> None:
+    def _report(self, line: int, chance: random.Random) -> None:
         # One user for each line: a PBX tells one user's calls one after the other.
         user = USERS[line % len(USERS)]
         path, number = path_of(user), 0
@@ -159,8 +159,8 @@ def settle(pbx: Pbx, consumer: Consumer, patience: float = 20) -> None:
     lost = wanted - set(executed)
     assert not lost, f"{len(lost)} of {len(wanted)} lost, such as {sorted(lost)[:5]}"
     assert len(executed) == len(set(executed)), "carried out twice"
-    never_told = set(executed) - wanted - set(pbx.unknown)
-    assert not never_told, f"carried out what was refused, such as {sorted(never_told)[:5]}"
+    never_reported = set(executed) - wanted - set(pbx.unknown)
+    assert not never_reported, f"carried out what was refused, such as {sorted(never_reported)[:5]}"
 
 
 def _more(consumer: Consumer, than: int, patience: float) -> list[str]:

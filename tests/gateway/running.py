@@ -42,9 +42,9 @@ class GatewayProcess:
         self.secure = 0  # the port with TLS, if there is one
         self.operations = 0  # the port of the operations endpoint, if there is one
         self.log = folder.parent / f"gateway-{port}.log"
-        told = {"listen": (f"127.0.0.1:{port}",), "operations": "", **settings}
+        reported = {"listen": (f"127.0.0.1:{port}",), "operations": "", **settings}
         self._arguments = [
-            GatewaySettings.model_validate(told).model_dump_json(),
+            GatewaySettings.model_validate(reported).model_dump_json(),
             broker.model_dump_json(),
             str(folder),
         ]
@@ -70,8 +70,8 @@ class GatewayProcess:
 
     def children(self) -> list[int]:
         """Return the processes it has forked, in the order of their birth."""
-        told = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        return sorted(int(child) for child in told.split())
+        reported = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return sorted(int(child) for child in reported.split())
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -107,7 +107,7 @@ def path_of(user: str, token: str | None = None) -> str:
 
 
 def call_state(call_id: str, state: object = "RINGING", **members: Any) -> bytes:
-    told = {
+    reported = {
         "id": call_id,
         "state": state,
         "timestamp": "20250314T09:15:21",
@@ -117,7 +117,7 @@ def call_state(call_id: str, state: object = "RINGING", **members: Any) -> bytes
         "calledName": "Anna Beispiel",
         **members,
     }
-    return write_call("ucp.v22.events.call.receiveCallState", [told])
+    return write_call("ucp.v22.events.call.receiveCallState", [reported])
 
 
 def raw(port: int, payload: bytes, timeout: float = 5.0, host: str = "127.0.0.1") -> bytes:
@@ -138,8 +138,8 @@ def request(
     headers: dict[str, str] | None = None,
     timeout: float = 5.0,
 ) -> tuple[int, dict[str, str], bytes]:
-    told = {"Host": f"127.0.0.1:{port}", "Content-Length": str(len(body)), **(headers or {})}
-    head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    reported = {"Host": f"127.0.0.1:{port}", "Content-Length": str(len(body)), **(headers or {})}
+    head = "".join(f"{name}: {value}\r\n" for name, value in reported.items())
     answer = raw(port, f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body, timeout)
     return parsed(answer)
 
@@ -161,6 +161,6 @@ def notify(port: int, path: str, body: bytes, user: str | None = None) -> int:
     return status
 
 
-def told(payload: bytes) -> dict[str, Any]:
+def reported(payload: bytes) -> dict[str, Any]:
     event: dict[str, Any] = json.loads(payload)
     return event

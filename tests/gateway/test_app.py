@@ -69,15 +69,15 @@ def test_the_user_of_the_query_must_be_the_one_of_the_path(
 
 
 @pytest.mark.parametrize(
-    ("opened_with", "told", "status"),
+    ("opened_with", "given", "status"),
     [("0011:ab", "0011:ab", 200), ("0011:ab", "0011:ac", 403), (None, "anything", 200),
      ("0011:ab", "0011%3Aab", 200), ("0011:ab", "", 200)],
 )  # fmt: skip
-def test_a_told_token_must_be_the_one_of_the_login(
-    client: Client, opened_with: str | None, told: str, status: int
+def test_a_given_token_must_be_the_one_of_the_login(
+    client: Client, opened_with: str | None, given: str, status: int
 ) -> None:
     path = path_of("0011", opened_with)
-    query = f"de.vertico.starface.auth={told}"
+    query = f"de.vertico.starface.auth={given}"
 
     assert _post(client, path, call_state("c-1"), query_string=query).status_code == status
 
@@ -284,7 +284,7 @@ def test_a_resync_is_marked_as_replayed(client: Client, kept: Kept) -> None:
     assert [event.data.replayed for event in kept()] == [True, False]
 
 
-def test_a_reset_is_kept_until_it_is_told(client: Client, tmp_path: Path) -> None:
+def test_a_reset_is_kept_until_it_is_reported(client: Client, tmp_path: Path) -> None:
     answer = _post(client, path_of("0011"), write_call("ucp.v20.client.connection.reset"))
 
     assert read_response(answer.content) is True
@@ -358,32 +358,32 @@ def test_a_log_that_cannot_be_written_is_503_and_recovers(
 # -- the second dialect -------------------------------------------------------------------
 
 
-def test_a_call_told_by_url_is_one_call(client: Client, kept: Kept) -> None:
+def test_a_call_reported_by_url_is_one_call(client: Client, kept: Kept) -> None:
     path = f"{path_of('0011')}/call"
     for event in ("ringing", "answered", "ended"):
         query = {"event": event, "number": "0041441234567", "name": "Grace", "user": "0011"}
         assert client.simulate_get(path, params=query).status_code == 200
 
-    told = kept()
-    assert [event.data.state for event in told] == ["ringing", "connected", "ended"]
-    assert len({event.data.call_id for event in told}) == 1
-    assert {event.data.direction for event in told} == {"in"}
-    assert told[0].data.caller.e164 == "+41441234567"
-    assert told[0].data.called.kind == "unknown"
+    reported = kept()
+    assert [event.data.state for event in reported] == ["ringing", "connected", "ended"]
+    assert len({event.data.call_id for event in reported}) == 1
+    assert {event.data.direction for event in reported} == {"in"}
+    assert reported[0].data.caller.e164 == "+41441234567"
+    assert reported[0].data.called.kind == "unknown"
 
 
-@pytest.mark.parametrize("told", ["+12125550123", "%2B12125550123", "0012125550123"])
-def test_a_plus_in_a_url_is_a_plus(client: Client, kept: Kept, told: str) -> None:
-    query = f"event=ringing&number={told}"
+@pytest.mark.parametrize("given", ["+12125550123", "%2B12125550123", "0012125550123"])
+def test_a_plus_in_a_url_is_a_plus(client: Client, kept: Kept, given: str) -> None:
+    query = f"event=ringing&number={given}"
 
     client.simulate_get(f"{path_of('0011')}/call", query_string=query)
 
     [event] = kept()
-    assert event.data.caller.number == told.replace("%2B", "+")
+    assert event.data.caller.number == given.replace("%2B", "+")
     assert event.data.caller.e164 == "+12125550123"
 
 
-def test_a_call_told_by_form_is_accepted(client: Client, kept: Kept) -> None:
+def test_a_call_reported_by_form_is_accepted(client: Client, kept: Kept) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     body = b"event=Outgoing&number=044%20123%2045%2067"
 
@@ -400,7 +400,7 @@ def test_a_call_told_by_form_is_accepted(client: Client, kept: Kept) -> None:
     [("event=ringing&user=0012", 403), ("event=exploded", 400), ("", 400),
      ("event=ringing&event=ended", 400), ("event=ringing&number=" + "1" * 257, 400)],
 )  # fmt: skip
-def test_nonsense_told_by_url_is_refused(
+def test_nonsense_reported_by_url_is_refused(
     client: Client, kept: Kept, query: str, status: int
 ) -> None:
     answer = client.simulate_get(f"{path_of('0011')}/call", query_string=query)
@@ -409,7 +409,7 @@ def test_nonsense_told_by_url_is_refused(
     assert kept() == []
 
 
-def test_a_call_told_in_both_dialects_is_one_call(client: Client, kept: Kept) -> None:
+def test_a_call_reported_in_both_dialects_is_one_call(client: Client, kept: Kept) -> None:
     path, url = path_of("0011"), f"{path_of('0011')}/call"
     query = {"event": "ringing", "number": "+41 44 123 45 67"}
 
@@ -445,11 +445,11 @@ def test_the_page_counts_visits_and_notifications_and_not_our_own_checks(client:
     _post(client, path_of("0011"), write_call(CHECK))
     _post(client, path_of(TEST_USER), call_state("c-test", "DOCTOR"))
     _post(client, path_of("0011"), call_state("c-1"))
-    told = client.simulate_get("/", headers={"Accept": "application/json"}).json
+    response = client.simulate_get("/", headers={"Accept": "application/json"}).json
 
-    assert (told["hits"], told["visits"], told["notifications"]) == (3, 2, 1)
-    assert told["your_address"] == "127.0.0.1"
-    assert told["last_notification"] is not None
+    assert (response["hits"], response["visits"], response["notifications"]) == (3, 2, 1)
+    assert response["your_address"] == "127.0.0.1"
+    assert response["last_notification"] is not None
 
 
 @pytest.mark.parametrize(
@@ -508,13 +508,13 @@ def test_the_event_is_what_the_contract_says(client: Client, kept: Kept) -> None
     _post(client, path_of("0011"), call_state("c-1", groupID="Verkauf"))
 
     [event] = kept()
-    told = json.loads(event.encoded())
-    assert told["type"] == "starface.call.ringing.v1"
-    assert told["source"].startswith("gateway/gateway-")
-    assert told["specversion"] == "1.0"
-    assert told["datacontenttype"] == "application/json"
-    assert told["data"]["group"] == "Verkauf"
-    assert told["data"]["caller"] == {
+    document = json.loads(event.encoded())
+    assert document["type"] == "starface.call.ringing.v1"
+    assert document["source"].startswith("gateway/gateway-")
+    assert document["specversion"] == "1.0"
+    assert document["datacontenttype"] == "application/json"
+    assert document["data"]["group"] == "Verkauf"
+    assert document["data"]["caller"] == {
         "number": "0041441234567", "e164": "+41441234567", "name": "Grace Hopper",
         "kind": "external",
     }  # fmt: skip

@@ -112,15 +112,15 @@ class Unreadable(EventLog):
         raise LogUnavailable("disk I/O error")
 
 
-def test_metrics_tell_that_the_log_cannot_be_read(tmp_path: Path) -> None:
+def test_metrics_report_that_the_log_cannot_be_read(tmp_path: Path) -> None:
     events = Unreadable(tmp_path, "gateway", Counters(), lambda: None, greatest=10**8)
     leader = PublisherLeader(
         PublisherSettings(tmp_path, "gateway", BrokerSettings(), PahoClient, 1, 1), Counters()
     )
 
-    told = CounterCollector(events, GatewayHealth(events, leader)).collect()
+    reported = CounterCollector(events, GatewayHealth(events, leader)).collect()
 
-    assert {family.name: family.samples[0].value for family in told} == {
+    assert {family.name: family.samples[0].value for family in reported} == {
         f"{PREFIX}broker_connected": 0,
         f"{PREFIX}log_writable": 0,
     }
@@ -142,15 +142,15 @@ def siblings(tmp_path: Path, broker_settings: BrokerSettings) -> Iterator[Gatewa
         yield process
 
 
-def _tell(gateway: GatewayProcess, count: int) -> None:
+def _report(gateway: GatewayProcess, count: int) -> None:
     """Notify from several lines at once, so that every process has its share."""
 
-    def tell(line: int) -> None:
+    def report(line: int) -> None:
         for number in range(count // 4):
             assert notify(gateway.port, path_of("0011"), call_state(f"{line}-{number}")) == 200
 
     with ThreadPoolExecutor(4) as lines:
-        list(lines.map(tell, range(4)))
+        list(lines.map(report, range(4)))
 
 
 def _listener(gateway: GatewayProcess) -> int:
@@ -169,7 +169,7 @@ def _listener(gateway: GatewayProcess) -> int:
 def test_two_processes_have_one_endpoint_with_the_counts_of_both(
     siblings: GatewayProcess,
 ) -> None:
-    _tell(siblings, 100)
+    _report(siblings, 100)
 
     _listener(siblings)
     wait_until(lambda: _metrics(siblings)[f"{PREFIX}notifications_total"] == 100)
@@ -182,7 +182,7 @@ def test_two_processes_have_one_endpoint_with_the_counts_of_both(
 def test_the_endpoint_is_right_when_a_process_is_killed(
     siblings: GatewayProcess, publishing: bool
 ) -> None:
-    _tell(siblings, 40)
+    _report(siblings, 40)
     wait_until(lambda: _metrics(siblings)[f"{PREFIX}notifications_total"] == 40)
     publisher = _listener(siblings)
     [other] = set(siblings.children()) - {publisher}
@@ -195,7 +195,7 @@ def test_the_endpoint_is_right_when_a_process_is_killed(
     assert _listener(siblings) == (other if publishing else publisher)
     assert request(siblings.operations, "GET", "/healthz")[0] == 200
     assert _metrics(siblings)[f"{PREFIX}notifications_total"] == 40
-    _tell(siblings, 40)
+    _report(siblings, 40)
     wait_until(lambda: _metrics(siblings)[f"{PREFIX}notifications_total"] == 80)
 
 
@@ -213,10 +213,10 @@ def test_no_count_ever_goes_back(siblings: GatewayProcess) -> None:
     looking.start()
     try:
         for _ in range(3):
-            _tell(siblings, 100)
+            _report(siblings, 100)
             os.kill(_listener(siblings), signal.SIGKILL)
             wait_until(lambda: _ready(siblings)[0] == 200)
-        _tell(siblings, 4)
+        _report(siblings, 4)
         wait_until(lambda: seen and seen[-1] > 0)  # a kill takes what was not written down yet
     finally:
         ended.set()

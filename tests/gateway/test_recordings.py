@@ -25,26 +25,26 @@ def _events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(payload)["data"] for (payload,) in rows]
 
 
-def _cut(told: Any, like: Any) -> Any:
+def _cut(given: Any, like: Any) -> Any:
     """Return of what was told only what is expected of it."""
     if isinstance(like, Mapping):
-        return {name: _cut(told[name], part) for name, part in like.items()}
-    return told
+        return {name: _cut(given[name], part) for name, part in like.items()}
+    return given
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: path.name.partition(".")[0])
 def test_a_recording_gives_its_event(
     client: falcon.testing.TestClient, tmp_path: Path, expected: Path
 ) -> None:
-    [told] = read([expected.with_name(expected.name.replace(".event", ""))])
+    [reported] = read([expected.with_name(expected.name.replace(".event", ""))])
     event = json.loads(expected.read_text())
 
     answer = client.simulate_request(
-        told.method, path_of("0011"), params=told.query, headers=told.headers,
-        body=told.body.encode(told.encoding),
+        reported.method, path_of("0011"), params=reported.query, headers=reported.headers,
+        body=reported.body.encode(reported.encoding),
     )  # fmt: skip
 
-    assert answer.status_code == told.answer["status"]
+    assert answer.status_code == reported.answer["status"]
     assert [_cut(found, event) for found in _events(tmp_path)] == ([event] if event else [])
 
 

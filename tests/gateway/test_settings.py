@@ -15,7 +15,7 @@ PEM = {"certificate": "c.pem", "private_key": "k.pem"}
 
 
 @pytest.mark.parametrize(
-    ("told", "line"),
+    ("given", "line"),
     [
         ({"listen": ()}, "listen: at least one address"),
         ({"listen": ("8080",)}, "listen.0: an address and a port"),
@@ -27,10 +27,10 @@ PEM = {"certificate": "c.pem", "private_key": "k.pem"}
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_named_with_what_is_allowed(
-    told: dict[str, object], line: str
+    given: dict[str, object], line: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        GatewaySettings.model_validate(told)
+        GatewaySettings.model_validate(given)
 
     assert why(refused.value).startswith(line)
     assert ";" not in why(refused.value)

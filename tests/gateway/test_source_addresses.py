@@ -65,7 +65,7 @@ def _notify(
     body = call_state(call)
     lines = [f"X-Forwarded-For: {one}" for one in forwarded]
     head = [f"POST {path or path_of('0011')} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
-    told = b""
+    reported = b""
     with contextlib.suppress(ConnectionError, ssl.SSLError), socket.socket() as connection:
         connection.settimeout(10)
         connection.bind((source, 0))
@@ -73,8 +73,8 @@ def _notify(
         with _secured(connection) if tls else connection as line:
             line.sendall("\r\n".join([*head, *lines, "", ""]).encode() + body)
             while part := line.recv(65_536):
-                told += part
-    return parsed(told)[0] if told else NOBODY
+                reported += part
+    return parsed(reported)[0] if reported else NOBODY
 
 
 def _secured(connection: socket.socket) -> ssl.SSLSocket:
@@ -102,10 +102,10 @@ def test_without_a_proxy_nobody_is_believed_to_be_another(alone: GatewayProcess,
         "proxy": (PROXY, LISTED),
     }
 
-    told = {name: _notify(port, *how, tls=tls) for name, how in _named(tries)}
+    reported = {name: _notify(port, *how, tls=tls) for name, how in _named(tries)}
 
-    assert {name for name, status in told.items() if status == 200} == {"listed", "forging"}
-    assert {status for status in told.values() if status != 200} == {NOBODY}
+    assert {name for name, status in reported.items() if status == 200} == {"listed", "forging"}
+    assert {status for status in reported.values() if status != 200} == {NOBODY}
     assert _kept(alone) == {"listed", "forging"}
 
 
@@ -126,11 +126,11 @@ def test_a_proxy_is_believed_in_what_it_said_itself(proxied: GatewayProcess, tls
         "for nonsense": (PROXY, "unknown"),
     }
 
-    told = {name: _notify(port, *how, tls=tls) for name, how in _named(tries)}
+    reported = {name: _notify(port, *how, tls=tls) for name, how in _named(tries)}
 
     taken = {name for name in tries if name == "listed" or name.startswith("for a listed")}
-    assert {name for name, status in told.items() if status == 200} == taken
-    assert {status for status in told.values() if status != 200} == {403}
+    assert {name for name, status in reported.items() if status == 200} == taken
+    assert {status for status in reported.values() if status != 200} == {403}
     assert _kept(proxied) == {name.replace(" ", "-") for name in taken}
 
 
@@ -143,15 +143,15 @@ def _named(tries: dict[str, tuple[str, ...]]) -> list[tuple[str, tuple[str, ...]
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_wrong_path_and_another_user_tell_nothing(alone: GatewayProcess, tls: bool) -> None:
+def test_a_wrong_path_and_another_user_reveal_nothing(alone: GatewayProcess, tls: bool) -> None:
     port = alone.secure if tls else alone.port
     own, another = path_of("0011"), path_of("0012")
     mixed = "/".join([*own.split("/")[:3], *another.split("/")[3:]])
     paths = {mixed: 404, own[:-1]: 404, f"{own}?de.vertico.starface.user=0012": 403}
 
-    told = {path: _notify(port, LISTED, "c", tls=tls, path=path) for path in paths}
+    reported = {path: _notify(port, LISTED, "c", tls=tls, path=path) for path in paths}
 
-    assert told == paths
+    assert reported == paths
     assert _kept(alone) == set()
 
 
@@ -186,7 +186,7 @@ def test_an_address_is_known_in_every_spelling(
     "forwarded",
     [None, "", "unknown", "192.0.2.5, 6.6.6.6", '"192.0.2.5"', "[192.0.2.5", "6.6.6.6:1"],
 )
-def test_what_a_proxy_does_not_tell_plainly_is_nobody(forwarded: str | None) -> None:
+def test_what_a_proxy_does_not_report_plainly_is_nobody(forwarded: str | None) -> None:
     sources = SourceAddresses(SOME, ip_address("10.0.0.1"))
 
     assert not sources.allow(sources.of("10.0.0.1", forwarded))

@@ -85,7 +85,9 @@ class Office:
         self._callers: dict[str, bytes] = {}
         self.panel.subscribe("starface/processes/+", self._hear_process)
         self.panel.consume(
-            "starface/users/+/caller", CallerEvent, lambda told, _: self.answers.append(told.data)
+            "starface/users/+/caller",
+            CallerEvent,
+            lambda message, _: self.answers.append(message.data),
         )
         self.settings: dict[str, object] = {
             "matter": "https://files.example/matters/{id}",
@@ -132,8 +134,8 @@ class Office:
 
     def callers_online(self) -> set[str]:
         """Return the caller processes that are there; none while one is on its way out."""
-        told = {name: state for name, state in self._callers.items() if state}
-        return set(told) if set(told.values()) <= {b"online"} else set()
+        reported = {name: state for name, state in self._callers.items() if state}
+        return set(reported) if set(reported.values()) <= {b"online"} else set()
 
     def _hear_process(self, arrived: ReceivedMessage) -> None:
         name = arrived.topic.rpartition("/")[2]
@@ -152,16 +154,16 @@ class Office:
         with running(_DESKTOP, *arguments, environment=environment) as process:
             yield process
 
-    def tell(self, state: Any = "ringing", age: float = 0.0, **more: Any) -> CallEvent:
-        told = {
+    def report(self, state: Any = "ringing", age: float = 0.0, **more: Any) -> CallEvent:
+        reported = {
             "user": "0011", "call_id": "c-1", "state": state, "direction": "in", "caller": ADA,
             "received_at": now() - timedelta(seconds=age), **more,
         }  # fmt: skip
         event = CallEvent(
             source="gateway/g1",
             type=call_event_type(state),
-            subject=told["call_id"],
-            data=CallData.model_validate(told),
+            subject=reported["call_id"],
+            data=CallData.model_validate(reported),
         )
         self.gateway.publish(self.gateway.topics.calls(event.data.user), event)
         return event
@@ -173,12 +175,12 @@ class Office:
             self.panel.work(0.02)
         raise AssertionError(f"waited in vain; answers so far: {self.answers}")
 
-    def wait_for(self, **told: object) -> CallerData:
+    def wait_for(self, **given: object) -> CallerData:
         def wanted() -> list[CallerData]:
             return [
                 one
                 for one in self.answers
-                if all(getattr(one, name) == value for name, value in told.items())
+                if all(getattr(one, name) == value for name, value in given.items())
             ]
 
         self.wait(wanted)

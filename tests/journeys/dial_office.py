@@ -89,7 +89,7 @@ class Office:
 
     def start(self, account: str = "dial", **dial: object) -> subprocess.Popen[bytes]:
         """Start a dial process."""
-        told = {
+        reported = {
             "dial": DialSettings.model_validate(dial).model_dump(mode="json"),
             "starface": self.starface.model_dump(mode="json"),
             "broker": self._broker.model_dump(mode="json"),
@@ -97,7 +97,7 @@ class Office:
             "seal": self._seal.decode(),
             "account": account,
         }
-        process = subprocess.Popen([sys.executable, "-c", _PROGRAM, json.dumps(told)])
+        process = subprocess.Popen([sys.executable, "-c", _PROGRAM, json.dumps(reported)])
         self.processes.append(process)
         return process
 
@@ -124,18 +124,18 @@ class Office:
 
     def wait_online(self, account: str = "dial") -> None:
         """Return once a dial process is there."""
-        told: list[bytes] = []
+        reported: list[bytes] = []
         with Connection(self._broker, "cli-1", lasting=False) as watch:
             watch.subscribe(
-                watch.topics.process(account), lambda arrived: told.append(arrived.payload)
+                watch.topics.process(account), lambda arrived: reported.append(arrived.payload)
             )
             for _ in range(1000):
-                if told[-1:] == [b"online"]:
+                if reported[-1:] == [b"online"]:
                     return
                 watch.work(0.02)
         raise AssertionError("the dial process did not come up")
 
-    def tell(self, gateway: Connection, call_id: object, *states: CallStateName) -> None:
+    def report(self, gateway: Connection, call_id: object, *states: CallStateName) -> None:
         """Tell of user 0011's call as the gateway does."""
         for state in states:
             data = CallData(user="0011", call_id=str(call_id), state=state, received_at=now())
@@ -153,7 +153,9 @@ class Person:
         self.results: list[DialResult] = []
         self._stop = threading.Event()
         connection.consume(
-            self._topics.dial_result(login), DialResult, lambda told, _: self.results.append(told)
+            self._topics.dial_result(login),
+            DialResult,
+            lambda reported, _: self.results.append(reported),
         )
         self._listening = threading.Thread(target=self._listen)
 
@@ -173,9 +175,13 @@ class Person:
         self._connection.publish(self._topics.dial(self._login), request)
         return request_id
 
-    def told(self, request_id: UUID) -> list[str]:
+    def reported(self, request_id: UUID) -> list[str]:
         """Return the states of a request that came."""
-        return [told.data.state for told in self.results if told.data.request_id == request_id]
+        return [
+            reported.data.state
+            for reported in self.results
+            if reported.data.request_id == request_id
+        ]
 
     def _listen(self) -> None:
         while not self._stop.is_set():

@@ -75,7 +75,7 @@ class NotificationService:
             ("ActionInvoked", "us", [card.number, card.buttons[label]]),
             ("NotificationClosed", "uu", [card.number, 2]),
         ):
-            self._loop.call_soon_threadsafe(self._tell, member, signature, body)
+            self._loop.call_soon_threadsafe(self._report, member, signature, body)
 
     def titles(self) -> list[str]:
         """Return what is shown at present."""
@@ -113,7 +113,7 @@ class NotificationService:
         self.shown[self._count] = Shown(self._count, title, message, buttons, hints)
         return self._count
 
-    def _tell(self, member: str, signature: str, body: list[Any]) -> None:
+    def _report(self, member: str, signature: str, body: list[Any]) -> None:
         self._bus.send(Message.new_signal(PATH, NAME, member, signature, body))
 
 

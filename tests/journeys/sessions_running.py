@@ -80,24 +80,24 @@ class Listener:
 
     def _take_state(self, message: ReceivedMessage) -> None:
         user = self._topics.user_of(message.topic)
-        told = self.states.setdefault(user, [])
+        reported = self.states.setdefault(user, [])
         if message.payload:
-            told.append(UserState.model_validate_json(message.payload).data)
+            reported.append(UserState.model_validate_json(message.payload).data)
         else:
             self.states.pop(user)
 
     def state(self, user: str) -> str | None:
-        told = self.states.get(user)
-        return told[-1].state if told else None
+        reported = self.states.get(user)
+        return reported[-1].state if reported else None
 
     def code(self, user: str) -> str | None:
-        told = self.states.get(user)
-        return told[-1].code if told else None
+        reported = self.states.get(user)
+        return reported[-1].code if reported else None
 
     def codes(self, user: str) -> list[str | None]:
         return [each.code for each in self.states.get(user, [])]
 
-    def heard(self, user: str, call_id: str) -> list[CallData]:
+    def received(self, user: str, call_id: str) -> list[CallData]:
         return [
             event.data
             for event in list(self.calls)

@@ -36,7 +36,7 @@ def office(tmp_path: Path, broker_settings: BrokerSettings, connect: Any) -> Off
 
 def test_a_known_caller_opens_the_matter_and_leaves_a_story(office: Office) -> None:
     with office.caller():
-        office.tell()
+        office.report()
         answer = office.wait_for(call_id="c-1", trigger="ringing")
 
     assert answer.quality == "exact"
@@ -55,13 +55,13 @@ def test_a_call_that_ended_while_the_process_was_away_opens_nothing(office: Offi
     with office.caller():
         pass  # the broker keeps what is published from now on
     for number in range(20):
-        office.tell(call_id=f"over-{number}", age=20)
-    office.tell(call_id="rings", age=8)
+        office.report(call_id=f"over-{number}", age=20)
+    office.report(call_id="rings", age=8)
     for number in range(20):
-        office.tell("ended", call_id=f"over-{number}", age=15)
+        office.report("ended", call_id=f"over-{number}", age=15)
     with office.caller():
         office.wait_for(call_id="rings", opens="matter")
-        office.tell(call_id="after")
+        office.report(call_id="after")
         office.wait_for(call_id="after", opens="matter")
 
     assert {one.call_id for one in office.answers if one.opens != "nothing"} == {"rings", "after"}
@@ -79,7 +79,7 @@ def test_a_command_whose_program_is_gone_is_named_and_ends_nothing(office: Offic
         lambda received: details.append(ProcessDetail.model_validate_json(received.payload)),
     )
     with office.caller():
-        office.tell()
+        office.report()
         office.wait_for(opens="matter")
         failed = office.wait_for(trigger="outcome")
         office.wait(lambda: office.open_claims() == 0)
@@ -92,20 +92,20 @@ def test_a_command_whose_program_is_gone_is_named_and_ends_nothing(office: Offic
 def test_when_one_of_a_group_answers_the_cards_of_the_others_close(office: Office) -> None:
     with office.caller():
         for user in ("0011", "0012", "0013"):
-            office.tell(user=user, group="Sales")
-        office.tell("connected", user="0012", group="Sales")
+            office.report(user=user, group="Sales")
+        office.report("connected", user="0012", group="Sales")
         office.wait_for(user="0011", trigger="closed", reason="answered-elsewhere")
         office.wait_for(user="0013", trigger="closed", reason="answered-elsewhere")
-        office.tell("ended", user="0012", group="Sales")
+        office.report("ended", user="0012", group="Sales")
         office.wait_for(user="0012", trigger="closed", reason="ended")
 
 
 def test_a_process_of_one_user_hears_that_a_colleague_has_answered(office: Office) -> None:
     with office.caller(users=["0011"]):
-        office.tell(group="Sales")
-        office.tell(user="0012", group="Sales")
+        office.report(group="Sales")
+        office.report(user="0012", group="Sales")
         office.wait_for(user="0011", opens="matter")
-        office.tell("connected", user="0012", group="Sales")
+        office.report("connected", user="0012", group="Sales")
         office.wait_for(user="0011", trigger="closed", reason="answered-elsewhere")
 
     assert {one.user for one in office.answers} == {"0011"}
@@ -115,11 +115,11 @@ def test_a_process_of_one_user_hears_that_a_colleague_has_answered(office: Offic
 def test_a_process_of_one_user_opens_nothing_late_that_a_colleague_has(office: Office) -> None:
     office.settings |= {"delay": 1.0}
     with office.caller(users=["0011"]):
-        office.tell(group="Sales")
-        office.tell(user="0012", group="Sales")
-        office.tell("connected", user="0012", group="Sales")
+        office.report(group="Sales")
+        office.report(user="0012", group="Sales")
+        office.report("connected", user="0012", group="Sales")
         office.wait_for(trigger="closed", reason="answered-elsewhere")
-        office.tell(call_id="c-2")
+        office.report(call_id="c-2")
         office.wait_for(call_id="c-2", opens="matter")
 
     assert [one.call_id for one in office.answers if one.opens != "nothing"] == ["c-2"]
@@ -129,7 +129,7 @@ def test_a_contact_made_during_a_call_is_known_at_the_next_event(office: Office)
     number = ContactNumber(raw="044 999 99 99", e164="+41449999999")
     grace = Party(number="0449999999", e164="+41449999999", kind="external")
     with office.caller():
-        office.tell(caller=grace)
+        office.report(caller=grace)
         office.wait_for(reason="unknown-caller")
         with Directory(office.database) as directory:
             directory.apply(
@@ -138,7 +138,7 @@ def test_a_contact_made_during_a_call_is_known_at_the_next_event(office: Office)
                     records=[ContactRecord(key="c2", name="Grace", numbers=(number,))],
                 )
             )
-        office.tell(call_id="c-2", caller=grace)
+        office.report(call_id="c-2", caller=grace)
         answer = office.wait_for(call_id="c-2")
 
     assert answer.contact is not None
@@ -154,14 +154,14 @@ def test_a_choice_opens_counts_at_the_next_call_and_can_be_revoked(
         directory.apply(Changes(source="test", records=[twin]))
     person = connect("0011")
 
-    def choose(told: str | None) -> None:
-        chosen = ChoiceRequestData(call_id=call_id, id=told)
+    def choose(given: str | None) -> None:
+        chosen = ChoiceRequestData(call_id=call_id, id=given)
         request = ChoiceRequest(source="desktop/0011", time=now(), data=chosen)
         person.publish(person.topics.choose("0011"), request)
 
     with office.caller():
         for call_id in ("c-1", "c-2", "c-3"):
-            office.tell(call_id=call_id)
+            office.report(call_id=call_id)
             offered = office.wait_for(call_id=call_id, trigger="ringing")
             if call_id == "c-1":
                 assert (offered.reason, offered.opens) == ("several-contacts", "nothing")
@@ -181,7 +181,7 @@ def test_a_user_added_while_the_process_runs_is_followed(office: Office) -> None
     with office.caller():
         with Users(office.database) as users:
             users.add(User(login="anna/é", action="business-card"))
-        office.tell(user="anna/é")
+        office.report(user="anna/é")
         answer = office.wait_for(user="anna/é")
 
     assert answer.opens == "card"
@@ -189,13 +189,13 @@ def test_a_user_added_while_the_process_runs_is_followed(office: Office) -> None
 
 def test_a_call_placed_by_a_click_does_not_open_on_its_own_user(office: Office) -> None:
     request = uuid4()
-    told = DialResultData(
+    reported = DialResultData(
         user="0011", request_id=request, call_id=str(request), state="accepted",
         sentence=Sentence(de="", en=""),
     )  # fmt: skip
     with office.caller():
-        office.dial.publish(office.dial.topics.dial_result("0011"), DialResult(data=told))
-        office.tell(call_id=str(request))
+        office.dial.publish(office.dial.topics.dial_result("0011"), DialResult(data=reported))
+        office.report(call_id=str(request))
         answer = office.wait_for(call_id=str(request))
 
     assert (answer.opens, answer.reason) == ("nothing", "own-dialling")
@@ -204,7 +204,7 @@ def test_a_call_placed_by_a_click_does_not_open_on_its_own_user(office: Office) 
 def test_what_rang_while_the_process_was_away_opens_nothing(office: Office) -> None:
     with office.caller():
         pass
-    office.tell(call_id="old", age=50)
+    office.report(call_id="old", age=50)
     with office.caller():
         answer = office.wait_for(call_id="old")
 
@@ -214,32 +214,32 @@ def test_what_rang_while_the_process_was_away_opens_nothing(office: Office) -> N
 def test_a_retained_event_of_a_third_party_opens_nothing(office: Office) -> None:
     office.gateway.publish(
         office.gateway.topics.calls("0011"),
-        office.tell(call_id="retained"),
+        office.report(call_id="retained"),
         retain=True,
     )
     with office.caller():
-        office.tell(call_id="live")
+        office.report(call_id="live")
         office.wait_for(call_id="live")
 
     assert [one.call_id for one in office.answers] == ["live"]
 
 
 def test_programs_and_webhooks_fail_without_hiding_each_other(office: Office) -> None:
-    heard = office.folder / "heard"
+    received = office.folder / "heard"
     office.settings |= {
         "commands": [
             {"name": "fails", "arguments": ["/bin/false"]},
-            {"name": "works", "arguments": ["/bin/cp", "/dev/null", f"{heard}-{{call_id}}"]},
+            {"name": "works", "arguments": ["/bin/cp", "/dev/null", f"{received}-{{call_id}}"]},
         ],
         "webhooks": [
             {"url": "http://127.0.0.1:9/", "secret": "0123456789abcdef", "give_up_after": 0}
         ],
     }
     with office.caller():
-        office.tell()
+        office.report()
         answer = office.wait_for(opens="matter")
         office.wait_for(trigger="outcome", reason="executor-failed")
-        office.wait(lambda: Path(f"{heard}-c-1").exists())
+        office.wait(lambda: Path(f"{received}-c-1").exists())
         office.wait(lambda: len([one for one in office.answers if one.trigger == "outcome"]) == 2)
 
     assert [one.executor for one in answer.outcomes] == ["mqtt", "webhook", "fails", "works"]
@@ -252,24 +252,24 @@ def test_killed_at_any_moment_each_call_is_answered_and_opens_once(office: Offic
     office.settings |= {
         "commands": [{"arguments": ["/bin/sh", "-c", f'echo "$1" >> {log}', "sh", "{call_id}"]}]
     }
-    told: list[str] = []
+    reported: list[str] = []
     for run in range(4):
         with office.caller() as process:
             for number in range(5):
-                told.append(f"c-{run}-{number}")
-                office.tell(call_id=told[-1])
+                reported.append(f"c-{run}-{number}")
+                office.report(call_id=reported[-1])
             if run < 3:
                 office.wait_for(call_id=f"c-{run}-{run}")
                 process.kill()
                 process.wait()
             else:
-                office.wait(lambda: {one.call_id for one in office.answers} >= set(told))
+                office.wait(lambda: {one.call_id for one in office.answers} >= set(reported))
                 office.wait(lambda: office.open_claims() == 0)
 
     opened = log.read_text().split()
-    assert set(opened) == set(told)
+    assert set(opened) == set(reported)
     ids = [one.call_id for one in office.answers if one.opens == "matter"]
-    assert set(ids) == set(told)
+    assert set(ids) == set(reported)
 
 
 def test_a_broker_that_forgot_everything_does_not_stop_the_next_call(
@@ -285,7 +285,7 @@ def test_a_broker_that_forgot_everything_does_not_stop_the_next_call(
             "starface/processes/caller", lambda arrived: online.append(arrived.payload)
         )
         office.wait(lambda: online[-1:] == [b"online"])
-        office.tell(call_id="after")
+        office.report(call_id="after")
         office.wait_for(call_id="after", opens="matter")
 
 
@@ -298,11 +298,11 @@ def test_the_workstation_opens_the_file_once(office: Office, broker: Mosquitto) 
         number = 0
         while not log.exists():  # the workstation keeps no calls from before it was there
             number += 1
-            office.tell(call_id=f"c-{number}")
+            office.report(call_id=f"c-{number}")
             office.wait_for(call_id=f"c-{number}")
             office.panel.work(0.2)
-        office.tell("connected", call_id=f"c-{number}")
-        office.tell("ended", call_id=f"c-{number}")
+        office.report("connected", call_id=f"c-{number}")
+        office.report("ended", call_id=f"c-{number}")
         office.wait_for(trigger="closed")
 
     opened = log.read_text().splitlines()
@@ -313,7 +313,7 @@ def test_the_workstation_opens_the_file_once(office: Office, broker: Mosquitto) 
 def test_a_number_handed_to_the_workstation_is_dialled_by_its_user(office: Office) -> None:
     requests: list[DialRequest] = []
     office.dial.consume(
-        office.dial.topics.dial("+"), DialRequest, lambda told, _: requests.append(told)
+        office.dial.topics.dial("+"), DialRequest, lambda message, _: requests.append(message)
     )
     with office.desktop(notification=False):
         folder = office.folder / "desktop"

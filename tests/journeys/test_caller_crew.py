@@ -51,8 +51,8 @@ def opened(office: Office) -> list[str]:
 
 
 def process_ids(parent: "subprocess.Popen[bytes]") -> list[int]:
-    told = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text()
-    return [int(pid) for pid in told.split()]
+    reported = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text()
+    return [int(pid) for pid in reported.split()]
 
 
 def test_each_active_user_has_a_process_that_answers_as_one_for_all_would(
@@ -60,9 +60,9 @@ def test_each_active_user_has_a_process_that_answers_as_one_for_all_would(
 ) -> None:
     with office.crew(ANNA, BERND, CARLA):
         for user in ("0011", "0012", "0013"):
-            office.tell(user=user, group="Sales")
+            office.report(user=user, group="Sales")
             office.wait_for(user=user, opens="matter")
-        office.tell("connected", user="0012", group="Sales")
+        office.report("connected", user="0012", group="Sales")
         office.wait_for(user="0011", trigger="closed", reason="answered-elsewhere")
         office.wait_for(user="0013", trigger="closed", reason="answered-elsewhere")
 
@@ -83,8 +83,8 @@ def test_users_come_and_go_while_it_runs_and_leave_nothing_behind(office: Office
         office.wait_online(ANNA, caller_account(LOGINS[3]))
         change(office, "0012", wanted=True)
         office.wait_online(ANNA, BERND, caller_account(LOGINS[3]))
-        office.tell(user="0012", call_id="back")
-        office.tell(user=LOGINS[3], call_id="new")
+        office.report(user="0012", call_id="back")
+        office.report(user=LOGINS[3], call_id="new")
         office.wait_for(call_id="back", opens="matter")
         office.wait_for(call_id="new", opens="matter")
 
@@ -94,7 +94,7 @@ def test_a_process_that_dies_comes_back_alone_and_opens_once_what_rang(office: O
         before = process_ids(parent)
         os.kill(before[0], signal.SIGKILL)
         for login in LOGINS[:3]:
-            office.tell(user=login, call_id=f"c-{login}")
+            office.report(user=login, call_id=f"c-{login}")
         for login in LOGINS[:3]:
             office.wait_for(user=login, opens="matter")
         after = process_ids(parent)
@@ -109,7 +109,7 @@ def test_after_the_parent_was_killed_the_next_one_goes_on(office: Office) -> Non
         children = process_ids(parent)
         parent.kill()
         parent.wait()
-        office.tell(call_id="meanwhile")
+        office.report(call_id="meanwhile")
         office.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
     with office.crew(ANNA, BERND, CARLA):
         office.wait_for(call_id="meanwhile", opens="matter")
@@ -120,28 +120,28 @@ def test_after_the_parent_was_killed_the_next_one_goes_on(office: Office) -> Non
 def test_crossing_the_limit_loses_no_call_and_opens_none_twice(office: Office) -> None:
     for login in LOGINS[:-1]:
         change(office, login)
-    told: list[str] = []
+    reported: list[str] = []
     numbers = count()
 
-    def tell_until(condition: Callable[[], object]) -> None:
+    def publish_until(condition: Callable[[], object]) -> None:
         while not condition():
-            told.append(f"c-{next(numbers)}")
-            office.tell(user=LOGINS[1 + len(told) % 7], call_id=told[-1])
+            reported.append(f"c-{next(numbers)}")
+            office.report(user=LOGINS[1 + len(reported) % 7], call_id=reported[-1])
             office.panel.work(0.02)
 
     online = office.callers_online
     with office.crew(*map(caller_account, LOGINS[:-1])):
-        tell_until(lambda: len(told) > 10)
+        publish_until(lambda: len(reported) > 10)
         change(office, LOGINS[-1])
-        tell_until(lambda: online() == {"caller"})
-        office.tell(user=LOGINS[-1], call_id="twentieth")
-        tell_until(lambda: "twentieth" in opened(office))
+        publish_until(lambda: online() == {"caller"})
+        office.report(user=LOGINS[-1], call_id="twentieth")
+        publish_until(lambda: "twentieth" in opened(office))
         change(office, LOGINS[0], wanted=False)
-        tell_until(lambda: online() == set(map(caller_account, LOGINS[1:])))
-        office.wait(lambda: {one.call_id for one in office.answers} >= set(told))
+        publish_until(lambda: online() == set(map(caller_account, LOGINS[1:])))
+        office.wait(lambda: {one.call_id for one in office.answers} >= set(reported))
         office.wait(lambda: office.open_claims() == 0)
 
-    assert sorted(opened(office)) == sorted([*told, "twentieth"])
+    assert sorted(opened(office)) == sorted([*reported, "twentieth"])
 
 
 def test_what_waits_for_its_delay_during_a_change_opens_once(office: Office) -> None:
@@ -149,11 +149,11 @@ def test_what_waits_for_its_delay_during_a_change_opens_once(office: Office) -> 
     for login in LOGINS[:-1]:
         change(office, login)
     with office.crew(*map(caller_account, LOGINS[:-1])):
-        office.tell(call_id="waits")
-        office.tell(call_id="is-over")
+        office.report(call_id="waits")
+        office.report(call_id="is-over")
         change(office, LOGINS[-1])
         office.wait_online("caller")
-        office.tell("ended", call_id="is-over")
+        office.report("ended", call_id="is-over")
         office.wait_for(call_id="waits", opens="matter")
         office.wait(lambda: office.open_claims() == 0)
 
@@ -163,7 +163,7 @@ def test_what_waits_for_its_delay_during_a_change_opens_once(office: Office) -> 
 def test_without_accounts_of_their_own_one_process_serves_all(office: Office) -> None:
     change(office, "not-known-to-the-broker")
     with office.crew("caller"):
-        office.tell()
+        office.report()
         office.wait_for(opens="matter")
 
 
@@ -171,8 +171,8 @@ def test_a_user_whose_account_does_not_come_is_served_with_all(office: Office) -
     with office.crew(ANNA, BERND, CARLA):
         change(office, "new")
         office.wait_online("caller")
-        office.tell(user="new")
-        office.tell(user="0011", call_id="c-2")
+        office.report(user="new")
+        office.report(user="0011", call_id="c-2")
         office.wait_for(user="new", opens="matter")
         office.wait_for(user="0011", opens="matter")
 
@@ -184,13 +184,11 @@ def test_accounts_the_broker_has_not_heard_of_leave_one_process_for_all(office: 
     )
     change(office, "new")
     with office.crew("caller"):
-        office.tell(user="new")
+        office.report(user="new")
         office.wait_for(user="new", opens="matter")
 
 
-def test_the_workstation_opens_the_file_once_whoever_answers(
-    office: Office, broker: Mosquitto
-) -> None:
+def test_the_workstation_opens_the_file_once_who_answers(office: Office, broker: Mosquitto) -> None:
     log = office.folder / "shown"
     program = ["/bin/sh", "-c", f'echo "$1" >> {log}', "sh", "{call_id}"]
     with (
@@ -200,12 +198,12 @@ def test_the_workstation_opens_the_file_once_whoever_answers(
         office.wait(lambda: " as 0011 " in broker.log.read_text())
         numbers = count()
         while not log.exists():  # the workstation keeps no calls from before it was there
-            office.tell(call_id=f"each-{next(numbers)}")
+            office.report(call_id=f"each-{next(numbers)}")
             office.panel.work(0.2)
         for login in LOGINS[3:]:
             change(office, login)
         office.wait_online("caller")
-        office.tell(call_id="all")
+        office.report(call_id="all")
         office.wait(lambda: "all" in log.read_text().split())
 
     shown = log.read_text().split()
@@ -215,9 +213,9 @@ def test_the_workstation_opens_the_file_once_whoever_answers(
 def test_the_setting_decides_before_the_number_of_users(office: Office) -> None:
     office.settings["processes"] = "pooled"
     with office.crew("caller"):
-        office.tell()
+        office.report()
         office.wait_for(opens="matter")
     office.settings["processes"] = "per-user"
     with office.crew(ANNA, BERND, CARLA):
-        office.tell(call_id="c-2")
+        office.report(call_id="c-2")
         office.wait_for(call_id="c-2", opens="matter")

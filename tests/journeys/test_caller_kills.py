@@ -61,12 +61,12 @@ def _call(
     office: Office, dice: random.Random, call: str, ended: dict[str, float], staying: list[str]
 ) -> None:
     """Have a call ring; half of them end soon after, the others ring on."""
-    office.tell(call_id=call)
+    office.report(call_id=call)
     until = time.monotonic() + dice.choice((0.0, 0.02, 0.2))
     while time.monotonic() < until:
         office.panel.work(0.01)
     if dice.random() < 0.5:
-        office.tell("ended", call_id=call)
+        office.report("ended", call_id=call)
         ended[call] = time.time()
     else:
         staying.append(call)

@@ -23,7 +23,7 @@ def test_a_caller_without_descriptors_waits_and_then_opens_all(
         limit = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors + spare, limit[1]))
         for call in calls:
-            office.tell(call_id=call)
+            office.report(call_id=call)
         for _ in range(100):
             office.panel.work(0.01)
         assert process.poll() is None

@@ -46,7 +46,7 @@ def anna(connect: Connect) -> Iterator[Person]:
         yield person
 
 
-def test_a_request_becomes_one_call_and_is_told_to_its_end(
+def test_a_request_becomes_one_call_and_is_reported_to_its_end(
     office: Office, anna: Person, connect: Connect, simulator: Simulator
 ) -> None:
     process = office.start()
@@ -54,12 +54,12 @@ def test_a_request_becomes_one_call_and_is_told_to_its_end(
     gateway = connect("gateway")
 
     request = anna.dial()
-    wait_until(lambda: anna.told(request) == ["accepted"])
+    wait_until(lambda: anna.reported(request) == ["accepted"])
     states: tuple[CallStateName, ...] = ("dialing", "ringback", "connected", "ended")
-    office.tell(gateway, request, *states)
+    office.report(gateway, request, *states)
 
     wait_until(lambda: anna.results and anna.results[-1].data.final)
-    assert anna.told(request) == [
+    assert anna.reported(request) == [
         "accepted", "own-phone-ringing", "remote-ringing", "connected", "ended",
     ]  # fmt: skip
     [placed] = simulator.placed
@@ -83,7 +83,7 @@ def test_killed_while_the_pbx_answers_the_call_is_not_placed_again(
     simulator.switches.trouble = "none"
     office.start()
 
-    wait_until(lambda: anna.told(request)[:1] == ["accepted"])
+    wait_until(lambda: anna.reported(request)[:1] == ["accepted"])
     assert simulator.placements == {str(request): 1}
 
 
@@ -96,7 +96,7 @@ def test_killed_at_any_moment_no_request_is_placed_twice(
         lambda request: office.claimed(request),
         lambda request: simulator.placements[str(request)],
         lambda request: any(call.call_id == str(request) for call in simulator.placed),
-        lambda request: anna.told(request),
+        lambda request: anna.reported(request),
     ]
     process = office.start(per_minute=100, double_click=0)
     office.wait_online()
@@ -110,8 +110,8 @@ def test_killed_at_any_moment_no_request_is_placed_twice(
             simulator.hang_up(call)
         process = office.start(per_minute=100, double_click=0)
         office.wait_online()
-        wait_until(lambda request=request: anna.told(request), 30)  # type: ignore[misc]
-        office.tell(gateway, request, "ended")
+        wait_until(lambda request=request: anna.reported(request), 30)  # type: ignore[misc]
+        office.report(gateway, request, "ended")
         requests.append(request)
 
     assert all(simulator.placements[str(request)] <= 1 for request in requests)
@@ -132,7 +132,7 @@ def test_two_dial_processes_place_one_call(
         anna.dial(f"044 123 45 {last:02}")
         wait_until(lambda last=last: len(anna.results) == 2 * last + 1)  # type: ignore[misc]
         simulator.hang_up(simulator.placed[-1].call_id)
-        office.tell(gateway, simulator.placed[-1].call_id, "ended")
+        office.report(gateway, simulator.placed[-1].call_id, "ended")
         wait_until(lambda last=last: len(anna.results) == 2 * last + 2)  # type: ignore[misc]
 
     assert len(simulator.placed) == 20
@@ -174,7 +174,7 @@ def test_each_request_has_one_outcome_after_its_stages_though_processes_are_kill
             office.wait_online(account)
         with suppress(AssertionError):  # one that was killed before has placed nothing
             wait_until(lambda placed=placed: len(simulator.placed) > placed, 2)  # type: ignore[misc]
-        office.tell(gateway, request, "dialing", "ringback", "ended")
+        office.report(gateway, request, "dialing", "ringback", "ended")
         for call in list(simulator.pbx.calls):
             simulator.hang_up(call)
         wait_until(lambda request=request: _final(anna, request), 60)  # type: ignore[misc]
@@ -204,7 +204,7 @@ def test_requests_made_while_no_dial_process_ran_are_not_dialled_later(
 
     office.start(expiry=1)
 
-    wait_until(lambda: anna.told(request) == ["refused"])
+    wait_until(lambda: anna.reported(request) == ["refused"])
     assert anna.results[-1].data.code == "expired"
     assert simulator.placed == []
 
@@ -223,10 +223,10 @@ def test_a_flood_is_held_to_the_unit(
         if len(simulator.placed) > len(placed):
             placed = [call.call_id for call in simulator.placed]
             simulator.hang_up(placed[-1])
-            office.tell(gateway, placed[-1], "ended")
-    wait_until(lambda: all(anna.told(request) for request in requests), 30)
+            office.report(gateway, placed[-1], "ended")
+    wait_until(lambda: all(anna.reported(request) for request in requests), 30)
 
-    refused = [told.data.code for told in anna.results if told.data.state == "refused"]
+    refused = [event.data.code for event in anna.results if event.data.state == "refused"]
     assert len(simulator.placed) <= 6
     assert len(refused) + len(simulator.placed) == 100
     assert set(refused) <= {"busy", "rate"}
@@ -245,8 +245,8 @@ def test_an_account_that_floods_its_topic_holds_up_nobody_else(
             flooder.send("starface/users/0012/dial", b"{}")
 
     request = anna.dial()
-    wait_until(lambda: anna.told(request), 10)
-    assert anna.told(request)[0] == "accepted"
+    wait_until(lambda: anna.reported(request), 10)
+    assert anna.reported(request)[0] == "accepted"
 
 
 def test_nobody_dials_for_a_colleague(connect: Connect, office: Office) -> None:
@@ -265,12 +265,12 @@ def test_the_pbx_without_a_session_says_that_the_interface_is_off(
 
     request = anna.dial()
 
-    wait_until(lambda: anna.told(request) == ["refused"])
+    wait_until(lambda: anna.reported(request) == ["refused"])
     assert anna.results[-1].data.code == "inactive"
     assert simulator.placed == []
 
 
-def test_results_told_while_the_broker_was_away_come_afterwards(
+def test_results_reported_while_the_broker_was_away_come_afterwards(
     office: Office, anna: Person, broker: Mosquitto, simulator: Simulator
 ) -> None:
     simulator.switches.trouble = "slow"
@@ -285,11 +285,11 @@ def test_results_told_while_the_broker_was_away_come_afterwards(
     wait_until(lambda: bool(simulator.placed))
     broker.start()
 
-    wait_until(lambda: anna.told(request) == ["accepted"], 30)
+    wait_until(lambda: anna.reported(request) == ["accepted"], 30)
     assert simulator.placements == {str(request): 1}
 
 
-def test_a_slow_pbx_is_told_as_unknown_and_holds_up_nobody_else(
+def test_a_slow_pbx_is_reported_as_unknown_and_holds_up_nobody_else(
     office: Office, anna: Person, connect: Connect, simulator: Simulator
 ) -> None:
     simulator.switches.trouble = "slow"
@@ -304,15 +304,15 @@ def test_a_slow_pbx_is_told_as_unknown_and_holds_up_nobody_else(
 
     with Person(connect("0012"), "0012") as bernd:
         other = bernd.dial("044 123 45 68")
-        wait_until(lambda: bernd.told(other) == ["accepted"], 3)
+        wait_until(lambda: bernd.reported(other) == ["accepted"], 3)
 
-    wait_until(lambda: anna.told(request)[:1] == ["unknown"], 7)
+    wait_until(lambda: anna.reported(request)[:1] == ["unknown"], 7)
     assert time.monotonic() - began < 7
-    wait_until(lambda: anna.told(request)[1:2] == ["accepted"])
+    wait_until(lambda: anna.reported(request)[1:2] == ["accepted"])
     assert simulator.placements[str(request)] == 1
 
 
-def test_told_to_end_while_the_pbx_is_slow_it_leaves_in_time_and_the_truth_comes_later(
+def test_asked_to_end_while_the_pbx_is_slow_it_leaves_in_time_and_the_truth_comes_later(
     office: Office, anna: Person, simulator: Simulator
 ) -> None:
     simulator.switches.trouble = "slow"
@@ -327,7 +327,7 @@ def test_told_to_end_while_the_pbx_is_slow_it_leaves_in_time_and_the_truth_comes
     assert process.wait(5) == 0
     office.start()
 
-    wait_until(lambda: anna.told(request)[:1] == ["accepted"])
+    wait_until(lambda: anna.reported(request)[:1] == ["accepted"])
     assert simulator.placements == {str(request): 1}
 
 
@@ -349,8 +349,8 @@ def test_ctrl_c_hangs_up_if_asked(
 
     calling.send_signal(signal.SIGINT)
 
-    told, _ = calling.communicate(timeout=40)
-    assert "Ended call" in told
+    reported, _ = calling.communicate(timeout=40)
+    assert "Ended call" in reported
     assert calling.returncode == 130
     assert simulator.pbx.calls == {}
 

@@ -35,13 +35,13 @@ run(PanelSettings(listen=told["listen"]), BrokerSettings.model_validate(told["br
 @pytest.fixture
 def door(tmp_path: Path, broker_settings: BrokerSettings) -> Iterator[httpx.Client]:
     port = free_port()
-    told = {
+    reported = {
         "listen": f"127.0.0.1:{port}",
         "broker": broker_settings.model_dump(mode="json"),
         "folder": str(tmp_path),
     }
     token = Applications(tmp_path / "applications.db").add("crm", ["0011"])
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, json.dumps(told)])
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, json.dumps(reported)])
     headers = {"Authorization": f"Bearer {token}"}
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
@@ -74,9 +74,9 @@ def test_an_application_dials_and_asks_for_the_end(
         answer = door.post(path, json={"number": "+41 44 123 45 67"})
 
         assert answer.status_code == 202
-        told = answer.json()
-        assert [placed.call_id for placed in simulator.placed] == [told["request_id"]]
-        office.tell(connect("gateway"), told["request_id"], "dialing", "ended")
+        document = answer.json()
+        assert [placed.call_id for placed in simulator.placed] == [document["request_id"]]
+        office.report(connect("gateway"), document["request_id"], "dialing", "ended")
         place = answer.headers["location"]
         wait_until(lambda: door.get(place).json()["state"] == "own-phone-not-lifted")
 

@@ -64,7 +64,7 @@ def test_calls_open_and_have_their_stories_once_the_disk_takes_them(
     with office.caller() as process:
         disk.fill()
         for call in calls:
-            office.tell(call_id=call)
+            office.report(call_id=call)
         while WAITS not in printed:
             printed += capfd.readouterr().err
             office.panel.work(0.02)
@@ -72,9 +72,9 @@ def test_calls_open_and_have_their_stories_once_the_disk_takes_them(
         disk.free()
         for call in calls:
             office.wait_for(call_id=call, opens="matter")
-    told = [(one.call_id, one.trigger) for one in office.answers if one.opens == "matter"]
+    reported = [(one.call_id, one.trigger) for one in office.answers if one.opens == "matter"]
 
-    assert sorted(told) == [(call, "ringing") for call in calls]
+    assert sorted(reported) == [(call, "ringing") for call in calls]
     assert {story.call_id for story in find(office.data, last=99)} == set(calls)
     with contextlib.closing(sqlite3.connect(office.data / "caller.db")) as db:
         assert db.execute("SELECT count(*) FROM aside").fetchone() == (0,)
@@ -92,21 +92,21 @@ def test_each_dial_request_gets_its_outcome_once_the_disk_takes_it(
         process = office.start(per_minute=100, double_click=0)
         office.wait_online()
         placed = anna.dial("044 123 45 00")
-        wait_until(lambda: anna.told(placed)[:1] == ["accepted"])
+        wait_until(lambda: anna.reported(placed)[:1] == ["accepted"])
         disk.fill()
         requests = [anna.dial(f"044 123 45 {number}") for number in range(10, 18)]
         printed = ""
         while WAITS not in printed:
             printed += capfd.readouterr().err
         logins = len(simulator.sessions)
-        assert not any(anna.told(request) for request in requests)
+        assert not any(anna.reported(request) for request in requests)
         disk.free()
-        wait_until(lambda: all(anna.told(request) for request in requests))
+        wait_until(lambda: all(anna.reported(request) for request in requests))
 
         assert process.poll() is None
         assert len(simulator.sessions) == logins
         assert all(simulator.placements[str(one)] <= 1 for one in [placed, *requests])
-        assert all(len(set(anna.told(one))) == len(anna.told(one)) for one in requests)
+        assert all(len(set(anna.reported(one))) == len(anna.reported(one)) for one in requests)
     assert (printed + capfd.readouterr().err).count(WAITS) <= 3
 
 
@@ -137,7 +137,7 @@ def test_killed_while_the_disk_is_full_each_request_gets_its_outcome_all_the_sam
                 process.wait()
                 process = start()
         disk.free()
-        wait_until(lambda: all(anna.told(request) for request in requests), 60)
+        wait_until(lambda: all(anna.reported(request) for request in requests), 60)
 
         assert process.poll() is None
         assert all(simulator.placements[str(one)] <= 1 for one in requests)
@@ -158,7 +158,7 @@ def test_killed_while_the_disk_is_full_each_call_opens_once(
     for _ in range(8):
         with office.caller(online=False) as process:
             for call in [next(left) for _ in range(5)]:
-                office.tell(call_id=call)
+                office.report(call_id=call)
                 if chance.random() < 0.3:
                     disk.fill()
                 if chance.random() < 0.3:

@@ -29,7 +29,7 @@ class Office:
         self.stage = stage
         self._watch = watch
         self.messages: list[tuple[str, bytes]] = []
-        watch.subscribe("starface/users/#", self._hear)
+        watch.subscribe("starface/users/#", self._receive)
 
     def wait(self, condition: object, timeout: float = 30) -> None:
         def listened() -> object:
@@ -38,22 +38,24 @@ class Office:
 
         wait_until(listened, timeout)
 
-    def told(self, kind: str, login: str) -> list[bytes]:
+    def reported(self, kind: str, login: str) -> list[bytes]:
         wanted = f"starface/users/{login}/{kind}"
         return [payload for topic, payload in self.messages if topic == wanted and payload]
 
     def state(self, login: str) -> str:
-        states = self.told("state", login)
+        states = self.reported("state", login)
         return UserState.model_validate_json(states[-1]).data.state if states else ""
 
     def opened(self, login: str, call_id: str) -> list[CallerEvent]:
-        events = [CallerEvent.model_validate_json(told) for told in self.told("caller", login)]
+        events = [
+            CallerEvent.model_validate_json(reported) for reported in self.reported("caller", login)
+        ]
         return [event for event in events if event.data.call_id == call_id and event.data.opened]
 
     def log(self) -> str:
         return (self.stage.folder / "processes.log").read_text()
 
-    def _hear(self, arrived: ReceivedMessage) -> None:
+    def _receive(self, arrived: ReceivedMessage) -> None:
         self.messages.append((arrived.topic, arrived.payload))
 
 
@@ -151,7 +153,7 @@ def test_a_misspelt_key_is_named_with_its_file(office: Office) -> None:
 
 
 def test_nonsense_is_refused_logged_once_and_not_published(office: Office) -> None:
-    before = len(office.told("calls", "0011"))
+    before = len(office.reported("calls", "0011"))
     url = _callback_url(office)
     logged = office.log().count("refused")
 
@@ -160,7 +162,7 @@ def test_nonsense_is_refused_logged_once_and_not_published(office: Office) -> No
     assert answer.status_code == 400
     assert len(answer.text.strip().splitlines()) == 1
     office.wait(lambda: office.log().count("refused") == logged + 1)
-    assert len(office.told("calls", "0011")) == before
+    assert len(office.reported("calls", "0011")) == before
     assert url.rpartition("/")[2] not in office.log()
 
 
@@ -182,8 +184,10 @@ def test_the_events_are_those_of_the_contract(office: Office) -> None:
     office.stage.at_the_phones("hangup", call_id=call)
 
     def events() -> list[CallEvent]:
-        told = [CallEvent.model_validate_json(payload) for payload in office.told("calls", "0012")]
-        return [event for event in told if event.data.call_id == call]
+        reported = [
+            CallEvent.model_validate_json(payload) for payload in office.reported("calls", "0012")
+        ]
+        return [event for event in reported if event.data.call_id == call]
 
     office.wait(lambda: events() and events()[-1].data.state == "ended")
     ringing = next(event for event in events() if event.data.state == "ringing")
@@ -193,7 +197,7 @@ def test_the_events_are_those_of_the_contract(office: Office) -> None:
     assert ringing.subject == call
     numbers = [event.seq for event in events() if event.seq]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    payload = json.loads(office.told("calls", "0012")[-1])
+    payload = json.loads(office.reported("calls", "0012")[-1])
     assert {"specversion", "id", "source", "type", "time", "subject", "seq", "data"} <= set(payload)
 
 
@@ -206,11 +210,11 @@ def test_status_shows_processes_users_and_the_hits_that_rise(office: Office) -> 
              "--json"],
             capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
-        told = json.loads(shown.stdout)
+        reported = json.loads(shown.stdout)
         processes = {"gateway", "sessions", "caller-for-0011", "caller-for-0012", "dial"}
-        assert processes <= told["processes"].keys()
-        assert told["users"]["0011"]["state"] == "active"
-        return int(told["http_hits"])
+        assert processes <= reported["processes"].keys()
+        assert reported["users"]["0011"]["state"] == "active"
+        return int(reported["http_hits"])
 
     before = hits()
     for _ in range(3):

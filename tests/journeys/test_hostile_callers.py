@@ -40,7 +40,7 @@ class Recorder:
         self.program.write_text(_RECORD.format(python=sys.executable, folder=str(folder)))
         self.program.chmod(0o755)
 
-    def heard(self) -> list[list[str]]:
+    def received(self) -> list[list[str]]:
         return [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
 
 
@@ -77,7 +77,7 @@ def test_a_hostile_name_starts_the_opener_and_nothing_else(
     with office.caller(), office.desktop(environment, notification=False, **settings) as desktop:
         _warm(office, recorder)
         for number, party in enumerate(parties):
-            office.tell(call_id=f"c-{number}", caller=party)
+            office.report(call_id=f"c-{number}", caller=party)
         office.wait(lambda: len(_calls(recorder)) == len(HOSTILE))
         office.wait(lambda: _marked(mark) == {desktop.pid})  # whatever else began has ended
 
@@ -87,8 +87,8 @@ def test_a_hostile_name_starts_the_opener_and_nothing_else(
     for number, party in enumerate(parties):
         *rest, url = calls[f"c-{number}"]
         assert _ADDRESS.fullmatch(url)
-        [told] = parse_qs(urlsplit(url).query, keep_blank_values=True)["name"]
-        assert told == party.name.strip()
+        [reported] = parse_qs(urlsplit(url).query, keep_blank_values=True)["name"]
+        assert reported == party.name.strip()
         assert len(rest) == (2 if "program" in settings else 0)
         if rest:
             alone, option = rest
@@ -117,9 +117,9 @@ def _know(office: Office, parties: list[Party]) -> None:
 def _warm(office: Office, recorder: Recorder) -> None:
     """Return once the workstation hears the answers."""
     number = 0
-    while not recorder.heard():
+    while not recorder.received():
         number += 1
-        office.tell(call_id=f"warm-{number}", caller=_party(9999, "Warm"))
+        office.report(call_id=f"warm-{number}", caller=_party(9999, "Warm"))
         office.wait_for(call_id=f"warm-{number}")
         office.panel.work(0.2)
 
@@ -127,11 +127,11 @@ def _warm(office: Office, recorder: Recorder) -> None:
 def _calls(recorder: Recorder) -> dict[str, list[str]]:
     """Return the arguments by call; a call that came twice is an error."""
     found: dict[str, list[str]] = {}
-    for told in recorder.heard():
-        call = told[-1].rpartition("&call=")[2]
+    for event in recorder.received():
+        call = event[-1].rpartition("&call=")[2]
         assert call not in found
         if not call.startswith("warm-"):
-            found[call] = told
+            found[call] = event
     return found
 
 

@@ -45,7 +45,7 @@ def _environment(folder: Path, address: str) -> dict[str, str]:
 def _ring_until(office: Office, condition: Callable[[str], object]) -> str:
     """Let calls ring until the workstation, which hears none from before it was there, has one."""
     for call in range(100):
-        office.tell(call_id=f"c-{call}")
+        office.report(call_id=f"c-{call}")
         office.wait_for(call_id=f"c-{call}", trigger="ringing")
         for _ in range(20):
             office.panel.work(0.02)
@@ -90,13 +90,13 @@ def test_a_button_opens_who_is_meant_and_the_next_call_knows_it(
             else:  # a workstation without notifications still opens
                 call = _ring_until(office, lambda call: _chosen(office, call, opened))
             office.wait(opened.exists)
-            office.tell("ended", call_id=call)
-            office.tell(call_id="later")
+            office.report("ended", call_id=call)
+            office.report(call_id="later")
             later = office.wait_for(call_id="later", trigger="ringing")
             office.wait(lambda: opened.read_text().splitlines()[-2:] == [URL, URL])
             if service is not None:
                 office.wait(lambda: service.titles() == ["Ada Lovelace"])
-                office.tell("ended", call_id="later")
+                office.report("ended", call_id="later")
                 office.wait(lambda: service.titles() == [])
 
     assert (later.remembered, later.opens) == (True, "matter")
@@ -120,7 +120,7 @@ def test_where_a_click_opens_nothing_opens_before_and_all_can_be_taken_away(
                 assert not opened.exists()
                 office.wait(lambda: _pressed(service, card, opened, "Öffnen"))
                 for call in range(50):
-                    office.tell(call_id=f"d-{call}")
+                    office.report(call_id=f"d-{call}")
                 office.wait_for(call_id="d-49")
                 office.wait(lambda: len(service.shown) == 3)
                 Spool(tmp_path / "desktop").ask(CLOSE_ALL)
@@ -143,10 +143,10 @@ def test_a_notification_follows_the_call_and_a_pause_takes_it_away(
             if service is not None:
                 call = _ring_until(office, lambda _: service.shown)
                 assert service.titles() == ["Ada Lovelace"]
-                office.tell("connected", call_id=call)
-                office.tell("connected", call_id=call, caller=colleague)
+                office.report("connected", call_id=call)
+                office.report("connected", call_id=call, caller=colleague)
                 office.wait(lambda: service.titles() == ["Bernd"])
-                office.tell("connected", call_id=call)
+                office.report("connected", call_id=call)
                 office.wait(lambda: service.titles() == ["Ada Lovelace"])
                 spool = Spool(tmp_path / "desktop")
                 spool.pause(math.inf)

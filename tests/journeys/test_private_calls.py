@@ -46,14 +46,14 @@ def test_a_private_call_leaves_nothing_and_the_session_goes_on(tmp_path: Path) -
             looks = pbx.requests[_LOOK]
             wait_until(lambda: pbx.requests[_LOOK] > looks + 12)  # four for each user
             client = pbx.ring(ANNA, "+41441234567")
-            wait_until(lambda: listener.heard(ANNA, client))
+            wait_until(lambda: listener.received(ANNA, client))
 
-            assert listener.heard(ANNA, private) == []
+            assert listener.received(ANNA, private) == []
             assert pbx.requests[_LOGIN] == logins
             assert len(listener.states[ANNA]) == states
             pbx.restart(down_for=0.5)
             wait_until(lambda: pbx.requests[_LOGIN] > logins)
             wait_until(lambda: _active(listener, pbx, ANNA))
-            assert listener.heard(ANNA, private) == []
+            assert listener.received(ANNA, private) == []
     for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
         assert b"5550180" not in path.read_bytes(), path

@@ -96,15 +96,15 @@ def test_where_the_broker_is_away_the_line_stays_without_any_right(office: Offic
 
     broker = office.site.broker.model_copy(update={"account": "0011", "password": SecretStr(old)})
     with Connection(broker, "0011") as former:
-        heard: list[str] = []
-        former.subscribe("#", lambda message: heard.append(message.topic))
+        received: list[str] = []
+        former.subscribe("#", lambda message: received.append(message.topic))
         former.wait_connected()
         with pytest.raises(PublishRefused):
             former.publish_raw(T.dial("0011"), b"x")
-        office.tell_everything()
+        office.publish_everything()
         while former.work(0.3):
             pass
-        assert heard == []
+        assert received == []
 
 
 def test_a_login_that_is_used_again_is_no_way_in_for_its_former_owner(office: Office) -> None:
@@ -118,9 +118,9 @@ def test_a_login_that_is_used_again_is_no_way_in_for_its_former_owner(office: Of
     [(account, password)] = re.findall(r"account is '(\S+)', password (\S+)", added)
     assert account != "0011"
     assert password != old
-    with office.listening(account, T.calls("0011")) as heard:
-        office.tell_everything()
-        wait_until(lambda: heard.so_far() == {T.calls("0011")})
+    with office.listening(account, T.calls("0011")) as received:
+        office.publish_everything()
+        wait_until(lambda: received.so_far() == {T.calls("0011")})
     again = office.type("user", "add", "0011", "--password", "x", "--no-check")
     assert f"{account!r}, password {password}" in again
 
@@ -142,25 +142,25 @@ def test_the_session_of_a_removed_user_is_ended_and_his_account_gone(office: Off
 
 def test_what_waited_for_a_former_user_is_not_delivered_to_the_next(office: Office) -> None:
     _leave_sessions(office)
-    office.tell_everything()
+    office.publish_everything()
 
     office.type("user", "remove", "0011")
     office.type("user", "add", "0011", "--password", "x", "--no-check")
     office.reload()
 
-    with office.listening("0011", T.state("0011"), lasting=True) as heard:
-        assert T.calls("0011") not in heard.so_far()
+    with office.listening("0011", T.state("0011"), lasting=True) as received:
+        assert T.calls("0011") not in received.so_far()
 
 
 def test_an_account_that_is_in_use_is_left_without_a_right(office: Office) -> None:
     office.type("account", "add", "app", "--user", "0011", "--topics", "calls")
     office.reload()
 
-    with office.listening("app", T.calls("0011"), lasting=True) as heard:
+    with office.listening("app", T.calls("0011"), lasting=True) as received:
         office.type("account", "remove", "app")
         office.reload()
-        office.tell_everything()
-        assert heard.so_far() == set()
+        office.publish_everything()
+        assert received.so_far() == set()
     office.reload()
     assert _online(office)["app"] >= 0
 
@@ -171,13 +171,13 @@ def test_a_new_password_for_an_account_that_is_in_use_comes_with_a_new_name(
     office.type("account", "add", "app", "--user", "0011", "--topics", "calls")
     office.reload()
 
-    with office.listening("app", T.calls("0011"), lasting=True) as heard:
-        told = office.type("account", "password", "app")
+    with office.listening("app", T.calls("0011"), lasting=True) as received:
+        result = office.type("account", "password", "app")
         office.reload()
-        account, password = told.splitlines()[0].split("\t")
+        account, password = result.splitlines()[0].split("\t")
         assert account != "app"
         assert read_accounts(office.site.broker.accounts_file)[account] == password
         with office.listening(account, T.calls("0011")) as renewed:
-            office.tell_everything()
+            office.publish_everything()
             wait_until(lambda: renewed.so_far() == {T.calls("0011")})
-        assert heard.so_far() == set()
+        assert received.so_far() == set()

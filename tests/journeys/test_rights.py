@@ -77,24 +77,26 @@ class Office:
         return True
 
     @contextmanager
-    def listening(self, account: str, *filters: str, **options: Any) -> Iterator["Heard"]:
+    def listening(self, account: str, *filters: str, **options: Any) -> Iterator["Received"]:
         with Connection(self.site.broker, account, **{"lasting": False} | options) as connection:
-            heard = Heard(connection)
+            received = Received(connection)
             for topic_filter in filters or ("#",):
-                connection.subscribe(topic_filter, lambda message: heard.topics.add(message.topic))
+                connection.subscribe(
+                    topic_filter, lambda message: received.topics.add(message.topic)
+                )
             connection.wait_connected()
-            yield heard
+            yield received
 
-    def tell_everything(self) -> None:
+    def publish_everything(self) -> None:
         """Let each process say of each user what it has to say."""
-        told: dict[str, list[Callable[[str], str]]] = {
+        reported: dict[str, list[Callable[[str], str]]] = {
             "gateway": [T.calls, T.session, lambda login: T.head(login, "g")],
             "sessions": [T.state, T.replay],
             "caller": [T.caller],
             "dial": [T.dial_result, lambda login: f"{T.dial_result(login)}/mine"],
             "cli-1": [T.dial, T.switch, T.choose],
         }
-        for process, topics in told.items():
+        for process, topics in reported.items():
             with Connection(self.site.broker, process, lasting=False) as connection:
                 connection.wait_connected()
                 for login in LOGINS:
@@ -104,7 +106,7 @@ class Office:
                         connection.publish_raw(name, b"x", retain=retain)
 
 
-class Heard:
+class Received:
     """The topics on which something arrived."""
 
     def __init__(self, connection: Connection) -> None:
@@ -134,18 +136,18 @@ def test_a_reader_hears_what_was_named_and_nothing_else_whatever_it_asks_for(
 
     with office.listening(
         "wallboard", "#", "starface/#", "starface/users/+/calls", "starface/users/0012/#", "$SYS/#"
-    ) as heard:
-        office.tell_everything()
-        wait_until(lambda: T.state("0012") in heard.so_far())
+    ) as received:
+        office.publish_everything()
+        wait_until(lambda: T.state("0012") in received.so_far())
 
-        assert heard.so_far() == {T.calls("0011"), T.state("0011"), T.state("0012")}
+        assert received.so_far() == {T.calls("0011"), T.state("0011"), T.state("0012")}
 
 
-def test_what_is_retained_is_told_to_those_only_who_may_read_it(office: Office) -> None:
+def test_what_is_retained_is_reported_to_those_only_who_may_read_it(office: Office) -> None:
     office.type("account", "add", "script", "--user", "0011", "--topics", "calls")
     office.type("account", "add", "board", "--user", "0011", "--topics", "state,head")
     office.reload()
-    office.tell_everything()
+    office.publish_everything()
 
     with office.listening("script") as script, office.listening("board") as board:
         wait_until(lambda: len(board.so_far()) == 2)
@@ -159,11 +161,11 @@ def test_each_kind_is_heard_alone(office: Office, kind: str) -> None:
     office.type("account", "add", "app", "--user", "0011", "--topics", kind)
     office.reload()
 
-    with office.listening("app") as heard:
-        office.tell_everything()
-        wait_until(heard.so_far)
+    with office.listening("app") as received:
+        office.publish_everything()
+        wait_until(received.so_far)
 
-        assert heard.so_far() == {
+        assert received.so_far() == {
             T.head("0011", "g") if kind == "head" else f"starface/users/0011/{kind}"
         }
 
@@ -172,11 +174,11 @@ def test_everybody_is_heard_only_by_the_option_that_says_so(office: Office) -> N
     office.type("account", "add", "journalist", "--all", "--topics", "caller")
     office.reload()
 
-    with office.listening("journalist") as heard:
-        office.tell_everything()
-        wait_until(lambda: len(heard.so_far()) == len(LOGINS))
+    with office.listening("journalist") as received:
+        office.publish_everything()
+        wait_until(lambda: len(received.so_far()) == len(LOGINS))
 
-        assert heard.so_far() == {T.caller(login) for login in LOGINS}
+        assert received.so_far() == {T.caller(login) for login in LOGINS}
 
 
 @pytest.mark.parametrize(
@@ -190,10 +192,10 @@ def test_a_reader_writes_nothing_but_what_it_may(office: Office, topic: str) -> 
     office.type("account", "add", "app", "--user", "0011", "--topics", EVERY_KIND, "--may", "dial")
     office.reload()
 
-    with office.listening("app") as heard:
-        assert heard.connection.publish_raw(T.dial("0011"), b"x") < 128
+    with office.listening("app") as received:
+        assert received.connection.publish_raw(T.dial("0011"), b"x") < 128
         with pytest.raises(PublishRefused):
-            heard.connection.publish_raw(topic, b"x")
+            received.connection.publish_raw(topic, b"x")
 
 
 def test_a_supervisor_hears_of_colleagues_what_was_given_and_dials_for_none(
@@ -203,18 +205,18 @@ def test_a_supervisor_hears_of_colleagues_what_was_given_and_dials_for_none(
     office.type("supervisor", "add", "0010", "--group", "Secretariat")
     office.reload()
 
-    with office.listening("0010") as heard:
-        office.tell_everything()
-        wait_until(lambda: T.state("0012") in heard.so_far())
+    with office.listening("0010") as received:
+        office.publish_everything()
+        wait_until(lambda: T.state("0012") in received.so_far())
 
-        of_colleagues = {topic for topic in heard.so_far() if T.user_of(topic) != "0010"}
+        of_colleagues = {topic for topic in received.so_far() if T.user_of(topic) != "0010"}
         assert of_colleagues == {T.state("0011"), T.state("0012")}
         for topic in (T.dial("0011"), T.switch("0011"), T.state("0011")):
             with pytest.raises(PublishRefused):
-                heard.connection.publish_raw(topic, b"x")
+                received.connection.publish_raw(topic, b"x")
 
 
-def test_a_supervisors_own_command_tells_how_the_colleagues_are(office: Office) -> None:
+def test_a_supervisors_own_command_reports_how_the_colleagues_are(office: Office) -> None:
     office.type("supervisor", "add", "0010", "--user", "0011")
     office.reload()
     presence = Presence("sessions")
@@ -224,10 +226,10 @@ def test_a_supervisors_own_command_tells_how_the_colleagues_are(office: Office) 
             data = UserStateData(user=login, state="active", since=now())
             sessions.publish(T.state(login), UserState(data=data), retain=True)
 
-        told = office.type("status", "--json", account="0010")
+        result = office.type("status", "--json", account="0010")
         switched = office.type("off", "0010", account="0010")
 
-    looks = {login: look["state"] for login, look in json.loads(told)["users"].items()}
+    looks = {login: look["state"] for login, look in json.loads(result)["users"].items()}
     assert looks == {"0010": "active", "0011": "active"}
     assert switched == "0010: switch-off requested.\n"
 
@@ -237,11 +239,11 @@ def test_a_supervisor_from_another_device_hears_the_same(office: Office) -> None
     office.type("user", "device", "0010", "laptop")
     office.reload()
 
-    with office.listening("0010~laptop", "starface/users/+/calls") as heard:
-        office.tell_everything()
-        wait_until(lambda: len(heard.so_far()) == 2)
+    with office.listening("0010~laptop", "starface/users/+/calls") as received:
+        office.publish_everything()
+        wait_until(lambda: len(received.so_far()) == 2)
 
-        assert heard.so_far() == {T.calls("0010"), T.calls("0011")}
+        assert received.so_far() == {T.calls("0010"), T.calls("0011")}
 
 
 def test_who_joins_a_group_is_heard_after_the_reload(office: Office) -> None:
@@ -249,13 +251,13 @@ def test_who_joins_a_group_is_heard_after_the_reload(office: Office) -> None:
     office.type("account", "add", "app", "--group", "Secretariat", "--topics", "calls")
     office.reload()
 
-    with office.listening("app") as heard:
+    with office.listening("app") as received:
         office.type("group", "add", "Secretariat", "0013")
         office.reload()
-        office.tell_everything()
-        wait_until(lambda: T.calls("0013") in heard.so_far())
+        office.publish_everything()
+        wait_until(lambda: T.calls("0013") in received.so_far())
 
-        assert heard.so_far() == {T.calls("0011"), T.calls("0013")}
+        assert received.so_far() == {T.calls("0011"), T.calls("0013")}
 
 
 REVOCATIONS = [
@@ -267,45 +269,45 @@ REVOCATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("words", "still"), REVOCATIONS, ids=lambda told: " ".join(told))
+@pytest.mark.parametrize(("words", "still"), REVOCATIONS, ids=lambda reported: " ".join(reported))
 def test_after_it_is_taken_back_nothing_more_arrives(
     office: Office, words: tuple[str, ...], still: set[str]
 ) -> None:
     office.type("group", "add", "Secretariat", "0011", "0012")
     office.type("supervisor", "add", "0010", "--group", "Secretariat", "--topics", "calls,state")
     office.reload()
-    office.tell_everything()
+    office.publish_everything()
     own = T.calls("0010")
 
-    with office.listening("0010", "starface/users/+/calls", "starface/users/+/state") as heard:
-        office.tell_everything()
-        wait_until(lambda: {T.calls("0011"), T.state("0012")} <= heard.so_far())
+    with office.listening("0010", "starface/users/+/calls", "starface/users/+/state") as received:
+        office.publish_everything()
+        wait_until(lambda: {T.calls("0011"), T.state("0012")} <= received.so_far())
 
         office.type(*words)
         office.reload()
-        heard.topics.clear()
-        office.tell_everything()
-        wait_until(lambda: own in heard.so_far())
-        assert {T.user_of(topic) for topic in heard.so_far()} == {"0010", *still}
+        received.topics.clear()
+        office.publish_everything()
+        wait_until(lambda: own in received.so_far())
+        assert {T.user_of(topic) for topic in received.so_far()} == {"0010", *still}
 
     with office.listening("0010", "starface/users/+/state") as again:
         wait_until(lambda: T.state("0010") in again.so_far())
         assert {T.user_of(topic) for topic in again.so_far()} == {"0010", *still}
 
 
-def test_what_the_broker_kept_is_not_told_after_the_right_was_taken(office: Office) -> None:
+def test_what_the_broker_kept_is_not_reported_after_the_right_was_taken(office: Office) -> None:
     office.type("account", "add", "app", "--user", "0011", "--user", "0012", "--topics", "calls")
     office.reload()
     with office.listening("app", "starface/users/+/calls", lasting=True):
         pass
-    office.tell_everything()
+    office.publish_everything()
 
     office.type("account", "remove", "app", "--user", "0011")
     office.reload()
 
-    with office.listening("app", "starface/users/+/calls", lasting=True) as heard:
-        wait_until(heard.so_far)
-        assert heard.so_far() == {T.calls("0012")}
+    with office.listening("app", "starface/users/+/calls", lasting=True) as received:
+        wait_until(received.so_far)
+        assert received.so_far() == {T.calls("0012")}
 
 
 def test_an_account_that_is_removed_is_not_let_in_again(office: Office) -> None:
@@ -336,7 +338,7 @@ def test_a_reader_cannot_take_the_session_of_another(office: Office) -> None:
 
     with office.listening("0012", T.calls("0012")) as victim:
         with office.listening("app", clients=Thief) as thief:
-            office.tell_everything()
+            office.publish_everything()
             wait_until(lambda: victim.so_far() and thief.so_far())
 
             assert (victim.topics, thief.topics) == ({T.calls("0012")}, {T.calls("0011")})
@@ -391,13 +393,13 @@ def test_a_login_with_the_signs_of_wildcards_reads_its_own_and_nothing_else(
     office.type("user", "add", login, "--password", "x", "--no-check")
     office.reload()
 
-    with office.listening(account, "starface/users/+/calls", T.calls(login)) as heard:
+    with office.listening(account, "starface/users/+/calls", T.calls(login)) as received:
         with Connection(office.site.broker, "gateway", lasting=False) as gateway:
             gateway.wait_connected()
             for user in ("0011", "a", login):
                 gateway.publish_raw(T.calls(user), b"x")
-        wait_until(heard.so_far)
-        assert heard.so_far() == {f"starface/users/{account}/calls"}
-        assert heard.connection.publish_raw(T.dial(login), b"x") < 128
+        wait_until(received.so_far)
+        assert received.so_far() == {f"starface/users/{account}/calls"}
+        assert received.connection.publish_raw(T.dial(login), b"x") < 128
         with pytest.raises(PublishRefused):
-            heard.connection.publish_raw(T.dial("0011"), b"x")
+            received.connection.publish_raw(T.dial("0011"), b"x")

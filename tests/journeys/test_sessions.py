@@ -97,8 +97,8 @@ def test_a_restarted_pbx_has_everybody_again_and_the_next_call_arrives(
     wait_until(lambda: _all_active(listener, pbx), WITHIN)
     call_id = pbx.ring(ANNA, "+41441234567")
 
-    wait_until(lambda: listener.heard(ANNA, call_id))
-    assert not listener.heard(ANNA, call_id)[0].replayed
+    wait_until(lambda: listener.received(ANNA, call_id))
+    assert not listener.received(ANNA, call_id)[0].replayed
 
 
 def test_a_user_is_switched_off_and_on_by_any_mqtt_client(
@@ -184,11 +184,11 @@ def test_calls_missed_while_the_gateway_was_away_are_handed_in_when_it_is_back(
     wait_until(lambda: listener.code(ANNA) in {"gateway-offline", "callback-unreachable"}, WITHIN)
     call_id = pbx.ring(ANNA, "+41441234567")
     wait_until(pbx.idle)
-    assert not listener.heard(ANNA, call_id)
+    assert not listener.received(ANNA, call_id)
     gateway.start()
 
-    wait_until(lambda: listener.heard(ANNA, call_id), WITHIN)
-    assert listener.heard(ANNA, call_id)[0].replayed
+    wait_until(lambda: listener.received(ANNA, call_id), WITHIN)
+    assert listener.received(ANNA, call_id)[0].replayed
     wait_until(lambda: listener.state(ANNA) == "active")
 
 

@@ -70,8 +70,8 @@ def _nothing(_: Scene) -> None:
 
 def _trouble(kind: str, *methods: str, times: int | None = None, **more: object) -> Act:
     def begin(scene: Scene) -> None:
-        told = {"trouble_methods": frozenset(methods), "trouble_times": times, **more}
-        for name, value in told.items():
+        fields = {"trouble_methods": frozenset(methods), "trouble_times": times, **more}
+        for name, value in fields.items():
             setattr(scene.pbx.switches, name, value)
         scene.pbx.switches.trouble = kind  # type: ignore[assignment]
 
@@ -233,7 +233,7 @@ def _play(scene: Scene, outage: Outage) -> None:
     pbx, listener, (anna, bernd) = scene.pbx, scene.listener, scene.logins
     wait_until(lambda: _well(scene), WITHIN)
     begun_before = pbx.ring(anna, "+41441110001", answered_after=0.0)
-    wait_until(lambda: len(listener.heard(anna, begun_before)) >= 2)
+    wait_until(lambda: len(listener.received(anna, begun_before)) >= 2)
 
     outage.begins(scene)
     missed = pbx.ring(bernd, "+41441110002")
@@ -247,8 +247,8 @@ def _play(scene: Scene, outage: Outage) -> None:
 
     wait_until(lambda: _well(scene), WITHIN)
     after = pbx.ring(anna, "+41441110004")
-    wait_until(lambda: any(not call.replayed for call in listener.heard(anna, after)))
-    wait_until(lambda: listener.heard(bernd, running))
+    wait_until(lambda: any(not call.replayed for call in listener.received(anna, after)))
+    wait_until(lambda: listener.received(bernd, running))
     wait_until(lambda: _ended(listener, anna, begun_before))
     wait_until(lambda: _ended(listener, bernd, missed))
 
@@ -262,14 +262,14 @@ def _well(scene: Scene) -> bool:
 
 def _seen(scene: Scene) -> bool:
     return any(
-        told.state == "failing"
+        event.state == "failing"
         for login in scene.logins
-        for told in list(scene.listener.states[login])
+        for event in list(scene.listener.states[login])
     )
 
 
 def _ended(listener: Listener, login: str, call_id: str) -> bool:
-    return any(call.state == "ended" for call in listener.heard(login, call_id))
+    return any(call.state == "ended" for call in listener.received(login, call_id))
 
 
 @pytest.mark.timeout(150)

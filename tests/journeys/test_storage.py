@@ -51,7 +51,7 @@ def test_the_directory_under_a_caller_that_runs_alone_stays_whole(
 ) -> None:
     ada = {"number": "0441234568", "e164": "+41441234568", "kind": "external"}
     with office.caller():
-        office.tell(call_id="before")
+        office.report(call_id="before")
         office.wait_for(call_id="before", trigger="ringing")
         done = subprocess.run(
             [sys.executable, "-c", _IMPORTS, str(office.database), str(imports)],
@@ -61,7 +61,7 @@ def test_the_directory_under_a_caller_that_runs_alone_stays_whole(
         with Users(office.database) as users:
             users.change("0011", action="none")
             users.add(User(login="0014", extension="14"))
-        office.tell(call_id="after", caller=ada)
+        office.report(call_id="after", caller=ada)
         answer = office.wait_for(call_id="after", trigger="ringing")
 
     assert answer.contact is not None

@@ -41,14 +41,14 @@ class Firm:
     dialling: Connection
     earlier: set[str] = field(default_factory=set)  # calls of which something may still be told
 
-    def tell_dialled(self, call_id: str) -> None:
+    def report_dialled(self, call_id: str) -> None:
         """Tell that the lawyer had this call placed by a click."""
-        told = DialResultData(
+        reported = DialResultData(
             user=LAWYER, request_id=uuid4(), call_id=call_id, state="accepted",
             sentence=Sentence(de="", en=""),
         )  # fmt: skip
         topics = self.dialling.topics
-        self.dialling.publish(topics.dial_result(LAWYER), DialResult(data=told))
+        self.dialling.publish(topics.dial_result(LAWYER), DialResult(data=reported))
 
     def prefer(self, *triggers: str, **more: object) -> None:
         """Have the lawyer's files opened on these triggers."""
@@ -97,7 +97,7 @@ def started(
             dialling.wait_connected()
             watching.consume(
                 f"starface/users/{LAWYER}/caller", CallerEvent,
-                lambda told, _: answers.append(told.data),
+                lambda message, _: answers.append(message.data),
             )  # fmt: skip
             thread = threading.Thread(target=watching.run)
             thread.start()
@@ -113,9 +113,9 @@ def started(
 def _clients() -> list[Change]:
     records: list[Change] = []
     for place, number in enumerate((CLIENT, OTHER_CLIENT)):
-        told = (ContactNumber(raw=number, e164=number),)
+        reported = (ContactNumber(raw=number, e164=number),)
         records += [
-            ContactRecord(key=f"c{place}", name=f"Client {place}", numbers=told),
+            ContactRecord(key=f"c{place}", name=f"Client {place}", numbers=reported),
             DossierRecord(key=f"d{place}", contact_key=f"c{place}", title=f"Client {place}"),
             MatterRecord(key=f"m{place}", dossier_key=f"d{place}", title="Will"),
         ]
@@ -167,7 +167,7 @@ def _have_put_through(firm: Firm, *, by_click: bool = False) -> None:
         pbx.hold(held, SECRETARY)
         asking = pbx.place(LAWYER, "12")
         if by_click:
-            firm.tell_dialled(asking)
+            firm.report_dialled(asking)
         pbx.lift(asking)
         pbx.answer(asking, SECRETARY)
         pbx.join(held, asking, SECRETARY, LAWYER)
@@ -200,7 +200,7 @@ def test_a_client_who_comes_by_a_colleague_opens_once(
 
 
 @pytest.mark.parametrize("triggers", [DEFAULT, ("party-change",), ("connected",)], ids=",".join)
-def test_a_client_handed_over_without_a_word_opens_once_for_each_call_that_is_told(
+def test_a_client_handed_over_without_a_word_opens_once_for_each_call_that_is_reported(
     firm: Firm, triggers: tuple[str, ...]
 ) -> None:
     firm.prefer(*triggers)
@@ -213,15 +213,15 @@ def test_a_client_handed_over_without_a_word_opens_once_for_each_call_that_is_to
 
 
 @pytest.mark.parametrize("happens", [_play("attended-transfer"), _have_put_through])
-def test_whoever_wants_none_of_it_is_told_of_the_client_and_nothing_opens(
+def test_who_wants_none_of_it_is_reported_of_the_client_and_nothing_opens(
     firm: Firm, happens: Callable[[Firm], None]
 ) -> None:
     firm.prefer("outgoing")
     happens(firm)
 
-    told = firm.settled()
-    assert {one.opens for one in told} == {"nothing"}
-    assert CLIENT in {one.caller.e164 for one in told}
+    reported = firm.settled()
+    assert {one.opens for one in reported} == {"nothing"}
+    assert CLIENT in {one.caller.e164 for one in reported}
 
 
 def test_an_ordinary_call_opens_nothing_for_whom_only_a_change_counts(firm: Firm) -> None:
@@ -242,7 +242,7 @@ def test_a_transfer_whose_events_come_several_times_opens_once(firm: Firm) -> No
         firm.pbx.set(repeat=1)
 
 
-def test_a_number_told_late_is_no_change_of_party(firm: Firm) -> None:
+def test_a_number_reported_late_is_no_change_of_party(firm: Firm) -> None:
     firm.pbx.set(details_late=True)
     try:
         call = firm.pbx.ring(LAWYER, CLIENT)

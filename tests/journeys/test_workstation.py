@@ -25,8 +25,8 @@ from tests.journeys.caller_office import ROOT, Office
 
 URL = "https://files.example/matters/m%2F1"
 _BROWSER = """#!/bin/sh
-printf '%s\\n' "$@" > {heard}.half
-mv {heard}.half {heard}
+printf '%s\\n' "$@" > {received}.half
+mv {received}.half {received}
 """
 # As xdg-open does it where there is no display.
 _WITHOUT_XDG = '#!/bin/sh\nexec "$BROWSER" "$1"\n'
@@ -36,11 +36,11 @@ class Workstation:
     """A user's home with a browser, on a display if there can be one."""
 
     def __init__(self, folder: Path, display: str | None) -> None:
-        self.heard = folder / "heard"
+        self.received = folder / "heard"
         self.display = display
         self._programs = folder / "bin"
         self._programs.mkdir(parents=True)
-        browser = self._program("browser", _BROWSER.format(heard=self.heard))
+        browser = self._program("browser", _BROWSER.format(received=self.received))
         self.environment = {
             "HOME": str(folder),
             "PATH": f"{self._programs}:{os.environ['PATH']}",
@@ -116,8 +116,8 @@ def _display() -> Iterator[str | None]:
     ) as server:  # fmt: skip
         os.close(writing)
         try:
-            with os.fdopen(reading) as told:
-                yield f":{told.readline().strip()}"
+            with os.fdopen(reading) as reported:
+                yield f":{reported.readline().strip()}"
         finally:
             server.terminate()
 
@@ -154,14 +154,14 @@ def test_a_call_opens_the_file_in_the_registered_browser(
 ) -> None:
     with office.caller(), _at_work(workstation):
         number = 0
-        while not workstation.heard.exists():  # no calls from before the workstation was there
+        while not workstation.received.exists():  # no calls from before the workstation was there
             number += 1
-            office.tell(call_id=f"c-{number}")
+            office.report(call_id=f"c-{number}")
             office.wait_for(call_id=f"c-{number}")
             office.panel.work(0.3)
 
     flag = ["--new-tab"] if workstation.display else []
-    assert workstation.heard.read_text().splitlines() == [*flag, URL]
+    assert workstation.received.read_text().splitlines() == [*flag, URL]
 
 
 def test_the_story_of_a_call_says_whether_the_workstation_opened_it(
@@ -169,7 +169,7 @@ def test_the_story_of_a_call_says_whether_the_workstation_opened_it(
 ) -> None:
     workstation.configure_further('schemes = ["dms"]\n')  # so the address is not allowed there
 
-    def told() -> str:
+    def reported() -> str:
         return " ".join(
             step_sentence(step, "en")
             for story in find(office.data, last=99)
@@ -178,13 +178,13 @@ def test_the_story_of_a_call_says_whether_the_workstation_opened_it(
 
     with office.caller(), _at_work(workstation):
         number = 0
-        while "workstation (desktop): failed" not in told():
+        while "workstation (desktop): failed" not in reported():
             number += 1
-            office.tell(call_id=f"c-{number}")
+            office.report(call_id=f"c-{number}")
             office.wait_for(call_id=f"c-{number}")
             office.panel.work(0.3)
 
-    assert "do not allow the address (address-refused)" in told()
+    assert "do not allow the address (address-refused)" in reported()
     assert office.wait_for(trigger="outcome").reason == "executor-failed"
 
 
@@ -195,7 +195,7 @@ def test_a_link_that_is_clicked_becomes_a_dial_request(
 ) -> None:
     requests: list[DialRequest] = []
     office.dial.consume(
-        office.dial.topics.dial("0011"), DialRequest, lambda told, _: requests.append(told)
+        office.dial.topics.dial("0011"), DialRequest, lambda reported, _: requests.append(reported)
     )
     workstation.run(*workstation.command("install"))
     if running:
@@ -215,5 +215,5 @@ def test_a_link_taken_back_is_nobodys(workstation: Workstation) -> None:
     workstation.run(*workstation.command("install"))
     workstation.run(*workstation.command("uninstall"))
 
-    told = Path(workstation.environment["XDG_CONFIG_HOME"]) / "mimeapps.list"
-    assert "starface2mqtt" not in told.read_text()
+    reported = Path(workstation.environment["XDG_CONFIG_HOME"]) / "mimeapps.list"
+    assert "starface2mqtt" not in reported.read_text()

@@ -22,7 +22,7 @@ def test_what_is_no_address_is_refused(listen: str) -> None:
         PanelSettings(listen=listen)
 
 
-def test_only_told_names_and_the_computers_own_are_answered() -> None:
+def test_only_named_hosts_and_the_computers_own_are_answered() -> None:
     proxy = ("192.0.2.1",)
     names = PanelSettings(listen="192.0.2.7:8090", hosts=("Phone.Test",), trusted_proxy=proxy).names
 

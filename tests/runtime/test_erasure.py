@@ -31,7 +31,7 @@ def test_what_was_deleted_is_in_no_file_though_another_process_has_it_open(tmp_p
         other.execute("INSERT INTO told VALUES ('more')")
 
 
-def test_what_cannot_be_wiped_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_wiped_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "some.db"
     with contextlib.closing(_db(path)) as db:
         db.execute("INSERT INTO told VALUES (?)", (NUMBER,))
@@ -59,7 +59,7 @@ def test_what_is_free_in_a_large_file_goes_while_others_have_it_open(tmp_path: P
         assert other.execute("SELECT text FROM told").fetchall() == [("more",)]
 
 
-def test_a_large_file_is_written_anew_only_while_nobody_else_has_it_open(tmp_path: Path) -> None:
+def test_a_large_file_is_written_again_only_while_nobody_else_has_it_open(tmp_path: Path) -> None:
     path = tmp_path / "some.db"
     with contextlib.closing(_db(path)) as db:
         with contextlib.closing(_db(path)) as other:

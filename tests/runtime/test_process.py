@@ -31,9 +31,9 @@ def _record(text: str, *values: object) -> logging.LogRecord:
     ],
 )
 def test_a_log_line_holds_no_secret(text: str) -> None:
-    told = TextLines().format(_record(text)) + JsonLines().format(_record(text))
+    reported = TextLines().format(_record(text)) + JsonLines().format(_record(text))
 
-    assert not any(secret in told for secret in (TOKEN, "N7EcT6KczF9", "qrqTZq", "abc.def"))
+    assert not any(secret in reported for secret in (TOKEN, "N7EcT6KczF9", "qrqTZq", "abc.def"))
 
 
 def test_what_is_no_secret_is_left_alone() -> None:
@@ -43,9 +43,15 @@ def test_what_is_no_secret_is_left_alone() -> None:
 
 
 def test_a_line_for_a_machine_holds_its_handles_as_members() -> None:
-    told = json.loads(JsonLines().format(_record("refused source=%s reason=%s", "1.2.3.4", "a b")))
+    document = json.loads(
+        JsonLines().format(_record("refused source=%s reason=%s", "1.2.3.4", "a b"))
+    )
 
-    assert (told["message"], told["source"], told["reason"]) == ("refused", "1.2.3.4", "a b")
+    assert (document["message"], document["source"], document["reason"]) == (
+        "refused",
+        "1.2.3.4",
+        "a b",
+    )
 
 
 @pytest.mark.parametrize("sign", ["\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x1b", "\0"])
@@ -68,20 +74,20 @@ def _failing(kind: type[Exception]) -> Exception:
 
 
 @pytest.mark.parametrize("lines", [TextLines(), JsonLines()])
-def test_a_failure_tells_its_place_and_not_its_text(lines: logging.Formatter) -> None:
+def test_a_failure_reports_its_place_and_not_its_text(lines: logging.Formatter) -> None:
     error = _failing(KeyError)
     record = _record("posted work failed")
     record.exc_info = (type(error), error, error.__traceback__)
 
-    told = lines.format(record)
+    reported = lines.format(record)
 
-    assert "KeyError" in told
-    assert "caused by" in told
-    assert "in _failing" in told
-    assert _CALLER not in told
+    assert "KeyError" in reported
+    assert "caused by" in reported
+    assert "in _failing" in reported
+    assert _CALLER not in reported
 
 
-def test_what_quotes_no_caller_is_told() -> None:
+def test_what_quotes_no_caller_is_reported() -> None:
     assert "database is locked" in where_it_failed(sqlite3.OperationalError("database is locked"))
 
 
@@ -90,7 +96,7 @@ class _RequestFailed(OSError):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "given"),
     [
         (PermissionError(13, "Permission denied", _CALLER), "PermissionError: Permission denied"),
         (OSError(28, _CALLER), "OSError: No space left on device"),
@@ -99,14 +105,14 @@ class _RequestFailed(OSError):
         (ssl.SSLError(1, _CALLER), "SSLError"),
     ],
 )
-def test_the_system_says_what_failed_and_no_file_and_no_library(error: OSError, told: str) -> None:
+def test_the_system_says_what_failed_and_no_file_and_no_library(error: OSError, given: str) -> None:
     text = where_it_failed(error)
 
-    assert text.endswith(told)
+    assert text.endswith(given)
     assert _CALLER not in text
 
 
-def test_a_process_that_dies_tells_its_place_and_not_its_text() -> None:
+def test_a_process_that_dies_reports_its_place_and_not_its_text() -> None:
     number = "0441234567"
     program = (
         "import sys, threading\nfrom runtime.process import configure_logging\n"

@@ -134,9 +134,9 @@ def settings_for(server: Server, **changes: object) -> StarfaceSettings:
     return StarfaceSettings.model_validate(plain | changes)
 
 
-def json_answer(told: object, status: str = "200 OK", *headers: str) -> bytes:
+def json_answer(given: object, status: str = "200 OK", *headers: str) -> bytes:
     """Return an HTTP answer that is JSON."""
-    return http(json.dumps(told).encode(), status, "application/json", *headers)
+    return http(json.dumps(given).encode(), status, "application/json", *headers)
 
 
 def by_path(answers: dict[str, bytes | Callable[[Request], bytes]]) -> Script:

@@ -26,7 +26,7 @@ AD_0011 = "MDAxMSpHZWhlaW0jMjAyNA=="
 
 
 @dataclass(frozen=True)
-class Heard:
+class Received:
     """One notification as it arrived."""
 
     path: str
@@ -52,7 +52,7 @@ class Receiver:
 
     port: int = 0
     status: int = 200
-    heard: list[Heard] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
     answers: threading.Event = field(default_factory=threading.Event)
     """Cleared: notifications are taken, and not answered."""
 
@@ -61,11 +61,11 @@ class Receiver:
 
     @property
     def states(self) -> list[str]:
-        return [each.state for each in self.heard]
+        return [each.state for each in self.received]
 
-    def wait_for(self, count: int) -> list[Heard]:
-        wait_until(lambda: len(self.heard) >= count)
-        return self.heard
+    def wait_for(self, count: int) -> list[Received]:
+        wait_until(lambda: len(self.received) >= count)
+        return self.received
 
 
 @contextmanager
@@ -79,8 +79,8 @@ def listening() -> Iterator[Receiver]:
             params, method = xmlrpc.client.loads(body)
             url = urlsplit(self.path)
             query = parse_qs(url.query)
-            told = (url.path, query, url.query, body, str(method), params)
-            receiver.heard.append(Heard(*told))
+            reported = (url.path, query, url.query, body, str(method), params)
+            receiver.received.append(Received(*reported))
             receiver.answers.wait(5)
             self.send_response(receiver.status)
             self.send_header("Content-Length", "0")
@@ -145,12 +145,12 @@ class PlainClient:
 
 class Scene(NamedTuple):
     simulator: Simulator
-    heard: Receiver
+    received: Receiver
     anna: PlainClient
 
     def states(self, count: int) -> list[str]:
         """Wait for so many notifications; return the states told, in order."""
-        return [each.state for each in self.heard.wait_for(count)]
+        return [each.state for each in self.received.wait_for(count)]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def _settings(simulator: Simulator, api: str) -> StarfaceSettings:
 
 
 @pytest.mark.parametrize("api", ["v20", "v22", "v30"])
-def test_a_version_that_is_told_is_spoken(simulator: Simulator, api: Api) -> None:
+def test_a_version_that_is_set_is_spoken(simulator: Simulator, api: Api) -> None:
     telephone = PbxClients(_settings(simulator, api))("0011", CREDENTIAL)
 
     assert telephone.api == api

@@ -289,7 +289,7 @@ EVERYTHING: list[tuple[str, Ask, Value, dict[str, tuple[str, list[Value]]]]] = [
 
 
 @pytest.mark.parametrize(
-    ("ask", "told", "calls"),
+    ("ask", "given", "calls"),
     [pytest.param(*case[1:], id=case[0]) for case in EVERYTHING],
 )
 @pytest.mark.parametrize("api", ["v20", "v22", "v30"])
@@ -297,10 +297,10 @@ def test_a_request_has_its_name_in_each_version_or_is_clearly_missing(
     serve: Serve,
     api: str,
     ask: Ask,
-    told: Value,
+    given: Value,
     calls: dict[str, tuple[str, list[Value]]],
 ) -> None:
-    server = serve(value(told))
+    server = serve(value(given))
     pbx = client(server, api=api)
 
     if api in calls:

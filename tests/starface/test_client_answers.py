@@ -69,7 +69,7 @@ def test_a_placed_call_gives_the_id_of_the_pbx(serve: Serve) -> None:
     assert client(serve(value("5f0c3c1e"))).place_call("+493023125123") == "5f0c3c1e"
 
 
-def test_a_placed_call_sends_empty_texts_for_what_is_not_told(serve: Serve) -> None:
+def test_a_placed_call_sends_empty_texts_for_what_is_not_reported(serve: Serve) -> None:
     server = serve(value("5f0c3c1e"))
 
     client(server).place_call("+493023125123")
@@ -87,7 +87,7 @@ def test_an_unknown_call_has_no_state(serve: Serve) -> None:
 
 
 def test_the_state_of_a_call_is_read(serve: Serve) -> None:
-    told = {
+    reported = {
         "id": "u1",
         "state": "Ringing",
         "timestamp": DateTime("20250314T09:15:21"),
@@ -99,7 +99,7 @@ def test_the_state_of_a_call_is_read(serve: Serve) -> None:
         "somethingNew": ["x"],
     }
 
-    state = client(serve(value(told))).call_state("u1")
+    state = client(serve(value(reported))).call_state("u1")
 
     assert state == CallState(
         id="u1",

@@ -169,7 +169,7 @@ def test_a_silent_pbx_is_given_up_in_time(serve: Serve) -> None:
     assert time.monotonic() - started < 4
 
 
-def test_a_pbx_that_is_not_there_was_told_nothing() -> None:
+def test_a_pbx_that_is_away_received_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     settings = StarfaceSettings(host="127.0.0.1", scheme="http", port=port)
@@ -227,7 +227,7 @@ def test_no_failure_and_no_log_line_holds_a_secret_a_number_or_a_url(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     pbx = client(serve(answer))
-    told = repr(pbx) + repr(CREDENTIAL)
+    reported = repr(pbx) + repr(CREDENTIAL)
 
     for ask in (
         pbx.login,
@@ -237,8 +237,8 @@ def test_no_failure_and_no_log_line_holds_a_secret_a_number_or_a_url(
         try:
             ask()
         except PbxFailure as failure:
-            told += "".join(traceback.format_exception(failure)) + repr(failure)
-    told += caplog.text
+            reported += "".join(traceback.format_exception(failure)) + repr(failure)
+    reported += caplog.text
 
     for secret in (
         TOKEN,
@@ -250,7 +250,7 @@ def test_no_failure_and_no_log_line_holds_a_secret_a_number_or_a_url(
         "/xml-rpc?",
         "s1/m1",
     ):
-        assert secret not in told
+        assert secret not in reported
 
 
 def test_the_pbx_echoes_the_token_as_it_was_sent(serve: Serve) -> None:

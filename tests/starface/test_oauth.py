@@ -211,7 +211,7 @@ def test_a_refused_call_is_not_sent_again(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure", "told"),
+    ("answer", "failure", "given"),
     [
         (json_answer({"error": "invalid_grant"}, "400 Bad Request"), LoginRefused, "password"),
         (json_answer({"error": "invalid_grant"}, "401 No"), LoginRefused, "password"),
@@ -225,11 +225,11 @@ def test_a_refused_call_is_not_sent_again(serve: Serve) -> None:
     ],
 )
 def test_every_bad_answer_of_the_login_service_has_its_name(
-    serve: Serve, answer: bytes, failure: type[PbxFailure], told: str
+    serve: Serve, answer: bytes, failure: type[PbxFailure], given: str
 ) -> None:
     server = version_10(serve, token=answer)
 
-    with pytest.raises(failure, match=told):
+    with pytest.raises(failure, match=given):
         client(server).login()
 
     assert "/xml-rpc" not in paths(server)
@@ -318,8 +318,8 @@ def test_no_failure_and_no_log_line_holds_a_password_or_a_token(
     with pytest.raises(PbxFailure) as later:
         AccessTokens(settings(server), Credential("oauth", stored)).current()
 
-    told = "".join(
+    reported = "".join(
         text for raised in (at_login, later) for text in traceback.format_exception(raised.value)
     )
     for secret in (PASSWORD, CLIENT_SECRET, "STORED-REFRESH", "http://", TOKEN):
-        assert secret not in told + caplog.text
+        assert secret not in reported + caplog.text

@@ -35,8 +35,8 @@ def logged_in(server: Server) -> RestClient:
     return rest.by_password(settings_for(server), "0011", "Geheim#2024")
 
 
-def answered(serve: Serve, path: str, told: object) -> tuple[Server, RestClient]:
-    server = serve(by_path({**LOGIN, path: json_answer(told)}))
+def answered(serve: Serve, path: str, given: object) -> tuple[Server, RestClient]:
+    server = serve(by_path({**LOGIN, path: json_answer(given)}))
     return server, logged_in(server)
 
 
@@ -140,9 +140,9 @@ def test_users_and_their_extensions_are_read(serve: Serve) -> None:
     assert (account.id, account.extension, account.type) == ("7", "11", "USER")
 
 
-@pytest.mark.parametrize("told", ["6.7.3.20", {"version": "6.7.3.20"}])
-def test_the_version_is_read(serve: Serve, told: object) -> None:
-    _, client = answered(serve, "GET /rest/server/version", told)
+@pytest.mark.parametrize("given", ["6.7.3.20", {"version": "6.7.3.20"}])
+def test_the_version_is_read(serve: Serve, given: object) -> None:
+    _, client = answered(serve, "GET /rest/server/version", given)
 
     assert client.server_version() == "6.7.3.20"
 
@@ -177,7 +177,7 @@ def summary(number: int) -> dict[str, object]:
 
 
 def address_book(
-    count: int, *, counting_from: int, at_most: int = 20, before_first: str, tells_pages: bool
+    count: int, *, counting_from: int, at_most: int = 20, before_first: str, reports_pages: bool
 ) -> Callable[[Request], bytes]:
     """Answer as PBXs might: pages from 0 or 1, pages of their own size."""
 
@@ -191,7 +191,7 @@ def address_book(
         if page >= max(pages, 1) and before_first == "refused":
             return json_answer({"code": 404}, "404 Not Found")
         some = range(page * at_most, min((page + 1) * at_most, count))
-        metadata = {"totalPages": pages} if tells_pages else {}
+        metadata = {"totalPages": pages} if reports_pages else {}
         return json_answer(
             {"contacts": [summary(number) for number in some], "metadata": metadata, **SCHEMAS}
         )
@@ -204,10 +204,10 @@ def address_book(
 @pytest.mark.parametrize("before_first", ["refused", "clamped", "empty"])
 @pytest.mark.parametrize("tells_pages", [True, False])
 def test_every_contact_comes_once_however_pages_are_counted(
-    serve: Serve, count: int, counting_from: int, before_first: str, tells_pages: bool
+    serve: Serve, count: int, counting_from: int, before_first: str, reports_pages: bool
 ) -> None:
     book = address_book(
-        count, counting_from=counting_from, before_first=before_first, tells_pages=tells_pages
+        count, counting_from=counting_from, before_first=before_first, reports_pages=reports_pages
     )
     client = logged_in(serve(by_path({**LOGIN, "GET /rest/contacts": book})))
 
@@ -215,8 +215,8 @@ def test_every_contact_comes_once_however_pages_are_counted(
 
 
 def test_a_contact_of_the_list_has_the_fields_of_the_schemas(serve: Serve) -> None:
-    told = {"contacts": [summary(1)], "metadata": {"totalPages": 1}, **SCHEMAS}
-    server, client = answered(serve, "GET /rest/contacts", told)
+    fields = {"contacts": [summary(1)], "metadata": {"totalPages": 1}, **SCHEMAS}
+    server, client = answered(serve, "GET /rest/contacts", fields)
 
     [contact] = client.contacts("030 & 1", ("3", "4"))
 
@@ -230,7 +230,7 @@ def test_a_contact_of_the_list_has_the_fields_of_the_schemas(serve: Serve) -> No
 
 
 def test_a_failing_page_is_a_failure_and_not_the_end_of_the_book(serve: Serve) -> None:
-    whole = address_book(65, counting_from=0, before_first="empty", tells_pages=True)
+    whole = address_book(65, counting_from=0, before_first="empty", reports_pages=True)
 
     def failing(request: Request) -> bytes:
         if request.query["page"] == "2":
@@ -249,7 +249,7 @@ def test_an_address_book_that_is_not_there_is_a_failure(serve: Serve) -> None:
 
 
 def test_a_contact_is_read_in_full(serve: Serve) -> None:
-    told = {
+    reported = {
         "id": 5,
         "editable": True,
         "tags": [{"id": "3", "name": "Kunden"}],
@@ -266,7 +266,7 @@ def test_a_contact_is_read_in_full(serve: Serve) -> None:
             },
         ],
     }
-    _, client = answered(serve, "GET /rest/contacts/5%2F6", told)
+    _, client = answered(serve, "GET /rest/contacts/5%2F6", reported)
 
     contact = client.contact("5/6")
 

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from starface.settings import StarfaceSettings, callback_host
 
 
-def test_the_port_follows_the_scheme_unless_it_is_told() -> None:
+def test_the_port_follows_the_scheme_unless_it_is_set() -> None:
     assert StarfaceSettings(host="pbx").pbx_port == 443
     assert StarfaceSettings(host="pbx", scheme="http").pbx_port == 80
     assert StarfaceSettings(host="pbx", port=8443).pbx_port == 8443
@@ -62,7 +62,7 @@ def test_a_pbx_in_the_cloud_needs_the_address_of_the_office() -> None:
         StarfaceSettings(location="cloud", host="pbx")
 
 
-def test_a_told_callback_host_counts_before_everything() -> None:
+def test_a_set_callback_host_counts_before_everything() -> None:
     settings = StarfaceSettings(location="cloud", host="pbx", callback_host="cti.example.net")
 
     assert callback_host(settings) == "cti.example.net"

@@ -40,37 +40,37 @@ def test_every_scenario_has_its_series() -> None:
 
 
 @pytest.mark.parametrize("name", SERIES)
-def test_a_scenario_is_told_as_the_dossier_says(name: str) -> None:
+def test_a_scenario_is_reported_as_the_dossier_says(name: str) -> None:
     with anna_listens() as scene:
         run = scene.simulator.run(name, user="0011")
 
         assert run.wait(5)
         wait_until(scene.simulator.idle)
-        assert scene.heard.states == SERIES[name]
+        assert scene.received.states == SERIES[name]
         assert scene.anna.v22("call.getCallIds") == []
 
 
 @pytest.mark.parametrize("name", SPECIAL)
-def test_v30_tells_more_of_a_call(name: str) -> None:
+def test_v30_reports_more_of_a_call(name: str) -> None:
     with anna_listens("v30") as scene:
         assert scene.simulator.run(name, user="0011").wait(5)
         wait_until(scene.simulator.idle)
 
-        assert scene.heard.states == SPECIAL[name]
+        assert scene.received.states == SPECIAL[name]
 
 
-def test_an_answered_call_is_told_with_its_parties() -> None:
+def test_an_answered_call_is_reported_with_its_parties() -> None:
     with anna_listens() as scene:
         call_id = scene.simulator.ring("0011", "+41441234567", "Dupont", 2, 5)
 
         assert scene.states(4) == ["INCOMING", "RINGING", "CONNECTED", "HANGUP"]
-        incomplete, ringing, *_ = [each.call for each in scene.heard.heard]
-        assert {each.call["id"] for each in scene.heard.heard} == {call_id}
+        incomplete, ringing, *_ = [each.call for each in scene.received.received]
+        assert {each.call["id"] for each in scene.received.received} == {call_id}
         assert incomplete["callerNumber"] == ""
         assert ringing["callerNumber"] == "0041441234567"
         assert ringing["callerName"] == "Dupont"
         assert (ringing["calledNumber"], ringing["calledName"]) == ("11", "Anna Beispiel")
-        assert scene.heard.heard[1].method == "ucp.v22.events.call.receiveCallState"
+        assert scene.received.received[1].method == "ucp.v22.events.call.receiveCallState"
 
 
 def test_a_placed_call_rings_the_own_phone_first() -> None:
@@ -78,7 +78,7 @@ def test_a_placed_call_rings_the_own_phone_first() -> None:
         call_id = scene.anna.v22(PLACE, "+493023125123", "", "")
 
         assert scene.states(4) == ["PROCEEDING", "RINGBACK", "CONNECTED", "HANGUP"]
-        first = scene.heard.heard[0].call
+        first = scene.received.received[0].call
         assert first["id"] == call_id
         assert first["callerNumber"] == "11"
         assert first["calledNumber"] == "00493023125123"
@@ -121,7 +121,7 @@ def test_hanging_up_ends_a_call_for_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("switches", "told"),
+    ("switches", "given"),
     [
         ({"far_end": "busy"}, ["PROCEEDING", "RINGBACK", "HANGUP"]),
         ({"far_end": "never", "ring_limit": 5}, ["PROCEEDING", "RINGBACK", "HANGUP"]),
@@ -131,15 +131,15 @@ def test_hanging_up_ends_a_call_for_the_user() -> None:
         ({"numbers.0441.talk_for": 2}, ["PROCEEDING", "RINGBACK", "CONNECTED", "HANGUP"]),
     ],
 )
-def test_people_have_the_habits_that_are_set(switches: dict[str, Any], told: list[str]) -> None:
+def test_people_have_the_habits_that_are_set(switches: dict[str, Any], given: list[str]) -> None:
     with anna_listens(**switches) as scene:
         scene.anna.v22(PLACE, "0441", "", "")
 
-        assert scene.states(len(told)) == told
+        assert scene.states(len(given)) == given
 
 
-def test_an_internal_call_is_told_to_both_under_one_id() -> None:
-    with anna_listens() as scene, PlainClient(scene.simulator, scene.heard) as bernd:
+def test_an_internal_call_is_reported_to_both_under_one_id() -> None:
+    with anna_listens() as scene, PlainClient(scene.simulator, scene.received) as bernd:
         bernd.query |= {
             "de.vertico.starface.auth": hashlib.md5(b"0012*Muster!12").hexdigest(),
             "de.vertico.starface.callback.path": "/bernd",
@@ -148,22 +148,22 @@ def test_an_internal_call_is_told_to_both_under_one_id() -> None:
         scene.simulator.set(**{"users.0012.answer_after": 1})
         call_id = scene.anna.v22(PLACE, "12", "", "")
 
-        scene.heard.wait_for(6)
-        told = {
-            path: [each.state for each in scene.heard.heard if each.path == path]
+        scene.received.wait_for(6)
+        reported = {
+            path: [each.state for each in scene.received.received if each.path == path]
             for path in ("/x", "/bernd")
         }
-        assert told["/x"] == ["PROCEEDING", "RINGBACK", "CONNECTED"]
-        assert told["/bernd"] == ["INCOMING", "RINGING", "CONNECTED"]
-        assert {each.call["id"] for each in scene.heard.heard} == {call_id}
+        assert reported["/x"] == ["PROCEEDING", "RINGBACK", "CONNECTED"]
+        assert reported["/bernd"] == ["INCOMING", "RINGING", "CONNECTED"]
+        assert {each.call["id"] for each in scene.received.received} == {call_id}
 
 
 def test_a_group_call_names_its_group() -> None:
     with anna_listens() as scene:
         scene.simulator.ring_group("7", "+41441234567", ended_after=3)
 
-        scene.heard.wait_for(3)
-        ringing = scene.heard.heard[1].call
+        scene.received.wait_for(3)
+        ringing = scene.received.received[1].call
         assert ringing["groupID"] == "7"
         assert (ringing["calledNumber"], ringing["calledName"]) == ("20", "Kanzlei")
 
@@ -193,23 +193,23 @@ def test_a_transferred_call_changes_its_id() -> None:
         assert run.wait(5)
         wait_until(scene.simulator.idle)
         first, second = run.calls
-        [change] = [each for each in scene.heard.heard if "callChangesId" in each.method]
+        [change] = [each for each in scene.received.received if "callChangesId" in each.method]
         assert change.params == ({"oldId": second, "newId": first},)
-        after = scene.heard.heard[scene.heard.heard.index(change) + 1]
+        after = scene.received.received[scene.received.received.index(change) + 1]
         assert (after.state, after.call["id"]) == ("CONNECTED", first)
         assert after.call["callerNumber"] == "0041441234567"
 
 
-def test_a_version_without_id_changes_is_told_the_end_of_the_old_id() -> None:
+def test_a_version_without_id_changes_is_reported_the_end_of_the_old_id() -> None:
     with anna_listens() as scene:
         run = scene.simulator.run("attended-transfer", user="0012", other="0011")
 
         assert run.wait(5)
         wait_until(scene.simulator.idle)
         first, second = run.calls
-        told = [(each.state, each.call["id"] == first) for each in scene.heard.heard]
-        assert told[-3:] == [("HANGUP", False), ("CONNECTED", True), ("HANGUP", True)]
-        assert scene.heard.heard[0].call["id"] == second
+        reported = [(each.state, each.call["id"] == first) for each in scene.received.received]
+        assert reported[-3:] == [("HANGUP", False), ("CONNECTED", True), ("HANGUP", True)]
+        assert scene.received.received[0].call["id"] == second
 
 
 def test_a_call_missed_while_nobody_is_logged_in_stands_in_the_list() -> None:
@@ -220,9 +220,9 @@ def test_a_call_missed_while_nobody_is_logged_in_stands_in_the_list() -> None:
         scene.anna.log_in("v30")
 
         asked = ["", "", "INBOUND", "MISSED", "", "startTime", "DESCENDING", 0, 10]
-        told = scene.anna.v30("callList.getCallList", *asked)
-        assert told["totalCount"] == 1
-        [entry] = told["entries"]
+        reported = scene.anna.v30("callList.getCallList", *asked)
+        assert reported["totalCount"] == 1
+        [entry] = reported["entries"]
         assert entry["callerNumber"] == "0041441234567"
         assert (entry["direction"], entry["result"]) == ("INBOUND", "MISSED")
 
@@ -244,13 +244,13 @@ def test_an_unknown_call_has_an_empty_state() -> None:
         assert scene.anna.v22("call.getCallState", "nobody-knows") == {}
 
 
-def test_a_running_call_tells_its_state() -> None:
+def test_a_running_call_reports_its_state() -> None:
     with anna_listens("v30") as scene:
         call_id = scene.simulator.ring("0011", "+41441234567")
         scene.simulator.answer(call_id)
 
-        told = scene.anna.v30("call.getCallState", call_id)
-        assert (told["id"], told["state"]) == (call_id, "CONNECTED")
+        reported = scene.anna.v30("call.getCallState", call_id)
+        assert (reported["id"], reported["state"]) == (call_id, "CONNECTED")
 
 
 def test_a_user_is_rung_while_another_call_goes_on() -> None:

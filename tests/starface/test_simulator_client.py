@@ -107,8 +107,8 @@ def test_our_client_steers_and_finds_calls(simulator: Simulator, receiver: Recei
 
 
 def settings_of(simulator: Simulator, **changes: Any) -> StarfaceSettings:
-    told = {"host": "127.0.0.1", "scheme": "http", "port": simulator.port}
-    return StarfaceSettings.model_validate(told | changes)
+    fields = {"host": "127.0.0.1", "scheme": "http", "port": simulator.port}
+    return StarfaceSettings.model_validate(fields | changes)
 
 
 @pytest.mark.parametrize("login_type", ["Internal", "ActiveDirectory"])

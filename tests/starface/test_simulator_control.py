@@ -4,8 +4,8 @@ import pytest
 from tests.starface.simulator_fixtures import TLS, Scene, anna_listens, wait_until
 
 
-def do(scene: Scene, act: str, **told: object) -> httpx.Response:
-    return httpx.post(f"{scene.simulator.control_url}/do/{act}", json=told, verify=TLS)
+def do(scene: Scene, act: str, **given: object) -> httpx.Response:
+    return httpx.post(f"{scene.simulator.control_url}/do/{act}", json=given, verify=TLS)
 
 
 def see(scene: Scene, what: str) -> httpx.Response:
@@ -25,8 +25,8 @@ def test_a_person_rings_answers_parks_and_hangs_up() -> None:
         assert call["users"] == {"0011": "CONNECTED"}
         do(scene, "hangup", call_id=call_id)
 
-        told = ["INCOMING", "RINGING", "CONNECTED", "PARKED", "CONNECTED", "HANGUP"]
-        assert scene.states(6) == told
+        reported = ["INCOMING", "RINGING", "CONNECTED", "PARKED", "CONNECTED", "HANGUP"]
+        assert scene.states(6) == reported
         wait_until(scene.simulator.idle)
         log = see(scene, "notifications?last=2").json()
         assert [(each["state"], each["status"]) for each in log] == [
@@ -60,10 +60,10 @@ def test_a_load_rings_the_users_in_turn() -> None:
         answer = do(scene, "load", users=2, rate=50, seconds=0.2)
 
         assert answer.json() == {"calls": 10}
-        scene.heard.wait_for(5 * 4)
+        scene.received.wait_for(5 * 4)
         wait_until(lambda: see(scene, "figures").json()["idle"])
         assert see(scene, "figures").json()["sent"] == 20
-        numbers = {each.call["callerNumber"] for each in scene.heard.heard} - {""}
+        numbers = {each.call["callerNumber"] for each in scene.received.received} - {""}
         assert len(numbers) == 5
 
 
@@ -73,12 +73,12 @@ def test_switches_are_set_all_or_none() -> None:
         answer = do(scene, "set", values={"repeat": 2, "nothing": 1})
 
         assert (answer.status_code, "nothing" in answer.json()["description"]) == (400, True)
-        told = see(scene, "switches").json()
-        assert (told["repeat"], told["drop_states"]) == (3, ["HANGUP"])
+        reported = see(scene, "switches").json()
+        assert (reported["repeat"], reported["drop_states"]) == (3, ["HANGUP"])
 
 
 @pytest.mark.parametrize(
-    ("act", "told", "sentence"),
+    ("act", "given", "sentence"),
     [
         ("ring", {"user": "0099"}, "no user 0099"),
         ("ring", {"group": "99"}, "no group 99"),
@@ -87,9 +87,9 @@ def test_switches_are_set_all_or_none() -> None:
         ("nothing", {}, "hangup"),
     ],
 )
-def test_what_is_not_there_is_said(act: str, told: dict[str, str], sentence: str) -> None:
+def test_what_is_not_there_is_said(act: str, given: dict[str, str], sentence: str) -> None:
     with anna_listens() as scene:
-        answer = do(scene, act, **told)
+        answer = do(scene, act, **given)
 
         assert answer.status_code == 404
         assert sentence in answer.json()["description"]
@@ -145,14 +145,14 @@ def test_do_not_disturb_is_set_at_the_door() -> None:
 def test_foreign_pages_cannot_ring_telephones(headers: dict[str, str]) -> None:
     with anna_listens() as scene:
         url = f"{scene.simulator.control_url}/do/ring"
-        told = {"Content-Type": "application/json"} | headers
-        answer = httpx.post(url, content=b'{"user": "0011"}', headers=told, verify=TLS)
+        fields = {"Content-Type": "application/json"} | headers
+        answer = httpx.post(url, content=b'{"user": "0011"}', headers=fields, verify=TLS)
 
         assert answer.status_code in {403, 415}
         assert see(scene, "calls").json() == []
 
 
-def test_the_page_shows_what_it_is_told_as_text_only() -> None:
+def test_the_page_shows_what_it_is_reported_as_text_only() -> None:
     with anna_listens() as scene:
         page = see(scene, "")
 

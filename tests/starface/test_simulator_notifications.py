@@ -19,7 +19,7 @@ from tests.starface.simulator_fixtures import PREFIX, TOKEN_0011, anna_listens, 
         ("withheld", "", ""),
     ],
 )
-def test_external_numbers_are_told_in_the_format_that_is_set(
+def test_external_numbers_are_reported_in_the_format_that_is_set(
     number_format: str, swiss: str, german: str
 ) -> None:
     switches = Switches.model_validate({"number_format": number_format})
@@ -62,7 +62,7 @@ def test_the_line_has_the_habits_that_are_set(switches: dict[str, Any], states: 
         assert scene.states(len(states)) == states
 
 
-def test_a_rejected_call_may_not_be_told_at_all() -> None:
+def test_a_rejected_call_may_not_be_reported_at_all() -> None:
     with anna_listens(rejected_notified=False) as scene:
         scene.simulator.run("incoming-rejected", user="0011")
         scene.simulator.ring("0011")
@@ -74,15 +74,15 @@ def test_the_first_event_may_be_complete() -> None:
     with anna_listens(first_event="complete") as scene:
         scene.simulator.ring("0011", "+41441234567")
 
-        assert scene.heard.wait_for(1)[0].call["callerNumber"] == "0041441234567"
+        assert scene.received.wait_for(1)[0].call["callerNumber"] == "0041441234567"
 
 
 def test_details_may_come_late() -> None:
     with anna_listens(details_late=True) as scene:
         scene.simulator.ring("0011", "+41441234567")
 
-        told = [each.call["callerNumber"] for each in scene.heard.wait_for(3)]
-        assert told == ["", "", "0041441234567"]
+        reported = [each.call["callerNumber"] for each in scene.received.wait_for(3)]
+        assert reported == ["", "", "0041441234567"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_group_is_spelt_as_set(version: str, switch: str, spelling: str) -> 
     with anna_listens(version, group_member=switch) as scene:
         scene.simulator.ring_group("7")
 
-        assert scene.heard.wait_for(1)[0].call[spelling] == "7"
+        assert scene.received.wait_for(1)[0].call[spelling] == "7"
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,16 @@ def test_the_group_is_spelt_as_set(version: str, switch: str, spelling: str) -> 
         ("string", r"<timestamp:string>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
     ],
 )
-def test_the_time_is_told_as_set(switch: str, form: str) -> None:
+def test_the_time_is_reported_as_set(switch: str, form: str) -> None:
     with anna_listens(timestamp=switch, time_zone="Asia/Tokyo") as scene:
         scene.simulator.ring("0011")
 
-        body = scene.heard.wait_for(1)[0].body.decode()
+        body = scene.received.wait_for(1)[0].body.decode()
         member = re.sub(r"<name>(\w+)</name><value><([\w.]+)>", r"<\1:\2>", body)
         assert re.search(form, member)
-        digits = re.sub(r"\D", "", str(scene.heard.heard[0].call["timestamp"]))[:14]
-        told = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-        hours = round((told - datetime.now(UTC)).total_seconds() / 3600)
+        digits = re.sub(r"\D", "", str(scene.received.received[0].call["timestamp"]))[:14]
+        reported = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        hours = round((reported - datetime.now(UTC)).total_seconds() / 3600)
         assert hours == (9 if switch == "local" else 0)
 
 
@@ -126,7 +126,7 @@ def test_values_may_be_bare() -> None:
     with anna_listens(bare_values=True) as scene:
         scene.simulator.ring("0011", "+41441234567", "Jörg & Söhne")
 
-        ringing = scene.heard.wait_for(2)[1]
+        ringing = scene.received.wait_for(2)[1]
         assert b"<string>" not in ringing.body
         assert ringing.call["callerName"] == "Jörg & Söhne"
 
@@ -135,7 +135,7 @@ def test_elements_may_stand_on_lines_of_their_own() -> None:
     with anna_listens(layout="spread") as scene:
         scene.simulator.ring("0011", "+41441234567")
 
-        ringing = scene.heard.wait_for(2)[1]
+        ringing = scene.received.wait_for(2)[1]
         assert b"<value>\n" in ringing.body
         assert ringing.call["callerNumber"] == "0041441234567"
         assert ringing.call["callerName"] == ""
@@ -145,7 +145,7 @@ def test_there_may_be_members_nobody_knows() -> None:
     with anna_listens(extra_members=True) as scene:
         scene.simulator.ring("0011")
 
-        assert scene.heard.wait_for(1)[0].call["accountId"] == "4711"
+        assert scene.received.wait_for(1)[0].call["accountId"] == "4711"
 
 
 @pytest.mark.parametrize(
@@ -180,36 +180,38 @@ def test_the_query_of_a_callback_is_written_as_set(switches: dict[str, Any], que
     with anna_listens(**switches) as scene:
         scene.simulator.ring("0011")
 
-        assert scene.heard.wait_for(1)[0].raw_query == query
+        assert scene.received.wait_for(1)[0].raw_query == query
 
 
 @pytest.mark.parametrize(
-    ("switch", "told"),
+    ("switch", "given"),
     [
         ("same_id", ["PROCEEDING", "INCOMING", "RINGING", "RINGBACK"]),
         ("other_id", ["PROCEEDING", "INCOMING", "RINGING", "RINGBACK", "HANGUP"]),
     ],
 )
-def test_the_own_phone_of_a_placed_call_may_seem_to_be_called(switch: str, told: list[str]) -> None:
+def test_the_own_phone_of_a_placed_call_may_seem_to_be_called(
+    switch: str, given: list[str]
+) -> None:
     with anna_listens(own_phone_notified=switch, far_end="never") as scene:
         call_id = scene.anna.v22("call.placeCallWithPhone", "0441234567", "", "")
 
-        assert scene.states(len(told)) == told
-        ringing = scene.heard.heard[2].call
+        assert scene.states(len(given)) == given
+        ringing = scene.received.received[2].call
         assert ringing["callerNumber"] == "0441234567"
         assert (ringing["id"] == call_id) == (switch == "same_id")
 
 
-def test_nothing_is_told_after_a_logout() -> None:
+def test_nothing_is_reported_after_a_logout() -> None:
     with anna_listens() as scene:
-        scene.heard.answers.clear()
+        scene.received.answers.clear()
         scene.simulator.ring("0011")
-        wait_until(lambda: len(scene.heard.heard) == 1)
+        wait_until(lambda: len(scene.received.received) == 1)
         scene.anna.v22("connection.logout")
-        scene.heard.answers.set()
+        scene.received.answers.set()
         wait_until(scene.simulator.idle)
 
-        assert scene.heard.states == ["INCOMING"]
+        assert scene.received.states == ["INCOMING"]
         assert [each.error for each in scene.simulator.notifications] == [
             "",
             "withheld: session over",
@@ -219,29 +221,29 @@ def test_nothing_is_told_after_a_logout() -> None:
 def test_a_stand_in_ends_though_a_receiver_never_answers() -> None:
     began = time.monotonic()
     with anna_listens(callback_seconds=60) as scene:
-        scene.heard.answers.clear()
+        scene.received.answers.clear()
         scene.simulator.ring("0011")
-        wait_until(lambda: len(scene.heard.heard) == 1)
+        wait_until(lambda: len(scene.received.received) == 1)
         scene.simulator.__exit__()
         took = time.monotonic() - began
-        scene.heard.answers.set()
+        scene.received.answers.set()
 
     assert took < 10
 
 
-def test_every_attempt_to_tell_is_on_record() -> None:
+def test_every_attempt_to_report_is_on_record() -> None:
     with anna_listens() as scene:
-        scene.heard.status = 503
+        scene.received.status = 503
         scene.simulator.ring("0011")
 
         wait_until(lambda: len(scene.simulator.notifications) == 2)
-        told = [(each.state, each.status, each.user) for each in scene.simulator.notifications]
-        assert told == [("INCOMING", 503, "0011"), ("RINGING", 503, "0011")]
+        reported = [(each.state, each.status, each.user) for each in scene.simulator.notifications]
+        assert reported == [("INCOMING", 503, "0011"), ("RINGING", 503, "0011")]
 
 
 def test_a_failed_callback_is_repeated_as_often_as_set() -> None:
     with anna_listens(retries=2, retry_after=0, drop_states="RINGING") as scene:
-        scene.heard.status = 500
+        scene.received.status = 500
         scene.simulator.ring("0011")
 
         wait_until(lambda: len(scene.simulator.notifications) == 3)
@@ -251,7 +253,7 @@ def test_a_failed_callback_is_repeated_as_often_as_set() -> None:
 
 def test_a_failed_callback_may_end_the_session() -> None:
     with anna_listens(on_failure="drop") as scene:
-        scene.heard.status = 404
+        scene.received.status = 404
         scene.simulator.ring("0011")
 
         wait_until(lambda: scene.simulator.sessions == [])
@@ -260,25 +262,25 @@ def test_a_failed_callback_may_end_the_session() -> None:
 
 def test_a_receiver_that_never_answers_costs_the_time_that_is_set() -> None:
     with anna_listens(callback_seconds=0.1, drop_states="RINGING") as scene:
-        scene.heard.answers.clear()
+        scene.received.answers.clear()
         scene.simulator.ring("0011")
 
         wait_until(lambda: len(scene.simulator.notifications) == 1)
         [attempt] = scene.simulator.notifications
-        scene.heard.answers.set()
+        scene.received.answers.set()
         assert attempt.error == "TimeoutError"
         assert 0.1 <= attempt.seconds < 1
 
 
-def test_a_session_is_told_one_thing_after_the_other() -> None:
+def test_a_session_is_reported_one_thing_after_the_other() -> None:
     with anna_listens() as scene:
-        scene.heard.answers.clear()
+        scene.received.answers.clear()
         scene.simulator.ring("0011")
-        wait_until(lambda: len(scene.heard.heard) == 1)
+        wait_until(lambda: len(scene.received.received) == 1)
 
-        assert scene.heard.states == ["INCOMING"]
+        assert scene.received.states == ["INCOMING"]
         assert not scene.simulator.idle()
-        scene.heard.answers.set()
+        scene.received.answers.set()
         assert scene.states(2) == ["INCOMING", "RINGING"]
 
 
@@ -288,7 +290,7 @@ def test_a_half_open_session_looks_well_and_hears_nothing() -> None:
         call_id = scene.simulator.ring("0011")
         wait_until(scene.simulator.idle)
 
-        assert scene.heard.heard == []
+        assert scene.received.received == []
         assert scene.anna.v22("connection.keepAlive") is True
         assert scene.anna.v22("call.getCallIds") == [call_id]
         scene.anna.log_in()

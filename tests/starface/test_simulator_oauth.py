@@ -100,10 +100,10 @@ def coded(client: httpx.Client, asked: dict[str, str]) -> str:
     person = {"username": "0011", "password": "Geheim#2024"}
     answer = client.post(endpoint, params=asked, data=person)
     where = urlsplit(answer.headers["Location"])
-    told = parse_qs(where.query)
+    reported = parse_qs(where.query)
     assert answer.headers["Location"].startswith(asked["redirect_uri"])
-    assert told["state"] == ["s1"]
-    return told["code"][0]
+    assert reported["state"] == ["s1"]
+    return reported["code"][0]
 
 
 @pytest.mark.parametrize(

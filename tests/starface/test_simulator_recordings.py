@@ -48,22 +48,22 @@ def test_a_recording_holds_nothing_personal(recorder: HttpPort, tmp_path: Path) 
     assert b"<boolean>1</boolean>" in post(recorder, RINGING.encode()).content
 
     [path] = tmp_path.glob("*.json")
-    told = path.read_text()
-    assert [each for each in PERSONAL if each in told] == []
+    reported = path.read_text()
+    assert [each for each in PERSONAL if each in reported] == []
     assert path.name == "0001-receiveCallState.json"
 
 
 def test_a_recording_keeps_the_spelling(recorder: HttpPort, tmp_path: Path) -> None:
     post(recorder, RINGING.encode())
 
-    [told] = read([*tmp_path.glob("*.json")])
-    was, is_ = RINGING.splitlines(), told.body.splitlines()
+    [reported] = read([*tmp_path.glob("*.json")])
+    was, is_ = RINGING.splitlines(), reported.body.splitlines()
     assert len(is_) == len(was)
     assert [line for line in is_ if "state" in line] == [line for line in was if "state" in line]
-    assert "<string>0049" in told.body
-    assert told.headers["content-type"] == "text/xml"
-    assert set(told.query) == set(QUERY)
-    assert len(told.query[f"{PREFIX}auth"]) == len(TOKEN_0011)
+    assert "<string>0049" in reported.body
+    assert reported.headers["content-type"] == "text/xml"
+    assert set(reported.query) == set(QUERY)
+    assert len(reported.query[f"{PREFIX}auth"]) == len(TOKEN_0011)
 
 
 def test_one_value_has_one_pseudonym() -> None:
@@ -78,26 +78,26 @@ def test_one_value_has_one_pseudonym() -> None:
     [("", ""), ("+41441234567", "+41"), ("0041441234567", "0041"), ("0441234567", "0")],
 )
 def test_a_number_keeps_its_form(value: str, kept: str) -> None:
-    told = Pseudonyms().text(value)
+    reported = Pseudonyms().text(value)
 
-    assert len(told) == len(value)
-    assert told.startswith(kept)
-    assert told == value or value[len(kept) :] != told[len(kept) :]
+    assert len(reported) == len(value)
+    assert reported.startswith(kept)
+    assert reported == value or value[len(kept) :] != reported[len(kept) :]
 
 
 def test_markup_is_not_made_by_a_pseudonym() -> None:
     body = RINGING.replace("Söhne", "&lt;b&gt; 1")
 
-    told = Pseudonyms().body(body)
-    assert told.count("<") == body.count("<")
-    assert "&lt;" in told
+    reported = Pseudonyms().body(body)
+    assert reported.count("<") == body.count("<")
+    assert "&lt;" in reported
 
 
 @pytest.mark.parametrize(
-    "told", ["<![CDATA[Anna Roth]]>", "<!-- Anna Roth -->x", "<ex:i8>00411234567</ex:i8>"]
+    "given", ["<![CDATA[Anna Roth]]>", "<!-- Anna Roth -->x", "<ex:i8>00411234567</ex:i8>"]
 )
-def test_nothing_personal_hides_in_rare_markup(told: str) -> None:
-    body = f"<methodCall><params><param><value>{told}</value></param></params></methodCall>"
+def test_nothing_personal_hides_in_rare_markup(given: str) -> None:
+    body = f"<methodCall><params><param><value>{given}</value></param></params></methodCall>"
 
     kept = Pseudonyms().body(body)
     assert [each for each in ("Anna", "Roth", "1234567") if each in kept] == []
@@ -112,9 +112,9 @@ def test_an_old_encoding_is_kept(recorder: HttpPort, tmp_path: Path) -> None:
     body = RINGING.replace("UTF-8", "ISO-8859-1").encode("latin-1")
     post(recorder, body)
 
-    [told] = read([*tmp_path.glob("*.json")])
-    assert told.encoding == "latin-1"
-    assert told.body.encode(told.encoding)
+    [reported] = read([*tmp_path.glob("*.json")])
+    assert reported.encoding == "latin-1"
+    assert reported.body.encode(reported.encoding)
 
 
 def test_a_recorder_in_the_way_passes_everything_on(tmp_path: Path) -> None:
@@ -126,11 +126,11 @@ def test_a_recorder_in_the_way_passes_everything_on(tmp_path: Path) -> None:
         with HttpPort(app, "127.0.0.1", 0, threads=2) as door:
             assert post(door, RINGING.encode()).status_code == 403
 
-        [heard] = receiver.heard
-        assert heard.call["callerNumber"] == "00491713920042"
-        assert heard.query[f"{PREFIX}user"] == ["0011"]
-    [told] = read([*tmp_path.glob("*.json")])
-    assert told.answer["status"] == 403
+        [received] = receiver.received
+        assert received.call["callerNumber"] == "00491713920042"
+        assert received.query[f"{PREFIX}user"] == ["0011"]
+    [reported] = read([*tmp_path.glob("*.json")])
+    assert reported.answer["status"] == 403
 
 
 def test_a_receiver_that_is_away_is_a_bad_gateway(tmp_path: Path) -> None:
@@ -142,14 +142,14 @@ def test_a_receiver_that_is_away_is_a_bad_gateway(tmp_path: Path) -> None:
 def test_recordings_are_sent_again_to_whom_one_wants(recorder: HttpPort, tmp_path: Path) -> None:
     post(recorder, RINGING.encode())
     with listening() as receiver, httpx.Client(verify=TLS) as client:
-        for told in read([*tmp_path.glob("*.json")]):
+        for event in read([*tmp_path.glob("*.json")]):
             url = f"http://127.0.0.1:{receiver.port}/starface/a/b/c"
-            assert send(told, url, client, "0012") == 200
+            assert send(event, url, client, "0012") == 200
 
-        [heard] = receiver.heard
-        assert heard.path == "/starface/a/b/c"
-        assert heard.query == {f"{PREFIX}user": ["0012"]}
-        assert heard.state == "RINGING"
+        [received] = receiver.received
+        assert received.path == "/starface/a/b/c"
+        assert received.query == {f"{PREFIX}user": ["0012"]}
+        assert received.state == "RINGING"
 
 
 @pytest.mark.parametrize("content", ["", "{}", json.dumps({"at": "now"})])

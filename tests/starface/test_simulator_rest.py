@@ -22,10 +22,10 @@ def sha512(text: str) -> str:
 def logged_in(simulator: Simulator, word: str = "Geheim#2024") -> httpx.Response:
     """Log in as the REST pages say, without code of ours."""
     url = f"{simulator.url}/rest/login"
-    told = httpx.get(url, verify=TLS).json()
-    secret = sha512("0011" + told["nonce"] + sha512(word))
+    reported = httpx.get(url, verify=TLS).json()
+    secret = sha512("0011" + reported["nonce"] + sha512(word))
     return httpx.post(
-        url, json=told | {"secret": f"0011:{secret}"}, headers={"X-Version": "2"}, verify=TLS
+        url, json=reported | {"secret": f"0011:{secret}"}, headers={"X-Version": "2"}, verify=TLS
     )
 
 
@@ -47,16 +47,18 @@ def test_a_wrong_password_is_a_bad_request(simulator: Simulator) -> None:
 
 def test_a_nonce_is_good_once(simulator: Simulator) -> None:
     url = f"{simulator.url}/rest/login"
-    told = httpx.get(url, verify=TLS).json()
-    secret = f"0011:{sha512('0011' + told['nonce'] + sha512('Geheim#2024'))}"
+    reported = httpx.get(url, verify=TLS).json()
+    secret = f"0011:{sha512('0011' + reported['nonce'] + sha512('Geheim#2024'))}"
 
-    first, second = (httpx.post(url, json=told | {"secret": secret}, verify=TLS) for _ in range(2))
+    first, second = (
+        httpx.post(url, json=reported | {"secret": secret}, verify=TLS) for _ in range(2)
+    )
     assert (first.status_code, second.status_code) == (200, 400)
 
 
 @pytest.mark.parametrize("path", ["users", "users/me", "users/1", "accounts", "contacts"])
 @pytest.mark.parametrize("headers", [{}, {"authToken": "x"}, {"Authorization": "Bearer x"}])
-def test_nothing_is_told_without_a_token(
+def test_nothing_is_reported_without_a_token(
     simulator: Simulator, path: str, headers: dict[str, str]
 ) -> None:
     assert httpx.get(f"{simulator.url}/rest/{path}", headers=headers, verify=TLS).status_code == 401
@@ -94,11 +96,11 @@ def test_users_are_found_by_a_term(simulator: Simulator) -> None:
     assert get(simulator, "users/3")["firstName"] == "Clara"
 
 
-def test_accounts_tell_the_extension(simulator: Simulator) -> None:
-    told = get(simulator, "accounts")
+def test_accounts_report_the_extension(simulator: Simulator) -> None:
+    reported = get(simulator, "accounts")
 
-    assert [each["primaryInternalPhoneNumber"] for each in told] == ["11", "12", "13", "20"]
-    assert [(each["firstname"], each["lastname"]) for each in told][2:] == [
+    assert [each["primaryInternalPhoneNumber"] for each in reported] == ["11", "12", "13", "20"]
+    assert [(each["firstname"], each["lastname"]) for each in reported][2:] == [
         ("Clara", "Roth"),
         ("", "Kanzlei"),
     ]
@@ -147,7 +149,7 @@ def test_a_contact_is_spelt_as_the_scheme_says(simulator: Simulator) -> None:
     assert values["SURNAME"] == "Müller"
 
 
-def test_the_version_is_told(simulator: Simulator) -> None:
+def test_the_version_is_reported(simulator: Simulator) -> None:
     assert get(simulator, "server/version") == {"version": "9.0.1.4"}
 
 
@@ -201,7 +203,7 @@ def test_a_user_is_added_changed_and_removed(simulator: Simulator) -> None:
     assert send(simulator, "GET", f"users/{number}").status_code == 404
 
 
-def test_groups_numbers_redirects_and_the_state_are_told(simulator: Simulator) -> None:
+def test_groups_numbers_redirects_and_the_state_are_reported(simulator: Simulator) -> None:
     [group] = get(simulator, "groups", searchTerm="kanz")
     assert get(simulator, f"groups/{group['id']}")["groupname"] == "Kanzlei"
     assert "20" in [each["number"] for each in get(simulator, "phonenumbers", type="INTERNAL")]

@@ -135,7 +135,7 @@ def test_nothing_goes_without_a_session() -> None:
         anna.v22("call.getCallIds")
 
 
-def test_the_version_of_the_server_is_told_without_a_login() -> None:
+def test_the_version_of_the_server_is_reported_without_a_login() -> None:
     with Simulator() as simulator, PlainClient(simulator) as anyone:
         anyone.query = {}
 
@@ -170,13 +170,13 @@ def test_a_second_login_keeps_the_subscription_unless_it_is_switched() -> None:
     with anna_listens() as scene:
         scene.anna.v22(LOGIN)
         scene.simulator.ring("0011")
-        assert scene.heard.wait_for(1)
+        assert scene.received.wait_for(1)
 
     with anna_listens(login_clears_subscriptions=True) as scene:
         scene.anna.v22(LOGIN)
         scene.simulator.ring("0011")
         scene.simulator.idle()
-        assert scene.heard.heard == []
+        assert scene.received.received == []
 
 
 def test_v20_speaks_with_its_own_words() -> None:
@@ -193,8 +193,8 @@ def test_v20_speaks_with_its_own_words() -> None:
             assert anna.call(f"{server}communication.call.hangupCall", call) is True
             simulator.reset("0011")
 
-            heard = receiver.wait_for(3)
-            assert [each.method for each in heard] == [
+            received = receiver.wait_for(3)
+            assert [each.method for each in received] == [
                 "ucp.v20.client.communication.call.receiveCallState",
                 "ucp.v20.client.communication.call.receiveCallState",
                 "ucp.v20.client.connection.reset",
@@ -214,25 +214,25 @@ def test_a_login_needs_a_new_subscription() -> None:
 
 
 @pytest.mark.parametrize(
-    ("second_login", "told"),
+    ("second_login", "given"),
     [("replaces", {"/second"}), ("keeps_first", {"/x"}), ("adds", {"/x", "/second"})],
 )
 def test_a_second_login_of_a_user_takes_the_callback_by_switch(
-    second_login: str, told: set[str]
+    second_login: str, given: set[str]
 ) -> None:
     with anna_listens(second_login=second_login) as scene:
-        with PlainClient(scene.simulator, scene.heard, path="/second") as second:
+        with PlainClient(scene.simulator, scene.received, path="/second") as second:
             second.log_in()
         scene.simulator.ring("0011")
 
         wait_until(scene.simulator.idle)
-        assert {each.path for each in scene.heard.heard} == told
+        assert {each.path for each in scene.received.received} == given
 
 
 @pytest.mark.parametrize("ends_others", [True, False])
 def test_a_logout_ends_other_sessions_by_switch(ends_others: bool) -> None:
     with anna_listens(second_login="adds", logout_ends_others=ends_others) as scene:
-        with PlainClient(scene.simulator, scene.heard, path="/second") as second:
+        with PlainClient(scene.simulator, scene.received, path="/second") as second:
             second.log_in()
             assert second.v22("connection.logout") is True
 
@@ -248,14 +248,14 @@ def test_a_restart_forgets_sessions_and_calls_without_a_word() -> None:
         assert scene.anna.v22(ALIVE) is False
         scene.anna.log_in()
         assert scene.anna.v22("call.getCallIds") == []
-        assert scene.heard.states == ["INCOMING", "RINGING"]
+        assert scene.received.states == ["INCOMING", "RINGING"]
 
 
 def access_token(simulator: Simulator, **form: str) -> dict[str, Any]:
-    told = {"client_id": "rest-client-headless", "client_secret": "simulator-secret"} | form
+    fields = {"client_id": "rest-client-headless", "client_secret": "simulator-secret"} | form
     url = f"{simulator.url}/.well-known/openid-configuration"
     found = httpx.get(url, follow_redirects=True, verify=TLS).json()
-    answer: dict[str, Any] = httpx.post(found["token_endpoint"], data=told, verify=TLS).json()
+    answer: dict[str, Any] = httpx.post(found["token_endpoint"], data=fields, verify=TLS).json()
     return answer
 
 
@@ -278,11 +278,11 @@ def test_an_access_token_opens_a_session_until_it_expires() -> None:
 def test_a_refresh_token_is_good_once() -> None:
     with Simulator() as simulator, PlainClient(simulator) as anna:
         refresh = access_token(simulator, **PASSWORD)["refresh_token"]
-        told = {"grant_type": "refresh_token", "refresh_token": refresh}
+        fields = {"grant_type": "refresh_token", "refresh_token": refresh}
 
-        anna.query = {f"{PREFIX}jwt": access_token(simulator, **told)["access_token"]}
+        anna.query = {f"{PREFIX}jwt": access_token(simulator, **fields)["access_token"]}
         assert anna.v30(LOGIN) is True
-        assert access_token(simulator, **told) == {"error": "invalid_grant"}
+        assert access_token(simulator, **fields) == {"error": "invalid_grant"}
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_a_refresh_token_is_good_once() -> None:
         (PASSWORD | {"grant_type": "something"}, "unsupported_grant_type"),
     ],
 )
-def test_a_wrong_grant_is_told_as_oauth_tells_it(form: dict[str, str], error: str) -> None:
+def test_a_wrong_grant_is_reported_as_oauth_reports_it(form: dict[str, str], error: str) -> None:
     with Simulator() as simulator:
         assert access_token(simulator, **form) == {"error": error}
 

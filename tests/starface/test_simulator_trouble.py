@@ -139,18 +139,18 @@ def test_a_silent_pbx_takes_requests_and_does_not_answer() -> None:
             httpx.post(f"{scene.simulator.url}/xml-rpc", content=b"x", timeout=0.3, verify=TLS)
         scene.simulator.outage(on=False)
 
-        with PlainClient(scene.simulator, scene.heard) as again:
+        with PlainClient(scene.simulator, scene.received) as again:
             again.log_in()
 
 
-def test_telephones_ring_during_an_outage_and_nobody_is_told() -> None:
+def test_telephones_ring_during_an_outage_and_nobody_is_notified() -> None:
     with anna_listens("v30") as scene:
         scene.simulator.outage(on=True)
         scene.simulator.hang_up(scene.simulator.ring("0011", "+41441234567"))
         wait_until(scene.simulator.idle)
         scene.simulator.outage(on=False)
 
-        assert scene.heard.heard == []
+        assert scene.received.received == []
         assert {each.error for each in scene.simulator.notifications} == {"withheld: outage"}
         asked = ["", "", "", "", "", "startTime", "DESCENDING", 0, 10]
         assert scene.anna.v30("callList.getCallList", *asked)["totalCount"] == 1

@@ -450,9 +450,9 @@ def test_no_failure_and_no_log_line_holds_a_token_or_a_url(
     with pytest.raises(PbxFailure) as raised:
         post(serve(script), read_timeout=0.3)
 
-    told = "".join(traceback.format_exception(raised.value)) + caplog.text
+    reported = "".join(traceback.format_exception(raised.value)) + caplog.text
     for secret in ("MARKER-TOKEN", "xml-rpc?", "http://", "127.0.0.1"):
-        assert secret not in told.replace(__file__, "")
+        assert secret not in reported.replace(__file__, "")
 
 
 def soon() -> float:

@@ -6,44 +6,44 @@ from starface import wire
 from starface.wire import CallListEntry, CallState, FunctionKey, Group, UserPresence
 from starface.xmlrpc.reading import DateTime, Unreadable, Value
 
-TOLD: dict[str, Value] = {"id": "u1", "state": "RINGING"}
+REPORTED: dict[str, Value] = {"id": "u1", "state": "RINGING"}
 
 
 @pytest.mark.parametrize("spelling", ["groupId", "groupID", "group"])
 def test_a_group_is_read_in_every_spelling(spelling: str) -> None:
-    assert wire.read(CallState, {**TOLD, spelling: "7"}).group == "7"
+    assert wire.read(CallState, {**REPORTED, spelling: "7"}).group == "7"
 
 
-@pytest.mark.parametrize(("told", "state"), [("Ringing", "RINGING"), ("", ""), (None, "")])
-def test_a_state_is_compared_in_upper_case_and_may_be_empty(told: Value, state: str) -> None:
-    read = wire.read(CallState, {**TOLD, "state": told})
+@pytest.mark.parametrize(("given", "state"), [("Ringing", "RINGING"), ("", ""), (None, "")])
+def test_a_state_is_compared_in_upper_case_and_may_be_empty(given: Value, state: str) -> None:
+    read = wire.read(CallState, {**REPORTED, "state": given})
 
     assert read.state == state
-    assert read.pbx_state == (told or "")
+    assert read.pbx_state == (given or "")
 
 
 def test_numbers_sent_as_integers_or_as_nothing_are_texts() -> None:
-    read = wire.read(CallState, {**TOLD, "callerNumber": 11, "callerName": None})
+    read = wire.read(CallState, {**REPORTED, "callerNumber": 11, "callerName": None})
 
     assert (read.caller_number, read.caller_name) == ("11", "")
 
 
 def test_a_text_without_end_is_cut() -> None:
-    assert len(wire.read(CallState, {**TOLD, "callerName": "x" * 100_000}).caller_name) == 512
+    assert len(wire.read(CallState, {**REPORTED, "callerName": "x" * 100_000}).caller_name) == 512
 
 
 @pytest.mark.parametrize(
-    ("told", "member"),
+    ("given", "member"),
     [
         ({}, "id"),
         ({"id": ""}, "id"),
-        ({**TOLD, "callerNumber": ["SECRET"]}, "callerNumber"),
-        ({**TOLD, "callerName": True}, "callerName"),
+        ({**REPORTED, "callerNumber": ["SECRET"]}, "callerNumber"),
+        ({**REPORTED, "callerName": True}, "callerName"),
     ],
 )
-def test_what_is_unreadable_is_named_and_not_repeated(told: Value, member: str) -> None:
+def test_what_is_unreadable_is_named_and_not_repeated(given: Value, member: str) -> None:
     with pytest.raises(Unreadable, match=f"member {member}$"):
-        wire.read(CallState, told)
+        wire.read(CallState, given)
 
 
 def test_what_is_no_struct_is_unreadable() -> None:
@@ -75,7 +75,7 @@ def test_an_entry_of_the_call_list_is_read(spelling: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("given", "expected"),
     [
         ("20250314T09:15:21", datetime(2025, 3, 14, 9, 15, 21, tzinfo=UTC)),
         ("2025-03-14T09:15:21", datetime(2025, 3, 14, 9, 15, 21, tzinfo=UTC)),
@@ -89,8 +89,8 @@ def test_an_entry_of_the_call_list_is_read(spelling: str) -> None:
         ("20251332T99:99:99", None),
     ],
 )
-def test_a_time_is_read_in_all_its_spellings(told: str, expected: datetime | None) -> None:
-    assert wire.moment(told) == expected
+def test_a_time_is_read_in_all_its_spellings(given: str, expected: datetime | None) -> None:
+    assert wire.moment(given) == expected
 
 
 def test_a_time_without_zone_is_in_the_zone_one_knows() -> None:

@@ -153,16 +153,16 @@ def test_a_process_that_comes_back_has_its_old_password() -> None:
 
 
 def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:
-    heard: list[str] = []
+    received: list[str] = []
     gateway, person = connect("gateway"), connect("0011")
     for topic_filter in ("#", "starface/#", "starface/users/+/calls", "starface/users/0012/calls"):
-        person.subscribe(topic_filter, lambda message: heard.append(message.topic))
+        person.subscribe(topic_filter, lambda message: received.append(message.topic))
 
     gateway.publish_raw("starface/users/0012/calls", b"x")
     gateway.publish_raw("starface/users/0011/calls", b"x")
 
-    wait_until(lambda: person.work(0.05) and "starface/users/0011/calls" in heard)
-    assert set(heard) == {"starface/users/0011/calls"}
+    wait_until(lambda: person.work(0.05) and "starface/users/0011/calls" in received)
+    assert set(received) == {"starface/users/0011/calls"}
 
 
 @pytest.mark.parametrize(
@@ -194,10 +194,10 @@ def test_nobody_writes_what_is_not_his(connect: Connect, account: str, topic: st
 def test_a_stolen_client_id_steals_nothing(
     connect: Connect, broker_settings: BrokerSettings
 ) -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     stolen: list[bytes] = []
     victim, gateway = connect("0012"), connect("gateway")
-    victim.subscribe("starface/users/0012/calls", lambda message: heard.append(message.payload))
+    victim.subscribe("starface/users/0012/calls", lambda message: received.append(message.payload))
 
     class Thief(PahoClient):
         def _new(self) -> Any:
@@ -210,7 +210,7 @@ def test_a_stolen_client_id_steals_nothing(
         thief.wait_connected()
         gateway.publish_raw("starface/users/0012/calls", b"mine")
 
-        wait_until(lambda: victim.work(0.05) and heard)
+        wait_until(lambda: victim.work(0.05) and received)
         thief.work(0.2)
         assert victim.connected
-    assert (heard, stolen) == ([b"mine"], [])
+    assert (received, stolen) == ([b"mine"], [])

@@ -74,18 +74,18 @@ def test_who_joins_a_group_is_covered_and_who_leaves_is_not(roles: Roles) -> Non
     roles.join("Secretariat", ["0013"])
     roles.leave("Secretariat", ["0011"])
 
-    told = _of(roles, "0010").read
-    assert Topics().state("0013") in told
-    assert Topics().state("0011") not in told
+    reported = _of(roles, "0010").read
+    assert Topics().state("0013") in reported
+    assert Topics().state("0011") not in reported
 
 
 def test_a_supervisor_keeps_what_is_his_own_and_has_no_more_to_write(roles: Roles) -> None:
     alone = _of(roles, "0011")
     roles.supervise("0011", STATE, [], ["Secretariat"])
-    told = _of(roles, "0011")
+    reported = _of(roles, "0011")
 
-    assert told.read == (*alone.read, "starface/users/0012/state")
-    assert told.write == alone.write
+    assert reported.read == (*alone.read, "starface/users/0012/state")
+    assert reported.write == alone.write
 
 
 @pytest.mark.parametrize("login", ["0010", "anna/é", "a~b"])
@@ -100,8 +100,8 @@ def test_a_supervisors_further_device_reads_the_same(roles: Roles, login: str) -
 def test_a_right_for_the_same_user_replaces_that_before(roles: Roles) -> None:
     _wallboard(roles, CALLS, users=["0011", "0012"])
 
-    told = _wallboard(roles, STATE, users=["0011"])
-    assert told.read[:2] == ("starface/users/0011/state", "starface/users/0012/calls")
+    reported = _wallboard(roles, STATE, users=["0011"])
+    assert reported.read[:2] == ("starface/users/0011/state", "starface/users/0012/calls")
 
 
 def test_a_user_who_goes_leaves_no_right_of_his_nor_for_him(roles: Roles) -> None:
@@ -174,6 +174,6 @@ def test_a_wildcard_is_no_user(login: str) -> None:
 
 
 def test_what_another_release_lets_be_read_is_no_right_and_no_fault() -> None:
-    told = Right.model_validate_json('{"reads": ["faxes", "calls"], "may": []}')
+    reported = Right.model_validate_json('{"reads": ["faxes", "calls"], "may": []}')
 
-    assert told == CALLS
+    assert reported == CALLS

@@ -83,7 +83,9 @@ def test_an_event_is_handed_over_once_and_a_gap_is_asked_for(
     handed: list[int | None] = []
     asked: list[ReplayRequest] = []
     gateway, journal = connect("gateway"), connect("journal")
-    gateway.consume("starface/users/+/replay", ReplayRequest, lambda told, _: asked.append(told))
+    gateway.consume(
+        "starface/users/+/replay", ReplayRequest, lambda message, _: asked.append(message)
+    )
     CallStream(journal, offsets, lambda event: handed.append(event.seq)).follow_all()
 
     for seq in (1, 1, 4):
@@ -95,10 +97,12 @@ def test_an_event_is_handed_over_once_and_a_gap_is_asked_for(
     assert (asked[0].data.after, asked[0].data.gateway) == (1, "gateway-00000001")
 
 
-def test_a_head_tells_of_events_that_never_came(connect: Connect, offsets: ConsumerOffsets) -> None:
+def test_a_head_names_events_that_never_came(connect: Connect, offsets: ConsumerOffsets) -> None:
     asked: list[ReplayRequest] = []
     gateway = connect("gateway")
-    gateway.consume("starface/users/+/replay", ReplayRequest, lambda told, _: asked.append(told))
+    gateway.consume(
+        "starface/users/+/replay", ReplayRequest, lambda message, _: asked.append(message)
+    )
     gateway.publish("starface/users/0011/head/gateway-00000001", _head(7, 3), retain=True)
 
     journal = connect("journal")
@@ -201,7 +205,9 @@ def test_an_event_nobody_can_handle_is_not_asked_for_again(
         handed.append(event.seq)
 
     gateway, journal = connect("gateway"), connect("journal")
-    gateway.consume("starface/users/+/replay", ReplayRequest, lambda told, _: asked.append(told))
+    gateway.consume(
+        "starface/users/+/replay", ReplayRequest, lambda message, _: asked.append(message)
+    )
     CallStream(journal, offsets, handle).follow_all()
     poison = _event(2).encoded()
     if payload == "state":

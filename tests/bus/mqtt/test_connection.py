@@ -118,13 +118,13 @@ def _work_until(connection: Connection, condition: Callable[[], object]) -> None
 
 def test_a_message_reaches_its_handler_as_a_model(connect: Connect) -> None:
     dial, person = connect("dial"), connect("0011")
-    heard: list[DialRequest] = []
-    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+    received: list[DialRequest] = []
+    dial.consume("starface/users/+/dial", DialRequest, lambda message, _: received.append(message))
 
     person.publish("starface/users/0011/dial", _request())
 
-    _work_until(dial, lambda: heard)
-    assert heard[0].data.number == "+41"
+    _work_until(dial, lambda: received)
+    assert received[0].data.number == "+41"
 
 
 def test_what_waited_at_the_broker_is_delivered_after_a_restart(
@@ -139,11 +139,11 @@ def test_what_waited_at_the_broker_is_delivered_after_a_restart(
     for _ in range(10):
         person.publish("starface/users/0012/dial", _request())
 
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
     with connection(broker_settings, "dial") as dial:
-        dial.subscribe("starface/users/+/dial", heard.append)
+        dial.subscribe("starface/users/+/dial", received.append)
         dial.wait_connected()
-        _work_until(dial, lambda: len(heard) == 10)
+        _work_until(dial, lambda: len(received) == 10)
 
 
 def test_an_unhandled_message_comes_again(
@@ -154,11 +154,11 @@ def test_an_unhandled_message_comes_again(
         dial.wait_connected()
         connect("0011").publish("starface/users/0011/dial", _request())
 
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
     with connection(broker_settings, "dial") as dial:
-        dial.subscribe("starface/users/+/dial", heard.append)
+        dial.subscribe("starface/users/+/dial", received.append)
         dial.wait_connected()
-        _work_until(dial, lambda: heard)
+        _work_until(dial, lambda: received)
 
 
 def test_a_publish_the_broker_forbids_is_refused(connect: Connect) -> None:
@@ -168,17 +168,17 @@ def test_a_publish_the_broker_forbids_is_refused(connect: Connect) -> None:
     assert refused.value.code == 0x87
 
 
-def test_a_message_nobody_subscribes_to_is_told_apart(connect: Connect) -> None:
+def test_a_message_nobody_subscribes_to_is_distinguished(connect: Connect) -> None:
     assert connect("0011").publish("starface/users/0011/dial", _request()) == 0x10
 
 
 def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
     aside: list[tuple[str, str]] = []
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
 
     def fail_once(message: ReceivedMessage) -> None:
-        heard.append(message)
-        if len(heard) <= 3:
+        received.append(message)
+        if len(received) <= 3:
             raise ZeroDivisionError
 
     dial = connect("dial", dead_letter=lambda message, why: aside.append((message.topic, why)))
@@ -187,7 +187,7 @@ def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
     person.publish("starface/users/0011/dial", _request())
     person.publish("starface/users/0011/dial", _request())
 
-    _work_until(dial, lambda: len(heard) == 4)
+    _work_until(dial, lambda: len(received) == 4)
     assert aside == [("starface/users/0011/dial", "the handler failed")]
 
 
@@ -196,24 +196,24 @@ def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
 )
 def test_poison_is_put_aside_and_the_next_message_handled(connect: Connect, payload: bytes) -> None:
     aside: list[str] = []
-    heard: list[DialRequest] = []
+    received: list[DialRequest] = []
     dial = connect("dial", dead_letter=lambda message, why: aside.append(why))
-    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+    dial.consume("starface/users/+/dial", DialRequest, lambda each, _: received.append(each))
     person = connect("0011")
 
     person.publish_raw("starface/users/0011/dial", payload)
     person.publish("starface/users/0011/dial", _request())
 
-    _work_until(dial, lambda: heard)
+    _work_until(dial, lambda: received)
     assert len(aside) == 1
 
 
 def test_subscriptions_survive_a_broker_that_forgot_everything(
     broker: Mosquitto, connect: Connect
 ) -> None:
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
     dial, person = connect("dial"), connect("0011")
-    dial.subscribe("starface/users/+/dial", heard.append)
+    dial.subscribe("starface/users/+/dial", received.append)
 
     broker.kill()
     (broker.folder / "mosquitto.db").unlink(missing_ok=True)
@@ -221,15 +221,15 @@ def test_subscriptions_survive_a_broker_that_forgot_everything(
     _work_until(dial, lambda: dial.connected and person.connected)
     person.publish("starface/users/0011/dial", _request())
 
-    _work_until(dial, lambda: heard)
+    _work_until(dial, lambda: received)
 
 
 def test_nothing_is_kept_for_later_while_the_broker_is_away(
     broker: Mosquitto, connect: Connect
 ) -> None:
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
     dial, person = connect("dial"), connect("0011")
-    dial.subscribe("starface/users/+/dial", heard.append)
+    dial.subscribe("starface/users/+/dial", received.append)
     broker.stop()
     _work_until(dial, lambda: not person.connected)
 
@@ -239,8 +239,8 @@ def test_nothing_is_kept_for_later_while_the_broker_is_away(
     broker.start()
     _work_until(dial, lambda: dial.connected and person.connected)
     person.publish_raw("starface/users/0011/dial", b"last")
-    _work_until(dial, lambda: heard)
-    assert [message.payload for message in heard] == [b"last"]
+    _work_until(dial, lambda: received)
+    assert [message.payload for message in received] == [b"last"]
 
 
 def test_a_broker_that_is_not_there_is_named_with_the_fix(connection: Connect) -> None:
@@ -297,11 +297,11 @@ def test_of_two_workstations_with_one_account_the_newest_stays(
         second = stack.enter_context(Connection(settings, "0011", lasting=False, gives_way=True))
         with pytest.raises(SessionTaken, match="'0011'"):
             _take_turns(first, second)
-        heard: list[ReceivedMessage] = []
-        second.subscribe("starface/users/0011/#", heard.append)
+        received: list[ReceivedMessage] = []
+        second.subscribe("starface/users/0011/#", received.append)
         second.wait_connected()
         second.publish("starface/users/0011/dial", _request())
-        _work_until(second, lambda: heard)
+        _work_until(second, lambda: received)
 
 
 def test_a_process_of_the_server_never_ends_for_another_with_its_account(connect: Connect) -> None:
@@ -346,28 +346,28 @@ def test_passwords_that_are_put_right_are_read_again(
 def test_a_process_is_online_while_it_lives_and_offline_after(
     connection: Connect, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
-    told: list[bytes] = []
+    reported: list[bytes] = []
     watch = connect("cli-1")
-    watch.subscribe("starface/processes/dial", lambda message: told.append(message.payload))
+    watch.subscribe("starface/processes/dial", lambda message: reported.append(message.payload))
     with connection(broker_settings, "dial", presence=Presence("dial")) as dial:
         dial.wait_connected()
-        _work_until(watch, lambda: told == [b"online"])
+        _work_until(watch, lambda: reported == [b"online"])
 
-    _work_until(watch, lambda: told == [b"online", b"offline"])
+    _work_until(watch, lambda: reported == [b"online", b"offline"])
 
 
 def test_a_late_will_is_corrected(
     connection: Connect, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
-    told: list[bytes] = []
+    reported: list[bytes] = []
     watch = connect("cli-1")
     with connection(broker_settings, "dial", presence=Presence("dial")) as dial:
         dial.wait_connected()
-        watch.subscribe("starface/processes/dial", lambda message: told.append(message.payload))
+        watch.subscribe("starface/processes/dial", lambda message: reported.append(message.payload))
         dial.publish_raw("starface/processes/dial", b"offline", retain=True)
-        _work_until(watch, lambda: told[-1:] == [b"offline"])
+        _work_until(watch, lambda: reported[-1:] == [b"offline"])
 
-        _work_until(dial, lambda: watch.work(0.01) and told[-1:] == [b"online"])
+        _work_until(dial, lambda: watch.work(0.01) and reported[-1:] == [b"online"])
 
 
 def test_a_message_to_nobody_leaves_no_trace_of_its_payload(
@@ -385,29 +385,31 @@ def test_a_message_to_nobody_leaves_no_trace_of_its_payload(
 
 def test_version_3_carries_the_same_payloads(broker_settings: BrokerSettings) -> None:
     settings = broker_settings.model_copy(update={"version": "3.1.1"})
-    heard: list[DialRequest] = []
+    received: list[DialRequest] = []
     with Connection(settings, "dial") as dial, Connection(settings, "0011") as person:
-        dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+        dial.consume(
+            "starface/users/+/dial", DialRequest, lambda message, _: received.append(message)
+        )
         dial.wait_connected()
         person.wait_connected()
         person.publish("starface/users/0011/dial", _request())
-        _work_until(dial, lambda: heard)
+        _work_until(dial, lambda: received)
 
 
 def test_an_interrupted_message_comes_again(connect: Connect) -> None:
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
     dial, person = connect("dial"), connect("0011")
 
     def interrupted_at_first(message: ReceivedMessage) -> None:
-        heard.append(message)
-        if len(heard) <= 2:
+        received.append(message)
+        if len(received) <= 2:
             raise BrokerUnavailable("no confirmation in time")
 
     dial.subscribe("starface/users/+/dial", interrupted_at_first)
     for payload in (b"1", b"2", b"3"):
         person.publish_raw("starface/users/0011/dial", payload)
 
-    _work_until(dial, lambda: {b"1", b"2", b"3"} <= {each.payload for each in heard[2:]})
+    _work_until(dial, lambda: {b"1", b"2", b"3"} <= {each.payload for each in received[2:]})
 
 
 def test_a_subscription_made_while_connecting_is_not_lost(
@@ -416,22 +418,22 @@ def test_a_subscription_made_while_connecting_is_not_lost(
     with connection(broker_settings, "0011") as person:
         person.wait_connected()
         for _ in range(10):
-            heard: list[ReceivedMessage] = []
+            received: list[ReceivedMessage] = []
             with connection(broker_settings, "dial", lasting=False) as dial:
-                dial.subscribe("starface/users/+/dial", heard.append)
+                dial.subscribe("starface/users/+/dial", received.append)
                 dial.wait_connected()
                 for _ in range(20):
                     person.publish_raw("starface/users/0011/dial", b"x")
                     if dial.work(0.05):
                         break
-                assert heard
+                assert received
 
 
 def test_a_type_of_a_later_release_is_ignored(connect: Connect) -> None:
     aside: list[str] = []
-    heard: list[DialRequest] = []
+    received: list[DialRequest] = []
     dial = connect("dial", dead_letter=lambda _, why: aside.append(why))
-    dial.consume("starface/users/+/dial", DialRequest, lambda told, _: heard.append(told))
+    dial.consume("starface/users/+/dial", DialRequest, lambda message, _: received.append(message))
     person = connect("0011")
     later = _request().model_copy(update={"type": "starface.dial.request.v2"})
 
@@ -439,8 +441,8 @@ def test_a_type_of_a_later_release_is_ignored(connect: Connect) -> None:
     person.publish_raw("starface/users/0011/dial", b'{"type": "starface.dial.request.v2"}')
     person.publish("starface/users/0011/dial", _request())
 
-    _work_until(dial, lambda: heard)
-    assert [told.type for told in heard] == ["starface.dial.request.v1"]
+    _work_until(dial, lambda: received)
+    assert [message.type for message in received] == ["starface.dial.request.v1"]
     assert aside == []
 
 
@@ -491,7 +493,7 @@ def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
     clients: ClientFactory, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     faults: list[str] = []
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     class Faulty(Connection):
         def on_message(self, client: Client, message: InboundPublish) -> None:
@@ -501,14 +503,14 @@ def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
             super().on_message(client, message)
 
     with Faulty(broker_settings, "dial", clients=clients) as dial:
-        dial.subscribe("starface/users/+/dial", lambda message: heard.append(message.payload))
+        dial.subscribe("starface/users/+/dial", lambda message: received.append(message.payload))
         dial.wait_connected()
         person = connect("0011")
         person.publish_raw("starface/users/0011/dial", b"1")
         person.publish_raw("starface/users/0011/dial", b"2")
 
-        _work_until(dial, lambda: len(heard) >= 2)
-    assert heard[:2] == [b"1", b"2"]
+        _work_until(dial, lambda: len(received) >= 2)
+    assert received[:2] == [b"1", b"2"]
 
 
 class EarlyClient:

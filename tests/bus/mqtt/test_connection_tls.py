@@ -37,22 +37,22 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerSettings
 
 @pytest.mark.parametrize("clients", [PahoClient, CodecClient])
 def test_messages_come_and_go_through_tls(secured: BrokerSettings, clients: ClientFactory) -> None:
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
     topic = "starface/users/0011/calls"
     sent = [b"%d" % number * 2_000 for number in range(60)]
     with (
         Connection(secured, "panel", lasting=False, clients=clients) as panel,
         Connection(secured, "gateway", clients=clients) as gateway,
     ):
-        panel.subscribe("starface/users/+/calls", heard.append)
+        panel.subscribe("starface/users/+/calls", received.append)
         panel.wait_connected()
         gateway.wait_connected()
         for payload in sent:
             assert gateway.publish_raw(topic, payload) == 0
-        while len(heard) < len(sent):
+        while len(received) < len(sent):
             assert panel.work(5)
 
-    assert [arrived.payload for arrived in heard] == sent
+    assert [arrived.payload for arrived in received] == sent
 
 
 @pytest.mark.parametrize("clients", [PahoClient, CodecClient])

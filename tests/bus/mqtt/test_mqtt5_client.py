@@ -16,7 +16,7 @@ PUBLISH, DISCONNECT = 0x30, 0xE0
 TOPIC = "starface/users/0011/calls"
 
 
-class Heard:
+class Received:
     """A listener that notes what it hears."""
 
     def __init__(self) -> None:
@@ -97,8 +97,8 @@ class ScriptedBroker:
 
 
 @pytest.fixture
-def heard() -> Heard:
-    return Heard()
+def received() -> Received:
+    return Received()
 
 
 @pytest.fixture
@@ -109,13 +109,13 @@ def broker() -> Iterator[ScriptedBroker]:
 
 
 @pytest.fixture
-def meet(broker: ScriptedBroker, heard: Heard) -> Iterator[Callable[..., CodecClient]]:
+def meet(broker: ScriptedBroker, received: Received) -> Iterator[Callable[..., CodecClient]]:
     """Let a client connect and the broker answer."""
     begun: list[tuple[CodecClient, threading.Thread]] = []
 
     def met(answer: bytes = WELCOME, keep_alive: int = 60) -> CodecClient:
         settings = BrokerSettings(port=broker.port, keep_alive=keep_alive)
-        client = CodecClient(Login(settings, "gateway", "x", lasting=True, presence=None), heard)
+        client = CodecClient(Login(settings, "gateway", "x", lasting=True, presence=None), received)
         thread = threading.Thread(target=client.run)
         begun.append((client, thread))
         thread.start()
@@ -134,7 +134,7 @@ Meet = Callable[..., CodecClient]
 
 
 def test_a_packet_may_come_in_pieces_and_several_in_one(
-    meet: Meet, broker: ScriptedBroker, heard: Heard
+    meet: Meet, broker: ScriptedBroker, received: Received
 ) -> None:
     meet(WELCOME[:2])
     message = b"\x32\x08\x00\x01a\x00\x07\x00hi"
@@ -143,15 +143,15 @@ def test_a_packet_may_come_in_pieces_and_several_in_one(
     broker.line.sendall(message[7:] + message + message[:1])
     broker.line.sendall(message[1:])
 
-    wait_until(lambda: len(heard.messages) == 3)
-    assert {(one.topic, one.payload, one.mid) for one in heard.messages} == {("a", b"hi", 7)}
+    wait_until(lambda: len(received.messages) == 3)
+    assert {(one.topic, one.payload, one.mid) for one in received.messages} == {("a", b"hi", 7)}
 
 
 def test_no_more_is_under_way_than_the_broker_allows(
-    meet: Meet, broker: ScriptedBroker, heard: Heard
+    meet: Meet, broker: ScriptedBroker, received: Received
 ) -> None:
     client = meet(b"\x20\x06\x00\x00\x03\x21\x00\x02")  # Receive Maximum 2
-    assert heard.welcome.wait(5)
+    assert received.welcome.wait(5)
     mids = [client.publish(TOPIC, b"%d" % number, {}) for number in range(5)]
 
     first, second = broker.packet()[1], broker.packet()[1]
@@ -164,15 +164,15 @@ def test_no_more_is_under_way_than_the_broker_allows(
     for _ in range(2):
         broker.confirm(broker.packet()[1])
 
-    wait_until(lambda: len(heard.codes) == 5)
-    assert heard.codes == dict.fromkeys(mids, 0)
+    wait_until(lambda: len(received.codes) == 5)
+    assert received.codes == dict.fromkeys(mids, 0)
 
 
 def test_what_cannot_wait_any_more_is_refused(
-    meet: Meet, broker: ScriptedBroker, heard: Heard
+    meet: Meet, broker: ScriptedBroker, received: Received
 ) -> None:
     client = meet(b"\x20\x06\x00\x00\x03\x21\x00\x01")  # Receive Maximum 1
-    assert heard.welcome.wait(5)
+    assert received.welcome.wait(5)
     for _ in range(1 + QUEUED):
         client.publish(TOPIC, b"x", {})
 
@@ -181,10 +181,10 @@ def test_what_cannot_wait_any_more_is_refused(
 
 
 def test_a_broker_that_reads_slowly_gets_everything_whole(
-    meet: Meet, broker: ScriptedBroker, heard: Heard
+    meet: Meet, broker: ScriptedBroker, received: Received
 ) -> None:
     client = meet()
-    assert heard.welcome.wait(5)
+    assert received.welcome.wait(5)
     sent = [bytes([65 + number]) * 1_000_000 for number in range(15)]
     for payload in sent:
         client.publish(TOPIC, payload, {"expiry": 60, "content_type": "application/json"})
@@ -194,52 +194,54 @@ def test_a_broker_that_reads_slowly_gets_everything_whole(
 
 
 def test_a_broker_that_falls_silent_is_left(
-    meet: Meet, broker: ScriptedBroker, heard: Heard
+    meet: Meet, broker: ScriptedBroker, received: Received
 ) -> None:
     meet(keep_alive=5)
     broker.line.settimeout(20)
     assert broker.packet()[0] == 0xC0  # a ping, which is not answered
 
-    wait_until(lambda: heard.end, 15)
-    assert "silent" in heard.end[0][0]
+    wait_until(lambda: received.end, 15)
+    assert "silent" in received.end[0][0]
 
 
 @pytest.mark.parametrize("nonsense", [b"\x00\x00", b"\x30\x04\x00\x01\xff\x00"])
 def test_nonsense_ends_the_connection(
-    meet: Meet, broker: ScriptedBroker, heard: Heard, nonsense: bytes
+    meet: Meet, broker: ScriptedBroker, received: Received, nonsense: bytes
 ) -> None:
     meet()
     broker.line.sendall(nonsense)
 
-    wait_until(lambda: heard.end)
-    assert "not MQTT 5" in heard.end[0][0]
+    wait_until(lambda: received.end)
+    assert "not MQTT 5" in received.end[0][0]
 
 
-def test_a_session_that_another_took_is_told(
-    meet: Meet, broker: ScriptedBroker, heard: Heard
+def test_a_session_that_another_took_is_reported(
+    meet: Meet, broker: ScriptedBroker, received: Received
 ) -> None:
     meet()
     broker.line.sendall(b"\xe0\x01\x8e")
 
     broker.line.shutdown(socket.SHUT_WR)
-    wait_until(lambda: heard.end)
-    assert heard.end == [("Session taken over", True)]
+    wait_until(lambda: received.end)
+    assert received.end == [("Session taken over", True)]
 
 
-def test_a_refusal_is_told_in_words(meet: Meet, heard: Heard) -> None:
+def test_a_refusal_is_reported_in_words(meet: Meet, received: Received) -> None:
     meet(b"\x20\x03\x00\x87\x00")
 
-    wait_until(lambda: heard.refused)
-    assert heard.refused == ["Not authorized"]
-    assert not heard.welcome.is_set()
+    wait_until(lambda: received.refused)
+    assert received.refused == ["Not authorized"]
+    assert not received.welcome.is_set()
 
 
-def test_after_the_end_nothing_is_taken(meet: Meet, broker: ScriptedBroker, heard: Heard) -> None:
+def test_after_the_end_nothing_is_taken(
+    meet: Meet, broker: ScriptedBroker, received: Received
+) -> None:
     client = meet()
-    assert heard.welcome.wait(5)
+    assert received.welcome.wait(5)
     client.disconnect()
     assert broker.packet()[0] == DISCONNECT
-    wait_until(lambda: heard.end)
+    wait_until(lambda: received.end)
 
     with pytest.raises(PublishQueueFull):
         client.publish(TOPIC, b"x", {})

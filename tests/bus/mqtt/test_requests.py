@@ -106,8 +106,8 @@ def test_no_answer_goes_to_a_topic_that_is_not_for_answers(
     answering: Connection, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     person = connect("0011")
-    heard: list[object] = []
-    person.subscribe("starface/users/0011/#", heard.append)
+    received: list[object] = []
+    person.subscribe("starface/users/0011/#", received.append)
     with caplog.at_level(logging.WARNING):
         for foreign in ("starface/users/0011/records", "starface/replies/0011", "x/replies/0011/a"):
             person.publish_raw(TOPIC, _request().encoded(), response_topic=foreign)

@@ -104,7 +104,7 @@ def test_what_is_in_doubt_is_left_to_the_whole_way(text: str) -> None:
     assert read_fast(text, NumberProfile(country="CH", area_code="44")) is None
 
 
-def test_a_number_read_quickly_is_told_like_any_other() -> None:
+def test_a_number_read_quickly_is_reported_like_any_other() -> None:
     swiss = NumberProfile(country="CH")
 
     assert read_number("044 123 45 67", swiss) == Number(
@@ -132,11 +132,11 @@ def test_a_fixed_line_is_what_the_library_calls_one(code: str, rest: str) -> Non
     assert is_fixed_line(e164) in (None, fixed_by_library(e164))
 
 
-def test_german_and_austrian_lines_are_told_quickly() -> None:
-    told = {
+def test_german_and_austrian_lines_are_reported_quickly() -> None:
+    reported = {
         e164: is_fixed_line(e164)
         for e164 in ("+4930901820", "+4315551234", "+491701234567", "+436641234567")
     }
 
-    assert list(told.values()) == [True, True, False, False]
-    assert [fixed_by_library(e164) for e164 in told] == [True, True, False, False]
+    assert list(reported.values()) == [True, True, False, False]
+    assert [fixed_by_library(e164) for e164 in reported] == [True, True, False, False]

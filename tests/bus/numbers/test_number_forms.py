@@ -252,5 +252,5 @@ def test_equal_profiles_share_one_cache_entry() -> None:
 @pytest.mark.parametrize(
     ("digits", "code"), [("117", "emergency"), ("145", "service"), ("200", None)]
 )
-def test_short_numbers_are_told_apart(digits: str, code: str | None) -> None:
+def test_short_numbers_are_distinguished(digits: str, code: str | None) -> None:
     assert short_code(digits, ZURICH) == code

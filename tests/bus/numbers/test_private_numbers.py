@@ -49,13 +49,13 @@ def test_the_file_holds_no_number_and_is_for_the_owner_alone(tmp_path: Path) -> 
     assert "555018" not in path.read_text()
 
 
-def test_the_marks_tell_nothing_without_the_sites_key(tmp_path: Path) -> None:
+def test_the_marks_reveal_nothing_without_the_sites_key(tmp_path: Path) -> None:
     _add(tmp_path)
 
     assert not PrivateNumbers(tmp_path, b"another key of this length......").holds("0011", MOTHER)
 
 
-def test_a_short_number_is_not_told_by_its_end(tmp_path: Path) -> None:
+def test_a_short_number_is_not_found_by_its_end(tmp_path: Path) -> None:
     assert entry(KEY, "0011", "17", "2026-11-23").ends == ""
 
 
@@ -148,14 +148,14 @@ def test_a_list_that_comes_back_as_it_was_counts_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "given"),
     [("+390471123456", "+39471123456"), ("+39471123456", "+390471123456")],
 )
 def test_an_italian_number_is_private_with_and_without_its_zero(
-    tmp_path: Path, named: str, told: str
+    tmp_path: Path, named: str, given: str
 ) -> None:
     _add(tmp_path, number=named)
     numbers = PrivateNumbers(tmp_path, KEY)
 
-    assert numbers.holds("0011", told)
+    assert numbers.holds("0011", given)
     assert not numbers.holds("0011", "+390471123457")

@@ -5,7 +5,7 @@ from bus.numbers.profile import NumberProfile
 
 
 @pytest.mark.parametrize(
-    ("told", "field", "words"),
+    ("given", "field", "words"),
     [
         ({"country": "XX"}, "country", "is no country"),
         ({"country": "Schweiz"}, "country", "is no country"),
@@ -21,10 +21,10 @@ from bus.numbers.profile import NumberProfile
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(
-    told: dict[str, object], field: str, words: str
+    given: dict[str, object], field: str, words: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        NumberProfile(**told)
+        NumberProfile(**given)
 
     [error] = refused.value.errors()
     assert error["loc"][0] == field
@@ -38,7 +38,7 @@ def test_a_country_is_taken_in_small_letters() -> None:
 @pytest.mark.parametrize(
     ("country", "prefix"), [("CH", "00"), ("DE", "00"), ("US", "011"), ("AU", "0011")]
 )
-def test_the_international_prefix_is_the_country_s_own_unless_told(
+def test_the_international_prefix_is_the_country_s_own_unless_set(
     country: str, prefix: str
 ) -> None:
     assert NumberProfile(country=country).international_prefix == prefix

@@ -61,15 +61,15 @@ def test_a_command_leaves_the_workstation_of_its_user_connected(
     settings.site.data_folder.mkdir()
     with Connection(own, "0011", lasting=False) as desktop:
         desktop.wait_connected()
-        heard: list[ReceivedMessage] = []
-        desktop.subscribe("starface/users/0011/set", heard.append)
+        received: list[ReceivedMessage] = []
+        desktop.subscribe("starface/users/0011/set", received.append)
         with (
             cli_account(settings.model_copy(update={"broker": own})) as account,
             Connection(own, account, lasting=False) as command,
         ):
             command.wait_connected()
             command.publish_raw("starface/users/0011/set", b"off")
-            while not heard:
+            while not received:
                 assert desktop.connected
                 desktop.work(0.05)
     log = broker.log.read_text()

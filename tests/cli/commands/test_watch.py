@@ -37,16 +37,16 @@ def _run(site: Settings, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_click_reaches_the_sessions_process(site: Settings) -> None:
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
     with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
-        sessions.subscribe("starface/users/+/set", heard.append)
+        sessions.subscribe("starface/users/+/set", received.append)
         sessions.wait_connected()
 
         done = _run(site, "off", "0011")
 
-        wait_until(lambda: sessions.work(0.05) and heard)
+        wait_until(lambda: sessions.work(0.05) and received)
     assert done.returncode == 0
-    assert (heard[0].topic, heard[0].payload) == ("starface/users/0011/set", b"off")
+    assert (received[0].topic, received[0].payload) == ("starface/users/0011/set", b"off")
 
 
 def test_a_click_that_nobody_hears_is_said_to_be_so(site: Settings) -> None:
@@ -107,10 +107,10 @@ def test_what_a_process_cannot_do_fails_the_status_and_comes_first(site: Setting
     ):
         for connection in (sessions, gateway, caller):
             connection.wait_connected()
-        told = json.loads(_run(site, "status", "--json").stdout)
+        document = json.loads(_run(site, "status", "--json").stdout)
 
-    assert told["fails"] is True
-    assert told["faults"] == {"caller": list(faults)}
+    assert document["fails"] is True
+    assert document["faults"] == {"caller": list(faults)}
 
 
 def test_a_user_is_unknown_while_nobody_keeps_the_sessions(site: Settings) -> None:
@@ -123,8 +123,8 @@ def test_a_user_is_unknown_while_nobody_keeps_the_sessions(site: Settings) -> No
 
     assert "sessions     offline" in shown
     assert "user 0011     unknown" in shown
-    told = json.loads(_run(site, "status", "--json").stdout)
-    assert told["users"]["0011"]["state"] == "unknown"
+    document = json.loads(_run(site, "status", "--json").stdout)
+    assert document["users"]["0011"]["state"] == "unknown"
 
 
 def test_two_people_may_watch_at_once(site: Settings) -> None:

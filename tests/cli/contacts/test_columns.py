@@ -30,12 +30,12 @@ def test_it_is_said_what_was_read_and_what_was_not(
 ) -> None:
     file = written(tmp_path, LIST, encoding)
 
-    told = contacts_command(config, "import", "csv", file, "--source", "outlook")
+    result = contacts_command(config, "import", "csv", file, "--source", "outlook")
 
-    assert "name {Vorname} {Nachname}; company Firma;" in told
-    assert "Telefon geschäftlich (work), Mobiltelefon (mobile)" in told
-    assert "Not used: Anrede." in told
-    assert "1 added" in told
+    assert "name {Vorname} {Nachname}; company Firma;" in result
+    assert "Telefon geschäftlich (work), Mobiltelefon (mobile)" in result
+    assert "Not used: Anrede." in result
+    assert "1 added" in result
     assert "Ada Lovelace, Analytical AG" in contacts_command(config, "find", "044 888 00 11")
 
 
@@ -45,11 +45,11 @@ def test_the_mapping_that_is_printed_imports_the_same(config: Path, tmp_path: Pa
     mapping.write_text(contacts_command(config, "mapping", file), encoding="utf-8")
 
     contacts_command(config, "import", "csv", file, "--source", "outlook")
-    told = contacts_command(
+    result = contacts_command(
         config, "import", "csv", file, "--source", "outlook", "--mapping", mapping
     )
 
-    assert "0 added, 0 changed, 0 removed, 1 unchanged" in told
+    assert "0 added, 0 changed, 0 removed, 1 unchanged" in result
 
 
 def test_excels_line_for_the_delimiter_is_no_heading(config: Path, tmp_path: Path) -> None:
@@ -60,10 +60,10 @@ def test_excels_line_for_the_delimiter_is_no_heading(config: Path, tmp_path: Pat
 
 def test_our_own_export_is_read_as_such(config: Path, tmp_path: Path) -> None:
     text = "key,name,work,dossier,matter\nK-1,Ada Lovelace,044 888 00 11,D-1,M-1\n"
-    told = contacts_command(config, "import", "csv", written(tmp_path, text), "--source", "own-x")
+    result = contacts_command(config, "import", "csv", written(tmp_path, text), "--source", "own-x")
 
-    assert "Read as" not in told
-    assert "matters: 1 added" in told
+    assert "Read as" not in result
+    assert "matters: 1 added" in result
 
 
 def test_what_stands_beside_our_own_headings_is_said(config: Path, tmp_path: Path) -> None:
@@ -71,11 +71,11 @@ def test_what_stands_beside_our_own_headings_is_said(config: Path, tmp_path: Pat
         "key,name,work,dossier,matter,note,phone,Telefon Gegner\n"
         "K-1,Ada Lovelace,044 888 00 11,D-1,M-1,x,044 888 00 12,044 888 00 13\n"
     )
-    told = contacts_command(config, "import", "csv", written(tmp_path, text), "--source", "own-x")
+    result = contacts_command(config, "import", "csv", written(tmp_path, text), "--source", "own-x")
 
-    assert "Read as: key key; name name; numbers work (work), phone; dossiers; matters." in told
-    assert "Not used: note, Telefon Gegner." in told
-    assert "whose is not clear; by a mapping if meant: Telefon Gegner." in told
+    assert "Read as: key key; name name; numbers work (work), phone; dossiers; matters." in result
+    assert "Not used: note, Telefon Gegner." in result
+    assert "whose is not clear; by a mapping if meant: Telefon Gegner." in result
     assert "Ada Lovelace" in contacts_command(config, "find", "044 888 00 12")
     assert "+41448880013: none" in contacts_command(config, "find", "044 888 00 13")
 
@@ -121,9 +121,9 @@ def test_a_heading_may_have_two_lines_and_another_none(config: Path, tmp_path: P
     mapping = tmp_path / "mapping.toml"
     mapping.write_text(contacts_command(config, "mapping", file), encoding="utf-8")
 
-    told = contacts_command(config, "import", "csv", file, "--source", "list", "--dry-run")
-    assert "numbers Telefon geschäftlich (work)." in told
-    assert "Not used" not in told
+    result = contacts_command(config, "import", "csv", file, "--source", "list", "--dry-run")
+    assert "numbers Telefon geschäftlich (work)." in result
+    assert "Not used" not in result
     again = contacts_command(
         config, "import", "csv", file, "--source", "list", "--mapping", mapping
     )
@@ -143,15 +143,17 @@ def test_googles_labels_are_those_of_its_numbers(config: Path, tmp_path: Path) -
     assert "Jean Martin" in contacts_command(config, "find", "+33 1 23 45 67 89")
 
 
-def test_a_key_that_is_none_is_told(config: Path, tmp_path: Path) -> None:
+def test_a_key_that_is_none_is_reported(config: Path, tmp_path: Path) -> None:
     text = "Kundennummer;Name;Telefon\n1;Ada;044 888 00 11\n1;Grace;044 888 00 12\n"
     file = written(tmp_path, text)
 
-    told = contacts_command(config, "import", "csv", file, "--source", "list")
-    assert "contact 1 came twice with different names: is that its key?" in told
+    result = contacts_command(config, "import", "csv", file, "--source", "list")
+    assert "contact 1 came twice with different names: is that its key?" in result
 
 
-def test_rows_that_are_put_together_by_their_name_are_told(config: Path, tmp_path: Path) -> None:
+def test_rows_that_are_put_together_by_their_name_are_reported(
+    config: Path, tmp_path: Path
+) -> None:
     text = (
         "Name;Ort;Telefon\nPeter Müller;Bern;044 888 00 11\nPeter Müller;Basel;044 888 00 12\n"
         "Ada Lovelace;Bern;044 888 00 13\nAda Lovelace;Bern;044 888 00 13\n"
@@ -159,8 +161,8 @@ def test_rows_that_are_put_together_by_their_name_are_told(config: Path, tmp_pat
     file = written(tmp_path, text)
 
     for _ in range(2):  # and the next time, when most of it is not read again
-        told = contacts_command(config, "import", "csv", file, "--source", "list")
-        assert "1 row has the name of another and was put together with it" in told
+        result = contacts_command(config, "import", "csv", file, "--source", "list")
+        assert "1 row has the name of another and was put together with it" in result
 
 
 def test_a_list_without_numbers_is_not_imported(config: Path, tmp_path: Path) -> None:

@@ -45,24 +45,24 @@ def found(run: Run, text: str) -> Any:
 
 
 def test_a_csv_file_is_imported_and_counts_at_once(run: Run, file: Path) -> None:
-    told = run("import", "csv", file, "--source", "crm", "--priority", "10")
+    result = run("import", "csv", file, "--source", "crm", "--priority", "10")
 
-    assert "crm: contacts: 2 added, 0 changed, 0 removed, 0 unchanged" in told
+    assert "crm: contacts: 2 added, 0 changed, 0 removed, 0 unchanged" in result
     match = found(run, ANNA)
     assert (match["quality"], match["contact"]["name"]) == ("exact", "Anna Meier")
 
 
-def test_a_second_import_tells_the_difference(run: Run, file: Path) -> None:
+def test_a_second_import_reports_the_difference(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "crm")
     file.write_text("key;name;work\n1;Anna Huber;044 123 45 67\n3;Carla;044 123 45 68\n")
 
-    told = run("import", "csv", file, "--source", "crm")
+    result = run("import", "csv", file, "--source", "crm")
 
-    assert "1 added, 1 changed, 1 removed, 0 unchanged" in told
+    assert "1 added, 1 changed, 1 removed, 0 unchanged" in result
     assert found(run, ANNA)["contact"]["name"] == "Anna Huber"
 
 
-def test_an_import_that_is_repeated_tells_again_what_it_refuses(run: Run, file: Path) -> None:
+def test_an_import_that_is_repeated_reports_again_what_it_refuses(run: Run, file: Path) -> None:
     file.write_text("key;name;work\n1;Anna;044 123 45 67\n2;Beat;044 12\n")
     first = run("import", "csv", file, "--source", "crm")
     again = run("import", "csv", file, "--source", "crm")
@@ -72,21 +72,21 @@ def test_an_import_that_is_repeated_tells_again_what_it_refuses(run: Run, file: 
     assert "line 3" in again
 
 
-def test_another_meaning_of_the_columns_is_read_anew(run: Run, file: Path, folder: Path) -> None:
+def test_another_meaning_of_the_columns_is_read_again(run: Run, file: Path, folder: Path) -> None:
     mapping = folder / "mapping.toml"
     for label in ("work", "mobile"):
         numbers = f'numbers = [{{ column = "work", label = "{label}" }}]'
         mapping.write_text(f'[contact]\nkey = "key"\nname = "name"\n{numbers}\n')
-        told = run("import", "csv", file, "--source", "crm", "--mapping", mapping)
+        result = run("import", "csv", file, "--source", "crm", "--mapping", mapping)
 
-    assert "0 added, 2 changed" in told
+    assert "0 added, 2 changed" in result
 
 
 def test_a_dry_run_changes_nothing(run: Run, file: Path) -> None:
-    told = run("import", "csv", file, "--source", "crm", "--dry-run")
+    result = run("import", "csv", file, "--source", "crm", "--dry-run")
 
-    assert "2 added" in told
-    assert "Nothing was changed" in told
+    assert "2 added" in result
+    assert "Nothing was changed" in result
     assert found(run, ANNA)["quality"] == "none"
     assert run("sources") == ""
 
@@ -103,16 +103,16 @@ def test_an_import_that_would_empty_a_source_needs_force(run: Run, file: Path) -
     assert found(run, ANNA)["quality"] == "none"
 
 
-def test_refused_rows_are_told_with_line_and_reason(run: Run, folder: Path, file: Path) -> None:
+def test_refused_rows_are_reported_with_line_and_reason(run: Run, folder: Path, file: Path) -> None:
     rows = "".join(f"{n};;\n" for n in range(30))
     file.write_text("key;name;work\n1;Anna;ask the office\n" + rows)
     refused = folder / "refused.csv"
 
-    told = run("import", "csv", file, "--source", "crm", "--refused", refused)
+    result = run("import", "csv", file, "--source", "crm", "--refused", refused)
 
-    assert "30 rows and 1 number refused:" in told
-    assert "line 2: 'ask the office': no digits" in told
-    assert "and 11 more" in told
+    assert "30 rows and 1 number refused:" in result
+    assert "line 2: 'ask the office': no digits" in result
+    assert "and 11 more" in result
     assert len(refused.read_text().splitlines()) == 32
     assert refused.stat().st_mode & 0o077 == 0
 
@@ -178,11 +178,11 @@ def test_a_push_in_a_file_is_tried(run: Run, folder: Path) -> None:
     anna = {"key": "1", "name": "Anna", "numbers": ["044 123 45 67", "044 1"]}
     file.write_text(json.dumps({"source": "crm", "contacts": [anna]}))
 
-    told = run("import", "json", file, "--dry-run")
+    result = run("import", "json", file, "--dry-run")
 
-    assert "1 added" in told
-    assert "0 rows and 1 number refused" in told
-    assert "Nothing was changed" in told
+    assert "1 added" in result
+    assert "0 rows and 1 number refused" in result
+    assert "Nothing was changed" in result
     assert found(run, ANNA)["quality"] == "none"
 
 
@@ -229,8 +229,8 @@ class Starface(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    def _send(self, told: object) -> None:
-        body = json.dumps(told).encode()
+    def _send(self, given: object) -> None:
+        body = json.dumps(given).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -253,8 +253,10 @@ def test_the_address_book_of_the_starface_is_imported(
     run: Run, folder: Path, starface: int
 ) -> None:
     config = folder / "starface2mqtt.toml"
-    told = f'[starface]\nhost = "127.0.0.1"\nport = {starface}\nscheme = "http"\nauth = "sha512"\n'
-    config.write_text(config.read_text() + told)
+    reported = (
+        f'[starface]\nhost = "127.0.0.1"\nport = {starface}\nscheme = "http"\nauth = "sha512"\n'
+    )
+    config.write_text(config.read_text() + reported)
 
     run("import", "starface", "0011", env={"CONTACTS_PASSWORD": "secret"})
 
@@ -272,7 +274,7 @@ def test_the_address_book_of_the_starface_is_imported(
         (["ldap", "ldaps://127.0.0.1:1", "--base", "dc=x", "--user", "x"], "CONTACTS_PASSWORD"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_told_in_one_line(
+def test_a_source_that_cannot_be_read_is_reported_in_one_line(
     run: Run, words: list[str], reason: str
 ) -> None:
     with pytest.raises(CommandFailed, match=reason) as failed:
@@ -312,10 +314,10 @@ def test_a_contact_is_found_by_name(run: Run, file: Path) -> None:
 def test_a_number_nobody_has_shows_the_nearest(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "crm")
 
-    told = run("find", "044 123 45 66")
+    result = run("find", "044 123 45 66")
 
-    assert "+41441234566: none" in told
-    assert "near: +41441234567" in told
+    assert "+41441234566: none" in result
+    assert "near: +41441234567" in result
 
 
 def test_a_contact_is_added_changed_and_removed_by_hand(run: Run) -> None:
@@ -371,11 +373,11 @@ def test_all_that_is_kept_is_shown(run: Run) -> None:
     run("sample")
     anna = found(run, ANNA)["contact"]["id"]
 
-    told = run("show", anna)
+    result = run("show", anna)
 
-    assert "number   +41441234567 work" in told
-    assert "dossier  2024-011 Meier Anna" in told
-    assert "matter 2024-011/1 Scheidung Meier / Meier (open)" in told
+    assert "number   +41441234567 work" in result
+    assert "dossier  2024-011 Meier Anna" in result
+    assert "matter 2024-011/1 Scheidung Meier / Meier (open)" in result
 
 
 # sources, choices, export
@@ -408,22 +410,22 @@ def test_a_further_server_of_address_books_is_named_by_its_host(run: Run) -> Non
         )
 
 
-def test_sources_of_one_priority_are_told_with_what_to_do(run: Run, file: Path) -> None:
+def test_sources_of_one_priority_are_reported_with_what_to_do(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "a", "--priority", "1")
 
-    told = run("import", "csv", file, "--source", "b", "--priority", "1")
+    result = run("import", "csv", file, "--source", "b", "--priority", "1")
 
-    assert "b and a have one priority" in told
-    assert "contacts source b --priority N" in told
+    assert "b and a have one priority" in result
+    assert "contacts source b --priority N" in result
     assert run("sources").count("decides together with") == 2
     assert "decides together with" not in run("source", "b", "--priority", "2")
 
 
 def test_an_import_without_a_priority_stands_behind_the_others(run: Run, file: Path) -> None:
     run("import", "csv", file, "--source", "a")
-    told = run("import", "csv", file, "--source", "b")
+    result = run("import", "csv", file, "--source", "b")
 
-    assert "priority" not in told
+    assert "priority" not in result
     assert found(run, ANNA)["contact"]["source"] == "a"
 
 
@@ -446,11 +448,11 @@ def test_an_export_can_be_imported_again(run: Run, folder: Path) -> None:
     file = folder / "export.csv"
     run("export", "csv", "--output", file)
 
-    told = run("import", "csv", file, "--source", "sample")
+    result = run("import", "csv", file, "--source", "sample")
 
-    assert "contacts: 0 added, " in told
-    assert "dossiers: 0 added, 0 changed, 0 removed, 9 unchanged" in told
-    assert "refused" not in told
+    assert "contacts: 0 added, " in result
+    assert "dossiers: 0 added, 0 changed, 0 removed, 9 unchanged" in result
+    assert "refused" not in result
     assert run("export", "csv") == file.read_text()
     assert found(run, "044 555 02 55")["quality"] == "switchboard"
     assert found(run, "+43158858")["quality"] == "exact"
@@ -461,10 +463,10 @@ def test_an_export_has_all_contacts(run: Run) -> None:
     run("sample")
 
     rows = list(csv.DictReader(io.StringIO(run("export", "csv"))))
-    told = json.loads(run("export", "json", "--source", "sample"))
+    document = json.loads(run("export", "json", "--source", "sample"))
 
-    assert len({row["key"] for row in rows}) == len(told) == 13
-    [anna] = [one for one in told if one["name"] == "Anna Meier"]
+    assert len({row["key"] for row in rows}) == len(document) == 13
+    [anna] = [one for one in document if one["name"] == "Anna Meier"]
     assert [one["key"] for one in anna["dossiers"][0]["matters"]] == ["M-1001", "M-1002"]
     assert json.loads(run("export", "json", "--source", "nobody")) == []
 

@@ -15,8 +15,8 @@ from tests.conftest import ROOT
 FILE = ROOT / "tests" / "contract" / "openapi-3.1.schema.json.gz"
 PUBLIC = json.loads(gzip.decompress(FILE.read_bytes()))
 DOCUMENTS = [
-    pytest.param(json.loads(json.dumps(told)), id=name)
-    for name, told in (("gateway", of_gateway()), ("panel", of_panel()))
+    pytest.param(json.loads(json.dumps(reported)), id=name)
+    for name, reported in (("gateway", of_gateway()), ("panel", of_panel()))
 ]
 
 

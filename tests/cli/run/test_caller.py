@@ -23,15 +23,15 @@ _DEAR = (
 
 
 def test_a_caller_process_holds_nothing_it_does_not_need() -> None:
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", "import cli.run.caller, sys; print(*sys.modules)"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    assert set(told.stdout.split()).isdisjoint(_DEAR)
+    assert set(result.stdout.split()).isdisjoint(_DEAR)
 
 
-def test_a_caller_process_begins_anew_with_the_settings_of_its_site(
+def test_a_caller_process_begins_again_with_the_settings_of_its_site(
     tmp_path: Path, broker_settings: BrokerSettings, connect: Callable[..., Connection]
 ) -> None:
     site = tmp_path / "starface2mqtt.toml"
@@ -75,11 +75,11 @@ def test_the_processes_of_those_who_are_on_share_what_their_parent_read(
     watch = connect("panel")
     online: set[str] = set()
 
-    def hear(arrived: ReceivedMessage) -> None:
+    def receive(arrived: ReceivedMessage) -> None:
         if arrived.payload == b"online":
             online.add(arrived.topic.rpartition("/")[2])
 
-    watch.subscribe("starface/processes/+", hear)
+    watch.subscribe("starface/processes/+", receive)
     with subprocess.Popen(
         [sys.executable, "-m", "cli", "--config", str(site), "caller", "--active"], cwd=ROOT
     ) as process:
@@ -141,14 +141,14 @@ def test_a_database_others_may_read_is_refused_with_one_line(
     database = private_folder(tmp_path / "data") / "starface2mqtt.db"
     database.touch(mode=0o644)
 
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "cli", "--config", str(site), "caller", "--active"],
         cwd=ROOT, capture_output=True, text=True, timeout=20,
     )  # fmt: skip
 
-    assert told.returncode == 1
-    assert "chmod 600" in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert result.returncode == 1
+    assert "chmod 600" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("whose", ["--all", "--active"])
@@ -156,11 +156,11 @@ def test_a_fault_is_one_line(tmp_path: Path, whose: str) -> None:
     site = tmp_path / "starface2mqtt.toml"
     site.write_text("[broker]\nport = 1\naccounts_file = 'nowhere.json'\n")
 
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "cli", "--config", str(site), "caller", whose],
         cwd=ROOT, capture_output=True, text=True, timeout=20,
     )  # fmt: skip
 
-    assert told.returncode == 1
-    assert "nowhere.json" in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert result.returncode == 1
+    assert "nowhere.json" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -16,30 +16,30 @@ from tests.conftest import wait_until
 
 def test_each_process_is_started_again_when_it_dies(tmp_path: Path) -> None:
     settings = Settings(file=tmp_path / "a %b" / "starface2mqtt.toml")
-    told = configparser.ConfigParser()
-    told.read_string(supervisor_configuration(settings, PROGRAMS))
+    document = configparser.ConfigParser()
+    document.read_string(supervisor_configuration(settings, PROGRAMS))
 
-    assert told["supervisord"]["directory"] == str(tmp_path / "a %b")
-    assert {f"program:{name}" for name in PROGRAMS} < set(told.sections())
+    assert document["supervisord"]["directory"] == str(tmp_path / "a %b")
+    assert {f"program:{name}" for name in PROGRAMS} < set(document.sections())
     for name in PROGRAMS:
-        program = told[f"program:{name}"]
+        program = document[f"program:{name}"]
         assert program["autorestart"] == "true"
         assert name in program["command"].split()
         assert '%b/starface2mqtt.toml"' in program["command"]
 
 
 def test_the_callers_are_as_many_as_the_office_needs() -> None:
-    told = configparser.ConfigParser()
-    told.read_string(supervisor_configuration(Settings(), PROGRAMS))
+    document = configparser.ConfigParser()
+    document.read_string(supervisor_configuration(Settings(), PROGRAMS))
 
-    assert told["program:caller"]["command"].endswith("caller --active")
+    assert document["program:caller"]["command"].endswith("caller --active")
 
 
 def test_all_processes_are_ended_together() -> None:
-    told = configparser.ConfigParser()
-    told.read_string(supervisor_configuration(Settings(), ("gateway", "dial")))
+    document = configparser.ConfigParser()
+    document.read_string(supervisor_configuration(Settings(), ("gateway", "dial")))
 
-    assert told["group:starface2mqtt"]["programs"] == "gateway,dial"
+    assert document["group:starface2mqtt"]["programs"] == "gateway,dial"
 
 
 def test_systemd_is_notified_once_the_processes_run(tmp_path: Path) -> None:
@@ -101,14 +101,14 @@ def test_up_runs_with_a_socket_for_its_output_as_under_systemd(tmp_path: Path) -
         )  # fmt: skip
         theirs.close()
         ours.settimeout(30)
-        told = b""
+        reported = b""
         try:
-            while b"gateway" not in told:
-                told += ours.recv(4096) or b"(closed without a word) gateway"
+            while b"gateway" not in reported:
+                reported += ours.recv(4096) or b"(closed without a word) gateway"
         finally:
             running.terminate()
             assert running.wait(20) == 0
-    assert b"closed without a word" not in told
+    assert b"closed without a word" not in reported
 
 
 def test_up_adds_broker_accounts_that_are_new_in_this_release(tmp_path: Path) -> None:

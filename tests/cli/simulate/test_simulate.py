@@ -106,20 +106,20 @@ def test_any_act_of_the_door_can_be_done() -> None:
         assert "there are: ring, answer" in said(scene.simulator, "do", "dance").stderr
 
 
-def test_a_load_tells_how_it_was_answered() -> None:
+def test_a_load_reports_how_it_was_answered() -> None:
     with anna_listens() as scene:
         scene.simulator.hang_up(scene.simulator.ring("0011"))
         wait_until(scene.simulator.idle)
-        told = said(scene.simulator, "load", "--users", "1", "--rate", "5", "--seconds", "1")
+        result = said(scene.simulator, "load", "--users", "1", "--rate", "5", "--seconds", "1")
 
-        assert "5 calls in 1 s" in told.output
-        assert "sent 20 times: 20 × 200; answered within p50" in told.output
+        assert "5 calls in 1 s" in result.output
+        assert "sent 20 times: 20 × 200; answered within p50" in result.output
 
 
 def test_a_load_that_nobody_hears_says_so(simulator: Simulator) -> None:
-    told = said(simulator, "load", "--rate", "1", "--seconds", "1")
+    result = said(simulator, "load", "--rate", "1", "--seconds", "1")
 
-    assert "no user is logged in" in told.output
+    assert "no user is logged in" in result.output
 
 
 @pytest.mark.parametrize(
@@ -135,37 +135,37 @@ def test_a_load_that_nobody_hears_says_so(simulator: Simulator) -> None:
 def test_what_goes_wrong_is_one_line_with_the_fix(
     simulator: Simulator, words: list[str], sentence: str
 ) -> None:
-    told = said(simulator, *words)
+    result = said(simulator, *words)
 
-    assert told.exit_code == 1
-    [line] = told.stderr.splitlines()
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
     assert line.startswith(f"starface2mqtt: {sentence}")
 
 
 def test_a_stand_in_that_is_not_there_is_one_line() -> None:
-    told = CliRunner().invoke(app, ["phones", "--control", "http://127.0.0.1:1"])
+    result = CliRunner().invoke(app, ["phones", "--control", "http://127.0.0.1:1"])
 
-    assert told.exit_code == 1
-    [line] = told.stderr.splitlines()
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
     assert "start one with `starface2mqtt simulate run`" in line
 
 
 def test_a_file_of_users_that_is_wrong_names_the_place(tmp_path: Path) -> None:
     path = tmp_path / "users.toml"
     path.write_text('[[users]]\nlogin = "1"\npassword = "x"\nname = "A"\n')
-    told = CliRunner().invoke(app, ["run", "--users", str(path)])
+    result = CliRunner().invoke(app, ["run", "--users", str(path)])
 
-    assert told.exit_code == 1
-    assert "users.toml: users.0.extension: Field required" in told.stderr
+    assert result.exit_code == 1
+    assert "users.toml: users.0.extension: Field required" in result.stderr
 
 
 def test_a_taken_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = CliRunner().invoke(app, ["run", "--port", str(port)])
+        result = CliRunner().invoke(app, ["run", "--port", str(port)])
 
-    assert told.exit_code == 1
-    assert f"port {port} (STARFACE) is taken" in told.stderr
+    assert result.exit_code == 1
+    assert f"port {port} (STARFACE) is taken" in result.stderr
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def line_with(process: subprocess.Popen[str], text: str) -> str:
     return next(line for line in process.stdout if text in line)
 
 
-def test_a_stand_in_says_who_is_there_and_leaves_when_told(tmp_path: Path) -> None:
+def test_a_stand_in_says_who_is_there_and_leaves_when_asked(tmp_path: Path) -> None:
     path = tmp_path / "users.toml"
     path.write_text(
         '[[users]]\nlogin = "0042"\npassword = "geheim"\nextension = "42"\nname = "Eva"\n'
@@ -219,7 +219,7 @@ def test_a_recording_is_made_and_sent_again(tmp_path: Path) -> None:
         again = CliRunner().invoke(app, ["replay", str(folder), "--to", to, "--user", "0012"])
 
         assert again.exit_code == 0
-        assert [each.method.rpartition(".")[2] for each in receiver.heard] == ["reset", "reset"]
+        assert [each.method.rpartition(".")[2] for each in receiver.received] == ["reset", "reset"]
 
 
 def test_a_refused_replay_ends_with_an_error(tmp_path: Path) -> None:
@@ -228,15 +228,15 @@ def test_a_refused_replay_ends_with_an_error(tmp_path: Path) -> None:
     with listening() as receiver:
         receiver.status = 403
         to = f"http://127.0.0.1:{receiver.port}/x"
-        told = CliRunner().invoke(app, ["replay", str(path), "--to", to])
+        result = CliRunner().invoke(app, ["replay", str(path), "--to", to])
 
-    assert (told.exit_code, told.output.split()[0]) == (1, "403")
+    assert (result.exit_code, result.output.split()[0]) == (1, "403")
 
 
 def test_a_replay_to_nobody_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     path.write_text(RECORDED)
-    told = CliRunner().invoke(app, ["replay", str(path), "--to", "http://127.0.0.1:1/x"])
+    result = CliRunner().invoke(app, ["replay", str(path), "--to", "http://127.0.0.1:1/x"])
 
-    assert told.exit_code == 1
-    assert "nobody answers at that address" in told.stderr
+    assert result.exit_code == 1
+    assert "nobody answers at that address" in result.stderr

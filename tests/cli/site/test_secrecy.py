@@ -49,16 +49,16 @@ def test_every_default_of_the_profile_is_a_setting() -> None:
         assert model.model_validate(values).model_dump(include=set(values)) == values
 
 
-def test_names_are_told_to_programs_only_where_allowed(tmp_path: Path) -> None:
+def test_names_are_reported_to_programs_only_where_allowed(tmp_path: Path) -> None:
     url = 'url = "https://crm.example/calls"\n'
     command = '[[caller.commands]]\narguments = ["true", "{id}"]\n'
 
     silent = _read(tmp_path, WEBHOOK + url + command).caller
-    told = _read(tmp_path, WEBHOOK + url + "names = true\n").caller
+    notification = _read(tmp_path, WEBHOOK + url + "names = true\n").caller
 
     assert [one.names for one in silent.webhooks] == [False]
     assert [one.names for one in silent.commands] == [False]
-    assert told.webhooks[0].names
+    assert notification.webhooks[0].names
     assert _read(tmp_path, WEBHOOK + url, "").caller.webhooks[0].names
 
 

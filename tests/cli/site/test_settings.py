@@ -93,17 +93,17 @@ def test_every_setting_stands_in_the_commented_example() -> None:
 def test_a_commented_setting_of_the_example_shows_its_default() -> None:
     example = (Path(__file__).parents[3] / "starface2mqtt.example.toml").read_text()
     without = re.sub(r"(?s)# Further offices.*?(?=\[starface\])", "", example)
-    told = tomllib.loads(re.sub(r"(?m)^# (\[dial|[a-z_]+ = )", r"\1", without))
+    document = tomllib.loads(re.sub(r"(?m)^# (\[dial|[a-z_]+ = )", r"\1", without))
     default = Settings()
     wrong = [
         f"[{section}] {key}"
-        for section, values in told.items()
+        for section, values in document.items()
         for shown in [type(getattr(default, section)).model_validate(values)]
         for key, value in values.items()
         if value != "" and getattr(shown, key) != getattr(getattr(default, section), key)
     ]
 
-    assert len(told) > 7
+    assert len(document) > 7
     assert wrong == ["[starface] port"]  # left out, it is the scheme's own
 
 

@@ -23,14 +23,14 @@ def _command(*arguments: str, timeout: float = 10.0) -> Command:
 
 def test_a_name_is_one_argument_whatever_it_holds(tmp_path: Path, hostile_name: str) -> None:
     """No process but the configured one, and as many arguments as the template has."""
-    heard = tmp_path / "argv"
+    received = tmp_path / "argv"
     command = _command(
-        "-c", _WRITE_ARGV, str(heard), "{name?}", "--name={name?}", "[{name?}]", "end"
+        "-c", _WRITE_ARGV, str(received), "{name?}", "--name={name?}", "[{name?}]", "end"
     )
 
     command.run({"name": hostile_name})
 
-    alone, option, within, end = json.loads(heard.read_text())
+    alone, option, within, end = json.loads(received.read_text())
     assert end == "end"
     assert option.startswith("--name=")
     assert within.startswith("[")
@@ -41,21 +41,21 @@ def test_a_name_is_one_argument_whatever_it_holds(tmp_path: Path, hostile_name: 
 
 
 def test_a_number_keeps_its_plus(tmp_path: Path) -> None:
-    heard = tmp_path / "argv"
-    _command("-c", _WRITE_ARGV, str(heard), "{e164}").run({"e164": "+41441234567"})
+    received = tmp_path / "argv"
+    _command("-c", _WRITE_ARGV, str(received), "{e164}").run({"e164": "+41441234567"})
 
-    assert json.loads(heard.read_text()) == ["+41441234567"]
+    assert json.loads(received.read_text()) == ["+41441234567"]
 
 
 def test_a_missing_value_starts_nothing(tmp_path: Path) -> None:
-    heard = tmp_path / "argv"
+    received = tmp_path / "argv"
     with pytest.raises(ActionFailed, match="no-id"):
-        _command("-c", _WRITE_ARGV, str(heard), "{id}").run({"id": " "})
+        _command("-c", _WRITE_ARGV, str(received), "{id}").run({"id": " "})
 
-    assert not heard.exists()
+    assert not received.exists()
 
 
-def test_a_program_that_fails_is_told_by_its_code() -> None:
+def test_a_program_that_fails_is_reported_by_its_code() -> None:
     with pytest.raises(ActionFailed, match="exit-3"):
         _command("-c", "raise SystemExit(3)").run({})
 
@@ -80,10 +80,10 @@ def test_a_program_does_not_inherit_our_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STARFACE2MQTT_BROKER__PASSWORD", "planted")
-    heard = tmp_path / "environment"
-    _command("-c", f"import os; open({str(heard)!r},'w').write(str(dict(os.environ)))").run({})
+    received = tmp_path / "environment"
+    _command("-c", f"import os; open({str(received)!r},'w').write(str(dict(os.environ)))").run({})
 
-    assert "planted" not in heard.read_text()
+    assert "planted" not in received.read_text()
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_a_program_does_not_inherit_our_secrets(
 def test_a_value_never_becomes_an_option_or_a_command(
     tmp_path: Path, template: str, values: dict[str, str]
 ) -> None:
-    heard = tmp_path / "argv"
-    _command("-c", _WRITE_ARGV, str(heard), template).run(values)
+    received = tmp_path / "argv"
+    _command("-c", _WRITE_ARGV, str(received), template).run(values)
 
-    assert not json.loads(heard.read_text())[0].startswith(("+", "-"))
+    assert not json.loads(received.read_text())[0].startswith(("+", "-"))
 
 
 def test_a_value_of_signs_alone_is_missing() -> None:
@@ -127,11 +127,11 @@ def test_a_value_of_signs_alone_is_missing() -> None:
     ],
 )
 def test_a_value_never_leads_to_the_folder_above(tmp_path: Path, template: str, value: str) -> None:
-    heard = tmp_path / "argv"
+    received = tmp_path / "argv"
     with contextlib.suppress(ActionFailed):
-        _command("-c", _WRITE_ARGV, str(heard), template).run({"id": value})
+        _command("-c", _WRITE_ARGV, str(received), template).run({"id": value})
 
-    argument = json.loads(heard.read_text())[0] if heard.exists() else ""
+    argument = json.loads(received.read_text())[0] if received.exists() else ""
     assert re.split(r"[/\\=]", argument).count("..") <= template.count("..")
 
 

@@ -5,7 +5,7 @@ ADA = Reference(kind="contact", id="7", key="k", title="Ada Lovelace", company="
 WILL = Reference(kind="matter", id="70", key="m", title="Lovelace will", reference="R-4711")
 
 
-def test_no_name_is_left_and_the_call_can_still_be_told() -> None:
+def test_no_name_is_left_and_the_call_can_still_be_reported() -> None:
     event = CallerEvent(
         data=CallerData(
             user="0011", call_id="c", event_id="e", trigger="ringing",
@@ -19,8 +19,8 @@ def test_no_name_is_left_and_the_call_can_still_be_told() -> None:
     )  # fmt: skip
     bare = nameless(event)
 
-    told = bare.encoded().decode()
-    assert not any(name in told for name in ("Lovelace", "Engines", "R-4711"))
+    reported = bare.encoded().decode()
+    assert not any(name in reported for name in ("Lovelace", "Engines", "R-4711"))
     assert bare.id == event.id
     assert bare.data.caller.e164 == "+41441234567"
     assert bare.data.opened == Reference(kind="matter", id="70", key="m")

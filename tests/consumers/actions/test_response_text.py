@@ -9,7 +9,7 @@ PAGE = b"""<!DOCTYPE html><html><head><title>502 Bad Gateway</title>
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "told"),
+    ("kind", "body", "given"),
     [
         ("text/plain", b"ok\n", "ok"),
         ("", b"ok", "ok"),
@@ -27,8 +27,8 @@ PAGE = b"""<!DOCTYPE html><html><head><title>502 Bad Gateway</title>
         ("application/json", b"", ""),
     ],
 )
-def test_an_answer_becomes_one_line_of_text(kind: str, body: bytes, told: str) -> None:
-    assert answer_text(kind, body) == told
+def test_an_answer_becomes_one_line_of_text(kind: str, body: bytes, given: str) -> None:
+    assert answer_text(kind, body) == given
 
 
 def test_a_token_in_an_answer_is_not_kept() -> None:
@@ -42,7 +42,7 @@ def test_a_token_in_an_answer_is_not_kept() -> None:
     st.sampled_from(["", "text/plain", "text/html", "text/x; charset=utf-16"]),
 )
 def test_whatever_is_answered_is_a_short_printable_line(body: bytes, kind: str) -> None:
-    told = answer_text(kind, body)
+    reported = answer_text(kind, body)
 
-    assert len(told) <= 300
-    assert told.isprintable()
+    assert len(reported) <= 300
+    assert reported.isprintable()

@@ -72,14 +72,14 @@ def webhooks(tmp_path: Path) -> Iterator[Callable[..., tuple[Webhooks, list[Webh
     def new(
         url: str, give_up_after: int = 600, users: tuple[str, ...] | None = None
     ) -> tuple[Webhooks, list[WebhookResult]]:
-        told: list[WebhookResult] = []
+        reported: list[WebhookResult] = []
         settings = WebhookSettings.model_validate(
             {"url": url, "secret": SECRET, "give_up_after": give_up_after, "timeout": 1}
         )
         path = tmp_path / "caller.db"
-        made.append(Webhooks(path, (settings,), told.append, users=users, pause=0.05))
+        made.append(Webhooks(path, (settings,), reported.append, users=users, pause=0.05))
         made[-1].start()
-        return made[-1], told
+        return made[-1], reported
 
     yield new
     for one in made:
@@ -98,9 +98,9 @@ def test_a_message_is_signed_over_time_and_body(
     webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application()
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     hooks.add("webhook", "e-1", "0011", "c-1", b'{"data": 1}')
-    _until(lambda: told)
+    _until(lambda: reported)
 
     [(path, headers, body)] = app.requests
     stamp, digest = (part.partition("=")[2] for part in headers[SIGNATURE].split(","))
@@ -109,7 +109,7 @@ def test_a_message_is_signed_over_time_and_body(
     assert hmac.compare_digest(digest, wanted)
     assert abs(time.time() - int(stamp)) < 60
     assert headers["Content-Type"] == "application/cloudevents+json"
-    assert told == [WebhookResult("webhook", "0011", "c-1", True, "status-204")]
+    assert reported == [WebhookResult("webhook", "0011", "c-1", True, "status-204")]
 
 
 def test_a_signature_is_what_the_documentation_shows() -> None:
@@ -125,12 +125,12 @@ def test_a_receiver_in_trouble_is_asked_again(
     codes: tuple[int, ...],
 ) -> None:
     app = application(*codes)
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
-    _until(lambda: told)
+    _until(lambda: reported)
 
     assert len(app.requests) == len(codes) + 1
-    assert told[0].done
+    assert reported[0].done
 
 
 @pytest.mark.parametrize("code", [400, 401, 404, 410])
@@ -140,12 +140,12 @@ def test_a_refusal_is_final(
     code: int,
 ) -> None:
     app = application(code)
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
-    _until(lambda: told)
+    _until(lambda: reported)
 
     assert len(app.requests) == 1
-    assert told == [WebhookResult("webhook", "0011", "c-1", False, f"status-{code}")]
+    assert reported == [WebhookResult("webhook", "0011", "c-1", False, f"status-{code}")]
     assert hooks.waiting() == 0
 
 
@@ -155,12 +155,12 @@ def test_a_redirect_is_not_followed(
 ) -> None:
     other = application()
     app = application(302, location=other.url)
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
-    _until(lambda: told)
+    _until(lambda: reported)
 
     assert other.requests == []
-    assert told[0].reason == "status-302"
+    assert reported[0].reason == "status-302"
 
 
 def test_a_message_outlives_the_process_that_queued_it(
@@ -174,10 +174,10 @@ def test_a_message_outlives_the_process_that_queued_it(
     hooks.stop()
     app.codes.clear()
 
-    _, told = webhooks(app.url)
-    _until(lambda: told)
+    _, reported = webhooks(app.url)
+    _until(lambda: reported)
 
-    assert told[0].done
+    assert reported[0].done
 
 
 def test_of_a_shared_queue_each_process_sends_what_is_about_its_users(
@@ -185,16 +185,16 @@ def test_of_a_shared_queue_each_process_sends_what_is_about_its_users(
     webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application()
-    one, told_one = webhooks(app.url, users=("0011",))
-    two, told_two = webhooks(app.url, users=("0012",))
+    one, results_one = webhooks(app.url, users=("0011",))
+    two, results_two = webhooks(app.url, users=("0012",))
     one.add("webhook", "e-2", "0012", "c-2", b"{}")
     one.add("webhook", "e-1", "0011", "c-1", b"{}")
-    _until(lambda: told_one)
+    _until(lambda: results_one)
     two.add("webhook", "e-3", "0012", "c-3", b"{}")
-    _until(lambda: len(told_two) == 2)
+    _until(lambda: len(results_two) == 2)
 
-    assert [sent.call_id for sent in told_one] == ["c-1"]
-    assert [sent.call_id for sent in told_two] == ["c-2", "c-3"]
+    assert [sent.call_id for sent in results_one] == ["c-1"]
+    assert [sent.call_id for sent in results_two] == ["c-2", "c-3"]
     assert len(app.requests) == 3
 
 
@@ -204,12 +204,12 @@ def test_a_receiver_that_is_not_there_is_given_up_in_the_end(
 ) -> None:
     app = application()
     app.close()
-    hooks, told = webhooks(app.url, give_up_after=0)
+    hooks, reported = webhooks(app.url, give_up_after=0)
     hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
-    _until(lambda: told)
+    _until(lambda: reported)
 
-    assert not told[0].done
-    assert told[0].reason == "ConnectError"
+    assert not reported[0].done
+    assert reported[0].reason == "ConnectError"
 
 
 def test_a_message_is_queued_once(
@@ -217,10 +217,10 @@ def test_a_message_is_queued_once(
     webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application(500, 500)
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     for _ in range(5):
         hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
-    _until(lambda: told)
+    _until(lambda: reported)
 
     assert len(app.requests) <= 3
 
@@ -232,10 +232,10 @@ def test_a_name_reaches_the_receiver_as_text_and_changes_no_header(
 ) -> None:
     """One request each, to the configured address, with the name inside the JSON only."""
     app = application()
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     for number, name in enumerate(hostile_names):
         hooks.add("webhook", f"e-{number}", "0011", "c-1", json.dumps({"name": name}).encode())
-    _until(lambda: len(told) == len(hostile_names))
+    _until(lambda: len(reported) == len(hostile_names))
 
     assert {path for path, _, _ in app.requests} == {"/calls"}
     assert not any("X-Header" in headers for _, headers, _ in app.requests)
@@ -243,18 +243,18 @@ def test_a_name_reaches_the_receiver_as_text_and_changes_no_header(
     assert sorted(names) == sorted(hostile_names)
 
 
-def test_what_the_receiver_said_is_told_and_not_logged(
+def test_what_the_receiver_said_is_reported_and_not_logged(
     application: Callable[..., Application],
     webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
     app = application(422, says=b'{"error": "no such client"}', kind="application/json")
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
-    _until(lambda: told)
+    _until(lambda: reported)
 
-    assert told == [
+    assert reported == [
         WebhookResult("webhook", "0011", "c-1", False, "status-422", '{"error": "no such client"}')
     ]
     assert "no such client" not in caplog.text
@@ -265,23 +265,23 @@ def test_of_an_endless_answer_only_the_beginning_is_read(
     webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application(200, says=b"word " * 1_000_000)
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
-    _until(lambda: told)
+    _until(lambda: reported)
 
-    assert told[0].done
-    assert told[0].answer == ("word " * 60)[:299] + "…"
+    assert reported[0].done
+    assert reported[0].answer == ("word " * 60)[:299] + "…"
 
 
-def test_what_is_told_of_one_call_comes_in_order_whatever_fails_in_between(
+def test_what_is_reported_of_one_call_comes_in_order_whatever_fails_in_between(
     application: Callable[..., Application],
     webhooks: Callable[..., tuple[Webhooks, list[WebhookResult]]],
 ) -> None:
     app = application(500, 500)
-    hooks, told = webhooks(app.url)
+    hooks, reported = webhooks(app.url)
     for number in range(3):
         hooks.add("webhook", f"e-{number}", "0011", "c-1", str(number).encode())
-    _until(lambda: len(told) == 3)
+    _until(lambda: len(reported) == 3)
 
     bodies = [body for _, _, body in app.requests]
     assert bodies == [b"0", b"0", b"0", b"1", b"2"]
@@ -290,17 +290,17 @@ def test_what_is_told_of_one_call_comes_in_order_whatever_fails_in_between(
 def test_a_message_is_sent_once_though_the_disk_does_not_take_that_it_was(
     tmp_path: Path, application: Callable[..., Application], caplog: pytest.LogCaptureFixture
 ) -> None:
-    app, told = application(), list[WebhookResult]()
+    app, reported = application(), list[WebhookResult]()
     settings = WebhookSettings.model_validate({"url": app.url, "secret": SECRET, "timeout": 1})
     with small_disk(tmp_path / "disk", 1) as disk:
-        hooks = Webhooks(disk.folder / "caller.db", (settings,), told.append)
+        hooks = Webhooks(disk.folder / "caller.db", (settings,), reported.append)
         hooks.add("webhook", "e-1", "0011", "c-1", b"{}")
         disk.fill()
         hooks.start()
         _until(lambda: "waits for storage" in caplog.text)
         disk.free()
-        _until(lambda: told)
+        _until(lambda: reported)
         hooks.stop()
 
     assert len(app.requests) == 1
-    assert [one.done for one in told] == [True]
+    assert [one.done for one in reported] == [True]

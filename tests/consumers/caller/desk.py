@@ -170,7 +170,7 @@ class Desk:
         }  # fmt: skip
         return CallEvent(type=call_event_type(state), data=CallData.model_validate(data))
 
-    def tell(self, state: Any = "ringing", **more: Any) -> CallEvent:
+    def report(self, state: Any = "ringing", **more: Any) -> CallEvent:
         event = self.event(state, **more)
         self.consumer.handle(event)
         return event
@@ -184,7 +184,7 @@ class Desk:
 
 
 def several(desk: Desk) -> Call:
-    desk.tell(caller=Party(number="x", e164="+41445555555", kind="external"))
+    desk.report(caller=Party(number="x", e164="+41445555555", kind="external"))
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
     return call

@@ -28,14 +28,16 @@ def test_an_account_may_read_all_that_its_process_follows(
 
 def heard_by(connection: Connection) -> list[bytes]:
     """Return what the broker kept for an account that has just connected."""
-    heard: list[bytes] = []
-    connection.subscribe("starface/users/0011/calls", lambda told: heard.append(told.payload))
+    received: list[bytes] = []
+    connection.subscribe(
+        "starface/users/0011/calls", lambda message: received.append(message.payload)
+    )
     while connection.work(0.5):
         pass
-    return heard
+    return received
 
 
-def test_what_is_told_before_the_process_is_there_is_kept_for_it(
+def test_what_is_reported_before_the_process_is_there_is_kept_for_it(
     broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     gateway = connect("gateway")
@@ -56,7 +58,7 @@ def test_what_is_dropped_is_kept_no_more_and_its_process_is_no_longer_shown(
     drop_sessions({ANNA: broker_settings})
     gateway.publish_raw("starface/users/0011/calls", b"meanwhile")
     shown: list[bytes] = []
-    panel.subscribe("starface/processes/+", lambda told: shown.append(told.payload))
+    panel.subscribe("starface/processes/+", lambda reported: shown.append(reported.payload))
     while panel.work(0.5):
         pass
 

@@ -38,7 +38,7 @@ def test_a_call_that_is_only_announced_is_not_due() -> None:
     assert _take(CallStates(), "incoming").due == ()
 
 
-def test_a_call_whose_ringing_was_never_told_is_due_when_answered() -> None:
+def test_a_call_whose_ringing_was_never_reported_is_due_when_answered() -> None:
     assert _take(CallStates(), "connected").due == ("ringing", "connected", "party-change")
 
 
@@ -109,7 +109,7 @@ def test_details_are_no_change_of_party(before: Party, after: Party) -> None:
     ids=["parked", "a service"],
 )
 @pytest.mark.parametrize(("after", "due"), [(GRACE, ("party-change",)), (ADA, ())])
-def test_a_party_that_cannot_be_told_apart_hides_no_change(
+def test_a_party_that_cannot_be_distinguished_hides_no_change(
     between: Party, after: Party, due: tuple[str, ...]
 ) -> None:
     calls = CallStates()
@@ -132,7 +132,7 @@ def test_who_is_dialled_is_no_change_of_whose_telephone_rang_before() -> None:
     assert "party-change" not in _take(calls, "connected", direction="out", called=ADA).due
 
 
-def test_what_was_told_late_takes_the_party_not_back() -> None:
+def test_what_was_reported_late_takes_the_party_not_back() -> None:
     calls = CallStates()
     _take(calls, "connected", caller=GRACE)
     late = AT - timedelta(seconds=1)
@@ -159,9 +159,9 @@ def test_a_client_who_is_put_through_is_the_party_from_then_on(
     state: str, caller: Party, called: Party, direction: str
 ) -> None:
     calls = CallStates()
-    told: dict[str, Any] = {"caller": caller, "called": called, "direction": direction}
-    _take(calls, state, call_id="c-2", **told)
-    _take(calls, "connected", call_id="c-2", **told)
+    fields: dict[str, Any] = {"caller": caller, "called": called, "direction": direction}
+    _take(calls, state, call_id="c-2", **fields)
+    _take(calls, "connected", call_id="c-2", **fields)
     _take(calls, "other", caller=Party(), direction=direction, previous_call_id="c-2")
 
     advance = _take(calls, "connected", caller=ADA, called=ME, direction="in")
@@ -253,7 +253,7 @@ def _group_call_answered_by_a_colleague(calls: CallStates) -> None:
     _take(calls, "ended")
 
 
-def test_a_call_a_colleague_hands_over_after_it_had_ended_here_begins_anew() -> None:
+def test_a_call_a_colleague_hands_over_after_it_had_ended_here_begins_again() -> None:
     calls = CallStates()
     _group_call_answered_by_a_colleague(calls)
     later = AT + timedelta(seconds=60)
@@ -266,7 +266,7 @@ def test_a_call_a_colleague_hands_over_after_it_had_ended_here_begins_anew() -> 
     assert calls.find("0011", "c-1") is not None
 
 
-def test_a_call_given_back_to_whom_had_it_begins_anew() -> None:
+def test_a_call_given_back_to_whom_had_it_begins_again() -> None:
     calls = CallStates()
     for user in ("0012", "0011"):
         for state in ("ringing", "connected"):
@@ -278,7 +278,7 @@ def test_a_call_given_back_to_whom_had_it_begins_anew() -> None:
     assert (advance.due, advance.reopened) == (("ringing",), True)
 
 
-def test_a_call_that_is_handed_over_under_another_id_begins_anew_at_once() -> None:
+def test_a_call_that_is_handed_over_under_another_id_begins_again_at_once() -> None:
     calls = CallStates()
     _group_call_answered_by_a_colleague(calls)
     later = AT + timedelta(seconds=1)
@@ -292,7 +292,7 @@ def test_a_call_that_is_handed_over_under_another_id_begins_anew_at_once() -> No
 
 @pytest.mark.parametrize("state", ["ringing", "connected", "incoming", "held", "other"])
 @pytest.mark.parametrize("seconds", [-60, 0, 9])
-def test_what_is_told_late_of_a_call_that_a_colleague_has_reopens_nothing(
+def test_what_is_reported_late_of_a_call_that_a_colleague_has_reopens_nothing(
     state: str, seconds: int
 ) -> None:
     calls = CallStates()
@@ -303,7 +303,7 @@ def test_what_is_told_late_of_a_call_that_a_colleague_has_reopens_nothing(
     assert (advance.due, advance.call.over) == ((), True)
 
 
-def test_what_nobody_else_had_is_never_begun_anew() -> None:
+def test_what_nobody_else_had_is_never_begun_again() -> None:
     calls = CallStates()
     for state in ("ringing", "connected", "ended"):
         _take(calls, state)
@@ -316,7 +316,7 @@ def test_what_nobody_else_had_is_never_begun_anew() -> None:
         assert advance.call.over
 
 
-def test_a_late_end_of_the_first_telling_does_not_end_the_next() -> None:
+def test_a_late_end_of_the_first_report_does_not_end_the_next() -> None:
     calls = CallStates()
     _group_call_answered_by_a_colleague(calls)
     _take(calls, "ringing", received_at=AT + timedelta(seconds=60))
@@ -360,7 +360,7 @@ def test_a_user_who_has_talked_loses_nothing_by_a_transfer() -> None:
     assert _take(calls, "connected", 1.0, user="0012").answered_elsewhere == ()
 
 
-def test_whoever_dials_does_not_lose_the_call_when_it_is_answered() -> None:
+def test_who_dials_does_not_lose_the_call_when_it_is_answered() -> None:
     calls = CallStates()
     _take(calls, "dialing", user="0011", direction="internal")
     _take(calls, "ringing", user="0012", direction="internal")

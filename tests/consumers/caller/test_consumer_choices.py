@@ -14,7 +14,7 @@ from tests.consumers.caller.desk import ADA, CONTACT, DOSSIER, GRACE, Desk, pref
 
 
 def test_several_contacts_are_offered_and_nothing_opens(desk: Desk) -> None:
-    desk.tell(caller=Party(number="x", e164="+41445555555", kind="external"))
+    desk.report(caller=Party(number="x", e164="+41445555555", kind="external"))
 
     [answer] = desk.sent
     assert answer.opens == "nothing"
@@ -38,7 +38,7 @@ def test_a_second_click_opens_again_and_later_events_do_not(desk: Desk) -> None:
     call = several(desk)
     for click in ("click-1", "click-2"):
         desk.consumer.choose(call, UserChoice("contact", "7"), click)
-    desk.tell(caller=call.caller.model_copy(update={"name": "Ada"}))
+    desk.report(caller=call.caller.model_copy(update={"name": "Ada"}))
 
     assert [one.event_id for one in desk.opened()] == ["click-1", "click-2"]
     assert len({one.id for one in desk.events}) == len(desk.events)
@@ -65,7 +65,7 @@ def test_an_offered_dossier_or_matter_opens_when_it_is_chosen(
 ) -> None:
     other = Matter(id=71, dossier_id=18, key="m 71", title="House")
     desk.shelf.kept = (DOSSIER, Dossier(id=18, contact_id=7, key="d 18", matters=(other,)))
-    desk.tell()
+    desk.report()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
     desk.consumer.choose(call, choice, "click-1")
@@ -75,22 +75,22 @@ def test_an_offered_dossier_or_matter_opens_when_it_is_chosen(
 
 def test_a_click_opens_what_had_opened_before_a_colleague_had_the_call(desk: Desk) -> None:
     for user in ("0011", "0012"):
-        desk.tell(user=user)
-        desk.tell("connected", user=user)
-    desk.tell("ended")
+        desk.report(user=user)
+        desk.report("connected", user=user)
+    desk.report("ended")
     desk.pass_time(60)
-    desk.tell()
-    told = desk.sent[-1]
+    desk.report()
+    answer = desk.sent[-1]
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
 
-    assert (told.reason, told.opens, told.url, told.on_click) == (
+    assert (answer.reason, answer.opens, answer.url, answer.on_click) == (
         "opened-before", "nothing", None, "matter",
     )  # fmt: skip
     desk.consumer.choose(call, UserChoice("found", ""), "click-1")
     assert (desk.sent[-1].trigger, desk.sent[-1].opens) == ("chosen", "matter")
     desk.start()
-    desk.tell("ended")
+    desk.report("ended")
     assert desk.sent[-1].reason == "ended"
 
 
@@ -99,11 +99,11 @@ def test_each_trigger_has_its_own_action(desk: Desk) -> None:
         desk, "ringing", "connected", action="business-card",
         actions={"connected": "matter-or-dossier"},
     )  # fmt: skip
-    desk.tell()
-    desk.tell("connected")
+    desk.report()
+    desk.report("connected")
 
-    told = [(one.trigger, one.action, one.opens) for one in desk.opened()]
-    assert told == [
+    reported = [(one.trigger, one.action, one.opens) for one in desk.opened()]
+    assert reported == [
         ("ringing", "business-card", "card"), ("connected", "matter-or-dossier", "matter"),
     ]  # fmt: skip
     [story] = find(desk.folder)
@@ -116,18 +116,18 @@ def test_each_trigger_has_its_own_action(desk: Desk) -> None:
 
 def test_a_click_opens_what_was_found_and_nothing_does_by_itself(desk: Desk) -> None:
     prefers(desk, "click")
-    desk.tell()
-    told = desk.sent[-1]
+    desk.report()
+    answer = desk.sent[-1]
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
 
-    assert (told.opens, told.on_click, told.reason) == ("nothing", "matter", "opens-on-click")
-    assert told.found is not None
-    assert told.found.title == "Will"
+    assert (answer.opens, answer.on_click, answer.reason) == ("nothing", "matter", "opens-on-click")
+    assert answer.found is not None
+    assert answer.found.title == "Will"
     assert desk.programs.begun == []
     desk.consumer.choose(call, UserChoice("found", ""), "click-1")
     assert [(one.opens, one.reason) for one in desk.opened()] == [("matter", "only-open-matter")]
-    desk.tell("connected", caller=ADA.model_copy(update={"name": "Ada"}))
+    desk.report("connected", caller=ADA.model_copy(update={"name": "Ada"}))
     assert len(desk.opened()) == 1
 
 
@@ -148,13 +148,13 @@ def test_what_was_opened_by_a_click_opens_not_again_when_the_call_is_answered(
     restart: bool,
 ) -> None:
     prefers(desk, *triggers, actions=actions)
-    desk.tell()
+    desk.report()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
     desk.consumer.choose(call, UserChoice("found", ""), "click-1")
     if restart:
         desk.start()
-    desk.tell("connected")
+    desk.report("connected")
 
     # An earlier process does not tell what it opened, so nothing opens twice for the party.
     assert [one.trigger for one in desk.opened()] == (["chosen"] if restart else opened)
@@ -167,7 +167,7 @@ def test_a_contact_chosen_while_it_rings_opens_not_again_when_the_call_is_answer
     call = several(desk)
     desk.consumer.choose(call, UserChoice("contact", "7"), "click-1")
     desk.shelf.numbers[call.caller.e164 or ""] = Match(quality="exact", contact=CONTACT)
-    desk.tell("connected", caller=call.caller)
+    desk.report("connected", caller=call.caller)
 
     assert [one.trigger for one in desk.opened()] == ["chosen"]
 
@@ -175,11 +175,11 @@ def test_a_contact_chosen_while_it_rings_opens_not_again_when_the_call_is_answer
 def test_a_click_for_one_party_leaves_the_next_its_opening(desk: Desk) -> None:
     prefers(desk, "click", "connected")
     desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=CONTACT)
-    desk.tell()
+    desk.report()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
     desk.consumer.choose(call, UserChoice("found", ""), "click-1")
-    desk.tell("connected", caller=GRACE)
+    desk.report("connected", caller=GRACE)
 
     assert [(one.trigger, one.caller) for one in desk.opened()] == [
         ("chosen", ADA), ("connected", GRACE),
@@ -190,7 +190,7 @@ def test_a_click_may_open_more_than_what_opened_by_itself(desk: Desk) -> None:
     prefers(
         desk, "ringing", "click", action="business-card", actions={"click": "matter-or-dossier"}
     )
-    desk.tell()
+    desk.report()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None
     desk.consumer.choose(call, UserChoice("found", ""), "click-1")
@@ -200,36 +200,36 @@ def test_a_click_may_open_more_than_what_opened_by_itself(desk: Desk) -> None:
     ]  # fmt: skip
 
 
-def test_a_caller_nobody_knows_is_told_as_such_though_a_click_would_open(desk: Desk) -> None:
+def test_a_caller_nobody_knows_is_reported_as_such_though_a_click_would_open(desk: Desk) -> None:
     prefers(desk, "click")
-    desk.tell(caller=GRACE)
+    desk.report(caller=GRACE)
 
     assert (desk.sent[-1].reason, desk.sent[-1].on_click) == ("unknown-caller", "nothing")
 
 
 @pytest.mark.parametrize("over", [False, True])
-def test_a_choice_for_a_call_of_an_earlier_process_is_told_as_no_longer_known(
+def test_a_choice_for_a_call_of_an_earlier_process_is_reported_as_no_longer_known(
     desk: Desk, over: bool
 ) -> None:
-    desk.tell()
+    desk.report()
     if over:
-        desk.tell("ended")
+        desk.report("ended")
     desk.start()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is None or call.restored
     desk.consumer.refuse("0011", "c-1", "click-1")
 
-    told = desk.sent[-1]
-    assert (told.trigger, told.event_id, told.call_id) == ("chosen", "click-1", "c-1")
-    assert (told.reason, told.opens) == ("call-forgotten", "nothing")
-    assert told.sentence is not None
-    assert told.sentence.en.endswith("starface2mqtt why --user 0011")
+    answer = desk.sent[-1]
+    assert (answer.trigger, answer.event_id, answer.call_id) == ("chosen", "click-1", "c-1")
+    assert (answer.reason, answer.opens) == ("call-forgotten", "nothing")
+    assert answer.sentence is not None
+    assert answer.sentence.en.endswith("starface2mqtt why --user 0011")
 
 
 def test_a_late_detail_makes_an_ended_call_known_again_to_a_choice(desk: Desk) -> None:
-    desk.tell("ended")
+    desk.report("ended")
     desk.start()
-    desk.tell("connected")
+    desk.report("connected")
     call = desk.consumer.find_call("0011", "c-1")
 
     assert call is not None

@@ -17,7 +17,7 @@ from tests.consumers.caller.desk import ADA, CONTACT, GRACE, SECRETARY, Desk
 
 def test_a_directory_that_cannot_be_read_is_asked_again(desk: Desk) -> None:
     desk.shelf.broken = True
-    desk.tell()
+    desk.report()
     desk.shelf.broken = False
     desk.pass_time(3)
 
@@ -30,15 +30,15 @@ def test_a_directory_that_cannot_be_read_is_asked_again(desk: Desk) -> None:
 
 def test_a_directory_that_cannot_be_read_holds_up_no_other_call(desk: Desk) -> None:
     desk.shelf.broken = True
-    desk.tell()
-    desk.tell(call_id="c-2", caller=GRACE)
+    desk.report()
+    desk.report(call_id="c-2", caller=GRACE)
 
     assert [one.call_id for one in desk.sent] == ["c-1", "c-2"]
 
 
 def test_an_answer_waits_for_the_broker_and_the_others_do_not(desk: Desk) -> None:
     desk.broker_gone = True
-    desk.tell()
+    desk.report()
     assert len(desk.programs.begun) == 1
     desk.broker_gone = False
     desk.pass_time(0)
@@ -48,7 +48,7 @@ def test_an_answer_waits_for_the_broker_and_the_others_do_not(desk: Desk) -> Non
 
 def test_an_answer_that_waited_too_long_is_not_sent(desk: Desk) -> None:
     desk.broker_gone = True
-    desk.tell()
+    desk.report()
     desk.broker_gone = False
     desk.pass_time(31)
 
@@ -57,7 +57,7 @@ def test_an_answer_that_waited_too_long_is_not_sent(desk: Desk) -> None:
 
 def test_an_action_is_done_when_the_broker_has_the_answer(desk: Desk) -> None:
     desk.broker_silent = True
-    desk.tell()
+    desk.report()
     desk.consumer.tick()
     assert len(desk.store.open_claims()) == 1
 
@@ -73,7 +73,7 @@ def test_an_action_is_not_done_before_the_broker_has_the_answer_though_the_comma
 ) -> None:
     setattr(desk, answer, True)
     desk.programs.under_way = True
-    desk.tell()
+    desk.report()
     desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", True, "", True))
     assert len(desk.store.open_claims()) == 1
 
@@ -92,7 +92,7 @@ def test_each_of_two_changes_of_party_is_done_when_its_own_command_has_ended(
     desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=CONTACT)
     desk.programs.under_way = True
     for party in (SECRETARY, ADA, GRACE):
-        desk.tell("connected", caller=party)
+        desk.report("connected", caller=party)
     desk.pass_time(1)
     marks = desk.programs.marks
     assert [one.data.caller for one in desk.programs.begun] == [ADA, GRACE]
@@ -108,7 +108,7 @@ def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(
     desk: Desk,
 ) -> None:
     desk.broker_silent = True
-    desk.tell()
+    desk.report()
     desk.consumer.finish()
     desk.broker_silent = False
     desk.start()
@@ -118,9 +118,9 @@ def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(
     assert first.id == again.id
 
 
-def test_an_executor_that_failed_is_told(desk: Desk) -> None:
+def test_an_executor_that_failed_is_reported(desk: Desk) -> None:
     desk.programs.under_way = True
-    desk.tell()
+    desk.report()
     desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", False, "exit-1", True))
 
     assert desk.sent[-1].reason == "executor-failed"
@@ -135,7 +135,7 @@ def test_an_executor_that_failed_is_told(desk: Desk) -> None:
 
 @pytest.mark.parametrize("done", [True, False])
 def test_what_a_receiver_answered_stands_in_the_story_alone(desk: Desk, done: bool) -> None:
-    desk.tell()
+    desk.report()
     words = "no such client " * 15
     desk.consumer.finished(
         ActionResult("webhook", "0011", "c-1", "", done, "status-422", answer=words.strip())
@@ -153,7 +153,7 @@ def test_an_action_cut_off_by_a_crash_is_done_while_the_call_is_young(
 ) -> None:
     desk.crash, desk.programs.crash = place == "bus", place == "executor"
     with pytest.raises(KeyboardInterrupt):
-        desk.tell()
+        desk.report()
     desk.crash = desk.programs.crash = False
     before = [one.id for one in desk.events]
 
@@ -167,10 +167,10 @@ def test_an_action_cut_off_by_a_crash_is_done_while_the_call_is_young(
     assert desk.store.open_claims() == []
 
 
-def test_an_action_cut_off_by_a_crash_is_only_told_when_the_call_is_old(desk: Desk) -> None:
+def test_an_action_cut_off_by_a_crash_is_only_reported_when_the_call_is_old(desk: Desk) -> None:
     desk.crash = True
     with pytest.raises(KeyboardInterrupt):
-        desk.tell()
+        desk.report()
     desk.crash = False
     desk.moment += 31
 
@@ -185,11 +185,11 @@ def test_an_action_cut_off_by_a_crash_is_only_told_when_the_call_is_old(desk: De
 def test_an_action_taken_up_again_does_not_open_a_call_that_ended_meanwhile(desk: Desk) -> None:
     desk.crash = True
     with pytest.raises(KeyboardInterrupt):
-        desk.tell()
+        desk.report()
     desk.crash = False
 
     desk.start()
-    desk.tell("ended")
+    desk.report("ended")
     desk.pass_time(1)
 
     assert desk.opened() == []
@@ -197,7 +197,7 @@ def test_an_action_taken_up_again_does_not_open_a_call_that_ended_meanwhile(desk
 
 
 def test_an_action_that_was_done_is_not_done_again_after_a_restart(desk: Desk) -> None:
-    event = desk.tell()
+    event = desk.report()
     desk.consumer.tick()
     desk.start()
     desk.consumer.handle(event)
@@ -207,18 +207,18 @@ def test_an_action_that_was_done_is_not_done_again_after_a_restart(desk: Desk) -
 
 
 def test_an_ended_call_stays_ended_after_a_restart(desk: Desk) -> None:
-    desk.tell("ended")
+    desk.report("ended")
     desk.start()
-    desk.tell()
+    desk.report()
 
     assert desk.opened() == []
 
 
 def test_a_changed_id_is_known_after_a_restart(desk: Desk) -> None:
-    desk.tell()
-    desk.tell("connected", call_id="c-2", previous_call_id="c-1")
+    desk.report()
+    desk.report("connected", call_id="c-2", previous_call_id="c-1")
     desk.start()
-    desk.tell(call_id="c-2")
+    desk.report(call_id="c-2")
 
     assert len(desk.opened()) == 1
     assert find(desk.folder, call_id="c-2")[0].call_id == "c-1"
@@ -244,14 +244,14 @@ def test_events_in_disorder_open_each_call_once_and_none_after_its_end(
     calls: dict[str, list[CallEvent]] = {}
     for number in range(300):
         way = ["incoming", "ringing", "connected", "ended"]
-        told = [
+        reported = [
             desk.event(
                 state, call_id=f"c-{number}", user=dice.choice(["0011", "0012"]),
                 caller=dice.choice([ADA, ADA, Party()]),
             )
             for state in way
         ]  # fmt: skip
-        calls[f"c-{number}"] = [event for event in told for _ in range(dice.randint(1, 3))]
+        calls[f"c-{number}"] = [event for event in reported for _ in range(dice.randint(1, 3))]
         dice.shuffle(calls[f"c-{number}"])
 
     ended: set[tuple[str, str]] = set()
@@ -286,19 +286,19 @@ def test_parties_that_change_in_disorder_open_once_each_whenever_a_process_dies(
             update={"triggers": dice.choice([("ringing", "party-change"), ("party-change",)])}
         )
         way = ["incoming", "ringing", *["connected"] * 6, "held", "connected", "ended"]
-        told = [
+        reported = [
             desk.event(
                 state, call_id=f"c-{number}",
                 caller=dice.choice([ADA, GRACE, SECRETARY, Party(), Party(kind="withheld")]),
             )
             for state in way
         ]  # fmt: skip
-        for event in [event for event in told for _ in range(dice.randint(1, 2))]:
+        for event in [event for event in reported for _ in range(dice.randint(1, 2))]:
             desk.consumer.handle(event)
             if dice.random() < 0.05:
                 desk.start()
             if dice.random() < 0.1:
-                desk.consumer.handle(dice.choice(told))  # late, or a repeat
+                desk.consumer.handle(dice.choice(reported))  # late, or a repeat
 
     begun = [(one.data.call_id, one.data.caller.e164) for one in desk.programs.begun]
     assert len(begun) > 60

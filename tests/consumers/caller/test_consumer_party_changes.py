@@ -11,10 +11,10 @@ from tests.consumers.caller.desk import ADA, CONTACT, GRACE, LAWYER, SECRETARY, 
 def put_through(desk: Desk) -> None:
     """Have a colleague ask and then hand over a client, as STARFACE tells it."""
     inside = {"call_id": "c-2", "caller": SECRETARY, "called": LAWYER, "direction": "internal"}
-    desk.tell(**inside)
-    desk.tell("connected", **inside)
-    desk.tell("other", caller=Party(), direction="internal", previous_call_id="c-2")
-    desk.tell("connected", called=LAWYER)
+    desk.report(**inside)
+    desk.report("connected", **inside)
+    desk.report("other", caller=Party(), direction="internal", previous_call_id="c-2")
+    desk.report("connected", called=LAWYER)
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def test_each_party_of_a_call_opens_once_though_it_comes_back(
 ) -> None:
     prefers(desk, *triggers)
     desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=CONTACT)
-    desk.tell()
+    desk.report()
     for party in (ADA, SECRETARY, ADA, GRACE, ADA, GRACE, GRACE, SECRETARY):
-        desk.tell("connected", caller=party)
+        desk.report("connected", caller=party)
 
     assert [one.caller for one in desk.opened()] == [ADA, GRACE]
     assert len(desk.programs.begun) == 2
     desk.start()  # a process that knows nothing of all this but the claims
     for party in (GRACE, ADA, GRACE):
-        desk.tell("connected", caller=party)
+        desk.report("connected", caller=party)
     assert len(desk.programs.begun) == 2
 
 
@@ -86,52 +86,52 @@ def test_a_call_taken_from_a_colleague_opens_once(
 ) -> None:
     """Handed over without a word, it rings; picked up, it does not."""
     prefers(desk, *triggers)
-    desk.tell(user="0012")
-    desk.tell("connected", user="0012")
+    desk.report(user="0012")
+    desk.report("connected", user="0012")
     desk.sent.clear()
     if rings:
-        desk.tell()
-    desk.tell("connected")
-    desk.tell("held")
-    desk.tell("connected")
+        desk.report()
+    desk.report("connected")
+    desk.report("held")
+    desk.report("connected")
 
     assert [one.trigger for one in desk.opened()] == [opened]
 
 
 @pytest.mark.parametrize("new_id", [False, True])
 @pytest.mark.parametrize(
-    ("triggers", "told"),
+    ("triggers", "given"),
     [
         (("connected",), [("ringing", "opens-later"), ("connected", "only-open-matter")]),
         (("ringing", "party-change"), [("ringing", "opened-before")]),
         (("party-change",), [("ringing", "not-chosen"), ("party-change", "only-open-matter")]),
     ],
 )
-def test_a_group_call_handed_over_later_is_told_and_opens_once_for_its_party(
-    desk: Desk, triggers: tuple[str, ...], told: list[tuple[str, str]], new_id: bool
+def test_a_group_call_handed_over_later_is_reported_and_opens_once_for_its_party(
+    desk: Desk, triggers: tuple[str, ...], given: list[tuple[str, str]], new_id: bool
 ) -> None:
     prefers(desk, *triggers)
     for user in ("0011", "0012"):
-        desk.tell(user=user, group="Sales")
-    desk.tell("connected", user="0012", group="Sales")
-    desk.tell("ended", group="Sales")
+        desk.report(user=user, group="Sales")
+    desk.report("connected", user="0012", group="Sales")
+    desk.report("ended", group="Sales")
     desk.pass_time(60)
     before = len(desk.sent)
     more = {"call_id": "c-2", "previous_call_id": "c-1"} if new_id else {}
     for state in ("ringing", "ringing", "connected", "held"):
-        desk.tell(state, **more)
+        desk.report(state, **more)
 
-    assert [(one.trigger, one.reason) for one in desk.sent[before:]] == told
+    assert [(one.trigger, one.reason) for one in desk.sent[before:]] == given
     begun = [one.data.user for one in desk.programs.begun]
     assert begun.count("0011") == 1
-    desk.tell("ended", **more)
+    desk.report("ended", **more)
     assert (desk.sent[-1].trigger, desk.sent[-1].reason) == ("closed", "ended")
 
 
 def test_an_ordinary_call_opens_nothing_where_only_a_change_of_party_does(desk: Desk) -> None:
     prefers(desk, "party-change")
     for state in ("incoming", "ringing", "connected", "ended"):
-        desk.tell(state)
+        desk.report(state)
 
     assert desk.opened() == []
     assert desk.sent[0].reason == "not-chosen"
@@ -139,10 +139,10 @@ def test_an_ordinary_call_opens_nothing_where_only_a_change_of_party_does(desk: 
 
 def test_a_change_of_party_cut_off_by_a_crash_is_taken_up_while_it_is_still_so(desk: Desk) -> None:
     desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=CONTACT)
-    desk.tell()
+    desk.report()
     desk.crash = True
     with pytest.raises(KeyboardInterrupt):
-        desk.tell("connected", caller=GRACE)
+        desk.report("connected", caller=GRACE)
     desk.crash = False
     desk.start()
     desk.pass_time(1)
@@ -153,12 +153,12 @@ def test_a_change_of_party_cut_off_by_a_crash_is_taken_up_while_it_is_still_so(d
 
 
 def test_a_change_of_party_that_waits_is_dropped_when_the_party_changes_again(desk: Desk) -> None:
-    desk.tell()
+    desk.report()
     desk.shelf.broken = True
-    desk.tell("connected", caller=GRACE)
+    desk.report("connected", caller=GRACE)
     desk.shelf.broken = False
     desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=CONTACT)
-    desk.tell("connected", caller=SECRETARY)
+    desk.report("connected", caller=SECRETARY)
     desk.pass_time(3)
 
     assert [one.caller for one in desk.opened()] == [ADA]
@@ -175,18 +175,18 @@ def test_a_party_that_came_while_it_rang_opens_again_on_answering_only_for_anoth
     desk: Desk, actions: dict[str, str], opened: list[str]
 ) -> None:
     prefers(desk, "connected", "party-change", actions=actions)
-    desk.tell(caller=SECRETARY, direction="internal")
-    desk.tell()
-    desk.tell("connected")
+    desk.report(caller=SECRETARY, direction="internal")
+    desk.report()
+    desk.report("connected")
 
     assert [one.trigger for one in desk.opened()] == opened
 
 
-def test_an_answer_tells_that_the_user_placed_an_internal_call(desk: Desk) -> None:
+def test_an_answer_reports_that_the_user_placed_an_internal_call(desk: Desk) -> None:
     inside = {"direction": "internal", "caller": LAWYER, "called": SECRETARY}
-    desk.tell("dialing", **inside)
-    desk.tell("connected", **inside | {"called": SECRETARY.model_copy(update={"name": "Bernd"})})
-    desk.tell(call_id="c-2", **inside | {"caller": SECRETARY, "called": LAWYER})
+    desk.report("dialing", **inside)
+    desk.report("connected", **inside | {"called": SECRETARY.model_copy(update={"name": "Bernd"})})
+    desk.report(call_id="c-2", **inside | {"caller": SECRETARY, "called": LAWYER})
 
     assert {(one.call_id, one.outward) for one in desk.sent} == {("c-1", True), ("c-2", False)}
 
@@ -213,22 +213,22 @@ def test_the_next_party_opens_though_the_process_was_started_again_meanwhile(
     side = "called" if outward else "caller"
     more = OUT if outward else {}
     for state in ("dialing" if outward else "ringing", "connected"):
-        desk.tell(state, **{**more, side: ADA})
+        desk.report(state, **{**more, side: ADA})
     desk.pass_time(1)
     if restart:
         desk.start()
     before = len(desk.opened())
-    desk.tell("connected", **{**more, side: GRACE})
-    desk.tell("held", **{**more, side: GRACE})
+    desk.report("connected", **{**more, side: GRACE})
+    desk.report("held", **{**more, side: GRACE})
 
     [opened] = desk.opened()[before:]
     assert (opened.called if outward else opened.caller) == GRACE
 
 
-def test_whoever_was_dialled_before_a_restart_is_no_change_of_party(desk: Desk) -> None:
+def test_who_was_dialled_before_a_restart_is_no_change_of_party(desk: Desk) -> None:
     for state in ("dialing", "connected"):
-        desk.tell(state, called=ADA, **OUT)
+        desk.report(state, called=ADA, **OUT)
     desk.start()
-    desk.tell("held", called=ADA, **OUT)
+    desk.report("held", called=ADA, **OUT)
 
     assert desk.opened() == []

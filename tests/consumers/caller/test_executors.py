@@ -18,20 +18,20 @@ NOWHERE = {"name": "nowhere", "url": "http://127.0.0.1:9/", "secret": "012345678
 
 class Desk:
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self.told: list[ActionResult] = []
+        self.reported: list[ActionResult] = []
         self._news = threading.Condition()
         self.executors = Executors(CallerSettings.model_validate(settings), path, self._finished)
         self.executors.start()
 
-    def _finished(self, told: ActionResult) -> None:
+    def _finished(self, given: ActionResult) -> None:
         with self._news:
-            self.told.append(told)
+            self.reported.append(given)
             self._news.notify_all()
 
     def wait_for(self, count: int) -> list[ActionResult]:
         with self._news:
-            assert self._news.wait_for(lambda: len(self.told) >= count, timeout=20)
-        return self.told
+            assert self._news.wait_for(lambda: len(self.reported) >= count, timeout=20)
+        return self.reported
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_a_failing_executor_hides_no_other(desk: Callable[..., Desk]) -> None:
     all_ = desk(commands=[FAILS, WORKS], webhooks=[NOWHERE | {"give_up_after": 0}])
     all_.executors.hand_over(_event(), {}, "ringing")
 
-    told = {one.executor: (one.done, one.reason) for one in all_.wait_for(3)}
-    assert told == {
+    reported = {one.executor: (one.done, one.reason) for one in all_.wait_for(3)}
+    assert reported == {
         "fails": (False, "exit-1"),
         "works": (True, "exit-0"),
         "nowhere": (False, "ConnectError"),
@@ -87,7 +87,7 @@ def test_a_slow_command_holds_up_nobody(desk: Callable[..., Desk]) -> None:
     assert done.wait(4)
 
 
-def test_what_opens_nothing_is_only_told_to_those_who_want_every_call(
+def test_what_opens_nothing_is_only_reported_to_those_who_want_every_call(
     desk: Callable[..., Desk],
 ) -> None:
     some = desk(commands=[WORKS, FAILS | {"name": "always", "on": "call"}])

@@ -297,7 +297,7 @@ uses = st.lists(
 
 @settings(deadline=None)
 @given(kept=dossiers, uses=uses, order=st.randoms())
-def test_the_order_in_which_things_are_told_changes_nothing(
+def test_the_order_in_which_things_are_reported_changes_nothing(
     kept: list[Dossier], uses: list[Use], order: Random
 ) -> None:
     first = choose("matter-or-dossier", FOUND, kept, uses, TODAY)

@@ -15,9 +15,9 @@ KEY = ("0011", "c-1", "ringing")
 CALLER = Party(number="0441234567", e164="+41441234567", kind="external")
 
 
-def _answer(**told: object) -> CallerData:
+def _answer(**fields: object) -> CallerData:
     values = {"user": "0011", "call_id": "c-1", "event_id": "e-1", "trigger": "ringing"}
-    return CallerData.model_validate({**values, "caller": CALLER, **told})
+    return CallerData.model_validate({**values, "caller": CALLER, **fields})
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_what_a_person_would_see_makes_it_new(
     assert pending.is_news(KEY, _answer(**{"reason": "no-match", **change}))
 
 
-def test_another_trigger_is_told_too(pending: PendingActions) -> None:
+def test_another_trigger_is_reported_too(pending: PendingActions) -> None:
     pending.is_news(KEY, _answer())
 
     assert pending.is_news(("0011", "c-1", "connected"), _answer())

@@ -18,7 +18,7 @@ def _judge(
     call: dict[str, Any] | None = None,
     trigger: Any = "ringing",
     settings: dict[str, Any] | None = None,
-    told: dict[str, Any] | None = None,
+    given: dict[str, Any] | None = None,
 ) -> Decision:
     return evaluate(
         User.model_validate({"login": "0011", **(user or {})}),
@@ -28,7 +28,7 @@ def _judge(
         }),
         trigger,
         CallerSettings(**(settings or {})),
-        Context(**{"now": NOON, **(told or {})}),
+        Context(**{"now": NOON, **(given or {})}),
     )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_a_ringing_call_of_a_number_may_open() -> None:
     [
         ({"user": {"wanted": False}}, "interface-off"),
         ({"user": {"autostart": False}}, "interface-off"),
-        ({"told": {"own_dialling": True}}, "own-dialling"),
+        ({"reported": {"own_dialling": True}}, "own-dialling"),
         ({"call": {"elsewhere": True}}, "answered-elsewhere"),
         ({"call": {"stage": CallStage.ENDED}}, "ended"),
         ({"call": {"received_at": NOON - timedelta(seconds=36)}}, "too-old"),
@@ -69,7 +69,7 @@ def test_a_ringing_call_of_a_number_may_open() -> None:
         ({"settings": {"quiet_hours": ("11:00-13:00",)}}, "quiet-hours"),
         ({"user": {"preferences": {"quiet_hours": "11:00-13:00"}}}, "quiet-hours"),
         ({"call": {"opened": frozenset({"ringing"})}}, "already-opened"),
-        ({"told": {"pops_in_last_minute": 10}}, "too-many"),
+        ({"reported": {"pops_in_last_minute": 10}}, "too-many"),
         (
             {
                 "trigger": "ended",
@@ -101,7 +101,7 @@ def test_each_no_has_its_reason(because: dict[str, Any], expected: str) -> None:
             "call": {"group": "Sales", "stage": CallStage.ENDED, "talked": True},
         },
         {"call": {"outward": True, "called": ADA}, "trigger": "outgoing",
-         "user": {"triggers": ("outgoing",)}, "told": {"own_dialling": True}},
+         "user": {"triggers": ("outgoing",)}, "reported": {"own_dialling": True}},
     ],
 )  # fmt: skip
 def test_nothing_else_is_refused(because: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ def test_a_line_that_is_called_like_a_group_is_none() -> None:
         ({"call": {"stage": CallStage.ENDED, "received_at": NOON - timedelta(minutes=5)}}, None),
         ({"user": {"preferences": {"do_not_disturb": True}, "triggers": ("ended",)}}, None),
         ({"call": {"elsewhere": True, "opened": frozenset({"ringing", "chosen"})}}, None),
-        ({"told": {"pops_in_last_minute": 10}}, "too-many"),
+        ({"reported": {"pops_in_last_minute": 10}}, "too-many"),
         ({"user": {"wanted": False}}, "interface-off"),
         ({"call": {"caller": Party(kind="withheld")}}, "withheld"),
     ],
@@ -256,7 +256,7 @@ def test_whatever_else_speaks_against_it_nothing_is_shown_to_who_wants_peace(
     assert _judge({**user, **wished}, call, trigger, settings).refusal == expected
 
 
-def test_a_user_who_is_off_is_told_as_such_though_not_to_be_disturbed() -> None:
+def test_a_user_who_is_off_is_reported_as_such_though_not_to_be_disturbed() -> None:
     user = {"wanted": False, "preferences": {"do_not_disturb": True}}
 
     assert _judge(user).refusal == "interface-off"

@@ -15,7 +15,7 @@ SECRET = "0123456789abcdef"
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     [
         {"matter": "javascript:alert({id})"},
         {"card": "https://{name}/"},
@@ -35,9 +35,9 @@ SECRET = "0123456789abcdef"
         {"max_age": 0},
     ],
 )
-def test_what_cannot_work_is_refused_at_the_start(told: dict[str, Any]) -> None:
+def test_what_cannot_work_is_refused_at_the_start(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        CallerSettings.model_validate(told)
+        CallerSettings.model_validate(given)
 
 
 def test_a_refusal_names_the_key_and_what_is_allowed() -> None:
@@ -53,7 +53,7 @@ def test_a_refusal_does_not_repeat_a_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     [
         {},
         {"webhooks": [{"url": "http://127.0.0.1:9/", "secret": SECRET}]},
@@ -63,8 +63,8 @@ def test_a_refusal_does_not_repeat_a_secret() -> None:
         {"schemes": ["http"], "matter": "http://dms.lan/{id}"},
     ],
 )
-def test_what_can_work_is_taken(told: dict[str, Any]) -> None:
-    CallerSettings.model_validate(told)
+def test_what_can_work_is_taken(given: dict[str, Any]) -> None:
+    CallerSettings.model_validate(given)
 
 
 def test_records_may_have_addresses_at_the_hosts_of_the_templates_and_those_named() -> None:
@@ -80,11 +80,11 @@ def test_the_documented_settings_are_settings() -> None:
     text = (DOCS / "actions.md").read_text()
     office, workstation = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
 
-    told = tomllib.loads(office)["caller"]
-    CallerSettings.model_validate(told)
+    document = tomllib.loads(office)["caller"]
+    CallerSettings.model_validate(document)
     DesktopSettings.model_validate(tomllib.loads(workstation)["desktop"])
     plain = {"matter", "dossier", "card", "new_contact", "internal"}
-    assert set(CallerSettings.model_fields) - plain <= set(told)
+    assert set(CallerSettings.model_fields) - plain <= set(document)
     assert all(f"`{name}`" in text for name in FOR_PROGRAMS)
 
 

@@ -117,10 +117,10 @@ _CODES = sorted(
 
 @pytest.mark.parametrize("code", _CODES)
 def test_every_code_has_a_sentence_in_each_language(code: str) -> None:
-    told = sentence(code, {"number": "044", "user": "Anna", "contact": "{id}", "detail": ""})
+    reported = sentence(code, {"number": "044", "user": "Anna", "contact": "{id}", "detail": ""})
 
     for language in LANGUAGES:  # a command at the end is to be copied, without a dot
-        words = pick(told, language)
+        words = pick(reported, language)
         assert words.endswith(".") or "starface2mqtt" in words
         assert "{" not in words.replace("{–?}", "").replace("{id}", "")
 
@@ -169,11 +169,11 @@ def test_what_an_executor_made_of_it_is_said_in_words(code: str, german: str) ->
     assert sentence("executor.done", {"executor": "dms", "outcome": code}).de == german
 
 
-def test_a_code_is_told_in_words_and_a_number_as_it_is() -> None:
-    told = sentence("rule.user", {"action": "none", "trigger": "ringing",
+def test_a_code_is_reported_in_words_and_a_number_as_it_is() -> None:
+    reported = sentence("rule.user", {"action": "none", "trigger": "ringing",
                                   "triggers": "connected,ended"})  # fmt: skip
 
-    assert "keine Aktion, geöffnet wird beim Annehmen oder am Ende." in told.de
+    assert "keine Aktion, geöffnet wird beim Annehmen oder am Ende." in reported.de
     assert "044,1" in sentence("received.ringing", {"number": "044,1"}).de
 
 
@@ -189,9 +189,9 @@ _EACH_ITS_OWN = User(
 @pytest.mark.parametrize("code", ["action.not-chosen", "action.opens-later", "rule.plan"])
 def test_the_longest_command_that_is_offered_is_whole_and_no_code_is_shown(code: str) -> None:
     values = {**who(_EACH_ITS_OWN, "ended"), "action": "business-card"}
-    told = sentence(code, values)
+    reported = sentence(code, values)
 
-    for words, last in ((told.de, "Visitenkarte."), (told.en, "business card.")):
+    for words, last in ((reported.de, "Visitenkarte."), (reported.en, "business card.")):
         command = values["options" if code == "action.not-chosen" else "sooner"]
         assert words.endswith(last if code == "rule.plan" else command)
         assert "…" not in words
@@ -211,16 +211,16 @@ def test_what_is_to_open_sooner_is_what_opened_later() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_steps_say_the_same(language: Language) -> None:
-    told = [catalogue(language)[f"caller.{code}"] for code in _CODES]
+    reported = [catalogue(language)[f"caller.{code}"] for code in _CODES]
 
-    assert len(told) == len(set(told))
+    assert len(reported) == len(set(reported))
 
 
 @pytest.mark.parametrize("name", ["\x1b[2J", "a\u202eb", "x" * 4000, "{user.__class__}", "a\nb"])
 def test_a_name_is_only_text_in_a_sentence(name: str) -> None:
-    told = sentence("matched.exact", {"contact": name}).en
+    reported = sentence("matched.exact", {"contact": name}).en
 
-    assert "\x1b" not in told
-    assert "\u202e" not in told
-    assert "\n" not in told
-    assert len(told) < 200
+    assert "\x1b" not in reported
+    assert "\u202e" not in reported
+    assert "\n" not in reported
+    assert len(reported) < 200

@@ -47,12 +47,12 @@ class Desk:
     def forget_choice(self, user: str, e164: str) -> None:
         self.remembered.append((user, e164, None))
 
-    def tell(
-        self, topic: str = "starface/users/0011/choose", age: float = 0.0, **told: Any
+    def report(
+        self, topic: str = "starface/users/0011/choose", age: float = 0.0, **given: Any
     ) -> ChoiceRequest:
         request = ChoiceRequest(
             time=NOON - timedelta(seconds=age),
-            data=ChoiceRequestData.model_validate({"call_id": "c-1", "id": "8", **told}),
+            data=ChoiceRequestData.model_validate({"call_id": "c-1", "id": "8", **given}),
         )
         self.choosing.handle(request, ReceivedMessage(topic, b""))
         return request
@@ -68,28 +68,28 @@ def desk() -> Desk:
 
 
 def test_a_chosen_contact_is_remembered_and_opened(desk: Desk) -> None:
-    desk.tell()
+    desk.report()
 
     assert desk.remembered == [("0011", "+41445555555", 8)]
     assert desk.opened == [UserChoice("contact", "8")]
 
 
 def test_a_chosen_matter_is_opened_and_no_contact_remembered(desk: Desk) -> None:
-    desk.tell(kind="matter", id="70")
+    desk.report(kind="matter", id="70")
 
     assert desk.remembered == []
     assert desk.opened == [UserChoice("matter", "70")]
 
 
 def test_a_choice_without_an_id_is_revoked(desk: Desk) -> None:
-    desk.tell(id=None)
+    desk.report(id=None)
 
     assert desk.remembered == [("0011", "+41445555555", None)]
     assert desk.opened == [None]
 
 
 def test_a_request_that_comes_twice_counts_once(desk: Desk) -> None:
-    request = desk.tell()
+    request = desk.report()
     desk.choosing.handle(request, ReceivedMessage("starface/users/0011/choose", b""))
 
     assert len(desk.opened) == 1
@@ -100,7 +100,7 @@ def test_a_choice_for_a_call_that_is_not_known_any_more_is_refused(
     desk: Desk, call: Call | None
 ) -> None:
     desk.call = call
-    request = desk.tell()
+    request = desk.report()
 
     assert (desk.opened, desk.remembered) == ([], [])
     assert desk.refused == [("0011", "c-1", request.id)]
@@ -108,34 +108,34 @@ def test_a_choice_for_a_call_that_is_not_known_any_more_is_refused(
 
 @pytest.mark.parametrize("age", [31, -31])
 def test_a_request_of_another_time_does_nothing(desk: Desk, age: float) -> None:
-    desk.tell(age=age)
+    desk.report(age=age)
 
     assert desk.remembered == []
     assert desk.opened == []
 
 
 def test_nobody_chooses_for_a_colleague(desk: Desk) -> None:
-    desk.tell("starface/users/0012/choose", user="0011")
+    desk.report("starface/users/0012/choose", user="0011")
 
     assert desk.opened == []
 
 
-@pytest.mark.parametrize("told", ["x", "-1", "9" * 200, "\N{SUPERSCRIPT TWO}"])
-def test_an_id_that_is_none_is_not_remembered(desk: Desk, told: str) -> None:
-    desk.tell(id=told)
+@pytest.mark.parametrize("given", ["x", "-1", "9" * 200, "\N{SUPERSCRIPT TWO}"])
+def test_an_id_that_is_none_is_not_remembered(desk: Desk, given: str) -> None:
+    desk.report(id=given)
 
     assert desk.remembered == []
 
 
 def test_a_choice_among_withheld_numbers_is_not_remembered(desk: Desk) -> None:
     desk.call = replace(CALL, caller=Party(kind="withheld"))
-    desk.tell()
+    desk.report()
 
     assert desk.remembered == []
 
 
 def test_what_cannot_be_kept_still_opens(desk: Desk) -> None:
     desk.locked = True
-    desk.tell()
+    desk.report()
 
     assert desk.opened == [UserChoice("contact", "8")]

@@ -19,13 +19,13 @@ class Desk:
     def find_call(self, user: str, call_id: str) -> Call | None:
         return Call("0011", "c-0") if (user, call_id) == ("0011", "c-1") else None
 
-    def finished(self, told: ActionResult) -> None:
-        self.noted.append(told)
+    def finished(self, given: ActionResult) -> None:
+        self.noted.append(given)
 
-    def tell(self, user: str = "0011", **told: Any) -> None:
-        data = OpenedData.model_validate({"call_id": "c-1", "state": "done", **told})
-        hear = note_opened(self, Topics())
-        hear(Opened(data=data), ReceivedMessage(f"starface/users/{user}/opened", b""))
+    def report(self, user: str = "0011", **given: Any) -> None:
+        data = OpenedData.model_validate({"call_id": "c-1", "state": "done", **given})
+        receive = note_opened(self, Topics())
+        receive(Opened(data=data), ReceivedMessage(f"starface/users/{user}/opened", b""))
 
 
 @pytest.fixture
@@ -34,21 +34,21 @@ def desk() -> Desk:
 
 
 def test_what_a_workstation_opened_is_noted_under_the_first_id_of_the_call(desk: Desk) -> None:
-    desk.tell()
+    desk.report()
 
     assert desk.noted == [ActionResult("desktop", "0011", "c-0", "", True, "")]
 
 
 def test_what_it_could_not_open_is_noted_with_the_reason(desk: Desk) -> None:
-    desk.tell(state="failed", reason="exit-3")
+    desk.report(state="failed", reason="exit-3")
 
     assert desk.noted == [ActionResult("desktop", "0011", "c-0", "", False, "exit-3")]
 
 
-@pytest.mark.parametrize("told", [{"user": "0012"}, {"call_id": "c-2"}])
+@pytest.mark.parametrize("given", [{"user": "0012"}, {"call_id": "c-2"}])
 def test_of_another_users_or_unknown_calls_nothing_is_noted(
-    desk: Desk, told: dict[str, Any]
+    desk: Desk, given: dict[str, Any]
 ) -> None:
-    desk.tell(**told)
+    desk.report(**given)
 
     assert desk.noted == []

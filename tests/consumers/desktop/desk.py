@@ -85,8 +85,8 @@ class Desk:
             raise ActionFailed("exit-1")
         self.started.append(arguments)
 
-    def tell(self, age: float = 0.0, **more: Any) -> CallerEvent:
-        told = {
+    def report(self, age: float = 0.0, **more: Any) -> CallerEvent:
+        reported = {
             "user": "0011", "call_id": "c-1", "event_id": str(uuid4()), "trigger": "ringing",
             "caller": ADA, "quality": "exact", "action": "matter-or-dossier", "opens": "matter",
             "contact": Reference(kind="contact", id="7", title="Ada Lovelace"),
@@ -94,7 +94,7 @@ class Desk:
             "url": URL, "reason": "only-open-matter", **more,
         }  # fmt: skip
         event = CallerEvent(
-            time=now() - timedelta(seconds=age), data=CallerData.model_validate(told)
+            time=now() - timedelta(seconds=age), data=CallerData.model_validate(reported)
         )
         self.consumer.handle(event)
         return event

@@ -9,9 +9,9 @@ from tests.consumers.desktop.desk import HOPPER, NOTHING, ON_CLICK, URL, NewDesk
 
 def test_the_address_is_opened_once_as_one_argument(new_desk: NewDesk) -> None:
     desk = new_desk()
-    event = desk.tell()
+    event = desk.report()
     desk.consumer.handle(event)
-    desk.tell(event_id="again")
+    desk.report(event_id="again")
 
     [arguments] = desk.started
     assert list(arguments)[1:] == [URL]
@@ -20,19 +20,19 @@ def test_the_address_is_opened_once_as_one_argument(new_desk: NewDesk) -> None:
 
 def test_an_old_answer_opens_and_shows_nothing(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell(age=40)
+    desk.report(age=40)
 
     assert desk.started == []
     assert desk.settled().history == []
 
 
-def test_on_a_paused_workstation_nothing_opens_or_is_shown_and_the_office_is_told(
+def test_on_a_paused_workstation_nothing_opens_or_is_shown_and_the_office_is_reported(
     new_desk: NewDesk,
 ) -> None:
     desk = new_desk()
     desk.paused = True
-    desk.tell()
-    desk.tell(call_id="c-2", **NOTHING, reason="unknown-caller")
+    desk.report()
+    desk.report(call_id="c-2", **NOTHING, reason="unknown-caller")
 
     assert desk.started == []
     assert desk.settled().history == []
@@ -42,13 +42,13 @@ def test_on_a_paused_workstation_nothing_opens_or_is_shown_and_the_office_is_tol
 def test_while_paused_only_what_was_asked_for_here_opens(new_desk: NewDesk) -> None:
     desk = new_desk()
     desk.paused = True
-    desk.tell(trigger="chosen")
+    desk.report(trigger="chosen")
     assert desk.started == []
 
-    desk.tell(**ON_CLICK)
+    desk.report(**ON_CLICK)
     desk.consumer.open_last()
     [request] = desk.asked
-    desk.tell(trigger="chosen", event_id=request)
+    desk.report(trigger="chosen", event_id=request)
     assert len(desk.started) == 1
     assert desk.settled().history == []
 
@@ -57,7 +57,7 @@ def test_what_the_panel_opens_is_shown_here_and_opens_on_a_click_only(new_desk: 
     desk = new_desk()
     desk.panel_opens = True
 
-    desk.tell()
+    desk.report()
 
     assert desk.started == []
     assert len(desk.settled().history) == 1
@@ -68,22 +68,22 @@ def test_what_the_panel_opens_is_shown_here_and_opens_on_a_click_only(new_desk: 
 def test_each_new_party_of_a_call_opens(new_desk: NewDesk) -> None:
     desk = new_desk()
     for event in ("e-1", "e-1", "e-2"):
-        desk.tell(trigger="party-change", event_id=event)
+        desk.report(trigger="party-change", event_id=event)
 
     assert len(desk.started) == 2
 
 
-def test_another_party_is_shown_in_place_of_the_one_before_but_not_anew(new_desk: NewDesk) -> None:
+def test_another_party_is_shown_in_place_of_the_one_before_but_not_again(new_desk: NewDesk) -> None:
     desk = new_desk()
     other = Reference(kind="contact", id="8", title="Grace Hopper")
     change: dict[str, Any] = {
         "trigger": "party-change", "reason": "not-chosen", "contact": other, **NOTHING,
     }  # fmt: skip
-    desk.tell(**change)
+    desk.report(**change)
     assert desk.settled().history == []
 
-    desk.tell()
-    desk.tell(**change)
+    desk.report()
+    desk.report(**change)
     assert [title for title, _ in desk.settled().shown.values()] == ["Grace Hopper"]
 
 
@@ -92,9 +92,9 @@ CHANGE = "party-change"
 
 def test_a_party_that_is_back_is_shown_and_a_click_opens_what_is_hers(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell()
-    desk.tell(trigger=CHANGE, **HOPPER)
-    desk.tell(trigger=CHANGE, reason="already-opened", **NOTHING)
+    desk.report()
+    desk.report(trigger=CHANGE, **HOPPER)
+    desk.report(trigger=CHANGE, reason="already-opened", **NOTHING)
 
     notifier = desk.settled()
     [(key, (title, _))] = notifier.shown.items()
@@ -106,7 +106,7 @@ def test_a_party_that_is_back_is_shown_and_a_click_opens_what_is_hers(new_desk: 
 
 
 @pytest.mark.parametrize("trigger", [CHANGE, "connected"])
-def test_a_colleague_is_shown_in_place_of_a_client_though_not_anew(
+def test_a_colleague_is_shown_in_place_of_a_client_though_not_again(
     new_desk: NewDesk, trigger: str
 ) -> None:
     colleague: dict[str, Any] = NOTHING | {
@@ -114,27 +114,27 @@ def test_a_colleague_is_shown_in_place_of_a_client_though_not_anew(
         "quality": "none", "reason": "internal-ignored",
     }  # fmt: skip
     desk = new_desk()
-    desk.tell(call_id="c-2", trigger=trigger, **colleague)
+    desk.report(call_id="c-2", trigger=trigger, **colleague)
     assert desk.settled().shown == {}
 
-    desk.tell()
-    desk.tell(trigger=trigger, **colleague)
+    desk.report()
+    desk.report(trigger=trigger, **colleague)
     assert [title for title, _ in desk.settled().shown.values()] == ["Bernd"]
 
 
 @pytest.mark.parametrize("reason", ["do-not-disturb", "quiet-hours", "ended"])
 def test_who_wants_peace_by_now_is_shown_nobody(new_desk: NewDesk, reason: str) -> None:
     desk = new_desk()
-    desk.tell()
-    desk.tell(trigger=CHANGE, reason=reason, **HOPPER | NOTHING)
+    desk.report()
+    desk.report(trigger=CHANGE, reason=reason, **HOPPER | NOTHING)
 
     assert desk.settled().shown == {}
 
 
-def test_what_tells_no_more_of_the_same_party_leaves_what_is_shown(new_desk: NewDesk) -> None:
+def test_what_reports_no_more_of_the_same_party_leaves_what_is_shown(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell()
-    desk.tell(trigger="connected", reason="not-chosen", **NOTHING)
+    desk.report()
+    desk.report(trigger="connected", reason="not-chosen", **NOTHING)
 
     assert len(desk.settled().history) == 1
 
@@ -146,27 +146,27 @@ def test_what_tells_no_more_of_the_same_party_leaves_what_is_shown(new_desk: New
 )  # fmt: skip
 def test_an_address_that_is_not_allowed_is_not_opened(new_desk: NewDesk, url: str) -> None:
     desk = new_desk(hosts=("files.example",))
-    desk.tell(url=url)
+    desk.report(url=url)
 
     assert desk.started == []
 
 
-def test_an_opener_that_fails_is_told_and_leaves_the_notification(new_desk: NewDesk) -> None:
+def test_an_opener_that_fails_is_reported_and_leaves_the_notification(new_desk: NewDesk) -> None:
     desk = new_desk()
     desk.fails = True
-    desk.tell()
+    desk.report()
 
     said, about = desk.settled().history
     assert said[0] == "starface2mqtt"
     assert "nicht starten (exit-1)" in said[1]
     assert about[0] == "Ada Lovelace"
     assert desk.reported == [("c-1", "exit-1")]
-    desk.tell(trigger="closed", reason="ended", **NOTHING)
+    desk.report(trigger="closed", reason="ended", **NOTHING)
     assert desk.settled().shown == {}
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     [
         {"opens": "program"},
         {"program": ["/bin/true"]},
@@ -176,18 +176,18 @@ def test_an_opener_that_fails_is_told_and_leaves_the_notification(new_desk: NewD
         {"opens": "program", "program": ["/bin/true", "{source}"]},
     ],
 )
-def test_a_program_that_cannot_be_meant_is_refused(told: dict[str, Any]) -> None:
+def test_a_program_that_cannot_be_meant_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"program|placeholder"):
-        DesktopSettings.model_validate(told)
+        DesktopSettings.model_validate(given)
 
 
 @pytest.mark.parametrize("trigger", ["outgoing", "chosen", "party-change"])
 @pytest.mark.parametrize(("discreet", "title"), [(False, "Bernd"), (True, "Ihr Anruf")])
-def test_a_colleague_who_was_dialled_is_shown_whatever_is_told_of_the_call(
+def test_a_colleague_who_was_dialled_is_shown_whatever_is_reported_of_the_call(
     new_desk: NewDesk, trigger: str, discreet: bool, title: str
 ) -> None:
     desk = new_desk(discreet=discreet)
-    desk.tell(
+    desk.report(
         contact=None, **NOTHING | {"reason": "internal-notified"}, direction="internal",
         outward=True, trigger=trigger, caller=Party(number="11", kind="internal"),
         called=Party(number="12", kind="internal", name="Bernd"),

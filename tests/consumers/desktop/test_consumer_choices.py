@@ -12,7 +12,7 @@ WILL = Reference(kind="matter", id="70", title="Will")
 
 def test_a_click_opens_where_nothing_opens_by_itself(new_desk: NewDesk) -> None:
     desk = new_desk(opens="click")
-    desk.tell()
+    desk.report()
     assert desk.started == []
 
     clicked = desk.settled().click["0"]
@@ -31,7 +31,7 @@ def press(desk: Desk, label: str) -> None:
 @pytest.mark.parametrize("way", ["button", "notification", "key"])
 def test_what_opens_on_a_click_is_asked_for_by_it(new_desk: NewDesk, way: str) -> None:
     desk = new_desk()
-    desk.tell(**ON_CLICK)
+    desk.report(**ON_CLICK)
     notifier = desk.settled()
 
     assert desk.started == []
@@ -48,7 +48,7 @@ def test_the_button_stands_before_other_offers_and_there_are_not_too_many(
 ) -> None:
     desk = new_desk(language="en")
     offered = [Reference(kind="matter", id=one, title=one) for one in ("a", "b", "c")]
-    desk.tell(on_click="dossier", offered=offered)
+    desk.report(on_click="dossier", offered=offered)
     notifier = desk.settled()
 
     assert list(notifier.buttons) == ["Open", "a", "b"]
@@ -65,18 +65,18 @@ def test_what_was_clicked_elsewhere_opens_only_where_calls_open_by_themselves(
     new_desk: NewDesk, opens: str, here: int, elsewhere: int
 ) -> None:
     desk = new_desk(opens=opens)
-    desk.tell(trigger="chosen", candidates=TWO)
+    desk.report(trigger="chosen", candidates=TWO)
     assert len(desk.started) == elsewhere
 
     press(desk, "Frei 9")
-    desk.tell(trigger="chosen", event_id=desk.asked[-1])
+    desk.report(trigger="chosen", event_id=desk.asked[-1])
     assert len(desk.started) == elsewhere + here
 
 
-@pytest.mark.parametrize("told", ["matter", "on a click"])
-def test_where_nothing_opens_no_click_or_button_offers_it(new_desk: NewDesk, told: str) -> None:
+@pytest.mark.parametrize("given", ["matter", "on a click"])
+def test_where_nothing_opens_no_click_or_button_offers_it(new_desk: NewDesk, given: str) -> None:
     desk = new_desk(opens="nothing")
-    desk.tell(**ON_CLICK if told == "on a click" else {})
+    desk.report(**ON_CLICK if given == "on a click" else {})
     notifier = desk.settled()
     desk.consumer.open_last()
 
@@ -110,21 +110,23 @@ def test_the_key_opens_nothing_of_an_earlier_caller(
     new_desk: NewDesk, newer: dict[str, Any]
 ) -> None:
     desk = new_desk(opens="click")
-    desk.tell()
-    desk.tell(**newer)
+    desk.report()
+    desk.report(**newer)
     desk.consumer.open_last()
     assert desk.started == []
 
-    desk.tell()
+    desk.report()
     desk.consumer.open_last()
     assert len(desk.started) == 1
 
 
-def test_the_key_opens_what_a_running_call_is_about_though_more_was_told(new_desk: NewDesk) -> None:
+def test_the_key_opens_what_a_running_call_is_about_though_more_was_reported(
+    new_desk: NewDesk,
+) -> None:
     desk = new_desk(opens="click")
-    desk.tell()
+    desk.report()
     desk.later = 3600
-    desk.tell(age=-3600, trigger="connected", **NOTHING | {"reason": "too-many"})
+    desk.report(age=-3600, trigger="connected", **NOTHING | {"reason": "too-many"})
     desk.consumer.open_last()
 
     assert len(desk.started) == 1
@@ -135,8 +137,8 @@ def test_the_key_opens_nothing_long_after_the_call(
     new_desk: NewDesk, minutes: int, started: int
 ) -> None:
     desk = new_desk(opens="click")
-    desk.tell()
-    desk.tell(trigger="closed", reason="ended", **NOTHING)
+    desk.report()
+    desk.report(trigger="closed", reason="ended", **NOTHING)
     desk.later = minutes * 60
     desk.consumer.open_last()
 
@@ -145,7 +147,7 @@ def test_the_key_opens_nothing_long_after_the_call(
 
 def test_a_press_says_who_is_meant(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell(contact=None, **NOTHING, reason="several-contacts", candidates=TWO)
+    desk.report(contact=None, **NOTHING, reason="several-contacts", candidates=TWO)
     buttons = desk.settled().buttons
 
     assert list(buttons) == ["Frei 8", "Frei 9"]
@@ -157,7 +159,7 @@ def test_a_press_says_who_is_meant(new_desk: NewDesk) -> None:
 
 def test_a_remembered_choice_can_be_changed_or_revoked(new_desk: NewDesk) -> None:
     desk = new_desk(language="en")
-    desk.tell(contact=TWO[0], remembered=True, candidates=TWO)
+    desk.report(contact=TWO[0], remembered=True, candidates=TWO)
     notifier = desk.settled()
 
     assert list(notifier.buttons) == ["Frei 9", "Forget my choice"]
@@ -169,7 +171,7 @@ def test_a_remembered_choice_can_be_changed_or_revoked(new_desk: NewDesk) -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "labels"),
+    ("given", "labels"),
     [
         ({"on_click": "matter"}, ["Open", "Frei 9", "Forget my choice"]),
         ({"offered": [WILL] * 4}, ["Will", "Will", "Forget my choice"]),
@@ -177,11 +179,11 @@ def test_a_remembered_choice_can_be_changed_or_revoked(new_desk: NewDesk) -> Non
     ],
 )
 def test_there_are_never_more_buttons_than_a_desktop_shows(
-    new_desk: NewDesk, told: dict[str, Any], labels: list[str]
+    new_desk: NewDesk, given: dict[str, Any], labels: list[str]
 ) -> None:
     desk = new_desk(language="en")
     three = [*TWO, Reference(kind="contact", id="10", title="Frei 10")]
-    desk.tell(contact=TWO[0], remembered=True, candidates=three, **told)
+    desk.report(contact=TWO[0], remembered=True, candidates=three, **given)
     desk.settled()
 
     assert desk.notifier.labels == labels
@@ -189,7 +191,7 @@ def test_there_are_never_more_buttons_than_a_desktop_shows(
 
 def test_a_user_who_wants_no_action_is_not_asked(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell(contact=None, **NOTHING, reason="no-action", action="none", candidates=TWO)
+    desk.report(contact=None, **NOTHING, reason="no-action", action="none", candidates=TWO)
 
     assert desk.settled().buttons == {}
     assert len(desk.settled().shown) == 1
@@ -197,11 +199,11 @@ def test_a_user_who_wants_no_action_is_not_asked(new_desk: NewDesk) -> None:
 
 def test_dossiers_in_question_are_offered(new_desk: NewDesk) -> None:
     desk = new_desk()
-    told = [
+    reported = [
         Reference(kind="dossier", id=str(number), title="x" * 250, reference=f"2026-{number}")
         for number in range(9)
     ]
-    desk.tell(**NOTHING, reason="several-dossiers", offered=told)
+    desk.report(**NOTHING, reason="several-dossiers", offered=reported)
     notifier = desk.settled()
 
     assert len(notifier.buttons) == 3
@@ -211,8 +213,8 @@ def test_dossiers_in_question_are_offered(new_desk: NewDesk) -> None:
 
 def test_each_choice_opens_and_its_repeat_does_not(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell(contact=None, **NOTHING, reason="several-contacts", candidates=TWO)
+    desk.report(contact=None, **NOTHING, reason="several-contacts", candidates=TWO)
     for click in ("click-1", "click-1", "click-2"):
-        desk.tell(trigger="chosen", event_id=click)
+        desk.report(trigger="chosen", event_id=click)
 
     assert len(desk.started) == 2

@@ -44,8 +44,8 @@ def test_what_is_erased_while_it_is_taken_is_not_dialled(tmp_path: Path) -> None
 
 def test_an_old_or_foreign_file_is_not_dialled(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
-    told = [{"number": "1", "at": time.time() - 60}, {"number": 1, "at": time.time()}, [], "x"]
-    for place, one in enumerate(told):
+    reported = [{"number": "1", "at": time.time() - 60}, {"number": 1, "at": time.time()}, [], "x"]
+    for place, one in enumerate(reported):
         (tmp_path / f"{place}.dial").write_text(json.dumps(one))
     (tmp_path / "half.half").write_text("{")
 
@@ -70,9 +70,9 @@ def test_a_pause_ends_by_itself_and_outlives_the_process(tmp_path: Path) -> None
     assert not Spool(tmp_path).paused()
 
 
-@pytest.mark.parametrize("told", ["", "{}", "[]", '{"until": "soon"}'])
-def test_a_pause_that_cannot_be_read_is_none(tmp_path: Path, told: str) -> None:
-    (tmp_path / "paused").write_text(told)
+@pytest.mark.parametrize("given", ["", "{}", "[]", '{"until": "soon"}'])
+def test_a_pause_that_cannot_be_read_is_none(tmp_path: Path, given: str) -> None:
+    (tmp_path / "paused").write_text(given)
 
     assert not Spool(tmp_path).paused()
 

@@ -17,13 +17,13 @@ from tests.consumers.desktop.desk import HOPPER, NOTHING, TWO, NewDesk
 
 def test_a_notification_shows_who_calls_and_what_opens(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell()
+    desk.report()
 
     assert desk.settled().history == [("Ada Lovelace", "+41441234567\n2026-1 Will")]
 
 
 @pytest.mark.parametrize(
-    ("told", "title", "line"),
+    ("given", "title", "line"),
     [
         ({"contact": None, **NOTHING, "reason": "unknown-caller"}, "claimed", "+41441234567"),
         (
@@ -74,13 +74,13 @@ def test_a_notification_shows_who_calls_and_what_opens(new_desk: NewDesk) -> Non
     ],
 )  # fmt: skip
 def test_a_notification_says_what_is_known(
-    new_desk: NewDesk, told: dict[str, Any], title: str, line: str
+    new_desk: NewDesk, given: dict[str, Any], title: str, line: str
 ) -> None:
     desk = new_desk()
-    desk.tell(**told)
+    desk.report(**given)
 
     assert desk.settled().history == [(title, line)]
-    assert desk.started == [] or "quality" in told
+    assert desk.started == [] or "quality" in given
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ def test_a_notification_says_what_is_known(
 )
 def test_some_calls_show_nothing(new_desk: NewDesk, reason: str) -> None:
     desk = new_desk()
-    desk.tell(**NOTHING, reason=reason)
+    desk.report(**NOTHING, reason=reason)
 
     assert desk.settled().history == []
 
 
 def test_a_notification_goes_when_the_call_is_over_or_answered_elsewhere(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell()
-    desk.tell(call_id="c-2")
-    desk.tell(trigger="closed", reason="answered-elsewhere", **NOTHING)
+    desk.report()
+    desk.report(call_id="c-2")
+    desk.report(trigger="closed", reason="answered-elsewhere", **NOTHING)
 
     assert len(desk.settled().shown) == 1
 
@@ -110,8 +110,8 @@ TAKEN = {
 
 def test_a_notification_names_the_colleague_who_has_taken_the_call(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell()
-    desk.tell(**TAKEN)
+    desk.report()
+    desk.report(**TAKEN)
 
     [(_, message)] = desk.settled().shown.values()
     assert message == "Den Anruf hat Anna angenommen."
@@ -119,7 +119,7 @@ def test_a_notification_names_the_colleague_who_has_taken_the_call(new_desk: New
 
 def test_where_nothing_was_shown_nobody_is_named(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell(**TAKEN)
+    desk.report(**TAKEN)
 
     assert desk.settled().shown == {}
 
@@ -128,8 +128,8 @@ def test_who_has_taken_a_call_says_nothing_of_the_caller_where_that_is_hidden(
     new_desk: NewDesk,
 ) -> None:
     desk = new_desk(discreet=True)
-    desk.tell()
-    desk.tell(**TAKEN)
+    desk.report()
+    desk.report(**TAKEN)
 
     [(title, _)] = desk.settled().shown.values()
     assert title == "Anruf"
@@ -138,8 +138,8 @@ def test_who_has_taken_a_call_says_nothing_of_the_caller_where_that_is_hidden(
 def test_a_call_has_one_notification_and_there_are_not_too_many(new_desk: NewDesk) -> None:
     desk = new_desk(most_notifications=3)
     for number in range(50):
-        desk.tell(call_id=f"c-{number}")
-        desk.tell(call_id=f"c-{number}", trigger="connected")
+        desk.report(call_id=f"c-{number}")
+        desk.report(call_id=f"c-{number}", trigger="connected")
 
     assert len(desk.settled().shown) == 3
 
@@ -149,11 +149,11 @@ def test_a_notification_may_stay_after_the_end_of_the_call(
     new_desk: NewDesk, at_end: bool, left: int
 ) -> None:
     desk = new_desk(close_at_end=at_end)
-    desk.tell()
-    desk.tell(trigger="closed", reason="ended", **NOTHING)
+    desk.report()
+    desk.report(trigger="closed", reason="ended", **NOTHING)
     assert len(desk.settled().shown) == left
 
-    desk.tell(trigger="closed", reason="answered-elsewhere", **NOTHING)
+    desk.report(trigger="closed", reason="answered-elsewhere", **NOTHING)
     assert desk.settled().shown == {}
 
 
@@ -166,7 +166,7 @@ def test_of_many_calls_at_once_only_the_newest_are_shown(new_desk: NewDesk) -> N
     busy = threading.Event()
     desk.cards._jobs.put(lambda: wait_for(busy))  # the desktop is slow
     for number in range(50):
-        desk.tell(call_id=f"c-{number}", contact=TWO[0].model_copy(update={"title": f"{number}"}))
+        desk.report(call_id=f"c-{number}", contact=TWO[0].model_copy(update={"title": f"{number}"}))
     busy.set()
 
     assert [title for title, _ in desk.settled().history] == ["47", "48", "49"]
@@ -216,17 +216,17 @@ def test_on_a_slow_desktop_the_newest_wish_counts(
 def test_all_notifications_are_taken_away_at_once_and_later_ones_come(new_desk: NewDesk) -> None:
     desk = new_desk()
     for number in range(3):
-        desk.tell(call_id=f"c-{number}")
+        desk.report(call_id=f"c-{number}")
     desk.cards.close_all()
     assert desk.settled().shown == {}
 
-    desk.tell(call_id="c-9")
+    desk.report(call_id="c-9")
     assert len(desk.settled().shown) == 1
 
 
 def test_a_hostile_name_is_text_in_a_notification(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell(contact=Reference(kind="contact", id="7", title="<b>\x1b[2J\u202egnp</b>"),
+    desk.report(contact=Reference(kind="contact", id="7", title="<b>\x1b[2J\u202egnp</b>"),
               opened=Reference(kind="matter", id="7", title="<script>"))  # fmt: skip
 
     [(title, message)] = desk.settled().history
@@ -243,7 +243,7 @@ def test_a_desktop_without_notifications_still_opens(new_desk: NewDesk) -> None:
         desk.settings, Opener(desk.settings, desk._start), desk.cards, lambda job: job(),
         desk._choose, desk._report,
     )  # fmt: skip
-    desk.tell()
+    desk.report()
 
     assert len(desk.started) == 1
 
@@ -279,9 +279,9 @@ def test_a_notification_without_any_end_is_refused() -> None:
         DesktopSettings(notification_seconds=0, close_at_end=False)
 
 
-def test_a_discreet_notification_tells_who_it_is_after_a_click(new_desk: NewDesk) -> None:
+def test_a_discreet_notification_reports_who_it_is_after_a_click(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell(discreet=True, group="7", called=Party(number="7", name="Inheritance"))
+    desk.report(discreet=True, group="7", called=Party(number="7", name="Inheritance"))
 
     notifier = desk.settled()
     [(key, (title, message))] = notifier.shown.items()
@@ -298,11 +298,11 @@ def test_a_discreet_notification_tells_who_it_is_after_a_click(new_desk: NewDesk
 
 def test_who_has_looked_sees_the_rest_of_the_call(new_desk: NewDesk) -> None:
     desk = new_desk()
-    desk.tell(discreet=True)
+    desk.report(discreet=True)
     click = desk.settled().click["0"]
     assert click is not None
     click()
-    desk.tell(discreet=True, trigger="connected")
+    desk.report(discreet=True, trigger="connected")
 
     assert [title for title, _ in desk.settled().shown.values()] == ["Ada Lovelace"]
 
@@ -310,11 +310,11 @@ def test_who_has_looked_sees_the_rest_of_the_call(new_desk: NewDesk) -> None:
 @pytest.mark.parametrize("trigger", ["party-change", "ringing"])
 def test_who_has_looked_has_not_seen_another_party(new_desk: NewDesk, trigger: str) -> None:
     desk = new_desk(discreet=True)
-    desk.tell()
+    desk.report()
     click = desk.settled().click["0"]
     assert click is not None
     click()
-    desk.tell(trigger=trigger, **HOPPER)
+    desk.report(trigger=trigger, **HOPPER)
 
     assert [title for title, _ in desk.settled().shown.values()] == ["Anruf"]
 
@@ -324,6 +324,6 @@ def test_a_workstation_may_wish_to_be_discreet(
     new_desk: NewDesk, direction: str, title: str
 ) -> None:
     desk = new_desk(discreet=True, language="en")
-    desk.tell(direction=direction)
+    desk.report(direction=direction)
 
     assert [one for one, _ in desk.settled().shown.values()] == [title]

@@ -21,14 +21,14 @@ def _data(url: str | None, name: str = "Ada") -> CallerData:
 
 
 def test_a_program_gets_its_arguments(tmp_path: Path) -> None:
-    heard = tmp_path / "argv"
-    program = (sys.executable, "-c", _WRITE_ARGV, str(heard), "/open:{url}", "{name}", "{e164}")
+    received = tmp_path / "argv"
+    program = (sys.executable, "-c", _WRITE_ARGV, str(received), "/open:{url}", "{name}", "{e164}")
 
     Opener(DesktopSettings(opens="program", program=program)).open(
         _data("https://a.example/?x=1&y=2", "-x; rm -rf /")
     )
 
-    assert json.loads(heard.read_text()) == [
+    assert json.loads(received.read_text()) == [
         "/open:https://a.example/?x=1&y=2", "x; rm -rf /", "+41441234567",
     ]  # fmt: skip
 
@@ -36,15 +36,15 @@ def test_a_program_gets_its_arguments(tmp_path: Path) -> None:
 def test_the_systems_opener_gets_the_address_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard = tmp_path / "argv"
+    received = tmp_path / "argv"
     opener = tmp_path / "xdg-open"
-    opener.write_text(f'#!/bin/sh\nprintf "%s\\n" "$#" "$@" > {heard}\n')
+    opener.write_text(f'#!/bin/sh\nprintf "%s\\n" "$#" "$@" > {received}\n')
     opener.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
     Opener(DesktopSettings()).open(_data("https://a.example/$(id)?a=1&b=%22"))
 
-    assert heard.read_text().splitlines() == ["1", "https://a.example/$(id)?a=1&b=%22"]
+    assert received.read_text().splitlines() == ["1", "https://a.example/$(id)?a=1&b=%22"]
 
 
 def test_a_system_without_opener_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,13 +60,13 @@ def test_without_an_address_nothing_opens() -> None:
 
 
 def test_a_program_gets_the_key_by_which_the_source_knows_what_opens(tmp_path: Path) -> None:
-    heard = tmp_path / "argv"
-    program = (sys.executable, "-c", _WRITE_ARGV, str(heard), "{id}", "{number}")
+    received = tmp_path / "argv"
+    program = (sys.executable, "-c", _WRITE_ARGV, str(received), "{id}", "{number}")
     opened = Reference(kind="matter", id="70", key="M-1001", title="Will")
-    told = {"opened": opened, "called": Party(number="12"), "trigger": "outgoing"}
+    fields = {"opened": opened, "called": Party(number="12"), "trigger": "outgoing"}
 
     Opener(DesktopSettings(opens="program", program=program)).open(
-        _data("https://a.example/").model_copy(update=told)
+        _data("https://a.example/").model_copy(update=fields)
     )
 
-    assert json.loads(heard.read_text()) == ["M-1001", "12"]
+    assert json.loads(received.read_text()) == ["M-1001", "12"]

@@ -22,7 +22,7 @@ def test_a_request_is_placed_in_the_form_of_the_pbx(desk: Desk) -> None:
     request = desk.dial("+41 (0)44 123 45 67")
 
     assert desk.pbx.asked == [CallOrder("0011", "0441234567", "", str(request))]
-    assert desk.told(request) == ["accepted"]
+    assert desk.reported(request) == ["accepted"]
     assert desk.last().data.call_id == str(request)
 
 
@@ -45,10 +45,10 @@ def test_numbers_are_rebuilt_before_they_are_dialled(
 
 def test_the_user_is_the_one_of_the_topic(desk: Desk) -> None:
     message = desk.message("044 123 45 67", "0012", uuid4())
-    told = json.loads(message.payload)
-    told["data"]["user"] = "0011"
+    document = json.loads(message.payload)
+    document["data"]["user"] = "0011"
 
-    desk.consumer.handle(ReceivedMessage(message.topic, json.dumps(told).encode()))
+    desk.consumer.handle(ReceivedMessage(message.topic, json.dumps(document).encode()))
 
     assert [wish.user for wish in desk.pbx.asked] == ["0012"]
     assert desk.last().data.user == "0012"
@@ -58,7 +58,7 @@ def test_a_retained_request_is_not_dialled(desk: Desk) -> None:
     desk.dial(retained=True)
 
     assert desk.pbx.asked == []
-    assert desk.told() == []
+    assert desk.reported() == []
 
 
 @pytest.mark.parametrize("age", [15.5, 3600, -16, -86_400])
@@ -74,7 +74,7 @@ def test_a_request_from_another_time_is_refused_with_its_age(desk: Desk, age: fl
 def test_a_clock_may_be_a_little_wrong(desk: Desk, age: float) -> None:
     desk.dial(age=age)
 
-    assert desk.told() == ["accepted"]
+    assert desk.reported() == ["accepted"]
 
 
 def test_a_request_with_a_number_that_is_no_text_is_answered(desk: Desk) -> None:
@@ -101,20 +101,20 @@ def test_a_request_repeated_fifty_times_is_one_call_and_fifty_answers(desk: Desk
         desk.dial(request_id=SAME)
 
     assert len(desk.pbx.asked) == 1
-    assert desk.told() == ["accepted"] * 50
+    assert desk.reported() == ["accepted"] * 50
     assert len({result.id for _, result, _ in desk.bus.published}) == 50
 
 
 def test_an_old_request_replayed_is_answered_and_not_dialled(desk: Desk) -> None:
     message = desk.message("044 123 45 67", "0011", SAME)
     desk.consumer.handle(message)
-    desk.hear(SAME, "ended")
+    desk.receive(SAME, "ended")
     desk.clock.now += 3600
 
     desk.consumer.handle(message)
 
     assert len(desk.pbx.asked) == 1
-    assert desk.told() == ["accepted", "own-phone-not-lifted", "own-phone-not-lifted"]
+    assert desk.reported() == ["accepted", "own-phone-not-lifted", "own-phone-not-lifted"]
 
 
 def test_the_same_id_for_another_number_is_refused(desk: Desk) -> None:
@@ -129,7 +129,7 @@ def test_the_same_id_with_another_spelling_of_the_number_is_a_repeat(desk: Desk)
     desk.dial("044 123 45 67", request_id=SAME)
     desk.dial("+41 44 1234567", request_id=SAME)
 
-    assert desk.told() == ["accepted", "accepted"]
+    assert desk.reported() == ["accepted", "accepted"]
     assert len(desk.pbx.asked) == 1
 
 
@@ -151,7 +151,7 @@ def test_a_double_click_is_one_call(desk: Desk) -> None:
 
 def test_while_a_dialled_call_runs_no_other_is_placed(desk: Desk) -> None:
     first = desk.dial()
-    desk.hear(first, "connected")
+    desk.receive(first, "connected")
     desk.clock.now += 10
 
     desk.dial("044 123 45 68")
@@ -161,7 +161,7 @@ def test_while_a_dialled_call_runs_no_other_is_placed(desk: Desk) -> None:
 
 
 def test_after_the_end_the_next_call_is_placed(desk: Desk) -> None:
-    desk.hear(desk.dial(), "ended")
+    desk.receive(desk.dial(), "ended")
     desk.clock.now += 3
 
     desk.dial()
@@ -172,7 +172,7 @@ def test_after_the_end_the_next_call_is_placed(desk: Desk) -> None:
 def _dial_to_the_end(desk: Desk, count: int, seconds: float, login: str = "0011") -> None:
     for last in range(count):
         request = desk.dial(f"044 123 {10 + last // 100} {last % 100:02}", login=login)
-        desk.hear(request, "ended", login=login)
+        desk.receive(request, "ended", login=login)
         desk.clock.now += seconds
 
 
@@ -204,18 +204,18 @@ def test_the_office_has_a_limit_of_its_own(tmp_path: Path) -> None:
 
 def test_ten_calls_abroad_a_day(desk: Desk) -> None:
     for last in range(15):
-        desk.hear(desk.dial(f"+49 30 231251{last:02}"), "ended")
+        desk.receive(desk.dial(f"+49 30 231251{last:02}"), "ended")
         desk.clock.now += 100
 
     assert len(desk.pbx.asked) == 10
     assert desk.last().data.code == "rate"
-    desk.hear(desk.dial("044 123 45 67"), "ended")
+    desk.receive(desk.dial("044 123 45 67"), "ended")
     assert len(desk.pbx.asked) == 11
 
 
 def test_the_limits_outlive_a_restart(desk: Desk) -> None:
     for last in range(10):
-        desk.hear(desk.dial(f"044 123 45 {last:02}"), "ended")
+        desk.receive(desk.dial(f"044 123 45 {last:02}"), "ended")
         desk.again()
 
     assert len(desk.pbx.asked) == 6
@@ -273,11 +273,13 @@ def test_the_answer_also_goes_where_the_request_wants_it(desk: Desk) -> None:
     topic = "starface/users/0011/replies/crm"
     desk.dial(response_topic=topic, correlation=b"42")
 
-    told = [(where, correlation) for where, _, correlation in desk.bus.published]
-    assert told == [("starface/users/0011/dial/result", None), (topic, b"42")]
+    reported = [(where, correlation) for where, _, correlation in desk.bus.published]
+    assert reported == [("starface/users/0011/dial/result", None), (topic, b"42")]
 
 
-def test_the_result_topic_as_response_topic_is_told_once_with_the_correlation(desk: Desk) -> None:
+def test_the_result_topic_as_response_topic_is_reported_once_with_the_correlation(
+    desk: Desk,
+) -> None:
     desk.dial(response_topic="starface/users/0011/dial/result", correlation=b"42")
 
     [(_, _, correlation)] = desk.bus.published
@@ -287,32 +289,32 @@ def test_the_result_topic_as_response_topic_is_told_once_with_the_correlation(de
 @pytest.mark.parametrize(
     "topic", ["starface/users/0012/dial/result", "starface/users/0012/replies/x", "elsewhere"]
 )
-def test_nothing_is_told_on_a_topic_that_is_not_the_users(desk: Desk, topic: str) -> None:
+def test_nothing_is_reported_on_a_topic_that_is_not_the_users(desk: Desk, topic: str) -> None:
     desk.dial(response_topic=topic, correlation=b"42")
 
     [(where, _, correlation)] = desk.bus.published
     assert (where, correlation) == ("starface/users/0011/dial/result", None)
 
 
-def test_of_two_processes_one_places_the_call_and_tells_it(desk: Desk) -> None:
+def test_of_two_processes_one_places_the_call_and_reports_it(desk: Desk) -> None:
     other = desk.another()
     message = desk.message("044 123 45 67", "0011", SAME)
 
     desk.consumer.handle(message)
     other.consumer.handle(message)
-    desk.hear(SAME, "dialing")
-    other.hear(SAME, "dialing")
+    desk.receive(SAME, "dialing")
+    other.receive(SAME, "dialing")
 
     assert len(desk.pbx.asked) == 1
-    assert desk.told() == ["accepted", "own-phone-ringing"]
+    assert desk.reported() == ["accepted", "own-phone-ringing"]
 
 
 def test_killed_between_claim_and_call_nothing_is_dialled_again(desk: Desk) -> None:
-    desk.errands.at_once = False
+    desk.tasks.at_once = False
     message = desk.message("044 123 45 67", "0011", SAME)
     desk.consumer.handle(message)
 
-    desk.errands.at_once = True
+    desk.tasks.at_once = True
     desk.again()
     desk.following.recover()
     desk.consumer.handle(message)
@@ -323,28 +325,28 @@ def test_killed_between_claim_and_call_nothing_is_dialled_again(desk: Desk) -> N
 
 
 def test_killed_after_the_call_it_is_found_at_the_pbx(desk: Desk) -> None:
-    desk.errands.at_once = False
+    desk.tasks.at_once = False
     desk.dial(request_id=SAME)
 
-    desk.errands.at_once = True
+    desk.tasks.at_once = True
     desk.pbx.states[str(SAME)] = "ringback"
     desk.again()
     desk.following.recover()
 
-    assert desk.told() == ["accepted", "remote-ringing"]
+    assert desk.reported() == ["accepted", "remote-ringing"]
     assert desk.pbx.asked == []
 
 
 def test_another_process_clears_up_after_one_that_is_gone(desk: Desk) -> None:
-    desk.errands.at_once = False
+    desk.tasks.at_once = False
     desk.dial(request_id=SAME)
-    desk.errands.kept.clear()
+    desk.tasks.kept.clear()
     other = desk.another()
-    desk.errands.at_once = True
+    desk.tasks.at_once = True
 
     other.pass_time(40)
 
-    assert desk.told() == ["unknown"]
+    assert desk.reported() == ["unknown"]
     assert desk.last().data.final
     assert desk.pbx.asked == []
 
@@ -352,13 +354,13 @@ def test_another_process_clears_up_after_one_that_is_gone(desk: Desk) -> None:
 def test_an_unknown_outcome_is_said_and_never_tried_again(desk: Desk) -> None:
     desk.pbx.outcome = lambda _: OutcomeUnclear()
     request = desk.dial()
-    assert desk.told(request) == ["unknown"]
+    assert desk.reported(request) == ["unknown"]
     assert not desk.last().data.final
 
     desk.pass_time(60)
 
     assert len(desk.pbx.asked) == 1
-    assert desk.told(request) == ["unknown", "unknown"]
+    assert desk.reported(request) == ["unknown", "unknown"]
     assert desk.last().data.final
 
 
@@ -368,8 +370,8 @@ def test_every_request_is_in_the_audit_without_its_whole_number(desk: Desk) -> N
     desk.dial("0900 123 456")
     desk.dial("Herr Müller", age=60)
 
-    told = [(row["stage"], row["code"], row["shown"], row["door"]) for row in desk.book.audit()]
-    assert told == [
+    reported = [(row["stage"], row["code"], row["shown"], row["door"]) for row in desk.book.audit()]
+    assert reported == [
         ("refused", "expired", "", "test"),
         ("refused", "premium", "090012••••", "test"),
         ("accepted", None, "+4144123••••", "test"),
@@ -378,7 +380,7 @@ def test_every_request_is_in_the_audit_without_its_whole_number(desk: Desk) -> N
 
 
 def test_the_audit_is_forgotten_after_ninety_days(desk: Desk) -> None:
-    desk.hear(desk.dial(), "ended")
+    desk.receive(desk.dial(), "ended")
     desk.clock.now += 89 * 86_400
     desk.pass_time(1)
     assert len(desk.book.audit()) == 1

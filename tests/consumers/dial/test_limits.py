@@ -22,7 +22,7 @@ def test_a_flood_of_one_user_leaves_all_others_served(
         lines = len(caplog.records)
         other = desk.dial("044 765 43 21", login="0012")
 
-    assert desk.told(other) == ["accepted"]
+    assert desk.reported(other) == ["accepted"]
     assert lines < 300
     assert len(desk.book.audit("0011", 10_000)) <= 120
     assert len(desk.bus.published) < 130
@@ -51,7 +51,7 @@ def test_after_a_flood_the_user_is_served_again(desk: Desk) -> None:
         desk.dial()
     desk.pass_time(120)
 
-    assert desk.told(desk.dial("044 765 43 21")) == ["accepted"]
+    assert desk.reported(desk.dial("044 765 43 21")) == ["accepted"]
 
 
 def test_a_flood_of_what_cannot_be_read_is_bounded_too(
@@ -71,6 +71,6 @@ def test_who_may_dial_more_may_ask_more(tmp_path: Path) -> None:
     busy = Desk(tmp_path, per_minute=200, per_hour=1_000, site_per_hour=1_000, double_click=0)
     for number in range(200):
         request = busy.dial(f"044 123 {number:04}")
-        busy.hear(request, "dialing", "ended")
+        busy.receive(request, "dialing", "ended")
 
-    assert busy.told().count("accepted") == 200
+    assert busy.reported().count("accepted") == 200

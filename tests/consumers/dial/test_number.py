@@ -16,7 +16,7 @@ def test_the_spellings_of_a_number_have_one_key(text: str) -> None:
     assert _understood(text).key == _understood("tel:+41441234567").key
 
 
-def test_the_key_tells_nothing_without_the_sites_key() -> None:
+def test_the_key_reveals_nothing_without_the_sites_key() -> None:
     assert _understood("0441234567").key != _understood("0441234567", site_key=b"other").key
     assert "44123" not in _understood("0441234567").key
 

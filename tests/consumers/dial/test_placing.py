@@ -182,7 +182,7 @@ def _desk_at(folder: Path, users: Callable[[], Users], port: int) -> Desk:
     [("fin", 40), ("rst", 40), ("fin-acted", 40), ("rst-acted", 40), ("half", 35), ("silence", 5)],
     indirect=["cutting"],
 )
-def test_a_cut_connection_is_one_request_and_told_as_unknown(
+def test_a_cut_connection_is_one_request_and_reported_as_unknown(
     tmp_path: Path, users: Callable[[], Users], cutting: CuttingPbx, tries: int
 ) -> None:
     desk = _desk_at(tmp_path, users, cutting.port)
@@ -192,9 +192,9 @@ def test_a_cut_connection_is_one_request_and_told_as_unknown(
 
     assert cutting.placements == {str(request): 1 for request in requests}
     for request in requests:
-        assert desk.told(request)[0] == "unknown"
+        assert desk.reported(request)[0] == "unknown"
         cleared_up = ["unknown", "accepted", "own-phone-ringing"]
-        assert (desk.told(request) == cleared_up) == (str(request) in cutting.acted)
+        assert (desk.reported(request) == cleared_up) == (str(request) in cutting.acted)
 
 
 @pytest.mark.parametrize("cutting", ["fin"], indirect=True)
@@ -206,6 +206,6 @@ def test_a_call_the_pbx_does_not_know_was_not_placed_in_the_end(
 
     desk.pass_time(60)
 
-    assert desk.told(request) == ["unknown", "unknown"]
+    assert desk.reported(request) == ["unknown", "unknown"]
     assert desk.last().data.final
     assert cutting.placements == {str(request): 1}

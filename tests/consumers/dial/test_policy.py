@@ -327,7 +327,7 @@ def test_the_site_s_own_country_is_always_allowed() -> None:
     assert isinstance(decide("044 520 67 89", ZURICH, DialPolicy(countries=())), Dialable)
 
 
-def test_countries_are_told_by_region_not_by_code() -> None:
+def test_countries_are_reported_by_region_not_by_code() -> None:
     with_america = DialPolicy(countries=("US",))
 
     assert isinstance(decide("+1 212 555 1234", ZURICH, with_america), Dialable)
@@ -442,7 +442,7 @@ def test_a_number_at_the_end_of_a_uri_s_extension_is_not_dialled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("given", "field"),
     [
         ({"countries": ("Schweiz",)}, "countries"),
         ({"types": ("premium",)}, "types"),
@@ -451,9 +451,9 @@ def test_a_number_at_the_end_of_a_uri_s_extension_is_not_dialled() -> None:
         ({"premium": True}, "premium"),
     ],
 )
-def test_a_wrong_policy_is_refused_with_its_key(told: dict[str, object], field: str) -> None:
+def test_a_wrong_policy_is_refused_with_its_key(given: dict[str, object], field: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        DialPolicy(**told)
+        DialPolicy(**given)
 
     assert refused.value.errors()[0]["loc"][0] == field
 

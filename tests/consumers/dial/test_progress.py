@@ -14,7 +14,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 @pytest.mark.parametrize(
-    ("heard", "told"),
+    ("received", "given"),
     [
         ("dialing ringback connected ended", "own-phone-ringing remote-ringing connected ended"),
         ("dialing ended", "own-phone-ringing own-phone-not-lifted"),
@@ -28,45 +28,45 @@ def desk(tmp_path: Path) -> Desk:
         ("connected ended ended connected", "connected ended"),
     ],
 )
-def test_the_stages_follow_the_call_forwards_only(desk: Desk, heard: str, told: str) -> None:
+def test_the_stages_follow_the_call_forwards_only(desk: Desk, received: str, given: str) -> None:
     request = desk.dial()
 
-    for state in heard.split():
-        desk.hear(request, state)  # type: ignore[arg-type]
+    for state in received.split():
+        desk.receive(request, state)  # type: ignore[arg-type]
 
-    assert desk.told(request) == ["accepted", *told.split()]
+    assert desk.reported(request) == ["accepted", *given.split()]
     finals = [result.data.final for _, result, _ in desk.bus.published]
-    assert finals.count(True) == (1 if "ended" in heard else 0)
+    assert finals.count(True) == (1 if "ended" in received else 0)
 
 
 def test_the_call_of_a_colleague_says_nothing(desk: Desk) -> None:
     request = desk.dial()
 
-    desk.hear(request, "ringing", "connected", "ended", login="0012")
+    desk.receive(request, "ringing", "connected", "ended", login="0012")
 
-    assert desk.told() == ["accepted"]
+    assert desk.reported() == ["accepted"]
 
 
 def test_an_event_before_the_pbx_has_answered_means_that_it_accepted(desk: Desk) -> None:
-    desk.errands.at_once = False
+    desk.tasks.at_once = False
     request = desk.dial()
-    desk.hear(request, "dialing")
+    desk.receive(request, "dialing")
 
-    desk.errands.finish()
+    desk.tasks.finish()
 
-    assert desk.told(request) == ["accepted", "own-phone-ringing"]
+    assert desk.reported(request) == ["accepted", "own-phone-ringing"]
 
 
 def test_a_pbx_with_an_id_of_its_own_is_followed_from_the_first_event_on(desk: Desk) -> None:
-    desk.errands.at_once = False
+    desk.tasks.at_once = False
     desk.pbx.outcome = lambda _: CallPlaced("pbx-1")
     request = desk.dial()
-    desk.hear("pbx-1", "dialing")
+    desk.receive("pbx-1", "dialing")
 
-    desk.errands.finish()
-    desk.hear("pbx-1", "ringback")
+    desk.tasks.finish()
+    desk.receive("pbx-1", "ringback")
 
-    assert desk.told(request) == ["accepted", "own-phone-ringing", "remote-ringing"]
+    assert desk.reported(request) == ["accepted", "own-phone-ringing", "remote-ringing"]
     assert desk.last().data.call_id == "pbx-1"
 
 
@@ -78,9 +78,9 @@ def test_a_call_that_changes_its_id_is_followed(desk: Desk) -> None:
     )  # fmt: skip
     desk.following.handle(CallEvent(type="starface.call.connected.v1", data=changed))
 
-    desk.hear("new", "ended")
+    desk.receive("new", "ended")
 
-    assert desk.told(request) == ["accepted", "connected", "ended"]
+    assert desk.reported(request) == ["accepted", "connected", "ended"]
 
 
 def test_an_unknown_outcome_is_cleared_up_by_asking(desk: Desk) -> None:
@@ -90,20 +90,20 @@ def test_an_unknown_outcome_is_cleared_up_by_asking(desk: Desk) -> None:
 
     desk.pass_time(2)
 
-    assert desk.told(request) == ["unknown", "accepted", "own-phone-ringing"]
+    assert desk.reported(request) == ["unknown", "accepted", "own-phone-ringing"]
 
 
 def test_an_unknown_outcome_is_cleared_up_by_an_event(desk: Desk) -> None:
     desk.pbx.outcome = lambda _: OutcomeUnclear()
     request = desk.dial()
 
-    desk.hear(request, "ringback", "ended")
+    desk.receive(request, "ringback", "ended")
 
-    assert desk.told(request) == ["unknown", "accepted", "remote-ringing", "not-reached"]
+    assert desk.reported(request) == ["unknown", "accepted", "remote-ringing", "not-reached"]
 
 
 @pytest.mark.parametrize(
-    ("called", "told"),
+    ("called", "given"),
     [
         ("0041441234567", ["unknown", "accepted", "own-phone-ringing", "not-reached"]),
         ("0041441234568", ["unknown"]),
@@ -111,7 +111,7 @@ def test_an_unknown_outcome_is_cleared_up_by_an_event(desk: Desk) -> None:
     ],
 )
 def test_a_call_whose_id_was_lost_is_recognised_by_its_number(
-    desk: Desk, called: str, told: list[str]
+    desk: Desk, called: str, given: list[str]
 ) -> None:
     desk.pbx.outcome = lambda _: OutcomeUnclear()
     request = desk.dial("044 123 45 67")
@@ -123,7 +123,7 @@ def test_a_call_whose_id_was_lost_is_recognised_by_its_number(
         )  # fmt: skip
         desk.following.handle(CallEvent(type=f"starface.call.{state}.v1", data=data))
 
-    assert [state for state in desk.told(request) if state != "remote-ringing"] == told
+    assert [state for state in desk.reported(request) if state != "remote-ringing"] == given
 
 
 def test_an_unknown_outcome_does_not_hinder_the_next_call(desk: Desk) -> None:
@@ -135,7 +135,7 @@ def test_an_unknown_outcome_does_not_hinder_the_next_call(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("heard", "last"),
+    ("received", "last"),
     [
         ([], "unknown"),
         (["dialing"], "own-phone-not-lifted"),
@@ -144,15 +144,15 @@ def test_an_unknown_outcome_does_not_hinder_the_next_call(desk: Desk) -> None:
     ],
 )
 def test_a_call_whose_end_never_comes_is_closed_after_asking(
-    desk: Desk, heard: list[CallStateName], last: str
+    desk: Desk, received: list[CallStateName], last: str
 ) -> None:
     request = desk.dial()
-    desk.hear(request, *heard)
+    desk.receive(request, *received)
 
     desk.pass_time(310)
 
     assert desk.pbx.looked == [str(request)]
-    assert desk.told(request)[-1] == last
+    assert desk.reported(request)[-1] == last
     assert desk.last().data.final
 
 
@@ -162,7 +162,7 @@ def test_a_silent_call_that_goes_on_is_not_closed(desk: Desk) -> None:
 
     desk.pass_time(1000)
 
-    assert desk.told(request) == ["accepted", "connected"]
+    assert desk.reported(request) == ["accepted", "connected"]
 
 
 def test_where_no_events_come_the_stages_are_asked_for(desk: Desk) -> None:
@@ -172,31 +172,31 @@ def test_where_no_events_come_the_stages_are_asked_for(desk: Desk) -> None:
     desk.pbx.states[str(request)] = "ringback"
     desk.pass_time(35)
 
-    assert desk.told(request) == ["accepted", "own-phone-ringing", "remote-ringing"]
+    assert desk.reported(request) == ["accepted", "own-phone-ringing", "remote-ringing"]
 
 
 def test_while_the_pbx_is_away_a_call_is_not_closed(desk: Desk) -> None:
-    desk.hear(desk.dial(), "connected")
+    desk.receive(desk.dial(), "connected")
     desk.pbx.reachable = False
 
     desk.pass_time(3600)
 
-    assert desk.told() == ["accepted", "connected"]
+    assert desk.reported() == ["accepted", "connected"]
 
 
-def test_at_last_a_call_nobody_tells_of_is_given_up(desk: Desk) -> None:
-    desk.hear(desk.dial(), "connected")
+def test_at_last_a_call_nobody_reports_is_given_up(desk: Desk) -> None:
+    desk.receive(desk.dial(), "connected")
     desk.pbx.reachable = False
     desk.clock.now += 13 * 3600
 
     desk.pass_time(2)
 
-    assert desk.told()[-1] == "unknown"
+    assert desk.reported()[-1] == "unknown"
     assert desk.last().data.final
 
 
 def test_a_busy_answer_makes_sure_that_the_call_still_runs(desk: Desk) -> None:
-    desk.hear(desk.dial(), "connected")
+    desk.receive(desk.dial(), "connected")
     desk.pass_time(5)
     desk.dial("044 123 45 68")
     assert desk.last().data.code == "busy"
@@ -204,18 +204,18 @@ def test_a_busy_answer_makes_sure_that_the_call_still_runs(desk: Desk) -> None:
     desk.pass_time(2)
     desk.dial("044 123 45 68")
 
-    assert desk.told()[-2:] == ["ended", "accepted"]
+    assert desk.reported()[-2:] == ["ended", "accepted"]
 
 
 def test_of_two_processes_one_asks_the_pbx(desk: Desk) -> None:
     other = desk.another()
-    desk.hear(desk.dial(), "connected")
-    desk.errands.at_once = False
+    desk.receive(desk.dial(), "connected")
+    desk.tasks.at_once = False
     desk.clock.now += 400
 
     desk.consumer.tick()
     other.consumer.tick()
-    desk.errands.finish()
+    desk.tasks.finish()
 
     assert len(desk.pbx.looked) == 1
 
@@ -223,6 +223,6 @@ def test_of_two_processes_one_asks_the_pbx(desk: Desk) -> None:
 def test_events_of_other_calls_change_nothing(desk: Desk) -> None:
     desk.dial()
 
-    desk.hear(uuid4(), "connected", "ended")
+    desk.receive(uuid4(), "connected", "ended")
 
-    assert desk.told() == ["accepted"]
+    assert desk.reported() == ["accepted"]

@@ -10,19 +10,19 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-def test_what_the_broker_did_not_get_is_told_when_it_is_back(desk: Desk) -> None:
+def test_what_the_broker_did_not_get_is_reported_when_it_is_back(desk: Desk) -> None:
     desk.bus.away = True
     request = desk.dial()
-    desk.hear(request, "dialing")
-    assert desk.told() == []
+    desk.receive(request, "dialing")
+    assert desk.reported() == []
 
     desk.bus.away = False
     desk.pass_time(1)
 
-    assert desk.told() == ["accepted", "own-phone-ringing"]
+    assert desk.reported() == ["accepted", "own-phone-ringing"]
 
 
-def test_what_comes_too_late_for_anybody_is_not_told(desk: Desk) -> None:
+def test_what_comes_too_late_for_anybody_is_not_reported(desk: Desk) -> None:
     desk.bus.away = True
     desk.dial()
     desk.clock.now += 61
@@ -30,10 +30,10 @@ def test_what_comes_too_late_for_anybody_is_not_told(desk: Desk) -> None:
     desk.bus.away = False
     desk.pass_time(1)
 
-    assert "accepted" not in desk.told()
+    assert "accepted" not in desk.reported()
 
 
-def test_what_a_killed_process_did_not_tell_another_does(desk: Desk) -> None:
+def test_what_a_killed_process_did_not_report_another_does(desk: Desk) -> None:
     other = desk.another()
     desk.bus.away = True
     desk.dial()
@@ -41,16 +41,16 @@ def test_what_a_killed_process_did_not_tell_another_does(desk: Desk) -> None:
 
     other.pass_time(7)
 
-    assert desk.told() == ["accepted"]
+    assert desk.reported() == ["accepted"]
 
 
 def test_a_refused_response_topic_does_not_hold_up_the_rest(desk: Desk) -> None:
     desk.bus.forbidden.add("starface/users/0011/replies/crm")
     request = desk.dial(response_topic="starface/users/0011/replies/crm")
 
-    desk.hear(request, "dialing")
+    desk.receive(request, "dialing")
 
-    assert desk.told() == ["accepted", "own-phone-ringing"]
+    assert desk.reported() == ["accepted", "own-phone-ringing"]
 
 
 def test_a_result_names_call_and_request(desk: Desk) -> None:
@@ -67,19 +67,19 @@ def test_no_result_overtakes_one_that_another_process_is_publishing(desk: Desk) 
     request = desk.dial()  # accepted, noted and not published yet
     desk.bus.away = False
 
-    other.hear(request, "ringback", "ended")
-    assert desk.told() == []
+    other.receive(request, "ringback", "ended")
+    assert desk.reported() == []
     desk.consumer.tick()
     other.consumer.tick()
 
-    assert desk.told() == ["accepted", "remote-ringing", "not-reached"]
+    assert desk.reported() == ["accepted", "remote-ringing", "not-reached"]
 
 
 def test_a_repeat_asked_of_another_process_does_not_overtake_either(desk: Desk) -> None:
     other = desk.another()
     request = desk.dial()
     desk.bus.away = True
-    desk.hear(request, "ringback", "ended")
+    desk.receive(request, "ringback", "ended")
     desk.bus.away = False
 
     desk.clock.now += 20  # no longer the same click
@@ -87,6 +87,6 @@ def test_a_repeat_asked_of_another_process_does_not_overtake_either(desk: Desk) 
     desk.pass_time(1)
     other.pass_time(1)
 
-    assert desk.told() == [
+    assert desk.reported() == [
         "accepted", "remote-ringing", "not-reached", "not-reached",
     ]  # fmt: skip

@@ -5,28 +5,28 @@ from consumers.dial.stages import QUIET, ending, next_stage, state_of
 
 
 @pytest.mark.parametrize(
-    ("told", "ours"),
+    ("given", "ours"),
     [
         ("PROCEEDING", "dialing"), ("Outgoing", "dialing"), ("ringback", "ringback"),
         ("RINGING", "ringing"), ("CONNECTED", "connected"), ("PARKED", "held"),
         ("CONFERENCE_ACTIVE", "connected"), ("HANGUP", "ended"), ("", "other"), ("NEW", "other"),
     ],
 )  # fmt: skip
-def test_the_pbxs_words_become_ours(told: str, ours: CallStateName) -> None:
-    assert state_of(told) == ours
+def test_the_pbxs_words_become_ours(given: str, ours: CallStateName) -> None:
+    assert state_of(given) == ours
 
 
 @pytest.mark.parametrize(
-    ("reached", "told"),
+    ("reached", "given"),
     [
         ("claimed", "own-phone-not-lifted"), ("accepted", "own-phone-not-lifted"),
         ("own-phone-ringing", "own-phone-not-lifted"), ("remote-ringing", "not-reached"),
         ("connected", "ended"),
     ],
 )  # fmt: skip
-def test_how_a_call_ended_follows_from_how_far_it_came(reached: str, told: str) -> None:
-    assert ending(reached) == told
-    assert next_stage(reached, "ended") == (told, True)
+def test_how_a_call_ended_follows_from_how_far_it_came(reached: str, given: str) -> None:
+    assert ending(reached) == given
+    assert next_stage(reached, "ended") == (given, True)
 
 
 def test_a_state_nobody_knows_says_nothing() -> None:

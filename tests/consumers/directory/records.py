@@ -27,8 +27,8 @@ class Fields(TypedDict, total=False):
 
 
 def contact(key: str, *numbers: str, name: str = "", **fields: Unpack[Fields]) -> ContactRecord:
-    told = tuple(ContactNumber(raw=one, e164=one) for one in numbers)
-    return ContactRecord(key=key, name=name or key.title(), numbers=told, **fields)
+    reported = tuple(ContactNumber(raw=one, e164=one) for one in numbers)
+    return ContactRecord(key=key, name=name or key.title(), numbers=reported, **fields)
 
 
 def put(

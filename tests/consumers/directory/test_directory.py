@@ -113,13 +113,13 @@ def test_one_directory_is_asked_by_several_threads(office: Directory) -> None:
 
 
 def test_a_process_forked_off_asks_over_a_connection_of_its_own(office: Directory) -> None:
-    told, tells = os.pipe()
+    reported, reports = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(tells, office.find(ANNA, user="u").quality.encode())
+        os.write(reports, office.find(ANNA, user="u").quality.encode())
         os._exit(0)
-    os.close(tells)
-    with os.fdopen(told) as answer:
+    os.close(reports)
+    with os.fdopen(reported) as answer:
         assert answer.read() == "exact"
     os.waitpid(child, 0)
     assert office.find(ANNA, user="u").quality == "exact"
@@ -193,12 +193,12 @@ def test_using_what_does_not_exist_is_nothing(office: Directory) -> None:
 
 
 def test_a_source_may_know_who_used_what(office: Directory) -> None:
-    def told(on: date) -> None:
+    def reported(on: date) -> None:
         use = UseRecord(record="matter", key="m2", user="u", on=on)
         put(office, use, complete=frozenset())
 
-    told(date(2026, 11, 20))
-    told(date(2026, 11, 10))
+    reported(date(2026, 11, 20))
+    reported(date(2026, 11, 10))
 
     assert last(office) == [("matter", 2, date(2026, 11, 20))]
 

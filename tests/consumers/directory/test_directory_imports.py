@@ -55,7 +55,7 @@ def test_the_same_import_again_changes_nothing(office: Directory) -> None:
     assert anna(office).id == before
 
 
-def test_an_import_tells_what_it_added_changed_and_removed(directory: Directory) -> None:
+def test_an_import_reports_what_it_added_changed_and_removed(directory: Directory) -> None:
     put(directory, *[contact(key, ANNA) for key in "abcd"])
 
     applied = put(
@@ -101,23 +101,23 @@ def test_an_import_of_dossiers_alone_leaves_the_contacts(office: Directory) -> N
     assert (dossier.title, len(dossier.matters)) == ("Meier II", 2)
 
 
-def test_a_contact_told_in_several_rows_has_the_numbers_of_all(directory: Directory) -> None:
+def test_a_contact_reported_in_several_rows_has_the_numbers_of_all(directory: Directory) -> None:
     applied = put(directory, contact("anna", ANNA), contact("anna", "+41795550101"))
 
     assert [one.e164 for one in directory.numbers(anna(directory).id)] == [ANNA, "+41795550101"]
     assert applied.conflicts == ()
 
 
-def test_a_key_with_two_meanings_is_told(directory: Directory) -> None:
+def test_a_key_with_two_meanings_is_reported(directory: Directory) -> None:
     applied = put(directory, contact("anna", ANNA), contact("anna", ANNA, company="Muster AG"))
 
     assert applied.conflicts == ("contact anna came twice and differs; the first counts",)
 
 
-def test_a_key_with_two_names_is_told(directory: Directory) -> None:
-    [told] = put(directory, contact("anna", ANNA), contact("anna", ANNA, name="Beat")).conflicts
+def test_a_key_with_two_names_is_reported(directory: Directory) -> None:
+    [reported] = put(directory, contact("anna", ANNA), contact("anna", ANNA, name="Beat")).conflicts
 
-    assert told.startswith("contact anna came twice with different names: is that its key?")
+    assert reported.startswith("contact anna came twice with different names: is that its key?")
     assert anna(directory).name == "Anna"
 
 
@@ -135,16 +135,18 @@ def test_only_named_records_are_removed_by_a_push(office: Directory) -> None:
 
 
 keys = st.sampled_from("abc")
-told_contacts = st.builds(
+reported_contacts = st.builds(
     contact,
     keys,
     st.sampled_from([ANNA, "+41441234568", "+4930901820"]),
     name=st.sampled_from(["Anna", "Beat"]),
     active=st.booleans(),
 )
-told_dossiers = st.builds(DossierRecord, key=keys, contact_key=keys, title=st.sampled_from("xy"))
-told_matters = st.builds(MatterRecord, key=keys, dossier_key=keys, open=st.booleans())
-snapshots = st.lists(told_contacts | told_dossiers | told_matters, max_size=8)
+reported_dossiers = st.builds(
+    DossierRecord, key=keys, contact_key=keys, title=st.sampled_from("xy")
+)
+reported_matters = st.builds(MatterRecord, key=keys, dossier_key=keys, open=st.booleans())
+snapshots = st.lists(reported_contacts | reported_dossiers | reported_matters, max_size=8)
 
 
 def kept(directory: Directory, source: str) -> dict[str, object]:
@@ -212,7 +214,7 @@ def test_a_source_that_gives_nothing_empties_nothing(office: Directory) -> None:
     assert anna(office).name == "Anna"
 
 
-def test_a_dry_run_tells_what_would_come_and_changes_nothing(office: Directory) -> None:
+def test_a_dry_run_reports_what_would_come_and_changes_nothing(office: Directory) -> None:
     applied = put(office, contact("beat", ANNA), source="new", dry_run=True)
 
     assert applied.contacts == RecordCounts(added=1)

@@ -73,7 +73,7 @@ def test_a_dry_run_takes_no_place(directory: Directory) -> None:
     assert priorities(directory) == {"phone": 0}
 
 
-def test_a_source_told_its_priority_goes_before_those_that_are_not(directory: Directory) -> None:
+def test_a_source_given_its_priority_goes_before_those_that_are_not(directory: Directory) -> None:
     bring(directory, "phone", contact("x", ANNA))
     bring(directory, "own", contact("y", ANNA), priority=100)
     bring(directory, "crm", contact("z", ANNA), priority=20)
@@ -82,7 +82,7 @@ def test_a_source_told_its_priority_goes_before_those_that_are_not(directory: Di
     assert [one.name for one in directory.sources()] == ["own", "crm", "phone", "typed"]
 
 
-def test_what_is_told_to_be_last_stays_last(directory: Directory) -> None:
+def test_what_is_set_to_be_last_stays_last(directory: Directory) -> None:
     bring(directory, "sample", contact("x", ANNA), priority=-1000)
     bring(directory, "crm", contact("y", ANNA))
 
@@ -97,7 +97,9 @@ def test_a_removed_source_leaves_no_gap_that_others_stand_behind(directory: Dire
     assert priorities(directory) == {"phone": 0}
 
 
-def test_sources_told_the_same_priority_decide_together_and_are_named(directory: Directory) -> None:
+def test_sources_given_the_same_priority_decide_together_and_are_named(
+    directory: Directory,
+) -> None:
     bring(directory, "crm", contact("x", ANNA), priority=5)
     bring(directory, "phone", contact("y", ANNA), priority=5)
 

@@ -93,7 +93,7 @@ def owners(directory: Directory, contact_id: int) -> list[Contact]:
     return [match.contact for match in matches if match.contact]
 
 
-def told(path: Path) -> list[object]:
+def reported(path: Path) -> list[object]:
     """Tell all that the directory shows."""
     with Directory(path) as directory:
         return [
@@ -166,20 +166,20 @@ class Stopped(WriteThrottle):
 
 def test_a_killed_import_leaves_the_old_or_brings_the_new_and_never_a_mixture(path: Path) -> None:
     bring(path, office("old"))
-    old = told(path)
+    old = reported(path)
     files = [path.with_name(f"{place}.db") for place in range(40)]
     for file in files:
         copied(path, file)
     pauses = bring(files[0], office("new", first=10))
-    new, tidy = told(files[0]), rows(files[0])
+    new, tidy = reported(files[0]), rows(files[0])
     assert (tidy["contacts"], tidy["matters"], tidy["matter_uses"]) == (MANY, MANY, MANY)
     seen = []
 
     for nth, file in zip(range(1, pauses + 1), files[1:], strict=False):
         killed_at(file, nth, office("new", first=10))
-        seen.append(told(file))
+        seen.append(reported(file))
         bring(file, office("new", first=10))
-        assert (told(file), rows(file)) == (new, tidy), nth
+        assert (reported(file), rows(file)) == (new, tidy), nth
 
     assert 7 < len(seen) == pauses
     assert (seen[0], seen[-1]) == (old, new)
@@ -201,7 +201,7 @@ def test_a_killed_first_import_leaves_no_trace_of_its_source(path: Path) -> None
 
 def test_an_import_that_is_stopped_clears_up_at_once(path: Path) -> None:
     bring(path, office("old"))
-    before, tidy = told(path), rows(path)
+    before, tidy = reported(path), rows(path)
     stop = iter([None, KeyboardInterrupt])
 
     def pause(_: float) -> None:
@@ -211,12 +211,12 @@ def test_an_import_that_is_stopped_clears_up_at_once(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         bring(path, office("new"), pause)
 
-    assert (told(path), rows(path)) == (before, tidy)
+    assert (reported(path), rows(path)) == (before, tidy)
 
 
 def test_an_import_that_is_stopped_in_the_middle_of_a_piece_clears_up_too(path: Path) -> None:
     bring(path, office("old"))
-    before, tidy = told(path), rows(path)
+    before, tidy = reported(path), rows(path)
     changes = Changes("crm", office("new"), 10, ALL)
     one = SourceImport(path, changes, partial(Stopped, pause=lambda _: None, first_piece=40))
 
@@ -224,7 +224,7 @@ def test_an_import_that_is_stopped_in_the_middle_of_a_piece_clears_up_too(path: 
         one.run(dry_run=False, force=True)
     one.close()
 
-    assert (told(path), rows(path)) == (before, tidy)
+    assert (reported(path), rows(path)) == (before, tidy)
 
 
 def test_nothing_of_an_import_is_seen_before_all_of_it(path: Path) -> None:
@@ -369,7 +369,7 @@ def held(directory: Directory) -> list[str]:
     return [one.e164 for one in directory.numbers(found.id)] if found else []
 
 
-def test_a_contact_told_as_unchanged_stays(directory: Directory) -> None:
+def test_a_contact_reported_as_unchanged_stays(directory: Directory) -> None:
     put(directory, anna("+41441234567", read_from=b"1"), contact(1, "Beat"))
 
     assert put(directory, Unchanged(key="anna")) == (0, 0, 1, 1)
@@ -398,9 +398,9 @@ def test_a_further_row_of_an_unchanged_contact_adds_its_numbers(
     directory: Directory, turned: bool
 ) -> None:
     put(directory, anna("+41441234567", read_from=b"1"))
-    told: list[Change] = [Unchanged(key="anna"), anna("+41441234568", read_from=b"2")]
+    reported: list[Change] = [Unchanged(key="anna"), anna("+41441234568", read_from=b"2")]
 
-    assert put(directory, *(reversed(told) if turned else told)) == (0, 1, 0, 0)
+    assert put(directory, *(reversed(reported) if turned else reported)) == (0, 1, 0, 0)
     assert sorted(held(directory)) == ["+41441234567", "+41441234568"]
     with directory.known("crm") as known:  # what it was read from is more than one row
         assert known.is_read("anna", b"1") is False

@@ -38,8 +38,8 @@ class Elsewhere:
                     connection.sendall(_message(number, 0x73, _part(0x04, self._other)))
                     connection.sendall(_message(number, 0x65, _ACCEPTED))
                 elif kind == _SEARCH:
-                    told = _ELSEWHERE + _part(0xA3, _part(0x04, self._other))
-                    connection.sendall(_message(number, 0x65, told))
+                    reported = _ELSEWHERE + _part(0xA3, _part(0x04, self._other))
+                    connection.sendall(_message(number, 0x65, reported))
 
 
 def _message(number: bytes, kind: int, body: bytes) -> bytes:

@@ -21,7 +21,7 @@ def lines(path: Path, octets: bytes, report: Report | None = None, kept: str = "
 @pytest.mark.parametrize(
     "row", ["Jürg;Müller", "Bärbel;Häfner", "Käthe;Groß", "Zoé;Lefèvre", "JÜRG;MÜLLER", "Anna;Öz"]
 )
-def test_one_row_is_enough_to_tell_an_encoding(tmp_path: Path, row: str, encoding: str) -> None:
+def test_one_row_is_enough_to_find_an_encoding(tmp_path: Path, row: str, encoding: str) -> None:
     text = f"{HEAD}{row};044 555 01 01\r\n"
 
     assert lines(tmp_path / "a.csv", text.encode(encoding)) == text

@@ -72,7 +72,7 @@ def test_a_contact_without_a_key_is_known_by_what_stands_for_it() -> None:
     assert again == Unchanged(key=first.key)
 
 
-def test_a_contact_of_which_something_was_refused_is_read_and_told_each_time() -> None:
+def test_a_contact_of_which_something_was_refused_is_read_and_reported_each_time() -> None:
     report = Report()
     record = contact_change(anna("044 12", key="1"), "line 2", SWISS, report)
 

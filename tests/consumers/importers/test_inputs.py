@@ -258,7 +258,7 @@ def test_cards_are_read_after_the_habits_of_programs(
         ("bom-utf-16", ["Jürg", "Bä"]),
     ],
 )
-def test_cards_are_told_apart_and_decoded_however_they_are_written(
+def test_cards_are_distinguished_and_decoded_however_they_are_written(
     name: str, expected: list[str]
 ) -> None:
     assert list(people(read(f"{name}.vcf"))) == expected

@@ -9,19 +9,19 @@ from consumers.directory.records import Contact, Match
 from consumers.importers.push import PushRefused, push
 from consumers.importers.report import Report
 
-Told = Callable[..., Report]
+Reported = Callable[..., Report]
 
 ANNA = {"key": "1", "name": "Anna", "numbers": ["044 123 45 67"]}
 
 
 @pytest.fixture
-def told(swiss: NumberProfile, directory: Directory) -> Told:
-    def told(**fields: object) -> Report:
+def reported(swiss: NumberProfile, directory: Directory) -> Reported:
+    def reported(**fields: object) -> Report:
         pushed = push(json.dumps({"source": "crm", **fields}), swiss)
         directory.apply(pushed.changes)
         return pushed.report
 
-    return told
+    return reported
 
 
 def match(directory: Directory) -> Match:
@@ -34,26 +34,28 @@ def found(directory: Directory) -> Contact:
     return contact
 
 
-def test_a_pushed_contact_is_found_at_the_next_call(told: Told, directory: Directory) -> None:
-    told(contacts=[ANNA])
+def test_a_pushed_contact_is_found_at_the_next_call(
+    reported: Reported, directory: Directory
+) -> None:
+    reported(contacts=[ANNA])
     assert found(directory).name == "Anna"
 
-    told(contacts=[ANNA | {"name": "Anna Meier"}])
+    reported(contacts=[ANNA | {"name": "Anna Meier"}])
     assert found(directory).name == "Anna Meier"
 
-    told(contacts=[ANNA | {"active": False}])
+    reported(contacts=[ANNA | {"active": False}])
     assert match(directory).contact is None
 
 
-def test_a_push_leaves_the_rest_of_the_source(told: Told, directory: Directory) -> None:
-    told(contacts=[ANNA])
-    told(contacts=[{"key": "2", "name": "Beat", "numbers": ["044 123 45 68"]}])
+def test_a_push_leaves_the_rest_of_the_source(reported: Reported, directory: Directory) -> None:
+    reported(contacts=[ANNA])
+    reported(contacts=[{"key": "2", "name": "Beat", "numbers": ["044 123 45 68"]}])
 
     assert found(directory).name == "Anna"
 
 
-def test_dossiers_matters_and_uses_are_pushed(told: Told, directory: Directory) -> None:
-    told(
+def test_dossiers_matters_and_uses_are_pushed(reported: Reported, directory: Directory) -> None:
+    reported(
         contacts=[ANNA],
         dossiers=[{"key": "d", "contact": "1", "title": "Meier"}],
         matters=[
@@ -73,23 +75,25 @@ def test_dossiers_matters_and_uses_are_pushed(told: Told, directory: Directory) 
     assert [one.record for one in directory.uses("u", anna.id)] == ["matter"]
 
 
-def test_what_is_to_be_removed_is_named(told: Told, directory: Directory) -> None:
-    told(contacts=[ANNA])
-    told(remove={"contacts": ["1"]})
+def test_what_is_to_be_removed_is_named(reported: Reported, directory: Directory) -> None:
+    reported(contacts=[ANNA])
+    reported(remove={"contacts": ["1"]})
 
     assert match(directory).contact is None
 
 
-def test_a_complete_list_removes_what_it_does_not_name(told: Told, directory: Directory) -> None:
-    told(contacts=[ANNA, ANNA | {"key": "2"}])
-    told(contacts=[ANNA], complete=["contacts"])
+def test_a_complete_list_removes_what_it_does_not_name(
+    reported: Reported, directory: Directory
+) -> None:
+    reported(contacts=[ANNA, ANNA | {"key": "2"}])
+    reported(contacts=[ANNA], complete=["contacts"])
 
     assert found(directory).key == "1"
 
 
-def test_a_switchboard_may_be_marked(told: Told, directory: Directory) -> None:
+def test_a_switchboard_may_be_marked(reported: Reported, directory: Directory) -> None:
     number = {"number": "030 90182 0", "switchboard": True}
-    told(
+    reported(
         contacts=[
             {"key": "f", "name": "F", "kind": "company", "country": "DE", "numbers": [number]}
         ]
@@ -99,9 +103,9 @@ def test_a_switchboard_may_be_marked(told: Told, directory: Directory) -> None:
 
 
 def test_a_number_that_is_none_is_reported_and_the_contact_taken(
-    told: Told, directory: Directory
+    reported: Reported, directory: Directory
 ) -> None:
-    report = told(contacts=[ANNA | {"numbers": ["044 123 45 67", "ask the office"]}])
+    report = reported(contacts=[ANNA | {"numbers": ["044 123 45 67", "ask the office"]}])
 
     assert found(directory).name == "Anna"
     assert [(one.where, one.row) for one in report.refusals] == [("contacts.0", False)]

@@ -29,10 +29,10 @@ def client(directory: Directory) -> falcon.testing.TestClient:
 
 
 def _push(
-    client: falcon.testing.TestClient, told: Any, query: str = "", token: str = TOKEN
+    client: falcon.testing.TestClient, given: Any, query: str = "", token: str = TOKEN
 ) -> falcon.testing.Result:
     return client.simulate_post(
-        PATH, body=json.dumps(told), query_string=query,
+        PATH, body=json.dumps(given), query_string=query,
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )  # fmt: skip
 
@@ -71,7 +71,9 @@ def test_a_trial_changes_nothing_and_says_so_in_the_log(
     assert caplog.messages == ["push tried, nothing changed source=crm rows=1"]
 
 
-def test_a_number_that_is_none_is_told_with_its_place(client: falcon.testing.TestClient) -> None:
+def test_a_number_that_is_none_is_reported_with_its_place(
+    client: falcon.testing.TestClient,
+) -> None:
     bad = ANNA | {"numbers": ["044 123 45 67", "ask Bernd"]}
 
     answer = _push(client, {"source": "crm", "contacts": [bad]})
@@ -106,11 +108,11 @@ def test_without_the_token_nothing_is_taken(
     assert list(directory.contacts()) == []
 
 
-@pytest.mark.parametrize("told", [[], {}, {"source": "crm", "contacts": [{}]}, "text"])
+@pytest.mark.parametrize("given", [[], {}, {"source": "crm", "contacts": [{}]}, "text"])
 def test_what_was_not_agreed_is_refused_and_not_echoed(
-    client: falcon.testing.TestClient, told: Any
+    client: falcon.testing.TestClient, given: Any
 ) -> None:
-    answer = _push(client, told)
+    answer = _push(client, given)
 
     assert answer.status_code == 400
     assert answer.json["title"] == "not what was agreed"

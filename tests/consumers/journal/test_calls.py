@@ -33,7 +33,7 @@ def _leg(events: Sequence[CallData], user: str = "0011") -> Leg:
     return leg
 
 
-def _told(book: CallBook, leg: Leg) -> LegOutcome:
+def _reported(book: CallBook, leg: Leg) -> LegOutcome:
     return outcome(leg, book.siblings(leg))
 
 
@@ -41,7 +41,7 @@ def _results(events: Iterable[CallData]) -> dict[str, tuple[str, str | None, int
     book = _book(events)
     results: dict[str, tuple[str, str | None, int, int]] = {}
     for leg in sorted(book.legs(), key=lambda one: (one.user, one.call_id)):
-        record = record_of(leg, _told(book, leg), None)
+        record = record_of(leg, _reported(book, leg), None)
         results[f"{leg.user} {sorted(leg.ids)}"] = (
             record.result, record.answered_by, record.ring_seconds, record.talk_seconds,
         )  # fmt: skip
@@ -203,8 +203,8 @@ def test_a_blind_transfer_is_a_record_for_each_who_had_it(answered: bool) -> Non
     assert first is not None
     assert second is not None
 
-    assert _told(book, first).result == "answered"
-    assert _told(book, second).result == ("answered" if answered else "missed")
+    assert _reported(book, first).result == "answered"
+    assert _reported(book, second).result == ("answered" if answered else "missed")
     assert handed_over_by(second, book.siblings(second), lambda _: None) == "0011"
     assert handed_over_by(first, book.siblings(first), lambda _: None) is None
 
@@ -256,7 +256,7 @@ def test_a_group_call_handed_back_to_a_member_is_his_and_says_by_whom() -> None:
     leg = book.find("0011", "c-1")
     assert leg is not None
 
-    assert _told(book, leg).result == "answered"
+    assert _reported(book, leg).result == "answered"
     assert handed_over_by(leg, book.siblings(leg), lambda _: None) == "0012"
 
 
@@ -273,8 +273,8 @@ def test_an_internal_call_is_placed_by_one_and_missed_by_the_other() -> None:
     assert placed is not None
     assert rang is not None
 
-    assert (_told(book, placed).result, placed.party) == ("not-reached", bert)
-    assert (_told(book, rang).result, rang.party) == ("missed", anna)
+    assert (_reported(book, placed).result, placed.party) == ("not-reached", bert)
+    assert (_reported(book, rang).result, rang.party) == ("missed", anna)
 
 
 def test_an_internal_call_that_is_answered_was_answered_elsewhere_for_nobody() -> None:
@@ -376,7 +376,7 @@ def test_whatever_comes_has_a_result_and_times_that_make_sense(events: list[Call
             assert before.ended is not None
             assert before.started <= before.ended <= after.started
         if leg.over and leg.begun:
-            record = record_of(leg, _told(book, leg), None)
+            record = record_of(leg, _reported(book, leg), None)
             assert record.ring_seconds >= 0
             assert record.talk_seconds >= 0
             assert record.ended is not None
@@ -417,7 +417,7 @@ _SCENARIOS: list[Scenario] = [
 @pytest.mark.parametrize("scenario", _SCENARIOS)
 @given(seed=st.integers())
 @settings(max_examples=10, deadline=None)
-def test_a_scenario_ends_the_same_however_it_is_told(scenario: Scenario, seed: int) -> None:
+def test_a_scenario_ends_the_same_however_it_is_reported(scenario: Scenario, seed: int) -> None:
     events = scenario()
 
     assert _results(_shuffled(events, seed)) == _results(events)

@@ -101,7 +101,7 @@ class Office:
     def is_private(self, login: str, *numbers: str) -> bool:
         return any((login, number) in self.private for number in numbers)
 
-    def tell(self, *calls: CallData) -> None:
+    def report(self, *calls: CallData) -> None:
         for data in calls:
             self.now = max(self.now, data.received_at.timestamp())
             self.journal.handle(event(data))
@@ -139,16 +139,16 @@ def _missed(
 
 
 def _talked(at: float, call_id: str, *, out: bool = False, **more: object) -> list[CallData]:
-    tell: Callable[..., CallData] = outgoing if out else said
+    report: Callable[..., CallData] = outgoing if out else said
     states = ("dialing", "connected", "ended") if out else ("ringing", "connected", "ended")
     return [
-        tell("0011", state, at + 10 * place, call_id=call_id, **more)
+        report("0011", state, at + 10 * place, call_id=call_id, **more)
         for place, state in enumerate(states)
     ]
 
 
 def test_a_finished_call_is_recorded_once_however_often_its_end_comes(office: Office) -> None:
-    office.tell(*_talked(0, "c-1"), said("0011", "ended", 21))
+    office.report(*_talked(0, "c-1"), said("0011", "ended", 21))
 
     assert office.record().result == "answered"
     assert office.record().revision == 1
@@ -156,7 +156,7 @@ def test_a_finished_call_is_recorded_once_however_often_its_end_comes(office: Of
 
 
 def test_a_missed_call_waits_and_a_withheld_one_too(office: Office) -> None:
-    office.tell(*_missed(), *_missed(at=60, call_id="c-2", caller=WITHHELD))
+    office.report(*_missed(), *_missed(at=60, call_id="c-2", caller=WITHHELD))
 
     assert office.open() == 2
     assert office.store.missed("0011").since == BEGIN
@@ -166,8 +166,8 @@ def test_a_missed_call_waits_and_a_withheld_one_too(office: Office) -> None:
 def test_a_later_call_with_the_same_number_settles_a_missed_one(
     office: Office, out: bool, how: str
 ) -> None:
-    office.tell(*_missed(), *_missed(at=60, call_id="c-2", caller=OTHER))
-    office.tell(*_talked(100, "c-3", out=out))
+    office.report(*_missed(), *_missed(at=60, call_id="c-2", caller=OTHER))
+    office.report(*_talked(100, "c-3", out=out))
 
     record = office.record()
     assert (record.handled, record.handled_by, record.handled_how) == (True, "0011", how)
@@ -178,16 +178,16 @@ def test_a_later_call_with_the_same_number_settles_a_missed_one(
 
 @pytest.mark.parametrize("out", [True, False])
 def test_a_later_call_that_nobody_answered_settles_nothing(office: Office, out: bool) -> None:
-    office.tell(*_missed())
-    tell = outgoing if out else said
-    office.tell(tell("0011", "ringback" if out else "ringing", 60, call_id="c-2"),
-                tell("0011", "ended", 80, call_id="c-2"))  # fmt: skip
+    office.report(*_missed())
+    report = outgoing if out else said
+    office.report(report("0011", "ringback" if out else "ringing", 60, call_id="c-2"),
+                report("0011", "ended", 80, call_id="c-2"))  # fmt: skip
 
     assert office.record().open
 
 
 def test_what_was_opened_again_by_hand_stays_open(office: Office) -> None:
-    office.tell(*_missed(), *_talked(100, "c-3"))
+    office.report(*_missed(), *_talked(100, "c-3"))
     Handling(office.store).unhandle(office.record())
     contact = Reference(kind="contact", id="9", title="Muster AG")
     office.journal.note_found(
@@ -204,23 +204,23 @@ def test_what_was_opened_again_by_hand_stays_open(office: Office) -> None:
 
 
 def test_a_missed_call_that_comes_after_the_later_one_is_settled_too(office: Office) -> None:
-    office.tell(*_talked(100, "c-3"))
-    office.tell(*_missed(replayed=True))
+    office.report(*_talked(100, "c-3"))
+    office.report(*_missed(replayed=True))
 
     assert office.record().handled_how == "later-call"
 
 
 def test_an_earlier_call_settles_nothing(office: Office) -> None:
-    office.tell(*_talked(0, "c-0"), *_missed(at=60))
+    office.report(*_talked(0, "c-0"), *_missed(at=60))
 
     assert office.open() == 1
 
 
 def _group_missed(office: Office, at: float = 0, call_id: str = "g-1") -> None:
     for user in ("0011", "0012"):
-        office.tell(said(user, "ringing", at, call_id=call_id, group="7"))
+        office.report(said(user, "ringing", at, call_id=call_id, group="7"))
     for user in ("0011", "0012"):
-        office.tell(said(user, "ended", at + 30, call_id=call_id, group="7"))
+        office.report(said(user, "ended", at + 30, call_id=call_id, group="7"))
     office.wait(4)
 
 
@@ -228,7 +228,7 @@ def test_a_groups_missed_call_is_everybodys_until_one_sees_to_it(office: Office)
     _group_missed(office)
     assert [office.store.missed(user).group for user in ("0011", "0012")] == [1, 1]
 
-    office.tell(*_talked(100, "c-2", out=True))
+    office.report(*_talked(100, "c-2", out=True))
 
     for user in ("0011", "0012"):
         record = office.record(user, "g-1")
@@ -238,7 +238,7 @@ def test_a_groups_missed_call_is_everybodys_until_one_sees_to_it(office: Office)
 
 def test_a_later_call_that_the_group_answers_settles_it_for_all(office: Office) -> None:
     _group_missed(office)
-    office.tell(
+    office.report(
         said("0012", "ringing", 200, call_id="g-2", group="7"),
         said("0012", "connected", 205, call_id="g-2", group="7"),
         said("0012", "ended", 260, call_id="g-2", group="7"),
@@ -248,7 +248,7 @@ def test_a_later_call_that_the_group_answers_settles_it_for_all(office: Office) 
 
 
 def test_nobody_misses_a_groups_call_that_one_of_them_answered(office: Office) -> None:
-    office.tell(
+    office.report(
         said("0011", "ringing", 0, group="7"), said("0012", "ringing", 0, group="7"),
         said("0011", "ended", 9.9, group="7"), said("0012", "connected", 10, group="7"),
         said("0012", "ended", 60, group="7"),
@@ -263,7 +263,7 @@ def test_a_call_of_the_group_still_rings_with_one_and_is_missed_by_nobody_yet(
     office: Office,
 ) -> None:
     office.pbx.running = ("c-1",)
-    office.tell(said("0011", "ringing", 0, group="7"), said("0012", "ringing", 0, group="7"),
+    office.report(said("0011", "ringing", 0, group="7"), said("0012", "ringing", 0, group="7"),
                 said("0011", "ended", 5, group="7"))  # fmt: skip
     office.wait(20)
 
@@ -303,7 +303,7 @@ def test_without_a_call_list_the_site_says_whether_others_may_have_taken_it(
 
 def test_an_end_that_never_comes_is_asked_about(office: Office) -> None:
     office.pbx.running = ("c-1",)
-    office.tell(said("0011", "ringing", 0), said("0011", "connected", 5))
+    office.report(said("0011", "ringing", 0), said("0011", "connected", 5))
     office.wait(300)
     assert office.all() == []
 
@@ -316,7 +316,7 @@ def test_an_end_that_never_comes_is_asked_about(office: Office) -> None:
 
 def test_a_pbx_that_never_answers_ends_no_call_before_four_hours(office: Office) -> None:
     office.pbx.away = True
-    office.tell(said("0011", "ringing", 0))
+    office.report(said("0011", "ringing", 0))
     office.wait(3 * 3600)
     assert office.all() == []
 
@@ -325,11 +325,11 @@ def test_a_pbx_that_never_answers_ends_no_call_before_four_hours(office: Office)
 
 
 def test_the_real_end_corrects_the_one_that_was_inferred(office: Office) -> None:
-    office.tell(said("0011", "ringing", 0), said("0011", "connected", 5))
+    office.report(said("0011", "ringing", 0), said("0011", "connected", 5))
     office.wait(40)
     assert office.record().inferred
 
-    office.tell(said("0011", "ended", 65))
+    office.report(said("0011", "ended", 65))
 
     assert (office.record().inferred, office.record().talk_seconds) == (False, 60)
 
@@ -345,7 +345,7 @@ def test_who_it_was_comes_from_the_caller_process_before_or_after_the_end(office
         ),
     )  # fmt: skip
     office.journal.note_found(answer)
-    office.tell(*_missed())
+    office.report(*_missed())
     assert (office.record().contact, office.record().matter) == (contact, matter)
     assert office.record().company == "Muster Holding"
 
@@ -378,9 +378,9 @@ def test_a_click_whose_own_telephone_rings_in_vain_is_not_lifted_and_never_misse
 ) -> None:
     office.journal.note_dialled(_dialled("accepted"))
     own = {"caller": outgoing("0011", "dialing", 0).caller, "called": CLIENT}
-    office.tell(said("0011", "ringing", 0, call_id=str(REQUEST), **own))  # type: ignore[arg-type]
+    office.report(said("0011", "ringing", 0, call_id=str(REQUEST), **own))  # type: ignore[arg-type]
     office.journal.note_dialled(_dialled("own-phone-not-lifted"))
-    office.tell(said("0011", "ended", 20, call_id=str(REQUEST), **own))  # type: ignore[arg-type]
+    office.report(said("0011", "ended", 20, call_id=str(REQUEST), **own))  # type: ignore[arg-type]
 
     record = office.record(call_id=str(REQUEST))
     assert (record.result, record.party) == ("not-lifted", CLIENT)
@@ -389,7 +389,7 @@ def test_a_click_whose_own_telephone_rings_in_vain_is_not_lifted_and_never_misse
 
 def test_a_private_call_makes_no_record(office: Office) -> None:
     office.private.add(("0011", "+41443334455"))
-    office.tell(*_missed())
+    office.report(*_missed())
 
     assert office.all() == []
 
@@ -403,9 +403,9 @@ def test_a_restart_anywhere_changes_no_record(office: Office, cut: int) -> None:
         said("0011", "ended", 65, call_id="c-2", group="7"),
         said("0012", "ringing", 65, group="7"), said("0012", "ended", 95, group="7"),
     ]  # fmt: skip
-    office.tell(*events[:cut])
+    office.report(*events[:cut])
     office.restart()
-    office.tell(*events[cut:], *events[:cut])
+    office.report(*events[cut:], *events[:cut])
     office.wait(5)
 
     first, second = office.record("0011"), office.record("0012")
@@ -415,9 +415,9 @@ def test_a_restart_anywhere_changes_no_record(office: Office, cut: int) -> None:
 
 
 def test_ids_that_turn_out_to_be_one_call_leave_one_record_with_its_note(office: Office) -> None:
-    office.tell(*_missed(call_id="c-2"))
+    office.report(*_missed(call_id="c-2"))
     assert office.record(call_id="c-2").open
-    office.tell(said("0011", "ringing", 0, call_id="c-1"),
+    office.report(said("0011", "ringing", 0, call_id="c-1"),
                 said("0011", "other", 5, call_id="c-2", previous_call_id="c-1"))  # fmt: skip
 
     assert [record.call_id for record in office.all()] == ["c-1"]
@@ -428,14 +428,14 @@ def test_ids_that_turn_out_to_be_one_call_leave_one_record_with_its_note(office:
 def test_a_transfer_that_gets_a_new_id_without_a_word_is_one_record(
     office: Office, restart: bool
 ) -> None:
-    office.tell(*_talked(0, "c-1"))
-    office.tell(said("0012", "ringing", 20.1), said("0012", "ended", 20.2))
+    office.report(*_talked(0, "c-1"))
+    office.report(said("0012", "ringing", 20.1), said("0012", "ended", 20.2))
     assert office.record("0012").open
     if restart:
         office.restart()
-    office.tell(said("0012", "connected", 22, call_id="c-2"))
+    office.report(said("0012", "connected", 22, call_id="c-2"))
     assert not office.record("0012").open
-    office.tell(said("0012", "ended", 52, call_id="c-2"))
+    office.report(said("0012", "ended", 52, call_id="c-2"))
 
     [record] = office.all("0012")
     assert (record.call_id, record.result, record.talk_seconds) == ("c-1", "answered", 30)
@@ -444,20 +444,20 @@ def test_a_transfer_that_gets_a_new_id_without_a_word_is_one_record(
 
 
 def test_who_calls_again_is_another_call(office: Office) -> None:
-    office.tell(*_missed(), *_talked(22, "c-2"))
-    office.tell(said("0011", "connected", 200, call_id="c-3", caller=OTHER),
+    office.report(*_missed(), *_talked(22, "c-2"))
+    office.report(said("0011", "connected", 200, call_id="c-3", caller=OTHER),
                 said("0011", "ended", 210, call_id="c-3", caller=OTHER))  # fmt: skip
 
     assert len(office.all()) == 3
 
 
 def test_what_is_long_over_is_never_written_again(office: Office) -> None:
-    office.tell(*_talked(0, "c-1"))
+    office.report(*_talked(0, "c-1"))
     office.wait(700)
     office.store.forget_before(0.0, office.now + 2 * 86_400)
     before = office.record()
 
-    office.tell(said("0011", "ringing", office.now - START))
+    office.report(said("0011", "ringing", office.now - START))
 
     assert office.record() == before
     assert office.all() == [before]
@@ -466,7 +466,7 @@ def test_what_is_long_over_is_never_written_again(office: Office) -> None:
 def test_records_are_kept_as_long_as_the_site_says(office: Office) -> None:
     office.settings = JournalSettings(keep=30)
     office.restart()
-    office.tell(*_missed())
+    office.report(*_missed())
     office.now += 31 * 86_400
     office.wait(61)
 
@@ -477,7 +477,7 @@ def test_records_are_kept_as_long_as_the_site_says(office: Office) -> None:
 def test_a_journal_of_an_earlier_process_goes_on(tmp_path: Path) -> None:
     office = Office(tmp_path)
     with closing(office.store):
-        office.tell(said("0011", "ringing", 0))
+        office.report(said("0011", "ringing", 0))
         office.restart()
         office.wait(31)
 

@@ -95,10 +95,10 @@ def test_home_assistant_itself_takes_every_announcement(tmp_path: Path) -> None:
         [python, "-m", "pip", "install", "-q", "homeassistant", "paho-mqtt<2", "pillow"],
         check=True, timeout=800,
     )  # fmt: skip
-    told = configurations(Topics("starface/zurich"), "Anna Müller")
+    reported = configurations(Topics("starface/zurich"), "Anna Müller")
     checked = subprocess.run(
-        [python, "-c", _VALIDATE], input=json.dumps(told), capture_output=True, text=True,
+        [python, "-c", _VALIDATE], input=json.dumps(reported), capture_output=True, text=True,
         check=False,
     )  # fmt: skip
 
-    assert checked.stdout.count("ok ") == len(told), checked.stderr
+    assert checked.stdout.count("ok ") == len(reported), checked.stderr

@@ -56,7 +56,7 @@ class Listener:
         self._server.shutdown()
         self._server.server_close()
 
-    def told(self) -> list[dict[str, Any]]:
+    def reported(self) -> list[dict[str, Any]]:
         return [
             json.loads(body) if "json" in kind else parse_qs(body.decode())
             for kind, body in self.bodies
@@ -105,17 +105,17 @@ def _answered(**more: Any) -> list[CallData]:
     return [said("0011", state, 30 * place, **more) for place, state in enumerate(states)]  # type: ignore[arg-type]
 
 
-def test_a_program_is_told_of_each_step_once_and_of_the_duration(
+def test_a_program_is_reported_of_each_step_once_and_of_the_duration(
     listener: Listener, play: Play
 ) -> None:
     on = ["ringing", "answered", "ended"]
     play(_answered() + _answered(), webhooks=[_webhook(listener, secret=SECRET, on=on)])
 
-    told = listener.told()
-    assert [one["type"] for one in told] == [
+    reported = listener.reported()
+    assert [one["type"] for one in reported] == [
         "starface.record.ringing.v1", "starface.record.answered.v1", "starface.record.ended.v1",
     ]  # fmt: skip
-    assert (told[2]["data"]["result"], told[2]["data"]["talk_seconds"]) == ("answered", 30)
+    assert (reported[2]["data"]["result"], reported[2]["data"]["talk_seconds"]) == ("answered", 30)
 
 
 def test_without_names_nobody_is_named(listener: Listener, play: Play) -> None:
@@ -130,7 +130,7 @@ def test_without_names_nobody_is_named(listener: Listener, play: Play) -> None:
     ("more", "count"),
     [({"users": ["0012"]}, 0), ({"users": ["0011"]}, 1), ({"groups": ["7"]}, 0), ({}, 1)],
 )
-def test_only_chosen_users_and_groups_are_told_of(
+def test_only_chosen_users_and_groups_are_reported_of(
     listener: Listener, play: Play, more: dict[str, Any], count: int
 ) -> None:
     play(_answered(), webhooks=[_webhook(listener, secret=SECRET, **more)])
@@ -138,7 +138,7 @@ def test_only_chosen_users_and_groups_are_told_of(
     assert len(listener.bodies) == count
 
 
-def test_an_internal_call_is_told_only_where_it_is_asked_for(
+def test_an_internal_call_is_reported_only_where_it_is_asked_for(
     listener: Listener, play: Play
 ) -> None:
     calls = _answered(caller=inside("12"), direction="internal")
@@ -168,7 +168,7 @@ def test_zammad_hears_of_a_groups_call_once_with_all_it_rings(
         webhooks=[_webhook(listener, format="zammad", groups=["7"])],
     )  # fmt: skip
 
-    new, answer, hangup = listener.told()
+    new, answer, hangup = listener.reported()
     assert listener.bodies[0][0] == "application/json"
     assert new == {
         "event": "newCall", "from": "41443334455", "to": "700", "direction": "in", "callId": "g",
@@ -198,7 +198,7 @@ def test_a_listener_gets_each_event_once_although_the_journal_restarts_in_the_ca
     play(calls[:restarts], webhooks=webhooks)
     play(calls[restarts:], webhooks=webhooks)
 
-    events = [one["event"] if form == "zammad" else one["event"][0] for one in listener.told()]
+    events = [one["event"] if form == "zammad" else one["event"][0] for one in listener.reported()]
     assert events == ["newCall", "answer", "hangup"]
 
 
@@ -222,7 +222,7 @@ def test_sipgates_form_says_who_called_whom_and_how_it_ended(
 ) -> None:
     play(calls, webhooks=[_webhook(listener, format="sipgate")])
 
-    new, hangup = listener.told()
+    new, hangup = listener.reported()
     assert listener.bodies[0][0] == "application/x-www-form-urlencoded"
     assert (new["event"], new["from"], new["to"]) == (["newCall"], [ends[0]], [ends[1]])
     assert (new["user[]"], new["fullUserId[]"]) == (["Name 0011"], ["0011"])

@@ -94,7 +94,7 @@ class Gateway:
         self._connection = connection
         self._seq: dict[str, int] = {}
 
-    def tell(self, *calls: CallData) -> None:
+    def report(self, *calls: CallData) -> None:
         for data in calls:
             seq = self._seq[data.user] = self._seq.get(data.user, 0) + 1
             self._connection.publish(
@@ -123,7 +123,7 @@ def test_a_missed_call_is_recorded_counted_listed_and_seen_to(
     watch.subscribe(TOPICS.missed("0011"), count)
     _online(watch)
     gateway = Gateway(connect("gateway"))
-    gateway.tell(said("0011", "ringing", 0), said("0011", "ended", 20))
+    gateway.report(said("0011", "ringing", 0), said("0011", "ended", 20))
     while not (records and counts and counts[-1].data.open):
         watch.work(0.1)
 
@@ -150,7 +150,7 @@ def test_a_supervisor_reads_of_a_colleague_and_nobody_else_does(
 ) -> None:
     first, second = connect("0011"), connect("0012")
     _online(connect("panel"))
-    Gateway(connect("gateway")).tell(said("0012", "ringing", 0), said("0012", "ended", 20))
+    Gateway(connect("gateway")).report(said("0012", "ringing", 0), said("0012", "ended", 20))
     ask = JournalRequest(data=JournalRequestData(action="list", of="0012"))
     requests = Requests(first)
     while not requests.ask(TOPICS.journal("0011"), ask, JournalAnswer).data.records:
@@ -171,13 +171,13 @@ def test_what_ends_while_the_journal_or_the_broker_is_away_is_recorded_once(
     watch.consume(TOPICS.records("+"), CallRecord, lambda record, _: records.append(record))
     _online(watch)
     gateway = Gateway(connect("gateway"))
-    gateway.tell(said("0011", "ringing", 0))
+    gateway.report(said("0011", "ringing", 0))
     if lose == "journal":
         office.kill()
-        gateway.tell(said("0011", "connected", 5), said("0011", "ended", 20))
+        gateway.report(said("0011", "connected", 5), said("0011", "ended", 20))
         office.start()
     else:
-        gateway.tell(said("0011", "connected", 5), said("0011", "ended", 20))
+        gateway.report(said("0011", "connected", 5), said("0011", "ended", 20))
         while not records:
             watch.work(0.1)
         broker.kill()
@@ -205,8 +205,8 @@ def test_the_sessions_process_is_asked_for_a_call_that_does_not_end(
     _online(watch)
     gateway = Gateway(connect("gateway"))
     users = ("0011", "0012")  # a group's call: the list is asked as soon as it is over
-    gateway.tell(*(said(user, "ringing", 0, group="7") for user in users))
-    gateway.tell(*(said(user, "ended", 0, group="7") for user in users))
+    gateway.report(*(said(user, "ringing", 0, group="7") for user in users))
+    gateway.report(*(said(user, "ended", 0, group="7") for user in users))
 
     def recorded() -> bool:
         sessions.work(0.02)

@@ -76,8 +76,8 @@ def test_for_others_nothing_more_is_asked(tmp_path: Path) -> None:
 def test_a_call_is_missed_only_once_the_pbx_says_with_whom_it_is(
     tmp_path: Path, state: str, caller: str, called: str, *, counts: bool
 ) -> None:
-    pbx, told = _for("0011", tmp_path)
-    told.states["client"] = CallState(
+    pbx, reported = _for("0011", tmp_path)
+    reported.states["client"] = CallState(
         id="client", pbx_state=state, caller_number=caller, called_number=called
     )
 
@@ -85,10 +85,10 @@ def test_a_call_is_missed_only_once_the_pbx_says_with_whom_it_is(
 
 
 def test_a_private_call_stays_out_until_both_ends_are_others(tmp_path: Path) -> None:
-    pbx, told = _for("0011", tmp_path)
+    pbx, reported = _for("0011", tmp_path)
 
     def look(caller: str) -> list[str]:
-        told.states["mother"] = CallState(
+        reported.states["mother"] = CallState(
             id="mother", pbx_state="CONNECTED", caller_number=caller, called_number="11"
         )
         return pbx.call_ids()

@@ -10,7 +10,7 @@ def watch() -> PbxWatch:
     return PbxWatch(random.Random(1))
 
 
-def test_whoever_is_due_first_comes_first() -> None:
+def test_who_is_due_first_comes_first() -> None:
     timetable = Timetable()
     timetable.set("b", 2.0)
     timetable.set("a", 1.0)

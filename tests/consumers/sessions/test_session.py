@@ -170,7 +170,7 @@ def test_a_half_open_session_is_opened_again(active: UserSession) -> None:
     assert active.health(None, None) == Health("active")
 
 
-def test_a_pbx_that_stays_deaf_is_told_until_a_call_is_heard(active: UserSession) -> None:
+def test_a_pbx_that_stays_deaf_is_reported_until_a_call_arrives(active: UserSession) -> None:
     active.notifications_missing(50.0)
     active.logged_in(51.0)
     active.notifications_missing(200.0)

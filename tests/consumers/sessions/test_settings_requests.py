@@ -100,7 +100,7 @@ def test_settings_are_what_the_user_chose_and_the_pbx_knows(office: Office) -> N
     assert settings.triggers == ("ringing", "party-change")
 
 
-def test_changes_are_kept_and_told(office: Office, users: Users) -> None:
+def test_changes_are_kept_and_reported(office: Office, users: Users) -> None:
     until = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
     changes = {
         "action": "dossier", "triggers": ["connected"], "internal": "notify", "delay": 2,

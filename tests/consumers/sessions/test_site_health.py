@@ -27,8 +27,8 @@ WELL = Proof(None)
 class AtOnce:
     """WorkerPool that need no threads."""
 
-    def submit(self, errand: Callable[[], T], then: Callable[[T | None], None]) -> None:
-        then(errand())
+    def submit(self, task: Callable[[], T], then: Callable[[T | None], None]) -> None:
+        then(task())
 
 
 @dataclass
@@ -81,9 +81,9 @@ class FakeBus(BrokerSubscriptions):
     def subscribe(self, topic_filter: str, handle: Handler) -> None:
         self.handlers[topic_filter] = handle
 
-    def tell(self, presence: Presence, *, online: bool) -> None:
-        told = presence.online(TOPICS) if online else presence.offline(TOPICS)
-        for topic, payload in told:
+    def report(self, presence: Presence, *, online: bool) -> None:
+        reported = presence.online(TOPICS) if online else presence.offline(TOPICS)
+        for topic, payload in reported:
             self.say(topic, payload)
 
     def say(self, topic: str, payload: bytes) -> None:
@@ -148,12 +148,12 @@ def test_a_way_that_works_again_hands_in_what_was_missed(
     assert crowd.done == ["show", "resync"]
 
 
-def test_a_gateway_that_started_anew_may_have_missed_calls(
+def test_a_gateway_that_started_again_may_have_missed_calls(
     site: SiteHealth, crowd: FakeCrowd, bus: FakeBus, timetable: Timetable
 ) -> None:
-    bus.tell(Presence("gateway"), online=True)
+    bus.report(Presence("gateway"), online=True)
     assert crowd.done == []
-    bus.tell(Presence("gateway"), online=True)
+    bus.report(Presence("gateway"), online=True)
 
     assert crowd.done == ["resync"]
     assert timetable.pop(100.0) == CALLBACK
@@ -163,8 +163,8 @@ def test_a_gateway_that_only_came_back_to_the_broker_is_no_new_one(
     site: SiteHealth, crowd: FakeCrowd, bus: FakeBus
 ) -> None:
     presence = Presence("gateway")
-    bus.tell(presence, online=True)
-    bus.tell(presence, online=True)
+    bus.report(presence, online=True)
+    bus.report(presence, online=True)
 
     assert crowd.done == []
 
@@ -173,14 +173,14 @@ def test_other_processes_are_no_gateways(
     site: SiteHealth, bus: FakeBus, timetable: Timetable
 ) -> None:
     for _ in range(2):
-        bus.tell(Presence("caller"), online=True)
+        bus.report(Presence("caller"), online=True)
 
     assert timetable.pop(100.0) is None
 
 
 def test_an_offline_gateway_is_named(site: SiteHealth, bus: FakeBus, found: Found) -> None:
     presence = Presence("gateway")
-    bus.tell(presence, online=True)
+    bus.report(presence, online=True)
     bus.say(TOPICS.process("gateway"), b"offline")
     found.proof = Proof("callback-unreachable")
     site.check_callback()
@@ -190,7 +190,7 @@ def test_an_offline_gateway_is_named(site: SiteHealth, bus: FakeBus, found: Foun
 
 def test_a_gateway_without_the_broker_is_not_well(site: SiteHealth, bus: FakeBus) -> None:
     presence = Presence("gateway")
-    bus.tell(presence, online=True)
+    bus.report(presence, online=True)
     bus.say(TOPICS.process("gateway"), b"offline")
     site.check_callback()
 
@@ -198,15 +198,15 @@ def test_a_gateway_without_the_broker_is_not_well(site: SiteHealth, bus: FakeBus
 
 
 def test_one_gateway_of_two_is_enough(site: SiteHealth, bus: FakeBus) -> None:
-    bus.tell(Presence("gateway"), online=True)
-    bus.tell(Presence("gateway-2"), online=True)
+    bus.report(Presence("gateway"), online=True)
+    bus.report(Presence("gateway-2"), online=True)
     bus.say(TOPICS.process("gateway"), b"offline")
     site.check_callback()
 
     assert site.callback.code is None
 
 
-def test_a_pbx_that_goes_and_comes_back_is_told_to_everybody(
+def test_a_pbx_that_goes_and_comes_back_is_reported_to_everybody(
     site: SiteHealth, crowd: FakeCrowd, found: Found
 ) -> None:
     site.failed("pbx-unreachable")

@@ -46,7 +46,7 @@ def states(broker: FakeBroker) -> StatePublisher:
     return StatePublisher(broker)
 
 
-def test_a_state_is_told_when_it_changes_and_only_then(
+def test_a_state_is_reported_when_it_changes_and_only_then(
     states: StatePublisher, broker: FakeBroker
 ) -> None:
     for _ in range(3):
@@ -85,7 +85,7 @@ def test_while_the_broker_is_away_the_newest_state_waits(
     assert json.loads(payload)["data"]["state"] == "active"
 
 
-def test_a_state_the_broker_did_not_confirm_is_told_again(
+def test_a_state_the_broker_did_not_confirm_is_reported_again(
     states: StatePublisher, broker: FakeBroker
 ) -> None:
     broker.failure = BrokerUnavailable("gone")

@@ -114,12 +114,10 @@ def gateway() -> FakeGateway:
 
 @pytest.fixture
 def tasks(pbx: FakePbx, gateway: FakeGateway) -> PbxTasks:
-    return _errands(pbx, gateway, lambda settings: settings.callback_host)
+    return _tasks(pbx, gateway, lambda settings: settings.callback_host)
 
 
-def _errands(
-    pbx: FakePbx, gateway: FakeGateway, host: Callable[[StarfaceSettings], str]
-) -> PbxTasks:
+def _tasks(pbx: FakePbx, gateway: FakeGateway, host: Callable[[StarfaceSettings], str]) -> PbxTasks:
     return PbxTasks(SETTINGS, KEY, lambda _login, _credential, _callback: pbx, gateway, host)
 
 
@@ -139,7 +137,7 @@ def test_a_login_subscribes_too(tasks: PbxTasks, pbx: FakePbx) -> None:
     assert pbx.asked == ["login", "subscribe"]
 
 
-def test_the_pbx_is_told_a_path_that_proves_user_and_token(tasks: PbxTasks) -> None:
+def test_the_pbx_is_reported_a_path_that_proves_user_and_token(tasks: PbxTasks) -> None:
     opened = _log_in(tasks)
 
     assert isinstance(opened, OpenSession)
@@ -206,18 +204,18 @@ def test_a_login_page_of_a_pbx_that_is_not_well_is_no_wrong_password(
     assert failed.code == "login-unclear"
 
 
-def test_no_way_to_the_pbx_is_told(pbx: FakePbx, gateway: FakeGateway) -> None:
+def test_no_way_to_the_pbx_is_reported(pbx: FakePbx, gateway: FakeGateway) -> None:
     def no_way(_: StarfaceSettings) -> str:
         raise OSError
 
-    failed = _log_in(_errands(pbx, gateway, no_way))
+    failed = _log_in(_tasks(pbx, gateway, no_way))
 
     assert isinstance(failed, Failed)
     assert failed.code == "pbx-unreachable"
     assert pbx.asked == []
 
 
-def test_a_login_too_long_for_a_path_is_told(tasks: PbxTasks) -> None:
+def test_a_login_too_long_for_a_path_is_reported(tasks: PbxTasks) -> None:
     failed = tasks.log_in("x" * 64, TOKEN, None, local=False)
 
     assert isinstance(failed, Failed)

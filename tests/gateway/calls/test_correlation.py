@@ -34,11 +34,11 @@ class Line:
     def by_pbx(self, state: str, at: float = 0.0, call_id: str = "c-1", **members: Value) -> None:
         """Tell a state as the PBX does; 0041441234567 calls unless something else is told."""
         ends = {"callerNumber": "0041441234567", "calledNumber": "11"}
-        told = read_notification(
+        reported = read_notification(
             "0011", EVENT, [{"id": call_id, "state": state, **ends, **members}]
         )
-        assert isinstance(told, Notification)
-        self._take(told, at)
+        assert isinstance(reported, Notification)
+        self._take(reported, at)
 
     def by_url(self, event: str, at: float = 0.0, number: str = "+41441234567") -> None:
         self._take(read_url("0011", {"event": event, "number": number}), at)
@@ -46,13 +46,13 @@ class Line:
     def calls(self) -> list[str]:
         """Return which call each event belongs to, by the call's last id."""
         became: dict[str, str] = {}
-        told = self.told()
-        for event in told:
+        reported = self.reported()
+        for event in reported:
             if event.data.previous_call_id:
                 became[event.data.previous_call_id] = event.data.call_id
-        return [became.get(event.data.call_id, event.data.call_id) for event in told]
+        return [became.get(event.data.call_id, event.data.call_id) for event in reported]
 
-    def told(self) -> list[CallEvent]:
+    def reported(self) -> list[CallEvent]:
         with sqlite3.connect(self._folder / NAME) as db:
             rows = db.execute("SELECT payload FROM events ORDER BY place").fetchall()
         db.close()
@@ -83,7 +83,7 @@ OUTGOING = list(
 
 
 @pytest.mark.parametrize("order", [*INCOMING, *MISSED, *OUTGOING], ids=" ".join)
-def test_a_call_told_in_both_dialects_is_one_call_in_whatever_order(
+def test_a_call_reported_in_both_dialects_is_one_call_in_whatever_order(
     line: Line, order: list[str]
 ) -> None:
     out = {"callerNumber": "11", "calledNumber": "0041441234567"} if order in OUTGOING else {}
@@ -96,10 +96,12 @@ def test_a_call_told_in_both_dialects_is_one_call_in_whatever_order(
             line.by_url(state, step * 0.1)
 
     assert set(line.calls()) == {"c-1"}
-    assert {event.data.direction for event in line.told()} == {"out" if order in OUTGOING else "in"}
+    assert {event.data.direction for event in line.reported()} == {
+        "out" if order in OUTGOING else "in"
+    }
 
 
-def test_a_number_that_the_pbx_tells_late_still_joins_what_a_url_told(line: Line) -> None:
+def test_a_number_that_the_pbx_reports_late_still_joins_what_a_url_reported(line: Line) -> None:
     line.by_url("ringing")
     line.by_pbx("INCOMING", callerNumber="", calledNumber="11")
     line.by_pbx("RINGING")
@@ -135,7 +137,7 @@ def test_an_open_call_goes_before_one_that_has_just_ended(line: Line) -> None:
     assert line.calls() == ["c-2", "c-1", "c-1", "c-2"]
 
 
-def test_a_withheld_call_under_way_is_not_the_one_a_url_tells_of(line: Line) -> None:
+def test_a_withheld_call_under_way_is_not_the_one_a_url_reports(line: Line) -> None:
     line.by_pbx("RINGING", callerNumber="")
     line.by_pbx("CONNECTED", at=3, callerNumber="")
     line.by_url("ringing", at=120, number="")
@@ -146,7 +148,7 @@ def test_a_withheld_call_under_way_is_not_the_one_a_url_tells_of(line: Line) -> 
     assert line.calls() == ["c-1", "c-1", "c-2", "c-1", "c-2", "c-2"]
 
 
-def test_a_withheld_call_told_by_url_before_its_own_ringing_is_one(line: Line) -> None:
+def test_a_withheld_call_reported_by_url_before_its_own_ringing_is_one(line: Line) -> None:
     line.by_pbx("INCOMING", callerNumber="", calledNumber="")
     line.by_url("ringing", at=1, number="")
     line.by_pbx("RINGING", at=2, callerNumber="")

@@ -17,18 +17,22 @@ FAMILIES = ["ucp.v20.client.communication.call", "ucp.v22.events.call", "ucp.v30
 
 
 def _read(members: dict[str, Value], family: str = FAMILIES[1]) -> Notification:
-    told = read_notification("0011", f"{family}.receiveCallState", [members])
-    assert isinstance(told, Notification)
-    return told
+    notification = read_notification("0011", f"{family}.receiveCallState", [members])
+    assert isinstance(notification, Notification)
+    return notification
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_each_version_tells_the_same(family: str) -> None:
-    told = _read(
+def test_each_version_means_the_same(family: str) -> None:
+    notification = _read(
         {"id": "c", "state": "RINGING", "timestamp": DateTime("20250314T09:15:21")}, family
     )
 
-    assert (told.call_id, told.state, told.pbx_time) == ("c", "ringing", "20250314T09:15:21")
+    assert (notification.call_id, notification.state, notification.pbx_time) == (
+        "c",
+        "ringing",
+        "20250314T09:15:21",
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,15 +44,20 @@ def test_each_version_tells_the_same(family: str) -> None:
      ("", "other"), ("SOMETHING_NEW", "other")],
 )  # fmt: skip
 def test_every_state_has_a_meaning_and_keeps_its_word(said: str, state: str) -> None:
-    told = _read({"id": "c", "state": said})
+    notification = _read({"id": "c", "state": said})
 
-    assert (told.state, told.pbx_state) == (state, said)
+    assert (notification.state, notification.pbx_state) == (state, said)
 
 
 def test_a_missing_state_and_missing_numbers_are_no_fault() -> None:
-    told = _read({"id": "c"})
+    notification = _read({"id": "c"})
 
-    assert (told.state, told.caller, told.called, told.group) == ("other", "", "", None)
+    assert (notification.state, notification.caller, notification.called, notification.group) == (
+        "other",
+        "",
+        "",
+        None,
+    )
 
 
 @pytest.mark.parametrize("name", ["groupID", "groupId", "groupid"])
@@ -57,7 +66,7 @@ def test_a_group_is_read_in_either_spelling(name: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "text"), [(11, "11"), (None, ""), ("11", "11")])
-def test_a_number_may_be_told_in_other_types(value: Value, text: str) -> None:
+def test_a_number_may_be_reported_in_other_types(value: Value, text: str) -> None:
     assert _read({"id": "c", "callerNumber": value}).caller == text
 
 
@@ -81,10 +90,14 @@ def test_a_member_that_is_no_text_is_refused(value: Value) -> None:
      [{"newCallId": "b", "userId": "0011", "oldCallId": "a", "groupID": "7"}]],
 )  # fmt: skip
 def test_a_change_of_id_names_both(params: list[Value]) -> None:
-    told = read_notification("0011", "ucp.v30.events.call.callChangesIdEvent", params)
+    notification = read_notification("0011", "ucp.v30.events.call.callChangesIdEvent", params)
 
-    assert isinstance(told, Notification)
-    assert (told.previous_call_id, told.call_id, told.state) == ("a", "b", "other")
+    assert isinstance(notification, Notification)
+    assert (notification.previous_call_id, notification.call_id, notification.state) == (
+        "a",
+        "b",
+        "other",
+    )
 
 
 @pytest.mark.parametrize("params", [[{}], [{"callId": "a"}], [{"callId": "a", "groupId": "b"}], []])
@@ -103,20 +116,20 @@ def test_a_member_of_an_unknown_type_does_not_lose_the_call(scalar: str) -> None
     body = body.replace(b"<string>@</string>", scalar.encode())
     assert scalar.encode() in body
 
-    told = read_notification("0011", *read_call(body))
+    notification = read_notification("0011", *read_call(body))
 
-    assert isinstance(told, Notification)
-    assert (told.call_id, told.state) == ("c", "ringing")
+    assert isinstance(notification, Notification)
+    assert (notification.call_id, notification.state) == ("c", "ringing")
 
 
 def test_a_number_of_an_unknown_type_is_a_text() -> None:
     body = write_call("x.receiveCallState", [{"id": "c", "callerNumber": "@"}])
 
     body = body.replace(b"<string>@</string>", b"<long>11</long>")
-    told = read_notification("0011", *read_call(body))
+    notification = read_notification("0011", *read_call(body))
 
-    assert isinstance(told, Notification)
-    assert told.caller == "11"
+    assert isinstance(notification, Notification)
+    assert notification.caller == "11"
 
 
 @pytest.mark.parametrize(
@@ -151,9 +164,9 @@ def test_reset_has_no_parameter() -> None:
 
 
 def test_other_methods_need_nothing() -> None:
-    told = read_notification("0011", "ucp.v30.events.queue.queueCallEvent", [{}])
+    notification = read_notification("0011", "ucp.v30.events.queue.queueCallEvent", [{}])
 
-    assert isinstance(told, IgnoredMethod)
+    assert isinstance(notification, IgnoredMethod)
 
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=40)
@@ -164,7 +177,7 @@ _SCALARS = st.one_of(_TEXTS, st.integers(-(2**31), 2**31 - 1), st.booleans(), st
 def test_any_struct_is_read_or_refused(members: dict[str, Value]) -> None:
     try:
         method, params = read_call(write_call("x.receiveCallState", [members]))
-        told = read_notification("0011", method, params)
+        notification = read_notification("0011", method, params)
     except (NotificationRefused, Unreadable, ValueError):
         return
-    assert isinstance(told, Notification)
+    assert isinstance(notification, Notification)

@@ -39,7 +39,7 @@ class _Pbx:
         )
         self._client = falcon.testing.TestClient(create_app(self.events, door, PROFILE))
 
-    def tells(self, call: str, state: str, caller: str = "", called: str = "11",
+    def reports(self, call: str, state: str, caller: str = "", called: str = "11",
               user: str = "0011") -> None:  # fmt: skip
         body = call_state(
             call, state, callerNumber=caller, callerName="Mamma" if caller == MOTHER else "",
@@ -90,48 +90,48 @@ Kept = Callable[[], list[tuple[str, str]]]
 @pytest.mark.parametrize("spelling", ["0445550180", "0041445550180", "044 555 01 80"])
 def test_a_private_call_makes_no_event(pbx: _Pbx, kept: Kept, spelling: str) -> None:
     for state in ("INCOMING", "RINGING", "CONNECTED", "HANGUP"):
-        pbx.tells("c", state, spelling)
+        pbx.reports("c", state, spelling)
 
     assert kept() == []
     assert pbx.events.counters.seen()["private"] == 4
 
 
 def test_a_dialled_private_number_makes_no_event(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "REQUESTED", "11", MOTHER)
-    pbx.tells("c", "HANGUP", "11", "")
+    pbx.reports("c", "REQUESTED", "11", MOTHER)
+    pbx.reports("c", "HANGUP", "11", "")
 
     assert kept() == []
 
 
-def test_the_same_number_of_another_user_is_told(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "RINGING", MOTHER, user="0012")
+def test_the_same_number_of_another_user_is_reported(pbx: _Pbx, kept: Kept) -> None:
+    pbx.reports("c", "RINGING", MOTHER, user="0012")
 
     assert kept() == [("c", "ringing")]
 
 
 def test_later_states_stay_out_though_they_lack_the_number(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "RINGING", MOTHER)
-    pbx.tells("c", "CONNECTED")
+    pbx.reports("c", "RINGING", MOTHER)
+    pbx.reports("c", "CONNECTED")
     pbx.changes_id("c", "d")
-    pbx.tells("d", "CONNECTED")
-    pbx.tells("d", "HANGUP")
-    pbx.tells("d", "HANGUP")
+    pbx.reports("d", "CONNECTED")
+    pbx.reports("d", "HANGUP")
+    pbx.reports("d", "HANGUP")
 
     assert kept() == []
 
 
 def test_another_gateway_process_knows_the_call(pbx: _Pbx, kept: Kept, tmp_path: Path) -> None:
-    pbx.tells("c", "RINGING", MOTHER)
+    pbx.reports("c", "RINGING", MOTHER)
     other = _Pbx(tmp_path)
-    other.tells("c", "CONNECTED")
+    other.reports("c", "CONNECTED")
     other.events.close()
 
     assert kept() == []
 
 
 def test_what_is_handed_in_later_stays_out_too(pbx: _Pbx, kept: Kept) -> None:
-    told = {"id": "c", "state": "HANGUP", "callerNumber": MOTHER, "calledNumber": "11"}
-    pbx.posts(write_call(RESYNC, [told]))
+    fields = {"id": "c", "state": "HANGUP", "callerNumber": MOTHER, "calledNumber": "11"}
+    pbx.posts(write_call(RESYNC, [fields]))
 
     assert kept() == []
 
@@ -139,48 +139,48 @@ def test_what_is_handed_in_later_stays_out_too(pbx: _Pbx, kept: Kept) -> None:
 def test_the_call_stays_private_when_the_number_leaves_the_list(
     pbx: _Pbx, kept: Kept, tmp_path: Path
 ) -> None:
-    pbx.tells("c", "RINGING", MOTHER)
+    pbx.reports("c", "RINGING", MOTHER)
     with changing(tmp_path) as numbers:
         numbers.clear()
     later = _Pbx(tmp_path)
-    later.tells("c", "HANGUP", MOTHER)
-    later.tells("d", "RINGING", MOTHER)
+    later.reports("c", "HANGUP", MOTHER)
+    later.reports("d", "RINGING", MOTHER)
     later.events.close()
 
     assert kept() == [("d", "ringing")]
 
 
 def test_a_state_that_comes_before_the_number_stays_out(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "INCOMING", called="")
+    pbx.reports("c", "INCOMING", called="")
     pbx.changes_id("c", "d")
-    pbx.tells("d", "RINGING", MOTHER)
-    pbx.tells("d", "HANGUP")
+    pbx.reports("d", "RINGING", MOTHER)
+    pbx.reports("d", "HANGUP")
 
     assert kept() == []
 
 
-def test_a_call_that_is_not_private_is_told_from_its_number_on(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "INCOMING", called="")
-    pbx.tells("c", "RINGING", CLIENT)
-    pbx.tells("d", "INCOMING", called="")
-    pbx.tells("d", "RINGING")  # withheld
+def test_a_call_that_is_not_private_is_reported_from_its_number_on(pbx: _Pbx, kept: Kept) -> None:
+    pbx.reports("c", "INCOMING", called="")
+    pbx.reports("c", "RINGING", CLIENT)
+    pbx.reports("d", "INCOMING", called="")
+    pbx.reports("d", "RINGING")  # withheld
 
     assert kept() == [("c", "ringing"), ("d", "ringing")]
 
 
-def test_who_has_no_private_number_is_told_at_once(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "INCOMING", called="", user="0012")
+def test_who_has_no_private_number_is_reported_at_once(pbx: _Pbx, kept: Kept) -> None:
+    pbx.reports("c", "INCOMING", called="", user="0012")
 
     assert kept() == [("c", "incoming")]
 
 
-def test_a_call_told_before_its_number_ends_without_it(
+def test_a_call_reported_before_its_number_ends_without_it(
     pbx: _Pbx, kept: Kept, tmp_path: Path
 ) -> None:
-    pbx.tells("c", "RINGING", CLIENT)
-    pbx.tells("c", "CONNECTED", MOTHER)  # a colleague passed it on
+    pbx.reports("c", "RINGING", CLIENT)
+    pbx.reports("c", "CONNECTED", MOTHER)  # a colleague passed it on
     pbx.changes_id("c", "d")
-    pbx.tells("d", "HANGUP", MOTHER)
+    pbx.reports("d", "HANGUP", MOTHER)
 
     assert kept() == [("c", "ringing"), ("d", "other"), ("d", "ended")]
     assert not any(b"5550180" in path.read_bytes() for path in tmp_path.glob("events.db*"))
@@ -189,10 +189,10 @@ def test_a_call_told_before_its_number_ends_without_it(
 
 def test_the_second_dialect_stays_out_too(pbx: _Pbx, kept: Kept) -> None:
     pbx.requests("ringing", MOTHER)
-    pbx.tells("c", "RINGING", MOTHER)
+    pbx.reports("c", "RINGING", MOTHER)
     pbx.requests("answered")
     pbx.requests("ended")
-    pbx.tells("c", "HANGUP")
+    pbx.reports("c", "HANGUP")
 
     assert kept() == []
 
@@ -212,17 +212,17 @@ def test_a_state_without_a_number_belongs_to_the_call_heard_of_last(pbx: _Pbx, k
     assert [state for _, state in kept()] == ["ringing", "connected"]
 
 
-def test_other_calls_are_told_beside_a_private_one(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "RINGING", MOTHER)
-    pbx.tells("d", "RINGING", CLIENT)
-    pbx.tells("c", "HANGUP")
-    pbx.tells("d", "HANGUP")
+def test_other_calls_are_reported_beside_a_private_one(pbx: _Pbx, kept: Kept) -> None:
+    pbx.reports("c", "RINGING", MOTHER)
+    pbx.reports("d", "RINGING", CLIENT)
+    pbx.reports("c", "HANGUP")
+    pbx.reports("d", "HANGUP")
 
     assert kept() == [("d", "ringing"), ("d", "ended")]
 
 
-def test_nothing_on_disk_tells_whose_private_call_it_was(pbx: _Pbx, tmp_path: Path) -> None:
-    pbx.tells("a-private-call", "RINGING", MOTHER)
+def test_nothing_on_disk_reports_whose_private_call_it_was(pbx: _Pbx, tmp_path: Path) -> None:
+    pbx.reports("a-private-call", "RINGING", MOTHER)
     pbx.events.close()
 
     with contextlib.closing(sqlite3.connect(tmp_path / NAME)) as db:
@@ -233,7 +233,7 @@ def test_nothing_on_disk_tells_whose_private_call_it_was(pbx: _Pbx, tmp_path: Pa
 
 
 def test_private_calls_are_forgotten_a_day_later(pbx: _Pbx, tmp_path: Path) -> None:
-    pbx.tells("c", "RINGING", MOTHER)
+    pbx.reports("c", "RINGING", MOTHER)
     with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
         db.execute("UPDATE private_calls SET changed = ?", (time.time() - 86_401,))
         reader = EventReader(tmp_path)
@@ -243,23 +243,23 @@ def test_private_calls_are_forgotten_a_day_later(pbx: _Pbx, tmp_path: Path) -> N
         assert db.execute("SELECT count(*) FROM private_calls").fetchone() == (0,)
 
 
-def test_no_line_above_debug_tells_of_a_private_call(
+def test_no_line_above_debug_shows_a_private_call(
     pbx: _Pbx, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    pbx.tells("c", "RINGING", MOTHER)
+    pbx.reports("c", "RINGING", MOTHER)
 
     assert [one for one in caplog.records if one.levelname != "DEBUG"] == []
     assert "5550180" not in caplog.text
 
 
-def test_a_client_whom_a_private_colleague_hands_over_is_told(
+def test_a_client_whom_a_private_colleague_hands_over_is_reported(
     pbx: _Pbx, kept: Kept, tmp_path: Path
 ) -> None:
-    pbx.tells("c", "RINGING", MOTHER)
-    pbx.tells("c", "CONNECTED", "", "11")
-    pbx.tells("c", "CONNECTED", CLIENT)
-    pbx.tells("c", "HANGUP")
+    pbx.reports("c", "RINGING", MOTHER)
+    pbx.reports("c", "CONNECTED", "", "11")
+    pbx.reports("c", "CONNECTED", CLIENT)
+    pbx.reports("c", "HANGUP")
 
     assert kept() == [("c", "connected"), ("c", "ended")]
     assert b"5550180" not in (tmp_path / NAME).read_bytes()
@@ -269,34 +269,36 @@ def test_a_private_party_who_comes_back_is_private_again(pbx: _Pbx, kept: Kept) 
     for state, number in (
         ("RINGING", MOTHER), ("CONNECTED", CLIENT), ("PARKED", MOTHER), ("HANGUP", MOTHER),
     ):  # fmt: skip
-        pbx.tells("c", state, number)
+        pbx.reports("c", state, number)
 
     assert kept() == [("c", "connected"), ("c", "ended")]
 
 
 def test_what_was_held_back_at_the_beginning_has_no_end(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "INCOMING", called="")
-    pbx.tells("c", "HANGUP", called="11")
-    pbx.tells("c", "HANGUP", called="")
-    pbx.tells("d", "REQUESTED", "11", "")
-    pbx.tells("d", "HANGUP", "11", "")
+    pbx.reports("c", "INCOMING", called="")
+    pbx.reports("c", "HANGUP", called="11")
+    pbx.reports("c", "HANGUP", called="")
+    pbx.reports("d", "REQUESTED", "11", "")
+    pbx.reports("d", "HANGUP", "11", "")
 
     assert kept() == []
 
 
-def test_a_call_held_back_whose_end_alone_names_the_caller_is_told(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "INCOMING", called="")
-    pbx.tells("c", "HANGUP", CLIENT)
+def test_a_call_held_back_whose_end_alone_names_the_caller_is_reported(
+    pbx: _Pbx, kept: Kept
+) -> None:
+    pbx.reports("c", "INCOMING", called="")
+    pbx.reports("c", "HANGUP", CLIENT)
 
     assert kept() == [("c", "ended")]
 
 
 @pytest.mark.parametrize("state", ["QUEUED", "RINGBACK"])
 def test_a_first_state_of_any_name_waits_for_the_number(pbx: _Pbx, kept: Kept, state: str) -> None:
-    pbx.tells("c", state, called="")
-    pbx.tells("c", "RINGING", MOTHER)
-    pbx.tells("d", state, called="")
-    pbx.tells("d", "CONNECTED", CLIENT)
+    pbx.reports("c", state, called="")
+    pbx.reports("c", "RINGING", MOTHER)
+    pbx.reports("d", state, called="")
+    pbx.reports("d", "CONNECTED", CLIENT)
 
     assert kept() == [("d", "connected")]
 
@@ -306,11 +308,11 @@ def test_a_url_without_number_ends_when_the_call_proves_to_be_private(
     pbx: _Pbx, kept: Kept, before: list[str]
 ) -> None:
     for state in before:
-        pbx.tells("c", state, called="")
+        pbx.reports("c", state, called="")
     pbx.requests("ringing")
-    pbx.tells("c", "RINGING", MOTHER)
+    pbx.reports("c", "RINGING", MOTHER)
     pbx.requests("answered", MOTHER)
-    pbx.tells("c", "HANGUP", MOTHER)
+    pbx.reports("c", "HANGUP", MOTHER)
     pbx.requests("ended", MOTHER)
 
     (ringing, state), (ended, end) = kept()
@@ -318,9 +320,9 @@ def test_a_url_without_number_ends_when_the_call_proves_to_be_private(
 
 
 def test_a_url_without_number_that_comes_later_ends_too(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("c", "RINGING", MOTHER)
+    pbx.reports("c", "RINGING", MOTHER)
     pbx.requests("ringing")
-    pbx.tells("c", "HANGUP", MOTHER)
+    pbx.reports("c", "HANGUP", MOTHER)
     pbx.requests("ended")
 
     (ringing, state), (ended, end) = kept()
@@ -328,20 +330,20 @@ def test_a_url_without_number_that_comes_later_ends_too(pbx: _Pbx, kept: Kept) -
 
 
 def test_the_end_of_a_private_call_by_url_ends_no_other_call(pbx: _Pbx, kept: Kept) -> None:
-    pbx.tells("a", "CONNECTED", CLIENT)
-    pbx.tells("p", "RINGING")
-    pbx.tells("p", "CONNECTED", MOTHER)
-    pbx.tells("a", "PARKED", CLIENT)
+    pbx.reports("a", "CONNECTED", CLIENT)
+    pbx.reports("p", "RINGING")
+    pbx.reports("p", "CONNECTED", MOTHER)
+    pbx.reports("a", "PARKED", CLIENT)
     pbx.requests("ended", MOTHER)
 
     assert kept()[-1] == ("p", "ended")
     assert [state for call, state in kept() if call == "a"] == ["connected", "held"]
 
 
-def test_the_end_by_url_of_a_private_call_that_was_never_told_ends_nothing(
+def test_the_end_by_url_of_a_private_call_that_was_never_reported_ends_nothing(
     pbx: _Pbx, kept: Kept
 ) -> None:
-    pbx.tells("a", "CONNECTED", CLIENT)
+    pbx.reports("a", "CONNECTED", CLIENT)
     pbx.requests("ringing", MOTHER)
     pbx.requests("ended", MOTHER)
 

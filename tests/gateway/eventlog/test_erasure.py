@@ -19,7 +19,7 @@ HANS = Party(number="0445550181", e164="+41445550181", name="Hans Frei", kind="e
 INSIDE = Party(number="11", kind="internal")
 
 
-def _told(
+def _reported(
     call: str, caller: Party, state: CallStateName = "ringing", called: Party = INSIDE
 ) -> ResolvedNotification:
     note = Notification(user="0011", call_id=call, state=state)
@@ -37,9 +37,9 @@ def _bytes(folder: Path) -> bytes:
 
 
 def test_the_party_is_gone_and_the_events_stay(events: EventLog, tmp_path: Path) -> None:
-    events.append(_told("a", IDA))
-    events.append(_told("b", HANS))
-    events.append(_told("c", INSIDE, "dialing", IDA))
+    events.append(_reported("a", IDA))
+    events.append(_reported("b", HANS))
+    events.append(_reported("c", INSIDE, "dialing", IDA))
     before = _kept(tmp_path)
 
     done = erase(tmp_path, NUMBER)
@@ -52,15 +52,15 @@ def test_the_party_is_gone_and_the_events_stay(events: EventLog, tmp_path: Path)
     assert [event.data.state for event in after] == ["ringing", "ringing", "dialing"]
     assert [event.data.caller for event in after] == [Party(), HANS, INSIDE]
     assert after[2].data.called == Party()
-    told = _bytes(tmp_path)
-    assert not any(trace in told for trace in (b"5550180", b"044 555 01 80", b"Ida"))
-    assert b"Hans" in told
+    reported = _bytes(tmp_path)
+    assert not any(trace in reported for trace in (b"5550180", b"044 555 01 80", b"Ida"))
+    assert b"Hans" in reported
 
 
 def test_the_call_itself_forgets_the_number_and_goes_on(events: EventLog, tmp_path: Path) -> None:
-    events.append(_told("a", IDA))
+    events.append(_reported("a", IDA))
     erase(tmp_path, NUMBER)
-    events.append(_told("a", Party(), "ended"))
+    events.append(_reported("a", Party(), "ended"))
 
     assert [event.data.direction for event in _kept(tmp_path)] == ["in", "in"]
     assert b"5550180" not in _bytes(tmp_path)
@@ -74,7 +74,7 @@ def _by_url(caller: Party, state: CallStateName) -> ResolvedNotification:
 def test_another_caller_does_not_join_a_call_whose_number_was_erased(
     events: EventLog, tmp_path: Path
 ) -> None:
-    events.append(_told("a", IDA))
+    events.append(_reported("a", IDA))
     erase(tmp_path, NUMBER)
     events.append(_by_url(HANS, "ringing"))
 
@@ -83,7 +83,7 @@ def test_another_caller_does_not_join_a_call_whose_number_was_erased(
 
 
 def test_a_call_whose_number_was_erased_still_ends(events: EventLog, tmp_path: Path) -> None:
-    events.append(_told("a", IDA))
+    events.append(_reported("a", IDA))
     erase(tmp_path, NUMBER)
     events.append(_by_url(IDA, "ended"))
 
@@ -91,7 +91,7 @@ def test_a_call_whose_number_was_erased_still_ends(events: EventLog, tmp_path: P
 
 
 def test_an_extension_is_erased_where_it_stands_alone(events: EventLog, tmp_path: Path) -> None:
-    events.append(_told("a", IDA))
+    events.append(_reported("a", IDA))
 
     done = erase(tmp_path, "11")
 
@@ -111,13 +111,13 @@ def test_what_the_publisher_has_read_is_read_again(events: EventLog, tmp_path: P
 
 def test_notifications_are_taken_while_a_number_is_erased(events: EventLog, tmp_path: Path) -> None:
     for number in range(500):
-        events.append(_told(f"c-{number}", IDA))
+        events.append(_reported(f"c-{number}", IDA))
     eraser = threading.Thread(target=erase, args=(tmp_path, NUMBER))
     eraser.start()
     taken = 0
     while eraser.is_alive() or not taken:
         with contextlib.suppress(LogUnavailable):  # on a machine as slow as that
-            events.append(_told(f"d-{taken}", HANS))
+            events.append(_reported(f"d-{taken}", HANS))
             taken += 1
         eraser.join(0.003)
     eraser.join()
@@ -136,7 +136,7 @@ def test_a_machine_without_gateway_has_nothing_to_erase(tmp_path: Path) -> None:
 def test_every_spelling_of_the_number_is_meant(
     events: EventLog, tmp_path: Path, spelling: str
 ) -> None:
-    events.append(_told("a", IDA.model_copy(update={"number": spelling})))
+    events.append(_reported("a", IDA.model_copy(update={"number": spelling})))
     erase(tmp_path, NUMBER)
 
     assert b"5550180" not in _bytes(tmp_path)

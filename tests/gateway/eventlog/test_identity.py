@@ -15,7 +15,7 @@ from gateway.eventlog.identity import MARK, renew_if_put_back
 from gateway.eventlog.reader import EventReader
 from gateway.eventlog.writer import EventLog
 from runtime.lock import locked
-from tests.gateway.eventlog.test_writer import _told
+from tests.gateway.eventlog.test_writer import _reported
 
 Numbered = list[tuple[str, int]]
 
@@ -33,13 +33,13 @@ class Gateway:
         renewed = renew_if_put_back(self.folder, self.lock)
         events = EventLog(self.folder, "gateway", Counters(), lambda: None, greatest=1 << 30)
         for _ in range(calls):
-            events.append(_told(f"c-{len(self.given)}", "ringing"))
+            events.append(_reported(f"c-{len(self.given)}", "ringing"))
             self.given.append(("", 0))
         with closing(EventReader(self.folder)) as reader:
             rows = reader.after(0, 1000)
-            told = [CallEvent.model_validate_json(row.payload or b"") for row in rows]
+            reported = [CallEvent.model_validate_json(row.payload or b"") for row in rows]
             self.given[len(self.given) - calls :] = [
-                (event.source or "", event.seq or 0) for event in told[len(told) - calls :]
+                (event.source or "", event.seq or 0) for event in reported[len(reported) - calls :]
             ]
             if publish:
                 reader.settle(rows[-1].place, [])
@@ -145,9 +145,9 @@ def test_what_was_still_to_be_sent_goes_out_as_it_was(gateway: Gateway) -> None:
 
     with closing(EventReader(gateway.folder)) as reader:
         rows = reader.after(0, 100)
-        told = [CallEvent.model_validate_json(row.payload or b"") for row in rows]
-        assert [(event.source, event.seq) for event in told] == gateway.given[3:]
-        assert [event.seq for event in told] == [4, 5, 1, 2]
+        reported = [CallEvent.model_validate_json(row.payload or b"") for row in rows]
+        assert [(event.source, event.seq) for event in reported] == gateway.given[3:]
+        assert [event.seq for event in reported] == [4, 5, 1, 2]
         reader.settle(rows[-1].place, [])
         [head] = reader.sequence_ranges()
         assert (head.seq, head.oldest) == (2, 1)

@@ -24,7 +24,7 @@ INSIDE = Party(number="11", kind="internal")
 OUTSIDE = Party(number="0791112233", e164="+41791112233", kind="external")
 
 
-def _told(
+def _reported(
     call: str,
     state: CallStateName,
     caller: Party = OUTSIDE,
@@ -45,7 +45,7 @@ def _kept(folder: Path) -> list[CallEvent]:
 def test_numbers_have_no_gaps_though_many_threads_write(events: EventLog, tmp_path: Path) -> None:
     def write(user: str) -> None:
         for number in range(50):
-            events.append(_told(f"{user}-{number}", "ringing", user=user))
+            events.append(_reported(f"{user}-{number}", "ringing", user=user))
 
     threads = [threading.Thread(target=write, args=(f"00{n % 2}",)) for n in range(8)]
     for thread in threads:
@@ -92,7 +92,7 @@ def test_numbers_go_on_after_a_restart_and_a_new_log_is_another_source(tmp_path:
     sources = []
     for folder in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):
         events = EventLog(folder, "gateway", Counters(), lambda: None, greatest=10**8)
-        events.append(_told("c", "ringing"))
+        events.append(_reported("c", "ringing"))
         sources.append(events.source)
         events.close()
 
@@ -101,7 +101,7 @@ def test_numbers_go_on_after_a_restart_and_a_new_log_is_another_source(tmp_path:
 
 
 def test_only_the_owner_can_read_the_log(events: EventLog, tmp_path: Path) -> None:
-    events.append(_told("c", "ringing"))
+    events.append(_reported("c", "ringing"))
 
     for path in tmp_path.glob(f"{NAME}*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
@@ -121,28 +121,28 @@ def test_the_direction_is_remembered_to_the_end(
     direction: Direction,
 ) -> None:  # fmt: skip
     for state in states:
-        events.append(_told("c", state, caller, called))
+        events.append(_reported("c", state, caller, called))
 
     assert {event.data.direction for event in _kept(tmp_path)} == {direction}
 
 
 def test_each_participant_has_his_own_direction(events: EventLog, tmp_path: Path) -> None:
-    events.append(_told("c", "dialing", Party(), OUTSIDE, user="a"))
-    events.append(_told("c", "ringing", OUTSIDE, Party(), user="b"))
-    events.append(_told("c", "ended", Party(), Party(), user="a"))
-    events.append(_told("c", "ended", Party(), Party(), user="b"))
+    events.append(_reported("c", "dialing", Party(), OUTSIDE, user="a"))
+    events.append(_reported("c", "ringing", OUTSIDE, Party(), user="b"))
+    events.append(_reported("c", "ended", Party(), Party(), user="a"))
+    events.append(_reported("c", "ended", Party(), Party(), user="b"))
 
     assert [event.data.direction for event in _kept(tmp_path)] == ["out", "in", "out", "in"]
 
 
 def test_a_call_that_changes_its_id_keeps_its_direction(events: EventLog, tmp_path: Path) -> None:
-    events.append(_told("old", "ringing"))
-    events.append(_told("new", "other", Party(), Party(), previous="old"))
-    events.append(_told("new", "ended", Party(), Party()))
+    events.append(_reported("old", "ringing"))
+    events.append(_reported("new", "other", Party(), Party(), previous="old"))
+    events.append(_reported("new", "ended", Party(), Party()))
 
-    told = _kept(tmp_path)
-    assert [event.data.direction for event in told] == ["in", "in", "in"]
-    assert [event.data.previous_call_id for event in told] == [None, "old", None]
+    reported = _kept(tmp_path)
+    assert [event.data.direction for event in reported] == ["in", "in", "in"]
+    assert [event.data.previous_call_id for event in reported] == [None, "old", None]
 
 
 @pytest.mark.parametrize(
@@ -152,20 +152,20 @@ def test_a_call_that_changes_its_id_keeps_its_direction(events: EventLog, tmp_pa
 def test_an_internal_call_is_none_any_more_when_a_colleague_hands_somebody_over(
     events: EventLog, tmp_path: Path, caller: Party, called: Party, direction: Direction
 ) -> None:
-    events.append(_told("second", "connected", INSIDE, INSIDE))
-    events.append(_told("first", "other", Party(), Party(), previous="second"))
-    events.append(_told("first", "connected", caller, called))
-    events.append(_told("first", "ended", Party(), Party()))
+    events.append(_reported("second", "connected", INSIDE, INSIDE))
+    events.append(_reported("first", "other", Party(), Party(), previous="second"))
+    events.append(_reported("first", "connected", caller, called))
+    events.append(_reported("first", "ended", Party(), Party()))
 
-    told = [event.data.direction for event in _kept(tmp_path)]
-    assert told == ["internal", "internal", direction, direction]
+    reported = [event.data.direction for event in _kept(tmp_path)]
+    assert reported == ["internal", "internal", direction, direction]
 
 
 def test_a_log_at_its_greatest_size_refuses_and_says_so(tmp_path: Path) -> None:
     events = EventLog(tmp_path, "gateway", Counters(), lambda: None, greatest=1)
 
     with pytest.raises(LogUnavailable, match="log_megabytes"):
-        events.append(_told("c", "ringing"))
+        events.append(_reported("c", "ringing"))
 
     events.counters.count("requests:503")
     events.write_counts()
@@ -178,7 +178,7 @@ def test_what_is_settled_and_old_is_forgotten_and_what_is_held_is_not(
     events: EventLog, tmp_path: Path
 ) -> None:
     for number in range(4):
-        events.append(_told(f"c-{number}", "ringing"))
+        events.append(_reported(f"c-{number}", "ringing"))
     reader = EventReader(tmp_path)
     rows = reader.after(0, 10)
     reader.settle(rows[2].place, [(rows[1].place, 0x87, time.time())])
@@ -200,7 +200,7 @@ def _waited_beside_counts(events: EventLog) -> float:
     counts.start()
     before = time.monotonic()
     with pytest.raises(LogUnavailable):
-        events.append(_told("c-1", "ringing"))
+        events.append(_reported("c-1", "ringing"))
     took = time.monotonic() - before
     counts.join()
     return took
@@ -210,7 +210,7 @@ def test_what_the_broker_never_took_is_emptied_when_its_time_is_over(
     events: EventLog, tmp_path: Path
 ) -> None:
     for number in range(3):
-        events.append(_told(f"c-{number}", "ringing"))
+        events.append(_reported(f"c-{number}", "ringing"))
     with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
         db.execute("UPDATE events SET at = at - 86401 WHERE seq < 3")
         reader = EventReader(tmp_path)
@@ -266,7 +266,7 @@ def test_the_count_on_the_page_rises_whichever_process_answers(tmp_path: Path) -
 def test_a_log_that_has_room_again_says_so_though_nothing_comes(tmp_path: Path) -> None:
     events = EventLog(tmp_path, "gateway", Counters(), lambda: None, greatest=1)
     with pytest.raises(LogUnavailable):
-        events.append(_told("c", "ringing"))
+        events.append(_reported("c", "ringing"))
     events.write_counts()
     events._greatest = 10**9  # as if it had been pruned
 

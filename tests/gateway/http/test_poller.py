@@ -8,13 +8,13 @@ from waitress.wasyncore import dispatcher
 from gateway.http.poller import Poller
 
 
-class Heard(dispatcher):  # type: ignore[misc]
+class Received(dispatcher):  # type: ignore[misc]
     """A connection that wants to read, and notes what it read."""
 
     def __init__(self, sock: socket.socket, channels: dict[int, Any]) -> None:
         super().__init__(sock, channels)
         self.connected = True
-        self.heard = b""
+        self.received = b""
         self.asked = 0
 
     def readable(self) -> bool:
@@ -25,7 +25,7 @@ class Heard(dispatcher):  # type: ignore[misc]
         return False
 
     def handle_read(self) -> None:
-        self.heard += self.recv(100)
+        self.received += self.recv(100)
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def test_only_the_connection_that_something_came_on_is_asked(
     poller: Poller, channels: dict[int, Any]
 ) -> None:
     (one, far), (other, silent) = socket.socketpair(), socket.socketpair()
-    speaking, quiet = Heard(one, channels), Heard(other, channels)
+    speaking, quiet = Received(one, channels), Received(other, channels)
     poller.once(0)
     with far, silent:
         for _ in range(3):
             far.send(b"a")
             poller.once(1)
 
-    assert speaking.heard == b"aaa"
+    assert speaking.received == b"aaa"
     assert (speaking.asked, quiet.asked) == (4, 1)
 
 
@@ -63,17 +63,17 @@ def test_a_new_connection_may_have_the_number_of_one_that_was_closed(
 ) -> None:
     one, far = socket.socketpair()
     number = one.fileno()
-    gone = Heard(one, channels)
+    gone = Received(one, channels)
     poller.once(0)
     gone.close()
     far.close()
 
     again, near = socket.socketpair()
     assert again.fileno() == number
-    new = Heard(again, channels)
+    new = Received(again, channels)
     poller.changed(new)
     with near:
         near.send(b"b")
         poller.once(0)
 
-    assert new.heard == b"b"
+    assert new.received == b"b"

@@ -222,7 +222,7 @@ def test_the_absolute_form_means_the_same(
         (_head("Transfer-Encoding: chunked") + b"10000\r\n" + b" " * 65_536 + b"\r\n5\r\n", 413),
     ],
 )
-def test_what_is_too_large_is_told_so_at_once(
+def test_what_is_too_large_is_reported_so_at_once(
     gateway: GatewayProcess, payload: bytes, status: int
 ) -> None:
     started = time.monotonic()
@@ -234,14 +234,14 @@ def test_what_is_too_large_is_told_so_at_once(
 
 def _until_closed(port: int, payload: bytes) -> bytes:
     """Send what can be sent, and return what came back before the other side closed."""
-    told = b""
+    reported = b""
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         with contextlib.suppress(OSError):
             connection.sendall(payload)
         with contextlib.suppress(OSError):
             while part := connection.recv(65_536):
-                told += part
-    return told
+                reported += part
+    return reported
 
 
 def test_endless_chunks_end(gateway: GatewayProcess) -> None:
@@ -330,12 +330,12 @@ def _fuzz(gateway: GatewayProcess, seed: int, count: int) -> set[int]:
             with contextlib.suppress(OSError):
                 connection.sendall(mutated(chance, valid))
                 connection.shutdown(socket.SHUT_WR)
-            told = b""
+            reported = b""
             with contextlib.suppress(OSError):
                 while part := connection.recv(65_536):
-                    told += part
-            if told:
-                codes.add(parsed(told)[0])
+                    reported += part
+            if reported:
+                codes.add(parsed(reported)[0])
     return codes
 
 
@@ -382,7 +382,7 @@ def test_without_descriptors_it_frees_places_and_says_so_in_few_lines(
         assert len(gateway.log.read_text().splitlines()) < 50
 
 
-def test_a_gateway_told_twice_to_stop_stops_once_and_in_order(gateway: GatewayProcess) -> None:
+def test_a_gateway_asked_twice_to_stop_stops_once_and_in_order(gateway: GatewayProcess) -> None:
     os.kill(gateway.pid, signal.SIGTERM)
     wait_until(lambda: "stopping signal" in gateway.log.read_text())
     for _ in range(5):

@@ -88,8 +88,8 @@ def _closed(connection: ssl.SSLSocket) -> bool:
 
 
 def _name(connection: ssl.SSLSocket) -> str:
-    told = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
-    return str(told.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+    reported = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
+    return str(reported.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
 
 
 def _ask(connection: ssl.SSLSocket, payload: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -126,7 +126,9 @@ def test_a_chunked_body_by_tls_is_read(gateway: GatewayProcess) -> None:
     assert status == 200
 
 
-def test_whoever_waits_to_be_asked_for_the_body_is_asked_for_it(gateway: GatewayProcess) -> None:
+def test_a_client_that_waits_to_be_asked_for_the_body_is_asked_for_it(
+    gateway: GatewayProcess,
+) -> None:
     head, _, body = _post(call_state("c"), "Expect: 100-continue").partition(b"\r\n\r\n")
 
     with _connect(gateway.secure) as connection:
@@ -154,9 +156,9 @@ def test_nonsense_by_tls_is_refused_as_without(
     gateway: GatewayProcess, payload: bytes, status: int
 ) -> None:
     with _connect(gateway.secure) as connection:
-        told, headers, body = _ask(connection, payload)
+        reported, headers, body = _ask(connection, payload)
 
-    assert told == status
+    assert reported == status
     assert headers["connection"] == "close"
     assert body.count(b"\n") == 1
     refusals = [line for line in gateway.log.read_text().splitlines() if "refused status" in line]

@@ -65,7 +65,7 @@ class _Site:
         self.publisher = EventPublisher(connection, self.reader, "g", self.counters, KEEP)
         self._events = events
 
-    def hears(self, call: str, age: float = 0.0) -> None:
+    def receives(self, call: str, age: float = 0.0) -> None:
         note = Notification(user="0011", call_id=call, state="connected")
         self._events.append(ResolvedNotification(note, IDA, Party(), time.time() - age))
 
@@ -77,9 +77,9 @@ def site(events: EventLog, tmp_path: Path) -> Iterator[_Site]:
     made.reader.close()
 
 
-def test_what_was_emptied_is_not_told_though_the_clock_was_set_back(site: _Site) -> None:
-    site.hears("a", age=10)
-    site.hears("b")
+def test_what_was_emptied_is_not_reported_though_the_clock_was_set_back(site: _Site) -> None:
+    site.receives("a", age=10)
+    site.receives("b")
     site.reader.empty_before(time.time() - 5)
     site.publisher.wake()
     site.broker.work()
@@ -88,9 +88,9 @@ def test_what_was_emptied_is_not_told_though_the_clock_was_set_back(site: _Site)
     assert site.counters.seen()["events:expired"] == 1
 
 
-def test_what_is_erased_is_not_told_from_memory(site: _Site, tmp_path: Path) -> None:
+def test_what_is_erased_is_not_reported_from_memory(site: _Site, tmp_path: Path) -> None:
     for call in range(600):
-        site.hears(f"c-{call}")
+        site.receives(f"c-{call}")
     site.publisher.wake()
     site.broker.posted.popleft()()  # has read more than it has sent
     sent = len(site.broker.sent)
@@ -101,13 +101,13 @@ def test_what_is_erased_is_not_told_from_memory(site: _Site, tmp_path: Path) -> 
     assert not any(b"5550180" in payload for payload in site.broker.sent[sent:])
 
 
-def test_a_backlog_that_is_too_old_goes_in_turns_and_is_told_in_sums(
+def test_a_backlog_that_is_too_old_goes_in_turns_and_is_reported_in_sums(
     site: _Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     for call in range(450):
-        site.hears(f"c-{call}", age=KEEP + 1)
-    site.hears("new")
+        site.receives(f"c-{call}", age=KEEP + 1)
+    site.receives("new")
     site.publisher.wake()
     site.broker.posted.popleft()()
 

@@ -316,7 +316,7 @@ class GatewayOnSmallDisk(GatewayProcess):
         return Path(f"/proc/{self.pid}/root{self.folder}")
 
 
-def test_a_full_disk_is_told_and_recovered_from(
+def test_a_full_disk_is_reported_and_recovered_from(
     tmp_path: Path, broker_settings: BrokerSettings, consumer: Consumer
 ) -> None:
     folder = tmp_path / "small"
@@ -327,8 +327,8 @@ def test_a_full_disk_is_told_and_recovered_from(
             wait_until(lambda: len(pbx.refused) > 5, 20)
 
             (gateway.inside / "filler").unlink()
-            told = len(pbx.acknowledged)
-            wait_until(lambda: len(pbx.acknowledged) > told + 5, 5)
+            reported = len(pbx.acknowledged)
+            wait_until(lambda: len(pbx.acknowledged) > reported + 5, 5)
 
         assert not pbx.unknown
         settle(pbx, consumer)

@@ -42,23 +42,23 @@ class Teller:
 
     def __init__(self, gateway: GatewayProcess) -> None:
         self.acknowledged: list[str] = []
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self._gateway = gateway
         self._paths = [path_of(user) for user in USERS]
         self._lines = ThreadPoolExecutor(AT_ONCE)
 
-    def tell(self, count: int = AT_ONCE) -> int:
+    def report(self, count: int = AT_ONCE) -> int:
         """Tell some calls at once; return how many were taken."""
-        first = len(self.told)
-        self.told += [f"c-{number:06}" for number in range(first, first + count)]
-        return sum(self._lines.map(self._tell, range(first, first + count)))
+        first = len(self.reported)
+        self.reported += [f"c-{number:06}" for number in range(first, first + count)]
+        return sum(self._lines.map(self._report, range(first, first + count)))
 
     def taken(self) -> bool:
         """Tell one call and return whether it was taken."""
-        return self.tell(1) == 1
+        return self.report(1) == 1
 
-    def _tell(self, number: int) -> bool:
-        call = self.told[number]
+    def _report(self, number: int) -> bool:
+        call = self.reported[number]
         path = self._paths[number % len(USERS)]
         status = notify(self._gateway.port, path, call_state(call, "CONNECTED"))
         assert status in (200, 503)
@@ -74,7 +74,7 @@ class Teller:
 
 def _kept(folder: Path) -> set[str]:
     with contextlib.closing(sqlite3.connect(folder / NAME, timeout=5)) as db:
-        return {json.loads(told)["data"]["call_id"] for (told,) in db.execute(_PAYLOADS)}
+        return {json.loads(reported)["data"]["call_id"] for (reported,) in db.execute(_PAYLOADS)}
 
 
 _PAYLOADS = "SELECT payload FROM events"
@@ -88,7 +88,7 @@ def _settle(teller: Teller, consumer: Consumer, folder: Path) -> None:
     executed = consumer.executed()
     assert len(executed) == len(set(executed))
     # What was refused may have reached the disk: after a failed write nobody can tell.
-    assert set(executed) <= set(teller.told)
+    assert set(executed) <= set(teller.reported)
     with contextlib.closing(sqlite3.connect(folder / NAME, timeout=5)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -117,8 +117,8 @@ def test_nothing_is_acknowledged_whose_write_failed(
             faults.at(fault, number, lasting=number % 3 + 1)
             while not faults.came:  # one after the other until it is near, or it would take long
                 count = AT_ONCE if faults.left <= AT_ONCE else 1
-                refused += count - teller.tell(count)
-            refused += AT_ONCE - teller.tell()
+                refused += count - teller.report(count)
+            refused += AT_ONCE - teller.report()
             if number % 5 == 0:  # what the system kept in memory is all that is left
                 gateway.kill()
                 faults.end()
@@ -149,7 +149,7 @@ def test_nothing_is_acknowledged_that_the_system_did_not_write(
         for _ in range(steps):
             # The log ends in the middle of any write of any of the next few events.
             _limit(gateway, (folder / WAL).stat().st_size + chance.randrange(60_000))
-            wait_until(lambda: teller.tell() < AT_ONCE, 20)
+            wait_until(lambda: teller.report() < AT_ONCE, 20)
             teller.check()
             if chance.random() < 0.1:
                 gateway.kill()
@@ -179,7 +179,7 @@ def test_what_the_broker_did_not_take_is_not_forgotten_when_it_could_not_be_note
     broker.stop()
     with GatewayProcess(tmp_path / "data", broker_settings, free_port()) as gateway:
         teller = Teller(gateway)
-        assert teller.tell() == AT_ONCE
+        assert teller.report() == AT_ONCE
         with contextlib.closing(
             sqlite3.connect(gateway.folder / NAME, isolation_level=None)
         ) as other:
@@ -191,12 +191,12 @@ def test_what_the_broker_did_not_take_is_not_forgotten_when_it_could_not_be_note
         gateway.kill()
         gateway.start()
 
-        heard: set[str] = set()
-        wanted = set(teller.told)
+        received: set[str] = set()
+        wanted = set(teller.reported)
         journal = connect("journal")
         topic = journal.topics.calls("+")
-        journal.consume(topic, CallEvent, lambda event, _: heard.add(event.data.call_id))
-        wait_until(lambda: (journal.work(0.005) and heard == wanted) or heard == wanted)
+        journal.consume(topic, CallEvent, lambda event, _: received.add(event.data.call_id))
+        wait_until(lambda: (journal.work(0.005) and received == wanted) or received == wanted)
 
 
 def test_a_log_that_was_full_takes_calls_again_once_they_are_published(
@@ -209,16 +209,16 @@ def test_a_log_that_was_full_takes_calls_again_once_they_are_published(
     )
     with gateway:
         teller = Teller(gateway)
-        while teller.tell(50):
+        while teller.report(50):
             pass
         for _ in range(5):
-            assert teller.tell(50) == 0  # what is not published is not given up for it
+            assert teller.report(50) == 0  # what is not published is not given up for it
         broker.start()
         consumer.start()
         with contextlib.closing(consumer):
             wait_until(lambda: set(teller.acknowledged) <= set(consumer.executed()), 30)
             wait_until(teller.taken, 5)
-            assert teller.tell(200) == 200
+            assert teller.report(200) == 200
         refusals = gateway.log.read_text().count("not on disk")
 
     assert 1 <= refusals <= 3

@@ -34,12 +34,12 @@ def test_a_notification_becomes_an_event_on_the_topic_of_its_user(
     gateway: GatewayProcess, connect: Connect
 ) -> None:
     user = connect("0011")
-    heard = _follow(user, "0011")
+    received = _follow(user, "0011")
 
     assert notify(gateway.port, path_of("0011"), call_state("c-1"), "0011") == 200
 
-    _work_until(user, lambda: heard)
-    [event] = heard
+    _work_until(user, lambda: received)
+    [event] = received
     assert event.type == "starface.call.ringing.v1"
     assert event.seq == 1
     assert event.subject == event.data.call_id == "c-1"
@@ -48,10 +48,10 @@ def test_a_notification_becomes_an_event_on_the_topic_of_its_user(
 
 
 def _follow(connection: Connection, user: str) -> list[CallEvent]:
-    heard: list[CallEvent] = []
+    received: list[CallEvent] = []
     topic = connection.topics.calls(user)
-    connection.consume(topic, CallEvent, lambda event, _: heard.append(event))
-    return heard
+    connection.consume(topic, CallEvent, lambda event, _: received.append(event))
+    return received
 
 
 def _work_until(
@@ -64,24 +64,24 @@ def test_several_processes_keep_each_users_order_and_numbers(
     tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     user = connect("0011")
-    heard = _follow(user, "0011")
+    received = _follow(user, "0011")
     with GatewayProcess(tmp_path / "data", broker_settings, free_port(), processes=2) as gateway:
         path = path_of("0011")
         for number in range(100):
             assert notify(gateway.port, path, call_state(f"c-{number}")) == 200
 
-        _work_until(user, lambda: len(heard) == 100)
+        _work_until(user, lambda: len(received) == 100)
         assert gateway.stop() == 0
 
-    assert [event.data.call_id for event in heard] == [f"c-{number}" for number in range(100)]
-    assert [event.seq for event in heard] == list(range(1, 101))
+    assert [event.data.call_id for event in received] == [f"c-{number}" for number in range(100)]
+    assert [event.seq for event in received] == list(range(1, 101))
 
 
 def test_two_gateways_on_one_machine_share_log_and_numbers(
     tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     user = connect("0011")
-    heard = _follow(user, "0011")
+    received = _follow(user, "0011")
     folder, path = tmp_path / "data", path_of("0011")
     first = GatewayProcess(folder, broker_settings, free_port())
     second = GatewayProcess(folder, broker_settings, free_port())
@@ -89,14 +89,14 @@ def test_two_gateways_on_one_machine_share_log_and_numbers(
         for number in range(20):
             port = (first, second)[number % 2].port
             assert notify(port, path, call_state(f"c-{number}")) == 200
-        _work_until(user, lambda: len(heard) == 20)
+        _work_until(user, lambda: len(received) == 20)
 
         first.kill()
         assert notify(second.port, path, call_state("c-20")) == 200
-        _work_until(user, lambda: 21 in {event.seq for event in heard})
+        _work_until(user, lambda: 21 in {event.seq for event in received})
 
     # What was under way when the first was killed may come once more, as the same event.
-    once = list({event.id: event for event in heard}.values())
+    once = list({event.id: event for event in received}.values())
     assert [event.seq for event in once] == list(range(1, 22))
     assert [event.data.call_id for event in once] == [f"c-{number}" for number in range(21)]
 
@@ -105,13 +105,13 @@ def test_a_child_that_dies_is_replaced_and_the_other_publishes(
     tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     user = connect("0011")
-    heard = _follow(user, "0011")
+    received = _follow(user, "0011")
     with GatewayProcess(tmp_path / "data", broker_settings, free_port(), processes=2) as gateway:
         for number in range(4):
             _replace(gateway, gateway.children()[number % 2])
             assert notify(gateway.port, path_of("0011"), call_state(f"c-{number}")) == 200
 
-        _work_until(user, lambda: {event.seq for event in heard} == {1, 2, 3, 4})
+        _work_until(user, lambda: {event.seq for event in received} == {1, 2, 3, 4})
 
 
 def _replace(gateway: GatewayProcess, child: int) -> None:
@@ -123,12 +123,12 @@ def test_an_older_broker_carries_the_same_events(
     tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     user = connect("0011")
-    heard = _follow(user, "0011")
+    received = _follow(user, "0011")
     older = broker_settings.model_copy(update={"version": "3.1.1"})
     with GatewayProcess(tmp_path / "data", older, free_port()) as gateway:
         assert notify(gateway.port, path_of("0011"), call_state("c-1")) == 200
-        _work_until(user, lambda: heard)
-    assert heard[0].seq == 1
+        _work_until(user, lambda: received)
+    assert received[0].seq == 1
 
 
 def test_a_head_is_announced_and_a_replay_repeats_the_very_same_events(
@@ -171,28 +171,28 @@ def test_a_head_is_announced_and_a_replay_repeats_the_very_same_events(
     assert foreign == payloads  # each once, in order, for who did not ask
 
 
-def test_the_end_of_a_session_is_told_even_when_the_broker_was_away(
+def test_the_end_of_a_session_is_reported_even_when_the_broker_was_away(
     gateway: GatewayProcess, broker: Mosquitto, connect: Connect
 ) -> None:
     sessions = connect("sessions")
-    heard: list[bytes] = []
+    received: list[bytes] = []
     sessions.subscribe(
-        sessions.topics.session("0011"), lambda arrived: heard.append(arrived.payload)
+        sessions.topics.session("0011"), lambda arrived: received.append(arrived.payload)
     )
     broker.stop()
     body = write_call("ucp.v20.client.connection.reset")
     assert notify(gateway.port, path_of("0011"), body) == 200
     broker.start()
 
-    _work_until(sessions, lambda: heard)
-    assert SessionReset.model_validate_json(heard[0]).data.user == "0011"
+    _work_until(sessions, lambda: received)
+    assert SessionReset.model_validate_json(received[0]).data.user == "0011"
 
 
 def test_what_waits_for_the_broker_goes_out_without_an_erased_number(
     gateway: GatewayProcess, broker: Mosquitto, connect: Connect
 ) -> None:
     journal = connect("journal")
-    heard = _follow(journal, "0011")
+    received = _follow(journal, "0011")
     broker.stop()
     for state in ("CONNECTED", "HANGUP"):
         assert notify(gateway.port, path_of("0011"), call_state("c", state)) == 200
@@ -200,19 +200,19 @@ def test_what_waits_for_the_broker_goes_out_without_an_erased_number(
     done = erase(gateway.folder, "+41441234567")
     wait_until(lambda: b"1234567" not in _on_disk(gateway.folder))
     broker.start()
-    _work_until(journal, lambda: len(heard) == 2)
+    _work_until(journal, lambda: len(received) == 2)
 
     assert done is not None
     assert (done.events, done.clean) == (2, True)
-    assert [event.data.state for event in heard] == ["connected", "ended"]
-    assert [event.data.caller for event in heard] == [Party(), Party()]
+    assert [event.data.state for event in received] == ["connected", "ended"]
+    assert [event.data.caller for event in received] == [Party(), Party()]
 
 
 def _on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("events.db*"))
 
 
-def test_ringing_that_is_too_old_is_not_told_late_but_can_be_asked_for(
+def test_ringing_that_is_too_old_is_not_reported_late_but_can_be_asked_for(
     tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     folder = tmp_path / "data"
@@ -222,11 +222,11 @@ def test_ringing_that_is_too_old_is_not_told_late_but_can_be_asked_for(
         events.append(ResolvedNotification(note, Party(), Party(), time.time() - 120))
     events.close()
     journal = connect("journal")
-    heard = _follow(journal, "0011")
+    received = _follow(journal, "0011")
 
     with GatewayProcess(folder, broker_settings, free_port()):
-        _work_until(journal, lambda: heard)
-        assert [event.data.call_id for event in heard] == ["kept"]
+        _work_until(journal, lambda: received)
+        assert [event.data.call_id for event in received] == ["kept"]
 
         repeated: list[CallEvent] = []
         journal.consume(
@@ -238,25 +238,25 @@ def test_ringing_that_is_too_old_is_not_told_late_but_can_be_asked_for(
         journal.publish(journal.topics.replay("0011"), ReplayRequest(data=data))
         _work_until(journal, lambda: len(repeated) == 2)
     assert [event.data.call_id for event in repeated] == ["old", "kept"]
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
-def test_birth_and_information_are_retained_and_the_end_is_told(
+def test_birth_and_information_are_retained_and_the_end_is_reported(
     tmp_path: Path, broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     watch = connect("cli-1")
-    told: dict[str, bytes] = {}
+    reported: dict[str, bytes] = {}
     for topic in (watch.topics.processes(), watch.topics.info()):
-        watch.subscribe(topic, lambda arrived: told.update({arrived.topic: arrived.payload}))
+        watch.subscribe(topic, lambda arrived: reported.update({arrived.topic: arrived.payload}))
     with GatewayProcess(tmp_path / "data", broker_settings, free_port()):
-        _work_until(watch, lambda: told.get(watch.topics.process("gateway")) == b"online")
-        _work_until(watch, lambda: watch.topics.info() in told)
-    _work_until(watch, lambda: told[watch.topics.process("gateway")] == b"offline")
+        _work_until(watch, lambda: reported.get(watch.topics.process("gateway")) == b"online")
+        _work_until(watch, lambda: watch.topics.info() in reported)
+    _work_until(watch, lambda: reported[watch.topics.process("gateway")] == b"offline")
 
 
-def test_logs_hold_nothing_of_what_was_told(gateway: GatewayProcess, connect: Connect) -> None:
+def test_logs_hold_nothing_of_what_was_reported(gateway: GatewayProcess, connect: Connect) -> None:
     user = connect("0011")
-    heard = _follow(user, "0011")
+    received = _follow(user, "0011")
     path = path_of("0011", "0011:planted-token")
     body = call_state("c", callerName="Planted Name", callerNumber="0791112233")
     query = "?de.vertico.starface.user=0011&de.vertico.starface.auth=0011%3A"
@@ -267,7 +267,7 @@ def test_logs_hold_nothing_of_what_was_told(gateway: GatewayProcess, connect: Co
     ):
         notify(gateway.port, f"{path}{query}{given}", sent)
     notify(gateway.port, f"{path}/call?event=ringing&number=0791112233&name=Planted", b"")
-    _work_until(user, lambda: heard)
+    _work_until(user, lambda: received)
     gateway.stop()
 
     log = gateway.log.read_text()

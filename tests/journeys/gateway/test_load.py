@@ -13,7 +13,7 @@ from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import free_port
-from tests.gateway.running import GatewayProcess, call_state, notify, path_of, told
+from tests.gateway.running import GatewayProcess, call_state, notify, path_of, reported
 
 USERS = [f"{number:04}" for number in range(200)]
 LINES = 32  # connections the PBX has at once at most
@@ -35,9 +35,9 @@ class Office:
         self._listener = listener
         self._sent: dict[str, float] = {}
         self._answered: list[float] = []
-        self._heard: dict[str, list[float]] = {}
+        self._received: dict[str, list[float]] = {}
         self._order: dict[str, list[int]] = {}
-        listener.subscribe(listener.topics.calls("+"), self._hear)
+        listener.subscribe(listener.topics.calls("+"), self._receive)
 
     def call(self, count: int, per_second: float | None) -> None:
         """Notify of so many calls, at a rate or as fast as can be, and hear of each once."""
@@ -47,17 +47,17 @@ class Office:
         first = len(self._sent)
         with ThreadPoolExecutor(LINES) as lines:
             done = [
-                lines.submit(self._tell, f"c-{first + number:06}", chance.choice(USERS), when)
+                lines.submit(self._report, f"c-{first + number:06}", chance.choice(USERS), when)
                 for number, when in enumerate(due)
             ]
             self._listen(lambda: all(one.done() for one in done))
             for one in done:
                 one.result()
-        self._listen(lambda: len(self._heard) == len(self._sent))
+        self._listen(lambda: len(self._received) == len(self._sent))
 
     def report(self) -> str:
         """Return the latencies of all calls since the last report."""
-        ways = [times[0] - self._sent[call] for call, times in self._heard.items()]
+        ways = [times[0] - self._sent[call] for call, times in self._received.items()]
         lines = [_spread("answer", self._answered), _spread("to a consumer", ways)]
         self._answered = []
         return "; ".join(lines)
@@ -65,11 +65,11 @@ class Office:
     def check(self) -> None:
         """Fail unless each call was taken and heard of once, in each user's order."""
         assert set(self.answers) == {200}
-        assert self._heard.keys() == self._sent.keys()
-        assert all(len(times) == 1 for times in self._heard.values())
+        assert self._received.keys() == self._sent.keys()
+        assert all(len(times) == 1 for times in self._received.values())
         assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in self._order.values())
 
-    def _tell(self, call: str, user: str, when: float) -> None:
+    def _report(self, call: str, user: str, when: float) -> None:
         threading.Event().wait(max(0.0, when - time.monotonic()))
         body = call_state(call, "CONNECTED")
         self._sent[call] = before = time.monotonic()
@@ -82,10 +82,10 @@ class Office:
             assert time.monotonic() < limit, "waited in vain"
             self._listener.work(0.01)
 
-    def _hear(self, arrived: ReceivedMessage) -> None:
+    def _receive(self, arrived: ReceivedMessage) -> None:
         now = time.monotonic()
-        event = told(arrived.payload)
-        self._heard.setdefault(event["subject"], []).append(now)
+        event = reported(arrived.payload)
+        self._received.setdefault(event["subject"], []).append(now)
         self._order.setdefault(event["data"]["user"], []).append(event["seq"])
 
 
@@ -113,7 +113,7 @@ def test_200_users_are_heard_at_fifty_events_a_second(
     office.check()
 
 
-def test_a_thousand_events_at_once_are_all_heard(
+def test_a_thousand_events_at_once_are_all_received(
     gateway: GatewayProcess, connect: Callable[..., Connection]
 ) -> None:
     office = Office(gateway, connect("journal"))

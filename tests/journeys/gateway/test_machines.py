@@ -56,7 +56,7 @@ class Journal:
         self._progress = ConsumerOffsets(folder / "progress.db")
         CallStream(connection, self._progress, self.events.append).follow_all()
 
-    def hear(self, count: int) -> None:
+    def receive(self, count: int) -> None:
         """Work until so many events came, and as long as anything else comes."""
         wait_until(lambda: self._connection.work(0.005) and len(self.events) >= count)
         while self._connection.work(0.3):
@@ -73,16 +73,16 @@ class Journal:
         return dict(found)
 
 
-def _tell(user: str, balancer: Balancer, calls: range) -> None:
+def _report(user: str, balancer: Balancer, calls: range) -> None:
     path = path_of(user)
     for number in calls:
         body = call_state(f"{user}-{number:03}", "CONNECTED")
         assert notify(balancer(path).port, path, body) == 200
 
 
-def _tell_all(balancer: Balancer, calls: range = range(CALLS)) -> list[threading.Thread]:
+def _report_all(balancer: Balancer, calls: range = range(CALLS)) -> list[threading.Thread]:
     """Tell each user's calls one after the other, all users' at once."""
-    lines = [threading.Thread(target=_tell, args=(user, balancer, calls)) for user in USERS]
+    lines = [threading.Thread(target=_report, args=(user, balancer, calls)) for user in USERS]
     for line in lines:
         line.start()
     return lines
@@ -97,8 +97,8 @@ def _calls(events: list[CallEvent]) -> list[str]:
 
 
 def _all_once(journal: Journal) -> None:
-    told = [f"{user}-{number:03}" for user in USERS for number in range(CALLS)]
-    assert sorted(_calls(journal.events)) == told
+    reported = [f"{user}-{number:03}" for user in USERS for number in range(CALLS)]
+    assert sorted(_calls(journal.events)) == reported
     for events in journal.by_gateway().values():
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
         assert _calls(events) == sorted(_calls(events))
@@ -110,8 +110,8 @@ def test_a_balancer_may_spread_each_users_notifications_over_all_machines(
     journal = journals()
     chance = random.Random(1)
 
-    lines = _tell_all(lambda _: chance.choice(machines))
-    journal.hear(CALLS * len(USERS))
+    lines = _report_all(lambda _: chance.choice(machines))
+    journal.receive(CALLS * len(USERS))
 
     for line in lines:
         line.join()
@@ -123,13 +123,13 @@ def test_what_a_broker_forgot_is_asked_for_from_the_machine_that_has_it(
     machines: list[GatewayProcess], broker: Mosquitto, journals: Begin
 ) -> None:
     chance = random.Random(2)
-    for line in _tell_all(lambda _: chance.choice(machines)):  # nobody listens yet
+    for line in _report_all(lambda _: chance.choice(machines)):  # nobody listens yet
         line.join()
     broker.kill()
     broker.start()
 
     journal = journals()
-    journal.hear(CALLS * len(USERS))
+    journal.receive(CALLS * len(USERS))
 
     _all_once(journal)
 
@@ -139,15 +139,15 @@ def test_a_balancer_by_path_keeps_each_users_order_and_may_change_over(
 ) -> None:
     journal = journals()
     half = range(CALLS // 2)
-    for line in _tell_all(lambda path: machines[_by_user(path)], half):
+    for line in _report_all(lambda path: machines[_by_user(path)], half):
         line.join()
-    journal.hear(len(half) * len(USERS))
+    journal.receive(len(half) * len(USERS))
     assert len({source for _, source in journal.by_gateway()}) == len(machines)
 
     machines[0].kill()
-    for line in _tell_all(lambda _: machines[1], range(CALLS // 2, CALLS)):
+    for line in _report_all(lambda _: machines[1], range(CALLS // 2, CALLS)):
         line.join()
-    journal.hear(CALLS * len(USERS))
+    journal.receive(CALLS * len(USERS))
 
     _all_once(journal)
     for user in USERS:

@@ -43,10 +43,10 @@ def answer(inside: str) -> bytes:
 
 
 def test_a_notification_is_read() -> None:
-    method, [told] = read_call(RINGING.encode())
+    method, [reported] = read_call(RINGING.encode())
 
     assert method == "ucp.v22.events.call.receiveCallState"
-    assert told == {
+    assert reported == {
         "id": "c2b7d1f0",
         "state": "RINGING",
         "timestamp": "20250314T09:15:21",

@@ -71,36 +71,36 @@ def test_the_language_can_be_chosen(run: Run, site: Path) -> None:
     assert "Would be dialled: 00445206789" in result.stdout
 
 
-def test_the_policy_of_the_site_is_told(run: Run, site: Path) -> None:
+def test_the_policy_of_the_site_is_reported(run: Run, site: Path) -> None:
     result = run("081 250 12 34", "--lang", "en", config=site)
 
     assert "Not dialled (denied_prefix): Numbers that begin with +4181 are barred" in result.stdout
 
 
 def test_machines_get_json(run: Run, site: Path) -> None:
-    told = json.loads(run("0900 123 456", "--json", config=site).stdout)
+    document = json.loads(run("0900 123 456", "--json", config=site).stdout)
 
-    assert (told["kind"], told["e164"], told["reading"]) == (
+    assert (document["kind"], document["e164"], document["reading"]) == (
         "external",
         "+41900123456",
         "national",
     )
-    assert [step["code"] for step in told["steps"]] == [
+    assert [step["code"] for step in document["steps"]] == [
         "received",
         "spelled",
         "trunk",
         "valid",
         "result-e164",
     ]
-    assert (told["dial"]["allowed"], told["dial"]["code"]) == (False, "premium")
+    assert (document["dial"]["allowed"], document["dial"]["code"]) == (False, "premium")
 
 
 def test_the_country_of_a_contact_reads_its_number(run: Run, site: Path) -> None:
-    told = json.loads(run("030 123456", "--country", "DE", "--json", config=site).stdout)
+    document = json.loads(run("030 123456", "--country", "DE", "--json", config=site).stdout)
 
-    assert told["e164"] == "+4930123456"
-    assert told["same_subscriber"] == ["+49301234560"]
-    assert told["dial"] == {"allowed": True, "dialled": "0004930123456"}
+    assert document["e164"] == "+4930123456"
+    assert document["same_subscriber"] == ["+49301234560"]
+    assert document["dial"] == {"allowed": True, "dialled": "0004930123456"}
 
 
 def test_without_a_configuration_switzerland_or_the_named_country_counts(run: Run) -> None:
@@ -116,11 +116,11 @@ def test_what_is_no_number_says_why(run: Run) -> None:
     assert "Not dialled (not_a_number)" in result.stdout
 
 
-def test_what_an_import_finds_in_a_field_with_two_numbers_is_told(run: Run, site: Path) -> None:
-    told = run("044 520 67 88 / 89", "--lang", "en").stdout
+def test_what_an_import_finds_in_a_field_with_two_numbers_is_reported(run: Run, site: Path) -> None:
+    result = run("044 520 67 88 / 89", "--lang", "en").stdout
 
-    assert "Result: unknown." in told
-    assert "An import would find in it: +41445206788, +41445206789" in told
+    assert "Result: unknown." in result
+    assert "An import would find in it: +41445206788, +41445206789" in result
     as_json = json.loads(run("044 520 67 88 / 89", "--json", config=site).stdout)
     assert as_json["field"] == ["+41445206788", "+41445206789"]
     assert "import" not in run("044 520 67 88", "--lang", "en").stdout

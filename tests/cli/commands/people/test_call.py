@@ -160,7 +160,7 @@ def test_the_only_user_need_not_be_named(
     assert dial.requests[0][0] == "0013"
 
 
-def test_several_users_must_be_told_apart(site: Path) -> None:
+def test_several_users_must_be_distinguished(site: Path) -> None:
     with Users(site.parent / "data" / "starface2mqtt.db") as users:
         users.add(User(login="0011"))
         users.add(User(login="0012"))

@@ -41,13 +41,13 @@ def choose(site: Path) -> Ask:
     return run
 
 
-def test_those_who_have_the_number_of_the_last_call_are_told(choose: Ask) -> None:
-    told = choose()
+def test_those_who_have_the_number_of_the_last_call_are_reported(choose: Ask) -> None:
+    result = choose()
 
-    assert told.exit_code == 0, told.output
-    assert "Hans Frei" in told.output
-    assert "Ida Frei" in told.output
-    assert "<- chosen" not in told.output
+    assert result.exit_code == 0, result.output
+    assert "Hans Frei" in result.output
+    assert "Ida Frei" in result.output
+    assert "<- chosen" not in result.output
 
 
 def test_a_choice_is_remembered_and_taken_back(choose: Ask) -> None:

@@ -88,10 +88,10 @@ def test_what_was_found_for_a_call_is_opened(
 
 
 def test_nobody_who_answers_is_said(site: Settings) -> None:
-    told = str(_open(site).exception)
+    reported = str(_open(site).exception)
 
-    assert "the caller process is not running, or 0011 is off" in told
-    assert "ten minutes" not in told
+    assert "the caller process is not running, or 0011 is off" in reported
+    assert "ten minutes" not in reported
 
 
 @pytest.mark.parametrize(

@@ -37,14 +37,14 @@ def ask(tmp_path: Path) -> Ask:
     return run
 
 
-def _tell(folder: Path, call: str = "c-1", user: str = "0011", at: float = 0.0) -> None:
-    told: list[tuple[str, str, dict[str, Any]]] = [
+def _report(folder: Path, call: str = "c-1", user: str = "0011", at: float = 0.0) -> None:
+    reported: list[tuple[str, str, dict[str, Any]]] = [
         ("received", "ringing", {"number": "044 123 45 67", "called": "Anna"}),
         ("matched", "none", {"e164": "+41441234567"}),
         ("action", "unknown-caller", {}),
     ]
     steps = []
-    for step, code, values in told:
+    for step, code, values in reported:
         steps.append(
             TraceStep(step=step, code=code, at=AT, values=kept_values(f"{step}.{code}", values))
         )
@@ -56,9 +56,9 @@ def _tell(folder: Path, call: str = "c-1", user: str = "0011", at: float = 0.0) 
     traces.close()
 
 
-def test_the_last_call_is_told_in_sentences(ask: Ask, tmp_path: Path) -> None:
-    _tell(tmp_path)
-    _tell(tmp_path, "c-2", at=5)
+def test_the_last_call_is_reported_in_sentences(ask: Ask, tmp_path: Path) -> None:
+    _report(tmp_path)
+    _report(tmp_path, "c-2", at=5)
 
     result = ask()
 
@@ -70,21 +70,21 @@ def test_the_last_call_is_told_in_sentences(ask: Ask, tmp_path: Path) -> None:
     assert "c-1" not in result.stdout
 
 
-def test_it_is_told_in_english_too(ask: Ask, tmp_path: Path) -> None:
-    _tell(tmp_path)
+def test_it_is_reported_in_english_too(ask: Ask, tmp_path: Path) -> None:
+    _report(tmp_path)
 
     assert "Nothing opened: the caller is not in the directory." in ask("--lang", "en").stdout
 
 
 def test_a_name_cannot_move_the_cursor(ask: Ask, tmp_path: Path) -> None:
-    _tell(tmp_path)
+    _report(tmp_path)
 
     assert "\x1b" not in ask().stdout
 
 
 def test_a_call_and_a_user_can_be_named(ask: Ask, tmp_path: Path) -> None:
-    _tell(tmp_path, user="0011")
-    _tell(tmp_path, "c-2", user="0012", at=5)
+    _report(tmp_path, user="0011")
+    _report(tmp_path, "c-2", user="0012", at=5)
 
     assert "c-1" in ask("c-1").stdout
     assert "c-1" in ask("--user", "0011").stdout
@@ -93,7 +93,7 @@ def test_a_call_and_a_user_can_be_named(ask: Ask, tmp_path: Path) -> None:
 
 
 def test_a_machine_gets_codes(ask: Ask, tmp_path: Path) -> None:
-    _tell(tmp_path)
+    _report(tmp_path)
 
     [story] = json.loads(ask("--json").stdout)
     assert story["reason"] == "unknown-caller"
@@ -123,7 +123,7 @@ def test_an_interface_that_is_off_is_named_with_the_way_to_switch_it_on(
 def test_an_interface_switched_off_since_the_last_call_is_named_too(
     ask: Ask, tmp_path: Path
 ) -> None:
-    _tell(tmp_path)
+    _report(tmp_path)
     with Users(tmp_path / "data" / "starface2mqtt.db") as users:
         users.add(User(login="0011", wanted=False))
 
@@ -135,7 +135,7 @@ def test_an_interface_switched_off_since_the_last_call_is_named_too(
 def test_a_story_of_long_ago_says_that_there_may_be_a_later_call(
     ask: Ask, tmp_path: Path, ago: float, hint: bool
 ) -> None:
-    _tell(tmp_path, at=(datetime.now(UTC) - AT).total_seconds() - ago)
+    _report(tmp_path, at=(datetime.now(UTC) - AT).total_seconds() - ago)
 
     assert ("starface2mqtt status" in ask().stdout) is hint
 

@@ -77,7 +77,7 @@ def test_an_account_writes_only_what_it_may(staffed: Settings, run: Run) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "given"),
     [
         (["crm", "--topics", "calls"], "--user LOGIN"),
         (["crm", "--all"], "--topics calls,state"),
@@ -95,14 +95,14 @@ def test_an_account_writes_only_what_it_may(staffed: Settings, run: Run) -> None
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_made(
-    staffed: Settings, run: Run, words: list[str], told: str
+    staffed: Settings, run: Run, words: list[str], given: str
 ) -> None:
     before = {path: path.read_bytes() for path in broker_folder(staffed).iterdir()}
 
     refused = run("account", "add", *words)
 
     assert isinstance(refused.exception, CommandFailed | RightsRefused)
-    assert told in str(refused.exception)
+    assert given in str(refused.exception)
     assert {path: path.read_bytes() for path in broker_folder(staffed).iterdir()} == before
 
 
@@ -125,9 +125,9 @@ def test_a_new_password_makes_the_old_one_worthless(staffed: Settings, run: Run)
     before = read_accounts(staffed.broker.accounts_file)["crm"]
     file = (broker_folder(staffed) / "passwords").read_text()
 
-    told = run("account", "password", "crm").stdout.strip()
+    result = run("account", "password", "crm").stdout.strip()
 
-    account, _, password = told.partition("\t")
+    account, _, password = result.partition("\t")
     accounts = read_accounts(staffed.broker.accounts_file)
     assert account != "crm"  # no broker is there: a program may still connect as this
     assert "crm" not in accounts

@@ -58,7 +58,7 @@ def test_a_removed_application_has_no_right_any_more(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["add", "crm", "--users", "0011,0099"], "no user 0099"),
         (["add", "crm", "--users", ","], "at least one user"),
@@ -66,11 +66,11 @@ def test_a_removed_application_has_no_right_any_more(site: Path) -> None:
         (["remove", "crm"], "no application 'crm'"),
     ],
 )
-def test_a_mistake_is_named(site: Path, words: list[str], told: str) -> None:
+def test_a_mistake_is_named(site: Path, words: list[str], reported: str) -> None:
     result = _run(site, *words)
 
     assert isinstance(result.exception, CommandFailed)
-    assert told in str(result.exception)
+    assert reported in str(result.exception)
 
 
 def test_a_name_is_given_once(site: Path) -> None:

@@ -13,8 +13,8 @@ def test_the_brokers_files_are_written_again_with_what_lacks(tmp_path: Path) -> 
     with Users(settings.database) as users:
         users.add(User(login="anna/é"))
 
-    told = CliRunner().invoke(app, ["--config", str(settings.file), "broker", "files"])
+    result = CliRunner().invoke(app, ["--config", str(settings.file), "broker", "files"])
 
-    assert told.exit_code == 0, told.output
+    assert result.exit_code == 0, result.output
     accounts = read_accounts(settings.broker.accounts_file)
     assert {"anna%2F%C3%A9", "caller-for-anna%2F%C3%A9"} < set(accounts)

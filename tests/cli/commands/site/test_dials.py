@@ -52,9 +52,9 @@ def test_each_request_is_one_line_newest_first(site: Path) -> None:
 def test_the_audit_of_one_user_is_given_to_programs(site: Path) -> None:
     shown = CliRunner().invoke(app, [str(site), "dials", "--json", "--as", "0011"]).output
 
-    told = json.loads(shown)
-    assert (told["user"], told["code"], told["final"]) == ("0011", "premium", True)
-    assert told["at"] == "2001-09-09T01:46:40.000+00:00"
+    document = json.loads(shown)
+    assert (document["user"], document["code"], document["final"]) == ("0011", "premium", True)
+    assert document["at"] == "2001-09-09T01:46:40.000+00:00"
 
 
 def test_before_the_first_request_it_says_so(site: Path) -> None:

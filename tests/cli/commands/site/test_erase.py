@@ -67,11 +67,11 @@ def erase(site: Settings, tmp_path: Path) -> Callable[..., Result]:
 def test_a_number_in_any_spelling_is_forgotten(
     site: Settings, erase: Callable[..., Result]
 ) -> None:
-    told = erase("044 555 01-80", "--yes")
+    result = erase("044 555 01-80", "--yes")
 
-    assert told.exit_code == 0, told.output
-    assert "2 stories of calls" in told.output
-    assert "1 choices" in told.output
+    assert result.exit_code == 0, result.output
+    assert "2 stories of calls" in result.output
+    assert "1 choices" in result.output
     assert [one.call_id for one in find(site.site.data_folder, last=9)] == ["c-3"]
     kept = b"".join(path.read_bytes() for path in site.site.data_folder.glob("traces-*"))
     assert b"5550180" not in kept
@@ -101,11 +101,11 @@ def test_no_file_of_the_machine_holds_the_number_any_more(
                 )
             Spool(spool).hand_over("044 555 01 99")
 
-            told = erase(other, "--yes")
+            result = erase(other, "--yes")
 
-    assert told.exit_code == 0, told.output
-    assert "1 events" in told.output
-    assert "1 numbers handed" in told.output
+    assert result.exit_code == 0, result.output
+    assert "1 events" in result.output
+    assert "1 numbers handed" in result.output
     holding = [path for path in tmp_path.rglob("*") if path.is_file() and b"5550199" in
                path.read_bytes().replace(b" ", b"")]  # fmt: skip
     assert holding == []
@@ -118,19 +118,19 @@ def test_what_others_hold_is_named_and_the_command_fails(
     EventLog(folder, "gateway", Counters(), lambda: None, greatest=10**8).close()
     with closing(sqlite3.connect(folder / NAME, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        told = erase(E164, "--yes")
+        result = erase(E164, "--yes")
 
-    assert isinstance(told.exception, CommandFailed)
-    assert "events in the gateway's log" in str(told.exception)
-    assert "2 stories" in told.output
+    assert isinstance(result.exception, CommandFailed)
+    assert "events in the gateway's log" in str(result.exception)
+    assert "2 stories" in result.output
 
 
 def test_what_is_somebody_elses_to_erase_is_named(erase: Callable[..., Result]) -> None:
-    told = erase(E164, "--yes").output
+    result = erase(E164, "--yes").output
 
-    assert "Not reached" in told
-    assert "at most 24 hours" in told
-    assert "Ida Frei, whom the source test has" in told
+    assert "Not reached" in result
+    assert "at most 24 hours" in result
+    assert "Ida Frei, whom the source test has" in result
 
 
 def test_nothing_is_erased_without_a_yes(site: Settings, erase: Callable[..., Result]) -> None:
@@ -143,7 +143,7 @@ def test_a_text_that_is_no_number_is_refused(erase: Callable[..., Result]) -> No
 
 
 def test_what_was_typed_unseen_is_not_shown(erase: Callable[..., Result]) -> None:
-    told = erase(said="079 12a\n")
+    result = erase(said="079 12a\n")
 
-    assert "079 12a" not in f"{told.output}{told.exception}"
-    assert str(told.exception) == "this is no telephone number; see: starface2mqtt number NUMBER"
+    assert "079 12a" not in f"{result.output}{result.exception}"
+    assert str(result.exception) == "this is no telephone number; see: starface2mqtt number NUMBER"

@@ -19,7 +19,7 @@ def zurich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("zurich")
 @pytest.mark.parametrize(
-    ("now", "told", "until"),
+    ("now", "given", "until"),
     [
         ("2026-10-24T20:00:00+02:00", "07:00", "2026-10-25T07:00:00+01:00"),
         ("2026-03-28T20:00:00+01:00", "07:00", "2026-03-29T07:00:00+02:00"),
@@ -28,5 +28,7 @@ def zurich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("2026-10-24T23:30:00+00:00", "07:00", "2026-10-25T07:00:00+01:00"),
     ],
 )
-def test_a_moment_is_what_the_clock_on_the_wall_then_shows(now: str, told: str, until: str) -> None:
-    assert left_alone(told, datetime.fromisoformat(now)) == until
+def test_a_moment_is_what_the_clock_on_the_wall_then_shows(
+    now: str, given: str, until: str
+) -> None:
+    assert left_alone(given, datetime.fromisoformat(now)) == until

@@ -47,10 +47,10 @@ def test_a_number_is_added_listed_and_removed(site: Settings, private: Run) -> N
 
 
 def test_a_number_asked_for_is_not_echoed(site: Settings, private: Run) -> None:
-    told = private("add", "--user", "0011", said="0445550180\n")
+    result = private("add", "--user", "0011", said="0445550180\n")
 
     assert _holds(site, "0011", E164)
-    assert "5550180" not in told.output
+    assert "5550180" not in result.output
 
 
 def test_an_extension_may_be_private(site: Settings, private: Run) -> None:
@@ -59,7 +59,7 @@ def test_an_extension_may_be_private(site: Settings, private: Run) -> None:
     assert _holds(site, "0011", "17")
 
 
-def test_who_has_a_number_twice_is_told(private: Run) -> None:
+def test_who_has_a_number_twice_is_reported(private: Run) -> None:
     private("add", E164, "--user", "0011")
 
     assert "already" in private("add", E164, "--user", "0011").output

@@ -48,7 +48,7 @@ def test_it_is_taken_back_of_some_or_of_all(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "result"),
     [
         (["0010"], "say of whom"),
         (["0099", "--user", "0011"], "no user 0099"),
@@ -58,9 +58,9 @@ def test_it_is_taken_back_of_some_or_of_all(run: Run) -> None:
         (["0010", "--user", "0011", "--topics", ""], "say what is read"),
     ],
 )
-def test_what_cannot_be_is_refused(run: Run, words: list[str], told: str) -> None:
+def test_what_cannot_be_is_refused(run: Run, words: list[str], result: str) -> None:
     refused = run("supervisor", "add", *words)
 
     assert isinstance(refused.exception, CommandFailed | RightsRefused)
-    assert told in str(refused.exception)
+    assert result in str(refused.exception)
     assert run("supervisor", "list").stdout == ""

@@ -28,8 +28,8 @@ def pbx() -> Iterator[Simulator]:
 
 @pytest.fixture
 def site(tmp_path: Path, pbx: Simulator) -> Settings:
-    told = {"host": "127.0.0.1", "port": pbx.port, "scheme": "http"}
-    return make_site(tmp_path / "site", {"starface": told})
+    fields = {"host": "127.0.0.1", "port": pbx.port, "scheme": "http"}
+    return make_site(tmp_path / "site", {"starface": fields})
 
 
 def _run(site: Settings, *words: str, typed: str = "") -> Result:

@@ -24,8 +24,8 @@ def pbx() -> Iterator[Simulator]:
 
 @pytest.fixture
 def site(tmp_path: Path, pbx: Simulator) -> Settings:
-    told = {"host": "127.0.0.1", "port": pbx.port, "scheme": "http"}
-    return make_site(tmp_path / "site", {"starface": told})
+    fields = {"host": "127.0.0.1", "port": pbx.port, "scheme": "http"}
+    return make_site(tmp_path / "site", {"starface": fields})
 
 
 def _run(site: Settings, *words: str, password: str = ANNA.password) -> Result:
@@ -50,7 +50,7 @@ def test_an_added_user_can_log_in_and_has_a_broker_account(site: Settings) -> No
     assert ANNA.password not in added.output
 
 
-def test_the_broker_account_is_told_as_the_broker_knows_it(site: Settings) -> None:
+def test_the_broker_account_is_reported_as_the_broker_knows_it(site: Settings) -> None:
     added = _run(site, "user", "add", "jörg", "--no-check")
 
     assert "account is 'j%C3%B6rg'" in added.output
@@ -95,7 +95,7 @@ def test_what_a_user_chose_is_changed_and_listed(site: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "allowed"),
+    ("result", "allowed"),
     [
         ("sneezing", "ringing, connected, ended, outgoing, party-change, click"),
         ("connected=sneeze", "matter-or-dossier, dossier, business-card, none"),
@@ -103,10 +103,10 @@ def test_what_a_user_chose_is_changed_and_listed(site: Settings) -> None:
     ],
 )
 def test_a_trigger_or_action_there_is_none_of_is_refused(
-    site: Settings, told: str, allowed: str
+    site: Settings, result: str, allowed: str
 ) -> None:
     _add(site)
-    refused = _run(site, "user", "set", ANNA.login, "--trigger", told)
+    refused = _run(site, "user", "set", ANNA.login, "--trigger", result)
 
     assert refused.exit_code != 0
     assert allowed in str(refused.exception)
@@ -132,7 +132,7 @@ def test_each_trigger_may_have_an_action_of_its_own(site: Settings) -> None:
         (["ringing", "party-change"], False),
     ],
 )
-def test_whoever_leaves_out_the_change_of_party_is_told_what_that_means(
+def test_who_leaves_out_the_change_of_party_is_reported_what_that_means(
     site: Settings, triggers: list[str], hint: bool
 ) -> None:
     _add(site)
@@ -156,8 +156,8 @@ def test_what_a_user_wishes_is_kept_beside_other_wishes(
     site: Settings, words: list[str], wish: str
 ) -> None:
     _add(site)
-    for told in (words, ["--action", "dossier"]):
-        assert _run(site, "user", "set", ANNA.login, *told).exit_code == 0
+    for event in (words, ["--action", "dossier"]):
+        assert _run(site, "user", "set", ANNA.login, *event).exit_code == 0
 
     assert f"wish       {wish}" in _run(site, "user", "show", ANNA.login).output
 
@@ -208,10 +208,10 @@ def test_a_user_who_is_not_there_is_named_with_the_remedy(site: Settings) -> Non
 
 def test_a_further_device_gets_an_account_until_the_user_goes(site: Settings) -> None:
     _add(site)
-    told = [_run(site, "user", "device", ANNA.login, "laptop").output for _ in range(2)]
+    reported = [_run(site, "user", "device", ANNA.login, "laptop").output for _ in range(2)]
 
-    assert told[0] == told[1]
-    account, password = told[0].splitlines()[0].split("\t")
+    assert reported[0] == reported[1]
+    account, password = reported[0].splitlines()[0].split("\t")
     assert account == f"{ANNA.login}~laptop"
     assert read_accounts(site.broker.accounts_file)[account] == password
     _run(site, "user", "remove", ANNA.login)
@@ -236,8 +236,8 @@ def test_the_link_for_the_desktop_app_proves_whose_it_is(site: Settings) -> None
 
 
 def test_the_link_of_an_ipv6_address_has_brackets(tmp_path: Path) -> None:
-    told = {"host": "127.0.0.1", "scheme": "http", "callback_host": "::1"}
-    site = make_site(tmp_path / "six", {"starface": told})
+    fields = {"host": "127.0.0.1", "scheme": "http", "callback_host": "::1"}
+    site = make_site(tmp_path / "six", {"starface": fields})
     _run(site, "user", "add", ANNA.login, "--no-check")
 
     link = _run(site, "user", "link", ANNA.login).output

@@ -59,12 +59,12 @@ def test_a_path_that_would_end_the_line_is_refused() -> None:
 
 
 def test_the_application_takes_both_schemes_and_keeps_what_its_maker_wrote() -> None:
-    told = information({"CFBundleExecutable": "applet", "CFBundleName": "link"})
+    reported = information({"CFBundleExecutable": "applet", "CFBundleName": "link"})
 
     kinds = {"CFBundleURLName": "starface2mqtt.link", "CFBundleURLSchemes": ["tel", "callto"]}
-    assert told["CFBundleURLTypes"] == [kinds]
-    assert told["CFBundleExecutable"] == "applet"
-    assert told["LSUIElement"] is True
+    assert reported["CFBundleURLTypes"] == [kinds]
+    assert reported["CFBundleExecutable"] == "applet"
+    assert reported["LSUIElement"] is True
 
 
 def test_the_application_is_made_signed_and_made_known(tmp_path: Path, mac: FakeMac) -> None:

@@ -71,11 +71,11 @@ def test_windows_offers_the_program_for_both_schemes() -> None:
 
     install(registry, COMMAND, autostart=False)
 
-    told = r"Software\starface2mqtt\Capabilities"
-    assert registry.read(REGISTERED, "starface2mqtt") == told
-    assert registry.read(told, "ApplicationDescription")
+    reported = r"Software\starface2mqtt\Capabilities"
+    assert registry.read(REGISTERED, "starface2mqtt") == reported
+    assert registry.read(reported, "ApplicationDescription")
     for scheme in ("tel", "callto"):
-        program = registry.read(rf"{told}\URLAssociations", scheme)
+        program = registry.read(rf"{reported}\URLAssociations", scheme)
         assert registry.read(rf"{CLASSES}\{program}", "URL Protocol") == ""
         assert registry.read(rf"{CLASSES}\{program}\{PLACE}", "") == OPENS
     assert registry.read(RUN, "starface2mqtt") is None
@@ -114,19 +114,19 @@ def test_a_scheme_nobody_has_declared_is_declared() -> None:
 def test_the_scheme_of_another_program_stays_its_own() -> None:
     other = (rf"{CLASSES}\tel\{PLACE}", "", "teams.exe %1")
     registry = FakeRegistry(other, (rf"{CLASSES}\callto", "URL Protocol", ""))
-    before = {key: dict(told) for key, told in registry.keys.items()}
+    before = {key: dict(reported) for key, reported in registry.keys.items()}
 
     install(registry, COMMAND, autostart=True)
     assert registry.read(*other[:2]) == "teams.exe %1"
     assert registry.read(rf"{CLASSES}\callto\{PLACE}", "") is None
     uninstall(registry)
 
-    assert {key: told for key, told in registry.keys.items() if key in before} == before
+    assert {key: reported for key, reported in registry.keys.items() if key in before} == before
 
 
 def test_taking_back_removes_exactly_what_was_written() -> None:
     registry = FakeRegistry(*OTHERS)
-    before = {key: dict(told) for key, told in registry.keys.items()}
+    before = {key: dict(reported) for key, reported in registry.keys.items()}
 
     written = install(registry, COMMAND, autostart=True)
     removed = uninstall(registry)

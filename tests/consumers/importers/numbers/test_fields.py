@@ -9,7 +9,7 @@ SWISS = NumberProfile(country="CH", area_code="44")
 OFFICE, MOBILE = "+41441234567", "+41795550101"
 
 
-def told(text: str, country: str = "", label: str = "") -> list[tuple[str, str]]:
+def reported(text: str, country: str = "", label: str = "") -> list[tuple[str, str]]:
     return [
         (one.e164, one.label)
         for one in read_field(text, SWISS, country=country, label=label).numbers
@@ -49,7 +49,7 @@ def told(text: str, country: str = "", label: str = "") -> list[tuple[str, str]]
     ],
 )
 def test_labels_and_several_numbers_are_split(text: str, expected: list[tuple[str, str]]) -> None:
-    assert told(text) == expected
+    assert reported(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_labels_and_several_numbers_are_split(text: str, expected: list[tuple[st
         "9" * 300,
     ],
 )
-def test_what_is_unclear_is_told_and_never_guessed(text: str) -> None:
+def test_what_is_unclear_is_reported_and_never_guessed(text: str) -> None:
     field = read_field(text, SWISS)
 
     assert field.numbers == ()
@@ -82,16 +82,16 @@ def test_what_is_clear_beside_the_unclear_is_taken() -> None:
 
 
 def test_the_country_of_the_contact_reads_its_national_numbers() -> None:
-    assert told("030 901820", country="DE") == [("+4930901820", "")]
-    assert told("+41 44 123 45 67", country="DE") == [(OFFICE, "")]
+    assert reported("030 901820", country="DE") == [("+4930901820", "")]
+    assert reported("+41 44 123 45 67", country="DE") == [(OFFICE, "")]
 
 
 def test_a_direct_dial_number_stays_whole() -> None:
-    assert told("030 90182 DW 47", country="DE") == [("+49309018247", "")]
+    assert reported("030 90182 DW 47", country="DE") == [("+49309018247", "")]
 
 
 def test_the_label_of_the_column_counts_where_the_field_has_none() -> None:
-    assert told("044 123 45 67, Fax 044 123 45 68", label="work") == [
+    assert reported("044 123 45 67, Fax 044 123 45 68", label="work") == [
         (OFFICE, "work"),
         ("+41441234568", "fax"),
     ]

@@ -47,10 +47,10 @@ def test_a_number_is_read(site: str, text: str, e164: str) -> None:
 def test_what_a_list_has_damaged_is_no_number_of_somebody_else(
     site: str, text: str, reason: str
 ) -> None:
-    told = reader(SITES[site], "")(text)
+    reported = reader(SITES[site], "")(text)
 
-    assert (told.kind, told.e164) == ("unknown", None)
-    assert reason in why_not(told)
+    assert (reported.kind, reported.e164) == ("unknown", None)
+    assert reason in why_not(reported)
 
 
 @pytest.mark.parametrize(

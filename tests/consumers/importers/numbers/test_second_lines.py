@@ -9,7 +9,7 @@ SWISS = NumberProfile(country="CH", area_code="44")
 GERMAN = NumberProfile(country="DE", area_code="30")
 
 
-def told(field: ReadField) -> list[str]:
+def reported(field: ReadField) -> list[str]:
     return [one.raw for one in field.numbers]
 
 
@@ -40,7 +40,7 @@ def test_the_last_digits_of_a_second_line_are_written_out(text: str, second: str
 def test_a_third_line_follows_the_second() -> None:
     field = read_field("044 123 45 67 / 68 / 69", SWISS)
 
-    assert told(field) == ["044 123 45 67", "044 123 45 68", "044 123 45 69"]
+    assert reported(field) == ["044 123 45 67", "044 123 45 68", "044 123 45 69"]
 
 
 def test_the_label_of_a_second_line_is_its_own() -> None:
@@ -61,10 +61,10 @@ def test_the_label_of_a_second_line_is_its_own() -> None:
         ("079 555 01 01", "02"),  # a mobile has no second line
     ],
 )
-def test_without_evidence_the_first_is_taken_and_the_rest_told(first: str, rest: str) -> None:
+def test_without_evidence_the_first_is_taken_and_the_rest_reported(first: str, rest: str) -> None:
     field = read_field(f"{first} / {rest}", SWISS)
 
-    assert told(field) == [first]
+    assert reported(field) == [first]
     [unread] = field.unread
     assert unread.text == rest
     assert unread.reason.startswith("two numbers")
@@ -104,7 +104,7 @@ def test_what_may_be_one_number_or_two_is_refused_whole(profile: NumberProfile, 
 def test_where_two_surely_are_but_the_second_is_unclear_the_first_is_taken(between: str) -> None:
     field = read_field(f"030 12345{between}99", GERMAN)
 
-    assert told(field) == ["030 12345"]
+    assert reported(field) == ["030 12345"]
     [unread] = field.unread
     assert (unread.text, unread.reason[:11]) == ("99", "two numbers")
 
@@ -119,10 +119,10 @@ def test_where_two_surely_are_but_the_second_is_unclear_the_first_is_taken(betwe
         ("030 12345 - 67 / 68", ["030 12345 - 67", "030 12345 - 68"]),
     ],
 )
-def test_a_hyphen_tells_which_digits_are_the_extension(text: str, expected: list[str]) -> None:
+def test_a_hyphen_reports_which_digits_are_the_extension(text: str, expected: list[str]) -> None:
     field = read_field(text, GERMAN)
 
-    assert told(field) == expected
+    assert reported(field) == expected
     assert [one.e164 for one in field.numbers] == [read_number(x, GERMAN).e164 for x in expected]
     assert field.unread == ()
 
@@ -172,7 +172,7 @@ def test_behind_a_whole_number_last_digits_are_never_our_own_extension(
 
 
 def test_extensions_alone_stay_extensions() -> None:
-    assert told(read_field("23; 24", SWISS)) == ["23", "24"]
+    assert reported(read_field("23; 24", SWISS)) == ["23", "24"]
 
 
 @pytest.mark.parametrize(

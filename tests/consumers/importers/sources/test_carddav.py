@@ -28,14 +28,14 @@ FOLDER = "<d:resourcetype><d:collection/></d:resourcetype>"
 
 
 def multistatus(*resources: tuple[str, str]) -> str:
-    told = "".join(
+    reported = "".join(
         f"<d:response><d:href>{href}</d:href><d:propstat><d:prop>{props}</d:prop>"
         "<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
         for href, props in resources
     )
     return (
         '<?xml version="1.0"?><d:multistatus xmlns:d="DAV:" '
-        f'xmlns:c="urn:ietf:params:xml:ns:carddav">{told}</d:multistatus>'
+        f'xmlns:c="urn:ietf:params:xml:ns:carddav">{reported}</d:multistatus>'
     )
 
 
@@ -65,7 +65,7 @@ class AddressBooks(BaseHTTPRequestHandler):
         if self.path == "/dav/anna/book/" and self.headers["Depth"] == "1":
             cards = [(href, "<d:getetag>1</d:getetag><d:resourcetype/>") for href in CARDS]
             return multistatus(("/dav/anna/book/", BOOK), *cards)
-        told = {
+        reported = {
             "/": FOLDER,
             "/dav/": PRINCIPAL,
             "/dav/anna/": HOME,
@@ -73,7 +73,7 @@ class AddressBooks(BaseHTTPRequestHandler):
         }
         if self.path == "/dav/anna/home/":
             return multistatus(("/dav/anna/home/", FOLDER), ("/dav/anna/book/", BOOK))
-        return multistatus((self.path, told[self.path]))
+        return multistatus((self.path, reported[self.path]))
 
     def _report(self, body: str) -> str:
         hrefs = re.findall("<d:href>(.*?)</d:href>", body)
@@ -91,12 +91,12 @@ class AddressBooks(BaseHTTPRequestHandler):
         wanted = "Basic " + base64.b64encode(self.password.encode()).decode()
         if self.headers["Authorization"] != wanted:
             return self._send(401, "")
-        status, told = self.broken.get((self.command, self.path), (None, None))
+        status, reported = self.broken.get((self.command, self.path), (None, None))
         if status is None:
-            told = answer(body)
+            reported = answer(body)
             status = 207
-        if told is not None:
-            self._send(status, told)
+        if reported is not None:
+            self._send(status, reported)
         return None
 
     def _redirected(self, where: str) -> None:
@@ -105,8 +105,8 @@ class AddressBooks(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _send(self, status: int, told: str) -> None:
-        octets = told.encode()
+    def _send(self, status: int, given: str) -> None:
+        octets = given.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(octets)))
         self.end_headers()
@@ -172,7 +172,7 @@ def test_the_address_books_of_a_server_are_found(read: Read, path: str) -> None:
     assert len(read(path)) == 250
 
 
-def test_a_wrong_password_is_told_and_not_repeated(read: Read) -> None:
+def test_a_wrong_password_is_reported_and_not_repeated(read: Read) -> None:
     with pytest.raises(SourceUnreadable, match="does not accept") as refused:
         read(password="wr0ng")
 
@@ -193,7 +193,7 @@ def test_another_server_never_gets_the_password(read: Read, handler: type[Addres
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "reason"),
+    ("status", "given", "reason"),
     [
         (207, "<not-closed>", "no XML"),
         (207, '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "document type"),
@@ -211,15 +211,15 @@ def test_another_server_never_gets_the_password(read: Read, handler: type[Addres
     ],
 )
 def test_a_broken_answer_refuses_the_whole_import(
-    read: Read, handler: type[AddressBooks], status: int, told: str, reason: str
+    read: Read, handler: type[AddressBooks], status: int, given: str, reason: str
 ) -> None:
-    handler.broken["REPORT", "/dav/anna/book/"] = (status, told)
+    handler.broken["REPORT", "/dav/anna/book/"] = (status, given)
 
     with pytest.raises(SourceUnreadable, match=reason):
         read()
 
 
-def test_a_server_that_is_not_there_is_told(
+def test_a_server_that_is_not_there_is_reported(
     swiss: NumberProfile, report: Report, address: str
 ) -> None:
     server = CardDavServer(url="http://127.0.0.1:1/", allow_plain=True)
@@ -268,11 +268,11 @@ def leads_to(handler: type[AddressBooks], other: str, by: str) -> None:
     if by == "redirect":
         handler.redirected["/.well-known/carddav"] = f"{other}/dav/"
     elif by == "principal":
-        told = PRINCIPAL.replace("/dav/anna/", f"{other}/dav/anna/")
-        handler.broken["PROPFIND", "/dav/"] = (207, multistatus(("/dav/", told)))
+        reported = PRINCIPAL.replace("/dav/anna/", f"{other}/dav/anna/")
+        handler.broken["PROPFIND", "/dav/"] = (207, multistatus(("/dav/", reported)))
     else:
-        told = HOME.replace("/dav/anna/home/", f"{other}/dav/anna/home/")
-        handler.broken["PROPFIND", "/dav/anna/"] = (207, multistatus(("/dav/anna/", told)))
+        reported = HOME.replace("/dav/anna/home/", f"{other}/dav/anna/home/")
+        handler.broken["PROPFIND", "/dav/anna/"] = (207, multistatus(("/dav/anna/", reported)))
 
 
 @pytest.mark.parametrize("by", ["redirect", "principal", "home"])
@@ -286,7 +286,7 @@ def test_the_books_are_read_on_a_further_server_the_password_may_go_to(
 
 
 @pytest.mark.parametrize("by", ["redirect", "principal", "home"])
-def test_a_further_server_gets_no_request_unless_it_is_told(
+def test_a_further_server_gets_no_request_unless_it_is_set(
     provider: Two, handler: type[AddressBooks], swiss: NumberProfile, report: Report, by: str
 ) -> None:
     leads_to(handler, provider[1], by)

@@ -93,7 +93,7 @@ def test_the_columns_we_look_for_decide_about_the_delimiter() -> None:
         ("", []),
     ],
 )
-def test_the_headings_are_told_apart_as_the_lines_below_are(
+def test_the_headings_are_distinguished_as_the_lines_below_are(
     tmp_path: Path, text: str, headings: list[str]
 ) -> None:
     file = tmp_path / "list.csv"
@@ -116,7 +116,9 @@ def test_a_field_may_have_several_lines(read: Read, report: Report) -> None:
     assert [one.where for one in report.refusals] == ["line 4"]
 
 
-def test_rows_that_are_refused_are_told_with_line_and_reason(read: Read, report: Report) -> None:
+def test_rows_that_are_refused_are_reported_with_line_and_reason(
+    read: Read, report: Report
+) -> None:
     read(HEAD + ANNA + "2;;;;;044 123;\r\n" + "3;Beat;Huber;;;12;;unquoted;\r\n\r\n;;;;;;\r\n")
 
     assert [(one.where, one.reason, one.row) for one in report.refusals] == [
@@ -178,14 +180,14 @@ def test_a_file_none_of_whose_columns_is_known_names_the_way_out(read: Read) -> 
         read("Kunde;Handy\r\nMeier;044 123 45 67\r\n", mapping=lenient)
 
 
-def test_a_file_that_is_not_there_is_told(
+def test_a_file_that_is_not_there_is_reported(
     tmp_path: Path, swiss: NumberProfile, report: Report
 ) -> None:
     with pytest.raises(SourceUnreadable, match="No such file"):
         list(csv_records(tmp_path / "nothing.csv", OFFICE, swiss, report))
 
 
-def test_an_unknown_encoding_is_told(read: Read) -> None:
+def test_an_unknown_encoding_is_reported(read: Read) -> None:
     mapping = OFFICE.model_copy(update={"file": OFFICE.file.model_copy(update={"encoding": "x-y"})})
 
     with pytest.raises(SourceUnreadable, match="unknown encoding"):
@@ -279,11 +281,11 @@ def test_no_file_breaks_the_reader(
 ) -> None:
     file = tmp_path / "any.csv"
     file.write_bytes(b"key;name;work\r\n" + octets)
-    told = ""
+    reported = ""
     try:
         records = list(csv_records(file, default_mapping(), swiss, report))
     except SourceUnreadable as error:
-        records, told = [], str(error)
+        records, reported = [], str(error)
 
-    assert not told or str(file) in told
+    assert not reported or str(file) in reported
     assert all(isinstance(one, ContactRecord) for one in records)

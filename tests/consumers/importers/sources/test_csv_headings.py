@@ -176,7 +176,7 @@ def test_the_country_is_found_wherever_a_program_has_it(
         ("UID", ""), ("Nr.", ""),
     ],
 )  # fmt: skip
-def test_what_tells_contacts_apart_is_the_key(heading: str, key: str) -> None:
+def test_what_distinguishes_contacts_is_the_key(heading: str, key: str) -> None:
     assert _read("Name", "Telefon", heading).key == key
 
 

@@ -26,7 +26,7 @@ from consumers.importers.sources.dav_hosts import is_host, may_ask
         ("http://dav.example.ch/", "https://dav.example.ch/x", ()),
     ],
 )
-def test_the_password_goes_to_servers_of_the_same_owner_and_those_told(
+def test_the_password_goes_to_servers_of_the_same_owner_and_those_named(
     start: str, url: str, also: tuple[str, ...]
 ) -> None:
     assert may_ask(URL(start), URL(url), also)
@@ -60,15 +60,15 @@ def test_the_password_goes_nowhere_else(start: str, url: str, also: tuple[str, .
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     ["dav.example.ch", "*.example.ch", "localhost", "10.0.0.1", "::1", "[::1]:8443", "a.ch:1"],
 )
-def test_a_server_is_named_by_its_host(told: str) -> None:
-    assert is_host(told)
+def test_a_server_is_named_by_its_host(given: str) -> None:
+    assert is_host(given)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     [
         "",
         "*",
@@ -84,5 +84,5 @@ def test_a_server_is_named_by_its_host(told: str) -> None:
         ":8443",
     ],
 )
-def test_what_names_too_many_servers_or_none_is_refused(told: str) -> None:
-    assert not is_host(told)
+def test_what_names_too_many_servers_or_none_is_refused(given: str) -> None:
+    assert not is_host(given)

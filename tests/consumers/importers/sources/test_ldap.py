@@ -154,7 +154,7 @@ def test_the_attributes_may_be_others(read: Read) -> None:
     assert [one.label for one in contact.numbers] == ["home"]
 
 
-def test_a_number_that_is_none_is_told_with_its_entry(read: Read, report: Report) -> None:
+def test_a_number_that_is_none_is_reported_with_its_entry(read: Read, report: Report) -> None:
     read(ANNA | {"mobile": "ask the office"})
 
     [refusal] = report.refusals
@@ -209,7 +209,7 @@ def test_a_server_that_sends_one_elsewhere_is_not_followed(
             other.accept()
 
 
-def test_parts_that_other_servers_keep_are_told(swiss: NumberProfile, report: Report) -> None:
+def test_parts_that_other_servers_keep_are_reported(swiss: NumberProfile, report: Report) -> None:
     leading = Elsewhere("ldap://dc2.example/dc=part,dc=example", in_part=True)
     server = LdapServer(url=leading.url, base="dc=example", start_tls=False)
     try:
@@ -223,7 +223,7 @@ def test_parts_that_other_servers_keep_are_told(swiss: NumberProfile, report: Re
     assert "not followed (1): ldap://dc2.example/dc=part" in refusal.reason
 
 
-def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
+def test_a_server_that_is_not_there_is_reported_without_the_password() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"ldaps://127.0.0.1:{free.getsockname()[1]}"
@@ -283,8 +283,8 @@ BASE = "dc=example,dc=ch"
     ],
 )
 def test_a_fault_says_what_to_do(error: Exception, words: str) -> None:
-    told = sentence(error, BASE)
+    reported = sentence(error, BASE)
 
-    assert words in told
-    assert not told.startswith("(")
-    assert len(told) <= 250
+    assert words in reported
+    assert not reported.startswith("(")
+    assert len(reported) <= 250

@@ -105,7 +105,7 @@ def test_a_query_without_the_columns_is_refused_and_they_are_named(read: Read) -
         read("SELECT nr, name FROM person")
 
 
-def test_what_the_database_says_is_told(read: Read) -> None:
+def test_what_the_database_says_is_reported(read: Read) -> None:
     with pytest.raises(SourceUnreadable, match="no such table: nobody"):
         read("SELECT * FROM nobody")
 
@@ -118,7 +118,7 @@ def test_what_the_database_says_is_told(read: Read) -> None:
         "oracle+cx_oracle://anna:s3cret@127.0.0.1/db",
     ],
 )
-def test_the_password_in_the_address_is_never_told(read: Read, url: str) -> None:
+def test_the_password_in_the_address_is_never_reported(read: Read, url: str) -> None:
     with pytest.raises(SourceUnreadable) as refused:
         read(url=url)
 
@@ -126,7 +126,9 @@ def test_the_password_in_the_address_is_never_told(read: Read, url: str) -> None
 
 
 @pytest.mark.parametrize("password", ["ab@s3cret", "s3cret@x:y", "a@b:s3cret", "a/b@c:s3cret"])
-def test_a_password_that_breaks_the_address_is_told_without_it(read: Read, password: str) -> None:
+def test_a_password_that_breaks_the_address_is_reported_without_it(
+    read: Read, password: str
+) -> None:
     with pytest.raises(SourceUnreadable, match="percent-encoded") as refused:
         read(url=f"postgresql+psycopg://anna:{password}@host/db")
 
@@ -141,15 +143,15 @@ def test_a_column_that_a_query_gives_twice_is_refused(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "key", "e164"),
+    ("given", "key", "e164"),
     [("41441234567.0", "7", "+41441234567"), ("441234567.0", "7", "")],
 )
 def test_a_number_kept_as_an_amount_is_a_whole_one(
-    read: Read, told: str, key: str, e164: str
+    read: Read, given: str, key: str, e164: str
 ) -> None:
     mapping = Mapping.model_validate({"contact": {"key": "k", "name": "name", "numbers": ["tel"]}})
 
-    [contact] = read(f"SELECT 7.0 AS k, 'Anna' AS name, {told} AS tel", mapping)
+    [contact] = read(f"SELECT 7.0 AS k, 'Anna' AS name, {given} AS tel", mapping)
 
     assert isinstance(contact, ContactRecord)
     assert contact.key == key
@@ -159,8 +161,8 @@ def test_a_number_kept_as_an_amount_is_a_whole_one(
 def test_no_driver_looks_for_parameters_in_a_query(read: Read) -> None:
     contexts: list[ExecutionContext] = []
 
-    def asked(*told: Any) -> None:
-        contexts.append(told[4])
+    def asked(*given: Any) -> None:
+        contexts.append(given[4])
 
     event.listen(Engine, "before_cursor_execute", asked)
     try:
@@ -215,6 +217,8 @@ def test_a_driver_whose_library_is_missing_says_which(words: str, advice: str) -
         ("anna:s3cret@host://db", "as in postgresql+psycopg://"),
     ],
 )
-def test_an_address_that_is_not_known_is_told_without_its_password(url: str, words: str) -> None:
+def test_an_address_that_is_not_known_is_reported_without_its_password(
+    url: str, words: str
+) -> None:
     assert words in unknown_database(url)
     assert "s3cret" not in unknown_database(url)

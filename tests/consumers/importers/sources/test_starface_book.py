@@ -10,12 +10,12 @@ from starface.rest_models import Attribute, RestContact
 
 
 def book_contact(contact_id: str, **fields: str) -> RestContact:
-    told = tuple(Attribute(display_key=key, value=value) for key, value in fields.items())
-    return RestContact(id=contact_id, fields=told)
+    reported = tuple(Attribute(display_key=key, value=value) for key, value in fields.items())
+    return RestContact(id=contact_id, fields=reported)
 
 
 def test_a_contact_of_the_address_book_is_a_contact(swiss: NumberProfile, report: Report) -> None:
-    told = book_contact(
+    reported = book_contact(
         "17",
         NAME="Anna",
         SURNAME="Meier",
@@ -25,7 +25,7 @@ def test_a_contact_of_the_address_book_is_a_contact(swiss: NumberProfile, report
         FAX_NUMBER="0441234568",
     )
 
-    [contact] = starface_records([told], swiss, report)
+    [contact] = starface_records([reported], swiss, report)
 
     assert (contact.key, contact.kind, contact.name) == ("17", "person", "Anna Meier")
     assert contact.company == "Muster AG"
@@ -48,9 +48,9 @@ def test_a_contact_without_any_name_is_refused(swiss: NumberProfile, report: Rep
 
 
 def test_a_failure_of_the_pbx_refuses_the_import(swiss: NumberProfile, report: Report) -> None:
-    def told() -> Iterator[RestContact]:
+    def reported() -> Iterator[RestContact]:
         yield book_contact("1", NAME="Anna")
         raise PbxUnreachable("STARFACE does not answer.")
 
     with pytest.raises(SourceUnreadable, match="does not answer"):
-        list(starface_records(told(), swiss, report))
+        list(starface_records(reported(), swiss, report))

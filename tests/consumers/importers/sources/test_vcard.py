@@ -142,7 +142,7 @@ def test_without_an_id_the_same_card_has_the_same_key(read: Read) -> None:
     assert read(card % 7)[0].key == read(card % 8)[0].key
 
 
-def test_a_broken_card_is_told_and_does_not_end_the_others(read: Read, report: Report) -> None:
+def test_a_broken_card_is_reported_and_does_not_end_the_others(read: Read, report: Report) -> None:
     contacts = read(
         "BEGIN:VCARD\nFN:Open\n" + THREE + "BEGIN:VCARD\nFN:X\nno line at all\nEND:VCARD\n"
         "BEGIN:VCARD\nTEL:044 123 45 67\nEND:VCARD\nBEGIN:VCARD\nFN:Cut"
@@ -157,7 +157,7 @@ def test_a_broken_card_is_told_and_does_not_end_the_others(read: Read, report: R
     ]
 
 
-def test_a_number_that_is_none_is_told_with_its_card(read: Read, report: Report) -> None:
+def test_a_number_that_is_none_is_reported_with_its_card(read: Read, report: Report) -> None:
     [contact] = read("BEGIN:VCARD\nFN:Anna\nTEL:ask the office\nTEL:044 123 45 67\nEND:VCARD\n")
 
     assert numbers(contact) == [("+41441234567", "")]
