@@ -163,7 +163,7 @@ def _import(directory: Directory, path: Path, file: Path, what: str) -> None:
 
 @contextmanager
 def _writing_beside(file: Path) -> Iterator[None]:
-    """Let another process write all the time, and tell in the end how long it waited."""
+    """Let another process write all the time, and report in the end how long it waited."""
     with subprocess.Popen(
         [sys.executable, "-c", _WRITER, str(file)],
         stdin=subprocess.PIPE,
@@ -180,7 +180,7 @@ def _writing_beside(file: Path) -> Iterator[None]:
 
 
 def _look_up(directory: Directory, plain: sqlite3.Connection, numbers: int, lookups: int) -> None:
-    """Look up, and after each one read a row by its key, which tells how much is the machine's."""
+    """Look up, and after each one read a row by its key, which shows how much is the machine's."""
     chance = random.Random(1)
     known = [number_of(chance.randrange(numbers)) for _ in range(lookups)]
     asked = {

@@ -64,7 +64,7 @@ static void ask(struct line *line) {
     under_way++;
 }
 
-/* Return whether the answer is complete; closing tells whether the connection ends with it. */
+/* Return whether the answer is complete; closing says whether the connection ends with it. */
 static int complete(struct line *line, int *closing) {
     ssize_t got = recv(line->fd, line->answer + line->got, sizeof line->answer - 1 - line->got, 0);
     *closing = 1;

@@ -47,7 +47,7 @@ KEEP_ALIVE = "ucp.v22.requests.connection.keepAlive"
 
 
 def simulate(users: int, pipe: "Pipe[Any, Any]") -> None:
-    """Be the PBX; answer questions about it until told to stop."""
+    """Be the PBX; answer questions about it until asked to stop."""
     with Simulator(many_users(users)) as pbx:
         pipe.send(pbx.port)
         while (asked := pipe.recv()) != "stop":

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 READ = """
-const told = msg.payload.methodCall.params[0].param[0].value[0].struct[0].member;
+const members = msg.payload.methodCall.params[0].param[0].value[0].struct[0].member;
 const user = msg.req.query["de.vertico.starface.user"];
 const event = {id: RED.util.generateId(), user: user};
-for (const m of told) event[m.name[0]] = Object.values(m.value[0])[0][0];
+for (const m of members) event[m.name[0]] = Object.values(m.value[0])[0][0];
 msg.topic = "starface/users/" + user + "/calls";
 msg.payload = JSON.stringify(event);
 msg.qos = 1;

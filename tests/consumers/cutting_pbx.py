@@ -18,7 +18,7 @@ _STRING = re.compile(rb"<string>([^<]*)</string>|<string\s*/>")
 
 
 class CuttingPbx:
-    """Places calls and cuts the connection before the answer, as told."""
+    """Places calls and cuts the connection before the answer, as asked."""
 
     def __init__(self, cut: Cut) -> None:
         self.cut = cut

@@ -1,4 +1,4 @@
-"""Dialling put together without threads, network or waiting: what arrives, what is told."""
+"""Dialling put together without threads, network or waiting: what arrives, what is reported."""
 
 import functools
 import itertools
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class Clock:
-    """A time that only goes on when told to."""
+    """A time that only moves when asked to."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -75,7 +75,7 @@ class FakeBus:
 
 
 class FakePbx:
-    """Places every call unless told otherwise, and knows what it is told to know."""
+    """Places every call unless asked otherwise, and knows what it is set to know."""
 
     def __init__(self) -> None:
         self.asked: list[CallOrder] = []
@@ -115,7 +115,7 @@ class DialTaskRunner:
 
 
 class Desk:
-    """One dial process with everything around it; `again` starts it anew on the same file."""
+    """One dial process with everything around it; `again` starts it again on the same file."""
 
     def __init__(self, folder: Path, account: str = "dial", **settings: Any) -> None:
         self.folder = folder
@@ -149,7 +149,7 @@ class Desk:
         )
 
     def again(self) -> None:
-        """Start anew after a kill: what was under way is lost, the file stays."""
+        """Start again after a kill: what was under way is lost, the file stays."""
         self.tasks.kept.clear()
         self.book.close()
         self.start()
@@ -196,7 +196,7 @@ class Desk:
             self.consumer.tick()
 
     def reported(self, request_id: UUID | None = None) -> list[str]:
-        """Return the states told, without what the response topic got."""
+        """Return the states reported, without what the response topic got."""
         return [
             result.data.state
             for topic, result, _ in self.bus.published

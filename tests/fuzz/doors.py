@@ -90,11 +90,11 @@ class Callbacks:
         self._path = callback_path("0011", _KEY)
 
     def notification(self, body: bytes) -> None:
-        """Tell a call by XML-RPC."""
+        """Report a call by XML-RPC."""
         self._check(self._client.simulate_post(self._path, body=body, content_type="text/xml"))
 
     def form(self, body: bytes) -> None:
-        """Tell a call by the second dialect."""
+        """Report a call by the second dialect."""
         kind = "application/x-www-form-urlencoded"
         path = f"{self._path}/call"
         self._check(self._client.simulate_post(path, body=body, content_type=kind))

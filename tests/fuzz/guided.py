@@ -20,7 +20,7 @@ def main() -> None:
     """Fuzz until the time is over."""
     name, seconds, corpus = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     logging.disable()  # a line for each refused input would take most of the time
-    os.environ["RUST_BACKTRACE"] = "0"  # a panic of the mqtt5 codec is told, not traced
+    os.environ["RUST_BACKTRACE"] = "0"  # a panic of the mqtt5 codec is reported, not traced
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate([*seeds(name), *hard(name)]):
         (corpus / f"seed-{number}").write_bytes(seed)

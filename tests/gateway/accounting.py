@@ -1,7 +1,7 @@
-"""Who told what, and what was done about it: the accounting of the fault tests.
+"""Who reported what, and what was done about it: the accounting of the fault tests.
 
 A PBX notes each call with the gateway's answer, a consumer in a process of its own notes each
-event it carried out. Acknowledged must be carried out, once; what was never told must not.
+event it carried out. Acknowledged must be carried out, once; what was never reported must not.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ with Connection(BrokerSettings.model_validate_json(sys.argv[1]), "journal") as c
 
 
 class Consumer:
-    """A process that carries out every call event it hears of."""
+    """A process that carries out every call event it receives."""
 
     def __init__(self, folder: Path, broker: BrokerSettings, mode: str = "numbered") -> None:
         folder.mkdir(exist_ok=True)
@@ -96,7 +96,7 @@ class Consumer:
 
 
 class Pbx:
-    """Tells calls from several lines at once, each once, and notes the answers."""
+    """Reports calls from several lines at once, each once, and notes the answers."""
 
     def __init__(self, ports: list[int], seed: int, per_second: float = 60, lines: int = 4) -> None:
         self.acknowledged: list[str] = []
@@ -126,7 +126,7 @@ class Pbx:
         return not any(line.is_alive() for line in self._lines)
 
     def _report(self, line: int, chance: random.Random) -> None:
-        # One user for each line: a PBX tells one user's calls one after the other.
+        # One user for each line: a PBX reports one user's calls one after the other.
         user = USERS[line % len(USERS)]
         path, number = path_of(user), 0
         while not self._stopping.is_set():
@@ -149,7 +149,7 @@ def settle(pbx: Pbx, consumer: Consumer, patience: float = 20) -> None:
 
     A busy machine may take its time; only when nothing more happens, the rest is lost.
     """
-    assert pbx.has_ended, "the accounts of a PBX that still tells calls cannot be right"
+    assert pbx.has_ended, "the accounts of a PBX that still reports calls cannot be right"
     wanted = set(pbx.acknowledged)
     assert wanted, "nothing was acknowledged, so nothing is proven"
     executed = consumer.executed()
@@ -170,7 +170,7 @@ def _more(consumer: Consumer, than: int, patience: float) -> list[str]:
 
 
 def in_order(executed: list[str]) -> bool:
-    """Tell whether the calls of each line came in the order in which they were told."""
+    """Return whether the calls of each line came in the order in which they were reported."""
     lines: dict[str, list[str]] = {}
     for call in executed:
         lines.setdefault(call.partition("-")[0], []).append(call)

@@ -1,4 +1,4 @@
-"""A disk that fails when it is told to: SQLite's own file methods, with a fault at the n-th call.
+"""A disk that fails when it is asked to: SQLite's own file methods, with a fault at the n-th call.
 
 It stands between SQLite and the system in a gateway of the tests, so it needs neither a compiler
 nor rights. The test decides from outside, in a few shared bytes, which call fails.
@@ -53,7 +53,7 @@ class Faults:
         return int(_SHARED.unpack_from(self._shared)[3])
 
     def strikes(self, call: Literal["write", "sync"]) -> Fault | None:
-        """Tell whether this call is to fail, and how."""
+        """Return whether this call is to fail, and how."""
         fault, left, lasting, came = _SHARED.unpack_from(self._shared)
         if not fault or not lasting:
             return None
@@ -146,7 +146,7 @@ def _address(function: Any) -> int:
 
 
 def main() -> None:
-    """Be the program that is told, on such a disk; the last argument is its data folder."""
+    """Be the program that is given, on such a disk; the last argument is its data folder."""
     install(Faults(Path(sys.argv[-1]).parent / NAME))
     program = sys.argv.pop(1)
     exec(program, {"__name__": "__main__"})  # noqa: S102

@@ -319,7 +319,7 @@ def test_who_guesses_paths_is_slowed_down_and_the_pbx_is_not(client: Client) -> 
      ("10.9.9.9", "192.0.2.1, 10.0.0.7", 200), ("10.9.9.9", None, 403),
      ("::ffff:10.0.0.7", None, 200)],
 )  # fmt: skip
-def test_only_listed_sources_are_heard_and_only_the_proxy_may_speak_for_others(
+def test_only_listed_sources_are_answered_and_only_the_proxy_may_speak_for_others(
     events: EventLog, kept: Kept, tmp_path: Path, peer: str, forwarded: str | None, status: int
 ) -> None:
     sources = SourceAddresses([ip_network("10.0.0.0/24")], ip_address("10.9.9.9"))

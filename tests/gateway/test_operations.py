@@ -205,7 +205,7 @@ def test_no_count_ever_goes_back(siblings: GatewayProcess) -> None:
 
     def look() -> None:
         while not ended.is_set():
-            # An answer that the kill cut off tells nothing.
+            # An answer that the kill cut off shows nothing.
             with contextlib.suppress(OSError, LookupError, ValueError):
                 seen.append(_metrics(siblings)[f"{PREFIX}notifications_total"])
 

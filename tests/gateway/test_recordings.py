@@ -26,7 +26,7 @@ def _events(folder: Path) -> list[dict[str, Any]]:
 
 
 def _cut(given: Any, like: Any) -> Any:
-    """Return of what was told only what is expected of it."""
+    """Return of what was reported only what is expected of it."""
     if isinstance(like, Mapping):
         return {name: _cut(given[name], part) for name, part in like.items()}
     return given

@@ -135,7 +135,7 @@ def test_a_proxy_is_believed_in_what_it_said_itself(proxied: GatewayProcess, tls
 
 
 def _named(tries: dict[str, tuple[str, ...]]) -> list[tuple[str, tuple[str, ...]]]:
-    """Return each try with the call it tells of after its source."""
+    """Return each try with the call it reports after its source."""
     return [
         (name, (source, name.replace(" ", "-"), *forwarded))
         for name, (source, *forwarded) in tries.items()
@@ -186,7 +186,7 @@ def test_an_address_is_known_in_every_spelling(
     "forwarded",
     [None, "", "unknown", "192.0.2.5, 6.6.6.6", '"192.0.2.5"', "[192.0.2.5", "6.6.6.6:1"],
 )
-def test_what_a_proxy_does_not_report_plainly_is_nobody(forwarded: str | None) -> None:
+def test_what_a_proxy_does_not_state_plainly_is_nobody(forwarded: str | None) -> None:
     sources = SourceAddresses(SOME, ip_address("10.0.0.1"))
 
     assert not sources.allow(sources.of("10.0.0.1", forwarded))

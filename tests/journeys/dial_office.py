@@ -46,14 +46,14 @@ from consumers.dial.settings import DialSettings
 from runtime.secret_box import SecretBox
 from starface.settings import StarfaceSettings
 
-told = json.loads(sys.argv[1])
+given = json.loads(sys.argv[1])
 configure_logging("INFO")
-folder = Path(told["folder"])
+folder = Path(given["folder"])
 run(
-    DialSettings.model_validate(told["dial"]), StarfaceSettings.model_validate(told["starface"]),
-    BrokerSettings.model_validate(told["broker"]),
+    DialSettings.model_validate(given["dial"]), StarfaceSettings.model_validate(given["starface"]),
+    BrokerSettings.model_validate(given["broker"]),
     NumberProfile(country="CH", area_code="44", internal_digits=2),
-    folder / "users.db", SecretBox(told["seal"].encode()), b"k" * 32, folder, told["account"],
+    folder / "users.db", SecretBox(given["seal"].encode()), b"k" * 32, folder, given["account"],
 )
 """
 
@@ -117,7 +117,7 @@ class Office:
         return path
 
     def claimed(self, request_id: UUID) -> bool:
-        """Tell whether a dial process has claimed a request."""
+        """Return whether a dial process has claimed a request."""
         with closing(sqlite3.connect(self._folder / "dial.db", timeout=5)) as db:
             found = db.execute("SELECT 1 FROM requests WHERE request_id = ?", (str(request_id),))
             return found.fetchone() is not None
@@ -136,7 +136,7 @@ class Office:
         raise AssertionError("the dial process did not come up")
 
     def report(self, gateway: Connection, call_id: object, *states: CallStateName) -> None:
-        """Tell of user 0011's call as the gateway does."""
+        """Report user 0011's call as the gateway does."""
         for state in states:
             data = CallData(user="0011", call_id=str(call_id), state=state, received_at=now())
             event = CallEvent(type=call_event_type(state), data=data)
@@ -144,7 +144,7 @@ class Office:
 
 
 class Person:
-    """Somebody who dials with a plain MQTT client and writes down what he is told."""
+    """Somebody who dials with a plain MQTT client and writes down what comes back."""
 
     def __init__(self, connection: Connection, login: str) -> None:
         self._connection = connection

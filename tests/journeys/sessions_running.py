@@ -53,7 +53,7 @@ run(StarfaceSettings.model_validate_json(sys.argv[1]),
 
 
 class Listener:
-    """Hears the calls and the states of everybody."""
+    """Receives the calls and the states of everybody."""
 
     def __init__(self, connection: Connection) -> None:
         self.calls: list[CallEvent] = []

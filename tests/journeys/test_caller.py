@@ -100,7 +100,7 @@ def test_when_one_of_a_group_answers_the_cards_of_the_others_close(office: Offic
         office.wait_for(user="0012", trigger="closed", reason="ended")
 
 
-def test_a_process_of_one_user_hears_that_a_colleague_has_answered(office: Office) -> None:
+def test_a_process_of_one_user_learns_that_a_colleague_has_answered(office: Office) -> None:
     with office.caller(users=["0011"]):
         office.report(group="Sales")
         office.report(user="0012", group="Sales")
@@ -225,7 +225,7 @@ def test_a_retained_event_of_a_third_party_opens_nothing(office: Office) -> None
 
 
 def test_programs_and_webhooks_fail_without_hiding_each_other(office: Office) -> None:
-    received = office.folder / "heard"
+    received = office.folder / "received"
     office.settings |= {
         "commands": [
             {"name": "fails", "arguments": ["/bin/false"]},

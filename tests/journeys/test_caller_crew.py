@@ -177,7 +177,7 @@ def test_a_user_whose_account_does_not_come_is_served_with_all(office: Office) -
         office.wait_for(user="0011", opens="matter")
 
 
-def test_accounts_the_broker_has_not_heard_of_leave_one_process_for_all(office: Office) -> None:
+def test_accounts_the_broker_does_not_know_leave_one_process_for_all(office: Office) -> None:
     accounts = office.broker.accounts_file
     accounts.write_text(
         json.dumps(json.loads(accounts.read_text()) | {caller_account("new"): "new"})
@@ -188,7 +188,9 @@ def test_accounts_the_broker_has_not_heard_of_leave_one_process_for_all(office: 
         office.wait_for(user="new", opens="matter")
 
 
-def test_the_workstation_opens_the_file_once_who_answers(office: Office, broker: Mosquitto) -> None:
+def test_the_workstation_opens_the_file_once_regardless_of_who_answers(
+    office: Office, broker: Mosquitto
+) -> None:
     log = office.folder / "shown"
     program = ["/bin/sh", "-c", f'echo "$1" >> {log}', "sh", "{call_id}"]
     with (

@@ -25,10 +25,10 @@ from panel.process import run
 from panel.settings import PanelSettings
 from runtime.secret_box import new_key
 
-told = json.loads(sys.argv[1])
+given = json.loads(sys.argv[1])
 configure_logging("INFO")
-run(PanelSettings(listen=told["listen"]), BrokerSettings.model_validate(told["broker"]),
-    Path(told["folder"]), new_key())
+run(PanelSettings(listen=given["listen"]), BrokerSettings.model_validate(given["broker"]),
+    Path(given["folder"]), new_key())
 """
 
 

@@ -54,7 +54,7 @@ def office(tmp_path: Path, broker_settings: BrokerSettings, connect: Any) -> Off
     return made
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["told by the PBX", "in the directory"])
+@pytest.mark.parametrize("known", [False, True], ids=["named by the PBX", "in the directory"])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -115,7 +115,7 @@ def _know(office: Office, parties: list[Party]) -> None:
 
 
 def _warm(office: Office, recorder: Recorder) -> None:
-    """Return once the workstation hears the answers."""
+    """Return once the workstation receives the answers."""
     number = 0
     while not recorder.received():
         number += 1

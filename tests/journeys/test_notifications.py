@@ -43,7 +43,7 @@ def _environment(folder: Path, address: str) -> dict[str, str]:
 
 
 def _ring_until(office: Office, condition: Callable[[str], object]) -> str:
-    """Let calls ring until the workstation, which hears none from before it was there, has one."""
+    """Let calls ring until the workstation, which gets none from before it ran, has one."""
     for call in range(100):
         office.report(call_id=f"c-{call}")
         office.wait_for(call_id=f"c-{call}", trigger="ringing")
@@ -68,7 +68,7 @@ def _found(office: Office, call_id: str, opened: Path) -> bool:
 
 
 def _pressed(service: NotificationService, card: Shown, opened: Path, label: str) -> bool:
-    """Press once more: a press in the very moment a card is shown is not heard."""
+    """Press once more: a press in the very moment a card is shown is not noticed."""
     service.press(card, label)
     return opened.exists()
 

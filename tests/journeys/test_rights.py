@@ -35,7 +35,7 @@ T = Topics()
 
 
 class Office:
-    """Users, a broker, and the processes that tell it everything of everybody."""
+    """Users, a broker, and the processes that publish everything of everybody."""
 
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
@@ -127,7 +127,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         yield office
 
 
-def test_a_reader_hears_what_was_named_and_nothing_else_whatever_it_asks_for(
+def test_a_reader_receives_what_was_named_and_nothing_else_whatever_it_asks_for(
     office: Office,
 ) -> None:
     office.type("account", "add", "wallboard", "--user", "0011", "--topics", "calls,state")
@@ -143,7 +143,7 @@ def test_a_reader_hears_what_was_named_and_nothing_else_whatever_it_asks_for(
         assert received.so_far() == {T.calls("0011"), T.state("0011"), T.state("0012")}
 
 
-def test_what_is_retained_is_reported_to_those_only_who_may_read_it(office: Office) -> None:
+def test_what_is_retained_reaches_those_only_who_may_read_it(office: Office) -> None:
     office.type("account", "add", "script", "--user", "0011", "--topics", "calls")
     office.type("account", "add", "board", "--user", "0011", "--topics", "state,head")
     office.reload()
@@ -157,7 +157,7 @@ def test_what_is_retained_is_reported_to_those_only_who_may_read_it(office: Offi
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND.split(","))
-def test_each_kind_is_heard_alone(office: Office, kind: str) -> None:
+def test_each_kind_is_received_alone(office: Office, kind: str) -> None:
     office.type("account", "add", "app", "--user", "0011", "--topics", kind)
     office.reload()
 
@@ -170,7 +170,7 @@ def test_each_kind_is_heard_alone(office: Office, kind: str) -> None:
         }
 
 
-def test_everybody_is_heard_only_by_the_option_that_says_so(office: Office) -> None:
+def test_everybody_is_received_only_by_the_option_that_says_so(office: Office) -> None:
     office.type("account", "add", "journalist", "--all", "--topics", "caller")
     office.reload()
 
@@ -198,7 +198,7 @@ def test_a_reader_writes_nothing_but_what_it_may(office: Office, topic: str) -> 
             received.connection.publish_raw(topic, b"x")
 
 
-def test_a_supervisor_hears_of_colleagues_what_was_given_and_dials_for_none(
+def test_a_supervisor_sees_of_colleagues_what_was_given_and_dials_for_none(
     office: Office,
 ) -> None:
     office.type("group", "add", "Secretariat", "0011", "0012")
@@ -234,7 +234,7 @@ def test_a_supervisors_own_command_reports_how_the_colleagues_are(office: Office
     assert switched == "0010: switch-off requested.\n"
 
 
-def test_a_supervisor_from_another_device_hears_the_same(office: Office) -> None:
+def test_a_supervisor_from_another_device_sees_the_same(office: Office) -> None:
     office.type("supervisor", "add", "0010", "--user", "0011", "--topics", "calls")
     office.type("user", "device", "0010", "laptop")
     office.reload()
@@ -246,7 +246,7 @@ def test_a_supervisor_from_another_device_hears_the_same(office: Office) -> None
         assert received.so_far() == {T.calls("0010"), T.calls("0011")}
 
 
-def test_who_joins_a_group_is_heard_after_the_reload(office: Office) -> None:
+def test_who_joins_a_group_is_received_after_the_reload(office: Office) -> None:
     office.type("group", "add", "Secretariat", "0011")
     office.type("account", "add", "app", "--group", "Secretariat", "--topics", "calls")
     office.reload()
@@ -345,7 +345,9 @@ def test_a_reader_cannot_take_the_session_of_another(office: Office) -> None:
         assert victim.connection.connected
 
 
-def test_the_consumer_of_the_documents_hears_a_ringing_call(office: Office, tmp_path: Path) -> None:
+def test_the_consumer_of_the_documents_receives_a_ringing_call(
+    office: Office, tmp_path: Path
+) -> None:
     page = (ROOT / "docs" / "contract.md").read_text()
     program = page.partition("```python\n")[2].partition("```")[0]
     for remote, here in (
@@ -367,7 +369,7 @@ def test_the_consumer_of_the_documents_hears_a_ringing_call(office: Office, tmp_
     printed = tmp_path / "printed"
 
     def ring() -> str:
-        gateway.publish(T.calls("0011"), event)  # nobody tells when the program listens
+        gateway.publish(T.calls("0011"), event)  # nobody knows when the program listens
         return printed.read_text()
 
     with printed.open("wb") as out, Connection(office.site.broker, "gateway") as gateway:

@@ -14,7 +14,7 @@ from consumers.users import User, Users
 from tests.conftest import ROOT
 from tests.journeys.caller_office import Office
 
-# As often as it is told, and each time as a command of its own would: opened, changed, closed.
+# As often as it is asked, and each time as a command of its own would: opened, changed, closed.
 _IMPORTS = """
 import sys
 from pathlib import Path

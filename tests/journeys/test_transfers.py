@@ -33,16 +33,16 @@ pytestmark = pytest.mark.long
 
 @dataclass
 class Firm:
-    """A law firm at work, with what the lawyer was told."""
+    """A law firm at work, with what the lawyer got."""
 
     pbx: Simulator
     office: Office
     answers: list[CallerData]
     dialling: Connection
-    earlier: set[str] = field(default_factory=set)  # calls of which something may still be told
+    earlier: set[str] = field(default_factory=set)  # calls of which something may still arrive
 
     def report_dialled(self, call_id: str) -> None:
-        """Tell that the lawyer had this call placed by a click."""
+        """Report that the lawyer had this call placed by a click."""
         reported = DialResultData(
             user=LAWYER, request_id=uuid4(), call_id=call_id, state="accepted",
             sentence=Sentence(de="", en=""),
@@ -56,7 +56,7 @@ class Firm:
             users.change(LAWYER, **{"triggers": triggers, "actions": {}, **more})
 
     def settled(self) -> list[CallerData]:
-        """Return what was told for the lawyer, once a call that came last is over there too."""
+        """Return what was reported for the lawyer, once a call that came last is over there too."""
         last = self.pbx.ring(LAWYER)
         self.pbx.hang_up(last)
         wait_until(
@@ -123,7 +123,7 @@ def _clients() -> list[Change]:
 
 
 def _warm(firm: Firm) -> None:
-    """Ring until the caller process answers; what it missed before is told again, and later."""
+    """Ring until the caller process answers; what it missed before is reported again, and later."""
 
     def answered() -> bool:
         call = firm.pbx.ring(LAWYER, CLIENT)
@@ -208,12 +208,12 @@ def test_a_client_handed_over_without_a_word_opens_once_for_each_call_that_is_re
 
     opened = [one for one in firm.settled() if one.opens != "nothing"]
     assert {one.caller.e164 for one in opened} == {CLIENT}
-    # v22 cannot tell that the ringing call has another id, and tells a second call.
+    # v22 cannot report that the ringing call has another id, and reports a second call.
     assert len(opened) == len({one.call_id for one in opened})
 
 
 @pytest.mark.parametrize("happens", [_play("attended-transfer"), _have_put_through])
-def test_who_wants_none_of_it_is_reported_of_the_client_and_nothing_opens(
+def test_without_triggers_the_client_is_reported_and_nothing_opens(
     firm: Firm, happens: Callable[[Firm], None]
 ) -> None:
     firm.prefer("outgoing")

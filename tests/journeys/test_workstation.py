@@ -36,7 +36,7 @@ class Workstation:
     """A user's home with a browser, on a display if there can be one."""
 
     def __init__(self, folder: Path, display: str | None) -> None:
-        self.received = folder / "heard"
+        self.received = folder / "received"
         self.display = display
         self._programs = folder / "bin"
         self._programs.mkdir(parents=True)

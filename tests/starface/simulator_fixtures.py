@@ -48,7 +48,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Keeps what it is told; answers with the status that is wanted."""
+    """Keeps what it gets; answers with the status that is wanted."""
 
     port: int = 0
     status: int = 200
@@ -149,7 +149,7 @@ class Scene(NamedTuple):
     anna: PlainClient
 
     def states(self, count: int) -> list[str]:
-        """Wait for so many notifications; return the states told, in order."""
+        """Wait for so many notifications; return the states reported, in order."""
         return [each.state for each in self.received.wait_for(count)]
 
 

@@ -35,5 +35,5 @@ def test_what_only_asks_may_come_twice(name: str) -> None:
         ("STARFACE", "v22"),
     ],
 )
-def test_the_version_of_the_pbx_reports_what_to_try_first(version: str | None, first: str) -> None:
+def test_the_version_of_the_pbx_decides_what_to_try_first(version: str | None, first: str) -> None:
     assert methods.candidates(version)[0] == first

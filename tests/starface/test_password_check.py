@@ -30,7 +30,7 @@ TOKENS = {kind: derive(kind, "0011", PASSWORD) for kind in ("sha512", "md5", "ad
 
 
 def pbx(serve: Serve, version: str | None, accepted: set[str]) -> Server:
-    """Start a PBX of a version that accepts some kinds of tokens; None: tells no version."""
+    """Start a PBX of a version that accepts some kinds of tokens; None: reports no version."""
 
     def interface(request: Request) -> bytes:
         method, _ = request.call

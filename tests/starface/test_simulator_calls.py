@@ -10,7 +10,7 @@ from tests.starface.simulator_fixtures import PlainClient, anna_listens, wait_un
 
 PLACE = "call.placeCallWithPhone"
 
-SERIES = {  # what P 5.4 says a subscriber of v22 hears
+SERIES = {  # what P 5.4 says a subscriber of v22 receives
     "incoming-answered": ["INCOMING", "RINGING", "CONNECTED", "HANGUP"],
     "incoming-missed": ["INCOMING", "RINGING", "HANGUP"],
     "incoming-rejected": ["INCOMING", "HANGUP"],
@@ -200,7 +200,7 @@ def test_a_transferred_call_changes_its_id() -> None:
         assert after.call["callerNumber"] == "0041441234567"
 
 
-def test_a_version_without_id_changes_is_reported_the_end_of_the_old_id() -> None:
+def test_a_version_without_id_changes_gets_the_end_of_the_old_id() -> None:
     with anna_listens() as scene:
         run = scene.simulator.run("attended-transfer", user="0012", other="0011")
 

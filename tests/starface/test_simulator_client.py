@@ -47,7 +47,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.mark.parametrize("api", ["v20", "v22", "v30"])
 @pytest.mark.parametrize("auth", ["sha512", "md5", "ad"])
-def test_our_client_logs_in_hears_and_places_calls(
+def test_our_client_logs_in_receives_and_places_calls(
     simulator: Simulator, receiver: Receiver, api: str, auth: str
 ) -> None:
     with anna(simulator, receiver, api=api, auth=auth) as client:

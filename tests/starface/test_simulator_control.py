@@ -152,7 +152,7 @@ def test_foreign_pages_cannot_ring_telephones(headers: dict[str, str]) -> None:
         assert see(scene, "calls").json() == []
 
 
-def test_the_page_shows_what_it_is_reported_as_text_only() -> None:
+def test_the_page_shows_what_it_gets_as_text_only() -> None:
     with anna_listens() as scene:
         page = see(scene, "")
 

@@ -152,7 +152,7 @@ def test_there_may_be_members_nobody_knows() -> None:
     ("switch", "states"),
     [("connected", ["CONNECTED", "CONNECTED"]), ("same", ["CONNECTED", "PARKED"])],
 )
-def test_v22_hears_of_a_held_call_by_switch(switch: str, states: list[str]) -> None:
+def test_v22_reports_a_held_call_by_switch(switch: str, states: list[str]) -> None:
     with anna_listens(v22_special_states=switch) as scene:
         call_id = scene.simulator.ring("0011")
         scene.simulator.answer(call_id)
@@ -272,7 +272,7 @@ def test_a_receiver_that_never_answers_costs_the_time_that_is_set() -> None:
         assert 0.1 <= attempt.seconds < 1
 
 
-def test_a_session_is_reported_one_thing_after_the_other() -> None:
+def test_a_session_is_notified_of_one_thing_after_the_other() -> None:
     with anna_listens() as scene:
         scene.received.answers.clear()
         scene.simulator.ring("0011")
@@ -284,7 +284,7 @@ def test_a_session_is_reported_one_thing_after_the_other() -> None:
         assert scene.states(2) == ["INCOMING", "RINGING"]
 
 
-def test_a_half_open_session_looks_well_and_hears_nothing() -> None:
+def test_a_half_open_session_looks_well_and_receives_nothing() -> None:
     with anna_listens() as scene:
         scene.simulator.deafen("0011")
         call_id = scene.simulator.ring("0011")

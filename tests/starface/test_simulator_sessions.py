@@ -293,7 +293,7 @@ def test_a_refresh_token_is_good_once() -> None:
         (PASSWORD | {"grant_type": "something"}, "unsupported_grant_type"),
     ],
 )
-def test_a_wrong_grant_is_reported_as_oauth_reports_it(form: dict[str, str], error: str) -> None:
+def test_a_wrong_grant_is_answered_as_oauth_says(form: dict[str, str], error: str) -> None:
     with Simulator() as simulator:
         assert access_token(simulator, **form) == {"error": error}
 

@@ -78,7 +78,7 @@ def test_the_process_of_one_user_writes_of_that_user_only(login: str) -> None:
     assert rights is not None
     assert {topics.caller(login), topics.replay(login)} < set(rights.write)
     assert [topic for topic in rights.write if "+" in topic or "#" in topic] == [
-        topics.replies_to("+")  # whoever asks about the user
+        topics.replies_to("+")  # who asks about the user
     ]
     assert [topic for topic in rights.read if "/users/+/" in topic] == [topics.calls("+")]
 
@@ -152,7 +152,7 @@ def test_a_process_that_comes_back_has_its_old_password() -> None:
     assert accounts.retired == {}
 
 
-def test_a_user_hears_only_his_own_calls(connect: Connect) -> None:
+def test_a_user_receives_only_his_own_calls(connect: Connect) -> None:
     received: list[str] = []
     gateway, person = connect("gateway"), connect("0011")
     for topic_filter in ("#", "starface/#", "starface/users/+/calls", "starface/users/0012/calls"):

@@ -17,7 +17,7 @@ TOPIC = "starface/users/0011/calls"
 
 
 class Received:
-    """A listener that notes what it hears."""
+    """A listener that notes what it receives."""
 
     def __init__(self) -> None:
         self.welcome = threading.Event()
@@ -74,7 +74,7 @@ class ScriptedBroker:
         self.line.sendall(b"\x40\x02" + content[2 + length : 4 + length])
 
     def silent(self) -> bool:
-        """Tell whether nothing more has come."""
+        """Return whether nothing more has come."""
         self.line.settimeout(0.2)
         try:
             return not self.line.recv(1, socket.MSG_PEEK)

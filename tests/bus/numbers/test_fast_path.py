@@ -38,7 +38,7 @@ PROFILES = [
 
 
 def agree(text: str, profile: NumberProfile) -> bool:
-    """Tell whether the quick way knew the text, and hold it to the whole way if so."""
+    """Return whether the fast path knew the text, and hold it to the slow path if so."""
     found = read_fast(text, profile)
     if found is None:
         return False

@@ -49,7 +49,7 @@ def test_a_click_reaches_the_sessions_process(site: Settings) -> None:
     assert (received[0].topic, received[0].payload) == ("starface/users/0011/set", b"off")
 
 
-def test_a_click_that_nobody_hears_is_said_to_be_so(site: Settings) -> None:
+def test_a_click_that_nobody_receives_is_said_to_be_so(site: Settings) -> None:
     with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
         sessions.subscribe("starface/users/+/set", lambda _: None)
         sessions.wait_connected()

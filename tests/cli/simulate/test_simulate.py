@@ -116,7 +116,7 @@ def test_a_load_reports_how_it_was_answered() -> None:
         assert "sent 20 times: 20 × 200; answered within p50" in result.output
 
 
-def test_a_load_that_nobody_hears_says_so(simulator: Simulator) -> None:
+def test_a_load_that_nobody_receives_says_so(simulator: Simulator) -> None:
     result = said(simulator, "load", "--rate", "1", "--seconds", "1")
 
     assert "no user is logged in" in result.output

@@ -49,7 +49,7 @@ def test_every_default_of_the_profile_is_a_setting() -> None:
         assert model.model_validate(values).model_dump(include=set(values)) == values
 
 
-def test_names_are_reported_to_programs_only_where_allowed(tmp_path: Path) -> None:
+def test_programs_get_names_only_where_allowed(tmp_path: Path) -> None:
     url = 'url = "https://crm.example/calls"\n'
     command = '[[caller.commands]]\narguments = ["true", "{id}"]\n'
 

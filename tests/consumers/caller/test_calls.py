@@ -339,7 +339,7 @@ def test_colleagues_lose_a_call_that_one_of_them_answers() -> None:
 
 
 @pytest.mark.parametrize(("later", "answered_elsewhere"), [(1.0, ["0011"]), (10.0, [])])
-def test_a_call_may_end_here_a_moment_before_the_colleague_is_heard_of(
+def test_a_call_may_end_here_a_moment_before_the_colleague_is_reported(
     later: float, answered_elsewhere: list[str]
 ) -> None:
     calls = CallStates()

@@ -156,7 +156,7 @@ def test_what_was_opened_by_a_click_opens_not_again_when_the_call_is_answered(
         desk.start()
     desk.report("connected")
 
-    # An earlier process does not tell what it opened, so nothing opens twice for the party.
+    # An earlier process does not report what it opened, so nothing opens twice for the party.
     assert [one.trigger for one in desk.opened()] == (["chosen"] if restart else opened)
 
 

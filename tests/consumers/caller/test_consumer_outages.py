@@ -182,7 +182,7 @@ def test_an_action_cut_off_by_a_crash_is_only_reported_when_the_call_is_old(desk
     assert desk.store.open_claims() == []
 
 
-def test_an_action_taken_up_again_does_not_open_a_call_that_ended_meanwhile(desk: Desk) -> None:
+def test_an_action_resumed_does_not_open_a_call_that_ended_meanwhile(desk: Desk) -> None:
     desk.crash = True
     with pytest.raises(KeyboardInterrupt):
         desk.report()

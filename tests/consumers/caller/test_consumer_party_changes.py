@@ -9,7 +9,7 @@ from tests.consumers.caller.desk import ADA, CONTACT, GRACE, LAWYER, SECRETARY, 
 
 
 def put_through(desk: Desk) -> None:
-    """Have a colleague ask and then hand over a client, as STARFACE tells it."""
+    """Have a colleague ask and then hand over a client, as STARFACE reports it."""
     inside = {"call_id": "c-2", "caller": SECRETARY, "called": LAWYER, "direction": "internal"}
     desk.report(**inside)
     desk.report("connected", **inside)
@@ -34,7 +34,7 @@ def test_a_client_who_is_put_through_opens_for_whom_wants_it(
     put_through(desk)
 
     assert [one.trigger for one in desk.opened()] == opened
-    assert desk.sent[-1].caller == ADA  # told in any case
+    assert desk.sent[-1].caller == ADA  # reported in any case
     assert desk.sent[-1].trigger == "party-change"
 
 
@@ -137,7 +137,7 @@ def test_an_ordinary_call_opens_nothing_where_only_a_change_of_party_does(desk: 
     assert desk.sent[0].reason == "not-chosen"
 
 
-def test_a_change_of_party_cut_off_by_a_crash_is_taken_up_while_it_is_still_so(desk: Desk) -> None:
+def test_a_change_of_party_cut_off_by_a_crash_is_resumed_while_it_is_still_so(desk: Desk) -> None:
     desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=CONTACT)
     desk.report()
     desk.crash = True

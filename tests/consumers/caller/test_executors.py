@@ -116,7 +116,7 @@ def test_a_program_that_may_not_know_names_gets_none(
     desk: Callable[..., Desk], tmp_path: Path
 ) -> None:
     writes = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
-    arguments = [sys.executable, "-c", writes, str(tmp_path / "told"), "{id} {name?}"]
+    arguments = [sys.executable, "-c", writes, str(tmp_path / "given"), "{id} {name?}"]
     silent = {"names": False}
     of = desk(
         commands=[{"name": "writes", "arguments": arguments, **silent}],
@@ -126,7 +126,7 @@ def test_a_program_that_may_not_know_names_gets_none(
     of.executors.hand_over(event, {"id": "70", "name": "Ada Lovelace"}, "ringing")
     of.wait_for(1)
 
-    assert (tmp_path / "told").read_text() == "70 "
+    assert (tmp_path / "given").read_text() == "70 "
     queue = b"".join(path.read_bytes() for path in tmp_path.glob("caller.db*"))
     assert b"0441234567" in queue
     assert b"Lovelace" not in queue

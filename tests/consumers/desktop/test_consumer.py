@@ -26,7 +26,7 @@ def test_an_old_answer_opens_and_shows_nothing(new_desk: NewDesk) -> None:
     assert desk.settled().history == []
 
 
-def test_on_a_paused_workstation_nothing_opens_or_is_shown_and_the_office_is_reported(
+def test_on_a_paused_workstation_nothing_opens_or_is_shown_and_the_office_sees_it(
     new_desk: NewDesk,
 ) -> None:
     desk = new_desk()

@@ -279,7 +279,7 @@ def test_a_notification_without_any_end_is_refused() -> None:
         DesktopSettings(notification_seconds=0, close_at_end=False)
 
 
-def test_a_discreet_notification_reports_who_it_is_after_a_click(new_desk: NewDesk) -> None:
+def test_a_discreet_notification_shows_who_it_is_after_a_click(new_desk: NewDesk) -> None:
     desk = new_desk()
     desk.report(discreet=True, group="7", called=Party(number="7", name="Inheritance"))
 

@@ -327,7 +327,7 @@ def test_the_site_s_own_country_is_always_allowed() -> None:
     assert isinstance(decide("044 520 67 89", ZURICH, DialPolicy(countries=())), Dialable)
 
 
-def test_countries_are_reported_by_region_not_by_code() -> None:
+def test_countries_are_distinguished_by_region_not_by_code() -> None:
     with_america = DialPolicy(countries=("US",))
 
     assert isinstance(decide("+1 212 555 1234", ZURICH, with_america), Dialable)

@@ -44,7 +44,7 @@ def test_of_four_who_claim_a_request_one_gets_it(path: Path) -> None:
     assert sum(_at_once(path, claim_all)) == 25
 
 
-def test_a_limit_holds_to_the_unit_who_claims_at_the_same_time(path: Path) -> None:
+def test_a_limit_holds_to_the_unit_however_many_claim_at_the_same_time(path: Path) -> None:
     limits = OPEN.model_copy(update={"site_per_hour": 10})
 
     def claim_own(book: DialStore) -> list[bool]:
@@ -55,7 +55,7 @@ def test_a_limit_holds_to_the_unit_who_claims_at_the_same_time(path: Path) -> No
     assert sum(_at_once(path, claim_own)) == 10
 
 
-def test_a_user_has_one_open_call_who_claims_at_the_same_time(path: Path) -> None:
+def test_a_user_has_one_open_call_however_many_claim_at_the_same_time(path: Path) -> None:
     def claim_own(book: DialStore) -> list[bool]:
         claims = [book.claim(_asked(f"{id(book)}-{n}", f"n-{n}"), OPEN) for n in range(10)]
         return [isinstance(claim, DialEntry) for claim in claims]

@@ -150,7 +150,7 @@ snapshots = st.lists(reported_contacts | reported_dossiers | reported_matters, m
 
 
 def kept(directory: Directory, source: str) -> dict[str, object]:
-    """Tell all that a source has, without its name and our own ids."""
+    """Return all that a source has, without its name and our own ids."""
     ids = {"id", "source"}
     return {
         one.key: (

@@ -83,7 +83,7 @@ def test_what_counts_is_written_to_the_disk_itself(connection: sqlite3.Connectio
     assert (before, inside, level()) == (1, 2, 1)
 
 
-def test_the_log_is_given_back_and_who_reads_keeps_it(
+def test_the_log_is_given_back_and_a_reader_keeps_it(
     file: Path, connection: sqlite3.Connection
 ) -> None:
     log = file.with_name(f"{file.name}-wal")

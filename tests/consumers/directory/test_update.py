@@ -72,7 +72,7 @@ def bring(
     pause: Callable[[float], None] = lambda _: None,
     source: str = "crm",
 ) -> int:
-    """Import records with many pauses, and tell how many there were."""
+    """Import records with many pauses, and return how many there were."""
     paused: list[float] = []
 
     def pausing(seconds: float) -> None:
@@ -94,7 +94,7 @@ def owners(directory: Directory, contact_id: int) -> list[Contact]:
 
 
 def reported(path: Path) -> list[object]:
-    """Tell all that the directory shows."""
+    """Return all that the directory shows."""
     with Directory(path) as directory:
         return [
             (

@@ -67,7 +67,7 @@ def test_telephones_are_announced_at_birth_too_and_taken_back_with_their_user() 
     assert {topic for topic, payload in broker.retained.items() if not payload} == set(gone)
 
 
-def test_the_journals_account_may_announce_and_hear_the_birth(connect: Connect) -> None:
+def test_the_journals_account_may_announce_and_receive_the_birth(connect: Connect) -> None:
     journal = connect("journal")
     [topic, *_] = configurations(Topics(), "0011")
 

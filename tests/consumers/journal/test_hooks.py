@@ -31,7 +31,7 @@ SECRET = "0123456789abcdef"
 
 
 class Listener:
-    """A program that is told of calls."""
+    """A program that gets the calls."""
 
     def __init__(self) -> None:
         self.bodies: list[tuple[str, bytes]] = []
@@ -75,7 +75,7 @@ Play = Callable[..., None]
 
 @pytest.fixture
 def play(tmp_path: Path) -> Iterator[Play]:
-    """Have the journal told of calls, with these webhooks or commands."""
+    """Have the journal report calls, with these webhooks or commands."""
     office = Office(tmp_path)
 
     def play(calls: list[CallData], **settings: Any) -> None:
@@ -105,9 +105,7 @@ def _answered(**more: Any) -> list[CallData]:
     return [said("0011", state, 30 * place, **more) for place, state in enumerate(states)]  # type: ignore[arg-type]
 
 
-def test_a_program_is_reported_of_each_step_once_and_of_the_duration(
-    listener: Listener, play: Play
-) -> None:
+def test_a_program_gets_each_step_once_and_the_duration(listener: Listener, play: Play) -> None:
     on = ["ringing", "answered", "ended"]
     play(_answered() + _answered(), webhooks=[_webhook(listener, secret=SECRET, on=on)])
 
@@ -130,7 +128,7 @@ def test_without_names_nobody_is_named(listener: Listener, play: Play) -> None:
     ("more", "count"),
     [({"users": ["0012"]}, 0), ({"users": ["0011"]}, 1), ({"groups": ["7"]}, 0), ({}, 1)],
 )
-def test_only_chosen_users_and_groups_are_reported_of(
+def test_only_chosen_users_and_groups_are_reported(
     listener: Listener, play: Play, more: dict[str, Any], count: int
 ) -> None:
     play(_answered(), webhooks=[_webhook(listener, secret=SECRET, **more)])
@@ -147,7 +145,7 @@ def test_an_internal_call_is_reported_only_where_it_is_asked_for(
 
 
 def test_a_command_gets_what_its_arguments_name(play: Play, tmp_path: Path) -> None:
-    file = tmp_path / "told"
+    file = tmp_path / "given"
     program = "import sys; open(sys.argv[1], 'w').write(' '.join(sys.argv[2:]))"
     arguments = [sys.executable, "-c", program, str(file), "{result}", "{talk_seconds}", "{e164}"]
     play(_answered(), commands=[{"arguments": arguments}])
@@ -156,9 +154,7 @@ def test_a_command_gets_what_its_arguments_name(play: Play, tmp_path: Path) -> N
     wait_until(lambda: file.read_text() == "answered 30 +41443334455")
 
 
-def test_zammad_hears_of_a_groups_call_once_with_all_it_rings(
-    listener: Listener, play: Play
-) -> None:
+def test_zammad_gets_a_groups_call_once_with_all_it_rings(listener: Listener, play: Play) -> None:
     play(
         [said(user, "ringing", 0, group="7", call_id="g", called=inside("700", "Support"))
          for user in ("0011", "0012")]

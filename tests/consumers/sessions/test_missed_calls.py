@@ -31,7 +31,7 @@ def received() -> KnownCalls:
     return KnownCalls(patience=10.0)
 
 
-def test_a_call_we_heard_of_is_not_missed(received: KnownCalls) -> None:
+def test_a_call_we_knew_of_is_not_missed(received: KnownCalls) -> None:
     received.note(_call("a"))
 
     assert not received.look(["a"], 0.0).soon
@@ -52,7 +52,7 @@ def test_a_call_that_is_reported_in_time_is_forgiven(received: KnownCalls) -> No
     assert not received.doubtful
 
 
-def test_an_end_we_were_not_reported_of_is_noticed(received: KnownCalls) -> None:
+def test_an_end_not_reported_to_us_is_noticed(received: KnownCalls) -> None:
     received.note(_call("a"))
     received.look([], 0.0)
 

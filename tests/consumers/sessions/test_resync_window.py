@@ -69,7 +69,7 @@ def test_who_is_forgotten_stays_forgotten(tmp_path: Path, clocks: Clocks) -> Non
     assert _well(tmp_path / "s.db", clocks).get("0011") is None
 
 
-def test_the_roster_reports_who_came_changed_and_went(tmp_path: Path) -> None:
+def test_the_roster_shows_who_came_changed_and_went(tmp_path: Path) -> None:
     with Users(tmp_path / "site.db") as users:
         users.add(User(login="0011"))
         changes = UserChanges(tmp_path / "site.db")

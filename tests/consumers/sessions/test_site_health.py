@@ -33,7 +33,7 @@ class AtOnce:
 
 @dataclass
 class Found(Probing):
-    """What the errands find out."""
+    """What the tasks find out."""
 
     proof: Proof = WELL
     pbx: str | None = None

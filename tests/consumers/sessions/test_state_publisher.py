@@ -108,7 +108,7 @@ def test_a_state_the_broker_refuses_is_not_repeated(
     assert len(broker.sent) == 1
 
 
-def test_a_broker_that_comes_back_hears_everything_again(
+def test_a_broker_that_comes_back_receives_everything_again(
     states: StatePublisher, broker: FakeBroker
 ) -> None:
     for login in ("0011", "0012"):

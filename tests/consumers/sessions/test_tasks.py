@@ -35,7 +35,7 @@ SETTINGS = StarfaceSettings(host="pbx.example.net", callback_host="office.exampl
 
 @dataclass
 class FakePbx:
-    """A PBX that does what it is told, and notes what it is asked."""
+    """A PBX that does what it is asked, and notes what it is asked."""
 
     fails: dict[str, PbxFailure] = field(default_factory=dict)
     known: bool = True
@@ -137,7 +137,7 @@ def test_a_login_subscribes_too(tasks: PbxTasks, pbx: FakePbx) -> None:
     assert pbx.asked == ["login", "subscribe"]
 
 
-def test_the_pbx_is_reported_a_path_that_proves_user_and_token(tasks: PbxTasks) -> None:
+def test_the_pbx_gets_a_path_that_proves_user_and_token(tasks: PbxTasks) -> None:
     opened = _log_in(tasks)
 
     assert isinstance(opened, OpenSession)

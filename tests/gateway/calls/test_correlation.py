@@ -1,4 +1,4 @@
-"""Which call is meant, whoever tells of it and in whatever order."""
+"""Which call is meant, from whom it comes and in whatever order."""
 
 import itertools
 import sqlite3
@@ -25,14 +25,14 @@ EVENT = "ucp.v22.events.call.receiveCallState"
 
 
 class Line:
-    """A user of both dialects, and what was told of his calls."""
+    """A user of both dialects, and what was reported of his calls."""
 
     def __init__(self, events: EventLog, folder: Path) -> None:
         self._events = events
         self._folder = folder
 
     def by_pbx(self, state: str, at: float = 0.0, call_id: str = "c-1", **members: Value) -> None:
-        """Tell a state as the PBX does; 0041441234567 calls unless something else is told."""
+        """Report a state as the PBX does; 0041441234567 calls unless something else is given."""
         ends = {"callerNumber": "0041441234567", "calledNumber": "11"}
         reported = read_notification(
             "0011", EVENT, [{"id": call_id, "state": state, **ends, **members}]

@@ -27,7 +27,7 @@ RESYNC = "starface2mqtt.resync.receiveCallState"
 
 
 class _Pbx:
-    """Tells one gateway process of calls."""
+    """Reports calls to one gateway process."""
 
     def __init__(self, folder: Path) -> None:
         private = PrivateCalls(PrivateNumbers(folder, KEY))
@@ -168,7 +168,7 @@ def test_a_call_that_is_not_private_is_reported_from_its_number_on(pbx: _Pbx, ke
     assert kept() == [("c", "ringing"), ("d", "ringing")]
 
 
-def test_who_has_no_private_number_is_reported_at_once(pbx: _Pbx, kept: Kept) -> None:
+def test_without_private_numbers_a_call_is_reported_at_once(pbx: _Pbx, kept: Kept) -> None:
     pbx.reports("c", "INCOMING", called="", user="0012")
 
     assert kept() == [("c", "incoming")]
@@ -204,7 +204,7 @@ def test_the_second_dialect_alone_stays_out_to_its_end(pbx: _Pbx, kept: Kept) ->
     assert kept() == []
 
 
-def test_a_state_without_a_number_belongs_to_the_call_heard_of_last(pbx: _Pbx, kept: Kept) -> None:
+def test_a_state_without_a_number_belongs_to_the_call_reported_last(pbx: _Pbx, kept: Kept) -> None:
     pbx.requests("ringing", MOTHER)
     pbx.requests("ringing", CLIENT)
     pbx.requests("answered")
@@ -221,7 +221,7 @@ def test_other_calls_are_reported_beside_a_private_one(pbx: _Pbx, kept: Kept) ->
     assert kept() == [("d", "ringing"), ("d", "ended")]
 
 
-def test_nothing_on_disk_reports_whose_private_call_it_was(pbx: _Pbx, tmp_path: Path) -> None:
+def test_nothing_on_disk_shows_whose_private_call_it_was(pbx: _Pbx, tmp_path: Path) -> None:
     pbx.reports("a-private-call", "RINGING", MOTHER)
     pbx.events.close()
 

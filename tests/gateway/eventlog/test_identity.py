@@ -21,7 +21,7 @@ Numbered = list[tuple[str, int]]
 
 
 class Gateway:
-    """Runs on a folder for a while, as often as it is told."""
+    """Runs on a folder for a while, as often as it is asked."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -46,7 +46,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
 
 @pytest.fixture
 def kept(gateway: GatewayProcess) -> Callable[[], list[str]]:
-    """Tell which calls were kept since the test began."""
+    """Return which calls were kept since the test began."""
 
     def read(after: int = 0) -> list[tuple[int, str]]:
         with contextlib.closing(sqlite3.connect(gateway.folder / NAME)) as db:
@@ -222,7 +222,7 @@ def test_the_absolute_form_means_the_same(
         (_head("Transfer-Encoding: chunked") + b"10000\r\n" + b" " * 65_536 + b"\r\n5\r\n", 413),
     ],
 )
-def test_what_is_too_large_is_reported_so_at_once(
+def test_what_is_too_large_is_refused_at_once(
     gateway: GatewayProcess, payload: bytes, status: int
 ) -> None:
     started = time.monotonic()

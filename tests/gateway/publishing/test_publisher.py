@@ -1,4 +1,4 @@
-"""What leaves the event log, and what is not told any more."""
+"""What leaves the event log, and what is not published any more."""
 
 import time
 from collections import deque

@@ -25,12 +25,12 @@ from tests.gateway.running import GatewayProcess, call_state, notify, path_of
 
 WAL = f"{NAME}-wal"
 AT_ONCE = 5  # notifications, so that some share a write
-RENEWED = 3_000_000  # bytes of write-ahead log; at 4 MB SQLite begins it anew
+RENEWED = 3_000_000  # bytes of write-ahead log; at 4 MB SQLite begins it again
 LONG = (pytest.mark.long, pytest.mark.timeout(1200))
 
 
 class GatewayOnFailingDisk(GatewayProcess):
-    """Its SQLite meets the faults it is told to meet."""
+    """Its SQLite meets the faults it is set to meet."""
 
     COMMAND = (
         sys.executable, "-c", "from tests.gateway.failing_disk import main; main()",
@@ -38,7 +38,7 @@ class GatewayOnFailingDisk(GatewayProcess):
 
 
 class Teller:
-    """Tells calls, some at once, and keeps the accounts."""
+    """Reports calls, some at once, and keeps the accounts."""
 
     def __init__(self, gateway: GatewayProcess) -> None:
         self.acknowledged: list[str] = []
@@ -48,13 +48,13 @@ class Teller:
         self._lines = ThreadPoolExecutor(AT_ONCE)
 
     def report(self, count: int = AT_ONCE) -> int:
-        """Tell some calls at once; return how many were taken."""
+        """Report some calls at once; return how many were taken."""
         first = len(self.reported)
         self.reported += [f"c-{number:06}" for number in range(first, first + count)]
         return sum(self._lines.map(self._report, range(first, first + count)))
 
     def taken(self) -> bool:
-        """Tell one call and return whether it was taken."""
+        """Report one call and return whether it was taken."""
         return self.report(1) == 1
 
     def _report(self, number: int) -> bool:
@@ -87,7 +87,7 @@ def _settle(teller: Teller, consumer: Consumer, folder: Path) -> None:
     wait_until(lambda: wanted <= set(consumer.executed()), 30)
     executed = consumer.executed()
     assert len(executed) == len(set(executed))
-    # What was refused may have reached the disk: after a failed write nobody can tell.
+    # What was refused may have reached the disk: after a failed write nobody can know.
     assert set(executed) <= set(teller.reported)
     with contextlib.closing(sqlite3.connect(folder / NAME, timeout=5)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

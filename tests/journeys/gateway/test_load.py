@@ -26,7 +26,7 @@ def gateway(tmp_path: Path, broker_settings: BrokerSettings) -> Iterator[Gateway
 
 
 class Office:
-    """Notifies for all users, and hears as a consumer of all users does."""
+    """Notifies for all users, and receives as a consumer of all users does."""
 
     def __init__(self, gateway: GatewayProcess, listener: Connection) -> None:
         self.answers: list[int] = []
@@ -40,7 +40,7 @@ class Office:
         listener.subscribe(listener.topics.calls("+"), self._receive)
 
     def call(self, count: int, per_second: float | None) -> None:
-        """Notify of so many calls, at a rate or as fast as can be, and hear of each once."""
+        """Notify of so many calls, at a rate or as fast as can be, and receive each once."""
         chance = random.Random(22)
         begin = time.monotonic() + 0.1
         due = [begin + number / per_second if per_second else 0.0 for number in range(count)]
@@ -63,7 +63,7 @@ class Office:
         return "; ".join(lines)
 
     def check(self) -> None:
-        """Fail unless each call was taken and heard of once, in each user's order."""
+        """Fail unless each call was taken and received once, in each user's order."""
         assert set(self.answers) == {200}
         assert self._received.keys() == self._sent.keys()
         assert all(len(times) == 1 for times in self._received.values())
@@ -102,7 +102,7 @@ def _spread(name: str, times: list[float]) -> str:
         pytest.param(60, id="a minute", marks=(pytest.mark.long, pytest.mark.timeout(240))),
     ],
 )
-def test_200_users_are_heard_at_fifty_events_a_second(
+def test_200_users_are_received_at_fifty_events_a_second(
     gateway: GatewayProcess, connect: Callable[..., Connection], seconds: int
 ) -> None:
     office = Office(gateway, connect("journal"))

@@ -81,7 +81,7 @@ def _report(user: str, balancer: Balancer, calls: range) -> None:
 
 
 def _report_all(balancer: Balancer, calls: range = range(CALLS)) -> list[threading.Thread]:
-    """Tell each user's calls one after the other, all users' at once."""
+    """Report each user's calls one after the other, all users' at once."""
     lines = [threading.Thread(target=_report, args=(user, balancer, calls)) for user in USERS]
     for line in lines:
         line.start()

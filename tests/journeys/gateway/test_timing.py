@@ -1,4 +1,4 @@
-"""How long a refusal takes tells nothing about how much of a guess was right."""
+"""How long a refusal takes shows nothing about how much of a guess was right."""
 
 import random
 import socket

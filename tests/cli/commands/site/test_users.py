@@ -132,7 +132,7 @@ def test_each_trigger_may_have_an_action_of_its_own(site: Settings) -> None:
         (["ringing", "party-change"], False),
     ],
 )
-def test_who_leaves_out_the_change_of_party_is_reported_what_that_means(
+def test_leaving_out_the_change_of_party_is_explained(
     site: Settings, triggers: list[str], hint: bool
 ) -> None:
     _add(site)

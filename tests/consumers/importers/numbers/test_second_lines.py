@@ -119,7 +119,7 @@ def test_where_two_surely_are_but_the_second_is_unclear_the_first_is_taken(betwe
         ("030 12345 - 67 / 68", ["030 12345 - 67", "030 12345 - 68"]),
     ],
 )
-def test_a_hyphen_reports_which_digits_are_the_extension(text: str, expected: list[str]) -> None:
+def test_a_hyphen_shows_which_digits_are_the_extension(text: str, expected: list[str]) -> None:
     field = read_field(text, GERMAN)
 
     assert reported(field) == expected
