@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _found(source: Path) -> dict[str, Any]:
-    """Run the scene in a process of its own, so that only the modules of `source` are there."""
+    """Run the scene in a process of its own, so that only the modules of `source` are loaded."""
     words = [sys.executable, "-S", str(Path(__file__)), "--scene"]  # not what is installed of us
     libraries = [place for place in sys.path if place.endswith("site-packages")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(source), *libraries])}
@@ -138,7 +138,7 @@ def _scene() -> None:
         def ring() -> None:
             with connection.Connection(broker, "gateway", lasting=False) as gateway:
                 gateway.wait_connected()
-                time.sleep(2)  # the caller process is there and has nothing to look through
+                time.sleep(2)  # the caller process runs and has nothing to look through
                 for turn, call in enumerate(("warm", "counted")):
                     for state in _STATES:
                         data = CallData(

@@ -38,6 +38,7 @@ WORDS = {
     r"(?:be|is|are|was|were) there": "exist, run, be connected, be reachable",
 }
 _UNWANTED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b".replace(" ", r"\s+"), re.IGNORECASE)
+DOCUMENTS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
 MODULES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
@@ -134,11 +135,24 @@ def test_no_class_name_stands_for_two_things() -> None:
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
 
 
-def test_names_and_texts_use_the_words_of_the_trade() -> None:
+@pytest.mark.parametrize("folder", [*MAY_IMPORT, "tests", "benchmarks"])
+def test_names_and_texts_use_the_words_of_the_trade(folder: str) -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {word!r}; say instead: {instead}"
-        for path in MODULES
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path != Path(__file__)
         for line, word, instead in _unwanted_words(path.read_text())
+    ]
+
+    assert found == []
+
+
+def test_documents_use_the_words_of_the_trade() -> None:
+    english = [path for path in DOCUMENTS if ".de." not in path.name]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]!r}"
+        for path in english
+        for match in _UNWANTED.finditer(path.read_text())
     ]
 
     assert found == []

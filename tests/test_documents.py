@@ -35,7 +35,7 @@ def _headings(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", line.strip().lower()).replace(" ", "-") for line in lines}
 
 
-def test_the_documents_named_in_the_example_are_there() -> None:
+def test_the_documents_named_in_the_example_exist() -> None:
     named = re.findall(r"docs/[a-z]+\.md", (ROOT / "starface2mqtt.example.toml").read_text())
 
     assert named
@@ -43,7 +43,7 @@ def test_the_documents_named_in_the_example_are_there() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_file_named_in_a_document_is_there(document: Path) -> None:
+def test_every_file_named_in_a_document_exists(document: Path) -> None:
     named = _PLACE.findall(document.read_text())
 
     assert [name for name in named if not (ROOT / name).exists()] == []

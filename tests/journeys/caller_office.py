@@ -83,7 +83,7 @@ class Office:
         self.panel: Connection = connect("panel")
         self.answers: list[CallerData] = []
         self._callers: dict[str, bytes] = {}
-        self.panel.subscribe("starface/processes/+", self._hear_process)
+        self.panel.subscribe("starface/processes/+", self._receive_process)
         self.panel.consume(
             "starface/users/+/caller",
             CallerEvent,
@@ -129,15 +129,15 @@ class Office:
             yield process
 
     def wait_online(self, *expected: str) -> None:
-        """Wait until just these caller processes say that they are there."""
+        """Wait until just these caller processes say that they run."""
         self.wait(lambda: self.callers_online() == set(expected))
 
     def callers_online(self) -> set[str]:
-        """Return the caller processes that are there; none while one is on its way out."""
+        """Return the caller processes that run; none while one is on its way out."""
         reported = {name: state for name, state in self._callers.items() if state}
         return set(reported) if set(reported.values()) <= {b"online"} else set()
 
-    def _hear_process(self, arrived: ReceivedMessage) -> None:
+    def _receive_process(self, arrived: ReceivedMessage) -> None:
         name = arrived.topic.rpartition("/")[2]
         if name.startswith("caller"):
             self._callers[name] = arrived.payload

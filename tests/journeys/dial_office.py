@@ -123,7 +123,7 @@ class Office:
             return found.fetchone() is not None
 
     def wait_online(self, account: str = "dial") -> None:
-        """Return once a dial process is there."""
+        """Return once a dial process runs."""
         reported: list[bytes] = []
         with Connection(self._broker, "cli-1", lasting=False) as watch:
             watch.subscribe(

@@ -296,7 +296,7 @@ def test_the_workstation_opens_the_file_once(office: Office, broker: Mosquitto) 
     with office.caller(), office.desktop(**settings):
         office.wait(lambda: " as 0011 " in broker.log.read_text())
         number = 0
-        while not log.exists():  # the workstation keeps no calls from before it was there
+        while not log.exists():  # the workstation keeps no calls from before it ran
             number += 1
             office.report(call_id=f"c-{number}")
             office.wait_for(call_id=f"c-{number}")

@@ -104,7 +104,7 @@ def test_a_process_that_dies_comes_back_alone_and_opens_once_what_rang(office: O
     assert sorted(opened(office)) == [f"c-{login}" for login in LOGINS[:3]]
 
 
-def test_after_the_parent_was_killed_the_next_one_goes_on(office: Office) -> None:
+def test_after_the_parent_was_killed_the_next_one_continues(office: Office) -> None:
     with office.crew(ANNA, BERND, CARLA) as parent:
         children = process_ids(parent)
         parent.kill()
@@ -199,7 +199,7 @@ def test_the_workstation_opens_the_file_once_regardless_of_who_answers(
     ):
         office.wait(lambda: " as 0011 " in broker.log.read_text())
         numbers = count()
-        while not log.exists():  # the workstation keeps no calls from before it was there
+        while not log.exists():  # the workstation keeps no calls from before it ran
             office.report(call_id=f"each-{next(numbers)}")
             office.panel.work(0.2)
         for login in LOGINS[3:]:

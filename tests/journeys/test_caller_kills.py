@@ -45,7 +45,7 @@ def test_killed_at_any_moment_each_call_opens_once_and_never_after_its_end(
                 _call(office, dice, f"c-{life}-{number}", ended, staying)
             process.kill()
             process.wait()
-        for _ in range(dice.randrange(2, 6)):  # nobody is there
+        for _ in range(dice.randrange(2, 6)):  # no process runs
             number += 1
             _call(office, dice, f"c-{life}-{number}", ended, staying)
     with office.caller():

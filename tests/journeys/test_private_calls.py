@@ -28,7 +28,7 @@ def _active(listener: Listener, pbx: Simulator, login: str) -> bool:
     return listener.state(login) == "active" and subscribed(pbx, login)
 
 
-def test_a_private_call_leaves_nothing_and_the_session_goes_on(tmp_path: Path) -> None:
+def test_a_private_call_leaves_nothing_and_the_session_continues(tmp_path: Path) -> None:
     with (
         Simulator() as pbx,
         open_stage(tmp_path, ("sessions", *(one.login for one in DEFAULT_USERS))) as stage,

@@ -1,4 +1,4 @@
-"""What the commands on rights come to at a real broker, started from mosquitto.conf."""
+"""What the commands on rights result in at a real broker, started from mosquitto.conf."""
 
 import json
 import os

@@ -154,7 +154,7 @@ def test_a_call_opens_the_file_in_the_registered_browser(
 ) -> None:
     with office.caller(), _at_work(workstation):
         number = 0
-        while not workstation.received.exists():  # no calls from before the workstation was there
+        while not workstation.received.exists():  # no calls from before the workstation ran
             number += 1
             office.report(call_id=f"c-{number}")
             office.wait_for(call_id=f"c-{number}")

@@ -56,7 +56,7 @@ class FakeBus:
 
 
 class FakeFeed:
-    """A broker that is there, and states nobody has published."""
+    """A broker that runs, and states nobody has published."""
 
     settled = True
 

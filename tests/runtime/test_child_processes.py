@@ -90,7 +90,7 @@ def gone(pid: int) -> Callable[[], bool]:
     return lambda: not Path(f"/proc/{pid}").exists()
 
 
-def test_a_child_that_dies_is_started_again_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_child_that_dies_is_started_again_and_the_others_continue(tmp_path: Path) -> None:
     with family(tmp_path) as running:
         os.kill(running.starts("one")[0], signal.SIGKILL)
         wait_until(lambda: len(running.starts("one")) == 2)
@@ -109,7 +109,7 @@ def test_a_child_no_longer_wanted_is_ended(tmp_path: Path) -> None:
         assert "a process ended" not in running.log.read_text()
 
 
-def test_a_child_may_finish_what_is_there_before_it_ends(tmp_path: Path) -> None:
+def test_a_child_may_finish_what_it_has_before_it_ends(tmp_path: Path) -> None:
     with family(tmp_path) as running:
         running.want("one busy")
         wait_until(lambda: running.is_up("busy"))

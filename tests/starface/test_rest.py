@@ -202,7 +202,7 @@ def address_book(
 @pytest.mark.parametrize("count", [0, 1, 20, 21, 65])
 @pytest.mark.parametrize("counting_from", [0, 1])
 @pytest.mark.parametrize("before_first", ["refused", "clamped", "empty"])
-@pytest.mark.parametrize("tells_pages", [True, False])
+@pytest.mark.parametrize("reports_pages", [True, False])
 def test_every_contact_comes_once_however_pages_are_counted(
     serve: Serve, count: int, counting_from: int, before_first: str, reports_pages: bool
 ) -> None:

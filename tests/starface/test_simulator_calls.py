@@ -253,7 +253,7 @@ def test_a_running_call_reports_its_state() -> None:
         assert (reported["id"], reported["state"]) == (call_id, "CONNECTED")
 
 
-def test_a_user_is_rung_while_another_call_goes_on() -> None:
+def test_a_user_is_rung_while_another_call_continues() -> None:
     with anna_listens() as scene:
         first = scene.simulator.ring("0011", "+41441234567")
         second = scene.simulator.ring("0011", "+41441234568")

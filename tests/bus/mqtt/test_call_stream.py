@@ -152,7 +152,7 @@ def _worked(*connections: Connection) -> bool:
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_what_is_repeated_comes_to_the_asker_alone(
+def test_what_is_repeated_reaches_the_asker_alone(
     broker_settings: BrokerSettings, connect: Connect, offsets: ConsumerOffsets, version: str
 ) -> None:
     handed: list[int | None] = []

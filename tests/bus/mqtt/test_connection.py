@@ -293,7 +293,7 @@ def test_of_two_workstations_with_one_account_the_newest_stays(
         first = stack.enter_context(Connection(settings, "0011", lasting=False, gives_way=True))
         first.wait_connected()
         for _ in range(5):
-            first.work(0.1)  # it notes that it is there
+            first.work(0.1)  # it notes that it runs
         second = stack.enter_context(Connection(settings, "0011", lasting=False, gives_way=True))
         with pytest.raises(SessionTaken, match="'0011'"):
             _take_turns(first, second)

@@ -106,7 +106,7 @@ def test_headings_of_ours_alone_need_no_key(config: Path, tmp_path: Path) -> Non
     assert "Read as" not in contacts_command(config, "import", "csv", file, "--source", "list")
 
 
-def test_a_heading_that_is_there_twice_is_named_before_a_mapping_is_printed(
+def test_a_heading_that_stands_twice_is_named_before_a_mapping_is_printed(
     config: Path, tmp_path: Path
 ) -> None:
     file = written(tmp_path, "Name;Telefon;Telefon\nAda Lovelace;044 888 00 11;\n")

@@ -190,7 +190,7 @@ def line_with(process: subprocess.Popen[str], text: str) -> str:
     return next(line for line in process.stdout if text in line)
 
 
-def test_a_stand_in_says_who_is_there_and_leaves_when_asked(tmp_path: Path) -> None:
+def test_a_stand_in_says_who_has_a_phone_and_leaves_when_asked(tmp_path: Path) -> None:
     path = tmp_path / "users.toml"
     path.write_text(
         '[[users]]\nlogin = "0042"\npassword = "geheim"\nextension = "42"\nname = "Eva"\n'

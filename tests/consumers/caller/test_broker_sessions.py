@@ -26,7 +26,7 @@ def test_an_account_may_read_all_that_its_process_follows(
     assert [topic for topic in topics if not any(matches(may, topic) for may in rights.read)] == []
 
 
-def heard_by(connection: Connection) -> list[bytes]:
+def received_by(connection: Connection) -> list[bytes]:
     """Return what the broker kept for an account that has just connected."""
     received: list[bytes] = []
     connection.subscribe(
@@ -37,14 +37,14 @@ def heard_by(connection: Connection) -> list[bytes]:
     return received
 
 
-def test_what_is_reported_before_the_process_is_there_is_kept_for_it(
+def test_what_is_reported_before_the_process_runs_is_kept_for_it(
     broker_settings: BrokerSettings, connect: Connect
 ) -> None:
     gateway = connect("gateway")
     begin_sessions({ANNA: broker_settings}, {ANNA: ("0011",)})
     gateway.publish_raw("starface/users/0011/calls", b"meanwhile")
 
-    assert b"meanwhile" in heard_by(connect(ANNA))
+    assert b"meanwhile" in received_by(connect(ANNA))
 
 
 def test_what_is_dropped_is_kept_no_more_and_its_process_is_no_longer_shown(
@@ -62,7 +62,7 @@ def test_what_is_dropped_is_kept_no_more_and_its_process_is_no_longer_shown(
     while panel.work(0.5):
         pass
 
-    assert heard_by(connect(ANNA)) == []
+    assert received_by(connect(ANNA)) == []
     assert shown == []
 
 
@@ -78,7 +78,7 @@ def test_one_account_the_broker_refuses_does_not_keep_the_others(
         drop_sessions({"caller-for-0012": wrong, ANNA: broker_settings})
     gateway.publish_raw("starface/users/0011/calls", b"meanwhile")
 
-    assert heard_by(connect(ANNA)) == []
+    assert received_by(connect(ANNA)) == []
 
 
 def test_who_may_have_a_session_outlives_the_process(tmp_path: Path) -> None:

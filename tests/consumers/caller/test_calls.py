@@ -225,7 +225,7 @@ def test_an_internal_call_that_is_dialled_is_outgoing() -> None:
     assert _take(CallStates(), "ringing", direction="internal").due == ("ringing",)
 
 
-def test_a_call_goes_on_under_another_id() -> None:
+def test_a_call_continues_under_another_id() -> None:
     calls = CallStates()
     _take(calls, "ringing")
 

@@ -270,7 +270,7 @@ def test_a_call_from_the_own_extension_opens_nothing(desk: Desk) -> None:
     assert desk.sent[0].reason == "own-dialling"
 
 
-@pytest.mark.parametrize("told_again", [False, True])
+@pytest.mark.parametrize("reported_again", [False, True])
 @pytest.mark.parametrize("before", [(), ("dialing",), ("dialing", "connected")])
 def test_a_client_put_through_by_a_colleague_who_was_dialled_by_a_click_opens(
     desk: Desk, before: tuple[str, ...], reported_again: bool

@@ -96,7 +96,7 @@ def test_clocks_that_differ_delay_nothing_once_that_is_known(desk: Desk) -> None
     assert [one.call_id for one in desk.opened()] == ["c-live"]
 
 
-def test_an_action_resumed_after_a_restart_waits_until_the_broker_is_there(desk: Desk) -> None:
+def test_an_action_resumed_after_a_restart_waits_until_the_broker_is_connected(desk: Desk) -> None:
     desk.report()
     desk.crash = True
     with pytest.raises(KeyboardInterrupt):

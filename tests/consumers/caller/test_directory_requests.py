@@ -181,7 +181,7 @@ def test_a_late_event_does_not_bring_a_call_back(running: RunningCalls) -> None:
     assert running.of("0011") == ()
 
 
-def test_the_answer_is_there_for_a_browser_that_comes_later(running: RunningCalls) -> None:
+def test_the_answer_waits_for_a_browser_that_comes_later(running: RunningCalls) -> None:
     running.observe(event("ringing"))
     running.answered(answer(opens="matter", url="https://cases.example/1"))
     running.answered(answer("outcome"))

@@ -37,7 +37,7 @@ def test_one_of_many_claims_at_once_wins(tmp_path: Path) -> None:
     assert sum(won) == 1
 
 
-def test_what_is_put_off_can_still_be_claimed_once(store: CallerStore) -> None:
+def test_what_is_deferred_can_still_be_claimed_once(store: CallerStore) -> None:
     store.defer(CLAIM)
     assert [claim.begun for claim in store.open_claims()] == [False]
     assert not store.claimed("0011", "c-1", "ringing")
@@ -49,7 +49,7 @@ def test_what_is_put_off_can_still_be_claimed_once(store: CallerStore) -> None:
     assert store.open_claims() == [CLAIM]
 
 
-def test_a_process_takes_up_only_what_was_begun_for_its_users(tmp_path: Path) -> None:
+def test_a_process_resumes_only_what_was_begun_for_its_users(tmp_path: Path) -> None:
     store = CallerStore(tmp_path / "caller.db", users=["0012"])
     store.claim(CLAIM)
 

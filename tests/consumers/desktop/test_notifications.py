@@ -192,7 +192,7 @@ def test_on_a_slow_desktop_the_newest_wish_counts(
 ) -> None:
     desk = new_desk()
     busy = threading.Event()
-    if before:  # an earlier notification is there or is not: at the end the newest counts
+    if before:  # an earlier notification is shown or is not: at the end the newest counts
         desk.cards.show("c-1", Card("0", []))
         desk.settled()
     desk.cards._jobs.put(lambda: wait_for(busy))

@@ -156,7 +156,7 @@ def test_a_call_whose_end_never_comes_is_closed_after_asking(
     assert desk.last().data.final
 
 
-def test_a_silent_call_that_goes_on_is_not_closed(desk: Desk) -> None:
+def test_a_silent_call_that_continues_is_not_closed(desk: Desk) -> None:
     request = desk.dial()
     desk.pbx.states[str(request)] = "connected"
 

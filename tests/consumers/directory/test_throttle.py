@@ -32,7 +32,7 @@ def test_pieces_hold_everything_once(connection: sqlite3.Connection, total: int)
     assert [n for low, high in pieces for n in range(low, high + 1)] == list(range(1, total + 1))
 
 
-def test_each_piece_is_there_before_the_next_one(
+def test_each_piece_is_written_before_the_next_one(
     file: Path, connection: sqlite3.Connection
 ) -> None:
     other = sqlite3.connect(file)

@@ -474,7 +474,7 @@ def test_records_are_kept_as_long_as_the_site_says(office: Office) -> None:
     assert "0011" in office.store.counts_due()
 
 
-def test_a_journal_of_an_earlier_process_goes_on(tmp_path: Path) -> None:
+def test_a_journal_of_an_earlier_process_is_continued(tmp_path: Path) -> None:
     office = Office(tmp_path)
     with closing(office.store):
         office.report(said("0011", "ringing", 0))

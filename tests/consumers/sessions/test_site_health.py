@@ -246,7 +246,7 @@ def test_a_pbx_that_serves_users_need_not_speak_to_strangers(
     assert site.pbx.away is None
 
 
-def test_a_pbx_that_comes_back_with_a_login_page_is_there(
+def test_a_pbx_that_comes_back_with_a_login_page_is_reachable(
     site: SiteHealth, crowd: FakeCrowd, found: Found
 ) -> None:
     site.failed("pbx-unreachable")

@@ -333,7 +333,7 @@ def test_a_logout_that_fails_harms_nobody(tasks: PbxTasks, pbx: FakePbx) -> None
         (PbxUnreachable("gone"), "pbx-unreachable"),
     ],
 )
-def test_a_probe_finds_out_whether_the_pbx_is_there(
+def test_a_probe_finds_out_whether_the_pbx_answers(
     tasks: PbxTasks, pbx: FakePbx, answer: PbxFailure | None, found: str | None
 ) -> None:
     if answer is not None:

@@ -57,7 +57,7 @@ def test_the_party_is_gone_and_the_events_stay(events: EventLog, tmp_path: Path)
     assert b"Hans" in reported
 
 
-def test_the_call_itself_forgets_the_number_and_goes_on(events: EventLog, tmp_path: Path) -> None:
+def test_the_call_itself_forgets_the_number_and_continues(events: EventLog, tmp_path: Path) -> None:
     events.append(_reported("a", IDA))
     erase(tmp_path, NUMBER)
     events.append(_reported("a", Party(), "ended"))

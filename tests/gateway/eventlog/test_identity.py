@@ -116,7 +116,7 @@ def test_a_mark_that_cannot_be_read_is_none(gateway: Gateway, unreadable: bytes)
     assert gateway.run(1)
 
 
-def test_a_log_that_goes_on_keeps_its_identity(gateway: Gateway) -> None:
+def test_a_log_that_continues_keeps_its_identity(gateway: Gateway) -> None:
     assert not any(gateway.run(2) for _ in range(4))
     assert [seq for _, seq in gateway.given] == list(range(1, 9))
     assert len({source for source, _ in gateway.given}) == 1

@@ -88,7 +88,7 @@ def test_what_is_written_is_what_the_contract_writes(
     assert event.expiry() == call_event_expiry(notification.state)
 
 
-def test_numbers_go_on_after_a_restart_and_a_new_log_is_another_source(tmp_path: Path) -> None:
+def test_numbers_continue_after_a_restart_and_a_new_log_is_another_source(tmp_path: Path) -> None:
     sources = []
     for folder in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):
         events = EventLog(folder, "gateway", Counters(), lambda: None, greatest=10**8)

@@ -11,7 +11,7 @@ from cli.site.settings import Settings
 
 Run = Callable[..., Result]
 
-CHAIN = ["topic read starface/info", "topic read starface/processes/+"]  # who is there to answer
+CHAIN = ["topic read starface/info", "topic read starface/processes/+"]  # who can answer
 
 
 def _rules(site: Settings, account: str) -> list[str]:
@@ -129,7 +129,7 @@ def test_a_new_password_makes_the_old_one_worthless(staffed: Settings, run: Run)
 
     account, _, password = result.partition("\t")
     accounts = read_accounts(staffed.broker.accounts_file)
-    assert account != "crm"  # no broker is there: a program may still connect as this
+    assert account != "crm"  # without a broker a program may still connect as this
     assert "crm" not in accounts
     assert accounts[account] == password != before
     assert "user crm\n" not in (broker_folder(staffed) / "acl").read_text()

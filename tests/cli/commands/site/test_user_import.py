@@ -69,7 +69,7 @@ def test_what_changes_is_shown_before_it_counts(site: Settings) -> None:
     assert _logins(site) == []
 
 
-def test_choices_stay_and_who_left_goes_on_request(site: Settings, tmp_path: Path) -> None:
+def test_choices_stay_and_who_left_is_removed_on_request(site: Settings, tmp_path: Path) -> None:
     with Users(site.database) as users:
         users.add(User(login="21", extension="21", action="dossier"))
         users.add(User(login="99", extension="99"))

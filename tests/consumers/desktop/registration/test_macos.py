@@ -96,7 +96,7 @@ def test_installing_twice_is_installing_once(tmp_path: Path, mac: FakeMac) -> No
     assert "/new/starface2mqtt" in mac.source
 
 
-def test_a_compiler_that_fails_leaves_what_was_there(tmp_path: Path, mac: FakeMac) -> None:
+def test_a_compiler_that_fails_leaves_what_existed(tmp_path: Path, mac: FakeMac) -> None:
     install(COMMAND, tmp_path, autostart=False, run=mac.run)
 
     def fails(_: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ PLACE = r"shell\open\command"
 
 
 class FakeRegistry:
-    """A registry in memory; a key is there as long as something below it is, or it was there."""
+    """A registry in memory; a key exists as long as something below it does, or it was made itself."""
 
     def __init__(self, *others: tuple[str, str, str]) -> None:
         self.keys: dict[str, dict[str, str]] = {}
