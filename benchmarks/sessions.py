@@ -66,7 +66,9 @@ def keep_sessions(*given: Any) -> None:
     configure_logging("ERROR")
     settings, broker, database, seal_key, folder = given
     profile = NumberProfile(country="CH", area_code="44")
-    run_sessions(settings, broker, KEY, database, SecretBox(seal_key), folder, profile)
+    run_sessions(
+        settings, broker, KEY, database, SecretBox(seal_key), folder, profile, panel_key=KEY
+    )
 
 
 def be_gateway(port: int, broker: BrokerSettings, folder: Path) -> None:

@@ -16,7 +16,7 @@ PLACE = r"shell\open\command"
 
 
 class FakeRegistry:
-    """A registry in memory; a key exists as long as something below it does, or it was made itself."""
+    """A registry in memory; a key exists as long as it or something below it was written."""
 
     def __init__(self, *others: tuple[str, str, str]) -> None:
         self.keys: dict[str, dict[str, str]] = {}
