@@ -401,6 +401,7 @@ class ProcessDetailData(Part):
     since: AwareDatetime
     version: Text
     faults: tuple[Text, ...] = ()  # what cannot work there, each with its name; the rest does
+    machine: Text | None = None  # on which it runs, where a site has several
 
 
 class ProcessDetail(Message):

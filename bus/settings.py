@@ -39,12 +39,17 @@ class BrokerSettings(Section):
     keep_alive: int = Field(default=10, ge=5, le=600)  # seconds; notices a dead line
     session_expiry: int = Field(default=604_800, ge=0)  # seconds a server process may be away
     accounts_file: Path = Path("secrets/broker-accounts.json")
+    machine: str | None = Field(default=None, exclude=True)  # as [site] says
     account: str | None = None  # only for a process that has no accounts file
     password: SecretStr | None = None
 
     def topics(self) -> Topics:
         """Return the names of the topics of this installation."""
         return Topics(self.base)
+
+    def account_of(self, role: str) -> str:
+        """Return the account of this machine's process of a role; each machine has its own."""
+        return role if self.machine is None else f"{role}-{self.machine}"
 
     def credentials(self, account: str) -> tuple[str, str]:
         """Return name and password of a process's broker account; raise SettingsRefused."""

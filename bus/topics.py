@@ -171,6 +171,14 @@ class Topics:
         """Return the filter of all processes and their details."""
         return f"{self.base}/processes/#"
 
+    def lease(self, role: str, what: str) -> str:
+        """Return the topic of a lease's heartbeats (`holder`, retained) or claims (`claims`)."""
+        return f"{self.base}/leases/{role.partition('-')[0]}/{role}/{what}"
+
+    def leases(self, kind: str) -> str:
+        """Return the filter of all about the leases of one kind of process."""
+        return f"{self.base}/leases/{kind}/#"
+
     def info(self) -> str:
         """Return the retained topic that describes this installation."""
         return f"{self.base}/info"

@@ -37,13 +37,21 @@ def logins() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def broker(tmp_path: Path, logins: tuple[str, ...]) -> Iterator[Mosquitto]:
+def machines() -> tuple[str, ...]:
+    """The accounts that the processes of several machines have; a test of these overrides it."""
+    return ()
+
+
+@pytest.fixture
+def broker(
+    tmp_path: Path, logins: tuple[str, ...], machines: tuple[str, ...]
+) -> Iterator[Mosquitto]:
     """A real Mosquitto from the project's mosquitto.conf, with every account it needs."""
     folder = tmp_path / "broker"
     folder.mkdir()
     accounts = Accounts()
     of_users = [*map(user_account, logins), *map(caller_account, logins)]
-    for account in (*PROCESS_ACCOUNTS, "gateway-2", *of_users):
+    for account in (*PROCESS_ACCOUNTS, "gateway-2", *machines, *of_users):
         accounts.add(account)
     accounts.write(folder / "accounts.json")
     settings = BrokerSettings()

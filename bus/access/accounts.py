@@ -37,6 +37,9 @@ PROCESS_ACCOUNTS = (
 )  # fmt: skip
 
 
+LEASED = ("sessions", "caller", "dial", "journal")  # of several machines one acts
+
+
 @dataclass(frozen=True)
 class Rights:
     """The topics an account may read and write."""
@@ -172,14 +175,19 @@ def process_rights(topics: Topics, account: str) -> Rights | None:
     kind = account.partition("-")[0]
     if kind not in _PROCESSES:
         return None
+    leases: tuple[str, ...] = ()
     if account == _NUMBERS:
         rights = Rights(read=(topics.dial_number(ANY_USER),))
     elif account.startswith(_CALLER_FOR):
         rights = _caller_for(topics, unquote(account.removeprefix(_CALLER_FOR)))
     else:
         rights = _PROCESSES[kind](topics)
+        leases = (topics.leases(kind),) if kind in LEASED else ()
     own = (topics.process(account), topics.process_detail(account))
-    return Rights(read=(*rights.read, topics.process(account)), write=(*rights.write, *own))
+    return Rights(
+        read=(*rights.read, *leases, topics.process(account)),
+        write=(*rights.write, *leases, *own),
+    )
 
 
 def _user_rights(topics: Topics, account: str, roles: Roles) -> Rights:

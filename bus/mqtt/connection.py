@@ -74,6 +74,7 @@ class Connection:
 
     `lasting`: the broker keeps our subscriptions and messages while we are away.
     `gives_way`: end, instead of coming back, when another process uses the same account.
+    `reconnects`: come back at all, once it was connected.
     `clients`: the library that speaks MQTT.
     """
 
@@ -85,6 +86,7 @@ class Connection:
         presence: Presence | None = None,
         lasting: bool = True,
         gives_way: bool = False,
+        reconnects: bool = True,
         dead_letter: Callable[[ReceivedMessage, str], None] | None = None,
         clients: ClientFactory = PahoClient,
     ) -> None:
@@ -110,6 +112,7 @@ class Connection:
         self._accepted = False  # a moment before we are connected: our topics are not confirmed yet
         self._connected = threading.Event()
         self._gives_way = gives_way
+        self._reconnects = reconnects
         self._session_taken = False
         self._failed = False
         self._why = "not connected to the broker yet"
@@ -302,6 +305,8 @@ class Connection:
             began = self._connected_at
             reconnect.ended(None if began is None else time.monotonic() - began)
             self._failed = began is None
+            if self._accepted_at and not self._reconnects:
+                return
             if not self.stopping.is_set() and not self._session_taken:
                 log.warning("not connected to the broker reason=%s", self._why)
                 if reconnect.suspicious:

@@ -18,6 +18,7 @@ class Presence:
     start_id: str = field(default_factory=lambda: uuid4().hex)
     since: datetime = field(default_factory=now)
     faults: tuple[str, ...] = ()  # what this process cannot do, though it does the rest
+    machine: str | None = None
 
     def online(self, topics: Topics) -> list[tuple[str, bytes]]:
         """Return topic and payload of what is retained while the process lives."""
@@ -39,6 +40,7 @@ class Presence:
                 since=self.since,
                 version=version("starface2mqtt"),
                 faults=tuple(fault[:256] for fault in self.faults[:20]),
+                machine=self.machine,
             ),
         )
         return [
