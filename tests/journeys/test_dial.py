@@ -316,7 +316,7 @@ def test_asked_to_end_while_the_pbx_is_slow_it_leaves_in_time_and_the_truth_come
     office: Office, anna: Person, simulator: Simulator
 ) -> None:
     simulator.switches.trouble = "slow"
-    simulator.switches.slow_seconds = 8
+    simulator.switches.slow_seconds = 20
     simulator.switches.trouble_methods = frozenset({"placeCallWithPhone"})
     process = office.start()
     office.wait_online()
@@ -324,7 +324,7 @@ def test_asked_to_end_while_the_pbx_is_slow_it_leaves_in_time_and_the_truth_come
     wait_until(lambda: simulator.placements[str(request)] == 1)
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(15) == 0  # before the PBX answers
     office.start()
 
     wait_until(lambda: anna.reported(request)[:1] == ["accepted"])
