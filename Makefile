@@ -25,6 +25,7 @@ test: $(STAMP)
 
 test-long: $(STAMP)
 	@deploy/mosquitto required
+	@deploy/rabbitmq
 	@deploy/virtual-display
 	@deploy/browser $(VENV)/share
 	@$(BIN)/pip install --quiet --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt \
