@@ -3,11 +3,12 @@
 import base64
 import hmac
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, TypeAdapter
+from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, model_validator
 
 from bus.topics import Topics
+from runtime.addresses import split_address
 from runtime.configuration import Section, SettingsRefused
 from runtime.files import private
 
@@ -21,10 +22,16 @@ __all__ = [
 ]
 
 _COMMANDS = 3  # of one person at a time
+_KEEP_ALIVE_OF_SEVERAL = 5  # seconds; a silent node is left after twice as long
 
 
 def _is_base(value: str) -> str:
     return Topics(value).base
+
+
+def _is_address(value: str) -> str:
+    split_address(value)
+    return value
 
 
 class BrokerSettings(Section):
@@ -32,6 +39,8 @@ class BrokerSettings(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=1883, ge=1, le=65535)
+    # The nodes of a broker that has several, in place of host and port.
+    hosts: tuple[Annotated[str, AfterValidator(_is_address)], ...] = ()
     version: Literal["5", "3.1.1"] = "5"
     base: Annotated[str, AfterValidator(_is_base)] = "starface"
     tls: bool = False
@@ -42,6 +51,23 @@ class BrokerSettings(Section):
     machine: str | None = Field(default=None, exclude=True)  # as [site] says
     account: str | None = None  # only for a process that has no accounts file
     password: SecretStr | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_a_silent_node_early(cls, values: Any) -> Any:
+        if isinstance(values, dict) and len(values.get("hosts") or ()) > 1:
+            return {"keep_alive": _KEEP_ALIVE_OF_SEVERAL} | values
+        return values
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each node of the broker."""
+        return tuple(map(split_address, self.hosts)) or ((self.host, self.port),)
+
+    def at(self, address: tuple[str, int]) -> "BrokerSettings":
+        """Return the settings for one node."""
+        host, port = address
+        return self.model_copy(update={"host": host, "port": port, "hosts": ()})
 
     def topics(self) -> Topics:
         """Return the names of the topics of this installation."""

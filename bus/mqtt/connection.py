@@ -160,7 +160,7 @@ class Connection:
     def wait_connected(self, timeout: float = TIMEOUT) -> None:
         """Return once connected; raise BrokerUnavailable with the reason and the fix.
 
-        A lasting connection gets the whole time, a person's command only its first attempt.
+        A lasting connection gets the whole time, a person's command one attempt at each node.
         """
         limit = time.monotonic() + timeout
         while not self._connected.wait(0.05):
@@ -297,14 +297,14 @@ class Connection:
     # -- the network thread ---------------------------------------------------------------
 
     def _keep_connected(self) -> None:
-        reconnect = ReconnectPolicy()
+        reconnect = ReconnectPolicy(self._settings.addresses, self._account)
         while not self.stopping.is_set() and not self._session_taken:
             self._connected_at = None
-            self._run_client()
+            self._run_client(self._settings.at(reconnect.address))
             self._lost()
             began = self._connected_at
             reconnect.ended(None if began is None else time.monotonic() - began)
-            self._failed = began is None
+            self._failed = began is None and reconnect.tried_all
             if self._accepted_at and not self._reconnects:
                 return
             if not self.stopping.is_set() and not self._session_taken:
@@ -320,8 +320,8 @@ class Connection:
         if client is not None:
             client.disconnect()
 
-    def _run_client(self) -> None:
-        settings = self._settings
+    def _run_client(self, settings: BrokerSettings) -> None:
+        self._login = replace(self._login, settings=settings)
         try:
             _, password = settings.credentials(self._account)  # the file may be corrected by now
             self._login = replace(self._login, password=password)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.doctor.findings import Finding, fail, ok
-from runtime.addresses import join_address
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -72,26 +72,22 @@ def examine(config: Path | None, *, wait: int = 0) -> Iterator[Finding]:
 
 def _with_broker(settings: Settings, wait: int) -> Iterator[Finding]:
     from bus.mqtt.connection import Connection
-    from bus.mqtt.inbox import BrokerUnavailable
     from cli.commands.broker_account import cli_account
     from cli.doctor import local, network, people
     from cli.doctor.snapshot import snapshot
 
-    where = join_address(settings.broker.host, settings.broker.port)
-    with (
-        cli_account(settings) as account,
-        Connection(settings.broker, account, lasting=False) as connection,
-    ):
-        try:
-            connection.wait_connected()
-        except BrokerUnavailable as error:
-            yield fail(
-                "broker", str(error),
-                "systemctl start starface2mqtt-broker, or correct [broker] host and port",
-            )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        account = stack.enter_context(cli_account(settings))
+        nodes = [
+            network.broker_node(settings.broker.at(address), account)
+            for address in settings.broker.addresses
+        ]
+        yield from nodes
+        if not any(node.level == "ok" for node in nodes):
             yield from local.ports(settings, running=False)
             return
-        yield ok("broker", f"{where} lets us in")
+        connection = stack.enter_context(Connection(settings.broker, account, lasting=False))
+        connection.wait_connected()
         yield from network.broker_round_trip(connection)
         found = snapshot(connection)
         running = found.online(settings.gateway.account)

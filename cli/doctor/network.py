@@ -12,8 +12,8 @@ import httpx
 
 from bus.events import CallEvent
 from bus.mqtt.connection import Connection
-from bus.mqtt.inbox import ReceivedMessage
-from bus.settings import read_accounts
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
+from bus.settings import BrokerSettings, read_accounts
 from cli.commands.site.hits import http_hits
 from cli.demo.mosquitto import program
 from cli.doctor.findings import Finding, fail, ok, warn
@@ -65,6 +65,19 @@ def broker_files(settings: Settings) -> Iterator[Finding]:
                 "broker files", f"the broker does not know the account {missing[0]}",
                 "starface2mqtt broker files",
             )  # fmt: skip
+
+
+def broker_node(broker: BrokerSettings, account: str) -> Finding:
+    """Check that a node of the broker lets us in."""
+    with Connection(broker, account, lasting=False) as connection:
+        try:
+            connection.wait_connected()
+        except BrokerUnavailable as error:
+            return fail(
+                "broker", str(error),
+                "systemctl start starface2mqtt-broker, or correct [broker] host and port",
+            )  # fmt: skip
+    return ok("broker", f"{join_address(broker.host, broker.port)} lets us in")
 
 
 def broker_round_trip(connection: Connection) -> Iterator[Finding]:

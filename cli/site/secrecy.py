@@ -60,8 +60,9 @@ def _without_names(given: Any, section: Section) -> Section:
 
 def _faults(settings: Settings) -> Iterator[str]:
     broker, starface = settings.broker, settings.starface
-    if not broker.tls and not _is_here(broker.host):
-        yield f"[broker] host = {broker.host!r} without TLS: set tls = true"
+    strange = [host for host, _ in broker.addresses if not _is_here(host)]
+    if strange and not broker.tls:
+        yield f"[broker] {', '.join(strange)} without TLS: set tls = true"
     for section, webhook in (
         *(("caller", one) for one in settings.caller.webhooks),
         *(("journal", one) for one in settings.journal.webhooks),

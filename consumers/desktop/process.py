@@ -109,7 +109,7 @@ class DesktopProcess:
 
     def run(self) -> None:
         """Serve until `stop`; raise SessionTaken when a newer workstation has the account."""
-        pauses = ReconnectPolicy()
+        pauses = ReconnectPolicy(self._broker.addresses, level(self._login))
         try:
             while not self._stopping.is_set():
                 began = time.monotonic()

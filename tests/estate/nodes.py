@@ -114,15 +114,10 @@ class Cluster:
     folder: Path
     nodes: list[Node]
 
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The MQTT addresses of all nodes."""
-        return tuple(f"127.0.0.1:{node.port}" for node in self.nodes)
-
     def settings(self, *nodes: Node) -> BrokerSettings:
         """Return the settings of a process that knows these nodes, or else all."""
         return BrokerSettings(
-            port=(nodes or self.nodes)[0].port,
+            hosts=tuple(f"127.0.0.1:{node.port}" for node in nodes or self.nodes),
             version="5" if self.kind == "mosquitto" else "3.1.1",
             accounts_file=self.folder / "accounts.json",
         )

@@ -71,6 +71,10 @@ class FlakyLine:
         self._listener.close()
         self.cut()
 
+    @property
+    def used(self) -> bool:
+        return bool(self._open)
+
     def cut(self) -> None:
         for end in self._open:
             with contextlib.suppress(OSError):
@@ -590,3 +594,41 @@ def test_a_small_message_does_not_wait_for_the_one_before_it(
     assert _delays(broker.port) == [1]
     conf = (ROOT / "mosquitto.conf").read_text().splitlines()
     assert "set_tcp_nodelay true" in conf  # the other direction
+
+
+def test_a_client_whose_node_is_gone_goes_to_another(
+    broker: Mosquitto, connection: Connect, broker_settings: BrokerSettings
+) -> None:
+    with FlakyLine(broker.port) as first, FlakyLine(broker.port) as second:
+        lines = {first.port: first, second.port: second}
+        nodes = broker_settings.model_copy(
+            update={"hosts": tuple(f"127.0.0.1:{port}" for port in lines)}
+        )
+        with connection(nodes, "caller") as caller:
+            caller.wait_connected()
+            used = next(port for port, line in lines.items() if line.used)
+            lines.pop(used).__exit__()
+
+            other = lines.popitem()[1]
+            wait_until(lambda: other.used and caller.connected)
+
+
+def test_a_persons_command_tries_each_node(
+    broker: Mosquitto, connection: Connect, broker_settings: BrokerSettings
+) -> None:
+    hosts = (f"127.0.0.1:{free_port()}", f"127.0.0.1:{broker.port}")
+    for nodes in (hosts, hosts[::-1]):  # one of the two begins at the node that is not there
+        settings = broker_settings.model_copy(update={"hosts": nodes})
+        with connection(settings, "cli-1", lasting=False) as command:
+            command.wait_connected()
+
+
+def test_a_silent_node_is_left_early_only_where_there_is_another() -> None:
+    assert BrokerSettings(hosts=("a:1883", "b:1883")).keep_alive == 5
+    assert BrokerSettings(hosts=("a:1883", "b:1883"), keep_alive=60).keep_alive == 60
+    assert BrokerSettings(hosts=("a:1883",)).keep_alive == 10
+
+
+def test_a_node_needs_a_port() -> None:
+    with pytest.raises(ValueError, match="an address and a port"):
+        BrokerSettings(hosts=("a.example",))

@@ -2,7 +2,7 @@ from bus.mqtt.reconnect import ReconnectPolicy
 
 
 def _pause_after(*lives: float | None) -> float:
-    reconnect = ReconnectPolicy()
+    reconnect = ReconnectPolicy([("broker", 1883)], "dial")
     for connected in lives:
         reconnect.ended(connected)
         pause = reconnect.pause()
@@ -24,7 +24,7 @@ def test_a_line_that_flaps_is_tried_ever_later() -> None:
 
 
 def test_three_connections_that_end_at_once_are_suspicious() -> None:
-    reconnect = ReconnectPolicy()
+    reconnect = ReconnectPolicy([("broker", 1883)], "dial")
     for connected in (1.0, 1.0, 60.0, 1.0, 1.0):
         reconnect.ended(connected)
         assert not reconnect.suspicious
@@ -34,8 +34,50 @@ def test_three_connections_that_end_at_once_are_suspicious() -> None:
 
 
 def test_a_broker_that_lets_nobody_in_is_not_suspicious() -> None:
-    reconnect = ReconnectPolicy()
+    reconnect = ReconnectPolicy([("broker", 1883)], "dial")
     for _ in range(10):
         reconnect.ended(None)
 
     assert not reconnect.suspicious
+
+
+NODES = [("a", 1883), ("b", 1883), ("c", 1883)]
+
+
+def test_the_next_node_is_tried_at_once_and_a_round_of_all_ends_in_a_pause() -> None:
+    reconnect = ReconnectPolicy(NODES, "dial")
+    tried, pauses = [], []
+    for _ in range(6):
+        tried.append(reconnect.address)
+        reconnect.ended(None)
+        pauses.append(reconnect.pause() > 0)
+
+    assert set(tried[:3]) == set(NODES)
+    assert tried[:3] == tried[3:]
+    assert pauses == [False, False, True] * 2
+
+
+def test_several_nodes_are_never_left_alone_for_long() -> None:
+    reconnect = ReconnectPolicy(NODES, "dial")
+    longest = 0.0
+    for _ in range(60):
+        reconnect.ended(None)
+        longest = max(longest, reconnect.pause())
+
+    assert 1.0 < longest <= 4.0
+
+
+def test_after_a_healthy_connection_each_node_may_be_tried_without_a_pause() -> None:
+    reconnect = ReconnectPolicy(NODES, "dial")
+    for _ in range(2):
+        reconnect.ended(None)
+        reconnect.pause()
+    reconnect.ended(60.0)
+
+    assert reconnect.pause() == 0.0
+
+
+def test_accounts_share_the_nodes() -> None:
+    accounts = [f"caller-{number}" for number in range(30)]
+
+    assert {ReconnectPolicy(NODES, account).address for account in accounts} == set(NODES)

@@ -65,8 +65,9 @@ def test_programs_get_names_only_where_allowed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [('[broker]\nhost = "localhost.example"\n',
-      "[broker] host = 'localhost.example' without TLS"),
-     ('[broker]\nhost = "192.0.2.7"\n', "[broker] host = '192.0.2.7' without TLS: set tls = true"),
+      "[broker] localhost.example without TLS"),
+     ('[broker]\nhost = "192.0.2.7"\n', "[broker] 192.0.2.7 without TLS: set tls = true"),
+     ('[broker]\nhosts = ["127.0.0.1:1883", "b.example:1883"]\n', "[broker] b.example without TLS"),
      (WEBHOOK + 'url = "http://crm.example/calls"\nplain_http = true\n',
       "[[caller.webhooks]] crm: url over http: write https://"),
      ('[[caller.commands]]\nname = "dms"\narguments = ["true", "{name}"]\n',
@@ -95,7 +96,7 @@ def test_a_way_on_which_calls_could_be_read_is_refused(
 
 
 def test_all_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(SettingsRefused, match=r"\[broker\] host.*; \[starface\] verify"):
+    with pytest.raises(SettingsRefused, match=r"\[broker\] mqtt.*; \[starface\] verify"):
         _read(tmp_path, '[broker]\nhost = "mqtt.example"\n[starface]\nverify = "off"\n')
 
 
