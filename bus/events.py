@@ -40,6 +40,8 @@ _UNANSWERED: frozenset[CallStateName] = frozenset(
 )
 UNANSWERED_EXPIRY = 60  # seconds
 ANSWERED_EXPIRY = 86_400  # seconds
+# Seconds; a request is refused long before, but it is answered however long a restart takes.
+DIAL_EXPIRY = 300
 
 
 def now() -> datetime:
@@ -270,7 +272,7 @@ class DialRequest(Message):
     """A wish to dial; whose it is says the topic, never the payload."""
 
     FAMILY: ClassVar[str] = "starface.dial.request."
-    EXPIRY: ClassVar[int | None] = 15
+    EXPIRY: ClassVar[int | None] = DIAL_EXPIRY
     type: str = "starface.dial.request.v1"
     time: AwareDatetime
     data: DialRequestData
@@ -338,7 +340,7 @@ class DialResult(Message):
     """What became of a dial request, stage by stage."""
 
     FAMILY: ClassVar[str] = "starface.dial.result."
-    EXPIRY: ClassVar[int | None] = 60
+    EXPIRY: ClassVar[int | None] = DIAL_EXPIRY
     type: str = "starface.dial.result.v1"
     data: DialResultData
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from runtime.sqlite import StorageUnavailable, is_unavailable
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 _SHORTEST, _LONGEST = 0.2, 5.0  # seconds between two tries
 _SAY_AGAIN = 600.0  # seconds
 P = ParamSpec("P")
+T = TypeVar("T")
 RESERVE = 8 << 20  # bytes that what can wait, such as an import, leaves to what cannot
 
 
@@ -84,6 +85,25 @@ def outlasting(name: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
         return running
 
     return outlast
+
+
+def repeat_until_stored(what: str, work: Callable[[], T], within: float = float("inf")) -> T:
+    """Return what `work` returns, done again in this thread as long as the disk takes nothing.
+
+    After `within` seconds what it raises is raised.
+    """
+    outage = StorageOutage(what)
+    limit = time.monotonic() + within
+    while True:
+        try:
+            result = work()
+        except Exception as error:
+            if not outage.failed(error) or time.monotonic() + outage.pause > limit:
+                raise
+            time.sleep(outage.pause)
+        else:
+            outage.over()
+            return result
 
 
 def require_room(folder: Path, needed: int) -> None:

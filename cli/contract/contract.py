@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bus.events import CONTENT_TYPE, CONTRACT
+from bus.events import CONTENT_TYPE, CONTRACT, DIAL_EXPIRY
 from bus.messages import MESSAGES
 from bus.topics import Topics
 from cli.contract.openapi import openapi
@@ -32,9 +32,9 @@ _CHANNELS: tuple[tuple[str, str, str, str, bool, str], ...] = (
     ("opened", _TOPICS.opened("USER"), "Opened", "anybody", False, "30"),
     ("state", _TOPICS.state("USER"), "UserState", "sessions", True, ""),
     ("set", _TOPICS.switch("USER"), "Switch", "anybody", False, "30"),
-    ("dial", _TOPICS.dial("USER"), "DialRequest", "anybody", False, "15"),
+    ("dial", _TOPICS.dial("USER"), "DialRequest", "anybody", False, str(DIAL_EXPIRY)),
     ("dialNumber", _TOPICS.dial_number("USER"), "PlainNumber", "anybody", False, "15"),
-    ("dialResult", _TOPICS.dial_result("USER"), "DialResult", "dial", False, "60"),
+    ("dialResult", _TOPICS.dial_result("USER"), "DialResult", "dial", False, str(DIAL_EXPIRY)),
     ("records", _TOPICS.records("USER"), "CallRecord", "journal", False, ""),
     ("missed", _TOPICS.missed("USER"), "MissedCounts", "journal", True, ""),
     ("journal", _TOPICS.journal("USER"), "JournalRequest", "anybody", False, "15"),

@@ -8,7 +8,9 @@ from typing import NamedTuple, Protocol
 from bus.events import CallStateName
 from consumers.dial.stages import state_of
 from consumers.users import Users
+from runtime.outage import repeat_until_stored
 from runtime.secret_box import SealBroken
+from runtime.sqlite import is_unavailable
 from starface.client import (
     AnswerUnreadable,
     CallRefused,
@@ -24,6 +26,12 @@ from starface.credential import Credential
 from starface.wire import CallState
 
 log = logging.getLogger(__name__)
+
+_STORAGE_WITHIN = 10.0  # seconds; later nobody expects his phone to ring any more
+
+
+class CredentialUnavailable(PbxFailure):
+    """The disk does not give the user's credential now; the PBX was asked nothing."""
 
 
 class Telephone(Protocol):
@@ -86,13 +94,18 @@ class CallPlacer:
         self,
         users: Callable[[], AbstractContextManager[Users]],
         telephone: Callable[[str, Credential], Telephone],
+        storage_within: float = _STORAGE_WITHIN,
     ) -> None:
         self._users = users
+        self._storage_within = storage_within
         self._telephone = telephone
 
     def place(self, order: CallOrder) -> PlacingOutcome:
         """Have the user's phone ring, then the number."""
-        credential = self._credential(order.user)
+        try:
+            credential = self._credential(order.user)
+        except CredentialUnavailable:
+            return CallNotPlaced("storage")
         if credential is None:
             return CallNotPlaced("no_credential")
         try:
@@ -114,12 +127,19 @@ class CallPlacer:
         return state_of(found.state) if found else None
 
     def _credential(self, user: str) -> Credential | None:
-        with self._users() as users:
-            try:
+        def read() -> Credential | None:
+            with self._users() as users:
                 return users.credential(user)
-            except SealBroken:
-                log.error("the token cannot be opened with the seal key user=%s", user)
-                return None
+
+        try:
+            return repeat_until_stored("dial", read, self._storage_within)
+        except SealBroken:
+            log.error("the token cannot be opened with the seal key user=%s", user)
+            return None
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            raise CredentialUnavailable(str(error)) from error
 
     def _placed(self, telephone: Telephone, order: CallOrder) -> PlacingOutcome:
         try:
@@ -133,10 +153,14 @@ class CallPlacer:
             return CallNotPlaced(_reason(failure))
 
     def _keep(self, user: str, used: Credential, telephone: Telephone) -> None:
-        """Store a credential that was refreshed on the way."""
-        if telephone.credential != used:
+        """Store a credential that was refreshed on the way, however long the disk needs for it."""
+
+        def keep() -> None:
             with self._users() as users:
                 users.keep_credential(user, telephone.credential)
+
+        if telephone.credential != used:
+            repeat_until_stored("dial", keep)
 
 
 def _reason(failure: PbxFailure) -> str:

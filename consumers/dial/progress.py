@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 ORPHANED = 25.0  # seconds; longer than the PBX may take to answer all we ask
 _LEASE = 30.0  # seconds in which one process asks about a call
 _UNKNOWN_FOR = 30.0  # seconds after which a call the PBX does not know was not placed
+_ASK_AGAIN = 5.0  # seconds
 _UNCLEAR_FOR = 120.0  # seconds until an unknown outcome stays unknown
 _LONGEST = 12 * 3600.0  # seconds until a call whose end never came is given up
 _EARLY = 20  # events kept for a call whose id is not known yet
@@ -90,7 +91,7 @@ class ProgressTracker:
         self._note_stage(entry._replace(call_id=call_id), "accepted")
 
     def _not_placed(self, entry: DialEntry, reason: str) -> None:
-        if reason in ("unreachable", "no_credential"):
+        if reason in ("unreachable", "no_credential", "storage"):
             self._store.unclaim(entry.serial)
         self._results.note(entry, dial_words.refused(reason))
 
@@ -181,7 +182,10 @@ class ProgressTracker:
         """Advance a request whose call the PBX does not know: it is over, or never was."""
         age = self._clock() - (entry.claimed or 0)
         if entry.stage == "unknown" and age < _UNKNOWN_FOR:
-            self._store.ask_later(entry.serial, self._clock() + 5)
+            self._store.ask_later(entry.serial, self._clock() + _ASK_AGAIN)
+        elif entry.stage == "claimed" and age < ORPHANED:  # it may still be on its way
+            again = self._clock() + _ASK_AGAIN
+            self._results.note(entry, dial_words.unknown("interrupted"), ask_at=again)
         elif entry.stage in ("claimed", "unknown"):
             self._results.note(entry, dial_words.unknown("not_there", final=True))
         elif entry.stage == "accepted":

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from bus.events import CONTENT_TYPE, DialResult, DialResultData, now
+from bus.events import CONTENT_TYPE, DIAL_EXPIRY, DialResult, DialResultData, now
 from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
@@ -17,7 +17,6 @@ from runtime import metrics
 log = logging.getLogger(__name__)
 
 _OTHERS_AFTER = 6.0  # seconds after which another process's results are ours: it has given up
-_EXPIRY = DialResult.EXPIRY or 60
 
 
 class DialResultBus(Protocol):
@@ -65,7 +64,7 @@ class ResultPublisher:
         """Publish what the broker does not have yet; what nobody can use any more is dropped."""
         now = self._clock()
         for result in self._store.unpublished(now - _OTHERS_AFTER):
-            if now - result.at > _EXPIRY:
+            if now - result.at > DIAL_EXPIRY:
                 log.warning("result too old to publish request=%s", result.entry.request_id)
             elif result.serial not in self._not_marked:
                 if not self._published(result.entry, result.payload):
@@ -122,7 +121,11 @@ class ResultPublisher:
     def _send(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
         try:
             self._bus.publish_raw(
-                topic, payload, expiry=_EXPIRY, content_type=CONTENT_TYPE, correlation=correlation
+                topic,
+                payload,
+                expiry=DIAL_EXPIRY,
+                content_type=CONTENT_TYPE,
+                correlation=correlation,
             )
         except PublishRefused as error:
             log.error("result refused by the broker reason=%s", error)

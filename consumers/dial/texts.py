@@ -21,7 +21,7 @@ _CODES: dict[str, Code] = {
     "foreign": "rate", "off": "inactive", "no_credential": "inactive",
     "not_connected": "inactive", "login": "refused_by_pbx", "no_right": "refused_by_pbx",
     "no_phone": "refused_by_pbx", "other_phone": "refused_by_pbx", "pbx": "refused_by_pbx",
-    "api": "refused_by_pbx", "unreachable": "unreachable",
+    "api": "refused_by_pbx", "unreachable": "unreachable", "storage": "unreachable",
 }  # fmt: skip
 
 

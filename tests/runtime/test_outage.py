@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.outage import StorageOutage, outlasting, require_room
+from runtime.outage import StorageOutage, outlasting, repeat_until_stored, require_room
 from runtime.sqlite import StorageUnavailable, is_unavailable
 from tests.conftest import ROOT
 
@@ -103,3 +103,37 @@ def test_work_that_can_wait_leaves_room_to_others(tmp_path: Path) -> None:
     require_room(tmp_path, 0)
     with pytest.raises(StorageUnavailable, match="make room"):
         require_room(tmp_path, 1 << 60)
+
+
+def test_work_is_repeated_until_the_disk_takes_it(caplog: pytest.LogCaptureFixture) -> None:
+    tries: list[int] = []
+
+    def work() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise full()
+        return "done"
+
+    assert repeat_until_stored("dial", work) == "done"
+    assert len(tries) == 3
+    assert len(caplog.records) == 2
+
+
+def test_work_the_disk_does_not_take_in_time_fails() -> None:
+    def work() -> None:
+        raise full()
+
+    with pytest.raises(sqlite3.OperationalError):
+        repeat_until_stored("dial", work, within=0.3)
+
+
+def test_work_that_fails_by_itself_is_not_repeated() -> None:
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        repeat_until_stored("dial", work)
+    assert len(tries) == 1

@@ -322,6 +322,34 @@ def test_killed_between_claim_and_call_nothing_is_dialled_again(desk: Desk) -> N
     assert desk.pbx.asked == []
     assert desk.pbx.looked == [str(SAME)]
     assert desk.last().data.code == "unknown_outcome"
+    assert not desk.last().data.final
+
+
+def test_a_request_that_was_on_its_way_to_the_pbx_at_the_kill_is_followed(desk: Desk) -> None:
+    desk.tasks.at_once = False
+    desk.dial(request_id=SAME)
+
+    desk.tasks.at_once = True
+    desk.again()
+    desk.following.recover()
+    desk.pbx.states[str(SAME)] = "dialing"  # it reaches it only now
+    desk.pass_time(6)
+
+    assert desk.reported() == ["unknown", "accepted", "own-phone-ringing"]
+
+
+def test_a_request_the_pbx_does_not_know_for_long_after_the_kill_was_not_placed(
+    desk: Desk,
+) -> None:
+    desk.tasks.at_once = False
+    desk.dial(request_id=SAME)
+
+    desk.tasks.at_once = True
+    desk.again()
+    desk.following.recover()
+    desk.pass_time(40)
+
+    assert [result.data.final for _, result, _ in desk.bus.published] == [False, True]
 
 
 def test_killed_after_the_call_it_is_found_at_the_pbx(desk: Desk) -> None:

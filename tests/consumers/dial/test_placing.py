@@ -16,6 +16,7 @@ from consumers.dial.placing import (
 )
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
+from runtime.sqlite import StorageUnavailable
 from starface.client import (
     AnswerUnreadable,
     CallRefused,
@@ -70,6 +71,20 @@ class FakeTelephone:
         if isinstance(self._phones, PbxFailure):
             raise self._phones
         return self._phones
+
+
+class UnreadableUsers:
+    """A users' file that the disk gives only after some tries."""
+
+    def __init__(self, users: Callable[[], Users], failures: int) -> None:
+        self._users = users
+        self._failures = failures
+
+    def __call__(self) -> Users:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise StorageUnavailable("unable to open database file")
+        return self._users()
 
 
 def _placed(
@@ -209,3 +224,43 @@ def test_a_call_the_pbx_does_not_know_was_not_placed_in_the_end(
     assert desk.reported(request) == ["unknown", "unknown"]
     assert desk.last().data.final
     assert cutting.placements == {str(request): 1}
+
+
+def test_a_token_the_disk_does_not_give_at_once_is_waited_for(users: Callable[[], Users]) -> None:
+    telephone = FakeTelephone("call-1")
+
+    outcome = CallPlacer(UnreadableUsers(users, 2), lambda *_: telephone).place(WISH)
+
+    assert outcome == CallPlaced("call-1")
+    assert len(telephone.requests) == 1
+
+
+def test_a_token_the_disk_does_not_give_in_time_is_a_reason(users: Callable[[], Users]) -> None:
+    telephone = FakeTelephone("call-1")
+    placer = CallPlacer(UnreadableUsers(users, 99), lambda *_: telephone, storage_within=0.3)
+
+    assert placer.place(WISH) == CallNotPlaced("storage")
+    with pytest.raises(PbxFailure):
+        placer.state("0011", "call-1")
+    assert telephone.requests == []
+
+
+def test_a_token_that_was_renewed_is_kept_however_late_the_disk_takes_it(
+    users: Callable[[], Users],
+) -> None:
+    renewed = derive("sha512", "0011", "renewed")
+
+    class Renewing(FakeTelephone):
+        def place_call(self, number: str, phone: str = "", call_id: str = "") -> str:
+            self.credential = renewed
+            unreadable[0] = UnreadableUsers(users, 2)
+            return super().place_call(number, phone, call_id)
+
+    telephone = Renewing("call-1")
+    unreadable: list[Callable[[], Users]] = [users]
+    placer = CallPlacer(lambda: unreadable[0](), lambda *_: telephone)
+
+    assert placer.place(WISH) == CallPlaced("call-1")
+    assert len(telephone.requests) == 1
+    with users() as read:
+        assert read.credential("0011") == renewed

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.events import DIAL_EXPIRY
 from tests.consumers.dial_desk import Desk
 
 
@@ -25,7 +26,7 @@ def test_what_the_broker_did_not_get_is_reported_when_it_is_back(desk: Desk) -> 
 def test_what_comes_too_late_for_anybody_is_not_reported(desk: Desk) -> None:
     desk.bus.away = True
     desk.dial()
-    desk.clock.now += 61
+    desk.clock.now += DIAL_EXPIRY + 1
 
     desk.bus.away = False
     desk.pass_time(1)
