@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from cli.simulate.simulate import app
 from starface.simulator import Simulator
-from tests.starface.simulator_fixtures import anna_listens, listening, wait_until
+from tests.starface.simulator.fixtures import anna_listens, listening, wait_until
 
 RECORDED = """{"at": "2026-01-01T00:00:00+00:00", "method": "POST", "path": "/starface/x",
 "query": {}, "headers": {"content-type": "text/xml"},

@@ -7,7 +7,7 @@ import pytest
 
 from starface.simulator import Simulator
 from tests.certificates import make
-from tests.starface.simulator_fixtures import TLS
+from tests.starface.simulator.fixtures import TLS
 
 BODY = b"<methodCall><methodName>ucp.v30.requests.system.getServerVersion</methodName></methodCall>"
 

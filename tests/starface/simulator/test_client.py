@@ -21,7 +21,7 @@ from starface.oauth import log_in
 from starface.rest import NotThere, by_password, by_tokens
 from starface.settings import StarfaceSettings
 from starface.simulator import SimulatedContact, Simulator
-from tests.starface.simulator_fixtures import Receiver, listening
+from tests.starface.simulator.fixtures import Receiver, listening
 
 
 @contextmanager

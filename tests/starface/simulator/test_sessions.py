@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from starface.simulator import SimulatedUser, Simulator
-from tests.starface.simulator_fixtures import (
+from tests.starface.simulator.fixtures import (
     AD_0011,
     MD5_0011,
     PREFIX,

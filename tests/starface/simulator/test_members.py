@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from starface.simulator import Simulator
-from tests.starface.simulator_fixtures import PlainClient
+from tests.starface.simulator.fixtures import PlainClient
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from starface.simulator.model.switches import Switches
 from starface.simulator.notify.format import number_as_sent
-from tests.starface.simulator_fixtures import PREFIX, TOKEN_0011, anna_listens, wait_until
+from tests.starface.simulator.fixtures import PREFIX, TOKEN_0011, anna_listens, wait_until
 
 
 @pytest.mark.parametrize(

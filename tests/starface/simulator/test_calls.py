@@ -6,7 +6,7 @@ import pytest
 from starface.simulator import Simulator, UserHabits
 from starface.simulator.model.calls import NoSuchCall, NoSuchUser
 from starface.simulator.model.scenarios import STORIES, NoSuchScenario
-from tests.starface.simulator_fixtures import PlainClient, anna_listens, wait_until
+from tests.starface.simulator.fixtures import PlainClient, anna_listens, wait_until
 
 PLACE = "call.placeCallWithPhone"
 

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.starface.simulator_fixtures import TLS, Scene, anna_listens, wait_until
+from tests.starface.simulator.fixtures import TLS, Scene, anna_listens, wait_until
 
 
 def do(scene: Scene, act: str, **given: object) -> httpx.Response:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from starface.simulator import Simulator
-from tests.starface.simulator_fixtures import TLS
+from tests.starface.simulator.fixtures import TLS
 
 
 @pytest.fixture(scope="module")

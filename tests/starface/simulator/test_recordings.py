@@ -9,7 +9,7 @@ from starface.simulator.interface.http_port import HttpPort
 from starface.simulator.recordings.pseudonyms import Pseudonyms
 from starface.simulator.recordings.recorder import Recorder, create_recorder
 from starface.simulator.recordings.recordings import RecordingUnreadable, read, send
-from tests.starface.simulator_fixtures import PREFIX, TLS, TOKEN_0011, listening
+from tests.starface.simulator.fixtures import PREFIX, TLS, TOKEN_0011, listening
 
 CALL_ID = "c2b7d1f0-10a4-4a51-8a54-6f3d3b1d9e77"
 RINGING = f"""<?xml version="1.0" encoding="UTF-8"?>

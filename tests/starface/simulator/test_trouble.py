@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from starface.simulator import Simulator
-from tests.starface.simulator_fixtures import TLS, PlainClient, Scene, anna_listens, wait_until
+from tests.starface.simulator.fixtures import TLS, PlainClient, Scene, anna_listens, wait_until
 
 ALIVE = "ucp.v22.requests.connection.keepAlive"
 PLACE = "ucp.v22.requests.call.placeCallWithPhone"
