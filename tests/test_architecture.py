@@ -5,6 +5,7 @@ import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,37 @@ def test_a_process_imports_no_other_process(path: Path) -> None:
     names = [name.split(".") for name in _imports(path)]
 
     assert {name[1] for name in names if name[0] == "consumers" and name[1:]} - allowed == set()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """What only annotations need (TYPE_CHECKING) is not imported and makes no circle."""
+    names = {_dotted(path): path for path in MODULES}
+    needed = {name: _needs(path) & (names.keys() - {name}) for name, path in names.items()}
+
+    TopologicalSorter(needed).prepare()  # raises CycleError with the circle
+
+
+def _needs(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    annotations = {
+        each
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for each in ast.walk(node)
+    }
+    needed: set[str] = set()
+    for node in ast.walk(tree):
+        if node in annotations:
+            continue
+        if isinstance(node, ast.Import):
+            needed |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            needed |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
+    return needed
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 @pytest.mark.parametrize(
