@@ -18,7 +18,7 @@ def _judge(
     call: dict[str, Any] | None = None,
     trigger: Any = "ringing",
     settings: dict[str, Any] | None = None,
-    given: dict[str, Any] | None = None,
+    context: dict[str, Any] | None = None,
 ) -> Decision:
     return evaluate(
         User.model_validate({"login": "0011", **(user or {})}),
@@ -28,7 +28,7 @@ def _judge(
         }),
         trigger,
         CallerSettings(**(settings or {})),
-        Context(**{"now": NOON, **(given or {})}),
+        Context(**{"now": NOON, **(context or {})}),
     )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_a_ringing_call_of_a_number_may_open() -> None:
     [
         ({"user": {"wanted": False}}, "interface-off"),
         ({"user": {"autostart": False}}, "interface-off"),
-        ({"reported": {"own_dialling": True}}, "own-dialling"),
+        ({"context": {"own_dialling": True}}, "own-dialling"),
         ({"call": {"elsewhere": True}}, "answered-elsewhere"),
         ({"call": {"stage": CallStage.ENDED}}, "ended"),
         ({"call": {"received_at": NOON - timedelta(seconds=36)}}, "too-old"),
@@ -69,7 +69,7 @@ def test_a_ringing_call_of_a_number_may_open() -> None:
         ({"settings": {"quiet_hours": ("11:00-13:00",)}}, "quiet-hours"),
         ({"user": {"preferences": {"quiet_hours": "11:00-13:00"}}}, "quiet-hours"),
         ({"call": {"opened": frozenset({"ringing"})}}, "already-opened"),
-        ({"reported": {"pops_in_last_minute": 10}}, "too-many"),
+        ({"context": {"pops_in_last_minute": 10}}, "too-many"),
         (
             {
                 "trigger": "ended",
@@ -101,7 +101,7 @@ def test_each_no_has_its_reason(because: dict[str, Any], expected: str) -> None:
             "call": {"group": "Sales", "stage": CallStage.ENDED, "talked": True},
         },
         {"call": {"outward": True, "called": ADA}, "trigger": "outgoing",
-         "user": {"triggers": ("outgoing",)}, "reported": {"own_dialling": True}},
+         "user": {"triggers": ("outgoing",)}, "context": {"own_dialling": True}},
     ],
 )  # fmt: skip
 def test_nothing_else_is_refused(because: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ def test_a_line_that_is_called_like_a_group_is_none() -> None:
         ({"call": {"stage": CallStage.ENDED, "received_at": NOON - timedelta(minutes=5)}}, None),
         ({"user": {"preferences": {"do_not_disturb": True}, "triggers": ("ended",)}}, None),
         ({"call": {"elsewhere": True, "opened": frozenset({"ringing", "chosen"})}}, None),
-        ({"reported": {"pops_in_last_minute": 10}}, "too-many"),
+        ({"context": {"pops_in_last_minute": 10}}, "too-many"),
         ({"user": {"wanted": False}}, "interface-off"),
         ({"call": {"caller": Party(kind="withheld")}}, "withheld"),
     ],
