@@ -7,7 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +19,7 @@ from cli.site.context import CommandFailed
 
 _PORTS = range(20_000, 32_000)  # below those that systems give to outgoing connections
 _places = itertools.count(random.randrange(len(_PORTS)))  # noqa: S311
+_reserved: deque[socket.socket] = deque(maxlen=64)  # of the ports given last
 PATIENCE = 10.0  # seconds until a broker must answer
 _PROGRAMS = ("mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 
@@ -100,8 +103,32 @@ class Mosquitto:
 
 def free_port() -> int:
     """Return a port nobody listens on, nor gets by chance while a program of ours restarts."""
+    return free_ports(1)
+
+
+def free_ports(count: int) -> int:
+    """Return the first of so many free ports in a row; no other process gets them meanwhile."""
     while True:
-        port = _PORTS[next(_places) % len(_PORTS)]
-        with contextlib.suppress(OSError), socket.socket() as taken:
+        first = next(_places) % (len(_PORTS) - count) + _PORTS.start
+        ports = range(first, first + count)
+        for _ in ports[1:]:
+            next(_places)
+        if all(_reserve(port) for port in ports):
+            return first
+
+
+def _reserve(port: int) -> bool:
+    """Keep a port from others who look for one: until it is used, its number is a name of ours."""
+    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        if sys.platform == "linux":
+            reservation.bind(f"\0starface2mqtt-port-{port}")
+        with socket.socket() as taken:
             taken.bind(("127.0.0.1", port))
-            return port
+    except OSError:
+        reservation.close()
+        return False
+    if len(_reserved) == _reserved.maxlen:
+        _reserved[0].close()
+    _reserved.append(reservation)
+    return True

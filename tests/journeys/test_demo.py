@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.demo.mosquitto import free_ports
 from starface.callback import callback_path
 from starface.credential import derive
 from starface.simulator import DEFAULT_USERS
-from tests.journeys.ports import free_range
 
 STEPS = (
     "the stand-in STARFACE answers",
@@ -57,7 +57,7 @@ def _demo(folder: Path, ports: int, *more: str) -> subprocess.CompletedProcess[s
 def test_the_demo_shows_every_step_and_ends(
     tmp_path: Path, more: tuple[str, ...], broker: str
 ) -> None:
-    shown = _demo(tmp_path, free_range(7), *more)
+    shown = _demo(tmp_path, free_ports(7), *more)
 
     assert shown.returncode == 0, shown.stdout + shown.stderr
     lines = [line for line in shown.stdout.splitlines() if re.match(r"  ok +\d+ ms  ", line)]
@@ -94,7 +94,7 @@ def _log_of(folder: Path) -> str:
 
 
 def test_a_taken_port_is_named_with_its_process_and_the_way_out(tmp_path: Path) -> None:
-    ports = free_range(7)
+    ports = free_ports(7)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", ports))
         taken.listen()
@@ -111,7 +111,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     precious.parent.mkdir()
     precious.touch()
 
-    shown = _demo(tmp_path, free_range(7))
+    shown = _demo(tmp_path, free_ports(7))
 
     assert shown.returncode == 1
     assert "name another --folder" in shown.stderr

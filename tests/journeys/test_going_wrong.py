@@ -14,10 +14,10 @@ import pytest
 from bus.events import CallerEvent, CallEvent, UserState
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
+from cli.demo.mosquitto import free_ports
 from cli.demo.stage import Ports, Stage
 from starface.xmlrpc.reading import write_call
 from tests.conftest import wait_until
-from tests.journeys.ports import free_range
 
 KNOWN = "+41441234567"
 
@@ -61,7 +61,7 @@ class Office:
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    first = free_range(7)
+    first = free_ports(7)
     folder = tmp_path_factory.mktemp("office") / "site"
     with (
         Stage(folder, Ports.chosen({"DEMO_PORTS": str(first)})) as stage,

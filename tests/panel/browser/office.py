@@ -11,11 +11,10 @@ import httpx
 import psutil
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright
 
-from cli.demo.mosquitto import Mosquitto
+from cli.demo.mosquitto import Mosquitto, free_ports
 from cli.demo.stage import Ports, Stage
 from starface.simulator import DEFAULT_USERS
 from tests.conftest import ROOT, wait_until
-from tests.journeys.ports import free_range
 
 ANNA, BERND = DEFAULT_USERS[:2]
 MEIER, FREI, NOBODY = "+41441234567", "+41445550180", "+41445556677"
@@ -164,5 +163,5 @@ class Desk:
 
 
 def _ports() -> range:
-    first = free_range(7)
+    first = free_ports(7)
     return range(first, first + 7)
