@@ -21,51 +21,16 @@ _OTHER_KINDS = (
     *("mobile", "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager"),
     *("uan", "voicemail"),
 )  # other than fixed lines
-
-
-class _Range(NamedTuple):
-    """Numbers of one form: of these lengths, or of any where none is said."""
-
-    lengths: tuple[int, ...]
-    pattern: re.Pattern[str]
-
-    def holds(self, national: str) -> bool:
-        fits = not self.lengths or len(national) in self.lengths
-        return fits and self.pattern.fullmatch(national) is not None
-
-
-_NOTHING = _Range((), re.compile(r"(?!)"))
-
-
-class _Region(NamedTuple):
-    """One of the regions that share a country code."""
-
-    leading: re.Pattern[str] | None
-    all_numbers: _Range
-    fixed: _Range
-    others: tuple[_Range, ...]
-
-    def holds(self, national: str) -> bool:
-        return self.all_numbers.holds(national) and (
-            self.fixed.holds(national) or self._holds_other(national)
-        )
-
-    def holds_fixed(self, national: str) -> bool:
-        return (
-            self.all_numbers.holds(national)
-            and self.fixed.holds(national)
-            and not self._holds_other(national)
-        )
-
-    def _holds_other(self, national: str) -> bool:
-        return any(one.holds(national) for one in self.others)
+_NEVER = "(?!)"
 
 
 class _Code(NamedTuple):
-    """What the tables say about a country code."""
+    """A country code, and expressions for the national numbers that the library leaves as is."""
 
-    changed: re.Pattern[str] | None  # what the library would take off or write otherwise
-    regions: tuple[_Region, ...]
+    digits: str
+    unchanged: re.Pattern[str]
+    valid: re.Pattern[str]
+    fixed: re.Pattern[str] | None  # nothing but a fixed line; None where regions share the code
 
 
 def read_fast(text: str, profile: NumberProfile) -> Read | None:
@@ -91,68 +56,53 @@ def read_fast(text: str, profile: NumberProfile) -> Read | None:
 
 def is_fixed_line(e164: str) -> bool | None:
     """Return whether a number is a valid one of the fixed network; None where that is in doubt."""
-    code, national = _split(e164.removeprefix("+"))
-    if code is None or len(code.regions) != 1 or _is_changed(code, national):
+    code = _code_of(e164[1:4])
+    if code is None or code.fixed is None:
         return None
-    return code.regions[0].holds_fixed(national)
+    national = e164[1 + len(code.digits) :]
+    return code.fixed.match(national) is not None if code.unchanged.match(national) else None
 
 
 def _valid(digits: str, reading: str) -> Read | None:
-    code, national = _split(digits)
-    if code is None or len(digits) > _LONGEST or not _holds(code, national):
+    code = _code_of(digits[:3])
+    if code is None or len(digits) > _LONGEST or not code.valid.match(digits[len(code.digits) :]):
         return None
     return Read("external", reading, f"+{digits}")
 
 
-def _split(digits: str) -> tuple[_Code | None, str]:
-    """Take the country code off; no code begins with another one."""
-    for length in (1, 2, 3):
-        if code := _code(digits[:length]):
-            return code, digits[length:]
-    return None, ""
-
-
-def _is_changed(code: _Code, national: str) -> bool:
-    """Return whether the library would perhaps not leave the digits as they are."""
-    return national.startswith("0") or bool(code.changed and code.changed.match(national))
-
-
-def _holds(code: _Code, national: str) -> bool:
-    if _is_changed(code, national):
-        return False
-    for region in code.regions:
-        if region.leading is not None:
-            if region.leading.match(national):
-                return region.holds(national)
-        elif region.holds(national):
-            return True
-    return False
-
-
 @lru_cache(maxsize=1024)
-def _code(digits: str) -> _Code | None:
-    names = COUNTRY_CODE_TO_REGION_CODE.get(int(digits))
-    if not names:
-        return None
-    tables = [PhoneMetadata.metadata_for_region_or_calling_code(int(digits), one) for one in names]
-    changed = tables[0] and tables[0].national_prefix_for_parsing
-    regions = tuple(_region(one, shared=len(names) > 1) for one in tables if one is not None)
-    return _Code(re.compile(changed) if changed else None, regions)
+def _code_of(front: str) -> _Code | None:
+    """Return the country code with which digits begin; no code begins with another one."""
+    for length in (1, 2, 3):
+        if names := COUNTRY_CODE_TO_REGION_CODE.get(int(front[:length] or 0)):
+            return _code(front[:length], names)
+    return None
 
 
-def _region(table: PhoneMetadata, *, shared: bool) -> _Region:
-    leading = table.leading_digits if shared else None
-    others = [_range(getattr(table, kind)) for kind in _OTHER_KINDS]
-    fixed = _range(table.fixed_line)
-    return _Region(
-        re.compile(leading) if leading is not None else None,
-        _range(table.general_desc),
-        fixed,
-        tuple(one for one in others if one is not _NOTHING),
-    )
+@lru_cache(maxsize=256)
+def _code(digits: str, names: tuple[str, ...]) -> _Code:
+    found = (PhoneMetadata.metadata_for_region_or_calling_code(int(digits), one) for one in names)
+    tables = [table for table in found if table is not None]
+    changed = tables[0].national_prefix_for_parsing  # what the library takes off or replaces
+    unchanged = f"(?!0{f'|{changed}' if changed else ''})"
+    valid = _NEVER
+    for table in reversed(tables):
+        kinds = "|".join(_numbers(getattr(table, kind)) for kind in ("fixed_line", *_OTHER_KINDS))
+        holds = f"(?={_numbers(table.general_desc)})(?:{kinds})"
+        if len(names) > 1 and (leading := table.leading_digits) is not None:
+            valid = f"(?:(?={leading})(?:{holds})|(?!{leading})(?:{valid}))"
+        else:
+            valid = f"(?:{holds}|{valid})"
+    others = "|".join(_numbers(getattr(tables[0], kind)) for kind in _OTHER_KINDS)
+    general, line = (_numbers(desc) for desc in (tables[0].general_desc, tables[0].fixed_line))
+    fixed = None if len(names) > 1 else re.compile(f"(?={general})(?!{others}){line}")
+    return _Code(digits, re.compile(unchanged), re.compile(unchanged + valid), fixed)
 
 
-def _range(desc: PhoneNumberDesc | None) -> _Range:
+def _numbers(desc: PhoneNumberDesc | None) -> str:
+    """Return the expression for whole numbers of one form, of its lengths where some are said."""
     if desc is None or not desc.national_number_pattern:
-        return _NOTHING
-    return _Range(tuple(desc.possible_length), re.compile(desc.national_number_pattern))
+        return _NEVER
+    lengths = "|".join(f"[0-9]{{{length}}}" for length in desc.possible_length)
+    front = f"(?=(?:{lengths})\\Z)" if lengths else ""
+    return f"{front}(?:{desc.national_number_pattern})\\Z"
