@@ -27,6 +27,7 @@ __all__ = [
     "ReadingStep",
     "dial_form",
     "explain",
+    "profile_for",
     "read_number",
     "same_subscriber_keys",
     "short_code",
@@ -70,10 +71,25 @@ def read_number(text: str, profile: NumberProfile, *, country: str | None = None
     """Read a number by the site's profile, or its national form by the contact's own country."""
     if len(text) > LONGEST:
         return Number(raw=text, kind="unknown", reading="too-long")
-    if found := read_fast(text, _profile_for(profile, country, [])):
+    if found := read_fast(text, profile_for(profile, country)):
         kind, reading, e164, _ = found
         return Number(raw=text, kind=kind, e164=e164, reading=reading, dialable=True)
     return _cached(text, profile, country)
+
+
+def profile_for(
+    profile: NumberProfile, country: str | None, steps: list[ReadingStep] | None = None
+) -> NumberProfile:
+    """Return by which profile national numbers are read: that of the contact's own country."""
+    steps = [] if steps is None else steps
+    wanted = (country or "").strip().upper()
+    if not wanted or wanted == profile.country:
+        return profile
+    if not numbering_plan.is_country(wanted):
+        steps.append(ReadingStep("country-unknown", {"country": _shown(wanted)}))
+        return profile
+    steps.append(ReadingStep("country", {"country": wanted}))
+    return _abroad(wanted)
 
 
 def explain(
@@ -146,26 +162,13 @@ def _read(
     if unwrapped is None:
         reading = "too-long" if len(text) > LONGEST else "text"
         return Number(raw=text, kind="unknown", reading=reading)
-    local = _profile_for(profile, country, steps)
+    local = profile_for(profile, country, steps)
     foreign = bool(unwrapped.domain) and unwrapped.domain not in profile.sip_domains
     _trace_uri(unwrapped, foreign, steps)
     written = _within(unwrapped, spelled(unwrapped.text))
     found = _judged(written, local, not foreign, steps)
     dialable = found.kind in ("external", "internal") and not foreign
     return Number(raw=text, dialable=dialable, **found._asdict())
-
-
-def _profile_for(
-    profile: NumberProfile, country: str | None, steps: list[ReadingStep]
-) -> NumberProfile:
-    wanted = (country or "").strip().upper()
-    if not wanted or wanted == profile.country:
-        return profile
-    if not numbering_plan.is_country(wanted):
-        steps.append(ReadingStep("country-unknown", {"country": _shown(wanted)}))
-        return profile
-    steps.append(ReadingStep("country", {"country": wanted}))
-    return _abroad(wanted)
 
 
 def _trace_uri(unwrapped: Unwrapped, foreign: bool, steps: list[ReadingStep]) -> None:

@@ -166,7 +166,7 @@ def edit(
         texts = [NumberField(text) for text in [*(number or ()), *(add_number or ())]]
         record = checked(RawContact(numbers=texts, **fields), context)
         kept = () if number else directory.numbers(contact_id)
-        record = record.model_copy(update={"numbers": _together(kept, record.numbers)})
+        record = record._replace(numbers=_together(kept, record.numbers))
         directory.apply(_changes(contact.source, record))
     typer.echo(f"changed {contact.name}")
 

@@ -106,11 +106,11 @@ def opened(context: typer.Context) -> Iterator[Directory]:
 
 def checked(raw: RawContact, context: typer.Context) -> ContactRecord:
     """Make a contact of what was typed; every number of it has to be one."""
-    from consumers.importers.raw_contact import contact_record
+    from consumers.importers.raw_contact import ContactReader
     from consumers.importers.report import Report
 
     report = Report()
-    record = contact_record(raw, "", settings_of(context).site.numbers, report)
+    record = ContactReader(settings_of(context).site.numbers, report).record(raw)
     if record is None or report.refusals:
         raise CommandFailed("; ".join(one.reason for one in report.refusals))
     return record

@@ -249,10 +249,10 @@ class DirectoryRequests:
             read = read_number(text, self._profile)
             if not (read.e164 or read.short):
                 raise NotFound("no-number")
-            numbers.append(ContactNumber(raw=text, e164=read.e164 or ""))
+            numbers.append(ContactNumber(raw=text.strip(), e164=read.e164 or ""))
         return ContactRecord(
-            key=key, kind=contact.kind, name=contact.name, company=contact.company,
-            email=contact.email, numbers=tuple(numbers),
+            key=key, kind=contact.kind, name=contact.name.strip(), company=contact.company.strip(),
+            email=contact.email.strip(), numbers=tuple(numbers),
         )  # fmt: skip
 
     def _full_card(self, directory: Directory, contact: Contact, user: str) -> ContactCard:

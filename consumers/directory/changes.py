@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from consumers.directory.records import ContactKind, ContactNumber, Country, Key, Link, Record, Text
+from consumers.directory.records import ContactKind, ContactNumber, Key, Link, Record, Text
 
 RecordKind = Literal["contact", "dossier", "matter"]
 DERIVED = "~"  # what the key of a contact begins with that has none but its name
 KINDS: tuple[RecordKind, ...] = ("contact", "dossier", "matter")
 
 
-class ContactRecord(Record):
-    """A contact as its source knows it; a person's employer is named by key or by name."""
+class ContactRecord(NamedTuple):
+    """A contact as its source knows it; a person's employer is named by key or by name.
 
-    key: Key
+    No model, for a million of them are made at once: who makes one has checked what is in it.
+    """
+
+    key: str
     kind: ContactKind = "person"
-    name: Text
-    company: Text = ""
-    employer_key: Text = ""
-    country: Country = ""
-    email: Text = ""
-    url: Link = ""
+    name: str = ""
+    company: str = ""
+    employer_key: str = ""
+    country: str = ""
+    email: str = ""
+    url: str = ""
     active: bool = True
     numbers: tuple[ContactNumber, ...] = ()
     read_from: bytes = b""  # mark of what it was read from, where all of it could be read
@@ -33,7 +36,7 @@ class ContactRecord(Record):
 class Unchanged(ContactRecord):
     """A contact which its source has just as it had the last time; only its key is given."""
 
-    name: Text = ""
+    __slots__ = ()
 
 
 class DossierRecord(Record):

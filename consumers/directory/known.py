@@ -10,9 +10,11 @@ from typing import Any, Self, TypeVar
 
 from consumers.directory.schema import plainly_connected
 
-_THE_ONE = """
-    FROM sources s JOIN contacts c ON c.source_id = s.id AND c.key = ?2
-    AND c.since <= s.edition AND (c.until IS NULL OR c.until > s.edition) WHERE s.name = ?1"""
+_THE_ONE = (
+    "FROM contacts c WHERE c.source_id = ?1 AND c.key = ?3"
+    " AND c.since <= ?2 AND (c.until IS NULL OR c.until > ?2)"
+)
+_NOWHERE = (-1, -1)
 _T = TypeVar("_T")
 _TOGETHER = 500  # records
 _FIELDS = "c.kind, c.name, c.company, c.employer_key, c.country, c.email, c.url, c.active"
@@ -24,7 +26,7 @@ class CurrentContacts:
     def __init__(self, path: Path, source: str) -> None:
         self._connection: sqlite3.Connection = plainly_connected(path)
         self._source = source
-        self._has_contacts: bool | None = None  # looked up while the source is locked
+        self._edition: tuple[int, int] | None = None  # of the source, within one transaction
 
     def __enter__(self) -> Self:
         return self
@@ -53,23 +55,17 @@ class CurrentContacts:
 
     def is_read(self, key: str, read_from: bytes) -> bool:
         """Return whether a contact was read from just this the last time, without a refusal."""
-        if self._has_contacts is None:
-            named = "SELECT 1 FROM sources WHERE name = ? AND edition >= 0"
-            self._has_contacts = (
-                self._connection.execute(named, [self._source]).fetchone() is not None
-            )
-        if not self._has_contacts:
+        edition = self._counting()
+        if edition is _NOWHERE:
             return False
         query = f"SELECT c.read_from {_THE_ONE}"
-        row = self._connection.execute(query, [self._source, key]).fetchone()
+        row = self._connection.execute(query, (*edition, key)).fetchone()
         return row is not None and row[0] == read_from
 
     def contact(self, key: str) -> tuple[list[Any], list[list[str]]] | None:
         """Return the fields of a contact and its numbers, as they are written in the tables."""
-        row = self._connection.execute(
-            f"SELECT c.row, {_FIELDS} {_THE_ONE}",
-            [self._source, key],
-        ).fetchone()
+        query = f"SELECT c.row, {_FIELDS} {_THE_ONE}"
+        row = self._connection.execute(query, (*self._counting(), key)).fetchone()
         if row is None:
             return None
         numbers = self._connection.execute(
@@ -78,6 +74,14 @@ class CurrentContacts:
         )
         return list(row[1:]), [list(one) for one in numbers]
 
+    def _counting(self) -> tuple[int, int]:
+        """Return the id of the source and its edition that counts."""
+        if self._edition is None or not self._connection.in_transaction:
+            named = "SELECT id, edition FROM sources WHERE name = ? AND edition >= 0"
+            self._edition = self._connection.execute(named, [self._source]).fetchone() or _NOWHERE
+        return self._edition
+
     def _end(self) -> None:
+        self._edition = None
         if self._connection.in_transaction:
             self._connection.execute("COMMIT")

@@ -124,7 +124,7 @@ class SqliteQueries:
             " contact_numbers n ON n.contact = c.row WHERE c.id = ? ORDER BY n.place",
             [contact_id],
         )
-        return tuple(ContactNumber(raw=r[0], e164=r[1], label=r[2], stem=r[3]) for r in rows)
+        return tuple(map(ContactNumber._make, rows))
 
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
         """Return the dossiers of a contact with all their matters."""

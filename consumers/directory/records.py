@@ -6,14 +6,13 @@ A record is written by one process and read by another, so fields are added, nev
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 Text = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Link = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True)]
-Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")]
 ContactKind = Literal["person", "company"]
 Quality = Literal["exact", "switchboard", "suffix", "several", "none"]
 
@@ -24,16 +23,16 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class ContactNumber(Record):
+class ContactNumber(NamedTuple):
     """One number of a contact as its source writes it, and what it means.
 
     `e164` is empty for an internal or service number; `stem` is the part before the extension and
     given only where there is evidence that the number is a switchboard.
     """
 
-    raw: Text
+    raw: str
     e164: str = ""
-    label: Text = ""
+    label: str = ""
     stem: str = ""
 
 

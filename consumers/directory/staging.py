@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date
 from hashlib import blake2b
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from consumers.directory.changes import (
@@ -22,6 +23,7 @@ from consumers.directory.changes import (
     DossierRecord,
     MatterRecord,
     RecordKind,
+    Removal,
     Unchanged,
     UseRecord,
 )
@@ -33,13 +35,15 @@ FIELDS: dict[RecordKind, tuple[str, ...]] = {
     "matter": ("dossier_key", "reference", "title", "url", "open", "last_used"),
 }
 _NAME = FIELDS["contact"].index("name")
+_TOGETHER = 500  # contacts that are put aside by one statement
 LATER = """
     WHERE (excluded.used_on, ifnull(excluded.used_at, '')) > (used_on, ifnull(used_at, ''))"""
 _CACHE = 24_000  # KiB of memory while an import runs; the rest waits on disk
 _CONFLICTS = 100  # reported at most
 _CONTACT_COLUMNS = ("numbers", "first_number", "read_from")  # besides key, fields and digest
+_NOTHING = (None,) * (len(FIELDS["contact"]) + len(_CONTACT_COLUMNS) + 1)
 
-_Number = list[str]  # raw, e164, label, stem
+_Number = Sequence[str]  # raw, e164, label, stem
 
 
 class Staging:
@@ -59,7 +63,7 @@ class Staging:
             )
             self._run(f"CREATE UNIQUE INDEX temp.staged_{kind}_key ON staged_{kind} (key)")
             self._put_in[kind] = (
-                f"INSERT OR IGNORE INTO staged_{kind} ({', '.join(columns)})"
+                f"INSERT INTO staged_{kind} ({', '.join(columns)})"
                 f" VALUES ({', '.join('?' * len(columns))})"
             )
         self._run(
@@ -71,8 +75,18 @@ class Staging:
     def take(self, records: Iterable[Change]) -> None:
         """Put all records aside."""
         self._run("BEGIN")
+        contacts: list[ContactRecord] = []
         for record in records:
-            self._put(record)
+            if isinstance(record, ContactRecord):
+                if contacts and record == contacts[-1]:
+                    continue  # one row for each of its matters
+                contacts.append(record)
+                if len(contacts) == _TOGETHER:
+                    self._put_contacts(contacts)
+                    contacts = []
+            else:
+                self._put(record)
+        self._put_contacts(contacts)
         self._run("COMMIT")
 
     @property
@@ -89,12 +103,38 @@ class Staging:
             *self._conflicts,
         )
 
-    def _put(self, record: Change) -> None:
-        if isinstance(record, Unchanged):
-            self._put_unchanged(record.key)
-        elif isinstance(record, ContactRecord):
-            self._put_contact(record)
-        elif isinstance(record, DossierRecord):
+    def _put_contacts(self, contacts: Iterable[ContactRecord]) -> None:
+        """Put contacts aside: all by one statement, or one by one where a key comes twice.
+
+        One that is unchanged has only its key; without a digest it is not compared.
+        """
+        rows = [
+            (contact.key, *_NOTHING) if isinstance(contact, Unchanged) else _contact_row(contact)
+            for contact in contacts
+        ]
+        self._run("SAVEPOINT together")
+        try:
+            self._connection.executemany(self._put_in["contact"], rows)
+        except sqlite3.IntegrityError:
+            self._run("ROLLBACK TO together")
+            for row in rows:
+                try:
+                    self._run(self._put_in["contact"], row)
+                except sqlite3.IntegrityError:
+                    self._put_again(row)
+        self._run("RELEASE together")
+
+    def _put_again(self, row: Sequence[Any]) -> None:
+        key, *fields, numbers, _, read_from, digest = row
+        if digest is not None:
+            self._join(key, fields, json.loads(numbers), read_from)
+            return
+        first = self._run("SELECT digest FROM staged_contact WHERE key = ?", [key]).fetchone()
+        if first[0] is not None and (stays := self._known.contact(key)):
+            self._join(key, *stays, None)
+
+    def _put(self, record: DossierRecord | MatterRecord | UseRecord | Removal) -> None:
+        if isinstance(record, DossierRecord):
             self._put_below("dossier", record)
         elif isinstance(record, MatterRecord):
             self._put_below("matter", record)
@@ -105,23 +145,8 @@ class Staging:
                 "INSERT OR IGNORE INTO staged_removal VALUES (?, ?)", [record.record, record.key]
             )
 
-    def _put_contact(self, record: ContactRecord) -> None:
-        fields = _plain(record, "contact")
-        numbers = [[one.raw, one.e164, one.label, one.stem] for one in record.numbers]
-        values = _contact_values(record.key, fields, numbers, record.read_from)
-        if self._run(self._put_in["contact"], values).rowcount == 0:
-            self._join(record.key, fields, numbers, record.read_from)
-
-    def _put_unchanged(self, key: str) -> None:
-        """Put aside that a contact stays; without a digest it is not compared."""
-        nothing = [None] * (len(FIELDS["contact"]) + len(_CONTACT_COLUMNS) + 1)
-        if self._run(self._put_in["contact"], [key, *nothing]).rowcount == 0:
-            first = self._run("SELECT digest FROM staged_contact WHERE key = ?", [key]).fetchone()
-            if first[0] is not None and (stays := self._known.contact(key)):
-                self._join(key, *stays, b"")
-
     def _join(
-        self, key: str, fields: Sequence[Any], numbers: Sequence[_Number], read_from: bytes
+        self, key: str, fields: Sequence[Any], numbers: Sequence[_Number], read_from: bytes | None
     ) -> None:
         """Add the numbers of a further row to a contact; its first row says all the rest."""
         columns = ", ".join(FIELDS["contact"])
@@ -146,15 +171,18 @@ class Staging:
             )
         elif differs:
             self._note("contact", key)
-        if further or not row[0] or row[1] != (read_from or None):
-            values = _contact_values(key, kept_fields, [*kept, *further], b"")
+        if further or not row[0] or row[1] != read_from:
+            joined = _staged(key, kept_fields, [*kept, *further], b"")
             self._run("DELETE FROM staged_contact WHERE key = ?", [key])
-            self._run(self._put_in["contact"], values)
+            self._run(self._put_in["contact"], joined)
 
     def _put_below(self, kind: RecordKind, record: DossierRecord | MatterRecord) -> None:
-        fields = _plain(record, kind)
+        packed = record.__dict__
+        fields = [_written(packed[name]) for name in FIELDS[kind]]
         values = [record.key, *fields, _digest(fields)]
-        if self._run(self._put_in[kind], values).rowcount == 0:
+        try:
+            self._run(self._put_in[kind], values)
+        except sqlite3.IntegrityError:
             query = f"SELECT digest FROM staged_{kind} WHERE key = ?"
             if self._run(query, [record.key]).fetchone()[0] != values[-1]:
                 self._note(kind, record.key)
@@ -179,23 +207,24 @@ class Staging:
         return self._connection.execute(sql, values)
 
 
-def _contact_values(
+def _contact_row(contact: ContactRecord) -> tuple[Any, ...]:
+    key, *fields, active, numbers, read_from = contact
+    return _staged(key, [*fields, int(active)], numbers, read_from)
+
+
+def _staged(
     key: str, fields: Sequence[Any], numbers: Sequence[_Number], read_from: bytes
-) -> list[Any]:
-    packed = json.dumps(numbers, ensure_ascii=False)
-    first = next((one[1] for one in numbers if one[1]), "")
-    return [key, *fields, packed, first, read_from or None, _digest([*fields, packed])]
+) -> tuple[Any, ...]:
+    # written by hand: the encoder of json is made again for each contact
+    written = ", ".join([f"[{', '.join(map(quoted, number))}]" for number in numbers])
+    packed = f"[{written}]"
+    first = next((number[1] for number in numbers if number[1]), "")
+    return (key, *fields, packed, first, read_from or None, _digest([*fields, packed]))
 
 
 def _digest(values: Iterable[Any]) -> bytes:
     """Return what differs wherever a value differs, so that one column shows a change."""
     return blake2b("\x1f".join(map(str, values)).encode(), digest_size=16).digest()
-
-
-def _plain(record: ContactRecord | DossierRecord | MatterRecord, kind: RecordKind) -> list[Any]:
-    """Write the fields of a record as SQLite keeps them."""
-    packed = record.__dict__
-    return [_written(packed[name]) for name in FIELDS[kind]]
 
 
 def _written(value: Any) -> Any:

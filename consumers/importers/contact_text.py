@@ -13,6 +13,8 @@ _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
 _VARIANTS = re.compile("[\u034f\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _COMPATIBLE = re.compile("[\ufb00-\ufb06\uff01-\uff5e]")  # ligatures and wide letters
 _ODD = re.compile(f"[{_FILLERS}]|{_VARIANTS.pattern}|{_COMPATIBLE.pattern}")
+# A text of usual letters in one line, which needs no spelling.
+_CLEAN = re.compile("(?:[!-<>-~À-ÖØ-öø-ſ][!-~À-ÖØ-öø-ſ]*(?: [!-~À-ÖØ-öø-ſ]+)*)?")
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)  # how a spreadsheet is kept from counting
 
 
@@ -29,8 +31,8 @@ _SPELLING = _Spelling()
 
 def clean(text: str) -> str:
     """Return a text in one line, composed and without invisible signs."""
-    if _is_plain(text) and "  " not in text and text[:1] != "=":
-        return text.strip()
+    if _CLEAN.fullmatch(text):
+        return text
     return _unquoted(" ".join(clean_lines(text).split()))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
 
@@ -14,15 +13,19 @@ from bus.numbers.number import NumberProfile
 _SIZE = 16  # bytes
 
 
-def fingerprint(values: Sequence[object], profile: NumberProfile) -> bytes:
-    """Return what differs if a value, the office's profile or the release differs."""
-    digest = _rules(profile).copy()
-    digest.update(repr(values).encode("utf-8", "replace"))
-    return digest.digest()
+def fingerprinting(
+    profile: NumberProfile, meaning: object = ""
+) -> Callable[[Sequence[object]], bytes]:
+    """Return what makes a value of texts: another one for other texts, profiles and releases.
 
+    `meaning` is what else decides how the texts are read, such as the mapping of their columns.
+    """
+    rules = f"{version('starface2mqtt')} {phonenumbers.__version__} {profile!r} {meaning!r}"
+    begun = blake2b(rules.encode("utf-8", "replace"), digest_size=_SIZE)
 
-@lru_cache(maxsize=16)
-def _rules(profile: NumberProfile) -> blake2b:
-    """Begin with all that decides what a text is read as."""
-    rules = f"{version('starface2mqtt')} {phonenumbers.__version__} {profile!r}"
-    return blake2b(rules.encode(), digest_size=_SIZE)
+    def fingerprint(texts: Sequence[object]) -> bytes:
+        digest = begun.copy()
+        digest.update(repr(texts).encode("utf-8", "replace"))
+        return digest.digest()
+
+    return fingerprint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Collection
 from collections.abc import Mapping as Row
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,17 @@ class Mapping(_Part):
             "matter": self.matter,
         }
         return frozenset(kind for kind, columns in kinds.items() if columns is not None)
+
+    def within(self, names: Collection[str]) -> Mapping:
+        """Return the mapping without those columns of a contact that are not among some names."""
+        if not self.contact:
+            return self
+        fields = dict(self.contact)
+        for field, value in fields.items():
+            if isinstance(value, str) and "{" not in value and value not in names:
+                fields[field] = ""
+        fields["numbers"] = [each for each in self.contact.numbers if each.column in names]
+        return self.model_copy(update={"contact": self.contact.model_copy(update=fields)})
 
     def columns(self) -> set[str]:
         """Return the names of all columns which are used."""

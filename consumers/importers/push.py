@@ -28,7 +28,7 @@ from consumers.directory.changes import (
 )
 from consumers.directory.records import ContactKind, Key, Link, Record, Text
 from consumers.importers.contact_text import clean
-from consumers.importers.raw_contact import NumberField, RawContact, contact_change, fault_of
+from consumers.importers.raw_contact import ContactReader, NumberField, RawContact, fault_of
 from consumers.importers.report import Report
 
 _MOST = 10_000  # records of a kind in one push
@@ -134,8 +134,9 @@ def push(body: bytes | str, profile: NumberProfile) -> Pushed:
 
 def _records(request: Push, profile: NumberProfile, report: Report) -> Iterator[Change]:
     report.rows = len(request.contacts) + len(request.dossiers) + len(request.matters)
+    reader = ContactReader(profile, report)
     for place, contact in enumerate(request.contacts):
-        if record := contact_change(_raw(contact), f"contacts.{place}", profile, report):
+        if record := reader.change(_raw(contact), f"contacts.{place}"):
             yield record
     for dossier in request.dossiers:
         yield dossier

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -13,7 +12,7 @@ from bus.numbers.number import NumberProfile
 from consumers.directory.changes import DERIVED, ContactRecord, Unchanged
 from consumers.directory.records import ContactKind, ContactNumber
 from consumers.importers.contact_text import clean
-from consumers.importers.fingerprint import fingerprint
+from consumers.importers.fingerprint import fingerprinting
 from consumers.importers.numbers.countries import country_code
 from consumers.importers.numbers.fields import read_field
 from consumers.importers.report import Report
@@ -30,50 +29,104 @@ class NumberField(NamedTuple):
     extension_digits: int = 0
 
 
-@dataclass(frozen=True)
-class RawContact:
+class RawContact(NamedTuple):
     """A contact as its source has it, nothing of it checked."""
 
     key: str = ""
-    name: str = ""
     kind: ContactKind = "person"
+    name: str = ""
     company: str = ""
     employer_key: str = ""
     country: str = ""
     email: str = ""
     url: str = ""
     active: bool = True
-    numbers: Iterable[NumberField] = field(default_factory=tuple)
+    numbers: Iterable[NumberField] = ()
 
 
-def contact_change(
-    raw: RawContact, where: str, profile: NumberProfile, report: Report
-) -> ContactRecord | None:
-    """Return the contact, or only that it is unchanged where that is known.
+class ContactReader:
+    """Reads the contacts of one source; what is refused goes to the report, with its place."""
 
-    None, and the reason in the report, where it is refused and was not there before.
-    """
-    named = _named(raw)
-    numbers = [tuple(entry) for entry in named.numbers]  # the plain kind is written out much faster
-    read_from = fingerprint([*(vars(named) | {"numbers": numbers}).values()], profile)
-    if report.known and report.known.is_read(named.key, read_from):
-        return Unchanged(key=named.key)
-    return _record(named, where, profile, report, read_from)
+    def __init__(self, profile: NumberProfile, report: Report, meaning: object = "") -> None:
+        self._profile = profile
+        self.report = report
+        self.fingerprint = fingerprinting(profile, meaning)
 
+    def change(self, raw: RawContact, where: str, read_from: bytes = b"") -> ContactRecord | None:
+        """Return the contact, or only that it is unchanged where that is known.
 
-def contact_record(
-    raw: RawContact, where: str, profile: NumberProfile, report: Report
-) -> ContactRecord | None:
-    """Return the contact, or None and the reason to the report."""
-    return _record(_named(raw), where, profile, report, b"")
+        None where it is refused and was not there before.
+        """
+        named = _named(raw)
+        read_from = read_from or self.fingerprint(named)
+        if self.is_known(named.key, read_from):
+            return Unchanged(named.key)
+        return self._record(named, where, read_from)
 
+    def record(self, raw: RawContact, where: str = "") -> ContactRecord | None:
+        """Return the contact, or None where it is refused."""
+        return self._record(_named(raw), where, b"")
 
-def refused(raw: RawContact, where: str, reason: str, report: Report) -> ContactRecord | None:
-    """Refuse a contact; what its source gave the last time is kept."""
-    key = _named(raw).key if raw.key.strip() or raw.name.strip() or raw.company.strip() else ""
-    kept = bool(key and report.known and report.known.contact(key))
-    report.refuse_row(where, f"{reason}; kept as it was" if kept else reason)
-    return Unchanged(key=key) if kept else None
+    def refused(self, raw: RawContact, where: str, reason: str) -> ContactRecord | None:
+        """Refuse a contact; what its source gave the last time is kept."""
+        key = _named(raw).key if raw.key.strip() or raw.name.strip() or raw.company.strip() else ""
+        known = self.report.known
+        kept = bool(key and known and known.contact(key))
+        self.report.refuse_row(where, f"{reason}; kept as it was" if kept else reason)
+        return Unchanged(key) if kept else None
+
+    def is_known(self, key: str, read_from: bytes) -> bool:
+        """Return whether a contact was read from just this the last time, without a refusal."""
+        return self.report.known is not None and self.report.known.is_read(key, read_from)
+
+    def _record(self, raw: RawContact, where: str, read_from: bytes) -> ContactRecord | None:
+        if not raw.name:
+            return self.refused(raw, where, "neither a name nor a company")
+        before = self.report.count
+        numbers = self._numbers(raw, where)
+        texts = {"name": raw.name, "company": raw.company, "email": raw.email, "url": raw.url}
+        fitted = fitting(texts, where, self.report)
+        return ContactRecord(
+            raw.key,
+            raw.kind,
+            fitted["name"],
+            fitted["company"],
+            raw.employer_key,
+            country_code(raw.country) or "",
+            fitted["email"],
+            fitted["url"],
+            raw.active,
+            numbers,
+            # what was refused is to be reported the next time too
+            read_from if self.report.count == before else b"",
+        )
+
+    def _numbers(self, raw: RawContact, where: str) -> tuple[ContactNumber, ...]:
+        country = country_code(raw.country)
+        unknown = f"the country {raw.country[:40]!r} is not understood" if country is None else ""
+        numbers: list[ContactNumber] = []
+        for entry in raw.numbers:
+            label = clean(entry.label)
+            if len(label) > _LONGEST_TEXT:
+                beyond = f"what of a label is over {_LONGEST_TEXT} characters, left out"
+                self.report.leave_out(where, beyond)
+            found = read_field(
+                entry.text,
+                self._profile,
+                country=country or "",
+                label=label[:_LONGEST_TEXT],
+                switchboard=entry.switchboard,
+                extension_digits=entry.extension_digits,
+                only_international=unknown,
+            )
+            for unread in found.unread:
+                self.report.refuse_number(where, unread.text, unread.reason)
+            for words in found.beside:
+                self.report.leave_out(
+                    where, f"beside a number, left out: {words[:_LONGEST_TEXT]!r}"
+                )
+            numbers += found.numbers
+        return tuple(dict.fromkeys(numbers))
 
 
 def fault_of(error: ValidationError) -> str:
@@ -104,73 +157,22 @@ def fitting(texts: dict[str, str], where: str, report: Report) -> dict[str, str]
     return fitted
 
 
-def _record(
-    raw: RawContact, where: str, profile: NumberProfile, report: Report, read_from: bytes
-) -> ContactRecord | None:
-    if not raw.name:
-        return refused(raw, where, "neither a name nor a company", report)
-    before = report.count
-    texts = {name: getattr(raw, name) for name in ("name", "company", "email", "url")}
-    numbers = tuple(_numbers(raw, where, profile, report))
-    try:
-        return ContactRecord(
-            **vars(raw)
-            | fitting(texts, where, report)
-            | {
-                "country": country_code(raw.country) or "",
-                "numbers": numbers,
-                # what was refused is to be reported the next time too
-                "read_from": read_from if report.count == before else b"",
-            }
-        )
-    except ValidationError as error:
-        return refused(raw, where, fault_of(error), report)
-
-
-def _numbers(
-    raw: RawContact, where: str, profile: NumberProfile, report: Report
-) -> list[ContactNumber]:
-    country = country_code(raw.country)
-    unknown = f"the country {raw.country[:40]!r} is not understood" if country is None else ""
-    numbers: list[ContactNumber] = []
-    for entry in raw.numbers:
-        if len(entry.label) > _LONGEST_TEXT:
-            report.leave_out(where, f"what of a label is over {_LONGEST_TEXT} characters, left out")
-        found = read_field(
-            entry.text,
-            profile,
-            country=country or "",
-            label=entry.label[:_LONGEST_TEXT],
-            switchboard=entry.switchboard,
-            extension_digits=entry.extension_digits,
-            only_international=unknown,
-        )
-        for unread in found.unread:
-            report.refuse_number(where, unread.text, unread.reason)
-        for words in found.beside:
-            report.leave_out(where, f"beside a number, left out: {words[:_LONGEST_TEXT]!r}")
-        numbers += found.numbers
-    return list(dict.fromkeys(numbers))
-
-
 def _named(raw: RawContact) -> RawContact:
     """Return a contact with clean texts, name and key; one with a company's name only is it."""
     name, company, kind = clean(raw.name), clean(raw.company), raw.kind
     if not name:
         name, company, kind = company, "", "company"
     return RawContact(
-        key=short_key(clean(raw.key)) or _derived_key(kind, name, company),
-        name=name,
-        company=company,
-        kind=kind,
-        employer_key=short_key(clean(raw.employer_key)),
-        country=clean(raw.country),
-        email=clean(raw.email),
-        url=clean(raw.url),
-        active=raw.active,
-        numbers=[
-            entry._replace(label=clean(entry.label)) for entry in raw.numbers if entry.text.strip()
-        ],
+        short_key(clean(raw.key)) or _derived_key(kind, name, company),
+        kind,
+        name,
+        company,
+        short_key(clean(raw.employer_key)),
+        clean(raw.country),
+        clean(raw.email),
+        clean(raw.url),
+        raw.active,
+        [entry for entry in raw.numbers if entry.text.strip()],
     )
 
 

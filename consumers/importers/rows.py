@@ -13,18 +13,18 @@ from consumers.directory.changes import (
     ContactRecord,
     DossierRecord,
     MatterRecord,
+    Unchanged,
     UseRecord,
 )
 from consumers.importers import mapping as mappings
 from consumers.importers.contact_text import clean
 from consumers.importers.mapping import ContactColumns, DossierColumns, Flag, MatterColumns, filled
 from consumers.importers.raw_contact import (
+    ContactReader,
     NumberField,
     RawContact,
-    contact_change,
     fault_of,
     fitting,
-    refused,
     short_key,
 )
 from consumers.importers.report import Report
@@ -37,8 +37,11 @@ class RowReader:
 
     def __init__(self, mapping: mappings.Mapping, profile: NumberProfile, report: Report) -> None:
         self._mapping = mapping
-        self._profile = profile
         self._report = report
+        self._contacts = ContactReader(profile, report, mapping)
+        self._columns = sorted(
+            mapping.model_copy(update={"dossier": None, "matter": None}).columns()
+        )
 
     def records(self, row: Row, where: str) -> Iterator[Change]:
         """Return what one row says, or report why not."""
@@ -52,7 +55,7 @@ class RowReader:
         """Refuse a row; what it gave of a contact the last time is kept."""
         if not self._mapping.contact:
             self._report.refuse_row(where, reason)
-        elif kept := refused(_raw(self._mapping.contact, row), where, reason, self._report):
+        elif kept := self._contacts.refused(_raw(self._mapping.contact, row), where, reason):
             yield kept
 
     def _read(self, row: Row, where: str) -> Iterator[Change]:
@@ -74,7 +77,11 @@ class RowReader:
             yield from self._use(self._mapping.matter, matter, row, where)
 
     def _contact(self, contact: ContactColumns, row: Row, where: str) -> ContactRecord | None:
-        return contact_change(_raw(contact, row), where, self._profile, self._report)
+        read_from = self._contacts.fingerprint(tuple(map(row.get, self._columns)))
+        key = _key(filled(contact.key, row))
+        if key and self._contacts.is_known(key, read_from):
+            return Unchanged(key)
+        return self._contacts.change(_raw(contact, row), where, read_from)
 
     def _matter(self, columns: MatterColumns, row: Row, dossier: str, where: str) -> MatterRecord:
         used = self._moment(clean(filled(columns.used_on, row)), where)
@@ -135,23 +142,24 @@ class RowReader:
 
 def _raw(contact: ContactColumns, row: Row) -> RawContact:
     return RawContact(
-        key=filled(contact.key, row),
-        name=filled(contact.name, row),
-        kind="company" if _flag(contact.company_when, row, otherwise=False) else "person",
-        company=filled(contact.company, row),
-        employer_key=filled(contact.employer, row),
-        country=filled(contact.country, row),
-        email=filled(contact.email, row),
-        url=filled(contact.url, row),
-        active=_flag(contact.active, row, otherwise=True),
-        numbers=[
+        filled(contact.key, row),
+        "company" if _flag(contact.company_when, row, otherwise=False) else "person",
+        filled(contact.name, row),
+        filled(contact.company, row),
+        filled(contact.employer, row),
+        filled(contact.country, row),
+        filled(contact.email, row),
+        filled(contact.url, row),
+        _flag(contact.active, row, otherwise=True),
+        [
             NumberField(
-                row.get(column.column, ""),
+                text,
                 filled(column.label_column, row) or column.label,
                 column.switchboard,
                 column.extension_digits,
             )
             for column in contact.numbers
+            if (text := row.get(column.column))
         ],
     )
 

@@ -7,10 +7,12 @@ with its reason and never guessed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
+from typing import NamedTuple
 
-from bus.numbers.number import Number, NumberProfile
+from bus.numbers.fast_path import read_fast
+from bus.numbers.number import Number, NumberProfile, profile_for
 from consumers.directory.matching import stem_of
 from consumers.directory.records import ContactNumber
 from consumers.importers.numbers.beside import beside, number_text, uri, why_odd
@@ -54,16 +56,14 @@ _ONLY_NUMBERS = re.compile(r"[\d\s+()./,–—-]*\d[\d\s+()./,–—-]*")
 _WHOLE = re.compile(r"\s*(\+|\(?0)")  # what may begin a number that is complete by itself
 
 
-@dataclass(frozen=True)
-class Unread:
+class Unread(NamedTuple):
     """A piece of a field that is no number, and why."""
 
     text: str
     reason: str
 
 
-@dataclass(frozen=True)
-class ReadField:
+class ReadField(NamedTuple):
     """The numbers of one field, and what of it could not be read."""
 
     numbers: tuple[ContactNumber, ...] = ()
@@ -85,6 +85,39 @@ def read_field(
 
     `only_international` is the reason why national ones cannot be read.
     """
+    plain = text.strip(" ")
+    found = read_fast(plain, profile_for(profile, country))
+    if found is None or (only_international and found.reading != "international"):
+        return read_in_full(
+            text, profile, country, label, switchboard, extension_digits, only_international
+        )
+    meaning = label_meaning(label)
+    e164 = found.e164 or ""
+    stem = ""
+    if switchboard or meaning == SWITCHBOARD:
+        stem = stem_of(plain, e164, marked=True, extension_digits=extension_digits)
+    return ReadField((ContactNumber(plain, e164, meaning, stem),))
+
+
+@lru_cache(maxsize=1024)
+def label_meaning(label: str, otherwise: str | None = None) -> str:
+    """Return our word for a label if it has one, otherwise the label as it is."""
+    word = label.strip(" .:").casefold()
+    if word.endswith("fax"):  # Apple's HomeFAX and WorkFAX
+        return "fax"
+    return MEANS.get(word, label.strip() if otherwise is None else otherwise)
+
+
+def read_in_full(
+    text: str,
+    profile: NumberProfile,
+    country: str,
+    label: str,
+    switchboard: bool,
+    extension_digits: int,
+    only_international: str,
+) -> ReadField:
+    """Read a field with all that people write into one, of which most have nothing."""
     read = reader(profile, country)
     numbers: list[ContactNumber] = []
     unread: list[Unread] = []
@@ -111,14 +144,6 @@ def read_field(
         stem = stem_of(raw, e164, marked=marked, extension_digits=extension_digits)
         numbers.append(ContactNumber(raw=raw, e164=e164, label=meaning, stem=stem))
     return ReadField(tuple(dict.fromkeys(numbers)), tuple(unread), tuple(left))
-
-
-def label_meaning(label: str, otherwise: str | None = None) -> str:
-    """Return our word for a label if it has one, otherwise the label as it is."""
-    word = label.strip(" .:").casefold()
-    if word.endswith("fax"):  # Apple's HomeFAX and WorkFAX
-        return "fax"
-    return MEANS.get(word, label.strip() if otherwise is None else otherwise)
 
 
 def _is_read(number: Number | None) -> bool:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
+from consumers.importers.raw_contact import ContactReader
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sources.dav_hosts import is_host, may_ask
 from consumers.importers.sources.vcard import contacts_of
@@ -66,7 +67,7 @@ def carddav_records(
     server: CardDavServer, profile: NumberProfile, report: Report
 ) -> Iterator[ContactRecord]:
     """Return the contacts of all address books that are found at the server's address."""
-    url = httpx.URL(server.url)
+    contacts, url = ContactReader(profile, report), httpx.URL(server.url)
     if url.scheme != "https" and not server.allow_plain:
         raise SourceUnreadable("the password would go over the net in plain text; use https")
     auth = _Login(server.user, server.password.get_secret_value()) if server.user else None
@@ -80,7 +81,7 @@ def carddav_records(
             books = asked.address_books()
             for book in books:
                 try:
-                    yield from _contacts(asked, book, profile, report)
+                    yield from _contacts(asked, book, contacts)
                 except AnswerRefused as error:
                     others = ", ".join(str(other) for other in books if other != book)
                     by = f"; the others can be given by their addresses: {others}" if others else ""
@@ -118,9 +119,8 @@ def _sent(
     return (yield next(flow))
 
 
-def _contacts(
-    server: _Server, book: httpx.URL, profile: NumberProfile, report: Report
-) -> Iterator[ContactRecord]:
+def _contacts(server: _Server, book: httpx.URL, contacts: ContactReader) -> Iterator[ContactRecord]:
+    report = contacts.report
     hrefs = server.cards(book)
     report.total = (report.total or 0) + len(hrefs)
     for start in range(0, len(hrefs), _BATCH):
@@ -133,7 +133,7 @@ def _contacts(
                 card = resource.card.replace(LOST, "")
                 if card != resource.card:
                     report.leave_out(resource.href, "a sign that is no text, left out")
-                yield from contacts_of(card, profile, report, f"{resource.href} ")
+                yield from contacts_of(card, contacts, f"{resource.href} ")
             elif " 404 " not in f"{resource.status} ":
                 raise AnswerRefused(f"{resource.href} cannot be read ({resource.status})")
         if missing > 0:  # their contacts would disappear without a word

@@ -39,7 +39,6 @@ def csv_records(
     path: Path, mapping: Mapping, profile: NumberProfile, report: Report
 ) -> Iterator[Change]:
     """Return the records of a table row by row; raise SourceUnreadable for a file that is none."""
-    reader = RowReader(mapping, profile, report)
     rows = _rows(path, report, mapping)
     head = list(islice(rows, _ABOVE))
     wanted = mapping.columns()
@@ -55,6 +54,7 @@ def csv_records(
     else:
         names = [f"#{place}" for place in range(1, len(head[0].fields) + 1)] if head else []
     _check(names, mapping, path)
+    reader = RowReader(mapping.within(names), profile, report)
     yield from _records(chain(head[start + mapping.file.header :], rows), names, reader, report)
 
 
@@ -64,20 +64,28 @@ def _records(
     headings = [name.casefold() for name in names]
     for row in rows:
         where = f"line {row.line}"
-        if not any(field.strip() for field in row.fields):
+        if not any(map(str.strip, row.fields)):
             continue
-        if [name.casefold() for name in _names(row.fields)] == headings:
+        if len(row.fields) == len(names) and _is_heading(row.fields, headings):
             report.leave_out(where, "the headings again, left out")
             continue
         if row.fault:
             report.leave_out(where, row.fault)
         values = dict(zip(names, row.fields, strict=False))
-        if any(field.strip() for field in row.fields[len(names) :]):
+        if any(map(str.strip, row.fields[len(names) :])):
             report.rows += 1
             reason = f"{len(row.fields)} columns where the first line has {len(names)}"
             yield from reader.refused(values, where, reason)
         else:
             yield from reader.records(values, where)
+
+
+def _is_heading(fields: Sequence[str], headings: list[str]) -> bool:
+    """Return whether a row is the headings again; its first field mostly shows that it is not."""
+    return all(
+        clean_lines(field).casefold() == heading
+        for field, heading in zip(fields, headings, strict=True)
+    )
 
 
 def headings_of(path: Path) -> list[str]:

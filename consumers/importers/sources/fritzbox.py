@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
-from consumers.importers.raw_contact import NumberField, RawContact, contact_change
+from consumers.importers.raw_contact import ContactReader, NumberField, RawContact
 from consumers.importers.report import Report, SourceUnreadable
 
 _LABELS = {"home": "home", "mobile": "mobile", "work": "work", "fax_work": "fax", "fax_home": "fax"}
@@ -30,9 +30,10 @@ def fritzbox_records(path: Path, profile: NumberProfile, report: Report) -> Iter
         raise SourceUnreadable(f"{path}: not the XML of a telephone book: {error}") from error
     if not book.is_one:
         raise SourceUnreadable(f"{path}: XML, but not the telephone book of a FRITZ!Box")
+    reader = ContactReader(profile, report)
     for line, raw in book.contacts:
         report.rows += 1
-        if record := contact_change(raw, f"line {line}", profile, report):
+        if record := reader.change(raw, f"line {line}"):
             yield record
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
-from consumers.importers.raw_contact import NumberField, RawContact, contact_change
+from consumers.importers.raw_contact import ContactReader, NumberField, RawContact
 from consumers.importers.report import Report, SourceUnreadable
 from starface.failures import PbxFailure
 from starface.rest_models import RestContact
@@ -29,6 +29,7 @@ def starface_records(
 
     Raises SourceUnreadable where the PBX fails.
     """
+    reader = ContactReader(profile, report)
     try:
         for contact in contacts:
             if contact.id in ours:
@@ -46,7 +47,7 @@ def starface_records(
                     for field in contact.numbers
                 ],
             )
-            if record := contact_change(raw, f"contact {contact.id}", profile, report):
+            if record := reader.change(raw, f"contact {contact.id}"):
                 yield record
     except PbxFailure as error:
         raise SourceUnreadable(str(error)) from error

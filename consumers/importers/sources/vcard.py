@@ -11,7 +11,7 @@ from consumers.directory.changes import ContactRecord
 from consumers.importers.contact_text import clean
 from consumers.importers.encodings import TextFile
 from consumers.importers.numbers.fields import label_meaning
-from consumers.importers.raw_contact import NumberField, RawContact, contact_change, refused
+from consumers.importers.raw_contact import ContactReader, NumberField, RawContact
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sources.vcard_lines import CardLine, Decode, NoLine, VCard, cards
 
@@ -34,24 +34,24 @@ _APPLE = re.compile(r"_\$!<(.*)>!\$_")
 def vcard_records(path: Path, profile: NumberProfile, report: Report) -> Iterator[ContactRecord]:
     """Return the contacts of a file, or of all `.vcf` files in a folder."""
     files = _files(path, report)
+    contacts = ContactReader(profile, report)
     report.total = sum(file.stat().st_size for file in files if file.exists())
     for file in files:
         text = TextFile(file, report)
         where = f"{file.name} " if len(files) > 1 else ""
-        yield from _contacts(text.raw_lines(), text.text, profile, report, where)
+        yield from _contacts(text.raw_lines(), text.text, contacts, where)
 
 
-def contacts_of(
-    card: str, profile: NumberProfile, report: Report, where: str = ""
-) -> Iterator[ContactRecord]:
+def contacts_of(card: str, contacts: ContactReader, where: str = "") -> Iterator[ContactRecord]:
     """Return the contacts of a text with cards; refused ones go to the report."""
     lines = card.encode("utf-8", "replace").splitlines(keepends=True)
-    yield from _contacts(lines, lambda raw, _: raw.decode("utf-8"), profile, report, where)
+    yield from _contacts(lines, lambda raw, _: raw.decode("utf-8"), contacts, where)
 
 
 def _contacts(
-    lines: Iterable[bytes], decode: Decode, profile: NumberProfile, report: Report, where: str
+    lines: Iterable[bytes], decode: Decode, contacts: ContactReader, where: str
 ) -> Iterator[ContactRecord]:
+    report = contacts.report
     for found in cards(lines, decode):
         if isinstance(found, NoLine):
             place = f"lines {found.first}-{found.last}" if found.last > found.first else ""
@@ -61,9 +61,9 @@ def _contacts(
         if not _is_group(found):
             raw, place = _raw_contact(found), f"{where}line {found.line}"
             if found.fault:
-                record = refused(raw, place, found.fault, report)
+                record = contacts.refused(raw, place, found.fault)
             else:
-                record = contact_change(raw, place, profile, report)
+                record = contacts.change(raw, place)
             if record:
                 yield record
 

@@ -57,7 +57,7 @@ def contacts(path: Path, octets: bytes) -> dict[str, ContactRecord]:
     found: dict[str, ContactRecord] = {}
     for record in records:
         assert isinstance(record, ContactRecord)
-        found.setdefault(record.key, record.model_copy(update={"read_from": b""}))
+        found.setdefault(record.key, record._replace(read_from=b""))
     return found
 
 

@@ -1,7 +1,7 @@
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Unchanged
-from consumers.importers.fingerprint import fingerprint
-from consumers.importers.raw_contact import NumberField, RawContact, contact_change, contact_record
+from consumers.importers.fingerprint import fingerprinting
+from consumers.importers.raw_contact import ContactReader, NumberField, RawContact
 from consumers.importers.report import Report
 
 SWISS = NumberProfile(country="CH", area_code="44")
@@ -25,7 +25,7 @@ def anna(number: str = "044 123 45 67", **fields: str) -> RawContact:
 
 
 def read_from(raw: RawContact, profile: NumberProfile = SWISS) -> bytes:
-    record = contact_change(raw, "line 2", profile, Report())
+    record = ContactReader(profile, Report()).change(raw, "line 2")
     assert record is not None
     return record.read_from
 
@@ -50,31 +50,36 @@ def test_whatever_is_different_has_another_one() -> None:
 
 
 def test_a_value_cannot_move_to_its_neighbour() -> None:
-    assert fingerprint(["a", "b\x1fc"], SWISS) != fingerprint(["a\x1fb", "c"], SWISS)
-    assert fingerprint(["1", ""], SWISS) != fingerprint(["", "1"], SWISS)
+    fingerprint = fingerprinting(SWISS)
+
+    assert fingerprint(["a", "b\x1fc"]) != fingerprint(["a\x1fb", "c"])
+    assert fingerprint(["1", ""]) != fingerprint(["", "1"])
+
+
+def test_another_mapping_makes_another_value() -> None:
+    assert fingerprinting(SWISS, "one")(["a"]) != fingerprinting(SWISS, "other")(["a"])
 
 
 def test_what_is_known_is_not_read_again() -> None:
-    report = Report(known=Known("1", read_from(anna(key="1"))))
+    contacts = ContactReader(SWISS, Report(known=Known("1", read_from(anna(key="1")))))
 
-    assert isinstance(contact_change(anna(key="1"), "line 2", SWISS, report), Unchanged)
-    assert not isinstance(
-        contact_change(anna("044 123 45 68", key="1"), "", SWISS, report), Unchanged
-    )
+    assert isinstance(contacts.change(anna(key="1"), "line 2"), Unchanged)
+    assert not isinstance(contacts.change(anna("044 123 45 68", key="1"), ""), Unchanged)
 
 
 def test_a_contact_without_a_key_is_known_by_what_stands_for_it() -> None:
-    first = contact_change(anna(), "line 2", SWISS, Report())
+    first = ContactReader(SWISS, Report()).change(anna(), "line 2")
     assert first is not None
 
-    again = contact_change(anna(), "line 9", SWISS, Report(known=Known(first.key, first.read_from)))
+    report = Report(known=Known(first.key, first.read_from))
+    again = ContactReader(SWISS, report).change(anna(), "line 9")
 
     assert again == Unchanged(key=first.key)
 
 
 def test_a_contact_of_which_something_was_refused_is_read_and_reported_each_time() -> None:
     report = Report()
-    record = contact_change(anna("044 12", key="1"), "line 2", SWISS, report)
+    record = ContactReader(SWISS, report).change(anna("044 12", key="1"), "line 2")
 
     assert record is not None
     assert record.read_from == b""
@@ -82,7 +87,7 @@ def test_a_contact_of_which_something_was_refused_is_read_and_reported_each_time
 
 
 def test_a_contact_that_is_typed_in_is_read_from_nothing() -> None:
-    record = contact_record(anna(key="1"), "", SWISS, Report())
+    record = ContactReader(SWISS, Report()).record(anna(key="1"))
 
     assert record is not None
     assert record.read_from == b""

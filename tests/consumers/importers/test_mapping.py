@@ -4,7 +4,14 @@ from pathlib import Path
 import pytest
 
 from bus.numbers.number import NumberProfile
-from consumers.importers.mapping import Flag, filled, read_mapping
+from consumers.importers.mapping import (
+    ContactColumns,
+    Flag,
+    Mapping,
+    NumberColumn,
+    filled,
+    read_mapping,
+)
 from consumers.importers.push import push
 from consumers.importers.report import SourceUnreadable
 
@@ -53,6 +60,21 @@ def test_a_fault_in_a_mapping_is_named(tmp_path: Path, text: str, reason: str) -
 
     with pytest.raises(SourceUnreadable, match=reason):
         read_mapping(file)
+
+
+def test_columns_that_a_file_lacks_are_left_out_of_its_mapping() -> None:
+    columns = ContactColumns(
+        key="id",
+        name="{first} {last}",
+        company="firm",
+        numbers=(NumberColumn(column="work"), NumberColumn(column="fax")),
+    )
+
+    present = Mapping(contact=columns).within({"id", "last", "work"}).contact
+
+    assert present is not None
+    assert (present.key, present.name, present.company) == ("id", "{first} {last}", "")
+    assert [number.column for number in present.numbers] == ["work"]
 
 
 def test_the_examples_of_the_guide_are_right(tmp_path: Path, swiss: NumberProfile) -> None:

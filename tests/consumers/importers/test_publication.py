@@ -7,7 +7,7 @@ from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Changes
 from consumers.directory.directory import Directory
 from consumers.importers.publication import PublicationStep, PublishedFolder, entry_values
-from consumers.importers.raw_contact import NumberField, RawContact, contact_record
+from consumers.importers.raw_contact import ContactReader, NumberField, RawContact
 from consumers.importers.report import Report
 from starface.rest import RestClient, by_password
 from starface.settings import StarfaceSettings
@@ -36,8 +36,8 @@ def book(simulator: Simulator) -> RestClient:
 
 def load(directory: Directory, swiss: NumberProfile, source: str, **people: str) -> None:
     records = [
-        contact_record(
-            RawContact(key=name, name=name, numbers=[NumberField(number)]), "", swiss, Report()
+        ContactReader(swiss, Report()).record(
+            RawContact(key=name, name=name, numbers=[NumberField(number)])
         )
         for name, number in people.items()
     ]
@@ -136,7 +136,7 @@ def test_each_number_has_a_field_of_its_kind_as_long_as_there_are_some(
             NumberField("044 555 01 02", "work"), NumberField("044 555 01 03", "home"),
         ],
     )  # fmt: skip
-    record = contact_record(raw, "", swiss, Report())
+    record = ContactReader(swiss, Report()).record(raw)
     assert record is not None
     directory.apply(Changes("crm", [record]))
     [contact] = directory.contacts()

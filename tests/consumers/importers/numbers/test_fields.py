@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.numbers.number import NumberProfile, read_number
-from consumers.importers.numbers.fields import read_field
+from consumers.importers.numbers.fields import read_field, read_in_full
 
 SWISS = NumberProfile(country="CH", area_code="44")
 OFFICE, MOBILE = "+41441234567", "+41795550101"
@@ -188,3 +188,32 @@ def test_a_reason_names_the_sign_that_is_in_the_way(text: str, reason: str) -> N
     [unread] = read_field(text, SWISS, only_international="no country").unread
 
     assert unread.reason in (reason, "no country")
+
+
+plain = st.builds(
+    "{}{}".format,
+    st.sampled_from(
+        ["+41 44 ", "044 ", "0041 44 ", "+49 30 ", "079 ", "0", "+39 0", "+1 212 ", ""]
+    ),
+    st.text("0123456789 ", min_size=5, max_size=12),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    plain,
+    st.sampled_from(["", "CH", "DE", "IT"]),
+    st.sampled_from(["", "Fax", "Zentrale", "Frau Muster"]),
+    st.booleans(),
+    st.integers(0, 3),
+    st.sampled_from(["", "the country is not understood"]),
+)
+def test_a_plain_number_is_read_as_any_other(
+    text: str, country: str, label: str, switchboard: bool, extension_digits: int, unknown: str
+) -> None:
+    fast = read_field(
+        text, SWISS, country=country, label=label, switchboard=switchboard,
+        extension_digits=extension_digits, only_international=unknown,
+    )  # fmt: skip
+
+    assert fast == read_in_full(text, SWISS, country, label, switchboard, extension_digits, unknown)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
+from consumers.importers.raw_contact import ContactReader
 from consumers.importers.report import Report
 from consumers.importers.sources.vcard import contacts_of, vcard_records
 
@@ -198,5 +199,7 @@ lines = st.lists(
 @settings(deadline=None)
 @given(lines)
 def test_no_lines_break_the_reader(lines: list[str]) -> None:
-    for contact in contacts_of("\n".join(lines), NumberProfile(country="CH"), Report()):
+    contacts = ContactReader(NumberProfile(country="CH"), Report())
+
+    for contact in contacts_of("\n".join(lines), contacts):
         assert contact.name
