@@ -64,6 +64,8 @@ class Call:
     event_id: str = ""
     received_at: datetime | None = None
     replayed: bool = False
+    connected_at: str | None = None  # by the PBX's clock
+    before_replay: "Call | None" = None  # while its own report that it is connected may yet come
     answered: frozenset[Trigger] = frozenset()  # triggers that were dealt with
     opened: frozenset[str] = frozenset()  # marks of that for which something opened
     elsewhere: str = ""  # login of the colleague who has it
@@ -163,6 +165,8 @@ class CallStates:
             occurrence = before.occurrence + 1
             before = Call(data.user, call_id, occurrence=occurrence, began_at=data.received_at)
             self._over.pop((data.user, call_id), None)
+        if _was_overtaken(before, data):
+            before = replace(before.before_replay or before, opened=before.opened)
         call = _learned(before, data, event_id, now)
         answers, changed = _answers(before, call), _changes(before, call)
         due = _due(before, call)
@@ -302,6 +306,20 @@ def _may_reopen(call: Call, data: CallData) -> bool:
     return passed > (0.0 if data.call_id == call.next_id else _LATEST)
 
 
+def _was_overtaken(call: Call, data: CallData) -> bool:
+    """Return whether a replay said first what the PBX reports now: nothing opened for it then."""
+    reports = data.state == "connected" and not data.replayed and call.before_replay is not None
+    return reports and data.pbx_time is not None and data.pbx_time == call.connected_at
+
+
+def _before_replay(call: Call, data: CallData) -> Call | None:
+    """Return the call as it was before a replay had it connected, until it is reported itself."""
+    if data.state in ("connected", "ended") and not data.replayed:
+        return None
+    begins = data.state == "connected" and call.stage < CallStage.CONNECTED
+    return replace(call, before_replay=None) if begins else call.before_replay
+
+
 def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     """Merge an event into what is known; an ended call learns nothing that could reopen it."""
     reached = _STAGES[data.state]
@@ -323,6 +341,8 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
         event_id=event_id,
         received_at=data.received_at,
         replayed=data.replayed,
+        connected_at=data.pbx_time if data.state == "connected" else call.connected_at,
+        before_replay=_before_replay(call, data),
         elsewhere="" if stage == CallStage.CONNECTED else call.elsewhere,
         talked=call.talked or stage == CallStage.CONNECTED,
         ended_at=call.ended_at or (data.received_at if stage == CallStage.ENDED else None),

@@ -50,6 +50,38 @@ def test_a_ringing_after_the_answer_is_not_due_again() -> None:
     assert _take(calls, "ringing").call.stage == CallStage.CONNECTED
 
 
+AT_PBX = "20261123T12:00:00"
+
+
+def test_a_connection_that_a_replay_said_first_is_due_when_it_is_reported() -> None:
+    calls = CallStates()
+    _take(calls, "ringing")
+    _take(calls, "connected", replayed=True, pbx_time=AT_PBX)
+    assert _take(calls, "ringing").due == ()
+    _take(calls, "other", pbx_time=None)
+
+    assert _take(calls, "connected", pbx_time=AT_PBX).due == ("connected",)
+    assert _take(calls, "connected", pbx_time=AT_PBX).due == ()
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"state": "connected", "pbx_time": "20261123T12:05:00"},  # taken from hold
+        {"state": "connected", "pbx_time": None},
+        {"state": "connected", "pbx_time": AT_PBX, "replayed": True},
+        {"state": "held", "pbx_time": AT_PBX},
+    ],
+)
+def test_a_call_that_was_connected_while_nothing_was_reported_stays_as_it_is(
+    later: dict[str, Any],
+) -> None:
+    calls = CallStates()
+    _take(calls, "connected", replayed=True, pbx_time=AT_PBX)
+
+    assert _take(calls, **later).due == ()
+
+
 def test_nothing_reopens_an_ended_call() -> None:
     calls = CallStates()
     assert _take(calls, "ended").due == ("ended",)

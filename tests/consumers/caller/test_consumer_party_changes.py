@@ -232,3 +232,18 @@ def test_who_was_dialled_before_a_restart_is_no_change_of_party(desk: Desk) -> N
     desk.report("held", called=ADA, **OUT)
 
     assert desk.opened() == []
+
+
+@pytest.mark.parametrize("trigger", ["ringing", "connected", "party-change"])
+def test_a_call_whose_answer_a_resync_handed_in_first_opens_once_it_is_reported(
+    desk: Desk, trigger: str
+) -> None:
+    prefers(desk, trigger)
+    desk.report("connected", replayed=True, pbx_time="20261123T12:00:00")
+    assert [one.reason for one in desk.sent] == ["too-old"]
+
+    for _ in range(2):
+        desk.report("connected", pbx_time="20261123T12:00:00")
+
+    assert [one.trigger for one in desk.opened()] == [trigger]
+    assert len(desk.programs.begun) == 1
