@@ -45,7 +45,9 @@ class BrokerSettings(Section):
     base: Annotated[str, AfterValidator(_is_base)] = "starface"
     tls: bool = False
     ca_file: Path | None = None  # None: the system's certificates
-    keep_alive: int = Field(default=10, ge=5, le=600)  # seconds; notices a dead line
+    keep_alive: int = Field(
+        default=6, ge=5, le=600
+    )  # seconds; notices a dead line in 1.2 times that
     session_expiry: int = Field(default=604_800, ge=0)  # seconds a server process may be away
     accounts_file: Path = Path("secrets/broker-accounts.json")
     machine: str | None = Field(default=None, exclude=True)  # as [site] says

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 _BEHIND = 500  # events a stream may be behind
 _MOST_PER_USER = 12
-_PING = 15.0  # seconds
+_PING = 3.0  # seconds; the page takes three without one for the end
 
 Event = tuple[str, str]  # name and JSON
 

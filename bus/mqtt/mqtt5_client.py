@@ -30,6 +30,7 @@ from bus.mqtt.publication import TIMEOUT, Options
 _ALL_AT_ONCE = 65_536  # bytes
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _IDS = 65_535
+_PING_AFTER, _ANSWERED_WITHIN = 0.4, 0.75  # keep-alive intervals
 
 
 class CodecClient:
@@ -42,7 +43,7 @@ class CodecClient:
         self._lock = threading.Lock()  # for the socket, which never blocks, and all up to _ending
         self._socket: socket.socket | None = None
         self._unsent = bytearray()
-        self._sent_at = 0.0  # monotonic
+        self._sent_at = self._pinged_at = 0.0  # monotonic
         self._ids = count()
         self._in_flight: set[int] = set()
         self._queued: deque[tuple[int, bytes]] = deque()
@@ -190,6 +191,8 @@ class CodecClient:
                     selector.modify(connected, wanted)
                     watched = wanted
                 ready = selector.select(self._until_ping())
+                if not ready and self._is_silent():
+                    raise TimeoutError("the broker is silent")
                 with contextlib.suppress(BlockingIOError):
                     self._woken.recv(_ALL_AT_ONCE)
                 if any(key.fileobj is connected for key, _ in ready) and not self._received():
@@ -250,18 +253,24 @@ class CodecClient:
                 self._send(packet)
 
     def _until_ping(self) -> float | None:
-        """Say that we are here when it is time; return the seconds until it is again."""
+        """Ask for a sign of life when it is time; return the seconds until the next look."""
         if not self._keep_alive:
             return None
         now = time.monotonic()
-        if now - self._received_at > 2 * self._keep_alive:
-            raise TimeoutError(f"the broker was silent for {now - self._received_at:.0f} s")
-        due = min(self._sent_at, self._received_at) + self._keep_alive
-        if now >= due:
+        due = min(self._sent_at, self._received_at) + _PING_AFTER * self._keep_alive
+        if self._pinged_at <= self._received_at:
+            if now < due:
+                return due - now
+            self._pinged_at = now
             with self._lock:
                 self._send(mqtt5.PingReqPacket().write())
-            return self._keep_alive
-        return due - now
+        return max(0.0, self._pinged_at + _ANSWERED_WITHIN * self._keep_alive - now)
+
+    def _is_silent(self) -> bool:
+        """Whether a ping was not answered in time."""
+        patience = _ANSWERED_WITHIN * self._keep_alive
+        waiting = self._pinged_at > self._received_at
+        return waiting and time.monotonic() - self._pinged_at >= patience
 
     # -- with the lock held -----------------------------------------------------------------
 

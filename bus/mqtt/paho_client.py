@@ -43,7 +43,7 @@ class PahoClient:
         """Connect and stay until the connection is lost or ended; raise OSError."""
         settings = self._login.settings
         self._mqtt.connect(
-            settings.host, settings.port, keepalive=settings.keep_alive,
+            settings.host, settings.port, keepalive=settings.keep_alive * 2 // 3,
             **_connect_options(settings, lasting=self._login.lasting),
         )  # fmt: skip
         self._mqtt.loop_forever(retry_first_connection=False)

@@ -57,6 +57,7 @@ ACCOUNT = "sessions"
 WORKERS = 16
 _FOR_PEOPLE = 4  # workers for what people ask of the PBX
 _PATIENCE = 10.0  # seconds an event may take from the PBX to us
+_SIGN_OF_LIFE_WITHIN = 4.0  # seconds; with the silence before it less than 10
 _ROSTER_EVERY = 2.0  # seconds
 _SAVE_EVERY = 10.0  # seconds
 _LEAVE_WITHIN = 3.0  # seconds for what is in hand at the end
@@ -123,7 +124,7 @@ class SessionsConsumer:
         responder.serve(topics.pbx(ANY_USER), PbxRequest, questions.handle, PbxAnswer)
         self._site.follow(self._connection)
         self._sync_users()
-        for key in (session_site.CALLBACK, _SAVE, _REPORT, SILENT):
+        for key in (session_site.CALLBACK, session_site.PBX, _SAVE, _REPORT, SILENT):
             self._timetable.set(key, self._clock())
         while not self._connection.stopping.is_set():
             self._run_due()
@@ -356,9 +357,11 @@ def run(
     private = PrivateNumbers(data_folder, site_key)
 
     opened: dict[str, StarfaceClient] = {}
+    within = min(starface.read_timeout, _SIGN_OF_LIFE_WITHIN)
+    impatient = starface.model_copy(update={"read_timeout": within})
 
     def open_pbx(login: str, credential: Credential, callback: Callback | None) -> PbxSession:
-        pbx = StarfaceClient(starface, login, credential, callback)
+        pbx = StarfaceClient(starface if login else impatient, login, credential, callback)
         if callback is not None:
             opened[login] = pbx
         return WithoutPrivateCalls(pbx, login, private, profile)

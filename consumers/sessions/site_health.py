@@ -26,8 +26,11 @@ _WITHOUT_GATEWAY: dict[str | None, str] = {  # what a check means when the bus k
     "callback-unreachable": "gateway-offline",
 }
 _PAGE = "login-unclear"
+_GONE = ("pbx-silent", "pbx-unreachable", "pbx-certificate")
 _PAGE_PAUSE = 4.0  # seconds between two looks whether the login page is gone
 _JUST_NOW = 5.0  # seconds; some keepAlive is answered every 3 s at least
+_SILENCE = 4.0  # seconds without an answer, until the PBX itself is asked
+_CALLBACK_EVERY = 5.0  # seconds
 _NOBODY = 1.0  # seconds until it is looked again whether somebody is on
 
 
@@ -97,12 +100,12 @@ class SiteHealth:
     """The PBX, the callback and the gateways, watched for everybody."""
 
     def __init__(self, services: Services, listener: SiteListener, keep_alive: float) -> None:
-        self.callback = CallbackWatch(keep_alive)
+        self.callback = CallbackWatch(min(keep_alive, _CALLBACK_EVERY))
         self.pbx = PbxWatch(services.dice)
         self.callback_good_at = 0.0  # of the clock
         self._services = services
         self._listener = listener
-        self._served_at = -_JUST_NOW
+        self._served_at = self._probed_at = -_JUST_NOW
         self._page = False  # somebody met a login page instead of an answer
         self._gateways: dict[str, tuple[str, bool]] = {}
         self._processes: dict[str, tuple[bool, int]] = {}  # whether online, how many faults
@@ -136,13 +139,28 @@ class SiteHealth:
     # ---- the PBX
 
     def probe_pbx(self) -> None:
-        """Ask the PBX for a sign of life."""
-        self._services.probes.submit(lambda: (self._services.tasks.probe(),), self._probed)
+        """Ask the PBX for a sign of life, unless it gives one to its users."""
+        now = self._services.clock()
+        if self._is_looking_after_silence():
+            due = max(self._served_at, self._probed_at) + _SILENCE
+            if now < due or self._listener.somebody() is None:
+                self._services.timetable.set(PBX, max(due, now + _NOBODY))
+                return
+        self._services.probes.submit(
+            lambda: (self._services.tasks.probe(),), partial(self._probed, now)
+        )
 
-    def _probed(self, found: tuple[str | None] | None) -> None:
+    def _is_looking_after_silence(self) -> bool:
+        """Whether nothing is known against the PBX."""
+        return self.pbx.state == "there" and not self._page
+
+    def _probed(self, began: float, found: tuple[str | None] | None) -> None:
         code = found[0] if found else "pbx-unreadable"
+        self._probed_at = self._services.clock()
         if code == "pbx-unreadable" and self.serves:
             code = None  # to strangers it has nothing to say
+        if self._is_looking_after_silence() and (code not in _GONE or self._served_at > began):
+            code = None
         changed = self.pbx.probed(None if code == _PAGE else code)
         if self.pbx.away:
             self._services.timetable.set(PBX, self._services.clock() + self.pbx.pause())
@@ -152,6 +170,8 @@ class SiteHealth:
             log.info("the PBX is back")
             self._listener.pbx_back()
             self._soon(CALLBACK)
+        if not self.pbx.away:
+            self._services.timetable.set(PBX, self._probed_at + _SILENCE)
         if self._page and code == _PAGE:
             pause = _PAGE_PAUSE * self._services.dice.uniform(0.5, 1.0)
             self._services.timetable.set(PBX, self._services.clock() + pause)

@@ -2,7 +2,7 @@
 
 import { apply, changed, NAMES, restore, snapshot, store } from "./store.js";
 
-const SILENCE = 40_000; // ms without even a ping: the line is dead
+const SILENCE = 8_500; // ms without even a ping: the line is dead
 const channel = new BroadcastChannel("starface2mqtt");
 let leads = false;
 let source = null;
@@ -29,6 +29,7 @@ export function tellTabs(name, content) {
 }
 
 export function start() {
+  setInterval(watch, 1000);
   if (!navigator.locks) {
     leads = true;
     connect();
@@ -40,7 +41,6 @@ export function start() {
     connect();
     return new Promise(() => {}); // held until the tab is closed
   });
-  setInterval(watch, 5000);
 }
 
 export function stop() {
@@ -76,5 +76,7 @@ async function again() {
 }
 
 function watch() {
-  if (leads && Date.now() - heardAt > SILENCE) connect();
+  if (!leads || over || Date.now() - heardAt < SILENCE) return;
+  handle("connected", false);
+  connect();
 }

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -197,10 +198,12 @@ def test_a_broker_that_falls_silent_is_left(
     meet: Meet, broker: ScriptedBroker, received: Received
 ) -> None:
     meet(keep_alive=5)
+    began = time.monotonic()
     broker.line.settimeout(20)
     assert broker.packet()[0] == 0xC0  # a ping, which is not answered
 
     wait_until(lambda: received.end, 15)
+    assert 5 < time.monotonic() - began < 10  # whole intervals would be two of them
     assert "silent" in received.end[0][0]
 
 

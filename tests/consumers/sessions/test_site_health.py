@@ -112,9 +112,24 @@ def bus() -> FakeBus:
     return FakeBus()
 
 
+@dataclass
+class Clock:
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def site(found: Found, crowd: FakeCrowd, timetable: Timetable, bus: FakeBus) -> SiteHealth:
-    services = Services(timetable, AtOnce(), AtOnce(), found, random.Random(1), lambda: 100.0)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def site(
+    found: Found, crowd: FakeCrowd, timetable: Timetable, bus: FakeBus, clock: Clock
+) -> SiteHealth:
+    services = Services(timetable, AtOnce(), AtOnce(), found, random.Random(1), clock)
     site = SiteHealth(services, crowd, 30.0)
     site.follow(bus)
     return site
@@ -219,6 +234,40 @@ def test_a_pbx_that_goes_and_comes_back_is_reported_to_everybody(
     assert crowd.done == ["went", "back"]
 
 
+def test_a_pbx_that_falls_silent_is_noticed_before_its_users_were_asked(
+    site: SiteHealth, crowd: FakeCrowd, found: Found, timetable: Timetable, clock: Clock
+) -> None:
+    site.served()
+    site.probe_pbx()
+    found.pbx = "pbx-silent"
+    clock.now += 4.0
+    assert timetable.pop(clock.now) == PBX
+    site.probe_pbx()
+
+    assert crowd.done == ["went"]
+    assert site.pbx.away == "pbx-silent"
+
+
+def test_a_pbx_that_serves_its_users_is_not_asked(
+    site: SiteHealth, found: Found, timetable: Timetable, clock: Clock
+) -> None:
+    found.pbx = "pbx-silent"
+    for _ in range(10):
+        site.served()
+        site.probe_pbx()
+        clock.now += 3.0
+
+    assert site.pbx.away is None
+    assert timetable.pop(clock.now + 4.0) == PBX
+
+
+def test_what_a_pbx_says_to_strangers_is_no_outage(site: SiteHealth, found: Found) -> None:
+    for found.pbx in ("pbx-unreadable", "login-unclear"):
+        site.probe_pbx()
+
+    assert site.pbx.away is None
+
+
 def test_a_login_page_is_watched_until_it_is_gone(
     site: SiteHealth, crowd: FakeCrowd, found: Found, timetable: Timetable
 ) -> None:
@@ -232,7 +281,6 @@ def test_a_login_page_is_watched_until_it_is_gone(
     site.probe_pbx()
 
     assert crowd.done == ["page gone"]
-    assert timetable.pop(1000.0) is None
 
 
 def test_a_pbx_that_serves_users_need_not_speak_to_strangers(

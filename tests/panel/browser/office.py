@@ -73,8 +73,12 @@ class Office:
         return str(self.phones("ring", caller_number=number, **target)["call_id"])
 
     def process(self, name: str) -> psutil.Process:
-        """Return a process of the office."""
+        """Return a process of the office, its broker or its PBX."""
+        if name == "broker":
+            return psutil.Process(self.broker.pid)
         words = ["--config", str(self.stage.settings.file), name]
+        if name == "pbx":
+            words = ["--control-port", str(self.stage.ports.pbx_control)]
         for process in psutil.process_iter(["cmdline"]):
             line = process.info["cmdline"] or []
             if line[-len(words):] == words:  # fmt: skip

@@ -51,9 +51,20 @@ def test_a_card_is_right_again_after_the_broker_was_killed(office: Office, anna:
     anna.close()
 
 
+@pytest.mark.parametrize("name", ["broker", "pbx", "panel"])
+def test_what_stands_still_is_said_within_ten_seconds(
+    office: Office, anna: Desk, name: str
+) -> None:
+    with office.stopped(name):
+        _right_within(10, anna.page, "failing")
+
+    _right_within(20, anna.page, "active")
+    anna.close()
+
+
 def test_a_pbx_that_is_gone_is_said_and_back_again(office: Office, anna: Desk) -> None:
     office.phones("outage", on=True)
-    _right_within(20, anna.page, "failing")
+    _right_within(10, anna.page, "failing")
     expect(anna.page.get_by_role("alert")).to_contain_text("STARFACE")
 
     office.phones("outage", on=False)
