@@ -14,10 +14,11 @@ import falcon.asgi
 
 from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
+from bus.mqtt.publication import Unconfirmed
 from panel import openapi, resources
 from panel.applications import Application
 from panel.bus_feed import BusFeed
-from panel.dial_requests import DialOrder, DialPort
+from panel.dial_requests import DialNotRunning, DialOrder, DialPort
 from panel.login import LoginCookies
 from panel.pages import add_page, serialize_error
 from panel.settings import PanelSettings
@@ -171,8 +172,8 @@ def create_app(
     if people is not None:
         _add_people(app, people, dial_port, settings.patience)
     app.set_error_serializer(serialize_error)
-    app.add_error_handler(BrokerUnavailable, _unavailable)
-    app.add_error_handler(PublishRefused, _unavailable)
+    for fault in (BrokerUnavailable, PublishRefused, DialNotRunning):
+        app.add_error_handler(fault, _unavailable)
     return app
 
 
@@ -264,6 +265,17 @@ async def _unavailable(
     params: dict[str, object],
 ) -> None:
     log.error("not asked reason=%s", error)
-    raise falcon.HTTPServiceUnavailable(
-        title="Nothing was dialled", description="the broker or the dial process is not there"
+    word, title, description = next(
+        words for kind, *words in _UNAVAILABLE if isinstance(error, kind)
     )
+    if req.path.startswith("/api/"):
+        raise falcon.HTTPServiceUnavailable(title=title, description=description)
+    raise falcon.HTTPServiceUnavailable(title=word, description="dial")  # the page has sentences
+
+
+_UNAVAILABLE: tuple[tuple[type[Exception], str, str, str], ...] = (
+    (DialNotRunning, "process", "Nothing was dialled", "no dial process is running"),
+    (Unconfirmed, "unconfirmed", "No answer from the broker",
+     "ask later for the request_id, do not dial again"),
+    (Exception, "broker", "Nothing was dialled", "the broker is not reachable"),
+)  # fmt: skip

@@ -19,12 +19,16 @@ from bus.events import (
     now,
 )
 from bus.mqtt.connection import NO_SUBSCRIBERS
-from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
+from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
 
 _KEPT = 2_000  # requests whose last stage can be asked for
 
 RequestKey = tuple[str, UUID]
+
+
+class DialNotRunning(Exception):
+    """No dial process is there to take a request."""
 
 
 class DialBus(Protocol):
@@ -67,7 +71,10 @@ class DialRequests:
         self._waiting: dict[RequestKey, list[Future[DialResultData]]] = defaultdict(list)
 
     def ask(self, user: str, wish: DialOrder, application: str) -> Future[DialResultData]:
-        """Publish a dial request; the future is its next result. Raises BrokerUnavailable."""
+        """Publish a dial request; the future is its next result.
+
+        Raises BrokerUnavailable or DialNotRunning.
+        """
         key = (user, wish.request_id)
         answer: Future[DialResultData] = Future()
         with self._lock:
@@ -84,7 +91,7 @@ class DialRequests:
             raise
         if code == NO_SUBSCRIBERS:
             self.cancel(key, answer)
-            raise BrokerUnavailable("no dial process is running")
+            raise DialNotRunning("no dial process is running")
         return answer
 
     def cancel(self, key: RequestKey, answer: Future[DialResultData]) -> None:

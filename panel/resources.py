@@ -43,7 +43,7 @@ COOKIE = "starface2mqtt"
 _LARGEST = 16_384  # bytes of a request
 _BODY_WITHIN = 10.0  # seconds
 _PBX_WITHIN = 20.0  # seconds
-_ANSWER_WITHIN = 6.0  # seconds
+_ANSWER_WITHIN = 7.5  # seconds; a silent broker is known as one by then
 _RUNNING_WITHIN = 2.0  # seconds
 _T = TypeVar("_T", bound=BaseModel)
 
@@ -82,7 +82,12 @@ class BusPort:
     async def ask(self, topic: str, request: Message, within: float) -> dict[str, Any]:
         """Return the data of the answer; raise BrokerUnavailable, or TimeoutError for none."""
         answer = self._requests.send(topic, request)
-        payload = await asyncio.wait_for(asyncio.wrap_future(answer), within)
+        try:
+            payload = await asyncio.wait_for(asyncio.wrap_future(answer), within)
+        except TimeoutError:
+            if not self._connection.connected:
+                raise BrokerUnavailable(self._connection.why) from None
+            raise
         return dict(json.loads(payload)["data"])
 
 

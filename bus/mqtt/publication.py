@@ -18,6 +18,10 @@ class PublishRefused(Exception):
         self.code = code
 
 
+class Unconfirmed(BrokerUnavailable):
+    """The broker did not confirm a message in time; it may be delivered all the same."""
+
+
 class Publication:
     """A message on its way to the broker."""
 
@@ -34,7 +38,7 @@ class Publication:
     def wait(self, timeout: float = TIMEOUT) -> int:
         """Return the reason code (0x10: nobody subscribes); raise when it is not delivered."""
         if not self._done.wait(timeout) or self._code is None:
-            raise BrokerUnavailable(f"the broker did not confirm a message on {self.topic}")
+            raise Unconfirmed(f"the broker did not confirm a message on {self.topic}")
         if self._code >= _REFUSED:
             raise PublishRefused(self.topic, self._code)
         return self._code

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bus.events import DialResultData, Sentence
 from bus.mqtt.inbox import BrokerUnavailable
+from bus.mqtt.publication import Unconfirmed
 from panel import openapi
 from panel.api import create_app
 from panel.applications import Applications
@@ -31,12 +32,12 @@ class FakeDialPort:
         self.cancelled: list[RequestKey] = []
         self.code: str | None = None
         self.silent = False
-        self.away = False
+        self.fault: Exception | None = None
         self.known: dict[RequestKey, DialResultData] = {}
 
     def ask(self, user: str, wish: DialOrder, application: str) -> Future[DialResultData]:
-        if self.away:
-            raise BrokerUnavailable("away")
+        if self.fault is not None:
+            raise self.fault
         self.requested.append((user, wish, application))
         answer: Future[DialResultData] = Future()
         if not self.silent:
@@ -218,12 +219,23 @@ def test_a_dial_process_that_does_not_answer_is_named(
 def test_a_missing_broker_is_named(
     client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:
-    dial_port.away = True
+    dial_port.fault = BrokerUnavailable("away")
 
     answer = client.simulate_post(PATH, json=NUMBER)
 
     assert answer.status_code == 503
     assert answer.json["title"] == "Nothing was dialled"
+
+
+def test_it_is_not_said_that_nothing_was_dialled_when_nobody_knows(
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
+) -> None:
+    dial_port.fault = Unconfirmed("no confirmation")
+
+    answer = client.simulate_post(PATH, json=NUMBER)
+
+    assert answer.status_code == 503
+    assert "do not dial again" in answer.json["description"]
 
 
 def test_the_last_stage_can_be_asked_for(

@@ -11,16 +11,19 @@ import pytest
 from bus.events import ChoiceRequest, Message
 from bus.journal_events import JournalRequest
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
+from bus.mqtt.publication import Unconfirmed
 from bus.panel_events import Access, AccessData, SettingsRequest
 from bus.topics import Topics
 from panel import resources
 from panel.api import PeoplePorts, create_app
 from panel.applications import Applications
+from panel.dial_requests import DialNotRunning
 from panel.login import AccessList, LoginCookies
 from panel.settings import PanelSettings
 from panel.streams import Streams
 from runtime.secret_box import SecretBox, new_key
 from tests.panel.test_api import FakeDialPort
+from texts import LANGUAGES, catalogue
 
 HOST = "falconframework.org"
 KEY = new_key()
@@ -84,6 +87,11 @@ def feed() -> FakeFeed:
 
 
 @pytest.fixture
+def dial_port() -> FakeDialPort:
+    return FakeDialPort()
+
+
+@pytest.fixture
 def known() -> AccessList:
     return AccessList(TOPICS)
 
@@ -96,13 +104,13 @@ def enter(known: AccessList, user: str = "0011", *, admin: bool = False) -> None
 
 @pytest.fixture
 def client(
-    bus: FakeBus, feed: FakeFeed, known: AccessList, tmp_path: Any
+    bus: FakeBus, feed: FakeFeed, known: AccessList, dial_port: FakeDialPort, tmp_path: Any
 ) -> falcon.testing.TestClient:
     people: Any = PeoplePorts(
         bus, feed, Streams(), LoginCookies(KEY, known), SecretBox(KEY), 0.0,  # type: ignore[arg-type]
     )  # fmt: skip
     settings = PanelSettings(hosts=(HOST,), patience=1)
-    app = create_app(FakeDialPort(), Applications(tmp_path / "applications.db"), settings, people)
+    app = create_app(dial_port, Applications(tmp_path / "applications.db"), settings, people)
     return falcon.testing.TestClient(app)
 
 
@@ -331,3 +339,24 @@ def test_what_the_browser_has_is_not_sent_again(client: falcon.testing.TestClien
     again = client.simulate_get("/js/app.js", headers={"If-None-Match": first.headers["etag"]})
 
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        (BrokerUnavailable("away"), "broker"),
+        (Unconfirmed("no confirmation"), "unconfirmed"),
+        (DialNotRunning("nobody"), "process"),
+    ],
+)
+def test_the_page_is_given_the_name_of_what_keeps_it_from_dialling(
+    client: falcon.testing.TestClient, cookies: dict[str, str], dial_port: FakeDialPort,
+    fault: Exception, word: str,
+) -> None:  # fmt: skip
+    dial_port.fault = fault
+
+    answer = client.simulate_post("/call", json={"number": "044 123 45 67"}, cookies=cookies)
+
+    assert (answer.status_code, answer.json["title"]) == (503, word)
+    for language in LANGUAGES:
+        assert catalogue(language)[f"panel.not-dialled.{word}"]

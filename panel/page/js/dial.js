@@ -3,7 +3,7 @@
 import { fill, h, icon, requestId, toast } from "./dom.js";
 import { directory, LoggedOut, post } from "./net.js";
 import { applyDial, on, store } from "./store.js";
-import { labelOf, say, spaced, t } from "./texts.js";
+import { has, labelOf, say, spaced, t } from "./texts.js";
 
 const hits = { list: [], at: -1, asked: 0 };
 let input;
@@ -93,7 +93,7 @@ export async function dialNumber(number) {
     if (result.code) toast(say(result.sentence));
     else if (input.value) input.value = "";
   } catch (error) {
-    if (!(error instanceof LoggedOut)) toast(error.code === "unanswered" ? t("dial-unknown") : error.message);
+    if (!(error instanceof LoggedOut)) toast(has(`not-dialled.${error.code}`) ? t(`not-dialled.${error.code}`) : error.message);
   }
 }
 

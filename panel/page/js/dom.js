@@ -36,7 +36,7 @@ export function toast(text) {
   const element = h("p", { class: "toast", role: "status" }, text);
   document.body.append(element);
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => element.remove(), 5000);
+  toastTimer = setTimeout(() => element.remove(), Math.max(5000, 80 * text.length)); // time to read it
 }
 
 // Replaces what an element shows, and keeps the focus on what had it, or on what has its data-key now.

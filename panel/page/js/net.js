@@ -1,6 +1,6 @@
 // Requests to the panel; what goes wrong becomes a sentence.
 
-import { say, t } from "./texts.js";
+import { has, say, t } from "./texts.js";
 
 export class Refused extends Error {}
 export class LoggedOut extends Error {}
@@ -26,8 +26,8 @@ export async function post(path, content, method = "POST") {
 }
 
 function faultOf(data) {
-  if (data.title === "unanswered") return t("fault.unanswered", { process: data.description || "" });
-  return t(data.title === "broker" ? "fault.broker" : "fault.other");
+  const [key, process] = [`fault.${data.title}`, `process.${data.description}`];
+  return t(has(key) ? key : "fault.other", { process: has(process) ? t(process) : "" });
 }
 
 export const journal = (request) => post("journal", request);
