@@ -245,7 +245,7 @@ def _taken_by(segment: Segment, others: Iterable[Leg]) -> str | None:
         and (
             other_segment.answered >= segment.started - _TOGETHER
             or other_segment.ended is None
-            or other_segment.ended > ended
+            or (other_segment.ended > ended and not other_segment.inferred)
         )
     ]
     return min(taken)[1] if taken else None
