@@ -1,5 +1,6 @@
 """The page a person sees: its files, its texts, and what an error looks like in a browser."""
 
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -25,9 +26,12 @@ class PageFile:
     """One file; the browser keeps it and asks whether it has changed."""
 
     def __init__(self, path: Path) -> None:
-        self._content = path.read_bytes()
-        self._kind = _KINDS[path.suffix]
-        self._tag = f'"{hashlib.sha256(self._content).hexdigest()[:20]}"'
+        self._keep(path.read_bytes(), path.suffix)
+
+    def _keep(self, content: bytes, suffix: str) -> None:
+        self._content, self._packed = content, gzip.compress(content, mtime=0)
+        self._kind = _KINDS[suffix]
+        self._tag = f'W/"{hashlib.sha256(content).hexdigest()[:20]}"'
 
     async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """Return the file, or that it has not changed."""
@@ -37,16 +41,18 @@ class PageFile:
             resp.status = falcon.HTTP_304
             return
         resp.content_type = self._kind
+        resp.append_header("Vary", "Accept-Encoding")
         resp.data = self._content
+        if "gzip" in (req.get_header("Accept-Encoding") or ""):
+            resp.set_header("Content-Encoding", "gzip")
+            resp.data = self._packed
 
 
 class PageTexts(PageFile):
     """The sentences of the page in one language."""
 
     def __init__(self, texts: dict[str, str]) -> None:
-        self._content = json.dumps(texts, ensure_ascii=False).encode()
-        self._kind = _KINDS[".json"]
-        self._tag = f'"{hashlib.sha256(self._content).hexdigest()[:20]}"'
+        self._keep(json.dumps(texts, ensure_ascii=False).encode(), ".json")
 
 
 def add_page(app: "falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]") -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import json
 import re
 from concurrent.futures import Future
@@ -326,11 +327,14 @@ def test_the_first_load_is_small_and_asks_nobody_else(client: falcon.testing.Tes
     index = client.simulate_get("/").text
     named = set(re.findall(r'(?:href|src)="([^"#]+)"', index)) | {"texts/de.json", "js/write.js"}
 
-    files = {name: client.simulate_get(f"/{name}") for name in named}
+    packed = {"Accept-Encoding": "gzip, br"}
+    files = {name: client.simulate_get(f"/{name}", headers=packed) for name in named}
 
     assert all(one.status_code == 200 for one in files.values()), files
-    assert len(index) + sum(len(one.content) for one in files.values()) < 100_000
-    assert not any("://" in one.text for name, one in files.items() if name.endswith("css"))
+    assert len(index) + sum(len(one.content) for one in files.values()) < 50_000
+    for name, one in files.items():
+        assert gzip.decompress(one.content) == client.simulate_get(f"/{name}").content
+    assert "://" not in client.simulate_get("/app.css").text
 
 
 def test_what_the_browser_has_is_not_sent_again(client: falcon.testing.TestClient) -> None:
@@ -359,4 +363,4 @@ def test_the_page_is_given_the_name_of_what_keeps_it_from_dialling(
 
     assert (answer.status_code, answer.json["title"]) == (503, word)
     for language in LANGUAGES:
-        assert catalogue(language)[f"panel.not-dialled.{word}"]
+        assert catalogue(language)[f"panel.undialled.{word}"]
