@@ -57,6 +57,7 @@ class CallRecordData(Part):
     called: Party = Party()
     group: Text | None = None
     contact: Reference | None = None
+    candidates: tuple[Reference, ...] = ()  # who it may be, where several have the number
     company: Text | None = None
     matter: Reference | None = None
     dossier: Reference | None = None

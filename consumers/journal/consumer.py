@@ -112,7 +112,7 @@ class JournalConsumer:
     def note_found(self, event: CallerEvent, _message: ReceivedMessage | None = None) -> None:
         """Note who it is, as the caller process found out, and what was opened."""
         data = event.data
-        if data.contact is None and data.opened is None and data.found is None:
+        if not (data.contact or data.candidates or data.opened or data.found):
             return
         at, found = event.time.timestamp(), found_in(data)
         with self._store.changing():

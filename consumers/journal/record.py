@@ -9,6 +9,7 @@ from bus.numbers.number import same_subscriber_keys
 from consumers.journal.calls import LegOutcome
 from consumers.journal.leg import Leg
 
+_MOST_CANDIDATES = 8
 MISSED: tuple[CallResult, ...] = ("missed", "voicemail")
 
 
@@ -30,6 +31,7 @@ def record_of(
         called=leg.called.party,
         group=leg.group,
         contact=_reference(found.get("contact")),
+        candidates=() if found.get("contact") else tuple(found.get("candidates") or ()),
         company=found.get("company"),
         matter=_reference(found.get("matter")),
         dossier=_reference(found.get("dossier")),
@@ -55,6 +57,9 @@ def found_in(data: CallerData) -> dict[str, Any]:
     )
     return {
         "contact": data.contact.model_dump() if data.contact else None,
+        "candidates": []
+        if data.contact
+        else [one.model_dump() for one in data.candidates[:_MOST_CANDIDATES]],
         "company": company,
         "matter": opened.model_dump() if opened and opened.kind == "matter" else None,
         "dossier": opened.model_dump() if opened and opened.kind == "dossier" else None,
@@ -75,7 +80,7 @@ def number_keys(key: str) -> tuple[str, ...]:
 
 def words_of(record: CallRecordData) -> str:
     """Return the words a record is found by."""
-    references = (record.contact, record.matter, record.dossier)
+    references = (record.contact, record.matter, record.dossier, *record.candidates)
     parts = [
         record.party.name, record.party.number, record.party.e164, record.company,
         *(text for one in references if one for text in (one.title, one.reference, one.key)),

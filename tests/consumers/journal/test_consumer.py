@@ -203,6 +203,21 @@ def test_what_was_opened_again_by_hand_stays_open(office: Office) -> None:
     assert office.open() == 1
 
 
+def test_who_it_may_have_been_is_kept_until_somebody_chooses(office: Office) -> None:
+    both = tuple(Reference(kind="contact", id=one, title=f"{one} Frei") for one in ("Hans", "Ida"))
+    office.tell(*_missed())
+
+    for contact in (None, both[1]):
+        data = CallerData(
+            user="0011", call_id="c-1", event_id="e", trigger="chosen" if contact else "ringing",
+            caller=CLIENT, candidates=both, contact=contact,
+        )  # fmt: skip
+        office.journal.note_found(CallerEvent(data=data))
+        assert office.record().candidates == (() if contact else both)
+
+    assert office.record().contact == both[1]
+
+
 def test_a_missed_call_that_comes_after_the_later_one_is_settled_too(office: Office) -> None:
     office.report(*_talked(100, "c-3"))
     office.report(*_missed(replayed=True))
