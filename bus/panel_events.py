@@ -162,13 +162,14 @@ class SettingsRequestData(RequestData):
 
     action: Literal[
         "login", "get", "change", "private-add", "private-remove", "colleagues", "status",
-        "hang-up", "hold", "forward",
+        "doctor", "hang-up", "hold", "forward",
     ]  # fmt: skip
     sealed: str | None = Field(default=None, max_length=4096, repr=False)
     changes: dict[str, JsonValue] = Field(default_factory=dict)
     number: Text | None = Field(default=None, repr=False)
     call_id: CallId | None = None
     extension: Text | None = None
+    language: Text | None = None  # of what the doctor finds
 
 
 class SettingsRequest(Message):
@@ -219,12 +220,23 @@ class UserSummary(Part):
     on: bool = True
 
 
+class DoctorFinding(Part):
+    """What the doctor found at one place, and what to do about it."""
+
+    check: Text
+    level: Literal["ok", "warn", "fail"]
+    text: str = Field(max_length=2000)
+    fix: str = Field(default="", max_length=2000)
+
+
 class SettingsAnswerData(ResponseData):
     """What was asked for."""
 
     settings: UserSettings | None = None
     colleagues: tuple[Colleague, ...] = ()
+    names: dict[UserName, Text] = Field(default_factory=dict)  # of all users, with the colleagues
     users: tuple[UserSummary, ...] = ()
+    findings: tuple[DoctorFinding, ...] = ()
     facts: dict[str, JsonValue] = Field(default_factory=dict)
 
 

@@ -28,7 +28,7 @@ RequestKey = tuple[str, UUID]
 
 
 class DialNotRunning(Exception):
-    """No dial process is there to take a request."""
+    """No dial process runs that takes a request."""
 
 
 class DialBus(Protocol):

@@ -45,6 +45,7 @@ _BODY_WITHIN = 10.0  # seconds
 _PBX_WITHIN = 20.0  # seconds
 _ANSWER_WITHIN = 7.5  # seconds; a silent broker is known as one by then
 _RUNNING_WITHIN = 2.0  # seconds
+_DOCTOR_WITHIN = 60.0  # seconds
 _T = TypeVar("_T", bound=BaseModel)
 
 
@@ -261,6 +262,7 @@ class Events:
             answer = await self._bus.ask(topic, request, _ANSWER_WITHIN)
         except (BrokerUnavailable, TimeoutError):
             return
+        stream.put("names", json.dumps(answer.get("names", {})))
         colleagues = answer.get("colleagues", [])
         logins = [str(one["login"]) for one in colleagues]
         self._streams.watch(stream, frozenset(logins))
@@ -400,7 +402,8 @@ class AskSettings:
             raise falcon.HTTPForbidden(description="log in at /session")
         request = SettingsRequest(source="process/panel", data=_own(data))
         topic = self._bus.topics.settings(visitor.user)
-        content = await answered(self._bus, topic, request, "sessions")
+        within = _DOCTOR_WITHIN if data.action == "doctor" else _ANSWER_WITHIN
+        content = await answered(self._bus, topic, request, "sessions", within)
         if data.action == "status":
             content |= {"links": self._feed.links()}
             if visitor.access.admin:
@@ -419,10 +422,12 @@ def _own(data: _T) -> _T:
     return data.model_copy(update={"request_id": str(uuid4()), "account": None})
 
 
-async def answered(bus: BusPort, topic: str, request: Message, process: str) -> dict[str, Any]:
+async def answered(
+    bus: BusPort, topic: str, request: Message, process: str, within: float = _ANSWER_WITHIN
+) -> dict[str, Any]:
     """Return an answer; raise 503 that names the process which gave none."""
     try:
-        return await bus.ask(topic, request, _ANSWER_WITHIN)
+        return await bus.ask(topic, request, within)
     except TimeoutError as error:
         raise falcon.HTTPServiceUnavailable(title="unanswered", description=process) from error
 

@@ -26,6 +26,7 @@ from consumers.directory.directory import Directory
 from consumers.importers.sample import sample
 from consumers.users import User, Users
 from starface.credential import derive
+from starface.settings import Api
 from starface.simulator.model.people import DEFAULT_USERS
 
 FIRST_PORT = "DEMO_PORTS"
@@ -60,8 +61,11 @@ class Ports:
 class Stage:
     """Everything running; use it in a `with` block."""
 
-    def __init__(self, folder: Path, ports: Ports, *, embedded: bool = False) -> None:
+    def __init__(
+        self, folder: Path, ports: Ports, *, embedded: bool = False, api: Api = "v22"
+    ) -> None:
         self.folder = folder
+        self._api = api
         self._embedded = embedded
         self.ports = ports
         self.broker: Mosquitto
@@ -129,7 +133,7 @@ class Stage:
         return None
 
     def _site(self) -> Settings:
-        settings = make_site(self.folder, demo_values(self.ports))
+        settings = make_site(self.folder, demo_values(self.ports, self._api))
         with Users(settings.database, seal(settings)) as users:
             for known in DEFAULT_USERS:
                 if known.login in _SHOWN:
@@ -185,13 +189,14 @@ def _clear(folder: Path) -> None:
         raise CommandFailed(f"{folder} cannot be emptied: {error.strerror}") from error
 
 
-def demo_values(ports: Ports) -> dict[str, dict[str, Any]]:
+def demo_values(ports: Ports, api: Api = "v22") -> dict[str, dict[str, Any]]:
     """Return how the demo's configuration differs from the commented one."""
     return {
         "site": {"country": "CH", "area_code": "44"},
         "starface": {
             "host": "127.0.0.1",
             "port": ports.pbx,
+            "api": api,
             "scheme": "http",
             "callback_host": "127.0.0.1",
             "callback_port": ports.gateway,

@@ -1,5 +1,6 @@
 """The commands that run a process; each blocks until it is asked to stop."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ def sessions(context: typer.Context) -> None:
         settings.starface, settings.broker, settings.site_key(), settings.database,
         seal(settings), settings.site.data_folder, settings.site.numbers, panel_key(settings),
         settings.panel.enrolment, settings.sessions.operations,
+        (sys.executable, "-m", "cli", "--config", str(settings.file), "doctor", "--json"),
     )  # fmt: skip
 
 

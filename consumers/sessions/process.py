@@ -9,7 +9,7 @@ Only a user who is switched off is logged out.
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bus.events import CallEvent, SessionReset
@@ -33,7 +33,7 @@ from consumers.sessions.restart_detection import SILENT
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.sessions.schedule import Timetable
 from consumers.sessions.session import UserSession
-from consumers.sessions.settings_requests import SettingsRequests, SiteNumbers
+from consumers.sessions.settings_requests import SettingsRequests, SiteDoctor, SiteNumbers
 from consumers.sessions.site_health import Services, SiteHealth
 from consumers.sessions.state_publisher import StatePublisher
 from consumers.sessions.task_runner import TaskRunner
@@ -352,6 +352,7 @@ def run(
     panel_key: bytes,
     enrolment: Enrolment = "listed",
     operations: str = "",
+    doctor: Sequence[str] = (),
 ) -> None:
     """Keep all sessions until stopped."""
     private = PrivateNumbers(data_folder, site_key)
@@ -393,7 +394,7 @@ def run(
                 users, logins, Clients(starface, opened, consumer), workers,
                 broker.accounts_file.with_name("broker-roles.json"),
                 SiteNumbers(data_folder, site_key, profile),
-                lambda user: access.show(user.login, user),
+                lambda user: access.show(user.login, user), SiteDoctor(doctor),
             ).serve(connection)  # fmt: skip
             consumer.run()
         finally:

@@ -1,12 +1,14 @@
 """Answers what people ask of themselves: settings, private numbers, colleagues, their calls."""
 
 import logging
-from collections.abc import Callable
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bus.access.roles import Roles
 from bus.events import Sentence
@@ -16,6 +18,7 @@ from bus.numbers.number import NumberProfile, read_number
 from bus.numbers.private_numbers import NAME, changing, entry, number_mark, read_list
 from bus.panel_events import (
     Colleague,
+    DoctorFinding,
     SettingsAnswer,
     SettingsAnswerData,
     SettingsRequest,
@@ -30,11 +33,13 @@ from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import Internal, User, Users
 from starface.client import StarfaceClient
 from starface.failures import PbxFailure, UnsupportedByApi
-from texts import LANGUAGES, sentence
+from texts import LANGUAGES, Language, catalogue, sentence
 
 log = logging.getLogger(__name__)
 
 _LONGEST_DELAY = 20.0  # seconds
+_DOCTOR_WITHIN = 55.0  # seconds
+_FINDINGS = TypeAdapter(tuple[DoctorFinding, ...])
 _FIELDS = {"phone", "autostart", "action", "internal"}
 
 
@@ -61,8 +66,10 @@ class SettingsRequests:
         roles_file: Path,
         site: "SiteNumbers",
         on_change: Callable[[User], None],
+        doctor: "SiteDoctor",
     ) -> None:
         self._users = users
+        self._doctor = doctor
         self._logins = logins
         self._sessions = sessions
         self._workers = workers
@@ -96,6 +103,14 @@ class SettingsRequests:
                 lambda code: answer(_refusal(data, code) if code else _done(data)),
             )
             return None
+        if data.action == "doctor":
+            if not user.preferences.get(ADMIN):
+                return _refusal(data, "not-admin")
+            self._workers.submit(
+                lambda: self._examined(data),
+                lambda found: answer(found or _refusal(data, "doctor-failed")),
+            )
+            return None
         if data.action == "get":
             self._workers.submit(
                 lambda: self._at_the_pbx(user.login),
@@ -105,6 +120,13 @@ class SettingsRequests:
             )
             return None
         return self._now(user, data)
+
+    def _examined(self, data: SettingsRequestData) -> SettingsAnswer:
+        language: Language = next((one for one in LANGUAGES if one == data.language), "en")
+        try:
+            return _done(data, findings=self._doctor.examine(language))
+        except DoctorRefused as refused:
+            return _refusal(data, str(refused))
 
     def _now(self, user: User, data: SettingsRequestData) -> SettingsAnswer:
         try:
@@ -117,7 +139,8 @@ class SettingsRequests:
         except ChangeRefused as refused:
             return _refusal(data, "invalid", field=str(refused))
         if data.action == "colleagues":
-            return _done(data, colleagues=self._colleagues(user.login))
+            names = {one.login: one.name for one in self._users.all() if one.name}
+            return _done(data, colleagues=self._colleagues(user.login), names=names)
         return _done(data, users=self._everybody(user))
 
     def _settings(self, user: User, phones: tuple[str, ...], control: bool) -> UserSettings:
@@ -214,6 +237,44 @@ class SettingsRequests:
             log.warning("call not changed user=%s reason=%s", login, type(failure).__name__)
             return "pbx"
         return None
+
+
+class DoctorRefused(Exception):
+    """The doctor did not examine the site; the argument is a code."""
+
+
+class SiteDoctor:
+    """One examination at a time; `command` prints its findings as JSON."""
+
+    def __init__(self, command: Sequence[str], within: float = _DOCTOR_WITHIN) -> None:
+        self._command = command
+        self._within = within
+        self._running = threading.Lock()
+
+    def examine(self, language: Language) -> tuple[DoctorFinding, ...]:
+        """Return what was found, in a language; raise DoctorRefused."""
+        if not self._running.acquire(blocking=False):
+            raise DoctorRefused("doctor-running")
+        try:
+            done = subprocess.run(
+                [*self._command, "--lang", language],
+                stdin=subprocess.DEVNULL, capture_output=True, timeout=self._within, check=False,
+            )  # fmt: skip
+            findings = _FINDINGS.validate_json(done.stdout)
+        except (OSError, subprocess.TimeoutExpired, ValidationError) as error:
+            log.warning("doctor did not examine the site reason=%s", type(error).__name__)
+            raise DoctorRefused("doctor-failed") from None
+        finally:
+            self._running.release()
+        words = catalogue(language)
+        return tuple(
+            one.model_copy(
+                update={
+                    "check": words.get(f"doctor.check.{one.check.replace(' ', '-')}", one.check)
+                }
+            )
+            for one in findings
+        )
 
 
 class SiteNumbers:

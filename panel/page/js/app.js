@@ -61,6 +61,7 @@ async function route() {
     else link.removeAttribute("aria-current");
   }
   document.getElementById("title").textContent = t(`page.${name || "calls"}`);
+  main.parentElement.classList.toggle("elsewhere", Boolean(name));
   title();
   if (!name) return showCalls(main);
   const module = await import(`./${name}.js`);

@@ -4,7 +4,7 @@ import { fill, h, icon, toast, tool } from "./dom.js";
 import { numberLink, whyOf } from "./cards.js";
 import { journal } from "./net.js";
 import { changed, on, store } from "./store.js";
-import { clock, day, duration, spaced, t } from "./texts.js";
+import { clock, day, duration, oneOf, spaced, t } from "./texts.js";
 import { messageForm, nameOfUser, noteForm } from "./write.js";
 
 const PAGE = 50;
@@ -166,16 +166,15 @@ function row(records) {
   const number = record.party.kind === "withheld" ? "" : record.party.e164 || record.party.number;
   const name = nameOfRecord(record);
   const missed = record.open && record.kind === "call";
-  const subject = record.matter?.title || record.dossier?.title || record.company || record.contact?.company;
+  const subject = [record.matter?.title, record.dossier?.title, record.company, record.contact?.company].find((text) => text && text !== name);
   const title = record.kind === "message" ? t("message-from", { name: nameOfUser(record.message?.by) }) : name;
   const openForm = (make) => () => { view.forms.set(record.call_id, make(() => { view.forms.delete(record.call_id); draw(); })); draw(); focusForm(record.call_id); };
   return h("div", { class: `row${missed ? " missed" : ""}`, "data-record": record.call_id },
     icon(look(record)),
     h("div", {},
       h("button", { class: "name-link", type: "button", "data-key": `name ${record.call_id}`, "aria-expanded": String(view.forms.has(`details ${record.call_id}`)), onclick: () => details(record) }, h("b", {}, title)),
-      h("p", { class: "sub" }, record.kind === "message" ? (named(record) ? `${t("about-caller", { name })} ` : "") : subject || "", subject && number ? " · " : "",
-        number && name !== spaced(number) ? numberLink(number) : "",
-        !record.contact && record.party.kind === "external" && record.kind === "call" ? h("span", {}, number && name === spaced(number) ? `${t("unknown-short")} · ` : " ", h("a", { href: `#/contacts/new?number=${encodeURIComponent(number)}` }, t("add-contact"))) : "")),
+      h("p", { class: "sub" }, h("span", {}, record.kind === "message" ? named(record) && t("about-caller", { name }) : subject),
+        number && name !== spaced(number) ? numberLink(number) : "", whoElse(record, number, name))),
     h("span", { class: "about" }, about(records)),
     h("span", { class: "end" }, h("time", { datetime: record.started }, clock(record.started)),
       number ? tool("phone", t(record.open ? "call-back" : "call"), () => changed("dial-number", number), { bare: !record.open, "data-key": `call ${record.call_id}` }) : null,
@@ -186,6 +185,13 @@ function row(records) {
     record.message ? h("p", { class: "note message" }, [record.message.text, ...record.message.wishes.map((wish) => t(`wish.${wish}`))].filter(Boolean).join(" · ")) : null,
     (record.notes?.length ? record.notes : record.note ? [{ text: record.note }] : []).map((note) => h("p", { class: "note" }, note.text, note.by ? h("small", {}, ` — ${nameOfUser(note.by)}, ${clock(note.at)}`) : null)),
     view.forms.get(`details ${record.call_id}`), view.forms.get(record.call_id));
+}
+
+// Who it may be, or that nobody knows and a contact can be added.
+function whoElse(record, number, name) {
+  if (record.contact || record.kind !== "call" || record.party.kind !== "external") return "";
+  if (record.candidates?.length) return h("span", {}, oneOf(record.candidates.map((one) => one.title)));
+  return [h("span", {}, name === spaced(number) && t("unknown-short")), h("a", { href: `#/contacts/new?number=${encodeURIComponent(number)}` }, t("add-contact"))];
 }
 
 function details(record) {

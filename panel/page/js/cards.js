@@ -2,7 +2,7 @@
 
 import { h, icon, fill, tool, toast } from "./dom.js";
 import { directory, journal, LoggedOut, settings } from "./net.js";
-import { messageForm, noteForm } from "./write.js";
+import { messageForm, nameOfUser, noteForm } from "./write.js";
 import { changed, dialOf, dismiss, on, party, store } from "./store.js";
 import { clock, duration, has, moment, say, spaced, t, ticking } from "./texts.js";
 import { choose, nameOf, openFile, openForCall } from "./workstation.js";
@@ -82,7 +82,7 @@ function strip(card) {
   const dial = dialOf(card);
   if (card.closed) {
     let text = t("ended");
-    if (card.closed === "answered-elsewhere") text = card.by ? t("answered-by", { name: card.by }) : say(card.closing) || t("answered-elsewhere");
+    if (card.closed === "answered-elsewhere") text = say(card.closing) || (card.by ? t("answered-by", { name: nameOfUser(card.by) }) : t("answered-elsewhere"));
     else if (card.answered !== null) text = t("ended-after", { time: duration((card.closedAt - card.answered) / 1000) });
     else if (!card.outward) text = t("not-answered");
     return [icon(card.closed === "answered-elsewhere" ? "check" : "phone"), text, tool("end", t("close"), () => { card.writing = false; dismiss(card); }, { bare: true, "data-key": `close ${card.id}` })];
@@ -139,7 +139,7 @@ function body(card) {
   const name = nameOf(card);
   return h("div", { class: "body" },
     h("h3", { class: "name" }, number && name === spaced(number) ? numberLink(number) : name),
-    h("p", { class: "sub" }, company, company && number ? " · " : "", number && name !== spaced(number) ? numberLink(number) : ""),
+    h("p", { class: "sub" }, h("span", {}, company !== name && company), number && name !== spaced(number) ? numberLink(number) : ""),
     sure(card), openings(card),
     card.blocked ? h("p", { class: "hint" }, t("blocked")) : null,
     card.failure ? h("p", { class: "hint" }, say(card.failure)) : null,
@@ -155,7 +155,7 @@ function big(first, title, detail, onclick, key) {
     h("span", {}, h("b", {}, title), detail ? h("small", {}, detail) : null), icon("go"));
 }
 
-const guarded = (work) => () => work().catch((error) => { if (!(error instanceof LoggedOut)) toast(error.message); });
+const guarded = (work) => (event) => work(event).catch((error) => { if (!(error instanceof LoggedOut)) toast(error.message); });
 
 // What opens by itself is the one blue button; everything else is quiet.
 function openings(card) {
@@ -217,7 +217,7 @@ function tools(card, number) {
     card.writing = true;
     card.form = make(card, () => { card.writing = false; card.form = null; changed("cards", card); });
     changed("cards", card);
-    card.form.querySelector("textarea, select")?.focus();
+    card.form.querySelector("textarea, select, input")?.focus();
   };
   const control = (action, values = {}) => guarded(() => settings({ action, call_id: card.id, ...values }));
   const running = !card.closed;
@@ -228,18 +228,21 @@ function tools(card, number) {
     contact ? tool("person", t("business-card"), () => { card.contact?.url ? openFile(card.contact.url) : (location.hash = `#/contact/${contact.id}`); }) : null,
     number && card.answer?.quality === "none" && party(card).kind === "external" ? tool("plus", t("add-contact"), () => { location.hash = `#/contacts/new?number=${encodeURIComponent(number)}`; }) : null,
     running && store.me.control ? tool("hold", t(card.call.state === "held" ? "resume" : "hold"), control("hold")) : null,
-    running && store.me.control && store.colleagues.length ? tool("forward", t("forward"), write(forwardForm)) : null,
+    running && store.me.control ? tool("forward", t("forward"), write(forwardForm)) : null,
     running && (card.answered !== null || card.outward) ? tool("end", t(card.answered !== null ? "hang-up" : "cancel"), control("hang-up")) : null),
   running && card.answered !== null && store.me.control === false ? h("p", { class: "quiet" }, t("no-control")) : null];
 }
 
 function forwardForm(card, done) {
-  const select = h("select", { "aria-label": t("forward-to"), class: "field" },
-    store.colleagues.filter((one) => one.extension).map((one) => h("option", { value: one.extension }, `${one.name} (${one.extension})`)));
-  return h("form", { class: "write", onsubmit: (event) => {
+  const known = store.colleagues.filter((one) => one.extension);
+  const select = known.length ? h("select", { "aria-label": t("forward-to"), class: "field" }, known.map((one) => h("option", { value: one.extension }, `${one.name} (${one.extension})`))) : null;
+  const other = h("input", { class: "field", inputmode: "tel", maxLength: 32, required: !known.length, "aria-label": t("extension"), placeholder: t(known.length ? "or-extension" : "extension") });
+  return h("form", { class: "write", onsubmit: guarded(async (event) => {
     event.preventDefault();
-    settings({ action: "forward", call_id: card.id, extension: select.value }).then(done, (error) => toast(error.message));
-  } }, select, h("div", { class: "buttons" }, h("button", { class: "button" }, t("forward")), h("button", { class: "button plain", type: "button", onclick: done }, t("cancel"))));
+    await settings({ action: "forward", call_id: card.id, extension: other.value.trim() || select.value });
+    toast(t("forwarded"));
+    done();
+  }) }, select, other, h("div", { class: "buttons" }, h("button", { class: "button" }, t("forward")), h("button", { class: "button plain", type: "button", onclick: done }, t("cancel"))));
 }
 
 export function whyOf(call_id) {
@@ -265,7 +268,7 @@ on("record", (record) => {
   const card = store.cards.get(record.call_id);
   if (card) card.recorded = true;
   if (card && record.result === "answered-elsewhere" && record.answered_by) {
-    card.by = store.me.people?.[record.answered_by] || record.answered_by;
+    card.by = record.answered_by;
     changed("cards", card);
   }
 });

@@ -93,7 +93,7 @@ export async function dialNumber(number) {
     if (result.code) toast(say(result.sentence));
     else if (input.value) input.value = "";
   } catch (error) {
-    if (!(error instanceof LoggedOut)) toast(has(`not-dialled.${error.code}`) ? t(`not-dialled.${error.code}`) : error.message);
+    if (!(error instanceof LoggedOut)) toast(has(`undialled.${error.code}`) ? t(`undialled.${error.code}`) : error.message);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { fill, h, toast } from "./dom.js";
 import { settings } from "./net.js";
-import { clock, keepLanguage, LANGUAGES, t } from "./texts.js";
+import { clock, keepLanguage, LANGUAGES, localDays, plainDays, t } from "./texts.js";
 import { askToNotify, canNotify, canRegisterTel, option, registerTel, setOption } from "./workstation.js";
 
 const TRIGGERS = ["ringing", "connected", "party-change", "ended", "outgoing", "click"];
@@ -54,8 +54,8 @@ function draw() {
   const until = (hours) => new Date(Date.now() + hours * 3_600_000).toISOString();
   const evening = new Date(new Date().setHours(18, 0, 0, 0));
   const peaceButton = (text, value, plain = true) => h("button", { class: plain ? "button plain" : "button", type: "button", onclick: () => change({ do_not_disturb: value }) }, text);
-  const quiet = h("input", { class: "field", value: (own.quiet_hours || []).join(", "), placeholder: t("quiet-office"), onchange: (event) => {
-    const spans = event.target.value.split(",").map((one) => one.trim()).filter(Boolean);
+  const quiet = h("input", { class: "field", value: localDays((own.quiet_hours || []).join(", ")), placeholder: t("quiet-office"), onchange: (event) => {
+    const spans = plainDays(event.target.value).split(",").map((one) => one.trim()).filter(Boolean);
     change({ quiet_hours: spans.length ? spans : null });
   } });
   const delay = h("input", { class: "field", type: "number", min: "0", max: "20", step: "0.5", value: own.delay ?? "", placeholder: t("as-office"), onchange: (event) => change({ delay: event.target.value === "" ? null : Number(event.target.value) }) });
@@ -70,11 +70,11 @@ function draw() {
       group(t("set.when"), TRIGGERS.map((one) => check(t(`trigger.${one}`), own.triggers.includes(one), (on) => change({ triggers: TRIGGERS.filter((each) => (each === one ? on : own.triggers.includes(each))) })))),
       set(t("set.internal"), choose(["ignore", "notify", "pop"].map((one) => [one, t(`internal.${one}`)]), own.internal, (internal) => change({ internal }))),
       set(t("set.delay"), delay, t("set.delay-hint")),
-      set(t("set.quiet"), quiet, t("set.quiet-hint")),
+      set(t("set.quiet"), quiet, t("set.quiet-hint", { example: localDays("18:00-07:00, sat-sun") })),
       set(t("set.opener"), choose(["panel", "desktop"].map((one) => [one, t(`opener.${one}`)]), own.opener, (opener) => change({ opener })), t("set.opener-hint"))),
     h("section", { class: "sheet" }, h("h3", {}, t("set.browser")),
-      group(t("set.by-itself"), check(t("set.auto-open"), option("auto-open"), (on) => { setOption("auto-open", on); if (on && own.opener !== "panel") change({ opener: "panel" }); else toast(t("saved")); })),
-      h("p", { class: "quiet" }, t("set.auto-open-hint")),
+      group(t("set.by-itself"), check(t("set.auto-open"), option("auto-open"), (on) => { setOption("auto-open", on); if (on && own.opener !== "panel") change({ opener: "panel" }); else toast(t("saved")); }),
+        h("p", { class: "quiet" }, t("set.auto-open-hint"))),
       group(t("set.notifications"), canNotify() ? check(t("set.notify"), Notification.permission === "granted" && option("notify", true), async (on, event) => {
         if (!on) setOption("notify", false);
         else if (!(await askToNotify())) { event.target.checked = false; toast(t("set.notify-refused")); }

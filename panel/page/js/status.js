@@ -1,10 +1,10 @@
 // Whether everything works: own links for everybody, the site for administrators. Never calls.
 
 import { failure } from "./app.js";
-import { fill, h } from "./dom.js";
+import { fill, h, toast } from "./dom.js";
 import { directory, settings } from "./net.js";
 import { on, store } from "./store.js";
-import { moment, say, t } from "./texts.js";
+import { language, moment, say, t } from "./texts.js";
 
 const OWN = ["gateway", "sessions", "caller", "dial", "journal"];
 let place;
@@ -43,9 +43,35 @@ function draw() {
 const table = (label, head, rows) => h("section", { class: "sheet" }, h("h3", {}, label), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
   h("table", {}, h("thead", {}, h("tr", {}, head.map((one) => h("th", { scope: "col" }, one)))), h("tbody", {}, rows.map((row) => h("tr", {}, row.map((one) => h("td", {}, one))))))));
 
+// Findings of the doctor: what is broken first, each with what to do about it.
+let findings = null;
+let examining = false;
+
+async function examine() {
+  examining = true;
+  draw();
+  try {
+    ({ findings } = await settings({ action: "doctor", language }));
+  } catch (error) {
+    if (error.message) toast(error.message);
+  }
+  examining = false;
+  draw();
+}
+
+function doctor() {
+  const order = ["fail", "warn", "ok"];
+  const list = (findings || []).toSorted((one, other) => order.indexOf(one.level) - order.indexOf(other.level));
+  return h("section", { class: "sheet", "aria-busy": String(examining) }, h("h3", {}, t("doctor")), h("p", {}, t("doctor-hint")),
+    h("div", { class: "buttons" }, h("button", { class: "button", type: "button", disabled: examining, onclick: examine, "data-key": "doctor" }, t(examining ? "doctor-runs" : "doctor-run"))),
+    list.length ? h("ul", { class: "findings", role: "list" }, list.map((one) => h("li", {}, h("b", { class: one.level === "ok" ? "ok" : "bad" }, `${one.level === "ok" ? "✓" : "⚠"} ${one.check} · ${t(`level.${one.level}`)}`),
+      h("p", {}, one.text), one.fix ? h("p", { class: "quiet" }, `→ ${one.fix}`) : null))) : null);
+}
+
 function administrators() {
   const states = site.states || {};
   return [
+    doctor(),
     table(t("processes"), [t("process-head"), t("state-head"), t("since-head"), t("version")], (site.processes || []).map((one) => [one.name, mark(one.online, t(one.online ? "running" : "not-running")), one.since ? moment(one.since) : "", one.version || ""])),
     table(t("users"), [t("login-id"), t("name"), t("state-head"), ""], (site.users || []).map((one) => {
       const state = states[one.login];

@@ -5,7 +5,7 @@ const GONE_STAYS = 8_000; // ms a card says who answered
 
 export const store = {
   me: null, state: null, links: { broker: true, missing: [] }, connected: true, missed: { open: 0 },
-  cards: new Map(), over: new Set(), dials: new Map(), colleagues: [], states: new Map(),
+  cards: new Map(), over: new Set(), dials: new Map(), colleagues: [], states: new Map(), names: {},
 };
 
 const listeners = new Map();
@@ -180,6 +180,10 @@ const HANDLERS = {
   dial: ({ data }) => applyDial(data),
   record: ({ data }) => changed("record", data),
   running: applyRunning,
+  names(names) {
+    store.names = names;
+    changed("people");
+  },
   colleagues(list) {
     store.colleagues = list;
     changed("colleagues");
@@ -199,14 +203,14 @@ export const NAMES = Object.keys(HANDLERS).filter((name) => name !== "connected"
 // For a tab that does not hold the stream: everything, and back.
 export function snapshot() {
   return {
-    me: store.me, state: store.state, links: store.links, connected: store.connected, missed: store.missed,
+    me: store.me, state: store.state, links: store.links, connected: store.connected, missed: store.missed, names: store.names,
     colleagues: store.colleagues, states: [...store.states], dials: [...store.dials],
     cards: [...store.cards.values()].map(({ timer, contact, history, writing, form, element, dirty, whyElement, ...card }) => card),
   };
 }
 
 export function restore(kept) {
-  Object.assign(store, { me: kept.me, state: kept.state, links: kept.links, connected: kept.connected, missed: kept.missed, colleagues: kept.colleagues });
+  Object.assign(store, { me: kept.me, state: kept.state, links: kept.links, connected: kept.connected, missed: kept.missed, names: kept.names, colleagues: kept.colleagues });
   store.states = new Map(kept.states);
   store.dials = new Map(kept.dials);
   for (const one of kept.cards) {

@@ -61,6 +61,15 @@ export function day(moment) {
   return date.toLocaleDateString(locale(), options);
 }
 
+// Days of the week as a user writes them, and as quiet hours name them.
+const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const dayName = (number) => new Date(2024, 0, 1 + number).toLocaleDateString(locale(), { weekday: "short" }).replace(".", "");
+const swap = (text, pairs) => pairs.reduce((changed, [from, to]) => changed.replace(new RegExp(`\\b${from}\\b`, "gi"), to), text);
+export const localDays = (text) => swap(text, DAYS.map((code, number) => [code, dayName(number)]));
+export const plainDays = (text) => swap(text, DAYS.map((code, number) => [dayName(number), code]));
+
+export const oneOf = (names) => new Intl.ListFormat(locale(), { type: "disjunction" }).format(names);
+
 export const moment = (at) => `${day(at)} ${clock(at)}`;
 
 export function duration(seconds) {

@@ -6,7 +6,7 @@ import { isLeader } from "./feed.js";
 import { changed, on, store } from "./store.js";
 import { t } from "./texts.js";
 
-export const nameOfUser = (login) => store.me?.people?.[login] || login || t("somebody");
+export const nameOfUser = (login) => store.names[login] || store.me?.people?.[login] || login || t("somebody");
 
 function form(submit, done, ...fields) {
   const send = h("button", { class: "button" }, submit.label);

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,10 +10,13 @@ from bus.access.roles import Right, Roles
 from bus.mqtt.requests import Requester
 from bus.numbers.number import NumberProfile
 from bus.panel_events import SettingsAnswerData, SettingsRequest, SettingsRequestData
-from consumers.sessions.settings_requests import SettingsRequests, SiteNumbers
+from consumers.sessions.settings_requests import SettingsRequests, SiteDoctor, SiteNumbers
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox, new_key
 from starface.failures import UnsupportedByApi
+
+_FOUND = """print('[{"check": "broker", "level": "ok", "text": "well"}]')"""
+_DOCTOR = (sys.executable, "-c", _FOUND)
 
 
 class AtOnce:
@@ -66,7 +70,7 @@ class Office:
         numbers = SiteNumbers(folder, b"k" * 32, NumberProfile(country="CH", area_code="44"))
         self.requests = SettingsRequests(
             users, logins, self.clients, workers, folder / "roles.json", numbers,
-            self.changed.append,
+            self.changed.append, SiteDoctor(_DOCTOR),
         )  # fmt: skip
         self.requests._responder = self  # type: ignore[assignment]
 
@@ -154,7 +158,8 @@ def test_private_numbers_are_counted_and_never_shown(office: Office, tmp_path: P
 
 
 def test_colleagues_are_those_whose_state_one_may_read(office: Office, tmp_path: Path) -> None:
-    assert office.ask("colleagues").colleagues == ()
+    others = office.ask("colleagues")
+    assert (others.colleagues, others.names.get("0012")) == ((), "Bernd")
     roles = Roles()
     roles.supervise("0011", Right(reads=("state",)), ["0012"], ())
     (tmp_path / "roles.json").write_text(roles.model_dump_json())
@@ -162,6 +167,13 @@ def test_colleagues_are_those_whose_state_one_may_read(office: Office, tmp_path:
     [colleague] = office.ask("colleagues").colleagues
 
     assert (colleague.login, colleague.name, colleague.extension) == ("0012", "Bernd", "12")
+
+
+def test_only_an_administrator_has_the_site_examined(office: Office, users: Users) -> None:
+    assert office.ask("doctor").code == "not-admin"
+    users.change("0011", preferences={"admin": True})
+
+    assert [one.text for one in office.ask("doctor").findings] == ["well"]
 
 
 def test_only_an_administrator_sees_the_users(office: Office, users: Users) -> None:

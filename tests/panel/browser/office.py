@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 
 from cli.demo.mosquitto import Mosquitto, free_ports
 from cli.demo.stage import Ports, Stage
+from starface.settings import Api
 from starface.simulator import DEFAULT_USERS
 from tests.conftest import ROOT, wait_until
 
@@ -30,9 +31,9 @@ PATIENCE = 20_000  # milliseconds, on a machine with much to do
 class Office:
     """A demo's stage with a browser in front of it."""
 
-    def __init__(self, folder: Path, playwright: Playwright) -> None:
+    def __init__(self, folder: Path, playwright: Playwright, api: Api = "v22") -> None:
         self._open = contextlib.ExitStack()
-        self.stage = Stage(folder / "office", Ports(*_ports()))
+        self.stage = Stage(folder / "office", Ports(*_ports()), api=api)
         self._playwright = playwright
         self._browser: Browser
 

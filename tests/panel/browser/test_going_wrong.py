@@ -87,7 +87,7 @@ def test_a_process_that_is_gone_is_named(office: Office, anna: Desk, name: str) 
 def test_of_two_tabs_one_opens_and_both_show(office: Office, anna: Desk) -> None:
     anna.context.route(re.compile("https://cases.example/.*"), lambda route: route.fulfill(body=""))
     anna.go("settings")
-    anna.page.get_by_label("Akten öffnen von selbst").check()
+    anna.page.get_by_label("Akten von selbst öffnen").check()
     expect(anna.page.get_by_role("combobox", name="Von selbst öffnet")).to_have_value("panel")
     anna.page.reload()
     anna.page.wait_for_selector(".switch.active")
