@@ -205,7 +205,7 @@ def test_what_was_opened_again_by_hand_stays_open(office: Office) -> None:
 
 def test_who_it_may_have_been_is_kept_until_somebody_chooses(office: Office) -> None:
     both = tuple(Reference(kind="contact", id=one, title=f"{one} Frei") for one in ("Hans", "Ida"))
-    office.tell(*_missed())
+    office.report(*_missed())
 
     for contact in (None, both[1]):
         data = CallerData(

@@ -37,13 +37,14 @@ class Exchange:
     def say(self, user: str, state: Any, call_id: str, party: Party, **more: Any) -> None:
         """Report a state to a user, as far as the dialect knows of it."""
         own = inside(user.removeprefix("00"))
-        ends = {"caller": own, "called": party} if more.get("direction") == "out" else {
-            "caller": party, "called": own}  # fmt: skip
+        more["caller"], more["called"] = party, own
+        if more.get("direction") == "out":
+            more["caller"], more["called"] = own, party
         if state == "ringing" and self.dialect != "v20" and self.dice.random() < 0.5:
-            self.events.append(said(user, "incoming", self.at, call_id, **ends, **more))
+            self.events.append(said(user, "incoming", self.at, call_id, **more))
         if self.dialect == "v30":
             more["pbx_at"] = self.at
-        self.events.append(said(user, state, self.at, call_id, **ends, **more))
+        self.events.append(said(user, state, self.at, call_id, **more))
 
     def wait(self, least: float = 4.0, most: float = 9.0) -> None:
         """Let time pass."""
@@ -244,7 +245,7 @@ def _play(folder: Path, seed: int, trouble: str) -> None:
     for one in events:
         if trouble == "everything" and pbx.dice.random() < 0.05:
             office.restart()
-        office.tell(one)
+        office.report(one)
         if pbx.dice.random() < 0.1:
             office.journal.tick()
     office.wait(200)
