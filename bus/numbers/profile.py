@@ -16,6 +16,7 @@ from pydantic import (
 from bus.numbers.numbering_plan import is_country, plan
 
 _Short = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,8}$")]
+_Extension = Annotated[str, StringConstraints(pattern=r"^[0-9]+x*$", min_length=2, max_length=8)]
 _Domain = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=253)]
 
 
@@ -31,8 +32,15 @@ class NumberProfile(BaseModel):
     internal_digits: int = Field(default=4, ge=0, le=8)  # greatest length, 0 = no extensions
     emergency: tuple[_Short, ...] = ()  # beside the country's own, 112 and 911
     service: tuple[_Short, ...] = ()  # beside the country's own
-    extensions: tuple[_Short, ...] = ()  # own telephones whose digits are a service number's
+    extensions: tuple[_Extension, ...] = ()  # own telephones that would be read as something else
     sip_domains: tuple[_Domain, ...] = ()  # domains at which the PBX itself answers
+
+    def names_extension(self, digits: str) -> bool:
+        """Return whether digits are in `extensions`; each x there stands for any digit."""
+        return any(
+            len(each) == len(digits) and digits.startswith(each.rstrip("x"))
+            for each in self.extensions
+        )
 
     @model_validator(mode="before")
     @classmethod

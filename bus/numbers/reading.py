@@ -73,7 +73,7 @@ def short_code(digits: str, profile: NumberProfile) -> Literal["emergency", "ser
     """Return whether digits are an emergency or a short service number at this site."""
     if digits in profile.emergency or numbering_plan.is_emergency(digits, profile.country):
         return "emergency"
-    if digits in profile.extensions:
+    if profile.names_extension(digits):
         return None
     if digits in profile.service or numbering_plan.is_service(digits, profile.country):
         return "service"
@@ -87,7 +87,7 @@ def _short(text: Spelled, profile: NumberProfile, trace: Trail) -> Read | None:
     if code := short_code(digits, profile):
         trace(ReadingStep(code, {"digits": digits, "country": profile.country}))
         return Read("external", code, short=digits)
-    if digits in profile.extensions:
+    if profile.names_extension(digits):
         trace(ReadingStep("own-extension", {"digits": digits}))
         return Read("internal", "extension", short=digits)
     if len(digits) > profile.internal_digits or digits.startswith("0"):

@@ -18,6 +18,8 @@ Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
 _QUIET = 0.5  # seconds without a message after which all retained ones are here
 _LONGEST = 10.0  # seconds
 _AGAIN = 2.0  # seconds
+HITS = "starface2mqtt_gateway_http_hits"  # the office's test of its firewall
+LAST_NOTIFICATION = "starface2mqtt_gateway_last_notification_timestamp_seconds"
 
 
 def watch(
@@ -64,7 +66,6 @@ def status(
     """Show whether all is well, and first what is not; the exit code is 2 if something fails."""
     from bus.mqtt.connection import Connection
     from cli.commands.broker_account import cli_account
-    from cli.commands.site.hits import http_hits
     from cli.commands.site_state import SiteState
 
     settings = settings_of(context)
@@ -79,23 +80,42 @@ def status(
         connection.wait_connected()
         _listen(connection)
         while again and not as_json:
-            lines = [*state.lines(), *_hits(http_hits(settings.gateway.operations))]
+            lines = [*state.lines(), *_hits(gateway_metrics(settings.gateway.operations).get(HITS))]
             typer.echo("\x1b[2J\x1b[H", nl=False)  # an empty screen
             typer.echo("\n".join(lines[: shutil.get_terminal_size().lines - 1]))
             until = time.monotonic() + _AGAIN
             while (left := until - time.monotonic()) > 0:
                 connection.work(left)
-    hits = http_hits(settings.gateway.operations)
+    hits = gateway_metrics(settings.gateway.operations).get(HITS)
     if as_json:
-        typer.echo(json.dumps(state.as_json() | {"http_hits": hits}, indent=2))
+        typer.echo(
+            json.dumps(
+                state.as_json() | {"http_hits": None if hits is None else int(hits)}, indent=2
+            )
+        )
     else:
         typer.echo("\n".join([*state.lines(), *_hits(hits)]))
     if state.fails:
         raise typer.Exit(2)
 
 
-def _hits(hits: int | None) -> list[str]:
-    return [] if hits is None else [f"HTTP hits total: {hits}"]
+def gateway_metrics(operations: str) -> dict[str, float]:
+    """Return the metrics without labels of this machine's gateway, none where none runs."""
+    import httpx
+    from prometheus_client.parser import text_string_to_metric_families
+
+    if not operations:
+        return {}
+    try:
+        answer = httpx.get(f"http://{operations}/metrics", timeout=2)
+    except httpx.HTTPError:
+        return {}
+    families = text_string_to_metric_families(answer.text)
+    return {each.name: each.samples[0].value for each in families if len(each.samples) == 1}
+
+
+def _hits(hits: float | None) -> list[str]:
+    return [] if hits is None else [f"HTTP hits total: {hits:.0f}"]
 
 
 def _listen(connection: "Connection") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.doctor.findings import Finding, fail, ok
+from cli.site.languages import chosen_language, terminal_language
+from texts import Language, render
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -27,27 +30,46 @@ def doctor(
     support: Annotated[
         Path | None, typer.Option(help="Write a bundle for support, numbers and secrets masked.")
     ] = None,
+    lang: Annotated[str | None, typer.Option(help="de, en, fr or it; default: the site's.")] = None,
 ) -> None:
     """Check the whole site, from the configuration to a test event; exit code 1 if one fails."""
     config: Path | None = (context.find_root().obj or {}).get("config")
+    language = _language(config, lang)
     found = []
     for finding in examine(config, wait=wait):
         found.append(finding)
         if not as_json:
-            _show(finding)
+            _show(finding, language)
     if as_json:
-        typer.echo(json.dumps([finding.as_json() for finding in found], indent=2))
+        typer.echo(json.dumps([finding.as_json(language) for finding in found], indent=2))
     if support is not None:
         from cli.doctor.support import write_bundle
 
         write_bundle(support, config, found)
-        typer.echo(f"{support} is written; look at it before you send it.", err=True)
-    failed = sum(finding.level == "fail" for finding in found)
+        typer.echo(render("doctor.bundle", language, path=support), err=True)
+    counts = Counter(finding.level for finding in found)
     if not as_json:
-        warned = sum(finding.level == "warn" for finding in found)
-        typer.echo(f"{failed} failed, {warned} to look at, {len(found)} checked")
-    if failed:
+        typer.echo(
+            render(
+                "doctor.summary", language, failed=counts["fail"], warned=counts["warn"],
+                count=len(found),
+            )
+        )  # fmt: skip
+    if counts["fail"]:
         raise typer.Exit(1)
+
+
+def _language(config: Path | None, lang: str | None) -> Language:
+    """Return the language that was asked for, that of the site, or that of the terminal."""
+    from bus.settings import SettingsRefused
+    from cli.site.settings import read
+
+    if lang is not None:
+        return chosen_language(lang)
+    try:
+        return read(config).site.language
+    except SettingsRefused:
+        return terminal_language()
 
 
 def examine(config: Path | None, *, wait: int = 0) -> Iterator[Finding]:
@@ -59,9 +81,9 @@ def examine(config: Path | None, *, wait: int = 0) -> Iterator[Finding]:
     try:
         settings = read(config)
     except SettingsRefused as error:
-        yield fail("configuration", str(error), "correct it; docs/installation.md shows one")
+        yield fail("configuration", "configuration-refused", reason=error)
         return
-    yield ok("configuration", str(settings.file))
+    yield ok("configuration", "configuration", path=settings.file)
     for check in (local.files, local.disk, local.opening, network.broker_files):
         yield from _guarded(check.__name__, check(settings))
     yield from _guarded("broker", _with_broker(settings, wait))
@@ -89,6 +111,7 @@ def _with_broker(settings: Settings, wait: int) -> Iterator[Finding]:
         connection = stack.enter_context(Connection(settings.broker, account, lasting=False))
         connection.wait_connected()
         yield from network.broker_round_trip(connection)
+        yield from network.broker_accounts(settings)
         found = snapshot(connection)
         running = found.online(settings.gateway.account)
         yield from local.ports(settings, running=running)
@@ -115,11 +138,12 @@ def _guarded(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
         text = sentence(error) or (str(error) if isinstance(error, OSError) else None)
         if text is None:
             raise
-        yield fail(name.replace("_", " "), text, "correct it and run doctor again")
+        yield fail(name.replace("_", " "), "refused", reason=text)
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: Finding, language: Language) -> None:
     mark = typer.style(f"{finding.level:4}", fg=_COLOURS[finding.level])
-    typer.echo(f"{mark}  {finding.check}: {finding.text}")
-    if finding.fix:
-        typer.echo(f"      → {finding.fix}")
+    check = render(f"doctor.check.{finding.check.replace(' ', '-')}", language)
+    typer.echo(f"{mark}  {check}: {finding.text(language)}")
+    if fix := finding.fix(language):
+        typer.echo(f"      → {fix}")

@@ -4,17 +4,21 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bus.numbers.number import read_number
 from bus.settings import read_accounts
-from cli.commands.site.extensions import advice
+from cli.commands.site.extensions import unknown_extensions, wanted_settings
 from cli.doctor.findings import Finding, fail, ok, warn
+from cli.site.configuration_file import shown_values
 from cli.site.settings import Settings
 from consumers.users import Users
 from runtime.addresses import split_address
 
+SOON = 21  # days before a certificate's end
 _ROOM = 256  # megabytes beside the event log's own limit
 _EXAMPLES = {"CH": "044 668 18 00", "DE": "030 123456", "AT": "01 58858 0", "LI": "237 74 00",
              "IT": "02 1234 5678", "FR": "01 42 68 53 00"}  # fmt: skip
@@ -35,21 +39,20 @@ def files(settings: Settings) -> Iterator[Finding]:
     name = _name(owner)
     if foreign:
         yield fail(
-            "owners", f"{foreign[0]} and {len(foreign) - 1} more do not belong to {name}"
-            if len(foreign) > 1 else f"{foreign[0]} does not belong to {name}",
-            f"chown -R {name} {settings.folder} {settings.site.data_folder}",
+            "owners", "owners-foreign", path=foreign[0], count=len(foreign), owner=name,
+            folder=settings.folder, data=settings.site.data_folder,
         )  # fmt: skip
     else:
-        yield ok("owners", f"all files belong to {name}")
+        yield ok("owners", "owners", owner=name)
     secrets = settings.site.secrets_folder
     open_ = [path for path in sorted(secrets.glob("*")) if path.stat().st_mode & 0o077]
     if open_:
-        yield fail("secrets", f"{open_[0]}: others may read it", f"chmod 600 {open_[0]}")
+        yield fail("secrets", "secrets-open", path=open_[0])
     missing = [key for key in ("site.key", "seal.key") if not (secrets / key).exists()]
     if missing:
-        yield fail("secrets", f"{secrets / missing[0]} is missing", "starface2mqtt restore BACKUP")
+        yield fail("secrets", "secrets-missing", path=secrets / missing[0])
     elif not open_:
-        yield ok("secrets", "keys exist, for their owner alone")
+        yield ok("secrets", "secrets")
     read_accounts(settings.broker.accounts_file)
 
 
@@ -57,75 +60,80 @@ def disk(settings: Settings) -> Iterator[Finding]:
     """Check that there is room for the event log and an import."""
     folder = settings.site.data_folder
     if not folder.exists():
-        yield fail("disk", f"{folder} is missing", f"install -d -m 700 {folder}")
+        yield fail("disk", "disk-missing", folder=folder)
         return
     if not os.access(folder, os.W_OK):
-        yield fail("disk", f"{folder} cannot be written to", f"chmod u+w {folder}")
+        yield fail("disk", "disk-read-only", folder=folder)
     free = shutil.disk_usage(folder).free // 1_000_000
     wanted = settings.gateway.log_megabytes + _ROOM
     if free < _ROOM:
-        yield fail("disk", f"only {free} MB are free in {folder}", "make room on this disk")
+        yield fail("disk", "disk-full", free=free, folder=folder)
     elif free < wanted:
-        yield warn(
-            "disk", f"{free} MB are free in {folder}; an outage of the broker may need {wanted}",
-            "make room, or set [gateway] log_megabytes lower",
-        )  # fmt: skip
+        yield warn("disk", "disk-short", free=free, folder=folder, wanted=wanted)
     else:
-        yield ok("disk", f"{free:,} MB are free")
+        yield ok("disk", "disk", free=f"{free:,}")
 
 
 def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
     """Check that the gateway's ports are free where it does not run, and open where it does."""
     for listen in settings.gateway.listen:
         host, port = split_address(listen)
-        if not running and _answers(host, port):
-            yield fail(
-                "ports", f"port {port} is used by another program{_program_at(port)}",
-                "end that program, or set another port in [gateway] listen",
-            )  # fmt: skip
-        elif running and not _answers(host, port):
-            yield fail(
-                "ports", f"the gateway runs, but nothing answers at {listen}",
-                "journalctl -u starface2mqtt",
-            )  # fmt: skip
+        answers = _answers(host, port)
+        if not running and answers:
+            yield fail("ports", "ports-used", port=port, program=_program_at(port) or "?")
+        elif running and not answers:
+            yield fail("ports", "ports-silent", listen=listen)
         else:
-            yield ok("ports", f"{listen} {'answers' if running else 'is free'}")
+            yield ok("ports", "ports-answer" if running else "ports-free", listen=listen)
 
 
 def opening(settings: Settings) -> Iterator[Finding]:
     """Check that something can open, and that the programs it takes exist."""
     caller = settings.caller
-    unset = [name for name in ("matter", "dossier", "card") if not getattr(caller, name)]
-    if len(unset) == 3 and not caller.hosts and not caller.webhooks and not caller.commands:
-        yield warn(
-            "opening", "no address is set for matter, dossier or card: a call is only announced",
-            'set [caller] matter = "https://…/{id}" and the others',
-        )  # fmt: skip
+    unset = not any((caller.matter, caller.dossier, caller.card))
+    if unset and not caller.hosts and not caller.webhooks and not caller.commands:
+        yield warn("opening", "opening-unset")
     else:
-        yield ok("opening", "addresses or programs are set")
+        yield ok("opening", "opening")
     for command in caller.commands:
         program = command.arguments[0]
         if shutil.which(program) is None:
-            yield fail(
-                "opening", f"the program of command {command.name!r} is missing: {program}",
-                "install it, or correct [[caller.commands]] arguments",
-            )  # fmt: skip
+            yield fail("opening", "opening-program", name=command.name, program=program)
 
 
 def numbers(settings: Settings) -> Iterator[Finding]:
     """Read numbers as this office writes them back to the person."""
     profile = settings.site.numbers
     if not profile.area_code:
-        yield warn(
-            "numbers", "no area code is set: numbers without one stay unknown",
-            f'set [site] area_code, as "44"; the country is {profile.country}',
-        )  # fmt: skip
+        yield warn("numbers", "numbers-area", country=profile.country)
     example = _EXAMPLES.get(profile.country)
     if example:
-        yield ok("numbers", f"{example} is read as {read_number(example, profile).e164}")
+        yield ok("numbers", "numbers", example=example, e164=read_number(example, profile).e164)
     with Users(settings.database) as users:
-        if sentence := advice([user.extension for user in users.all()], profile):
-            yield warn("numbers", sentence, "see [site] internal_digits and extensions")
+        extensions = [user.extension for user in users.all()]
+    if unknown := unknown_extensions(extensions, profile):
+        wanted = shown_values(wanted_settings(extensions, profile)) or "-"
+        yield warn(
+            "numbers", "numbers-extensions", extensions=", ".join(unknown[:5]), wanted=wanted
+        )
+
+
+def certificate(check: str, certificate: Path, private_key: Path | None) -> Finding:
+    """Return whether a certificate of ours is good and belongs to its key."""
+    from cryptography import x509
+
+    try:
+        read = x509.load_pem_x509_certificate(certificate.read_bytes())
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = getattr(error, "strerror", None) or error
+        return fail(check, "certificate-unusable", path=certificate, reason=reason)
+    days = (read.not_valid_after_utc - datetime.now(UTC)).days
+    if days < 0:
+        return fail(check, "certificate-expired", path=certificate, days=-days)
+    if days < SOON:
+        return warn(check, "certificate-ends", days=days)
+    return ok(check, "certificate", days=days)
 
 
 def _answers(host: str, port: int) -> bool:
@@ -149,7 +157,7 @@ def _program_at(port: int) -> str:
         names = {psutil.Process(pid).name() for pid in found if pid}
     except psutil.Error:
         return ""
-    return f" ({', '.join(sorted(names))})" if names else ""
+    return ", ".join(sorted(names))
 
 
 def _name(uid: int) -> str:
@@ -157,13 +165,3 @@ def _name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def certificate_days(path: Path) -> int:
-    """Return for how many days a PEM certificate is still good; raise OSError or ValueError."""
-    from datetime import UTC, datetime
-
-    from cryptography import x509
-
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    return (certificate.not_valid_after_utc - datetime.now(UTC)).days

@@ -7,22 +7,26 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import httpx
+from pydantic import SecretStr
 
+from bus.access.accounts import user_account
 from bus.events import CallEvent
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
-from bus.settings import BrokerSettings, read_accounts
-from cli.commands.site.hits import http_hits
+from bus.settings import BrokerSettings, command_accounts, read_accounts
+from cli.commands.watch import HITS, LAST_NOTIFICATION, gateway_metrics
 from cli.demo.mosquitto import program
 from cli.doctor.findings import Finding, fail, ok, warn
-from cli.doctor.local import certificate_days
+from cli.doctor.local import SOON, certificate
 from cli.doctor.snapshot import Snapshot
 from cli.site.broker_configuration import FILE, reads_in_place
 from cli.site.files import broker_folder
 from cli.site.settings import Settings
 from consumers.sessions.callback_check import HttpGateway, NotTaken
+from consumers.users import Users
 from runtime.addresses import join_address, split_address
 from starface.callback import TEST_USER, callback_path
 from starface.certificate import shown_certificate
@@ -30,9 +34,10 @@ from starface.client import Callback
 from starface.settings import callback_host
 from starface.xmlrpc.reading import Writable
 
-_SOON = 21  # days
 _TIMEOUT = 5.0  # seconds
 TEST_STATE = "DOCTOR"  # no state of a PBX: consumers leave it alone
+_NEEDED = ("allow_anonymous false", "use_username_as_clientid true", "persistence true",
+           "set_tcp_nodelay true")  # fmt: skip
 
 
 def broker_files(settings: Settings) -> Iterator[Finding]:
@@ -42,42 +47,40 @@ def broker_files(settings: Settings) -> Iterator[Finding]:
     if found is not None:
         first = subprocess.run([found, "-h"], capture_output=True, text=True, check=False)
         version = (first.stdout.splitlines() or [""])[0].removeprefix("mosquitto version ")
-        if version.startswith("2.0."):
-            yield ok(
-                "broker version",
-                f"Mosquitto {version}: accounts are only changed in the order it survives",
-            )
-        else:
-            yield ok("broker version", f"Mosquitto {version}")
+        yield ok("broker version", "broker-version", version=version)
+    if (conf := folder / FILE).exists():
+        stated = {line.strip() for line in conf.read_text().splitlines()}
+        for line in _NEEDED:
+            if line not in stated:
+                yield warn("broker files", "broker-line", path=conf, line=line)
     if not reads_in_place(folder):
         return
     for name in (FILE, "passwords", "acl"):
         path = folder / name
         if not path.exists():
-            yield fail("broker files", f"{path} is missing", "starface2mqtt broker files")
+            yield fail("broker files", "broker-file-missing", path=path)
         elif not path.stat().st_mode & 0o040:
-            yield fail("broker files", f"the broker may not read {path}", f"chmod 640 {path}")
+            yield fail("broker files", "broker-file-closed", path=path)
     if (folder / "passwords").exists():
         lines = (folder / "passwords").read_text().splitlines()
         given = {line.partition(":")[0] for line in lines}
         if missing := sorted(read_accounts(settings.broker.accounts_file).keys() - given):
-            yield fail(
-                "broker files", f"the broker does not know the account {missing[0]}",
-                "starface2mqtt broker files",
-            )  # fmt: skip
+            yield fail("broker files", "broker-account-missing", account=missing[0])
 
 
 def broker_node(broker: BrokerSettings, account: str) -> Finding:
-    """Check that a node of the broker lets us in."""
-    with Connection(broker, account, lasting=False) as connection:
-        try:
+    """Return whether a node of the broker lets us in, and if not whether it is away."""
+    where = join_address(broker.host, broker.port)
+    try:
+        with Connection(broker, account, lasting=False) as connection:
             connection.wait_connected()
-        except BrokerUnavailable as error:
-            return fail(
-                "broker", str(error),
-                "systemctl start starface2mqtt-broker, or correct [broker] host and port",
-            )  # fmt: skip
-    return ok("broker", f"{join_address(broker.host, broker.port)} lets us in")
+    except BrokerUnavailable as error:
+        try:
+            socket.create_connection((broker.host, broker.port), _TIMEOUT).close()
+        except OSError:
+            return fail("broker", "broker-away", where=where, reason=error)
+        return fail("broker", "broker-refuses", where=where, reason=error)
+    return ok("broker", "broker", where=where)
 
 
 def broker_round_trip(connection: Connection) -> Iterator[Finding]:
@@ -94,133 +97,151 @@ def broker_round_trip(connection: Connection) -> Iterator[Finding]:
         connection.work(0.2)
     if came:
         milliseconds = round((time.monotonic() - begun) * 1000)
-        yield ok("broker rights", f"a message came back after {milliseconds} ms")
+        yield ok("broker rights", "broker-rights", milliseconds=milliseconds)
     else:
-        yield fail(
-            "broker rights", "the broker lets us in, but our message did not come back",
-            "starface2mqtt broker files, then have the broker read them again",
-        )  # fmt: skip
+        yield fail("broker rights", "broker-rights-none")
+
+
+def broker_accounts(settings: Settings) -> Iterator[Finding]:
+    """Check that the broker lets each user in, by an account that throws nobody off."""
+    known = read_accounts(settings.broker.accounts_file)
+    with Users(settings.database) as users:
+        logins = [user.login for user in users.all()]
+    refused = []
+    for login in logins:
+        password = known.get(user_account(login))
+        if password is None:
+            yield fail("broker accounts", "broker-account-none", user=login)
+            continue
+        *_, (account, derived) = command_accounts(user_account(login), password).items()
+        as_user = settings.broker.model_copy(
+            update={"account": account, "password": SecretStr(derived)}
+        )
+        try:
+            with Connection(as_user, account, lasting=False) as connection:
+                connection.wait_connected()
+        except BrokerUnavailable:
+            refused.append(login)
+    if refused:
+        yield fail("broker accounts", "broker-account-refused", user=refused[0], count=len(refused))
+    elif logins:
+        yield ok("broker accounts", "broker-accounts", count=len(logins))
 
 
 def pbx(settings: Settings) -> Iterator[Finding]:
     """Check name, ping, port, certificate and clock of the PBX."""
     starface = settings.starface
     if not starface.host:
-        yield fail("pbx", "no STARFACE is named", 'set [starface] host = "pbx.example.lan"')
+        yield fail("pbx", "pbx-none")
         return
     try:
         [(*_, place), *_] = socket.getaddrinfo(starface.host, starface.pbx_port)
     except OSError:
-        yield fail(
-            "pbx name", f"{starface.host} is no name that this machine knows",
-            "correct [starface] host, or the name server of this machine",
-        )  # fmt: skip
+        yield fail("pbx name", "pbx-name-unknown", host=starface.host)
         return
-    yield ok("pbx name", f"{starface.host} is {place[0]}")
+    address = ip_address(str(place[0]).partition("%")[0])
+    yield ok("pbx name", "pbx-name", host=starface.host, address=address)
+    yield from _location(settings, address)
     yield from _ping(starface.host)
+    at = {"port": starface.pbx_port, "host": starface.host}
     try:
         with socket.create_connection((starface.host, starface.pbx_port), _TIMEOUT):
-            yield ok("pbx port", f"port {starface.pbx_port} answers")
+            yield ok("pbx port", "pbx-port", **at)
     except OSError as error:
-        yield fail(
-            "pbx port", f"port {starface.pbx_port} of {starface.host} does not answer ({error})",
-            "does STARFACE run, are [starface] port and scheme right, is a firewall between?",
-        )  # fmt: skip
+        yield fail("pbx port", "pbx-port-silent", reason=error, **at)
         return
     if starface.scheme == "https":
         yield from _pbx_certificate(settings)
     yield from _clock(settings)
 
 
+def _location(settings: Settings, pbx: IPv4Address | IPv6Address) -> Iterator[Finding]:
+    """Check that the PBX is where the configuration says, and that it may send us calls."""
+    starface = settings.starface
+    if starface.location == "local" and pbx.is_global and not starface.callback_host:
+        yield warn("pbx location", "pbx-location-public", address=pbx)
+    if starface.location == "cloud" and pbx.is_private:
+        yield warn("pbx location", "pbx-location-private", address=pbx)
+    try:
+        external = ip_address(starface.external_address)
+    except ValueError:
+        external = None  # a name, or none
+    if starface.location == "cloud" and external is not None and external.is_private:
+        yield fail("pbx location", "pbx-external-private", address=external)
+    sources = settings.gateway.sources
+    if sources and starface.location == "local" and not any(pbx in network for network in sources):
+        shown = ", ".join(map(str, sources))
+        yield fail("pbx location", "pbx-source-refused", address=pbx, sources=shown)
+
+
 def _ping(host: str) -> Iterator[Finding]:
     ping = shutil.which("ping")
     if ping is None:
-        yield warn("pbx ping", "ping is not installed", "apt install iputils-ping")
+        yield warn("pbx ping", "pbx-ping-missing")
         return
     answer = subprocess.run(
         [ping, "-c", "1", "-W", "2", "--", host], capture_output=True, check=False
     )
     if answer.returncode == 0:
-        yield ok("pbx ping", f"{host} answers")
+        yield ok("pbx ping", "pbx-ping", host=host)
     else:
-        yield warn("pbx ping", f"{host} does not answer to ping; some firewalls forbid it")
+        yield warn("pbx ping", "pbx-ping-silent", host=host)
 
 
 def _pbx_certificate(settings: Settings) -> Iterator[Finding]:
-    starface = settings.starface
+    starface, check = settings.starface, "pbx certificate"
     try:
         shown = shown_certificate(starface.host, starface.pbx_port)
     except OSError as error:
-        yield fail(
-            "pbx certificate", f"STARFACE does not speak TLS at port {starface.pbx_port} ({error})",
-            'correct [starface] port, or set scheme = "http" in a LAN you trust',
-        )  # fmt: skip
+        yield fail(check, "pbx-tls", port=starface.pbx_port, reason=error)
         return
     days = (shown.expires - datetime.now(UTC)).days
+    fingerprint = shown.fingerprint
     if starface.verify == "off":
-        yield warn(
-            "pbx certificate", "it is not verified: who stands between reads all tokens",
-            f'set [starface] verify = "pinned" and fingerprint = "{shown.fingerprint}"',
-        )  # fmt: skip
-    elif starface.verify == "pinned" and shown.fingerprint != starface.fingerprint:
-        yield fail(
-            "pbx certificate", "STARFACE shows another certificate than the pinned one",
-            f'if it was renewed, set [starface] fingerprint = "{shown.fingerprint}"',
-        )  # fmt: skip
+        yield warn(check, "pbx-certificate-off", fingerprint=fingerprint)
+    elif starface.verify == "pinned" and fingerprint != starface.fingerprint:
+        yield fail(check, "pbx-certificate-other", fingerprint=fingerprint)
     elif starface.verify == "on" and shown.problem:
         yield fail(
-            "pbx certificate", f"it is not trusted: {shown.problem}",
-            f'set [starface] verify = "pinned" and fingerprint = "{shown.fingerprint}"',
-        )  # fmt: skip
-    elif days < _SOON:
-        yield warn("pbx certificate", f"it expires in {days} days", "renew it at STARFACE")
+            check, "pbx-certificate-untrusted", problem=shown.problem, fingerprint=fingerprint
+        )
+    elif days < SOON:
+        yield warn(check, "pbx-certificate-ends", days=days)
     else:
-        yield ok("pbx certificate", f"{shown.subject}, {days} days left")
+        yield ok(check, "pbx-certificate", subject=shown.subject, days=days)
 
 
 def _clock(settings: Settings) -> Iterator[Finding]:
     try:
         answer = httpx.head(settings.starface.origin, timeout=_TIMEOUT, verify=False)  # noqa: S501
+    except httpx.HTTPError as error:
+        if settings.starface.scheme == "http":
+            yield fail("pbx port", "pbx-http", port=settings.starface.pbx_port, reason=error)
+        return
+    if answer.status_code == httpx.codes.BAD_REQUEST and settings.starface.scheme == "http":
+        yield fail("pbx port", "pbx-http", port=settings.starface.pbx_port, reason=400)
+    try:
         theirs = parsedate_to_datetime(answer.headers["Date"])
-    except (httpx.HTTPError, KeyError, ValueError):
+    except (KeyError, ValueError):
         return  # not every PBX says what time it is
     seconds = round((datetime.now(UTC) - theirs).total_seconds())
     if abs(seconds) > 30:
-        yield warn(
-            "clock", f"this machine and STARFACE differ by {abs(seconds)} s",
-            "let both use the same time server: timedatectl set-ntp true",
-        )  # fmt: skip
+        yield warn("clock", "clock-differs", seconds=abs(seconds))
     else:
-        yield ok("clock", "this machine and STARFACE agree")
+        yield ok("clock", "clock")
 
 
 def callback(settings: Settings) -> Iterator[Finding]:
     """Ask the gateway at the address that the PBX is given; check its own certificate."""
     starface, gateway = settings.starface, settings.gateway
     if gateway.certificate is not None:
-        try:
-            days = certificate_days(gateway.certificate)
-        except (OSError, ValueError) as error:
-            yield fail("own certificate", f"{gateway.certificate}: {error}", "correct the file")
-        else:
-            if days < 0:
-                yield fail(
-                    "own certificate", f"{gateway.certificate} expired {-days} days ago",
-                    "renew it; the gateway reads it again by itself",
-                )  # fmt: skip
-            elif days < _SOON:
-                yield warn("own certificate", f"it expires in {days} days", "renew it")
-            else:
-                yield ok("own certificate", f"{days} days left")
+        yield certificate("own certificate", gateway.certificate, gateway.private_key)
     elif starface.callback_scheme == "https":
-        yield fail(
-            "own certificate", "the PBX is to call by https, but the gateway has no certificate",
-            "set [gateway] certificate and private_key",
-        )  # fmt: skip
+        yield fail("own certificate", "certificate-none")
     try:
         host = callback_host(starface)
     except OSError as error:
-        yield fail("callback", f"there is no way to the PBX ({error})", "see pbx name above")
+        yield fail("callback", "callback-no-way", reason=error)
         return
     own = Callback(
         starface.callback_scheme, host, starface.callback_port,
@@ -230,14 +251,17 @@ def callback(settings: Settings) -> Iterator[Finding]:
     try:
         HttpGateway().post(own, "starface2mqtt.callback.check", [])
     except NotTaken as error:
-        level = warn if starface.location == "cloud" else fail
-        yield level(
-            "callback", f"the gateway cannot be asked at {where} ({error.code})",
-            "does it run, is the firewall open? From inside, a forwarded address often cannot be "
-            "asked: then open it in a browser outside, and watch HTTP hits total rise",
-        )  # fmt: skip
+        if starface.location == "cloud":
+            yield warn("callback", "callback-unproven", where=where, fault=error.code)
+        else:
+            yield fail("callback", "callback-silent", where=where, fault=error.code)
     else:
-        yield ok("callback", f"the gateway answers at {where}")
+        yield ok("callback", "callback", where=where)
+    last = gateway_metrics(gateway.operations).get(LAST_NOTIFICATION)
+    if last:
+        yield ok("notifications", "notifications", at=f"{datetime.fromtimestamp(last):%c}")  # noqa: DTZ006 - for a person here
+    elif last is not None:
+        yield warn("notifications", "notifications-none")
 
 
 def test_event(settings: Settings, connection: Connection) -> Iterator[Finding]:
@@ -260,21 +284,18 @@ def test_event(settings: Settings, connection: Connection) -> Iterator[Finding]:
     try:
         HttpGateway().post(own, "ucp.v22.events.call.receiveCallState", [call])
     except NotTaken as error:
-        yield fail("test event", f"the gateway did not take it ({error.code})", "see callback")
+        yield fail("test event", "test-event-refused", fault=error.code)
         return
     stored = time.monotonic()
     while not events and time.monotonic() - stored < _TIMEOUT:
         connection.work(0.2)
     if events:
         yield ok(
-            "test event", f"on disk after {round((stored - begun) * 1000)} ms, "
-            f"on MQTT after {round((time.monotonic() - begun) * 1000)} ms",
+            "test event", "test-event", disk=round((stored - begun) * 1000),
+            bus=round((time.monotonic() - begun) * 1000),
         )  # fmt: skip
     else:
-        yield fail(
-            "test event", "the gateway took it, but no event came from the broker",
-            "journalctl -u starface2mqtt | grep publishing",
-        )  # fmt: skip
+        yield fail("test event", "test-event-lost")
 
 
 def panel(settings: Settings) -> Iterator[Finding]:
@@ -286,18 +307,16 @@ def panel(settings: Settings) -> Iterator[Finding]:
     try:
         status = httpx.get(where, timeout=_TIMEOUT, verify=False).status_code  # noqa: S501
     except httpx.HTTPError as error:
-        yield fail("panel", f"{where} does not answer ({error})", "journalctl -u starface2mqtt")
+        yield fail("panel", "panel-silent", where=where, reason=error)
         return
     if status != httpx.codes.OK:
-        yield fail("panel", f"{where} answers {status}", "journalctl -u starface2mqtt")
-    elif settings.panel.certificate is None:
-        yield ok("panel", f"{where} answers; other machines reach it by a proxy with TLS only")
+        yield fail("panel", "panel-silent", where=where, reason=status)
     else:
-        days = certificate_days(settings.panel.certificate)
-        if days < _SOON:
-            yield warn("panel", f"its certificate expires in {days} days", "renew it")
-        else:
-            yield ok("panel", f"{where} answers; {days} days of its certificate left")
+        yield ok("panel", "panel", where=where)
+    if settings.panel.certificate is not None:
+        yield certificate("panel", settings.panel.certificate, settings.panel.private_key)
+    elif not settings.panel.trusted_proxy:
+        yield ok("panel", "panel-local")
 
 
 def processes(found: Snapshot, wanted: tuple[str, ...]) -> Iterator[Finding]:
@@ -305,32 +324,28 @@ def processes(found: Snapshot, wanted: tuple[str, ...]) -> Iterator[Finding]:
     for name in wanted:
         serving = [each for each in found.processes if each == name or each.startswith(f"{name}-")]
         if any(found.online(each) for each in serving):
-            yield ok("processes", f"{name} runs")
+            yield ok("processes", "processes", name=name)
         else:
-            yield fail(
-                "processes", f"{name} does not run", "systemctl start starface2mqtt; "
-                "journalctl -u starface2mqtt",
-            )  # fmt: skip
+            yield fail("processes", "processes-away", name=name)
     for detail in found.details.values():
         for fault in detail.faults:
-            yield fail("processes", f"{detail.name}: {fault}", "correct it and restart")
+            yield fail("processes", "processes-fault", name=detail.name, fault=fault)
 
 
 def visits(settings: Settings, seconds: int) -> Iterator[Finding]:
     """Wait for somebody to open the gateway's page from outside."""
-    before = http_hits(settings.gateway.operations)
+    before = gateway_metrics(settings.gateway.operations).get(HITS)
     if before is None:
-        yield warn("visit", "the counter of HTTP hits cannot be read", "set [gateway] operations")
+        yield warn("visit", "visit-no-counter")
         return
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        now = http_hits(settings.gateway.operations)
+        now = gateway_metrics(settings.gateway.operations).get(HITS)
         if now is not None and now > before:
-            yield ok("visit", f"HTTP hits total rose from {before} to {now}")
+            yield ok("visit", "visit", before=int(before), now=int(now))
             return
         time.sleep(0.5)
     yield fail(
-        "visit", f"nobody reached the gateway's page within {seconds} s; hits stay at {before}",
-        f"open http://ADDRESS:{settings.starface.callback_port}/ from the PBX's network; "
-        "no page: firewall or forwarding",
+        "visit", "visit-none", seconds=seconds, hits=int(before),
+        port=settings.starface.callback_port,
     )  # fmt: skip

@@ -17,24 +17,25 @@ def users(settings: Settings, found: Snapshot) -> Iterator[Finding]:
     with Users(settings.database) as known:
         everybody = known.all()
     if not everybody:
-        yield fail("users", "there is no user", "starface2mqtt user add LOGIN")
+        yield fail("users", "users-none")
+        return
+    active = 0
     for user in everybody:
         state = found.users.get(user.login)
         if user.extension != user.login and not settings.starface.extension_may_differ:
-            yield fail(
-                f"user {user.login}", f"the extension {user.extension} differs from the login",
-                f"starface2mqtt user set {user.login} --extension {user.login}, "
-                "or set [starface] extension_may_differ = true",
-            )  # fmt: skip
+            yield fail("users", "users-differ", user=user.login, extension=user.extension)
         elif not found.online("sessions") or state is None:
-            yield warn(f"user {user.login}", "the state is unknown", "start the processes")
+            yield warn("users", "users-unknown", user=user.login)
         elif state.state == "failing":
-            sentence = state.sentence.en if state.sentence else ""
-            yield fail(f"user {user.login}", f"failing: {state.code}", sentence)
+            yield fail(
+                "users", "users-failing", user=user.login, fault=state.code, sentence=state.sentence
+            )
         elif state.state == "inactive":
-            yield warn(f"user {user.login}", "switched off", f"starface2mqtt on {user.login}")
+            yield warn("users", "users-off", user=user.login)
         else:
-            yield ok(f"user {user.login}", "active")
+            active += 1
+    if active:
+        yield ok("users", "users", count=active)
 
 
 def contacts(settings: Settings) -> Iterator[Finding]:
@@ -42,19 +43,14 @@ def contacts(settings: Settings) -> Iterator[Finding]:
     with Directory(settings.database) as directory:
         sources = directory.sources()
     if not sources:
-        yield warn(
-            "contacts", "there are none: nobody who calls can be known",
-            "starface2mqtt contacts import csv FILE --source NAME --dry-run",
-        )  # fmt: skip
+        yield warn("contacts", "contacts-none")
     for source in sources:
-        days = (datetime.now(UTC) - source.imported_at).days if source.imported_at else None
-        text = f"{source.name}: {source.contacts:,} contacts, {source.numbers:,} numbers"
+        days = (datetime.now(UTC) - source.imported_at).days if source.imported_at else 0
+        counts = {"source": source.name, "contacts": f"{source.contacts:,}",
+                  "numbers": f"{source.numbers:,}"}  # fmt: skip
         if source.contacts and not source.numbers:
-            yield warn(
-                "contacts", f"{text}: nobody of it can be found by a number",
-                "contacts import … --refused FILE lists why",
-            )  # fmt: skip
-        elif days is not None and days > _OLD:
-            yield warn("contacts", f"{text}, read {days} days ago", "run its import again")
+            yield warn("contacts", "contacts-no-number", **counts)
+        elif days > _OLD:
+            yield warn("contacts", "contacts-old", days=days, **counts)
         else:
-            yield ok("contacts", text)
+            yield ok("contacts", "contacts", **counts)

@@ -25,7 +25,7 @@ _LINES = "5000"  # of the log
 def write_bundle(path: Path, config: Path | None, findings: Iterable[Finding]) -> None:
     """Write the bundle as a private .tar.gz; raise OSError."""
     texts = {
-        "doctor.json": json.dumps([finding.as_json() for finding in findings], indent=2),
+        "findings.json": json.dumps([finding.as_json("en") for finding in findings], indent=2),
         "settings.json": _settings(config),
         "versions.txt": _versions(),
         "log.txt": _log(),

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
+from bus.mqtt.inbox import why
+from bus.settings import SettingsRefused
+from cli.setup.dialog import WrongAnswer
 from cli.site.context import CommandFailed
 
 if TYPE_CHECKING:
@@ -31,171 +35,187 @@ def setup(
     answers: Annotated[
         Path | None, typer.Option(help="TOML file with the answers; nobody is asked.")
     ] = None,
+    lang: Annotated[
+        str | None, typer.Option(help="de, en, fr or it; default: the terminal's.")
+    ] = None,
 ) -> None:
     """Set up a site step by step; begun again it continues where it stopped."""
     from cli.setup.dialog import Dialog
     from cli.setup.service import PACKAGED
+    from cli.site.languages import chosen_language, terminal_language
 
     config: Path | None = (context.find_root().obj or {}).get("config")
     if config is not None:
         folder = config.parent
     elif folder is None:
         folder = PACKAGED if PACKAGED.is_dir() else Path()
-    dialog = Dialog(answers)
+    dialog = Dialog(chosen_language(lang) if lang else terminal_language(), answers)
     settings = _site(dialog, folder.resolve())
     context.find_root().obj = {"config": settings.file}
-    _broker(dialog, settings)
-    login = _user(dialog, context, settings)
+    settings, login = _user(dialog, settings)
+    _broker(dialog, settings, login)
     _processes(dialog, settings)
     _contacts(dialog, context, settings)
     settings, begun = _opening(dialog, settings)
     _test_call(dialog, settings, login, begun)
-    dialog.title("Done")
-    dialog.say(
-        "Further users: starface2mqtt user add LOGIN. Everything at a glance: starface2mqtt "
-        "status. When something is wrong: starface2mqtt doctor."
-    )
+    dialog.title("done")
+    dialog.say("done")
 
 
 def _site(dialog: Dialog, folder: Path) -> Settings:
-    from cli.setup.draft import draft
+    from cli.setup.draft import draft, port_number
     from cli.setup.service import BROKER_PORT, DATA, is_packaged
     from cli.site.files import make_site
     from cli.site.settings import FILE, read
 
     if (folder / FILE).exists():
-        dialog.say(f"{folder / FILE} exists already; setup continues with it.")
-        return read(folder / FILE)
+        settings = read(folder / FILE)
+        dialog.language = settings.site.language
+        dialog.say("continues", path=settings.file)
+        return settings
     values = draft(dialog)
     if is_packaged(folder):
         values["site"]["data_folder"] = str(DATA)
         values["broker"] = {"port": BROKER_PORT}
-    elif port := int(dialog.ask("broker_port", "Port of the broker", "1883")):
-        values["broker"] = {"port": port}
+    else:
+        values["broker"] = {"port": int(dialog.ask("broker_port", "1883", check=port_number))}
     settings = make_site(folder, values)
-    dialog.say(f"  written: {settings.file}, secrets, the broker's configuration and accounts")
+    dialog.say("written", path=settings.file)
     return settings
 
 
-def _broker(dialog: Dialog, settings: Settings) -> None:
+def _user(dialog: Dialog, settings: Settings) -> tuple[Settings, str]:
+    """Return the login of the first user, and the settings that know the extension.
+
+    He comes before the broker starts, which so knows his accounts from the beginning.
+    """
+    from cli.commands.site.extensions import make_known
+    from cli.commands.site.users import added_user
+    from cli.site.settings import read
+    from consumers.sessions.faults import code_of, sentence_of
+    from consumers.users import Users
+    from starface.failures import PbxFailure
+    from texts import pick
+
+    dialog.title("user")
+    with Users(settings.database) as users:
+        known = [user.login for user in users.all()]
+    if known:
+        dialog.say("user-known", users=", ".join(known[:5]))
+        return settings, known[0]
+    while True:
+        login = dialog.ask("login")
+        name = dialog.ask("name", "")
+        password = os.environ.get("STARFACE_PASSWORD") or dialog.ask("password", hidden=True)
+        try:
+            account, broker_password = added_user(settings, login, password, {"name": name or None})
+        except PbxFailure as error:
+            if not dialog.by_person:
+                raise
+            sentence = sentence_of(code_of(error, "login"))
+            dialog.show(pick(sentence, dialog.language) if sentence else str(error))
+        except (SettingsRefused, ValidationError) as error:
+            if not dialog.by_person:
+                raise
+            dialog.show(why(error) if isinstance(error, ValidationError) else str(error))
+        else:
+            dialog.say("user", login=login, account=account, password=broker_password)
+            make_known(settings, [login])
+            return read(settings.file), login
+
+
+def _broker(dialog: Dialog, settings: Settings, login: str) -> None:
+    from cli.doctor.network import broker_accounts
     from cli.setup.service import enable, is_packaged
     from cli.site.broker_configuration import FILE
     from cli.site.files import broker_folder
 
-    dialog.title("Broker")
+    dialog.title("broker")
     if is_packaged(settings.folder):
         enable("starface2mqtt-broker.service", "starface2mqtt-broker-reload.path")
     else:
-        dialog.say(f"  Run the broker: mosquitto -c {broker_folder(settings) / FILE}")
-    _until(dialog, "the broker", lambda: _lets_us_in(settings))
-    dialog.say(f"  the broker answers at port {settings.broker.port} and knows our accounts")
+        dialog.say("broker-start", command=f"mosquitto -c {broker_folder(settings) / FILE}")
 
+    def refused() -> str:
+        if reason := _lets_us_in(settings):
+            return reason
+        found = next((each for each in broker_accounts(settings) if each.level == "fail"), None)
+        return f"{found.text(dialog.language)}. {found.fix(dialog.language)}" if found else ""
 
-def _user(dialog: Dialog, context: typer.Context, settings: Settings) -> str:
-    from cli.commands.site import users as user_commands
-    from consumers.users import Users
-    from starface.failures import PbxFailure
-
-    dialog.title("First user")
-    with Users(settings.database) as users:
-        known = [user.login for user in users.all()]
-    if known:
-        dialog.say(f"  there is already {', '.join(known[:5])}")
-        return known[0]
-    while True:
-        login = dialog.ask("login", "STARFACE login ID; it must be the extension exactly")
-        name = dialog.ask("name", "The user's name", "")
-        password = os.environ.get("STARFACE_PASSWORD") or dialog.ask(
-            "password", "The STARFACE password (only a token derived from it is kept)", hidden=True
-        )
-        try:
-            user_commands.add(context, login, password, name=name or None)
-        except PbxFailure as error:
-            if not dialog.by_person:
-                raise
-            dialog.say(f"  {error}")
-        else:
-            return login
+    _until(dialog, refused)
+    dialog.say("broker", port=settings.broker.port, login=login)
 
 
 def _processes(dialog: Dialog, settings: Settings) -> None:
     from cli.doctor.snapshot import snapshot
     from cli.setup.service import enable, is_packaged
 
-    dialog.title("Processes")
+    dialog.title("processes")
     if is_packaged(settings.folder):
         enable("starface2mqtt.service")
     else:
-        dialog.say(f"  Run them: starface2mqtt --config {settings.file} up")
+        dialog.say("processes-start", command=f"starface2mqtt --config {settings.file} up")
 
-    def online() -> str:
+    def missing() -> str:
         with _connected(settings) as connection:
             found = snapshot(connection)
-        missing = [name for name in ("gateway", "sessions", "dial") if not found.online(name)]
-        return f"{', '.join(missing)} not running yet" if missing else ""
+        away = [name for name in ("gateway", "sessions", "dial") if not found.online(name)]
+        return dialog.text("setup.failed.processes", names=", ".join(away)) if away else ""
 
-    _until(dialog, "the processes", online)
-    dialog.say("  all processes run")
+    _until(dialog, missing)
+    dialog.say("processes")
 
 
 def _contacts(dialog: Dialog, context: typer.Context, settings: Settings) -> None:
     from cli.contacts import imports
     from consumers.directory.directory import Directory
 
-    dialog.title("Contacts")
+    dialog.title("contacts")
     with Directory(settings.database) as directory:
         sources = directory.sources()
     if sources:
-        dialog.say(f"  there are already {', '.join(source.name for source in sources)}")
+        dialog.say("contacts-known", sources=", ".join(source.name for source in sources))
         return
-    kind = dialog.choose("contacts", "A file of contacts", ("csv", "vcard", "none"), "none")
+    kind = dialog.ask("contacts", "none", choices=("csv", "vcard", "none"))
     if kind == "none":
-        dialog.say(
-            "  Later: starface2mqtt contacts import --help shows LDAP, CardDAV, SQL, STARFACE"
-        )
+        dialog.say("contacts-later")
         return
     while True:
-        file = Path(dialog.ask("contacts_file", "The file", check=_a_file))
-        source = dialog.ask("contacts_source", "A name for this source", kind)
+        file = Path(dialog.ask("contacts_file", check=_a_file))
+        source = dialog.ask("contacts_source", kind)
         try:
             imports.import_file(context, file, source, dry_run=True)
-            if dialog.confirm("contacts_import", "Import them?", default=True):
+            if dialog.confirm("contacts_import", default=True):
                 imports.import_file(context, file, source)
         except CommandFailed as error:
             if not dialog.by_person:
                 raise
-            dialog.say(f"  {error}")
+            dialog.show(str(error))
         else:
             return
 
 
 def _opening(dialog: Dialog, settings: Settings) -> tuple[Settings, datetime | None]:
     """Return the settings with what opens, and when the processes were started again for it."""
-    import tomlkit
-
     from cli.setup.service import is_packaged, restart
+    from cli.site.configuration_file import with_values
     from cli.site.settings import read
     from runtime.files import replace
 
-    dialog.title("What opens")
+    dialog.title("opens")
     caller = settings.caller
     if caller.matter or caller.dossier or caller.card:
-        dialog.say("  addresses are set already")
+        dialog.say("opens-known")
         return settings, None
-    dialog.say(
-        "  Addresses with {id}, as https://cases.example/matters/{id}; empty: nothing opens."
-    )
-    document = tomlkit.parse(settings.file.read_text(encoding="utf-8"))
+    dialog.say("opens", example="https://cases.example/matters/{id}")
     given = {}
     for name in ("matter", "dossier", "card"):
-        if address := dialog.ask(f"opens_{name}", f"Address of a {name}", ""):
+        if address := dialog.ask(f"opens_{name}", "", check=_is_template):
             given[name] = address
     if not given:
         return settings, None
     before = settings.file.read_text(encoding="utf-8")
-    section = document.setdefault("caller", tomlkit.table())
-    section.update(given)
-    replace(settings.file, tomlkit.dumps(document))
+    replace(settings.file, with_values(before, {"caller": given}))
     try:
         changed = read(settings.file)
         _preview(dialog, changed, given)
@@ -203,7 +223,7 @@ def _opening(dialog: Dialog, settings: Settings) -> tuple[Settings, datetime | N
         replace(settings.file, before)
         raise
     if not is_packaged(settings.folder):
-        dialog.say("  Start the processes again, so that they know it.")
+        dialog.say("restart")
         return changed, None
     begun = datetime.now(UTC)
     restart("starface2mqtt.service")
@@ -216,11 +236,11 @@ def _preview(dialog: Dialog, settings: Settings, given: dict[str, str]) -> None:
 
     with Directory(settings.database) as directory:
         contact = next(iter(directory.contacts()), None)
-    if contact is None:
+    if contact is None or "card" not in given:
         return
     values = {"id": contact.key, "name": contact.name, "company": contact.company}
-    if "card" in given:
-        dialog.say(f"  as for {contact.name or contact.company}: {fill(given['card'], values)}")
+    address = fill(given["card"], values)
+    dialog.say("preview", name=contact.name or contact.company, address=address)
 
 
 def _test_call(dialog: Dialog, settings: Settings, login: str, begun: datetime | None) -> None:
@@ -228,19 +248,19 @@ def _test_call(dialog: Dialog, settings: Settings, login: str, begun: datetime |
     from bus.events import CallerEvent
     from cli.commands.developers.event_lines import line
 
-    dialog.title("Test call")
-    seconds = int(dialog.ask("test_call", "Seconds to wait for a call (0: none)", "120"))
+    dialog.title("call")
+    seconds = int(dialog.ask("test_call", "120", check=_is_seconds))
     if not seconds:
         return
-    _until(dialog, f"the telephone of {login}", lambda: _not_active(settings, login, begun))
-    dialog.say(f"  Ring the telephone of {login} now.")
+    _until(dialog, lambda: _not_active(dialog, settings, login, begun))
+    dialog.say("ring", login=login)
     answers: list[CallerEvent] = []
     with _connected(settings) as connection:
         topics = connection.topics
 
         def show(received: ReceivedMessage) -> None:
             if text := line(received.topic, received.payload, topics):
-                dialog.say(f"  {text}")
+                dialog.show(text)
             if received.topic == topics.caller(login):
                 answers.append(CallerEvent.model_validate_json(received.payload))
 
@@ -248,11 +268,9 @@ def _test_call(dialog: Dialog, settings: Settings, login: str, begun: datetime |
         limit = time.monotonic() + seconds
         while not answers and time.monotonic() < limit:
             connection.work(0.5)
-    if answers:
-        dialog.say("  The call came through every station. Why it opened what it did: "
-                   f"starface2mqtt why {login}")  # fmt: skip
-    else:
-        raise CommandFailed(f"no call of {login} came within {seconds} s: starface2mqtt doctor")
+    if not answers:
+        raise dialog.failed("call", login=login, seconds=seconds)
+    dialog.say("came", login=login)
 
 
 @contextmanager
@@ -278,28 +296,51 @@ def _lets_us_in(settings: Settings) -> str:
         return str(error)
 
 
-def _not_active(settings: Settings, login: str, begun: datetime | None) -> str:
+def _not_active(dialog: Dialog, settings: Settings, login: str, begun: datetime | None) -> str:
     """Return why a user's calls would not be seen yet, empty if they are."""
     from cli.doctor.snapshot import snapshot
+    from texts import pick
 
     with _connected(settings) as connection:
         found = snapshot(connection)
     state = found.users.get(login)
     if state is None or (begun is not None and found.said_at[login] < begun):
-        return f"{login} is not logged in at STARFACE yet"
-    if state.state != "active":
-        return f"{login} is {state.state}: {state.sentence.en if state.sentence else state.code}"
+        return dialog.text("setup.failed.not-logged-in", login=login)
+    if state.state == "inactive":
+        return dialog.text("setup.failed.inactive", login=login)
+    if state.state == "failing":
+        sentence = pick(state.sentence, dialog.language) if state.sentence else state.code
+        return f"{login}: {sentence}"
     serving = [name for name in found.processes if name in ("caller", f"caller-for-{login}")]
-    return "" if any(map(found.online, serving)) else "the caller process does not run yet"
+    if any(map(found.online, serving)):
+        return ""
+    return dialog.text("setup.failed.processes", names="caller")
 
 
 def _a_file(text: str) -> str:
-    if not Path(text).exists():
-        raise ValueError(f"there is no file {text}")
+    if not Path(text).is_file():
+        raise WrongAnswer("file", path=text)
     return text
 
 
-def _until(dialog: Dialog, what: str, problem: Callable[[], str]) -> None:
+def _is_seconds(text: str) -> str:
+    if not text.isdecimal():
+        raise WrongAnswer("seconds")
+    return text
+
+
+def _is_template(text: str) -> str:
+    from consumers.actions.url_templates import check
+
+    if text:
+        try:
+            check(text, ("https",))
+        except ValueError as error:
+            raise WrongAnswer("address", reason=error) from error
+    return text
+
+
+def _until(dialog: Dialog, problem: Callable[[], str]) -> None:
     """Wait until something works; a person may try again, otherwise raise CommandFailed."""
     while True:
         limit = time.monotonic() + _WAIT
@@ -309,5 +350,8 @@ def _until(dialog: Dialog, what: str, problem: Callable[[], str]) -> None:
             time.sleep(0.5)
         if not said:
             return
-        if not dialog.by_person or not dialog.confirm("", f"  {said}. Try again?", default=True):
-            raise CommandFailed(f"{what}: {said}")
+        if not dialog.by_person:
+            raise CommandFailed(said)
+        dialog.show(said)
+        if not dialog.confirm("again", default=True):
+            raise CommandFailed(said)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 from pydantic import TypeAdapter, ValidationError
 
 from bus.access.accounts import (
@@ -30,6 +29,7 @@ from bus.mqtt.inbox import why
 from bus.settings import SettingsRefused, private, read_accounts
 from cli.site.broker_configuration import FILE as BROKER_FILE
 from cli.site.broker_configuration import adapted, persistence_folder, reads_in_place
+from cli.site.configuration_file import with_values
 from cli.site.settings import FILE, Settings, read
 from cli.site.shipped import shipped
 from runtime.files import private_file, private_folder, replace
@@ -48,7 +48,7 @@ def make_site(folder: Path, values: dict[str, dict[str, Any]]) -> Settings:
     private_folder(folder)
     draft = folder / f".{FILE}.draft"
     try:
-        replace(draft, _configuration(values))
+        replace(draft, with_values(shipped("starface2mqtt.example.toml").read_text(), values))
         read(draft)
     except SettingsRefused as error:
         raise SettingsRefused(str(error).replace(str(draft), str(config))) from error
@@ -280,17 +280,6 @@ def _read_retired(settings: Settings) -> dict[str, RetiredAccount]:
         return {}
     except ValidationError as error:
         raise SettingsRefused(f"{path}: {why(error)}; restore it from a backup") from error
-
-
-def _configuration(values: dict[str, dict[str, Any]]) -> str:
-    document = tomlkit.parse(shipped("starface2mqtt.example.toml").read_text())
-    for section, settings in values.items():
-        if not settings:
-            continue
-        table = document.setdefault(section, tomlkit.table())
-        for key, value in settings.items():
-            table[key] = value
-    return tomlkit.dumps(document)
 
 
 def _write_new(path: Path, text: str) -> None:

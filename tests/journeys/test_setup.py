@@ -22,7 +22,7 @@ scheme = "http"
 port = {pbx}
 location = "local"
 country = "CH"
-area_code = "44"
+area_code = "044"
 own_number = "044 123 45 67"
 broker_port = {broker}
 login = "0011"
@@ -85,13 +85,13 @@ def test_setup_leads_from_nothing_to_a_call_that_opens(tmp_path: Path) -> None:
             assert setup.poll() in (None, 0), log.read_text()
             return text in log.read_text()
 
-        wait_until(lambda: said("Run the broker"), 90)
+        wait_until(lambda: said("Bitte den Broker starten"), 90)
         conf = site / "mosquitto" / "mosquitto.conf"
         with _running(tmp_path / "broker.log", str(program()), "-c", conf):
-            wait_until(lambda: said("Run them"), 120)
+            wait_until(lambda: said("Bitte die Prozesse starten"), 120)
             up: list[str | Path] = [*_CLI, "--config", site / "starface2mqtt.toml", "up"]
             with _running(tmp_path / "up.log", *up, **ports):
-                wait_until(lambda: said("Ring the telephone"), 90)
+                wait_until(lambda: said("Bitte jetzt das Telefon von 0011 anrufen"), 90)
                 ring = [
                     *_CLI, "simulate", "ring", "0011", "--from", "+41441234567",
                     "--control", f"http://127.0.0.1:{control}",
@@ -100,7 +100,11 @@ def test_setup_leads_from_nothing_to_a_call_that_opens(tmp_path: Path) -> None:
                 assert setup.wait(60) == 0, log.read_text()
 
     said_at_the_end = log.read_text()
-    assert "044 123 45 67 is +41441234567" in said_at_the_end
+    assert "044 123 45 67 wird gelesen als +41441234567" in said_at_the_end
     assert "Meier Anna" in said_at_the_end
-    assert "The call came through every station" in said_at_the_end
-    assert read(site / "starface2mqtt.toml").caller.card.startswith("https://cases.example/")
+    assert "Der Anruf kam durch alle Stationen" in said_at_the_end
+    settings = read(site / "starface2mqtt.toml")
+    assert settings.caller.card.startswith("https://cases.example/")
+    assert settings.site.extensions == ("00xx",)  # 0011 calls a colleague: an internal call
+    wording = settings.file.read_text()
+    assert wording.index('language = "de"') < wording.index("# [offices.vienna]")

@@ -47,16 +47,31 @@ def add(
     check: Check = True,
 ) -> None:
     """Add a user; of one who is known already, change only what is named."""
+    from cli.commands.site.extensions import make_known
+    from consumers.users import Users
+
+    settings = settings_of(context)
+    given = {"name": name, "extension": extension, "action": action, "autostart": autostart}
+    account, broker_password = added_user(settings, login, password, given, check=check)
+    typer.echo(f"{login} is added. Its broker account is {account!r}, password {broker_password}")
+    typer.echo(copy_them(settings))
+    with Users(settings.database) as users:
+        extensions = [each.extension for each in users.all()]
+    for line in make_known(settings, extensions):
+        typer.echo(line, err=True)
+
+
+def added_user(
+    settings: "Settings", login: str, password: str, given: dict[str, Any], *, check: bool = True
+) -> tuple[str, str]:
+    """Add or change a user whose password the PBX takes; return the broker account."""
     from bus.settings import SettingsRefused
-    from cli.commands.site.extensions import advice
     from cli.site.files import add_user_account, no_application, seal
     from consumers.users import User, Users
 
-    settings = settings_of(context)
     no_application(settings, login)
     with Users(settings.database, seal(settings)) as users:
         known = users.find(login)
-        given = {"name": name, "extension": extension, "action": action, "autostart": autostart}
         user = User.model_validate(
             {
                 **(known.model_dump() if known else {"login": login, "extension": login}),
@@ -69,12 +84,7 @@ def add(
                 f"if they differ at this site, set extension_may_differ = true in [starface]"
             )
         users.add(user, _credential(settings.starface, login, password, check=check))
-        extensions = [each.extension for each in users.all()]
-    account, broker_password = add_user_account(settings, login)
-    typer.echo(f"{login} is added. Its broker account is {account!r}, password {broker_password}")
-    typer.echo(copy_them(settings))
-    if warning := advice(extensions, settings.site.numbers):
-        typer.echo(warning, err=True)
+    return add_user_account(settings, login)
 
 
 @app.command("password")
@@ -173,6 +183,7 @@ def import_users(
     Nobody's password is needed: people log in to the panel themselves, once.
     """
     from cli.commands.site import user_import as importing
+    from cli.commands.site.extensions import make_known
     from consumers.users import Users
 
     settings = settings_of(context)
@@ -188,6 +199,9 @@ def import_users(
         if not yes:
             typer.confirm("Change this?", abort=True)
         importing.apply(settings, users, wanted)
+        extensions = [user.extension for user in users.all()]
+    for line in make_known(settings, extensions):
+        typer.echo(line, err=True)
     for login in leaving:
         _forget(settings, login, keep_records=False)
     typer.echo(copy_them(settings), err=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import ssl
 import tarfile
@@ -18,12 +19,17 @@ from cli.__main__ import app
 from cli.demo.mosquitto import free_port
 from cli.doctor.doctor import examine
 from cli.doctor.findings import Finding
+from cli.doctor.local import certificate
+from cli.doctor.network import broker_accounts
 from cli.doctor.support import masked
-from cli.site.files import broker_folder, make_site
+from cli.doctor.wordless import FIXES, FOUND
+from cli.site.files import add_user_account, broker_folder, make_site
 from cli.site.settings import Settings
 from consumers.users import User, Users
 from tests import certificates
 from tests.cli.broker_site import site_with_broker
+from tests.conftest import ROOT
+from texts import LANGUAGES, catalogue
 
 
 @pytest.fixture
@@ -116,6 +122,19 @@ def _broker_file_is_gone(site: Settings) -> None:
     (folder / "acl").unlink()
 
 
+def _cloud_in_the_lan(site: Settings) -> None:
+    _set(site, "starface", location="cloud", external_address="192.168.1.2")
+
+
+def _other_sources(site: Settings) -> None:
+    _set(site, "gateway", sources=["198.51.100.7/32"])
+
+
+def _open_broker(site: Settings) -> None:
+    conf = broker_folder(site) / "mosquitto.conf"
+    conf.write_text(conf.read_text().replace("allow_anonymous false", "allow_anonymous true"))
+
+
 def _nothing(_site: Settings) -> None:
     """Leave the site as `init` made it."""
 
@@ -132,13 +151,17 @@ def _nothing(_site: Settings) -> None:
         (_no_room, "disk", "warn", "an outage of the broker may need"),
         (_no_program, "opening", "fail", "no-such-program"),
         (_nothing, "opening", "warn", "no address is set"),
-        (_nothing, "broker", "fail", "no broker at"),
+        (_nothing, "broker", "fail", "no broker answers at"),
         (_nothing, "pbx port", "fail", "does not answer"),
         (_nothing, "contacts", "warn", "there are none"),
         (_unknown_pbx, "pbx name", "fail", "pbx.invalid"),
         (_no_pbx, "pbx", "fail", "no STARFACE is named"),
+        (_cloud_in_the_lan, "pbx location", "warn", "is in the LAN, but location"),
+        (_cloud_in_the_lan, "pbx location", "fail", "192.168.1.2 is an address in the LAN"),
+        (_other_sources, "pbx location", "fail", "names only 198.51.100.7/32"),
+        (_open_broker, "broker files", "warn", "allow_anonymous false"),
         (_no_area_code, "numbers", "warn", "no area code"),
-        (_extension_of_six_digits, "numbers", "warn", "123456 is no extension"),
+        (_extension_of_six_digits, "numbers", "warn", "no extensions by [site]: 123456"),
         (_broker_may_not_read, "broker files", "fail", "may not read"),
         (_broker_files_are_old, "broker files", "fail", "does not know the account dial"),
         (_broker_file_is_gone, "broker files", "fail", "acl is missing"),
@@ -149,10 +172,10 @@ def test_a_mistake_is_found_by_its_name(
 ) -> None:
     mistake(site)
 
-    found = [each for each in examine(site.file) if each.check == check and said in each.text]
+    found = [each for each in examine(site.file) if each.check == check and said in each.text("en")]
 
     assert {each.level for each in found} == {level}
-    assert found[0].fix
+    assert all(found[0].fix(language) for language in LANGUAGES)
 
 
 def test_a_port_of_another_program_is_named_with_the_program(site: Settings) -> None:
@@ -161,7 +184,7 @@ def test_a_port_of_another_program_is_named_with_the_program(site: Settings) -> 
         found = [each for each in examine(site.file) if each.check == "ports"]
 
     assert found[0].level == "fail"
-    assert f"port {port} is used by another program (" in found[0].text
+    assert f"port {port} is used by another program (" in found[0].text("en")
 
 
 @contextmanager
@@ -205,8 +228,8 @@ def test_an_untrusted_certificate_of_the_pbx_comes_with_what_to_pin(
         found = _pbx_certificate(site)
 
         assert found.level == "fail"
-        assert "self-signed" in found.text
-        assert fingerprint in found.fix
+        assert "self-signed" in found.text("en")
+        assert fingerprint in found.fix("en")
 
 
 def test_a_certificate_that_is_pinned_and_expires_soon_is_named(
@@ -219,8 +242,8 @@ def test_a_certificate_that_is_pinned_and_expires_soon_is_named(
         other = _pbx_certificate(site)
 
     assert (soon.level, other.level) == ("warn", "fail")
-    assert "expires in 0 days" in soon.text
-    assert "another certificate than the pinned one" in other.text
+    assert "expires in 0 days" in soon.text("en")
+    assert "another certificate than the pinned one" in other.text("en")
 
 
 def test_a_pbx_that_is_not_verified_is_said_aloud(site: Settings, tmp_path: Path) -> None:
@@ -229,7 +252,27 @@ def test_a_pbx_that_is_not_verified_is_said_aloud(site: Settings, tmp_path: Path
         found = _pbx_certificate(site)
 
     assert found.level == "warn"
-    assert fingerprint in found.fix
+    assert fingerprint in found.fix("en")
+
+
+def test_a_pbx_with_tls_that_is_asked_without_is_named(site: Settings, tmp_path: Path) -> None:
+    with _pbx_with_certificate(tmp_path, site.starface.pbx_port):
+        _set(site, "starface", scheme="http")
+        found = [each for each in examine(site.file) if each.code == "pbx-http"]
+
+    assert found[0].level == "fail"
+    assert 'scheme = "https"' in found[0].fix("de")
+
+
+def test_a_certificate_of_ours_without_its_key_is_named(tmp_path: Path) -> None:
+    chain, key = certificates.make(tmp_path, "127.0.0.1", ["127.0.0.1"])
+    other = tmp_path / "other"
+    other.mkdir()
+    _, foreign = certificates.make(other, "127.0.0.1", ["127.0.0.1"])
+
+    assert certificate("own certificate", chain, key).code == "certificate-ends"
+    assert certificate("own certificate", chain, foreign).code == "certificate-unusable"
+    assert certificate("own certificate", tmp_path / "none.pem", key).code == "certificate-unusable"
 
 
 def test_a_pbx_without_tls_at_its_port_is_named(site: Settings) -> None:
@@ -239,7 +282,7 @@ def test_a_pbx_without_tls_at_its_port_is_named(site: Settings) -> None:
         found = _pbx_certificate(site)
 
     assert found.level == "fail"
-    assert 'scheme = "http"' in found.fix
+    assert 'scheme = "http"' in found.fix("en")
 
 
 def test_without_processes_and_users_each_is_named_with_how_to_begin(tmp_path: Path) -> None:
@@ -251,17 +294,72 @@ def test_without_processes_and_users_each_is_named_with_how_to_begin(tmp_path: P
 
     by_check = {(each.check, each.level): each for each in found}
     assert by_check["broker rights", "ok"]
-    missing = {each.text for each in found if each.check == "processes"}
+    missing = {each.text("en") for each in found if each.check == "processes"}
     assert {"gateway does not run", "sessions does not run"} <= missing
-    assert by_check["users", "fail"].fix == "starface2mqtt user add LOGIN"
-    assert any("differs from the login" in each.text for each in differing)
+    assert by_check["users", "fail"].fix("en") == "starface2mqtt user add LOGIN"
+    assert any("differs from the login" in each.text("en") for each in differing)
+
+
+def test_a_user_whom_the_broker_does_not_know_yet_is_named(tmp_path: Path) -> None:
+    with site_with_broker(tmp_path / "site") as settings:
+        with Users(settings.database) as users:
+            users.add(User(login="0011"))
+            users.add(User(login="0012"))
+        add_user_account(settings, "0012")  # the broker has read its files before
+        found = list(broker_accounts(settings))
+
+    assert [each.code for each in found] == ["broker-account-refused"]
+    assert "0012" in found[0].text("it")
+    assert "systemctl restart starface2mqtt-broker" in found[0].fix("fr")
+
+
+def test_a_broker_that_answers_but_refuses_us_is_not_to_be_started(tmp_path: Path) -> None:
+    with site_with_broker(tmp_path / "site") as settings:
+        accounts = settings.broker.accounts_file
+        accounts.write_text(accounts.read_text().replace('": "', '": "x'))
+        found = [each for each in examine(settings.file) if each.check == "broker"]
+
+    assert [each.code for each in found] == ["broker-refuses"]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("de", "es gibt keine"), ("fr", "il n'y en a pas"), ("it", "non ce ne sono")],
+)
+def test_it_speaks_the_language_of_the_site_or_the_one_asked_for(
+    site: Settings, language: str, said: str
+) -> None:
+    _set(site, "site", language=language)
+
+    of_site = CliRunner().invoke(app, ["--config", str(site.file), "doctor"]).stdout
+    asked = CliRunner().invoke(app, ["--config", str(site.file), "doctor", "--lang", "en"]).stdout
+
+    assert said.lower() in of_site.lower()
+    assert "there are none" in asked
+
+
+def test_each_finding_has_its_sentence_and_each_fault_its_fix_in_every_language() -> None:
+    codes = set()
+    for path in (ROOT / "cli" / "doctor").glob("*.py"):
+        for level, code in re.findall(
+            r'\b(ok|warn|fail)\(\s*(?:"[a-z ]+"|check|name[^,]*\)), "([a-z-]+)"', path.read_text()
+        ):
+            codes.add((level, code))
+
+    assert len(codes) > 60
+    for level, code in codes:
+        for language in LANGUAGES:
+            texts = catalogue(language)
+            assert code in FOUND or f"doctor.found.{code}" in texts
+            if level == "fail":
+                assert code in FIXES or f"doctor.fix.{code}" in texts, code
 
 
 def test_the_exit_code_and_json_are_for_machines(site: Settings) -> None:
     done = CliRunner().invoke(app, ["--config", str(site.file), "doctor", "--json"])
 
     assert done.exit_code == 1
-    assert {"check", "level", "text", "fix"} == set(json.loads(done.stdout)[0])
+    assert {"check", "level", "code", "text", "fix"} == set(json.loads(done.stdout)[0])
 
 
 def test_a_bundle_for_support_holds_no_secret(site: Settings, tmp_path: Path) -> None:
