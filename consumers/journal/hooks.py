@@ -228,7 +228,8 @@ def nameless(record: CallRecordData) -> CallRecordData:
         update={
             "party": bare(record.party), "called": bare(record.called), "company": None,
             "contact": untitled(record.contact), "matter": untitled(record.matter),
-            "dossier": untitled(record.dossier), "note": None, "notes": (), "message": None,
+            "dossier": untitled(record.dossier), "candidates": (),
+            "note": None, "notes": (), "message": None,
         }
     )  # fmt: skip
 

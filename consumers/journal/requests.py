@@ -152,6 +152,7 @@ class JournalRequests:
             party=about.party if about else self._party(data),
             called=about.called if about else Party(),
             contact=about and about.contact,
+            candidates=about.candidates if about else (),
             company=about and about.company,
             matter=about and about.matter,
             dossier=about and about.dossier,

@@ -60,13 +60,15 @@ async function examine() {
 }
 
 function doctor() {
-  const order = ["fail", "warn", "ok"];
-  const list = (findings || []).toSorted((one, other) => order.indexOf(one.level) - order.indexOf(other.level));
+  const some = (...levels) => levels.flatMap((level) => (findings || []).filter((one) => one.level === level)).map((one) => h("li", {},
+    h("b", { class: lookOf(one) }, `${lookOf(one) === "ok" ? "✓" : "⚠"} ${one.check} · ${t(`level.${one.level}`)}`), h("p", {}, one.text), one.fix ? h("p", { class: "quiet" }, `→ ${one.fix}`) : null));
+  const good = some("ok");
   return h("section", { class: "sheet", "aria-busy": String(examining) }, h("h3", {}, t("doctor")), h("p", {}, t("doctor-hint")),
     h("div", { class: "buttons" }, h("button", { class: "button", type: "button", disabled: examining, onclick: examine, "data-key": "doctor" }, t(examining ? "doctor-runs" : "doctor-run"))),
-    list.length ? h("ul", { class: "findings", role: "list" }, list.map((one) => h("li", {}, h("b", { class: one.level === "ok" ? "ok" : "bad" }, `${one.level === "ok" ? "✓" : "⚠"} ${one.check} · ${t(`level.${one.level}`)}`),
-      h("p", {}, one.text), one.fix ? h("p", { class: "quiet" }, `→ ${one.fix}`) : null))) : null);
+    findings ? [h("ul", { class: "findings" }, some("fail", "warn")), h("details", {}, h("summary", {}, t("doctor-good", { n: good.length })), h("ul", { class: "findings" }, good))] : null);
 }
+
+const lookOf = (finding) => (finding.level === "ok" ? "ok" : "bad");
 
 function administrators() {
   const states = site.states || {};

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs
 import pytest
 from pydantic import ValidationError
 
-from bus.events import CallData
+from bus.events import CallData, Reference
 from cli.demo.mosquitto import free_port
-from consumers.journal.hooks import CallHooks
+from consumers.journal.hooks import CallHooks, nameless
 from consumers.journal.settings import JournalSettings
 from tests.conftest import wait_until
 from tests.consumers.journal.call_events import (
@@ -122,6 +122,16 @@ def test_without_names_nobody_is_named(listener: Listener, play: Play) -> None:
     [(_, body)] = listener.bodies
     assert b"Muster" not in body
     assert b"+41443334455" in body
+
+
+def test_who_it_may_have_been_is_a_name_too(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    candidate = Reference(kind="contact", id="9", title="Muster AG")
+    office.report(said("0011", "ringing", 0), said("0011", "ended", 5))
+    record = office.record().model_copy(update={"candidates": (candidate,)})
+    office.store.close()
+
+    assert "Muster" not in nameless(record).model_dump_json()
 
 
 @pytest.mark.parametrize(

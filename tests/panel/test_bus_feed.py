@@ -1,0 +1,153 @@
+import json
+from typing import Any
+
+import pytest
+
+from bus.mqtt.inbox import ReceivedMessage
+from bus.topics import Topics
+from panel.bus_feed import NEEDED, BusFeed, one_line
+from panel.login import AccessList
+
+TOPICS = Topics()
+
+
+class Bus:
+    """A broker one speaks for by hand."""
+
+    topics = TOPICS
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.handlers: dict[str, Any] = {}
+
+    def subscribe(self, topic_filter: str, handle: Any) -> None:
+        self.handlers[topic_filter] = handle
+
+    def consume(self, topic_filter: str, kind: Any, handle: Any) -> None:
+        self.handlers[topic_filter] = handle
+
+    def after_connect(self, work: Any) -> None:
+        self.reconnect = work
+
+    def say(self, topic_filter: str, topic: str, payload: bytes, *, retained: bool = False) -> None:
+        self.handlers[topic_filter](ReceivedMessage(topic, payload, retained=retained))
+
+
+class Browsers:
+    """The streams of those who look, as far as they are known here."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, str]] = []
+        self.to_all: list[tuple[str, Any]] = []
+        self.watched: set[str] = set()
+        self.ended = 0
+
+    def follows(self, user: str) -> bool:
+        return user == "0011"
+
+    def is_watched(self, user: str) -> bool:
+        return user in self.watched
+
+    def publish(self, user: str, name: str, payload: str) -> None:
+        self.sent.append((user, name, payload))
+
+    def publish_to_watchers(self, user: str, name: str, payload: str) -> None:
+        self.sent.append((f"watchers of {user}", name, payload))
+
+    def publish_to_all(self, name: str, content: Any) -> None:
+        self.to_all.append((name, content))
+
+    def end_streams_of(self, user: str) -> None:
+        self.ended += 1
+
+    def end_all(self) -> None:
+        self.ended += 1
+
+
+@pytest.fixture
+def bus() -> Bus:
+    return Bus()
+
+
+@pytest.fixture
+def browsers() -> Browsers:
+    return Browsers()
+
+
+@pytest.fixture
+def feed(bus: Bus, browsers: Browsers) -> BusFeed:
+    feed = BusFeed(bus, AccessList(TOPICS), browsers)  # type: ignore[arg-type]
+    feed.subscribe(lambda result, message: None)
+    return feed
+
+
+def _process(bus: Bus, name: str, word: bytes = b"online") -> None:
+    bus.say(TOPICS.processes(), TOPICS.process(name), word, retained=True)
+
+
+def test_what_does_not_run_is_missing_and_a_caller_of_several_is_enough(
+    feed: BusFeed, bus: Bus, browsers: Browsers
+) -> None:
+    assert feed.links() == {"broker": True, "missing": list(NEEDED)}
+    for name in ("gateway", "sessions", "caller-2", "dial", "journal"):
+        _process(bus, name)
+    assert feed.links()["missing"] == []
+
+    _process(bus, "dial", b"offline")
+
+    assert browsers.to_all[-1] == ("links", {"broker": True, "missing": ["dial"]})
+
+
+def test_without_the_broker_only_that_is_said(feed: BusFeed, bus: Bus, browsers: Browsers) -> None:
+    bus.reconnect()
+    bus.connected = False
+    feed.tick()
+    feed.tick()
+
+    assert browsers.to_all == [("links", {"broker": False, "missing": []})]
+
+
+def test_only_those_who_look_get_their_own_events(
+    feed: BusFeed, bus: Bus, browsers: Browsers
+) -> None:
+    for user in ("0011", "0012"):
+        bus.say(TOPICS.records("+"), TOPICS.records(user), b'{"data":\n{}}')
+
+    assert browsers.sent == [("0011", "record", '{"data": {}}')]
+
+
+def test_a_state_is_kept_for_streams_that_open_later_until_it_is_cleared(
+    feed: BusFeed, bus: Bus
+) -> None:
+    state = b'{"data": {"state": "active"}}'
+    bus.say(TOPICS.state("+"), TOPICS.state("0012"), state, retained=True)
+    assert feed.state("0012") == state.decode()
+    assert feed.colleague("0012")["state"] == "active"
+
+    bus.say(TOPICS.state("+"), TOPICS.state("0012"), b"")
+
+    assert feed.state("0012") is None
+    assert feed.colleague("0012")["state"] == "unknown"
+
+
+def test_who_is_watched_is_on_the_phone_as_long_as_one_of_his_calls_is_talked(
+    feed: BusFeed, bus: Bus, browsers: Browsers
+) -> None:
+    browsers.watched.add("0012")
+
+    def call(call_id: str, state: str, **more: str) -> None:
+        content = {"data": {"call_id": call_id, "state": state} | more}
+        bus.say(TOPICS.calls("+"), TOPICS.calls("0012"), json.dumps(content).encode())
+
+    call("c-1", "ringing")
+    assert not feed.is_busy("0012")
+    call("c-1", "connected")
+    call("c-2", "connected", previous_call_id="c-1")
+    assert feed.is_busy("0012")
+    call("c-2", "ended")
+    assert not feed.is_busy("0012")
+
+
+def test_json_of_several_lines_becomes_one() -> None:
+    assert one_line(b'{"a":\n1}') == '{"a": 1}'
+    assert one_line(b'{"a":1}') == '{"a":1}'
