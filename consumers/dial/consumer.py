@@ -15,9 +15,8 @@ from consumers.dial.placing import CallOrder
 from consumers.dial.policy import Dialable
 from consumers.dial.progress import ProgressTracker
 from consumers.dial.request import ParsedRequest, read_request
-from consumers.dial.results import ResultPublisher
 from consumers.dial.settings import DialSettings
-from consumers.dial.store import DialEntry, DialRecord, DialStore, Rejected, Repeated
+from consumers.dial.store import DialEntry, DialRecord, Rejected, Repeated
 from consumers.dial.texts import DialAnswer
 from consumers.users import User, Users
 
@@ -33,17 +32,15 @@ class DialConsumer:
         self,
         settings: DialSettings,
         numbers: NumberReader,
-        store: DialStore,
-        results: ResultPublisher,
         tracker: ProgressTracker,
         users: Users,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._numbers = numbers
-        self._store = store
-        self._results = results
         self._tracker = tracker
+        self._results = tracker.results
+        self._store = tracker.results.store
         self._users = users
         self._clock = clock
         self._share = RequestShare(settings, clock)

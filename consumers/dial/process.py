@@ -89,8 +89,8 @@ def run(
         stop_on_signals(connection.stop)
         tasks = TaskThreads(connection.post)
         results = ResultPublisher(store, connection)
-        tracker = ProgressTracker(store, results, pbx, tasks, numbers.key)
-        consumer = DialConsumer(dial, numbers, store, results, tracker, users)
+        tracker = ProgressTracker(results, pbx, tasks, numbers.key)
+        consumer = DialConsumer(dial, numbers, tracker, users)
         # Before we are online: who sees us there may dial at once.
         for user in dial.users or (ANY_USER,):
             connection.subscribe(connection.topics.dial(user), consumer.handle)

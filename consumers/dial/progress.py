@@ -11,7 +11,7 @@ from consumers.dial import texts as dial_words
 from consumers.dial.placing import CallNotPlaced, CallOrder, CallPlaced, PlacingOutcome
 from consumers.dial.results import ResultPublisher
 from consumers.dial.stages import QUIET, ending, next_stage
-from consumers.dial.store import DialEntry, DialStore
+from consumers.dial.store import DialEntry
 from starface.client import PbxFailure
 
 log = logging.getLogger(__name__)
@@ -49,15 +49,14 @@ class ProgressTracker:
 
     def __init__(
         self,
-        store: DialStore,
         results: ResultPublisher,
         pbx: DialPbx,
         tasks: DialTaskRunner,
         key: Callable[[str], str],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._store = store
-        self._results = results
+        self.results = results
+        self._store = results.store
         self._pbx = pbx
         self._tasks = tasks
         self._key = key
@@ -80,8 +79,8 @@ class ProgressTracker:
         elif isinstance(outcome, CallNotPlaced):
             self._not_placed(entry, outcome.reason)
         else:
-            self._results.note(entry, dial_words.unknown("no_answer"), ask_at=self._clock())
-        self._results.flush()
+            self.results.note(entry, dial_words.unknown("no_answer"), ask_at=self._clock())
+        self.results.flush()
         for event in self._early.pop(entry.user, []):
             self.handle(event)
 
@@ -93,7 +92,7 @@ class ProgressTracker:
     def _not_placed(self, entry: DialEntry, reason: str) -> None:
         if reason in ("unreachable", "no_credential", "storage"):
             self._store.unclaim(entry.serial)
-        self._results.note(entry, dial_words.refused(reason))
+        self.results.note(entry, dial_words.refused(reason))
 
     # ---- what the gateway publishes
 
@@ -132,11 +131,11 @@ class ProgressTracker:
             stage, final = found
             if not self._note_stage(entry, stage, final=final):
                 self._store.ask_later(entry.serial, self._clock() + QUIET[entry.stage])
-        self._results.flush()
+        self.results.flush()
 
     def _note_stage(self, entry: DialEntry, stage: DialState, *, final: bool = False) -> bool:
         ask_at = None if final else self._clock() + QUIET[stage]
-        return self._results.note(entry, dial_words.stage(stage, final=final), ask_at)
+        return self.results.note(entry, dial_words.stage(stage, final=final), ask_at)
 
     # ---- what the PBX answers when asked
 
@@ -176,7 +175,7 @@ class ProgressTracker:
             self._silent(entry)
         else:
             self._reached(entry, answer)
-        self._results.flush()
+        self.results.flush()
 
     def _gone(self, entry: DialEntry) -> None:
         """Advance a request whose call the PBX does not know: it is over, or never was."""
@@ -185,11 +184,11 @@ class ProgressTracker:
             self._store.ask_later(entry.serial, self._clock() + _ASK_AGAIN)
         elif entry.stage == "claimed" and age < ORPHANED:  # it may still be on its way
             again = self._clock() + _ASK_AGAIN
-            self._results.note(entry, dial_words.unknown("interrupted"), ask_at=again)
+            self.results.note(entry, dial_words.unknown("interrupted"), ask_at=again)
         elif entry.stage in ("claimed", "unknown"):
-            self._results.note(entry, dial_words.unknown("not_there", final=True))
+            self.results.note(entry, dial_words.unknown("not_there", final=True))
         elif entry.stage == "accepted":
-            self._results.note(entry, dial_words.unknown("no_outcome", final=True))
+            self.results.note(entry, dial_words.unknown("no_outcome", final=True))
         else:
             self._note_stage(entry, ending(entry.stage), final=True)
 
@@ -198,10 +197,10 @@ class ProgressTracker:
         now = self._clock()
         age = now - (entry.claimed or 0)
         if entry.stage == "claimed":
-            self._results.note(entry, dial_words.unknown("interrupted"), ask_at=now + 10)
+            self.results.note(entry, dial_words.unknown("interrupted"), ask_at=now + 10)
         elif entry.stage == "unknown" and age > _UNCLEAR_FOR:
-            self._results.note(entry, dial_words.unknown("no_answer", final=True))
+            self.results.note(entry, dial_words.unknown("no_answer", final=True))
         elif age > _LONGEST:
-            self._results.note(entry, dial_words.unknown("no_outcome", final=True))
+            self.results.note(entry, dial_words.unknown("no_outcome", final=True))
         else:
             self._store.ask_later(entry.serial, now + (10 if entry.stage == "unknown" else 60))

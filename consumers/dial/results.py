@@ -38,7 +38,7 @@ class ResultPublisher:
         self, store: DialStore, bus: DialResultBus, clock: Callable[[], float] = time.time
     ) -> None:
         self.topics = bus.topics
-        self._store = store
+        self.store = store
         self._bus = bus
         self._clock = clock
         self._not_marked: set[int] = set()  # published, while the disk takes nothing
@@ -47,7 +47,7 @@ class ResultPublisher:
         """Move a request to a stage; False if it is that far already."""
         call_id = None if answer.state == "refused" else entry.call_id
         result = self._result(entry.user, UUID(entry.request_id), call_id, answer)
-        moved = self._store.advance(
+        moved = self.store.advance(
             entry.serial, answer.state, result.encoded(), self._clock(),
             code=answer.code, final=answer.final, ask_at=ask_at,
         )  # fmt: skip
@@ -63,24 +63,24 @@ class ResultPublisher:
     def flush(self) -> None:
         """Publish what the broker does not have yet; what nobody can use any more is dropped."""
         now = self._clock()
-        for result in self._store.unpublished(now - _OTHERS_AFTER):
+        for result in self.store.unpublished(now - _OTHERS_AFTER):
             if now - result.at > DIAL_EXPIRY:
                 log.warning("result too old to publish request=%s", result.entry.request_id)
             elif result.serial not in self._not_marked:
                 if not self._published(result.entry, result.payload):
                     return
                 self._not_marked.add(result.serial)
-            self._store.mark_published(result.serial)
+            self.store.mark_published(result.serial)
             self._not_marked.discard(result.serial)
 
     def repeat(self, entry: DialEntry) -> None:
         """Note the last result of a request once more, after all that is still to be published."""
-        with self._store.transaction():
-            last = self._store.last_result(entry.serial)
+        with self.store.transaction():
+            last = self.store.last_result(entry.serial)
             if last is not None:
                 result = DialResult.model_validate_json(last)
                 again = result.model_copy(update={"id": str(uuid4()), "time": now()})
-                self._store.add_result(entry.serial, again.encoded(), self._clock())
+                self.store.add_result(entry.serial, again.encoded(), self._clock())
 
     def refuse_unstored(self, user: str, request_id: UUID, answer: DialAnswer) -> None:
         """Refuse a request of which nothing is kept."""
@@ -94,7 +94,7 @@ class ResultPublisher:
         self, user: str, request_id: UUID, call_id: str | None, answer: DialAnswer
     ) -> DialResult:
         return DialResult(
-            source=f"dial/{self._store.owner}",
+            source=f"dial/{self.store.owner}",
             subject=call_id,
             data=DialResultData(
                 user=user,

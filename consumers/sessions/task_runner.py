@@ -6,7 +6,7 @@ task under way; the result of one that was begun before a newer plan decides not
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -45,7 +45,7 @@ class TaskRunner:
         users: Users,
         window: ResyncWindow,
         states: StatePublisher,
-        contexts: dict[str, UserContext],
+        contexts: Mapping[str, UserContext],
         patience: float,
         calls_expected: Callable[[], bool],
     ) -> None:

@@ -141,12 +141,8 @@ class Desk:
             PROFILE, self.settings, SITE_KEY,
             functools.partial(self.private.names, profile=PROFILE),
         )  # fmt: skip
-        self.following = ProgressTracker(
-            self.book, results, self.pbx, self.tasks, numbers.key, self.clock
-        )
-        self.consumer = DialConsumer(
-            self.settings, numbers, self.book, results, self.following, self.known, self.clock
-        )
+        self.following = ProgressTracker(results, self.pbx, self.tasks, numbers.key, self.clock)
+        self.consumer = DialConsumer(self.settings, numbers, self.following, self.known, self.clock)
 
     def again(self) -> None:
         """Start again after a kill: what was under way is lost, the file stays."""
