@@ -293,21 +293,21 @@ def test_a_slow_pbx_is_reported_as_unknown_and_holds_up_nobody_else(
     office: Office, anna: Person, connect: Connect, simulator: Simulator
 ) -> None:
     simulator.switches.trouble = "slow"
-    simulator.switches.slow_seconds = 8
+    simulator.switches.slow_seconds = 60
     simulator.switches.trouble_times = 1
     simulator.switches.trouble_methods = frozenset({"placeCallWithPhone"})
+    office.starface = office.starface.model_copy(update={"read_timeout": 8.0})
     office.start()
     office.wait_online()
-    began = time.monotonic()
     request = anna.dial()
     wait_until(lambda: simulator.placements[str(request)] == 1)
 
     with Person(connect("0012"), "0012") as bernd:
         other = bernd.dial("044 123 45 68")
-        wait_until(lambda: bernd.reported(other) == ["accepted"], 3)
+        wait_until(lambda: bernd.reported(other) == ["accepted"])
+        assert anna.reported(request) == []
 
-    wait_until(lambda: anna.reported(request)[:1] == ["unknown"], 7)
-    assert time.monotonic() - began < 7
+    wait_until(lambda: anna.reported(request)[:1] == ["unknown"])
     wait_until(lambda: anna.reported(request)[1:2] == ["accepted"])
     assert simulator.placements[str(request)] == 1
 

@@ -92,5 +92,6 @@ def _huge() -> bytes:
 
 
 @functools.cache
+@functools.cache
 def _bomb() -> bytes:
-    return gzip.compress(bytes(100 * _MEGABYTE))
+    return gzip.compress(bytes(100 * _MEGABYTE), compresslevel=1)

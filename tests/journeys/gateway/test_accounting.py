@@ -328,7 +328,7 @@ def test_a_full_disk_is_reported_and_recovered_from(
 
             (gateway.inside / "filler").unlink()
             reported = len(pbx.acknowledged)
-            wait_until(lambda: len(pbx.acknowledged) > reported + 5, 5)
+            wait_until(lambda: len(pbx.acknowledged) > reported + 5)
 
         assert not pbx.unknown
         settle(pbx, consumer)

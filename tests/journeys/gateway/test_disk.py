@@ -124,7 +124,7 @@ def test_nothing_is_acknowledged_whose_write_failed(
                 faults.end()
                 gateway.start()
             faults.end()
-            wait_until(teller.taken, 5)
+            wait_until(teller.taken)
             teller.check()
 
         assert refused, "no fault met a notification, so nothing is proven"
@@ -155,11 +155,11 @@ def test_nothing_is_acknowledged_that_the_system_did_not_write(
                 gateway.kill()
                 gateway.start()
             _limit(gateway, resource.RLIM_INFINITY)
-            wait_until(teller.taken, 5)
+            wait_until(teller.taken)
             if (folder / WAL).stat().st_size > RENEWED:
                 assert gateway.stop() == 0
                 gateway.start()
-                wait_until(teller.taken, 5)
+                wait_until(teller.taken)
 
         _settle(teller, consumer, folder)
     teller.check()
@@ -217,7 +217,7 @@ def test_a_log_that_was_full_takes_calls_again_once_they_are_published(
         consumer.start()
         with contextlib.closing(consumer):
             wait_until(lambda: set(teller.acknowledged) <= set(consumer.executed()), 30)
-            wait_until(teller.taken, 5)
+            wait_until(teller.taken)
             assert teller.report(200) == 200
         refusals = gateway.log.read_text().count("not on disk")
 

@@ -107,7 +107,7 @@ class PlainClient:
         self, simulator: Simulator, receiver: Receiver | None = None, path: str = "/x", **query: str
     ) -> None:
         self._simulator = simulator
-        self._http = httpx.Client(timeout=5, verify=TLS)
+        self._http = httpx.Client(timeout=30, verify=TLS)
         self.query = {f"{PREFIX}auth": TOKEN_0011} | query
         if receiver is not None:
             self.query |= {

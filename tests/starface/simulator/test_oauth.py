@@ -31,7 +31,7 @@ def client(simulator: Simulator) -> Iterator[httpx.Client]:
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
-    with httpx.Client(verify=trusting, base_url=simulator.url, timeout=5) as client:
+    with httpx.Client(verify=trusting, base_url=simulator.url, timeout=30) as client:
         yield client
 
 

@@ -23,7 +23,7 @@ def client() -> Iterator[httpx.Client]:
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
-    with httpx.Client(verify=trusting, timeout=5) as client:
+    with httpx.Client(verify=trusting, timeout=30) as client:
         yield client
 
 

@@ -16,7 +16,7 @@ PLACE = "ucp.v22.requests.call.placeCallWithPhone"
 def raw(scene: Scene, method: str) -> tuple[http.client.HTTPResponse, bytes]:
     """Ask without decoding what is answered."""
     where = urlsplit(scene.simulator.url)
-    connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=5)
+    connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=30)
     body = f"<methodCall><methodName>{method}</methodName></methodCall>"
     connection.request("POST", f"/xml-rpc?{urlencode(scene.anna.query)}", body)
     answer = connection.getresponse()
