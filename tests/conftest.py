@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bus.access.accounts import (
     PROCESS_ACCOUNTS,
@@ -18,6 +19,12 @@ from cli.demo.mosquitto import Mosquitto, free_port
 
 ROOT = Path(__file__).parent.parent
 USERS = ("0011", "0012", "0013")
+
+# How long an example takes depends on what else runs on the machine.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

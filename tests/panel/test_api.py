@@ -291,9 +291,7 @@ def test_opening_the_page_with_a_number_does_not_dial(
     assert dial_port.requested == []
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=300), login=st.text(min_size=1, max_size=20))
 def test_nothing_that_is_sent_breaks_the_door(
     client: falcon.testing.TestClient, body: bytes, login: str

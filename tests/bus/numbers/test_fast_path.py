@@ -57,7 +57,7 @@ codes = st.sampled_from([*map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE), ""
 fronts = st.sampled_from(["+", "00", "0", ""])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(fronts, codes, digits | spaced, st.sampled_from(PROFILES))
 def test_the_quick_way_never_says_anything_else(
     front: str, code: str, rest: str, profile: NumberProfile
@@ -124,7 +124,7 @@ def fixed_by_library(e164: str) -> bool:
     return phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(["43", "49", "41", "39", "44", "1"]), st.text("0123456789", min_size=3))
 def test_a_fixed_line_is_what_the_library_calls_one(code: str, rest: str) -> None:
     e164 = f"+{code}{rest[:12]}"

@@ -186,7 +186,7 @@ gaps = st.sampled_from(["", " ", "-", ".", "/", "\N{NO-BREAK SPACE}", "\N{EN DAS
 
 
 @given(text=st.one_of(st.text(max_size=300), st.text(signs, max_size=40)), site=sites)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example(text="\ud800", site=ZURICH)
 @example(text="tel:%ED%A0%80", site=ZURICH)
 @example(text="sip:@", site=ZURICH)
@@ -208,7 +208,7 @@ def test_no_text_raises_and_every_number_is_stable(text: str, site: NumberProfil
 
 
 @given(text=st.text(st.sampled_from("0123456789+ ()-/."), max_size=24), site=sites)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_digits_never_raise_and_their_number_reads_the_same_again(
     text: str, site: NumberProfile
 ) -> None:
@@ -219,7 +219,7 @@ def test_digits_never_raise_and_their_number_reads_the_same_again(
 
 
 @given(e164=e164s, site=sites, data=st.data())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_separators_do_not_change_a_number(
     e164: str, site: NumberProfile, data: st.DataObject
 ) -> None:
@@ -229,7 +229,7 @@ def test_separators_do_not_change_a_number(
 
 
 @given(e164=e164s, site=sites)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_dialled_for_a_number_reads_as_that_number(e164: str, site: NumberProfile) -> None:
     dialled = dial_form(read_number(e164, site), site, "international")
 
@@ -238,7 +238,7 @@ def test_what_is_dialled_for_a_number_reads_as_that_number(e164: str, site: Numb
 
 
 @given(text=st.text(signs, max_size=30), site=sites)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_same_text_gives_the_same_answer(text: str, site: NumberProfile) -> None:
     again = NumberProfile(**site.model_dump())
 

@@ -442,7 +442,7 @@ WAY = ("incoming", "ringing", "connected", "held", "connected", "ended")
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_doubled_shuffled_and_late_events_open_a_call_once_and_never_after_its_end(
     seed: int,
 ) -> None:

@@ -3,7 +3,7 @@ from random import Random
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.caller.opening import Opening, choose
@@ -295,7 +295,6 @@ uses = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(kept=dossiers, uses=uses, order=st.randoms())
 def test_the_order_in_which_things_are_reported_changes_nothing(
     kept: list[Dossier], uses: list[Use], order: Random
@@ -312,7 +311,6 @@ def test_the_order_in_which_things_are_reported_changes_nothing(
     assert keys(again) == keys(first)
 
 
-@settings(deadline=None)
 @given(kept=dossiers, uses=uses)
 def test_what_opens_is_open_and_active(kept: list[Dossier], uses: list[Use]) -> None:
     opening = choose("matter-or-dossier", FOUND, kept, uses, TODAY)

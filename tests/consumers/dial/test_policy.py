@@ -463,7 +463,7 @@ noise = st.sampled_from(["", " ", "-", ".", "/", "(", ")"])
 
 
 @given(row=st.sampled_from(REFUSED), data=st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_no_noise_of_spelling_opens_a_forbidden_number(
     row: tuple[str, str, str], data: st.DataObject
 ) -> None:
@@ -474,7 +474,7 @@ def test_no_noise_of_spelling_opens_a_forbidden_number(
 
 
 @given(text=st.text(st.sampled_from("0123456789+ ()-/.*#;=tel:x"), max_size=30), site=sites)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_only_digits_reach_the_pbx_and_they_mean_the_number(text: str, site: NumberProfile) -> None:
     decision = decide(text, site, POLICY)
 

@@ -167,7 +167,6 @@ def kept(directory: Directory, source: str) -> dict[str, object]:
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(first=snapshots, second=snapshots)

@@ -207,7 +207,7 @@ def test_a_changed_priority_counts_at_the_next_call(directory: Directory) -> Non
     assert name(directory.find(ANNA, user="u").contact) == "Beat"
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(order=st.permutations(["a", "b", "c", "d"]))
 def test_the_answer_does_not_depend_on_the_order_of_the_import(
     tmp_path_factory: pytest.TempPathFactory, order: list[str]
@@ -339,7 +339,6 @@ def test_an_extension_is_not_endless(directory: Directory) -> None:
     assert directory.find("+4930901821234567", user="u").quality == "none"
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=True))
 def test_a_stem_is_shorter_than_its_number_and_longer_than_a_country(e164: str) -> None:
     stems = possible_stems(e164)

@@ -42,7 +42,6 @@ junk = st.one_of(
     st.binary(max_size=30).filter(lambda octets: b"\n" not in octets and b"\r" not in octets),
 )  # fmt: skip
 read_settings = settings(
-    deadline=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -346,13 +346,13 @@ def _state(book: CallBook) -> list[str]:
 
 
 @given(_EVENTS, st.integers())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_order_and_repeats_change_nothing(events: list[CallData], seed: int) -> None:
     assert _state(_book(events)) == _state(_book(_shuffled(events, seed)))
 
 
 @given(_EVENTS, st.integers(0, 14))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_restart_in_between_changes_nothing(events: list[CallData], cut: int) -> None:
     kept = [json.loads(json.dumps(leg.as_dict())) for leg in _book(events[:cut]).legs()]
     legs = [Leg.from_dict(one) for one in kept]
@@ -367,7 +367,7 @@ def test_a_restart_in_between_changes_nothing(events: list[CallData], cut: int) 
 
 
 @given(_EVENTS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_whatever_comes_has_a_result_and_times_that_make_sense(events: list[CallData]) -> None:
     book = _book(events)
     for leg in book.legs():
@@ -385,7 +385,7 @@ def test_whatever_comes_has_a_result_and_times_that_make_sense(events: list[Call
 
 
 @given(_EVENTS, st.integers())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_continues_what_does_not_depend_on_the_order(
     events: list[CallData], seed: int
 ) -> None:
@@ -416,7 +416,7 @@ _SCENARIOS: list[Scenario] = [
 
 @pytest.mark.parametrize("scenario", _SCENARIOS)
 @given(seed=st.integers())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_scenario_ends_the_same_however_it_is_reported(scenario: Scenario, seed: int) -> None:
     events = scenario()
 
@@ -424,7 +424,7 @@ def test_a_scenario_ends_the_same_however_it_is_reported(scenario: Scenario, see
 
 
 @given(seed=st.integers(), missing=st.integers(0, 20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_one_event_that_is_lost_never_makes_an_answered_call_a_missed_one(
     seed: int, missing: int
 ) -> None:

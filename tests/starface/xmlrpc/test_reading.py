@@ -314,14 +314,14 @@ def depth(value: Value) -> int:
     return 1 + max(map(depth, inner), default=0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(values.filter(lambda value: depth(value) <= 6))
 def test_what_is_written_is_read_again(value: Value) -> None:
     assert read_response(write_response(value)) == value
     assert read_call(write_call("a", [value])) == ("a", [value])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_a_damaged_document_is_read_or_unreadable(data: st.DataObject) -> None:
     body = bytearray(RINGING.encode())
@@ -352,7 +352,7 @@ def test_a_damaged_document_is_read_or_unreadable(data: st.DataObject) -> None:
         read_call(bytes(body))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_unreadable(body: bytes) -> None:
     for read in (read_call, read_response):

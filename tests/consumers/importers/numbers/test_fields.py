@@ -110,7 +110,6 @@ def test_an_internal_number_is_kept_without_a_stem() -> None:
     assert (number.raw, number.e164, number.stem) == ("23", "", "")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_reader(text: str) -> None:
     for number in read_field(text, SWISS).numbers:
@@ -122,7 +121,6 @@ numbers = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(
     st.lists(numbers, min_size=1, max_size=4), st.sampled_from([" / ", ", ", "; ", "\n", " oder "])
 )
@@ -199,7 +197,7 @@ plain = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     plain,
     st.sampled_from(["", "CH", "DE", "IT"]),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.numbers.number import NumberProfile, read_number
@@ -191,7 +191,6 @@ def test_the_reading_itself_never_splits(text: str) -> None:
     assert read_number(text, SWISS).kind == "unknown"
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"\A044 123 45 [0-9]{2} ?[/,] ?[0-9]{1,4}\Z"))
 def test_a_second_line_differs_in_its_last_digits_only(text: str) -> None:
     numbers = [one.e164 for one in read_field(text, SWISS).numbers]

@@ -272,7 +272,7 @@ def test_text_that_is_utf_8_only_at_the_end_of_a_long_file_is_still_utf_8(tmp_pa
     assert encoding_of(file) != "utf-8"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     octets=st.binary(max_size=200) | st.text(alphabet='ab;,"\r\n\0ü', max_size=80).map(str.encode)
 )

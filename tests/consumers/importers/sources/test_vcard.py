@@ -2,7 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.numbers.number import NumberProfile
@@ -196,7 +196,6 @@ lines = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(lines)
 def test_no_lines_break_the_reader(lines: list[str]) -> None:
     contacts = ContactReader(NumberProfile(country="CH"), Report())
