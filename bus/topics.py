@@ -17,6 +17,11 @@ def level(login: str) -> str:
     return quote(login, safe="@").replace("~", "%7E")
 
 
+def client_id(account: str) -> str:
+    """Return the client id of an account: NATS takes none with a dot."""
+    return account.replace(".", "%2E")  # which no login becomes
+
+
 def matches(topic_filter: str, topic: str) -> bool:
     """Return whether a topic falls under a filter with `+` and `#`."""
     wanted, levels = topic_filter.split("/"), topic.split("/")

@@ -87,6 +87,14 @@ class Accounts:
         known = [name for name in names if name in self.passwords]
         return known[0] if known else next(name for name in names if name not in self.retired)
 
+    def with_commands(self, topics: Topics) -> "Accounts":
+        """Return these accounts with those that people's and programs' commands use beside."""
+        passwords = dict(self.passwords)
+        for account, password in self.passwords.items():
+            if process_rights(topics, account) is None:
+                passwords |= command_accounts(account, password)
+        return Accounts(passwords, self.retired)
+
     def remove(self, accounts: Iterable[str]) -> None:
         """Take accounts away; what may still have a session is retired."""
         for account in accounts:
@@ -168,6 +176,15 @@ def rights_of(topics: Topics, account: str, roles: Roles) -> Rights:
         chain = (topics.info(), topics.process(ANY_USER))  # whether anybody is running to answer
         return Rights((*roles.read(grants, topics), *chain), roles.write(grants, topics))
     return _user_rights(topics, account, roles)
+
+
+def all_rights_of(topics: Topics, account: str, roles: Roles) -> Rights:
+    """Return the rights of an account with those that each has over what is its own."""
+    rights = rights_of(topics, account, roles)
+    return Rights(
+        read=(*rights.read, topics.replies_to(account)),
+        write=(*rights.write, topics.owner(account)),
+    )
 
 
 def process_rights(topics: Topics, account: str) -> Rights | None:
@@ -305,10 +322,7 @@ def write_broker_files(
     retired: Mapping[str, RetiredAccount] = MappingProxyType({}),
 ) -> None:
     """Write Mosquitto's password and access files into a folder."""
-    accounts = Accounts(dict(passwords), dict(retired))
-    for account, password in passwords.items():
-        if process_rights(topics, account) is None:
-            accounts.passwords |= command_accounts(account, password)
+    accounts = Accounts(dict(passwords), dict(retired)).with_commands(topics)
     replace(folder / "passwords", accounts.password_file())
     replace(folder / "acl", acl_file(topics, accounts.passwords, roles))
 

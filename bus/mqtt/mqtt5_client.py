@@ -26,6 +26,7 @@ from bus.mqtt.client import (
     PublishQueueFull,
 )
 from bus.mqtt.publication import TIMEOUT, Options
+from bus.topics import client_id
 
 _ALL_AT_ONCE = 65_536  # bytes
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -163,7 +164,7 @@ class CodecClient:
             )  # fmt: skip
         connected.sendall(
             mqtt5.ConnectPacket(
-                login.account, username=login.account, password=login.password.encode(),
+                client_id(login.account), username=login.account, password=login.password.encode(),
                 clean_start=not login.lasting, will=will, keep_alive=settings.keep_alive,
                 session_expiry_interval=settings.session_expiry if login.lasting else 0,
                 receive_max=IN_FLIGHT,

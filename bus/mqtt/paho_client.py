@@ -28,6 +28,7 @@ from bus.mqtt.client import (
 from bus.mqtt.presence import Presence
 from bus.mqtt.publication import TIMEOUT, Options
 from bus.settings import BrokerSettings
+from bus.topics import client_id
 
 
 class PahoClient:
@@ -83,7 +84,7 @@ class PahoClient:
         login = self._login
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=login.account,
+            client_id=client_id(login.account),
             clean_session=None if self._five else not login.lasting,
             protocol=mqtt.MQTTv5 if self._five else mqtt.MQTTv311,
             reconnect_on_failure=False,

@@ -3,11 +3,11 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -36,6 +36,11 @@ from runtime.files import private_file, private_folder, replace
 from runtime.lock import locked
 from runtime.secret_box import SecretBox, new_key, read_secret_box
 
+Clustered = Literal["nats", "rabbitmq"]
+CLUSTERED: Mapping[Clustered, str] = {  # brokers of several nodes: the configuration of one
+    "nats": "deploy/brokers/nats-server.conf",
+    "rabbitmq": "deploy/brokers/rabbitmq.conf",
+}
 _PATIENCE = 30.0  # seconds for another command to end
 _RETIRED = TypeAdapter(dict[str, RetiredAccount])
 
@@ -265,6 +270,35 @@ def _access(
             private_folder(broker_folder(settings)), settings.broker.topics(),
             accounts.passwords, roles, accounts.retired,
         )  # fmt: skip
+        for kind in CLUSTERED:
+            if (settings.folder / kind).is_dir():
+                _write_clustered(settings, kind, accounts, roles)
+
+
+def write_clustered_broker_files(settings: Settings, kind: Clustered) -> Path:
+    """Write the files of a broker of several nodes; they follow each change from now on.
+
+    Its configuration is written once, to be filled in.
+    """
+    folder = private_folder(settings.folder / kind)
+    conf = shipped(CLUSTERED[kind])
+    if not (folder / conf.name).exists():
+        _write_new(folder / conf.name, conf.read_text())
+    with _access(settings):
+        pass
+    return folder
+
+
+def _write_clustered(settings: Settings, kind: Clustered, accounts: Accounts, roles: Roles) -> None:
+    from bus.access import nats, rabbitmq
+
+    topics = settings.broker.topics()
+    known = accounts.with_commands(topics)
+    if kind == "nats":
+        name, content = nats.FILE, nats.accounts_file(topics, known, roles)
+    else:
+        name, content = rabbitmq.FILE, rabbitmq.definitions(topics, known, roles)
+    replace(settings.folder / kind / name, content)
 
 
 def _retired_file(settings: Settings) -> Path:

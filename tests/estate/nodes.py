@@ -5,8 +5,8 @@ and started again while the others work. Nothing here needs a service of the sys
 """
 
 import contextlib
-import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from bus.access import nats, rabbitmq
 from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files
 from bus.access.roles import Roles
 from bus.mqtt.connection import Connection
@@ -30,6 +31,7 @@ from tests.conftest import ROOT
 Kind = Literal["mosquitto", "nats", "rabbitmq"]
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _PROBE = "cli-4"  # by whose login a node is seen to answer
+_ROUTES = '"nats://a.example:6222", "nats://b.example:6222", "nats://c.example:6222"'
 _READY = 90.0  # seconds; three nodes of RabbitMQ on two busy cores
 
 
@@ -191,51 +193,44 @@ def _nats_program() -> str | None:
 
 
 def _nats(
-    _stack: contextlib.ExitStack, folder: Path, count: int, accounts: Accounts, _roles: Roles | None
+    _stack: contextlib.ExitStack, folder: Path, count: int, accounts: Accounts, roles: Roles | None
 ) -> list[Node]:
-    users = ", ".join(
-        f"{{user: {json.dumps(name)}, password: {json.dumps(password)}}}"
-        for name, password in accounts.known().items()
+    (folder / nats.FILE).write_text(
+        nats.accounts_file(BrokerSettings().topics(), accounts, roles or Roles())
     )
+    shipped = (ROOT / "deploy/brokers/nats-server.conf").read_text()
     routes = [free_port() for _ in range(count)]
+    known = ", ".join(f'"nats://127.0.0.1:{each}"' for each in routes)
     nodes = []
     for number, route in enumerate(routes, 1):
         name, mqtt, client = f"n{number}", free_port(), free_port()
         conf = folder / f"{name}.conf"
-        known = "[" + ", ".join(f'"nats://127.0.0.1:{each}"' for each in routes) + "]"
-        clustered = f"cluster {{ name: starface, listen: 127.0.0.1:{route}, routes: {known} }}"
-        conf.write_text(
-            f"server_name: {name}\n"
-            f"listen: 127.0.0.1:{client}\n"
-            f'jetstream {{ store_dir: "{folder / name}", sync_interval: always }}\n'
-            f"mqtt {{ listen: 127.0.0.1:{mqtt}, stream_replicas: {count} }}\n"
-            f"{clustered if count > 1 else ''}\n"
-            f"authorization {{ users: [{users}] }}\n"
+        text = _with(
+            shipped,
+            {
+                "server_name: n1": f"server_name: {name}",
+                "127.0.0.1:4222": f"127.0.0.1:{client}",
+                "0.0.0.0:1883": f"127.0.0.1:{mqtt}",
+                "0.0.0.0:6222": f"127.0.0.1:{route}",
+                "stream_replicas: 3": f"stream_replicas: {count}",
+                "/var/lib/nats": str(folder / name),
+                _ROUTES: known,
+            },
         )
+        conf.write_text(text if count > 1 else re.sub(r"(?s)\ncluster \{.*?\n\}", "", text))
         command = [_nats_program() or "nats-server", "-c", str(conf)]
         nodes.append(Node(name, mqtt, folder, command, client_port=client))
     return nodes
 
 
 def _rabbitmq(
-    stack: contextlib.ExitStack, folder: Path, count: int, accounts: Accounts, _roles: Roles | None
+    stack: contextlib.ExitStack, folder: Path, count: int, accounts: Accounts, roles: Roles | None
 ) -> list[Node]:
-    definitions = folder / "definitions.json"
+    definitions = folder / rabbitmq.FILE
     definitions.write_text(
-        json.dumps(
-            {
-                "vhosts": [{"name": "/"}],
-                "users": [
-                    {"name": name, "password": password, "tags": ""}
-                    for name, password in accounts.known().items()
-                ],
-                "permissions": [
-                    {"user": name, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
-                    for name in accounts.known()
-                ],
-            }
-        )
+        rabbitmq.definitions(BrokerSettings().topics(), accounts, roles or Roles())
     )
+    shipped = (ROOT / "deploy/brokers/rabbitmq.conf").read_text()
     plugins = folder / "enabled_plugins"
     plugins.write_text("[rabbitmq_mqtt].\n")
     epmd = free_port()
@@ -251,13 +246,16 @@ def _rabbitmq(
         own.mkdir(exist_ok=True)
         conf = own / "rabbitmq.conf"
         conf.write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{amqp}\n"
-            f"mqtt.listeners.tcp.1 = 127.0.0.1:{mqtt}\n"
-            "mqtt.allow_anonymous = false\n"
-            "mqtt.durable_queue_type = quorum\n"
-            "cluster_partition_handling = pause_minority\n"
-            "cluster_formation.peer_discovery_backend = classic_config\n"
-            f"load_definitions = {definitions}\n"
+            _with(
+                re.sub(r"(?m)^cluster_formation.classic_config.*\n", "", shipped),
+                {
+                    "127.0.0.1:5672": f"127.0.0.1:{amqp}",
+                    "0.0.0.0:1883": f"127.0.0.1:{mqtt}",
+                    "load_definitions = /etc/rabbitmq/definitions.json": (
+                        f"load_definitions = {definitions}"
+                    ),
+                },
+            )
             + "".join(
                 f"cluster_formation.classic_config.nodes.{number} = {each}\n"
                 for number, each in enumerate(names, 1)
@@ -280,6 +278,14 @@ def _rabbitmq(
             Node(own.name, mqtt, folder, [str(RABBITMQ)], environment | of_node, client_port=amqp)
         )
     return nodes
+
+
+def _with(shipped: str, values: Mapping[str, str]) -> str:
+    """Return a shipped configuration with these values; each must stand in it once."""
+    for old, new in values.items():
+        assert shipped.count(old) == 1, old
+        shipped = shipped.replace(old, new)
+    return shipped
 
 
 _Maker = Callable[[contextlib.ExitStack, Path, int, Accounts, Roles | None], list[Node]]

@@ -11,6 +11,8 @@ _DEPLOY = {
     "unit": "deploy/systemd/starface2mqtt.service",
     "broker-unit": "deploy/systemd/starface2mqtt-broker.service",
     "mosquitto": "mosquitto.conf",
+    "nats": "deploy/brokers/nats-server.conf",
+    "rabbitmq": "deploy/brokers/rabbitmq.conf",
     "configuration": "starface2mqtt.example.toml",
     "container": "deploy/container/Containerfile",
     "compose": "deploy/container/compose.yaml",
@@ -18,8 +20,9 @@ _DEPLOY = {
     "grafana": "deploy/grafana/starface2mqtt.json",
 }
 File = Literal[
-    "unit", "broker-unit", "mosquitto", "configuration", "container", "compose", "alerts", "grafana"
-]
+    "unit", "broker-unit", "mosquitto", "nats", "rabbitmq", "configuration", "container", "compose",
+    "alerts", "grafana",
+]  # fmt: skip
 Document = Literal["asyncapi", "openapi", "schemas"]
 
 
