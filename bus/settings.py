@@ -3,9 +3,9 @@
 import base64
 import hmac
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, SecretStr, TypeAdapter
 
 from bus.topics import Topics
 from runtime.addresses import split_address
@@ -22,7 +22,6 @@ __all__ = [
 ]
 
 _COMMANDS = 3  # of one person at a time
-_KEEP_ALIVE_OF_SEVERAL = 5  # seconds; a silent node is left after twice as long
 
 
 def _is_base(value: str) -> str:
@@ -48,18 +47,13 @@ class BrokerSettings(Section):
     keep_alive: int = Field(
         default=6, ge=5, le=600
     )  # seconds; notices a dead line in 1.2 times that
+    # Seconds after which what is retained is published once more; 0: the broker keeps it.
+    repeat_retained: int = Field(default=0, ge=0, le=86_400)
     session_expiry: int = Field(default=604_800, ge=0)  # seconds a server process may be away
     accounts_file: Path = Path("secrets/broker-accounts.json")
     machine: str | None = Field(default=None, exclude=True)  # as [site] says
     account: str | None = None  # only for a process that has no accounts file
     password: SecretStr | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_a_silent_node_early(cls, values: Any) -> Any:
-        if isinstance(values, dict) and len(values.get("hosts") or ()) > 1:
-            return {"keep_alive": _KEEP_ALIVE_OF_SEVERAL} | values
-        return values
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:

@@ -6,6 +6,7 @@ thread works through it. So a handler may be slow, may publish and may use SQLit
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -117,6 +118,8 @@ class Connection:
         self._failed = False
         self._why = "not connected to the broker yet"
         self._after_connect: list[Callable[[], None]] = []
+        self._republish: list[Callable[[], None]] = []
+        self._repeat_at = math.inf
         self._network = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
         if presence is not None:
             self._inbox.route(self.topics.process(presence.name), self._correct_own_will)
@@ -170,6 +173,14 @@ class Connection:
     def after_connect(self, work: Callable[[], None]) -> None:
         """Have work done in the main thread after each connect."""
         self._after_connect.append(work)
+
+    def republish(self, work: Callable[[], None]) -> None:
+        """Have what is retained published in the main thread: after each connect, or more often.
+
+        A broker that comes back may have lost it, and one of several nodes may have it on one.
+        """
+        self._republish.append(work)
+        self.after_connect(work)
 
     def subscribe(
         self, topic_filter: str, handle: Handler, on_dead_letter: OnDeadLetter | None = None
@@ -259,7 +270,22 @@ class Connection:
             )
         if not self._network.is_alive() and not self.stopping.is_set():
             raise NetworkDead("the thread that talks to the broker has ended")
+        if time.monotonic() >= self._repeat_at:
+            self._repeat_retained()
         return self._inbox.work(timeout)
+
+    def _repeat_retained(self) -> None:
+        self._repeat_at = time.monotonic() + self._settings.repeat_retained
+        if self.connected:
+            self._publish_online()
+            for work in self._republish:
+                self.post(work)
+
+    def _publish_online(self) -> None:
+        if self._presence is not None:
+            for topic, payload in self._presence.online(self.topics):
+                with contextlib.suppress(BrokerUnavailable):
+                    self.send(topic, payload, retain=True)
 
     def _correct_own_will(self, received: ReceivedMessage) -> None:
         """Correct the will of an earlier connection that the broker sent after our birth."""
@@ -427,6 +453,8 @@ class Connection:
         log.info("connected to the broker account=%s", self._account)
         for work in self._after_connect:
             self.post(work)
+        if self._settings.repeat_retained:
+            self._repeat_at = time.monotonic() + self._settings.repeat_retained
 
     def _lost(self) -> None:
         self._connected.clear()

@@ -33,7 +33,7 @@ class AnnouncementBroker(Protocol):
     def connected(self) -> bool:
         """Whether the broker is connected."""
 
-    def after_connect(self, work: Callable[[], None]) -> None:
+    def republish(self, work: Callable[[], None]) -> None:
         """Have work done after each connect."""
 
     def subscribe(self, topic_filter: str, handle: Callable[[ReceivedMessage], None]) -> None:
@@ -50,7 +50,7 @@ class HomeAssistant:
         self._connection = connection
         self._logins = logins
         self.known: frozenset[str] = frozenset()
-        connection.after_connect(self.announce)
+        connection.republish(self.announce)
         connection.subscribe(connection.topics.home_assistant_status(), self._started)
 
     def announce(self) -> None:

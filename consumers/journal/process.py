@@ -98,7 +98,7 @@ def run(
                 home.tick()
             return min(pause, _AT_ONCE if publisher.publish() else 2 * _AT_ONCE)
 
-        connection.after_connect(count_again)
+        connection.republish(count_again)
         metrics.keep_written("journal", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         with connection, hooks or nullcontext():

@@ -180,7 +180,7 @@ class AccessPublisher:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._shown: dict[str, AccessData | None] = {}
-        connection.after_connect(self._publish_all)
+        connection.republish(self._publish_all)
 
     def show(self, login: str, user: User | None) -> None:
         """Publish what is so of a user, or that he is gone."""

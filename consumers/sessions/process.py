@@ -116,6 +116,7 @@ class SessionsConsumer:
         """Keep the sessions until stopped."""
         topics = self._connection.topics
         self._connection.after_connect(self._connected)
+        self._connection.republish(self._states.show_all_again)
         self._connection.subscribe(topics.switch(ANY_USER), self._on_switch)
         self._connection.consume(topics.session(ANY_USER), SessionReset, self._on_reset)
         self._connection.consume(topics.calls(ANY_USER), CallEvent, self._on_call)
@@ -211,7 +212,6 @@ class SessionsConsumer:
 
     def _connected(self) -> None:
         self._listening_since = self._clock()
-        self._states.show_all_again()
 
     def _calls_expected(self) -> bool:
         """Return whether a call that was not reported is the PBX's doing, not ours."""

@@ -130,7 +130,7 @@ class PublisherLeader:
             clients=settings.clients,
         )
         publisher = EventPublisher(connection, reader, gateway, self._counters, settings.keep)
-        connection.after_connect(lambda: _announce(connection))
+        connection.republish(lambda: _announce(connection))
         callbacks = CallbackListener(connection, settings.folder)
         listener = WakeupListener(settings.folder, publisher.wake)
         try:

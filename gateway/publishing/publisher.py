@@ -62,7 +62,7 @@ class EventPublisher:
         self._more = True
         self._posted = False
         self._queue.start(reader.watermark(), reader.held(), time.monotonic())
-        connection.after_connect(self._connected)
+        connection.republish(self._connected)
 
     def wake(self) -> None:
         """Look into the log soon; may be called from any thread."""

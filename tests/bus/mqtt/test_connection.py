@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -623,10 +624,21 @@ def test_a_persons_command_tries_each_node(
             command.wait_connected()
 
 
-def test_a_silent_node_is_left_early_only_where_there_is_another() -> None:
-    assert BrokerSettings(hosts=("a:1883", "b:1883")).keep_alive == 5
-    assert BrokerSettings(hosts=("a:1883", "b:1883"), keep_alive=60).keep_alive == 60
-    assert BrokerSettings(hosts=("a:1883",)).keep_alive == 10
+def test_what_is_retained_is_published_again_where_the_broker_may_not_have_it(
+    broker_settings: BrokerSettings, connect: Connect, connection: Connect
+) -> None:
+    repeating = broker_settings.model_copy(update={"repeat_retained": 1})
+    panel = connect("panel")
+    came: list[tuple[str, bool]] = []
+    panel.subscribe(panel.topics.processes(), lambda each: came.append((each.topic, each.retained)))
+    presence = Presence("sessions")
+    states: list[float] = []
+    with connection(repeating, "sessions", presence=presence) as sessions:
+        sessions.republish(lambda: states.append(time.monotonic()))
+        _work_until(sessions, lambda: len(states) >= 3)
+    _work_until(panel, lambda: came.count(("starface/processes/sessions", False)) >= 3)
+
+    assert states[2] - states[1] > 0.9
 
 
 def test_a_node_needs_a_port() -> None:

@@ -38,7 +38,7 @@ class Broker:
         self.count = 0
         self.handlers: dict[str, Callable[[ReceivedMessage], None]] = {}
 
-    def after_connect(self, work: Callable[[], None]) -> None:
+    def republish(self, work: Callable[[], None]) -> None:
         work()
 
     def subscribe(self, topic: str, handle: Callable[[ReceivedMessage], None]) -> None:

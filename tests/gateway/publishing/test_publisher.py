@@ -44,7 +44,7 @@ class _Broker:
     def post(self, work: Callable[[], None]) -> None:
         self.posted.append(work)
 
-    def after_connect(self, work: Callable[[], None]) -> None:
+    def republish(self, work: Callable[[], None]) -> None:
         pass
 
     def consume(self, *_what: Any) -> None:
