@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter
 
-from bus.topics import Topics
+from bus.topics import Topics, escaped
 from runtime.addresses import split_address
 from runtime.configuration import Section, SettingsRefused
 from runtime.files import private
@@ -42,6 +42,7 @@ class BrokerSettings(Section):
     hosts: tuple[Annotated[str, AfterValidator(_is_address)], ...] = ()
     version: Literal["5", "3.1.1"] = "5"
     base: Annotated[str, AfterValidator(_is_base)] = "starface"
+    escape_dots: bool = False  # for RabbitMQ, to which a dot within a topic is a slash
     tls: bool = False
     ca_file: Path | None = None  # None: the system's certificates
     keep_alive: int = Field(
@@ -64,6 +65,14 @@ class BrokerSettings(Section):
         """Return the settings for one node."""
         host, port = address
         return self.model_copy(update={"host": host, "port": port, "hosts": ()})
+
+    def to_wire(self, topic: str) -> str:
+        """Return a topic as this broker takes it."""
+        return escaped(topic) if self.escape_dots else topic
+
+    def from_wire(self, topic: str) -> str:
+        """Return a topic that came from this broker as it is everywhere else."""
+        return topic.replace(escaped("."), ".") if self.escape_dots else topic
 
     def topics(self) -> Topics:
         """Return the names of the topics of this installation."""

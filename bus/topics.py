@@ -17,9 +17,9 @@ def level(login: str) -> str:
     return quote(login, safe="@").replace("~", "%7E")
 
 
-def client_id(account: str) -> str:
-    """Return the client id of an account: NATS takes none with a dot."""
-    return account.replace(".", "%2E")  # which no login becomes
+def escaped(text: str) -> str:
+    """Return an account or topic without dots: NATS takes no client id that has one."""
+    return text.replace(".", "%2E")  # which stands for nothing else: `level` leaves dots
 
 
 def matches(topic_filter: str, topic: str) -> bool:

@@ -1,8 +1,9 @@
 """The accounts and rights of our contract for RabbitMQ, as definitions it imports.
 
-A topic is a routing key of the exchange `amq.topic`: `/` becomes `.`, and a dot within a level
-`/`. What is kept for a session lies in a queue with the client id in its name, so an account may
-only use the queues of its own name: with another's client id it gets nothing of the other's.
+A topic is a routing key of the exchange `amq.topic`: `/` becomes `.`. A dot within a level would
+come back as a slash, so it is written `%2E` (`[broker] escape_dots`). What is kept for a session
+lies in a queue with the client id in its name, so an account may only use the queues of its own
+name: with another's client id it gets nothing of the other's.
 """
 
 import base64
@@ -14,7 +15,7 @@ from typing import Any
 
 from bus.access.accounts import Accounts, Rights, all_rights_of
 from bus.access.roles import Roles
-from bus.topics import Topics, client_id
+from bus.topics import Topics, escaped
 
 FILE = "definitions.json"
 _EXCHANGE = "amq.topic"
@@ -71,7 +72,7 @@ def definitions(topics: Topics, accounts: Accounts, roles: Roles) -> str:
 
 
 def _queues(name: str, rights: Rights | None) -> dict[str, str]:
-    own = f"mqtt-subscription-{re.escape(client_id(name))}qos[01]"
+    own = f"mqtt-subscription-{re.escape(escaped(name))}qos[01]"
     used = f"^({re.escape(_EXCHANGE)}|{own})$" if rights else _NOTHING
     configured = f"^{own}$" if rights else _NOTHING
     return {"user": name, "vhost": "/", "configure": configured, "write": used, "read": used}
@@ -79,9 +80,7 @@ def _queues(name: str, rights: Rights | None) -> dict[str, str]:
 
 def _routing_keys(topic_filter: str) -> str:
     levels = topic_filter.removesuffix("/#").split("/")
-    keys = r"\.".join(
-        r"[^.#]+" if each == "+" else re.escape(each.replace(".", "/")) for each in levels
-    )
+    keys = r"\.".join(r"[^.#]+" if each == "+" else re.escape(escaped(each)) for each in levels)
     return rf"{keys}(\..+)?" if topic_filter.endswith("/#") else keys
 
 

@@ -30,6 +30,10 @@ class Login:
     lasting: bool
     presence: Presence | None
 
+    def will_topic(self, presence: Presence) -> str:
+        """Return the topic of the last will."""
+        return self.settings.to_wire(self.settings.topics().process(presence.name))
+
 
 @dataclass(frozen=True)
 class InboundPublish:

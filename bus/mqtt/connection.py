@@ -195,7 +195,7 @@ class Connection:
             client = self._client
             if client is None or not self._subscribed:
                 return  # it is said with all others as soon as there is a connection
-            self._answered[client.subscribe(topic_filter)] = answered
+            self._answered[client.subscribe(self._settings.to_wire(topic_filter))] = answered
         if not answered.wait(TIMEOUT):
             log.warning("subscription not confirmed topic=%s", topic_filter)
 
@@ -205,7 +205,7 @@ class Connection:
             self._inbox.unroute(topic_filter)
             client = self._client
             if client is not None and self._subscribed:
-                client.unsubscribe(topic_filter)
+                client.unsubscribe(self._settings.to_wire(topic_filter))
 
     def consume(
         self,
@@ -223,9 +223,11 @@ class Connection:
         if client is None or not self._accepted:
             raise BrokerUnavailable(self._why)
         publication = Publication(topic)
+        if response_topic := options.get("response_topic"):
+            options["response_topic"] = self._settings.to_wire(response_topic)
         # No lock of ours may be held here: a client may call us back holding its own.
         try:
-            mid = client.publish(topic, payload, options)
+            mid = client.publish(self._settings.to_wire(topic), payload, options)
         except PublishQueueFull as error:
             raise BrokerUnavailable(f"the message could not be sent: {error}") from error
         in_flight.add(mid, publication)
@@ -389,7 +391,9 @@ class Connection:
         self._accepted_at = time.monotonic()
         self._accepted = True  # what waited there may come before the answer to our subscriptions
         with self._subscribing:
-            self._awaited = {client.subscribe(each) for each in self._inbox.filters()}
+            self._awaited = {
+                client.subscribe(self._settings.to_wire(each)) for each in self._inbox.filters()
+            }
             self._subscribed = True
         if not self._awaited:
             self._ready(client)
@@ -422,10 +426,12 @@ class Connection:
 
         self._inbox.put(
             ReceivedMessage(
-                topic=message.topic,
+                topic=self._settings.from_wire(message.topic),
                 payload=message.payload,
                 retained=message.retained,
-                response_topic=message.response_topic,
+                response_topic=(
+                    message.response_topic and self._settings.from_wire(message.response_topic)
+                ),
                 correlation=message.correlation,
                 qos=1 if message.mid else 0,
                 at=time.monotonic(),
@@ -447,7 +453,7 @@ class Connection:
         self._connected_at = time.monotonic()
         if self._presence is not None:  # before anything else, and so before any farewell
             for topic, payload in self._presence.online(self.topics):
-                mid = client.publish(topic, payload, {"retain": True})
+                mid = client.publish(self._settings.to_wire(topic), payload, {"retain": True})
                 self._in_flight.add(mid, Publication(topic))
         self._connected.set()
         log.info("connected to the broker account=%s", self._account)

@@ -26,7 +26,7 @@ from bus.mqtt.client import (
     PublishQueueFull,
 )
 from bus.mqtt.publication import TIMEOUT, Options
-from bus.topics import client_id
+from bus.topics import escaped
 
 _ALL_AT_ONCE = 65_536  # bytes
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -158,13 +158,13 @@ class CodecClient:
         will = None
         if login.presence is not None:
             will = mqtt5.Will(
-                settings.topics().process(login.presence.name), payload=b"offline",
+                login.will_topic(login.presence), payload=b"offline",
                 qos=mqtt5.QoS.AT_LEAST_ONCE, retain=True,
                 user_properties=[("start_id", login.presence.start_id)],
             )  # fmt: skip
         connected.sendall(
             mqtt5.ConnectPacket(
-                client_id(login.account), username=login.account, password=login.password.encode(),
+                escaped(login.account), username=login.account, password=login.password.encode(),
                 clean_start=not login.lasting, will=will, keep_alive=settings.keep_alive,
                 session_expiry_interval=settings.session_expiry if login.lasting else 0,
                 receive_max=IN_FLIGHT,

@@ -28,7 +28,7 @@ from bus.mqtt.client import (
 from bus.mqtt.presence import Presence
 from bus.mqtt.publication import TIMEOUT, Options
 from bus.settings import BrokerSettings
-from bus.topics import client_id
+from bus.topics import escaped
 
 
 class PahoClient:
@@ -84,7 +84,7 @@ class PahoClient:
         login = self._login
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id(login.account),
+            client_id=escaped(login.account),
             clean_session=None if self._five else not login.lasting,
             protocol=mqtt.MQTTv5 if self._five else mqtt.MQTTv311,
             reconnect_on_failure=False,
@@ -98,7 +98,7 @@ class PahoClient:
             client.tls_set_context(ssl.create_default_context(cafile=login.settings.ca_file))
         if login.presence is not None:
             client.will_set(
-                login.settings.topics().process(login.presence.name), b"offline",
+                login.will_topic(login.presence), b"offline",
                 qos=1, retain=True,
                 properties=_start_id(login.presence) if self._five else None,
             )  # fmt: skip

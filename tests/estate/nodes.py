@@ -121,6 +121,7 @@ class Cluster:
         return BrokerSettings(
             hosts=tuple(f"127.0.0.1:{node.port}" for node in nodes or self.nodes),
             version="5" if self.kind == "mosquitto" else "3.1.1",
+            escape_dots=self.kind == "rabbitmq",
             accounts_file=self.folder / "accounts.json",
         )
 

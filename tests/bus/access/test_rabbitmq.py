@@ -19,13 +19,13 @@ from bus.topics import Topics
         ),
         (
             "starface/users/+/calls",
-            ["starface.users.0011.calls", "starface.users.*.calls", "starface.users.a/b.calls"],
+            ["starface.users.0011.calls", "starface.users.*.calls", "starface.users.a%2Eb.calls"],
             ["starface.users.#.calls", "starface.users.a.b.calls", "starface.users.0011.calls.x"],
         ),
         (
             "starface/users/a.b/#",
-            ["starface.users.a/b", "starface.users.a/b.calls", "starface.users.a/b.#"],
-            ["starface.users.a.b.calls", "starface.users.a/bc", "starface.users.#"],
+            ["starface.users.a%2Eb", "starface.users.a%2Eb.calls", "starface.users.a%2Eb.#"],
+            ["starface.users.a.b.calls", "starface.users.a%2Ebc", "starface.users.#"],
         ),
     ],
 )

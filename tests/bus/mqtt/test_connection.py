@@ -641,6 +641,25 @@ def test_what_is_retained_is_published_again_where_the_broker_may_not_have_it(
     assert states[2] - states[1] > 0.9
 
 
+def test_dots_can_be_kept_from_a_broker_to_which_they_are_slashes(
+    broker_settings: BrokerSettings, connect: Connect, connection: Connect
+) -> None:
+    escaping = broker_settings.model_copy(update={"escape_dots": True})
+    topics, on_wire, received = broker_settings.topics(), list[str](), list[str]()
+    plain = connect("panel")
+    plain.subscribe(topics.calls("+"), lambda message: on_wire.append(message.topic))
+    with connection(escaping, "caller") as caller, connection(escaping, "gateway") as gateway:
+        caller.subscribe(topics.calls("anna.b"), lambda message: received.append(message.topic))
+        caller.wait_connected()
+        gateway.wait_connected()
+        gateway.publish_raw(topics.calls("anna.b"), b"x")
+        _work_until(caller, lambda: received)
+    _work_until(plain, lambda: on_wire)
+
+    assert on_wire == ["starface/users/anna%2Eb/calls"]
+    assert received == [topics.calls("anna.b")]
+
+
 def test_a_node_needs_a_port() -> None:
     with pytest.raises(ValueError, match="an address and a port"):
         BrokerSettings(hosts=("a.example",))
