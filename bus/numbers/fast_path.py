@@ -38,20 +38,19 @@ def read_fast(text: str, profile: NumberProfile) -> Read | None:
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         return None
-    rest = shape["rest"].replace(" ", "")
-    length = len(shape["front"].lstrip("+")) + len(rest)
-    if not _SHORTEST <= length <= _LONGEST or (length > _LONGEST_ONE and " 0" in text):
+    front, rest = shape.groups()
+    digits = rest.replace(" ", "")
+    length = len(digits) if front == "+" else len(front) + len(digits)
+    if not _SHORTEST <= length <= _LONGEST or (length > _LONGEST_ONE and " 0" in rest):
         return None
-    if shape["front"] == "+":
-        return _valid(rest, "international")
+    if front == "+":
+        return _valid(digits, "international")
     if profile.international_prefix != "00":
         return None
-    if shape["front"] == "00":
-        return _valid(rest, "international")
-    own = numbering_plan.plan(profile.country)
-    return (
-        _valid(f"{own.code}{rest}", "national") if own.trunk_needed and own.trunk == "0" else None
-    )
+    if front == "00":
+        return _valid(digits, "international")
+    own = _national_code(profile.country)
+    return _valid(own + digits, "national") if own else None
 
 
 def is_fixed_line(e164: str) -> bool | None:
@@ -68,6 +67,13 @@ def _valid(digits: str, reading: str) -> Read | None:
     if code is None or len(digits) > _LONGEST or not code.valid.match(digits[len(code.digits) :]):
         return None
     return Read("external", reading, f"+{digits}")
+
+
+@lru_cache(maxsize=256)
+def _national_code(country: str) -> str:
+    """Return the code of a country whose numbers are written with a zero at home, or nothing."""
+    own = numbering_plan.plan(country)
+    return str(own.code) if own.trunk_needed and own.trunk == "0" else ""
 
 
 @lru_cache(maxsize=1024)

@@ -81,8 +81,10 @@ def profile_for(
     profile: NumberProfile, country: str | None, steps: list[ReadingStep] | None = None
 ) -> NumberProfile:
     """Return by which profile national numbers are read: that of the contact's own country."""
+    if not country or country == profile.country:
+        return profile
     steps = [] if steps is None else steps
-    wanted = (country or "").strip().upper()
+    wanted = country.strip().upper()
     if not wanted or wanted == profile.country:
         return profile
     if not numbering_plan.is_country(wanted):

@@ -48,6 +48,10 @@ _POINTS = (
     | dict.fromkeys("ğışĞİŞ", 1.0)
 )
 _VOWELS = frozenset("aeiouyäöüáéíóúýěů")
+_VOWELS_ELSEWHERE = frozenset("аеёиоуыэюяіїєαεηιουωάέήίόύώϊϋ")  # of Greek and Cyrillic
+_BEFORE_NO_VOWEL = frozenset("àèêâîôûìòùÀÈÊÂÎÔÛ")  # in French and Italian
+_LAST_ONLY = frozenset("ìòù")  # in Italian
+_BEFORE_NO_LETTER, _AFTER_NO_LETTER = frozenset("©®™°º"), frozenset("§")
 _AT_THE_EDGE = frozenset("«»„“”‘’–—…€§°®©™ºª·•")
 
 
@@ -68,7 +72,10 @@ class TextFile:
     def lines(self) -> Iterator[str]:
         """Return the lines with their ends; only line feed and carriage return end one."""
         for number, line in enumerate(self.raw_lines(), 1):
-            yield self.text(line, f"line {number}")
+            if line.isascii() and b"\0" not in line:
+                yield line.decode("ascii")
+            else:
+                yield self.text(line, f"line {number}")
 
     def raw_lines(self) -> Iterator[bytes]:
         """Return the lines as bytes for `text`, whatever encoding the file has."""
@@ -228,7 +235,8 @@ def _points(word: bytes, encoding: str) -> float:
     letters = [sign for sign in text if sign.isalpha()]
     foreign = [sign for sign in letters if sign > "\u036f"]
     if foreign:  # Greek or Cyrillic, which nobody mixes with Latin letters
-        whole = len(foreign) == len(letters) > 2 and _is_cased(text)
+        vowels = sum(sign in _VOWELS_ELSEWHERE for sign in text.lower())
+        whole = len(foreign) == len(letters) > 2 and _is_cased(text) and vowels * 5 >= len(letters)
         return (len(letters) if len(letters) > 4 else 1.0) if whole else -4.0
     points = sum(_sign_points(text, place) for place in range(len(text)) if text[place] > "\x7f")
     accented = sum(sign > "\x7f" for sign in letters)
@@ -242,6 +250,10 @@ def _sign_points(text: str, place: int) -> float:
         if sign == "’":
             return 0.5 if before and after else 0.0
         between = before.isalpha() and after.isalpha()
+        if (sign in _BEFORE_NO_LETTER and after.isalpha()) or (
+            sign in _AFTER_NO_LETTER and before.isalpha()
+        ):
+            return -2.0
         return -4.0 if between or sign == "\ufffd" else 0.0 if sign in _AT_THE_EDGE else -2.0
     points = _POINTS.get(sign, -1.0)
     if sign.isupper() and (before.islower() or (before and after.islower())):
@@ -253,6 +265,16 @@ def _sign_points(text: str, place: int) -> float:
         points = 1.0 if near_a_vowel == (sign == "ř") else -1.0
     elif sign in "æ" and before in _VOWELS:
         points = -2.0
+    elif sign == "ß" and before.lower() not in _VOWELS:
+        points = -4.0
+    elif sign == "Œ" and after in ("u", "i", "n"):
+        points = 1.0
+    elif (
+        (sign in _BEFORE_NO_VOWEL and after in _VOWELS)
+        or (sign in _LAST_ONLY and after.isalpha())
+        or (sign == "õ" and not after)
+    ):
+        points = -1.0
     return points
 
 

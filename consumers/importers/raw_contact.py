@@ -144,7 +144,7 @@ def short_key(key: str) -> str:
 
 def fitting(texts: dict[str, str], where: str, report: Report) -> dict[str, str]:
     """Return texts of the length the directory holds; what is cut or left out is reported."""
-    if all(len(text) <= _LONGEST_TEXT for text in texts.values()):
+    if max(map(len, texts.values())) <= _LONGEST_TEXT:
         return texts
     fitted = dict(texts)
     for name, text in texts.items():
@@ -167,10 +167,10 @@ def _named(raw: RawContact) -> RawContact:
         kind,
         name,
         company,
-        short_key(clean(raw.employer_key)),
-        clean(raw.country),
-        clean(raw.email),
-        clean(raw.url),
+        raw.employer_key and short_key(clean(raw.employer_key)),
+        raw.country and clean(raw.country),
+        raw.email and clean(raw.email),
+        raw.url and clean(raw.url),
         raw.active,
         [entry for entry in raw.numbers if entry.text.strip()],
     )

@@ -46,8 +46,23 @@ class RowReader:
     def records(self, row: Row, where: str) -> Iterator[Change]:
         """Return what one row says, or report why not."""
         self._report.rows += 1
+        contact_key = dossier_key = ""
         try:
-            yield from self._read(row, where)
+            if self._mapping.contact:
+                person = self._contact(self._mapping.contact, row, where)
+                if person is None:
+                    return
+                contact_key = person.key
+                yield person
+            if self._mapping.dossier and filled(self._mapping.dossier.key, row):
+                dossier = self._dossier(self._mapping.dossier, row, contact_key, where)
+                dossier_key = dossier.key
+                yield dossier
+                yield from self._use(self._mapping.dossier, dossier, row, where)
+            if self._mapping.matter and filled(self._mapping.matter.key, row):
+                matter = self._matter(self._mapping.matter, row, dossier_key, where)
+                yield matter
+                yield from self._use(self._mapping.matter, matter, row, where)
         except ValidationError as error:
             self._report.refuse_row(where, fault_of(error))
 
@@ -57,24 +72,6 @@ class RowReader:
             self._report.refuse_row(where, reason)
         elif kept := self._contacts.refused(_raw(self._mapping.contact, row), where, reason):
             yield kept
-
-    def _read(self, row: Row, where: str) -> Iterator[Change]:
-        contact_key = dossier_key = ""
-        if self._mapping.contact:
-            person = self._contact(self._mapping.contact, row, where)
-            if person is None:
-                return
-            contact_key = person.key
-            yield person
-        if self._mapping.dossier and filled(self._mapping.dossier.key, row):
-            dossier = self._dossier(self._mapping.dossier, row, contact_key, where)
-            dossier_key = dossier.key
-            yield dossier
-            yield from self._use(self._mapping.dossier, dossier, row, where)
-        if self._mapping.matter and filled(self._mapping.matter.key, row):
-            matter = self._matter(self._mapping.matter, row, dossier_key, where)
-            yield matter
-            yield from self._use(self._mapping.matter, matter, row, where)
 
     def _contact(self, contact: ContactColumns, row: Row, where: str) -> ContactRecord | None:
         read_from = self._contacts.fingerprint(tuple(map(row.get, self._columns)))
@@ -142,19 +139,19 @@ class RowReader:
 
 def _raw(contact: ContactColumns, row: Row) -> RawContact:
     return RawContact(
-        filled(contact.key, row),
+        contact.key and filled(contact.key, row),
         "company" if _flag(contact.company_when, row, otherwise=False) else "person",
-        filled(contact.name, row),
-        filled(contact.company, row),
-        filled(contact.employer, row),
-        filled(contact.country, row),
-        filled(contact.email, row),
-        filled(contact.url, row),
+        contact.name and filled(contact.name, row),
+        contact.company and filled(contact.company, row),
+        contact.employer and filled(contact.employer, row),
+        contact.country and filled(contact.country, row),
+        contact.email and filled(contact.email, row),
+        contact.url and filled(contact.url, row),
         _flag(contact.active, row, otherwise=True),
         [
             NumberField(
                 text,
-                filled(column.label_column, row) or column.label,
+                (column.label_column and filled(column.label_column, row)) or column.label,
                 column.switchboard,
                 column.extension_digits,
             )

@@ -21,14 +21,15 @@ _PARAMETERS = re.compile(r"[^;]*;\s*(?:ext|isub|tsp|phone-context)=", re.I)
 _TONES = re.compile(
     r"(?<=\d)\s*(?:,+\d{1,8}#|,,+[\d*#,]+|[pw]\d{1,8}#?(?:[pw,]+\d{1,8}#?)*)\s*$", re.I
 )
-_PLUS_ZERO = re.compile(r"^=?\+\s*00|^=(?=[+\d])")
+_PLUS_ZERO = re.compile(r"^=?\+\s*(?:00|\+)|^=(?=[+\d])")
+_BRACKETS = str.maketrans("[]{}_", "()() ")
 _EXTENSION = re.compile(
     r"\b(?:int(?:erno|erne|ern)?|poste|app(?:arat)?|nst|nebenstelle)\b\.?", re.I
 )
 _RUN = re.compile(r"(?<![^\W_])(?:\+\s?\(?|\()?\d[\d\s()./'’–-]*\d(?![^\W_])")
 _DIGITS = re.compile(r"\d[\d\s./:-]*")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_ODD_ASCII = re.compile(r"[=#,pwia\"]|\+\s*0|nst|nebenst", re.I)
+_ODD_ASCII = re.compile(r"[=#,pwia\"\[{_]|\+\s*[0+]|nst|nebenst", re.I)
 _QUOTES = ' "“”„«»'
 _FEWEST = 6  # digits of a number that may have words beside it
 _MOST_BESIDE = 4  # digits of a time or a code
@@ -53,7 +54,7 @@ def number_text(text: str) -> str:
         return text
     if _OVERRIDES.search(text):
         return text
-    kept = "".join(_sign(sign) for sign in clean_lines(text))
+    kept = "".join(_sign(sign) for sign in clean_lines(text)).translate(_BRACKETS)
     return _EXTENSION.sub(
         "ext.",
         _PLUS_ZERO.sub(

@@ -16,7 +16,13 @@ from bus.numbers.number import Number, NumberProfile, profile_for
 from consumers.directory.matching import stem_of
 from consumers.directory.records import ContactNumber
 from consumers.importers.numbers.beside import beside, number_text, uri, why_odd
-from consumers.importers.numbers.number_readings import Reader, reader, why_not, without_fraction
+from consumers.importers.numbers.number_readings import (
+    LOST,
+    Reader,
+    reader,
+    why_not,
+    without_fraction,
+)
 from consumers.importers.numbers.second_lines import Piece, in_full, is_tail, is_valid
 
 SWITCHBOARD = "switchboard"
@@ -255,4 +261,9 @@ def _reason(raw: str, read: Reader, only_international: str) -> str:
         return TWO
     if len(re.findall(r"\d", raw)) > 15:
         return "more than 15 digits, or several numbers that cannot be separated"
-    return why_odd(raw) or why_not(read(raw)) or (NOT_THERE if raw.startswith("+") else NOT_HERE)
+    lost = raw[:1] in "123456789" and is_valid(read(f"0{raw}"))
+    return (
+        why_odd(raw)
+        or (LOST if lost else why_not(read(raw)))
+        or (NOT_THERE if raw.startswith("+") else NOT_HERE)
+    )

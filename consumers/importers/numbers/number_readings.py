@@ -19,7 +19,7 @@ _LONGEST_LOCAL = 8  # digits; longer ones without a zero have lost it in a sprea
 _INTEGRAL = re.compile(r"\s*(\d+)\.0+\s*")
 
 _EXTENDED = re.compile(r"(.*\d)[ ,]*(?:[-–]|[A-Za-z]+[.:]?)\s*-?\s*\d{1,3}\s*")
-_REASONS = {"lost-front": "it seems to have lost the zero or + in front; write it in full"}
+LOST = "it seems to have lost the zero or + in front; write it in full"
 
 
 def reader(profile: NumberProfile, country: str) -> Reader:
@@ -39,7 +39,7 @@ def reader(profile: NumberProfile, country: str) -> Reader:
 
 def why_not(number: Number) -> str:
     """Say why a reading is not believed, or nothing."""
-    return _REASONS.get(number.reading, "")
+    return LOST if number.reading == "lost-front" else ""
 
 
 def without_fraction(text: str) -> str:

@@ -66,7 +66,7 @@ def _records(
         where = f"line {row.line}"
         if not any(map(str.strip, row.fields)):
             continue
-        if len(row.fields) == len(names) and _is_heading(row.fields, headings):
+        if _is_heading(row.fields, headings):
             report.leave_out(where, "the headings again, left out")
             continue
         if row.fault:
@@ -82,10 +82,11 @@ def _records(
 
 def _is_heading(fields: Sequence[str], headings: list[str]) -> bool:
     """Return whether a row is the headings again; its first field mostly shows that it is not."""
-    return all(
-        clean_lines(field).casefold() == heading
-        for field, heading in zip(fields, headings, strict=True)
-    )
+    if len(fields) != len(headings) or (
+        fields[0].isascii() and headings[0] not in fields[0].casefold()
+    ):
+        return False
+    return [name.casefold() for name in _names(fields)] == headings
 
 
 def headings_of(path: Path) -> list[str]:
@@ -130,7 +131,7 @@ def _rows(path: Path, report: Report, mapping: Mapping | None) -> Iterator[CsvRo
     lines = TextFile(path, report, encoding).lines()
     front = list(islice(lines, _ABOVE + _COMPARED))
     skipped = 0
-    if front and front[0].lower().startswith("sep="):
+    if front and front[0].lower().startswith("sep=") and front[0][4:].strip("\r\n"):
         delimiter, skipped = front[0][4:5], 1
     elif mapping and mapping.file.delimiter:
         delimiter = mapping.file.delimiter
@@ -144,7 +145,7 @@ def _rows(path: Path, report: Report, mapping: Mapping | None) -> Iterator[CsvRo
             else _steady_delimiter(filled[: _COMPARED + 1])
         )
     for row in csv_rows(chain(front[skipped:], lines), delimiter):
-        yield row._replace(line=row.line + skipped)
+        yield row._replace(line=row.line + skipped) if skipped else row
 
 
 def _steady_delimiter(lines: list[str]) -> str:

