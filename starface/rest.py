@@ -59,8 +59,12 @@ class RestClient:
         return _model(RestUser, self._get("/rest/users/me"))
 
     def groups(self, search: str = "") -> list[RestGroup]:
-        """Return the groups; needs an administrator's right."""
+        """Return the groups without their members; needs an administrator's right."""
         return self._list("/rest/groups", RestGroup, {"searchTerm": search} if search else None)
+
+    def group(self, group_id: str) -> RestGroup:
+        """Return one group in full."""
+        return _model(RestGroup, self._get(f"/rest/groups/{quote(group_id, safe='')}"))
 
     def accounts(self) -> list[RestAccount]:
         """Return users and groups with their extensions."""

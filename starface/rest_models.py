@@ -20,14 +20,26 @@ class RestUser(WireModel):
     language: Text = ""
 
 
+class RestGroupUser(WireModel):
+    """A user of the PBX, and whether he belongs to the group that names him."""
+
+    id: Text = ""
+    assigned: bool = False
+
+
 class RestGroup(WireModel):
-    """A group as the PBX's administration knows it; its members by the ids of their accounts."""
+    """A group as the PBX's administration knows it; only one in full names users."""
 
     id: Text = ""
     name: Text = Field(
         default="", validation_alias=AliasChoices("groupname", "groupName", "name", "description")
     )
-    members: tuple[Text, ...] = ()
+    users: tuple[RestGroupUser, ...] = Field(default=(), validation_alias="assignableUsers")
+
+    @property
+    def members(self) -> frozenset[str]:
+        """Return the ids of the users who belong to it."""
+        return frozenset(user.id for user in self.users if user.assigned)
 
 
 class RestAccount(WireModel):

@@ -384,6 +384,14 @@ def test_groups_are_read(serve: Serve) -> None:
     assert [(group.id, group.name) for group in client.groups()] == [("7", "Kanzlei")]
 
 
+def test_the_members_of_a_group_are_those_assigned_to_it(serve: Serve) -> None:
+    users = [{"id": 1, "assigned": True}, {"id": 2, "assigned": False}, {"id": 3}]
+    group = {"id": 7, "name": "Kanzlei", "assignableUsers": users}
+    _, client = answered(serve, "GET /rest/groups/7", group)
+
+    assert client.group("7").members == {"1"}
+
+
 # ---- what goes wrong
 
 

@@ -143,7 +143,7 @@ def from_table(path: Path) -> list[ListedUser]:
 def from_pbx(client: "RestClient") -> list[ListedUser]:
     """Return the users the PBX has, with their extensions and groups."""
     accounts = {each.id: each for each in client.accounts() if each.type == "USER"}
-    groups = [(group.name, frozenset(group.members)) for group in client.groups()]
+    groups = [(group.name, client.group(group.id).members) for group in client.groups()]
     return [
         ListedUser(
             user.login,

@@ -9,7 +9,7 @@ import falcon
 from starface.simulator.interface.parameters import object_of
 from starface.simulator.model.accounts import SimulatedAccounts
 from starface.simulator.model.pbx import SimulatedPbx
-from starface.simulator.model.people import SimulatedUser
+from starface.simulator.model.people import SimulatedGroup, SimulatedUser
 
 _GROUPS_FROM = 1000  # the account of group 7 is 1007; users have theirs below
 
@@ -98,16 +98,58 @@ class RestPeople:
         """List the groups in whose name the search term occurs."""
         term = (req.get_param("searchTerm") or "").lower()
         resp.media = [
-            self._group(group)
-            for group, its in self._pbx.groups.items()
-            if term in its.name.lower()
+            {
+                "id": _id(group.id),
+                "groupname": group.name,
+                "groupinternalnumber": group.number,
+                "groupexternalnumber": "",
+            }
+            for group in self._pbx.groups.values()
+            if term in group.name.lower()
         ]
+
+    def on_post_groups(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Add a group."""
+        body = object_of(req)
+        with self._pbx.lock:
+            known = [int(group) for group in self._pbx.groups if group.isdecimal()]
+            self._save_group(str(max(known, default=0) + 1), body)
+        resp.status = falcon.HTTP_201
+
+    def on_put_groups(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Change a group; of its users those who are named."""
+        body = object_of(req)
+        with self._pbx.lock:
+            self._save_group(self._known_group(str(body.get("id", ""))), body)
+        resp.status = falcon.HTTP_204
 
     def on_get_group(self, req: falcon.Request, resp: falcon.Response, number: str) -> None:
         """Return one group."""
-        if number not in self._pbx.groups:
-            raise falcon.HTTPNotFound(title="no such group")
-        resp.media = self._group(number)
+        group = self._pbx.groups[self._known_group(number)]
+        members = self._pbx.members(group.id)
+        resp.media = {
+            "id": _id(group.id),
+            "name": group.name,
+            "groupId": group.number,
+            "chatGroup": True,
+            "voicemail": True,
+            "assignableNumbers": [],
+            "assignableUsers": [
+                {
+                    "id": at,
+                    "firstname": _names(user)[0],
+                    "lastname": _names(user)[1],
+                    "assigned": user.login in members,
+                }
+                for at, user in self._users()
+            ],
+        }
+
+    def on_delete_group(self, req: falcon.Request, resp: falcon.Response, number: str) -> None:
+        """Remove a group."""
+        with self._pbx.lock:
+            del self._pbx.groups[self._known_group(number)]
+        resp.status = falcon.HTTP_204
 
     def on_get_accounts(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List all accounts with their extensions."""
@@ -172,16 +214,22 @@ class RestPeople:
                 return user
         raise falcon.HTTPNotFound(title="no such user")
 
-    def _group(self, group: str) -> dict[str, Any]:
-        its = self._pbx.groups[group]
-        members = [self._number(login) for login in self._pbx.members(group)]
-        return {
-            "id": group,
-            "groupname": its.name,
-            "groupId": its.number,
-            "internalNumber": its.number,
-            "members": members,
-        }
+    def _known_group(self, group: str) -> str:
+        if group not in self._pbx.groups:
+            raise falcon.HTTPNotFound(title="no such group")
+        return group
+
+    def _save_group(self, group: str, body: dict[str, Any]) -> None:
+        before = self._pbx.groups.get(group, SimulatedGroup(group, "", ""))
+        number = str(body.get("groupId") or before.number)
+        self._pbx.groups[group] = SimulatedGroup(
+            group, str(body.get("name") or before.name), number
+        )
+        for named in body.get("assignableUsers") or ():
+            user = self._user(str(named.get("id")))
+            others = tuple(each for each in user.groups if each != group)
+            groups = (*others, group) if named.get("assigned") else others
+            self._pbx.users[user.login] = replace(user, groups=groups)
 
     def _group_number(self, group: str) -> int:
         return _GROUPS_FROM + (
@@ -210,6 +258,10 @@ class RestPeople:
             if each["id"] == redirect:
                 return dict(each)
         raise falcon.HTTPNotFound(title="no such redirect")
+
+
+def _id(group: str) -> int | str:
+    return int(group) if group.isdecimal() else group
 
 
 def _names(user: SimulatedUser) -> tuple[str, str]:

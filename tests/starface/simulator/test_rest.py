@@ -205,7 +205,7 @@ def test_a_user_is_added_changed_and_removed(simulator: Simulator) -> None:
 
 def test_groups_numbers_redirects_and_the_state_are_reported(simulator: Simulator) -> None:
     [group] = get(simulator, "groups", searchTerm="kanz")
-    assert get(simulator, f"groups/{group['id']}")["groupname"] == "Kanzlei"
+    assert get(simulator, f"groups/{group['id']}")["name"] == "Kanzlei"
     assert "20" in [each["number"] for each in get(simulator, "phonenumbers", type="INTERNAL")]
     assert get(simulator, "phonenumbers", assigned="false") == []
     assert get(simulator, "users/")
