@@ -285,12 +285,16 @@ class Events:
         return list(answer.get("calls", []))
 
 
-class Switch:
-    """`POST /switch`: a click on the telephone icon."""
+class PersonalResource:
+    """Something a person clicks or asks; the cookie says who it is."""
 
     def __init__(self, visitors: Visitors, bus: BusPort) -> None:
         self._visitors = visitors
         self._bus = bus
+
+
+class Switch(PersonalResource):
+    """`POST /switch`: a click on the telephone icon."""
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """Request that the interface is switched on or off."""
@@ -301,12 +305,8 @@ class Switch:
         resp.media = {}
 
 
-class Choose:
+class Choose(PersonalResource):
     """`POST /choose`: which of several is meant, or that what was found is to open."""
-
-    def __init__(self, visitors: Visitors, bus: BusPort) -> None:
-        self._visitors = visitors
-        self._bus = bus
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """Publish a choice; the answer comes as an event that names the id of the request."""
@@ -317,12 +317,8 @@ class Choose:
         resp.media = {"id": request.id}
 
 
-class WasOpened:
+class WasOpened(PersonalResource):
     """`POST /opened`: what became of what was to open in a browser."""
-
-    def __init__(self, visitors: Visitors, bus: BusPort) -> None:
-        self._visitors = visitors
-        self._bus = bus
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """Publish it."""
@@ -354,12 +350,8 @@ class DialNumber:
         resp.data = result.model_dump_json().encode()
 
 
-class AskJournal:
+class AskJournal(PersonalResource):
     """`POST /journal`: calls, notes, messages."""
-
-    def __init__(self, visitors: Visitors, bus: BusPort) -> None:
-        self._visitors = visitors
-        self._bus = bus
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """Pass a question on, and its answer back."""
@@ -370,12 +362,8 @@ class AskJournal:
         resp.media = await answered(self._bus, topic, request, "journal")
 
 
-class AskDirectory:
+class AskDirectory(PersonalResource):
     """`POST /directory`: contacts, choices, why."""
-
-    def __init__(self, visitors: Visitors, bus: BusPort) -> None:
-        self._visitors = visitors
-        self._bus = bus
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """Pass a question on, and its answer back."""
@@ -386,12 +374,11 @@ class AskDirectory:
         resp.media = await answered(self._bus, topic, request, "caller")
 
 
-class AskSettings:
+class AskSettings(PersonalResource):
     """`POST /settings`: what a user chose, colleagues, his calls; for administrators the site."""
 
     def __init__(self, visitors: Visitors, bus: BusPort, feed: BusFeed) -> None:
-        self._visitors = visitors
-        self._bus = bus
+        super().__init__(visitors, bus)
         self._feed = feed
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
