@@ -121,37 +121,20 @@ def placed(pbx: Exchange) -> None:
         pbx.say(user, "ended", call_id, client, direction="out")
 
 
-def blind(pbx: Exchange) -> None:
-    """Answer, hand over without a word; the colleague answers or does not."""
+def handed_over(pbx: Exchange) -> None:
+    """Hand a call over without a word, talking or still ringing; the colleague may answer it."""
     (first, second), (call_id, client) = pbx.pick(2), pbx.new()
-    answers = pbx.dice.random() < 0.6
-    pbx.truth[first, call_id] = ("answered", first, None)
-    pbx.truth[second, call_id] = ("answered" if answers else "missed",
-                                  second if answers else None, first)  # fmt: skip
-    pbx.say(first, "ringing", call_id, client)
-    pbx.wait()
-    pbx.say(first, "connected", call_id, client)
-    pbx.wait()
-    pbx.say(first, "ended", call_id, client)
-    pbx.at += 0.3
-    pbx.say(second, "ringing", call_id, client)
-    pbx.wait()
-    if answers:
-        pbx.say(second, "connected", call_id, client)
-        pbx.wait()
-    pbx.say(second, "ended", call_id, client)
-
-
-def deflected(pbx: Exchange) -> None:
-    """Send a call on while it rings; the colleague answers or does not."""
-    (first, second), (call_id, client) = pbx.pick(2), pbx.new()
-    answers = pbx.dice.random() < 0.6
-    result = "answered-elsewhere" if answers else "missed"
+    talks, answers = pbx.dice.random() < 0.5, pbx.dice.random() < 0.6
     taker = second if answers else None
-    pbx.truth[first, call_id] = (result, taker, None)
-    pbx.truth[second, call_id] = ("answered" if answers else "missed", taker, None)
+    result = "answered-elsewhere" if answers else "missed"
+    pbx.truth[first, call_id] = ("answered", first, None) if talks else (result, taker, None)
+    giver = first if talks else None
+    pbx.truth[second, call_id] = ("answered" if answers else "missed", taker, giver)
     pbx.say(first, "ringing", call_id, client)
     pbx.wait()
+    if talks:
+        pbx.say(first, "connected", call_id, client)
+        pbx.wait()
     pbx.say(first, "ended", call_id, client)
     pbx.at += 0.3
     pbx.say(second, "ringing", call_id, client)
@@ -188,7 +171,7 @@ def attended(pbx: Exchange) -> None:
 
 
 _PLAYS: tuple[Callable[[Exchange], None], ...] = (
-    direct, group, placed, blind, deflected, attended,
+    direct, group, placed, handed_over, handed_over, attended,
 )  # fmt: skip
 
 
