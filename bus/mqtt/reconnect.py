@@ -8,8 +8,8 @@ import random
 from collections.abc import Sequence
 from zlib import crc32
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two attempts to connect
-_LONGEST_OF_SEVERAL = 4.0  # seconds between two rounds of all nodes: one is back soon
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 4.0  # seconds between two rounds; who waits sees it soon
+_LONGEST_OF_FLAPPING = 30.0  # seconds, where connections end at once again
 _HEALTHY = 60.0  # seconds of being connected
 _SHORT = 5.0  # seconds; connections that end so soon several times in a row
 _SUSPICIOUS = 3  # may be those of two processes that throw each other out
@@ -25,7 +25,6 @@ class ReconnectPolicy:
         self._addresses = addresses
         self._at = crc32(account.encode()) % len(addresses)
         self._untried = len(addresses)
-        self._longest = _LONGEST_PAUSE if len(addresses) == 1 else _LONGEST_OF_SEVERAL
         self._pause = _FIRST_PAUSE
         self._short = 0
 
@@ -59,5 +58,6 @@ class ReconnectPolicy:
             return 0.0
         self._untried = len(self._addresses)
         seconds = self._pause * random.uniform(0.5, 1.0)  # noqa: S311
-        self._pause = min(self._longest, self._pause * 1.6)
+        flaps = self._short > 0 and len(self._addresses) == 1
+        self._pause = min(_LONGEST_OF_FLAPPING if flaps else _LONGEST_PAUSE, self._pause * 1.6)
         return seconds

@@ -62,6 +62,22 @@ def test_what_stands_still_is_said_within_ten_seconds(
     anna.close()
 
 
+def test_what_keeps_a_number_from_being_dialled_is_named(office: Office, anna: Desk) -> None:
+    field = anna.page.get_by_role("combobox")
+    with office.stopped("broker"):
+        field.fill("044 333 44 55")
+        field.press("Enter")
+
+        toast = anna.page.locator(".toast")
+        expect(toast).to_contain_text("Der Broker antwortet nicht", timeout=10_000)
+        _right_within(10, anna.page, "failing")
+        field.press("Enter")
+        expect(toast).to_contain_text("Nicht gewählt: Der Broker ist nicht erreichbar")
+
+    _right_within(20, anna.page, "active")
+    anna.close()
+
+
 def test_a_pbx_that_is_gone_is_said_and_back_again(office: Office, anna: Desk) -> None:
     office.phones("outage", on=True)
     _right_within(10, anna.page, "failing")
