@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 TESTED := gateway bus consumers runtime starface panel texts cli tests
 
-.PHONY: demo test test-long check install deb release lock clean
+.PHONY: demo test test-long test-estate check install deb release lock clean
 
 demo: $(STAMP)
 	@deploy/mosquitto optional
@@ -31,6 +31,11 @@ test-long: $(STAMP)
 	@$(BIN)/pip install --quiet --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt \
 		|| echo "There is no atheris for this machine; the fuzzing goes on without it."
 	$(BIN)/pytest -m long --timeout 3600
+
+# A site on two machines, ten minutes of faults for each kind of broker.
+test-estate: $(STAMP)
+	@deploy/mosquitto required
+	$(BIN)/pytest -m "long or not long" --timeout 3600 -s tests/estate/test_machines.py
 
 # What one runs before a commit.
 check: $(STAMP)

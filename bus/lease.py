@@ -34,6 +34,7 @@ from runtime.bounded_dict import Recent
 log = logging.getLogger(__name__)
 
 _STEP = 0.1  # seconds between two looks of the lease's own thread
+_KEPT = 60  # seconds the broker keeps a claim for a machine that is away; no act waits so long
 _HUNG = 10.0  # seconds without a sign of the main thread: somebody else had better act
 
 
@@ -70,6 +71,10 @@ class Held(Protocol):
     def held(self) -> bool:
         """Whether this process may act at this moment; asked right before each act."""
 
+    @property
+    def lost(self) -> bool:
+        """Whether another machine has acted since this one held the lease."""
+
     def claim(self, key: str) -> bool:
         """Return whether an act is this process's alone to do; waits for the broker."""
 
@@ -81,6 +86,7 @@ class Unshared:
     """The lease of a site with one machine: always held, at no cost."""
 
     held = True
+    lost = False
 
     def claim(self, key: str) -> bool:
         """Return whether an act is this process's alone to do."""
@@ -123,17 +129,19 @@ class Lease:
         self._machine = settings.machine or ""
         self._id = uuid4().hex
         self._claims: Recent[str, str] = Recent()
-        self._seen = self._alive = _clock()
+        self._seen = self._alive = self._asked = self._served = _clock()
         self._connected_since: float | None = None
         self._term: _Term | None = None
         self._marker = self._echoed = ""
-        self._was_held = False
+        self._was_held = self._ever_held = False
+        self.lost = False
         self._report_change: list[Callable[[], None]] = []
         self._report_claim: list[Callable[[str], None]] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         topics = connection.topics
-        connection.subscribe(topics.lease(role, "holder"), self._heartbeat_came)
+        # Heartbeats of days would fill the queue of a machine that is away.
+        connection.subscribe(topics.lease(role, "holder"), self._heartbeat_came, qos=0)
         connection.subscribe(topics.lease(role, "claims"), self._claim_came)
 
     def __enter__(self) -> Self:
@@ -195,6 +203,7 @@ class Lease:
             self._seen = float("-inf")  # the holder has ended in an orderly way
         elif (record := _read(received)) is not None and record.id != self._id:
             self._seen = _clock()
+            self.lost = self._ever_held
 
     def _claim_came(self, received: ReceivedMessage) -> None:
         record = _read(received)
@@ -220,7 +229,7 @@ class Lease:
     def _run(self) -> None:
         patience = self._patience(before=False)
         while not self._stopping.wait(_STEP):
-            self._connection.post(self._note_alive)
+            self._look_after_main_thread()
             if not self._may_take(patience):
                 continue
             held = False
@@ -253,21 +262,22 @@ class Lease:
     def _hold(self) -> bool:
         """Hold the lease as long as it goes; return whether it was held at all."""
         presence = Presence(self._role, machine=self._machine)
+        node = self._connection.node  # that one answers
         with Connection(
-            self._settings, self._role, presence=presence, lasting=False, reconnects=False
+            node, self._role, presence=presence, lasting=False, reconnects=False
         ) as holder:
             holder.wait_connected(self._timing.silence)
             begins = _clock() + self._timing.term + self._timing.margin
             self._marker = uuid4().hex
             held = False
-            while not self._stopping.is_set() and holder.connected and self._main_thread_lives():
+            while not self._stopping.is_set() and holder.connected and self._can_act():
                 sent = _clock()
                 self._publish(holder, "holder", retain=True)
                 self._term = _Term(holder, begins, sent + self._timing.term)
                 if self._echoed != self._marker:
                     self._publish(holder, "claims", self._marker)
                 while holder.connected and _clock() - sent < self._timing.beat:
-                    self._connection.post(self._note_alive)
+                    self._look_after_main_thread()
                     holder.work(_STEP)
                     held |= self._show()
                     if self._stopping.is_set():
@@ -279,24 +289,37 @@ class Lease:
                 )
         return held
 
-    def _main_thread_lives(self) -> bool:
-        if _clock() - self._alive < _HUNG:
-            return True
-        log.error("lease given up, as the process hangs role=%s", self._role)
-        return False
+    def _look_after_main_thread(self) -> None:
+        now = _clock()
+        if now - self._asked >= self._timing.beat:
+            self._asked = now
+            self._connection.post(self._note_alive)
+        if self._connection.connected:
+            self._served = now
+
+    def _can_act(self) -> bool:
+        """Return whether the process itself works; else another machine had better act."""
+        if _clock() - self._alive > _HUNG:
+            log.error("lease given up, as the process hangs role=%s", self._role)
+            return False
+        if _clock() - self._served > self._timing.silence:
+            log.warning("lease given up, as the broker is not connected role=%s", self._role)
+            return False
+        return True
 
     def _publish(
         self, holder: Connection, what: Literal["holder", "claims"], key: str = "", *,
         retain: bool = False,
     ) -> None:  # fmt: skip
         record = LeaseRecord(id=self._id, machine=self._machine, key=key)
-        topic = self._connection.topics.lease(self._role, what)
-        holder.send(topic, record.model_dump_json().encode(), retain=retain).wait(self._timing.term)
+        topic, payload = self._connection.topics.lease(self._role, what), record.model_dump_json()
+        sent = holder.send(topic, payload.encode(), retain=retain, expiry=_KEPT)
+        sent.wait(self._timing.term)
 
     def _show(self) -> bool:
         held = self.held
         if held != self._was_held:
-            self._was_held = held
+            self._was_held, self._ever_held = held, True
             log.info("lease %s role=%s", "held" if held else "not held any more", self._role)
             self._connection.post(self._note_change)
         return held

@@ -52,7 +52,7 @@ class BrokerSettings(Section):
     repeat_retained: int = Field(default=0, ge=0, le=86_400)
     session_expiry: int = Field(default=604_800, ge=0)  # seconds a server process may be away
     accounts_file: Path = Path("secrets/broker-accounts.json")
-    machine: str | None = Field(default=None, exclude=True)  # as [site] says
+    machine: str | None = None  # as [site] says
     account: str | None = None  # only for a process that has no accounts file
     password: SecretStr | None = None
 

@@ -81,7 +81,9 @@ def run(
     """
     PatientProtocol.places.most = descriptors_for_connections()
     listening = _listening(panel)
-    connection = Connection(broker, account, presence=Presence(account), lasting=False)
+    account = broker.account_of(account)
+    presence = Presence(account, machine=broker.machine)
+    connection = Connection(broker, account, presence=presence, lasting=False)
     dialling = DialRequests(connection)
     access = AccessList(connection.topics)
     streams = Streams()

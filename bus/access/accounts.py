@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -126,6 +126,23 @@ def accounts_of(login: str, accounts: Iterable[str]) -> list[str]:
     names = (user_account(login), caller_account(login))
     devices = device_account(login, "")
     return [name for name in accounts if name in names or name.startswith(devices)]
+
+
+def accounts_of_machines(machines: Collection[str], shards: int = 1) -> list[str]:
+    """Return the accounts that the processes of several machines have beside those of one."""
+    if not machines:
+        return []
+    shard_roles = [shard_role(number, shards) for number in range(1, shards + 1)]
+    of_each = [name for name in PROCESS_ACCOUNTS if name != _NUMBERS] + shard_roles
+    return [
+        *shard_roles,
+        *(f"{name}-{machine}" for machine in sorted(machines) for name in of_each),
+    ]
+
+
+def shard_role(number: int, of: int) -> str:
+    """Return what the processes that serve a part of the users are called."""
+    return f"caller-{number}of{of}"
 
 
 def variants_of(application: str, accounts: Iterable[str]) -> list[str]:
@@ -247,7 +264,7 @@ def _caller(topics: Topics) -> Rights:
     return Rights(
         read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.dial_result(ANY_USER),
               topics.state(ANY_USER), topics.choose(ANY_USER), topics.opened(ANY_USER),
-              topics.directory(ANY_USER)),
+              topics.directory(ANY_USER), topics.caller(ANY_USER)),
         write=(topics.caller(ANY_USER), topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
     )  # fmt: skip
 
@@ -265,7 +282,7 @@ def _caller_for(topics: Topics, login: str) -> Rights:
 def _dial(topics: Topics) -> Rights:
     return Rights(
         read=(topics.dial(ANY_USER), topics.calls(ANY_USER), topics.heads(ANY_USER),
-              topics.state(ANY_USER)),
+              topics.state(ANY_USER), topics.dial_result(ANY_USER)),
         write=(topics.dial_result(ANY_USER), f"{topics.dial_result(ANY_USER)}/#",
                topics.replies(ANY_USER), topics.replay(ANY_USER), topics.replies_to(ANY_USER)),
     )  # fmt: skip
@@ -275,7 +292,7 @@ def _journal(topics: Topics) -> Rights:
     return Rights(
         read=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.caller(ANY_USER),
               topics.dial_result(ANY_USER), topics.journal(ANY_USER), topics.missed(ANY_USER),
-              topics.home_assistant_status()),
+              topics.records(ANY_USER), topics.home_assistant_status()),
         write=(topics.records(ANY_USER), topics.missed(ANY_USER), topics.pbx(ANY_USER),
                topics.replay(ANY_USER), topics.replies_to(ANY_USER),
                topics.home_assistant(ANY_USER, ANY_USER, ANY_USER)),

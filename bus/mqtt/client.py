@@ -56,8 +56,8 @@ class Client(Protocol):
     def publish(self, topic: str, payload: bytes, options: Options) -> int:
         """Send a message with QoS 1; return the id of its confirmation; raise PublishQueueFull."""
 
-    def subscribe(self, topic_filter: str) -> int | None:
-        """Ask for a topic with QoS 1; return the id of the answer."""
+    def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
+        """Ask for a topic; return the id of the answer."""
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Unsubscribe from a topic."""

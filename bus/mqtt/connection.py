@@ -106,6 +106,7 @@ class Connection:
         self._inbox = Inbox(dead_letter, self._reconnect)
         self._in_flight = InFlight()
         self._subscribing = threading.Lock()
+        self._qos: dict[str, int] = {}
         self._subscribed = False  # what is wanted from now on must be said at once
         self._awaited: set[int | None] = set()
         self._answered: dict[int | None, threading.Event] = {}
@@ -156,6 +157,11 @@ class Connection:
         return self._connected.is_set() and self._network.is_alive()
 
     @property
+    def node(self) -> BrokerSettings:
+        """How to reach the node of the broker that this connection is with."""
+        return self._login.settings
+
+    @property
     def why(self) -> str:
         """Why there is no connection, in one sentence with the fix."""
         return self._why
@@ -183,19 +189,27 @@ class Connection:
         self.after_connect(work)
 
     def subscribe(
-        self, topic_filter: str, handle: Handler, on_dead_letter: OnDeadLetter | None = None
+        self,
+        topic_filter: str,
+        handle: Handler,
+        on_dead_letter: OnDeadLetter | None = None,
+        *,
+        qos: int = 1,
     ) -> None:
         """Hand each message of a topic to `handle` in the main thread, now and after reconnects.
 
-        `on_dead_letter` gets a message that could not be handled, after it was kept.
+        `on_dead_letter` gets a message that could not be handled, after it was kept. With QoS 0 the
+        broker keeps nothing of the topic while we are away.
         """
         answered = threading.Event()
         with self._subscribing:
             self._inbox.route(topic_filter, handle, on_dead_letter)
+            self._qos[topic_filter] = qos
             client = self._client
             if client is None or not self._subscribed:
                 return  # it is said with all others as soon as there is a connection
-            self._answered[client.subscribe(self._settings.to_wire(topic_filter))] = answered
+            mid = client.subscribe(self._settings.to_wire(topic_filter), qos)
+            self._answered[mid] = answered
         if not answered.wait(TIMEOUT):
             log.warning("subscription not confirmed topic=%s", topic_filter)
 
@@ -392,7 +406,8 @@ class Connection:
         self._accepted = True  # what waited there may come before the answer to our subscriptions
         with self._subscribing:
             self._awaited = {
-                client.subscribe(self._settings.to_wire(each)) for each in self._inbox.filters()
+                client.subscribe(self._settings.to_wire(each), self._qos.get(each, 1))
+                for each in self._inbox.filters()
             }
             self._subscribed = True
         if not self._awaited:

@@ -111,11 +111,9 @@ class CodecClient:
                 self._queued.append((mid, packet))
         return mid
 
-    def subscribe(self, topic_filter: str) -> int | None:
-        """Ask for a topic with QoS 1; return the id of the answer."""
-        wanted = mqtt5.TopicFilter(
-            topic_filter, max_qos=mqtt5.QoS.AT_LEAST_ONCE, retain_as_published=False
-        )
+    def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
+        """Ask for a topic; return the id of the answer."""
+        wanted = mqtt5.TopicFilter(topic_filter, max_qos=mqtt5.QoS(qos), retain_as_published=False)
         with self._lock:
             mid = self._new_id()
             self._send(mqtt5.SubscribePacket(mid, [wanted]).write())

@@ -62,11 +62,11 @@ class PahoClient:
             raise PublishQueueFull(mqtt.error_string(info.rc))
         return info.mid
 
-    def subscribe(self, topic_filter: str) -> int | None:
-        """Ask for a topic with QoS 1; return the id of the answer."""
+    def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
+        """Ask for a topic; return the id of the answer."""
         if self._five:
-            return self._mqtt.subscribe(topic_filter, options=SubscribeOptions(qos=1))[1]
-        return self._mqtt.subscribe(topic_filter, qos=1)[1]
+            return self._mqtt.subscribe(topic_filter, options=SubscribeOptions(qos))[1]
+        return self._mqtt.subscribe(topic_filter, qos)[1]
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Unsubscribe from a topic."""

@@ -123,9 +123,11 @@ class Responder:
         source: str,
         sentence: Callable[..., Sentence] | None = None,
         clock: Callable[[], float] = time.time,
+        answers: Callable[[], bool] = lambda: True,
     ) -> None:
         self._connection = connection
         self._source = source
+        self._answers = answers  # whether this process is the one that answers
         self._sentence = sentence
         self._clock = clock
 
@@ -160,6 +162,8 @@ class Responder:
 
     def answer(self, requester: Requester, answer: Message) -> None:
         """Send an answer; when the broker cannot be reached nobody waits for it either."""
+        if not self._answers():
+            return
         sourced = answer.model_copy(update={"source": self._source, "time": now()})
         try:
             self._connection.send(

@@ -25,7 +25,7 @@ def cli_account(settings: Settings) -> Iterator[str]:
         with own_account(settings.broker, folder if folder.is_dir() else None) as account:
             yield account
         return
-    with _free(CLI_ACCOUNTS, folder) as account:
+    with _free([settings.broker.account_of(name) for name in CLI_ACCOUNTS], folder) as account:
         yield account
 
 

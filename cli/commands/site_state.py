@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from bus.access.accounts import LEASED
 from bus.events import ProcessDetail, UserState
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
@@ -19,6 +20,7 @@ class SiteState:
         self._online: dict[str, bool] = {}
         self._faults: dict[str, tuple[str, ...]] = {}
         self._versions: dict[str, str] = {}
+        self._machines: dict[str, str] = {}  # by process, where a site has several machines
         self._users: dict[str, UserState] = {}
 
     def follow(self, connection: Connection) -> None:
@@ -41,6 +43,11 @@ class SiteState:
         if missing := self._missing():
             summary += f"; not running: {', '.join(missing)}"
         lines = [summary]
+        lines += [
+            f"machine {machine:4} {', '.join(found['online']) or 'offline'}"
+            + (f"; acts as {', '.join(found['acts'])}" if found["acts"] else "")
+            for machine, found in self._by_machine().items()
+        ]
         for name, online in sorted(self._online.items(), key=lambda each: (each[1], each[0])):
             version = self._versions.get(name, "") if online else ""
             lines.append(f"{name:12} {'online' if online else 'offline'}  {version}".rstrip())
@@ -56,6 +63,7 @@ class SiteState:
             "processes": {
                 name: "online" if online else "offline" for name, online in self._online.items()
             },
+            "machines": self._by_machine(),
             "users": self._looks(),
             "faults": {name: list(found) for name, found in self._faults.items() if found},
         }
@@ -66,6 +74,9 @@ class SiteState:
                 detail = ProcessDetail.model_validate_json(message.payload).data
                 self._faults[detail.name] = detail.faults if detail.state == "online" else ()
                 self._versions[detail.name] = detail.version
+                self._machines.pop(detail.name, None)
+                if detail.machine is not None:
+                    self._machines[detail.name] = detail.machine
         elif message.topic.endswith("/state"):
             if message.payload:
                 state = UserState.model_validate_json(message.payload)
@@ -76,10 +87,30 @@ class SiteState:
             self._online[message.topic.rpartition("/")[2]] = message.payload == b"online"
 
     def _missing(self) -> list[str]:
-        kinds = {name.partition("-")[0] for name, online in self._online.items() if online}
+        kinds = {
+            name.partition("-")[0]
+            for name, online in self._online.items()
+            if online and not self._stands_by(name)
+        }
         if not any(look["state"] == "active" for look in self._looks().values()):
             kinds.add("caller")  # it may run for active users only
         return [kind for kind in self._needed if kind not in kinds]
+
+    def _stands_by(self, name: str) -> bool:
+        """Return whether a process acts only once it has the lease, under the name of its role."""
+        machine = self._machines.get(name)
+        leased = name.partition("-")[0] in LEASED
+        return machine is not None and leased and name.endswith(f"-{machine}")
+
+    def _by_machine(self) -> dict[str, dict[str, list[str]]]:
+        """Return what runs on each machine, and as what it acts for the site."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for name, machine in sorted(self._machines.items()):
+            here = found.setdefault(machine, {"online": [], "acts": []})
+            if self._online.get(name):
+                own = name.endswith(f"-{machine}")
+                here["online" if own else "acts"].append(name.removesuffix(f"-{machine}"))
+        return dict(sorted(found.items()))
 
     def _looks(self) -> dict[str, dict[str, Any]]:
         """Return how each user is; without the sessions process nobody knows."""

@@ -18,6 +18,7 @@ from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings
 from consumers.caller.process import run, warm
 from consumers.caller.settings import CallerSettings
+from consumers.caller.shared_actions import Shard
 from runtime.process import configure_logging
 
 _CAN_FORK = sys.platform == "linux"
@@ -42,6 +43,7 @@ class Start:
     log_level: str = "INFO"
     log_format: Literal["text", "json"] = "text"
     crew: bool = False
+    shard: Shard | None = None  # of all users, where `users` is None
 
     def run(self) -> None:
         """Answer calls until asked to stop."""
@@ -80,7 +82,7 @@ class Start:
     ) -> None:
         run(
             users, self.caller, self.broker, self.profile, self.database, self.data_folder,
-            account, books, heed,
+            account, books, heed, self.shard,
         )  # fmt: skip
 
 

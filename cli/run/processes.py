@@ -2,11 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.site.context import settings_of
+
+if TYPE_CHECKING:
+    from consumers.caller.shared_actions import Shard
+
+_MOST_SHARDS = 64
 
 Users = Annotated[list[str] | None, typer.Argument(help="Logins whose calls to follow.")]
 
@@ -44,21 +49,42 @@ def caller(
         bool,
         typer.Option("--active", help="Those who are on, in processes as [caller] processes says."),
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Follow a part of all users: 2/3 is the second of three parts."),
+    ] = None,
     account: Annotated[str, typer.Option(help="Broker account of this process.")] = "caller",
 ) -> None:
     """Find out who is calling and open what the user chose."""
-    if [bool(logins), everybody, active].count(True) != 1:
-        raise typer.BadParameter("name the logins to follow, or say --all or --active")
+    if [bool(logins), everybody, active, bool(shard)].count(True) != 1:
+        raise typer.BadParameter("name the logins to follow, or say --all, --active or --shard")
     settings = settings_of(context, log=True)
+    from bus.access.accounts import shard_role
     from cli.run.caller import Start, start
+
+    if active and settings.broker.machine is not None:
+        raise typer.BadParameter("where several machines serve the site, say --all or --shard")
+    part = _shard(shard, settings.broker.machine) if shard else None
+    account = shard_role(part.number, part.of) if part else account
 
     start(
         Start(
             tuple(logins) if logins else None, settings.caller, settings.broker,
             settings.site.numbers, settings.database, settings.site.data_folder, account,
-            settings.site.log_level, settings.site.log_format, active,
+            settings.site.log_level, settings.site.log_format, active, part,
         )
     )  # fmt: skip
+
+
+def _shard(part: str, machine: str | None) -> "Shard":
+    from consumers.caller.shared_actions import Shard
+
+    number, _, of = part.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of) <= _MOST_SHARDS):
+        raise typer.BadParameter(f"{part!r}: a part of the users is said as 2/3")
+    if machine is None:
+        raise typer.BadParameter("parts of the users need the name of this machine: [site] machine")
+    return Shard(int(number), int(of))
 
 
 def dial(

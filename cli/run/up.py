@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bus.access.accounts import shard_role
 from cli.site.settings import Settings
 from runtime.files import private_folder, replace
 
@@ -44,11 +45,12 @@ def supervisor_configuration(settings: Settings, programs: Sequence[str]) -> str
     head = _HEAD.format(run=_plain(settings.site.data_folder), folder=_plain(settings.folder))
     # Supervisor warns about running as root unless it is configured.
     parts = [head, "user = root\n" if os.getuid() == 0 else ""]
-    for name in programs:
-        words = [sys.executable, "-m", "cli", "--config", str(settings.file), *_words(name)]
+    commands = dict(each for name in programs for each in _commands(settings, name))
+    for name, arguments in commands.items():
+        words = [sys.executable, "-m", "cli", "--config", str(settings.file), *arguments]
         command = " ".join(f'"{word}"' if " " in word else word for word in words)
         parts.append(_PROGRAM.format(name=name, command=_plain(command)))
-    parts.append(_GROUP.format(programs=",".join(programs)))
+    parts.append(_GROUP.format(programs=",".join(commands)))
     return "".join(parts)
 
 
@@ -78,5 +80,16 @@ def _plain(text: str | Path) -> str:
     return str(text).replace("%", "%%")
 
 
-def _words(name: str) -> list[str]:
-    return [name, "--active"] if name == "caller" else [name]
+def _commands(settings: Settings, name: str) -> list[tuple[str, list[str]]]:
+    """Return names and arguments of the processes of one kind."""
+    shards = settings.caller.shards
+    if name != "caller":
+        return [(name, [name])]
+    if settings.broker.machine is None:
+        return [(name, [name, "--active"])]
+    if shards == 1:
+        return [(name, [name, "--all"])]
+    return [
+        (shard_role(number, shards), [name, "--shard", f"{number}/{shards}"])
+        for number in range(1, shards + 1)
+    ]

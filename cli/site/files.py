@@ -16,6 +16,7 @@ from bus.access.accounts import (
     Accounts,
     RetiredAccount,
     accounts_of,
+    accounts_of_machines,
     caller_account,
     device_account,
     process_rights,
@@ -94,9 +95,12 @@ def add_accounts(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
 
 
 def add_missing_process_accounts(settings: Settings) -> tuple[str, ...]:
-    """Give broker accounts to processes that are new in this release; return which."""
+    """Give broker accounts to processes that have none yet, on every machine; return which."""
     known = read_accounts(settings.broker.accounts_file)
-    missing = tuple(name for name in PROCESS_ACCOUNTS if name not in known)
+    site = settings.site
+    machines = {*site.machines, *filter(None, (site.machine,))}
+    wanted = (*PROCESS_ACCOUNTS, *accounts_of_machines(machines, settings.caller.shards))
+    missing = tuple(name for name in wanted if name not in known)
     if missing:
         add_accounts(settings, missing)
     return missing

@@ -1,13 +1,14 @@
 """The whole configuration: one TOML file, every value overridable by environment."""
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,11 +35,22 @@ FILE = "starface2mqtt.toml"
 _PLACES = (Path(FILE), Path("/etc/starface2mqtt") / FILE)
 
 
+def _is_machine(value: str) -> str:
+    if (value and not re.fullmatch(r"[a-z0-9]{1,16}", value)) or value in ("for", "number"):
+        raise ValueError("the name of a machine is up to 16 letters a-z and digits, as 'b'")
+    return value
+
+
+MachineName = Annotated[str, AfterValidator(_is_machine)]
+
+
 class SiteSettings(NumberProfile):
     """What holds for the whole office: its numbers, its files, its log."""
 
     data_folder: Path = Path("data")
     secrets_folder: Path = Path("secrets")
+    machine: MachineName = ""  # this one, where several machines serve the site
+    machines: tuple[MachineName, ...] = ()  # all of them: each has broker accounts of its own
     language: Literal["de", "en", "fr", "it"] = "de"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
@@ -177,6 +189,11 @@ def _from_file(path: Path) -> type[Settings]:
 
 def _anchored(settings: Settings, file: Path) -> Settings:
     """Return the settings with relative paths read from the folder of the file."""
+    broker = settings.broker.model_copy(update={"machine": settings.site.machine or None})
+    gateway = settings.gateway.model_copy(
+        update={"account": broker.account_of(settings.gateway.account)}
+    )
+    settings = settings.model_copy(update={"broker": broker, "gateway": gateway})
     sections: dict[str, Any] = {"file": file}
     for name in type(settings).model_fields:
         section = getattr(settings, name)

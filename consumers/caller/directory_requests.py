@@ -140,9 +140,16 @@ class DirectoryRequests:
         self._open = ExitStack()
         self._directory: Directory | None = None
         self._responder: Responder
+        self._serves: Callable[[str], bool]
 
-    def serve(self, connection: Connection, users: Iterable[str]) -> None:
-        """Subscribe to the requests of some users."""
+    def serve(
+        self,
+        connection: Connection,
+        users: Iterable[str],
+        serves: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """Subscribe to the requests of some users; only those are answered whom `serves` names."""
+        self._serves = serves
         self._responder = Responder(connection, f"process/{connection.account}", sentence)
         for user in users:
             topic = connection.topics.directory(user)
@@ -150,6 +157,8 @@ class DirectoryRequests:
 
     def handle(self, request: DirectoryRequest, requester: Requester) -> DirectoryAnswer | None:
         """Answer with the running calls at once, with anything else as soon as it is found."""
+        if not self._serves(requester.user):
+            return None
         if request.data.action == "calls":
             return _answer(request.data, calls=self._running.of(requester.user))
         self._run(

@@ -9,6 +9,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, ChoiceRequest, DialResult, Opened
+from bus.lease import lease_of
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection, Publication
 from bus.mqtt.inbox import ReceivedMessage
@@ -23,6 +24,7 @@ from consumers.caller.dependencies import Dependencies
 from consumers.caller.directory_requests import DirectoryRequests, RunningCalls
 from consumers.caller.executors import ActionResult, Executors
 from consumers.caller.settings import CallerSettings
+from consumers.caller.shared_actions import Shard, SharedActions
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, path_of
 from consumers.caller.user_requests import UserRequests, note_opened
@@ -49,14 +51,17 @@ def run(
     account: str = "caller",
     books: str | None = None,
     on_finish: Callable[[Callable[[], None]], None] | None = None,
+    shard: Shard | None = None,
 ) -> None:
     """Answer the calls of these users, or of all, until stopped.
 
     `books` names the files of what was done, if several processes share them; default: `account`.
+    `shard` is the part of all users that is served here, where several processes serve them.
     `on_finish` has a function called when all that the broker has for us is to be done first.
     """
     private_folder(data_folder)
     books = books or account
+    role, account = account, broker.account_of(account)
     file = data_folder / f"{books}.db"
     warm(profile)
     settings = _with_numbers(caller, profile)
@@ -73,9 +78,10 @@ def run(
         connection = Connection(
             broker,
             account,
-            presence=Presence(account, faults=faults),
+            presence=Presence(account, faults=faults, machine=broker.machine),
             dead_letter=store.dead_letter,
         )
+        lease = lease_of(connection, broker, role)
 
         ended: SimpleQueue[ActionResult] = SimpleQueue()
 
@@ -88,32 +94,40 @@ def run(
                 consumer.finished(ended.get())
 
         executors = Executors(settings, file, finished, users)
+        shared = SharedActions(lease, executors, settings.max_age)
 
         def forget_choices(before: float) -> None:
             executors.do(lambda: habits.forget_choices_before(before))
 
         running = RunningCalls(time.time)
         dependencies = Dependencies(
-            people.find, _sender(connection, running), _user_of(habits, executors),
+            people.find, shared.sender(_sender(connection, running)), _user_of(habits, executors),
             forget_choices=forget_choices,
-            users=None if users is None else frozenset(users),
+            users=shard if users is None else frozenset(users),
             connected=lambda: connection.connected,
         )  # fmt: skip
         consumer = CallerConsumer(
-            settings, AnswerBuilder(directory, settings), store, traces, executors, dependencies
+            settings, AnswerBuilder(directory, settings), store, traces, shared, dependencies
         )
         on_opened = note_opened(consumer, connection.topics)
         choices = UserRequests(consumer, habits, connection.topics, executors.do, connection.post)
 
         def handle(event: CallEvent) -> None:
             running.observe(event)
-            consumer.handle(event)
+            if shard is None or event.data.user in shard:
+                consumer.handle(event)
+            else:
+                consumer.observe_group_call(event)
 
         events = CallStream(connection, progress, handle)
         requests = DirectoryRequests(
             database, data_folder, settings, profile, running, executors.do
         )
-        requests.serve(connection, users if users is not None else (ANY_USER,))
+        requests.serve(
+            connection,
+            users if users is not None else (ANY_USER,),
+            lambda user: lease.held and (shard is None or user in shard),
+        )
         stack.callback(requests.close)
         if users is None:
             events.follow_all()
@@ -121,6 +135,14 @@ def run(
             events.follow(users)
             others = _others(consumer, frozenset(users))
             connection.consume(connection.topics.calls(ANY_USER), CallEvent, others)
+        if broker.machine is not None:
+
+            def note_answer(event: CallerEvent, received: ReceivedMessage) -> None:
+                running.answered(event)
+                shared.note_answer(event, received)
+
+            connection.consume(connection.topics.caller(ANY_USER), CallerEvent, note_answer)
+            lease.on_change(shared.lease_changed)
         for user in users if users is not None else (ANY_USER,):
             results = connection.topics.dial_result(user)
             connection.consume(results, DialResult, consumer.note_dialling)
@@ -130,7 +152,7 @@ def run(
         stop_on_signals(connection.stop)
         if on_finish is not None:
             on_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))
-        with connection:
+        with connection, lease:
             executors.start()
             connection.run(consumer.tick)
             consumer.finish()

@@ -62,6 +62,7 @@ class CallerSettings(Section):
     hosts: tuple[Host, ...] = ()  # of the records' own addresses, beside those above
     max_age: float = Field(default=30.0, ge=1, le=60)  # seconds; an older call never opens
     clock_tolerance: float = Field(default=5.0, ge=0, le=600)  # seconds between two machines
+    shards: int = Field(default=1, ge=1, le=64)  # parts of the users, each with its process
     delay: float = Field(default=0.0, ge=0, le=20)  # seconds; spares calls blocked at once
     pops_per_minute: int = Field(default=10, ge=1, le=600)  # for one user
     quiet_hours: tuple[Hours, ...] = ()

@@ -66,13 +66,25 @@ class DialConsumer:
 
     def tick(self) -> float:
         """Do what is due; return the seconds until the next time."""
-        now = self._clock()
         self._tracker.tick()
         self._results.flush()
+        self.forget_old()
+        return 1.0
+
+    def forget_old(self) -> None:
+        """Delete once an hour what is older than the audit is kept."""
+        now = self._clock()
         if now - self._purged > _PURGE:
             self._purged = now
             self._store.forget_before(now - self._settings.audit_days * 86_400)
-        return 1.0
+
+    def adopt(self, received: ReceivedMessage) -> None:
+        """Note a request that another machine's process has claimed."""
+        request = read_request(received.payload)
+        if request is not None:
+            login = self._results.topics.user_of(received.topic)
+            number = self._numbers.read(request.number, login)
+            self._store.adopt(self._record(login, request, number, received))
 
     def _consider(self, login: str, request: ParsedRequest, received: ReceivedMessage) -> None:
         number = self._numbers.read(request.number, login)

@@ -5,10 +5,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
+from bus.events import DialResult
+from bus.lease import lease_of
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
 from bus.mqtt.presence import Presence
@@ -18,11 +20,11 @@ from bus.settings import BrokerSettings, SettingsRefused
 from bus.topics import ANY_USER
 from consumers.dial.consumer import DialConsumer
 from consumers.dial.number import NumberReader
-from consumers.dial.placing import CallPlacer
 from consumers.dial.plain_numbers import PlainNumbers
 from consumers.dial.progress import ProgressTracker
 from consumers.dial.results import ResultPublisher
 from consumers.dial.settings import DialSettings
+from consumers.dial.standby import ClaimingPlacer, HolderBus, SharedRequests
 from consumers.dial.store import DialStore
 from consumers.users import Users
 from runtime import metrics
@@ -35,6 +37,7 @@ from starface.settings import StarfaceSettings
 
 log = logging.getLogger(__name__)
 
+ROLE = "dial"
 _LAST_WORK = 3.5  # seconds in which a stopping process waits for the PBX
 T = TypeVar("T")
 
@@ -78,8 +81,10 @@ def run(
     numbers = NumberReader(
         profile, dial, site_key, functools.partial(private.names, profile=profile)
     )
-    pbx = CallPlacer(functools.partial(Users, database, seal), PbxClients(starface))
-    connection = Connection(broker, account, presence=Presence(account))
+    account = broker.account_of(account)
+    pbx = ClaimingPlacer(functools.partial(Users, database, seal), PbxClients(starface))
+    connection = Connection(broker, account, presence=Presence(account, machine=broker.machine))
+    pbx.lease = lease = lease_of(connection, broker, ROLE)
     with (
         Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close
         closing(DialStore(data_folder / "dial.db", account)) as store,
@@ -88,16 +93,36 @@ def run(
         metrics.keep_written("dial", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         tasks = TaskThreads(connection.post)
-        results = ResultPublisher(store, connection)
+        results = ResultPublisher(store, HolderBus(connection, lease))
         tracker = ProgressTracker(results, pbx, tasks, numbers.key)
         consumer = DialConsumer(dial, numbers, tracker, users)
+        topics, logins = connection.topics, dial.users or (ANY_USER,)
+        requests = SharedRequests(lease, consumer, tracker)
+        plain = ExitStack()
+
+        def lease_changed() -> None:
+            requests.lease_changed()
+            plain.close()
+            if lease.held:
+                plain.enter_context(
+                    _plain_numbers(broker, account, connection, consumer, dial.users)
+                )
+
+        shared = broker.machine is not None
         # Before we are online: who sees us there may dial at once.
-        for user in dial.users or (ANY_USER,):
-            connection.subscribe(connection.topics.dial(user), consumer.handle)
-        CallStream(connection, offsets, tracker.handle).follow(dial.users or (ANY_USER,))
-        with connection, _plain_numbers(broker, account, connection, consumer, dial.users):
+        for user in logins:
+            connection.subscribe(topics.dial(user), (requests if shared else consumer).handle)
+            if shared:
+                connection.consume(topics.dial_result(user), DialResult, requests.note_result)
+        lease.on_claim(requests.note_claim)
+        lease.on_change(lease_changed)
+        CallStream(
+            connection, offsets, lambda event: tracker.handle(event) if lease.held else None
+        ).follow(logins)
+        with connection, plain, lease:
+            lease_changed()
             tracker.recover()
-            connection.run(consumer.tick)
+            connection.run(requests.tick)
             limit = time.monotonic() + _LAST_WORK
             while tasks.running and time.monotonic() < limit:
                 connection.work(0.05)
@@ -111,7 +136,7 @@ def _plain_numbers(
     users: tuple[str, ...],
 ) -> AbstractContextManager[object]:
     """Return what receives plain numbers: in one process only, else each would be dialled twice."""
-    if account != "dial":
+    if account not in (ROLE, broker.account_of(ROLE)):
         return nullcontext()
     try:
         return PlainNumbers(broker, connection.post, consumer.handle, users)

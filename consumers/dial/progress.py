@@ -11,7 +11,7 @@ from consumers.dial import texts as dial_words
 from consumers.dial.placing import CallNotPlaced, CallOrder, CallPlaced, PlacingOutcome
 from consumers.dial.results import ResultPublisher
 from consumers.dial.stages import QUIET, ending, next_stage
-from consumers.dial.store import DialEntry
+from consumers.dial.store import ELSEWHERE, DialEntry
 from starface.client import PbxFailure
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,12 @@ class ProgressTracker:
 
     def recover(self) -> None:
         """Clear up what an earlier start of this process left without a result."""
-        for entry in self._store.own_orphans():
+        for entry in self._store.orphans_of(self._store.owner):
+            self._ask(entry)
+
+    def take_over(self) -> None:
+        """Clear up at once what the process of another machine left without a result."""
+        for entry in self._store.orphans_of(ELSEWHERE):
             self._ask(entry)
 
     def tick(self) -> None:

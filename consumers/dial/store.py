@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bus.events import DialResultData
 from consumers.dial.limits import limit_reached
 from consumers.dial.settings import DialSettings
 from runtime.erasure import purge
@@ -40,6 +41,7 @@ _RANK = {
     "remote-ringing": 4, "connected": 5,
 }  # fmt: skip
 _FINAL = 9
+ELSEWHERE = ""  # the owner of what another machine's process claimed
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,30 @@ class DialStore:
                 return Rejected(self._added(record), reason)
             return self._added(record, claimed=record.at)
 
+    def adopt(self, record: DialRecord) -> None:
+        """Note a call that another machine's process has claimed."""
+        with self.transaction():
+            if self._repeated(record) is None:
+                entry = self._added(record, claimed=record.at)
+                self._db.execute(
+                    "UPDATE requests SET owner = ? WHERE serial = ?", (ELSEWHERE, entry.serial)
+                )
+
+    def note_elsewhere(self, data: DialResultData, ask_at: float | None) -> None:
+        """Note what another machine's process has published about a request."""
+        key = (data.user, str(data.request_id))
+        with self.transaction():
+            self._db.execute(
+                "UPDATE requests SET stage = ?, code = ?, final = ?, ask_at = ?, "
+                "call_id = coalesce(?, call_id) WHERE user = ? AND request_id = ? AND NOT final",
+                (data.state, data.code, data.final, ask_at, data.call_id, *key),
+            )
+            self._db.execute(
+                "UPDATE results SET told = 1 WHERE request IN "
+                "(SELECT serial FROM requests WHERE user = ? AND request_id = ?)",
+                key,
+            )
+
     def claims_since(self, at: float) -> int:
         """Count the calls claimed for everybody since a time."""
         return self._count("claimed > ?", (at,))
@@ -209,11 +235,10 @@ class DialStore:
             (now - patience,),
         )
 
-    def own_orphans(self) -> list[DialEntry]:
-        """Return the claims without a result that a process of our name left behind."""
+    def orphans_of(self, owner: str) -> list[DialEntry]:
+        """Return the claims without a result that this process left behind."""
         return self._entries(
-            "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND owner = ?",
-            (self.owner,),
+            "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND owner = ?", (owner,)
         )
 
     def due(self, now: float) -> list[DialEntry]:

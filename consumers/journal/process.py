@@ -8,13 +8,15 @@ from pathlib import Path
 
 from bus.access.roles import Roles
 from bus.events import CallerEvent, DialResult
-from bus.journal_events import JournalAnswer, JournalRequest
+from bus.journal_events import CallRecord, CallRecordData, JournalAnswer, JournalRequest
+from bus.lease import Held, lease_of
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import ReceivedMessage
 from bus.mqtt.mqtt5_client import CodecClient
 from bus.mqtt.paho_client import PahoClient
 from bus.mqtt.presence import Presence
-from bus.mqtt.requests import Requests, Responder
+from bus.mqtt.requests import Requester, Requests, Responder
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings
@@ -57,7 +59,10 @@ def run(
     source = f"process/{ACCOUNT}"
     private = PrivateNumbers(data_folder, site_key)
     clients = CodecClient if broker.version == "5" else PahoClient
-    connection = Connection(broker, ACCOUNT, presence=Presence(ACCOUNT), clients=clients)
+    account = broker.account_of(ACCOUNT)
+    presence = Presence(account, machine=broker.machine)
+    connection = Connection(broker, account, presence=presence, clients=clients)
+    lease = lease_of(connection, broker, ACCOUNT)
     topics = connection.topics
     with (
         Users(database) as users,
@@ -71,16 +76,27 @@ def run(
         hooks = None
         if journal.webhooks or journal.commands:
             hooks = CallHooks(journal, data_folder, source, site.name_of)
-        consumer = JournalConsumer(journal, store, site, questions, time.time, hooks)
+        observer = HolderObserver(hooks, lease) if hooks else None
+        consumer = JournalConsumer(journal, store, site, questions, time.time, observer)
         noted = hooks.noted if hooks else lambda _: None
         requests = JournalRequests(store, site, profile, noted)
         publisher = RecordPublisher(store, connection, site, source)
         CallStream(connection, offsets, consumer.handle).follow_all()
         connection.consume(topics.caller(ANY_USER), CallerEvent, consumer.note_found)
         connection.consume(topics.dial_result(ANY_USER), DialResult, consumer.note_dialled)
-        Responder(connection, source, sentence).serve(
-            topics.journal(ANY_USER), JournalRequest, requests.handle, JournalAnswer
+
+        def answer(request: JournalRequest, requester: Requester) -> JournalAnswer | None:
+            return requests.handle(request, requester) if lease.held else None
+
+        def adopt(record: CallRecord, _: ReceivedMessage) -> None:
+            if not lease.held:
+                store.adopt(record.data)
+
+        Responder(connection, source, sentence, answers=lambda: lease.held).serve(
+            topics.journal(ANY_USER), JournalRequest, answer, JournalAnswer
         )
+        if broker.machine is not None:
+            connection.consume(topics.records(ANY_USER), CallRecord, adopt)
 
         home = HomeAssistant(connection, site.logins) if journal.home_assistant else None
 
@@ -96,11 +112,29 @@ def run(
                 hooks.tick()
             if home is not None:
                 home.tick()
-            return min(pause, _AT_ONCE if publisher.publish() else 2 * _AT_ONCE)
+            more = lease.held and publisher.publish()
+            return min(pause, _AT_ONCE if more else 2 * _AT_ONCE)
 
         connection.republish(count_again)
+        lease.on_change(count_again)
         metrics.keep_written("journal", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
-        with connection, hooks or nullcontext():
+        with connection, hooks or nullcontext(), lease:
             connection.run(tick)
-            publisher.publish()
+            if lease.held:
+                publisher.publish()
+
+
+class HolderObserver:
+    """Has calls reported by the machine that has the lease alone."""
+
+    def __init__(self, hooks: CallHooks, lease: Held) -> None:
+        self._hooks = hooks
+        self._lease = lease
+
+    def call_changed(
+        self, before: CallRecordData | None, record: CallRecordData, call_id: str
+    ) -> None:
+        """Report a running call, or its record."""
+        if self._lease.held:
+            self._hooks.call_changed(before, record, call_id)

@@ -124,6 +124,19 @@ class JournalStore:
         ).fetchone()
         return _record(row[0]) if row else None
 
+    def adopt(self, record: CallRecordData) -> None:
+        """Keep a record as another machine has published it, unless this one knows more."""
+        known = self.get(record.user, record.call_id)
+        if known is not None and known.revision > record.revision:
+            return
+        with self.changing():
+            self.put(record)
+            self.db.execute(
+                "UPDATE records SET data = ?1, revision = ?2, published = ?2"
+                " WHERE user = ?3 AND call_id = ?4",
+                (record.model_dump_json(), record.revision, record.user, record.call_id),
+            )
+
     def put(self, record: CallRecordData, *, shared: str | None = None) -> CallRecordData:
         """Keep a record under the next revision and have it published."""
         row = self.db.execute(

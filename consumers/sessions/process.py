@@ -10,10 +10,12 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from bus.events import CallEvent, SessionReset
 from bus.journal_events import PbxAnswer, PbxRequest
+from bus.lease import Held, Unshared, lease_of
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.mqtt.presence import Presence
@@ -62,6 +64,8 @@ _ROSTER_EVERY = 2.0  # seconds
 _SAVE_EVERY = 10.0  # seconds
 _LEAVE_WITHIN = 3.0  # seconds for what is in hand at the end
 _REPORT_EVERY = 1.0  # seconds
+_STANDING_BY = 0.2  # seconds between two looks whether another machine still keeps the sessions
+_HANDED_OVER = 60.0  # seconds; what happened since may have been missed by the one before
 _ROSTER, _SAVE, _REPORT = "\x00roster", "\x00save", "\x00report"  # turns that are no login's
 
 
@@ -77,6 +81,7 @@ class SessionsConsumer:
         tasks: PbxTasks,
         settings: StarfaceSettings,
         *,
+        lease: Held | None = None,
         dice: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,6 +91,7 @@ class SessionsConsumer:
         self._window = window
         self._keep_alive = settings.keep_alive
         self._patience = min(_PATIENCE, settings.keep_alive / 3)
+        self._lease = lease or Unshared()
         self._clock = clock
         self._dice = dice or random.Random()  # noqa: S311  (jitter)
         self._timetable = Timetable()
@@ -120,16 +126,19 @@ class SessionsConsumer:
         self._connection.subscribe(topics.switch(ANY_USER), self._on_switch)
         self._connection.consume(topics.session(ANY_USER), SessionReset, self._on_reset)
         self._connection.consume(topics.calls(ANY_USER), CallEvent, self._on_call)
-        responder = Responder(self._connection, f"process/{ACCOUNT}", sentence)
+        responder = Responder(
+            self._connection, f"process/{ACCOUNT}", sentence, answers=lambda: self._lease.held
+        )
         questions = CallQuestions(self._contexts, self._probes, responder)
         responder.serve(topics.pbx(ANY_USER), PbxRequest, questions.handle, PbxAnswer)
         self._site.follow(self._connection)
         self._sync_users()
         for key in (session_site.CALLBACK, session_site.PBX, _SAVE, _REPORT, SILENT):
             self._timetable.set(key, self._clock())
-        while not self._connection.stopping.is_set():
-            self._run_due()
-            self._states.publish_pending()
+        while not self._connection.stopping.is_set() and not self._lease.lost:
+            if self._lease.held:
+                self._run_due()
+                self._states.publish_pending()
             self._connection.work(self._timetable.next_in(self._clock(), 1.0))
         self._workers.close(_LEAVE_WITHIN)
         self._probes.close(0.0)
@@ -222,17 +231,8 @@ class SessionsConsumer:
         if received.retained:
             return
         login = self._connection.topics.user_of(received.topic)
-        word = received.payload[:32].decode(errors="replace").strip().lower()
-        if word not in ("on", "off"):
-            log.warning("neither on nor off user=%s", login)
-            return
-        try:
-            self._users.change(login, wanted=word == "on")
-        except UserUnknown:
-            log.warning("switch of an unknown user user=%s", login)
-            return
-        log.info("switched user=%s to=%s", login, word)
-        self._sync_users()
+        if switch(self._users, login, received.payload):
+            self._sync_users()
 
     def _on_reset(self, reset: SessionReset, received: ReceivedMessage) -> None:
         login = self._connection.topics.user_of(received.topic)
@@ -370,24 +370,34 @@ def run(
     gateway = HttpGateway()
     tasks = PbxTasks(starface, site_key, open_pbx, gateway, callback_host)
     report = SiteReport(data_folder, gateway)
-    window = ResyncWindow(data_folder / "sessions.db")
-    with (
-        Users(database, seal) as users,
-        Connection(broker, ACCOUNT, presence=Presence(ACCOUNT)) as connection,
-        OperationsServer(operations, report.faults, report.metrics),
-    ):
-        changes = UserChanges(database)
+
+    def check(login: str, password: str, callback: Callback | None) -> Credential:
+        return check_password(starface, login, password, callback)
+
+    def serve() -> bool:
+        """Keep the sessions until another machine has the lease; False once asked to stop."""
+        account = broker.account_of(ACCOUNT)
+        connection = Connection(broker, account, presence=Presence(account, machine=broker.machine))
         stop_on_signals(connection.stop)
-        try:
-            consumer = SessionsConsumer(connection, users, changes, window, tasks, starface)
+        with (
+            Users(database, seal) as users,
+            closing(ResyncWindow(data_folder / "sessions.db")) as window,
+            closing(UserChanges(database)) as changes,
+            connection,
+            lease_of(connection, broker, ACCOUNT) as lease,
+            OperationsServer(operations, report.faults, report.metrics),
+        ):
+            stand_by(connection, lease, users, window)
+            if connection.stopping.is_set():
+                return False
+            opened.clear()
+            consumer = SessionsConsumer(
+                connection, users, changes, window, tasks, starface, lease=lease
+            )
             consumer.report = report
             workers = WorkerPool(_FOR_PEOPLE, connection.post)
             access = AccessPublisher(connection)
             consumer.on_user = access.show
-
-            def check(login: str, password: str, callback: Callback | None) -> Credential:
-                return check_password(starface, login, password, callback)
-
             logins = PanelLogins(users, SecretBox(panel_key), check, consumer, workers, enrolment)
             logins.on_login = lambda user: access.show(user.login, user)
             SettingsRequests(
@@ -397,6 +407,42 @@ def run(
                 lambda user: access.show(user.login, user), SiteDoctor(doctor),
             ).serve(connection)  # fmt: skip
             consumer.run()
-        finally:
-            changes.close()
-            window.close()
+            return not connection.stopping.is_set()
+
+    while serve():
+        log.warning("the sessions are kept by another machine now; standing by")
+
+
+def stand_by(connection: Connection, lease: Held, users: Users, window: ResyncWindow) -> None:
+    """Follow what people switch on and off until the lease is held, or the process is stopped."""
+    if lease.held:
+        return
+
+    def note_switch(received: ReceivedMessage) -> None:
+        if not received.retained:
+            switch(users, connection.topics.user_of(received.topic), received.payload)
+
+    connection.subscribe(connection.topics.switch(ANY_USER), note_switch)
+    noted = float("-inf")
+    while not lease.held and not connection.stopping.is_set():
+        if time.monotonic() - noted > _SAVE_EVERY:
+            noted = time.monotonic()
+            for login in users.active():
+                window.note(login, _HANDED_OVER)
+            window.save()
+        connection.work(_STANDING_BY)
+
+
+def switch(users: Users, login: str, payload: bytes) -> bool:
+    """Note a click on a user's telephone icon; return whether it was one."""
+    word = payload[:32].decode(errors="replace").strip().lower()
+    if word not in ("on", "off"):
+        log.warning("neither on nor off user=%s", login)
+        return False
+    try:
+        users.change(login, wanted=word == "on")
+    except UserUnknown:
+        log.warning("switch of an unknown user user=%s", login)
+        return False
+    log.info("switched user=%s to=%s", login, word)
+    return True

@@ -126,7 +126,7 @@ class PublisherLeader:
         connection = Connection(
             settings.broker,
             settings.account,
-            presence=Presence(settings.account),
+            presence=Presence(settings.account, machine=settings.broker.machine),
             clients=settings.clients,
         )
         publisher = EventPublisher(connection, reader, gateway, self._counters, settings.keep)

@@ -8,6 +8,7 @@ from bus.access.accounts import (
     PROCESS_ACCOUNTS,
     Accounts,
     accounts_of,
+    accounts_of_machines,
     acl_file,
     caller_account,
     device_account,
@@ -214,3 +215,17 @@ def test_a_stolen_client_id_steals_nothing(
         thief.work(0.2)
         assert victim.connected
     assert (received, stolen) == ([b"mine"], [])
+
+
+def test_every_process_of_every_machine_has_an_account_with_the_rights_of_its_kind() -> None:
+    topics = Topics()
+    accounts = accounts_of_machines(("a", "b"), shards=2)
+
+    assert {"dial-a", "dial-b", "caller-1of2", "caller-2of2-b", "gateway-a"} < set(accounts)
+    assert accounts_of_machines(()) == []
+    for account in accounts:
+        rights = process_rights(topics, account)
+        assert rights is not None
+        assert topics.process(account) in rights.write
+        leased = account.partition("-")[0] in ("sessions", "caller", "dial", "journal")
+        assert (topics.leases(account.partition("-")[0]) in rights.write) == leased

@@ -540,7 +540,7 @@ class EarlyClient:
         self.sent.set()
         return 7
 
-    def subscribe(self, topic_filter: str) -> int | None:
+    def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
         return 1
 
     def unsubscribe(self, topic_filter: str) -> None:

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bus.settings import read_accounts
+import pytest
+
+from bus.settings import BrokerSettings, read_accounts
 from cli.demo.mosquitto import free_port
 from cli.run.up import PROGRAMS, supervisor_configuration
 from cli.site.files import broker_folder, make_site
 from cli.site.settings import Settings
+from consumers.caller.settings import CallerSettings
 from tests.conftest import wait_until
 
 
@@ -33,6 +36,24 @@ def test_the_callers_are_as_many_as_the_office_needs() -> None:
     document.read_string(supervisor_configuration(Settings(), PROGRAMS))
 
     assert document["program:caller"]["command"].endswith("caller --active")
+
+
+@pytest.mark.parametrize(
+    ("shards", "commands"),
+    [
+        (1, {"caller": "caller --all"}),
+        (2, {"caller-1of2": "caller --shard 1/2", "caller-2of2": "caller --shard 2/2"}),
+    ],
+)
+def test_on_several_machines_a_process_serves_a_part_of_the_users(
+    shards: int, commands: dict[str, str]
+) -> None:
+    settings = Settings(broker=BrokerSettings(machine="a"), caller=CallerSettings(shards=shards))
+    document = configparser.ConfigParser()
+    document.read_string(supervisor_configuration(settings, PROGRAMS))
+
+    for name, command in commands.items():
+        assert document[f"program:{name}"]["command"].endswith(command)
 
 
 def test_all_processes_are_ended_together() -> None:

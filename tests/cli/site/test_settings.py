@@ -76,6 +76,26 @@ def test_a_site_without_its_key_says_how_to_make_one(tmp_path: Path) -> None:
         read(_file(tmp_path, "")).site_key()
 
 
+def test_each_machine_of_a_site_has_processes_with_names_of_their_own(tmp_path: Path) -> None:
+    settings = read(_file(tmp_path, '[site]\nmachine = "b"\n'))
+
+    assert settings.gateway.account == "gateway-b"
+    assert settings.broker.account_of("dial") == "dial-b"
+
+
+@pytest.mark.parametrize("name", ["for", "number", "B", "a b", "m" * 17])
+def test_a_machine_has_a_short_name_that_no_account_has(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsRefused, match="name of a machine"):
+        read(_file(tmp_path, f'[site]\nmachine = "{name}"\n'))
+
+
+def test_a_site_of_one_machine_has_processes_of_plain_names(tmp_path: Path) -> None:
+    settings = read(_file(tmp_path, ""))
+
+    assert settings.gateway.account == "gateway"
+    assert settings.broker.account_of("dial") == "dial"
+
+
 def test_every_setting_stands_in_the_commented_example() -> None:
     example = (Path(__file__).parents[3] / "starface2mqtt.example.toml").read_text()
     lines = {line.lstrip("# ").split(" = ")[0] for line in example.splitlines() if " = " in line}

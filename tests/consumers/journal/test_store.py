@@ -141,3 +141,46 @@ def test_records_that_are_too_old_go_and_the_counts_with_them(store: JournalStor
     assert store.get("0011", "c-1") is None
     assert store.missed("0011").open == 1
     assert store.counts_due() == ["0011"]
+
+
+def _published(call_id: str, revision: int = 1, **more: Any) -> CallRecordData:
+    """Return a record as another machine publishes it."""
+    return _record(call_id, **more).model_copy(update={"revision": revision})
+
+
+def test_a_record_of_another_machine_is_kept_and_not_published_again(store: JournalStore) -> None:
+    store.adopt(_published("c-1", 3, note="called back"))
+
+    kept = store.get("0011", "c-1")
+    assert kept is not None
+    assert (kept.revision, kept.note) == (3, "called back")
+    assert store.unpublished(10) == []
+
+
+def test_what_another_machine_has_published_of_a_record_is_not_published_again(
+    store: JournalStore,
+) -> None:
+    store.put(_record("c-1"))
+
+    store.adopt(_published("c-1"))
+
+    assert store.unpublished(10) == []
+
+
+def test_a_record_of_which_this_machine_knows_more_stays(store: JournalStore) -> None:
+    store.put(_record("c-1"))
+    store.put(_record("c-1", note="called back"))
+
+    store.adopt(_published("c-1"))
+
+    [(_, kept)] = store.unpublished(10)
+    assert (kept.revision, kept.note) == (2, "called back")
+
+
+def test_a_change_after_a_takeover_is_published(store: JournalStore) -> None:
+    store.adopt(_published("c-1", 3))
+
+    store.put(_record("c-1", note="called back"))
+
+    [(_, kept)] = store.unpublished(10)
+    assert kept.revision == 4

@@ -1,0 +1,132 @@
+"""What the PBX was acknowledged, what came of it on the bus, and how long nothing did."""
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+from uuid import UUID, uuid4
+
+from bus.events import (
+    CallerEvent,
+    DialRequest,
+    DialRequestData,
+    DialResult,
+    UserState,
+    now,
+)
+from bus.journal_events import CallRecord
+from bus.mqtt.connection import Connection
+from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
+from bus.topics import ANY_USER
+from starface.simulator import Simulator
+
+NUMBER = "+41 44 123 45 67"
+_SAMPLE = 0.2  # seconds
+_DIAL_EVERY = 1.5  # seconds
+
+
+class Bookkeeping:
+    """Watches a site over the bus, and dials now and then; use it in a `with` block."""
+
+    def __init__(self, connection: Connection, simulator: Simulator) -> None:
+        self._connection = connection
+        self._simulator = simulator
+        self.answers: dict[str, float] = {}  # when a call was first answered
+        self.records: set[tuple[str, str]] = set()
+        self.dialled: dict[UUID, float] = {}
+        self.results: dict[UUID, list[str]] = {}
+        self.well_at: list[float] = []  # the moments at which everybody was active
+        self.states: dict[str, str] = {}
+        self.holders: dict[str, bytes] = {}
+        self._dialling = threading.Event()
+        self._stopping = threading.Event()
+        self._dial_at = 0.0
+        topics = connection.topics
+        connection.consume(topics.caller(ANY_USER), CallerEvent, self._answered)
+        connection.consume(topics.records(ANY_USER), CallRecord, self._recorded)
+        connection.consume(topics.dial_result(ANY_USER), DialResult, self._dial_result)
+        connection.subscribe(topics.state(ANY_USER), self._state)
+        connection.subscribe(topics.process(ANY_USER), self._process)
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def dial(self, *, on: bool) -> None:
+        """Have somebody dial now and then, or stop it."""
+        (self._dialling.set if on else self._dialling.clear)()
+
+    @property
+    def well(self) -> bool:
+        """Whether the telephones of all users are active, and somebody keeps them so."""
+        logins = self._simulator.pbx.users
+        return self.holders.get("sessions") == b"online" and all(
+            self.states.get(login) == "active" for login in logins
+        )
+
+    def acknowledged(self) -> dict[tuple[str, str], float]:
+        """Return user and call of every call that a gateway acknowledged, and when it began."""
+        found: dict[tuple[str, str], float] = {}
+        for attempt in self._simulator.notifications:
+            if attempt.status is not None and attempt.status < 300 and attempt.state:
+                found.setdefault((attempt.user, attempt.call_id), attempt.at.timestamp())
+        return found
+
+    def answered_after(self, moment: float) -> float:
+        """Return after how many seconds a call that came later than a moment was answered."""
+        began = {call: at for (_, call), at in self.acknowledged().items()}
+        after = (at for call, at in self.answers.items() if began.get(call, 0.0) >= moment)
+        return min(after, default=float("inf")) - moment
+
+    def well_after(self, moment: float) -> float:
+        """Return after how many seconds everybody was active, for good or till the next fault."""
+        return min((at for at in self.well_at if at >= moment), default=float("inf")) - moment
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            until = time.monotonic() + _SAMPLE
+            while (left := until - time.monotonic()) > 0:
+                self._connection.work(left)
+            if self.well:
+                self.well_at.append(time.time())
+            if self._dialling.is_set() and time.time() > self._dial_at:
+                self._dial_at = time.time() + _DIAL_EVERY
+                self._dial()
+
+    def _dial(self) -> None:
+        request, logins = uuid4(), list(self._simulator.pbx.users)
+        login = logins[len(self.dialled) % len(logins)]
+        message = DialRequest(time=now(), data=DialRequestData(number=NUMBER, request_id=request))
+        try:
+            self._connection.publish(self._connection.topics.dial(login), message)
+        except BrokerUnavailable:
+            return
+        self.dialled[request] = time.time()
+
+    def _answered(self, event: CallerEvent, _: ReceivedMessage) -> None:
+        if event.data.opens != "nothing":
+            self.answers.setdefault(event.data.call_id, time.time())
+
+    def _recorded(self, record: CallRecord, _: ReceivedMessage) -> None:
+        self.records.add((record.data.user, record.data.call_id))
+
+    def _dial_result(self, result: DialResult, _: ReceivedMessage) -> None:
+        self.results.setdefault(result.data.request_id, []).append(result.data.state)
+
+    def _state(self, received: ReceivedMessage) -> None:
+        if received.payload:
+            state = UserState.model_validate_json(received.payload)
+            self.states[state.data.user] = state.data.state
+
+    def _process(self, received: ReceivedMessage) -> None:
+        self.holders[received.topic.rpartition("/")[2]] = received.payload

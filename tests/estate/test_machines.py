@@ -1,0 +1,144 @@
+"""A site on two machines while processes, machines and nodes of the broker are lost."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bus.mqtt.connection import Connection
+from starface.simulator import Simulator, many_users
+from tests.conftest import wait_until
+from tests.estate.bookkeeping import Bookkeeping
+from tests.estate.nodes import Kind
+from tests.estate.site import Site, site
+
+WITHIN = 15.0  # seconds until everybody is active again
+_EVERY = 20.0  # seconds between two faults
+_SETTLED = 60.0  # seconds in which a record comes of a call whose end nobody reported
+Fault = tuple[str, Callable[[], None], Callable[[], None], float]
+
+
+@contextmanager
+def running(
+    kind: Kind, folder: Path, users: int, *, leases: bool = True
+) -> Iterator[tuple[Site, Bookkeeping, Simulator]]:
+    with (
+        Simulator(users=many_users(users)) as simulator,
+        site(kind, folder, simulator, leases=leases) as estate,
+        Connection(estate.nodes.settings(), "cli-1", lasting=False) as connection,
+        Bookkeeping(connection, simulator) as books,
+    ):
+        estate.machines["a"].start()
+        wait_until(lambda: books.well, 90)
+        estate.machines["b"].start()
+        if leases:
+            wait_until(lambda: books.holders.get("journal-b") == b"online", 90)
+        yield estate, books, simulator
+
+
+def settle(books: Bookkeeping, simulator: Simulator) -> None:
+    """Wait until every acknowledged call is recorded, and every dial request answered."""
+    books.dial(on=False)
+    wait_until(simulator.idle, 60)
+
+    def complete() -> bool:
+        return set(books.acknowledged()) <= books.records and set(books.dialled) <= set(
+            books.results
+        )
+
+    limit = time.monotonic() + _SETTLED
+    while not complete() and time.monotonic() < limit:
+        time.sleep(0.2)
+
+
+def check(estate: Site, books: Bookkeeping, simulator: Simulator) -> None:
+    acknowledged, acts = books.acknowledged(), estate.acts()
+    print(
+        f"calls={len(acknowledged)} records={len(books.records)} opened={len(set(acts))} "
+        f"dialled={len(books.dialled)} placed={len(simulator.placements)}"
+    )
+    assert set(acknowledged) - books.records == set(), "acknowledged and lost"
+    assert [call for call in set(acts) if acts.count(call) > 1] == [], "acted twice"
+    assert [call for call, count in simulator.placements.items() if count > 1] == []
+    assert set(books.dialled) - set(books.results) == set(), "dialled and never answered"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_a_machine_that_is_lost_is_followed_by_the_other(tmp_path: Path) -> None:
+    with running("mosquitto", tmp_path, 5) as (estate, books, simulator):
+        simulator.load(users=5, rate=2, seconds=20, answered_after=3, ended_after=6)
+        books.dial(on=True)
+        wait_until(lambda: estate.acts())
+        estate.machines["a"].kill()
+        lost = time.time()
+        wait_until(lambda: books.answered_after(lost) < WITHIN and books.well_after(lost) < WITHIN)
+        settle(books, simulator)
+        check(estate, books, simulator)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_two_machines_without_leases_are_found_to_act_twice(tmp_path: Path) -> None:
+    with running("mosquitto", tmp_path, 5, leases=False) as (estate, books, simulator):
+        wait_until(lambda: books.holders.get("caller-2") == b"online", 60)
+        simulator.load(users=5, rate=2, seconds=5, answered_after=3, ended_after=6)
+        settle(books, simulator)
+        with pytest.raises(AssertionError, match="acted twice"):
+            check(estate, books, simulator)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", ["mosquitto", "nats"])
+def test_ten_minutes_of_faults_lose_nothing_and_do_nothing_twice(
+    kind: Kind, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    seconds = 600.0
+    dice = random.Random(kind)
+    with running(kind, tmp_path, 200) as (estate, books, simulator):
+        simulator.load(users=200, rate=3, seconds=seconds, answered_after=3, ended_after=8)
+        books.dial(on=True)
+        faults = []
+        for _ in range(int(seconds / _EVERY)):
+            name, begin, end, lasting = dice.choice(possible_faults(estate))
+            faults.append((name, time.time()))
+            print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
+            begin()
+            time.sleep(lasting)
+            end()
+            time.sleep(_EVERY - lasting)
+        settle(books, simulator)
+        for name, at in faults:
+            print(
+                f"{name}: answered {books.answered_after(at):.1f} well {books.well_after(at):.1f}"
+            )
+        check(estate, books, simulator)
+        assert [each for each in faults if books.answered_after(each[1]) > WITHIN] == []
+        assert [each for each in faults if books.well_after(each[1]) > WITHIN] == []
+
+
+def possible_faults(estate: Site) -> list[Fault]:
+    """Return what may happen: its name, how it begins and ends, and how long it lasts."""
+    faults: list[Fault] = []
+    for machine in estate.machines.values():
+        faults += [
+            (f"machine {machine.name} killed", machine.kill, machine.start, 12.0),
+            (f"machine {machine.name} asleep", machine.pause, machine.resume, 12.0),
+            (f"machine {machine.name} cut off", machine.cut, machine.mend, 12.0),
+        ]
+        for program in machine.programs.values():
+            faults += [
+                (f"{program.name} killed", program.kill, program.start, 1.0),
+                (f"{program.name} asleep", program.pause, program.resume, 12.0),
+            ]
+    for node in estate.nodes.nodes:
+        alone = len(estate.nodes.nodes) == 1
+        faults += [
+            (f"node {node.name} killed", node.kill, node.start, 1.0 if alone else 5.0),
+            (f"node {node.name} asleep", node.pause, node.resume, 2.0 if alone else 8.0),
+        ]
+    return faults
