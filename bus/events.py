@@ -404,6 +404,7 @@ class ProcessDetailData(Part):
     version: Text
     faults: tuple[Text, ...] = ()  # what cannot work there, each with its name; the rest does
     machine: Text | None = None  # on which it runs, where a site has several
+    directory: Text | None = None  # digest of the contacts it looks callers up in, likewise
 
 
 class ProcessDetail(Message):

@@ -180,6 +180,12 @@ class Connection:
         """Have work done in the main thread after each connect."""
         self._after_connect.append(work)
 
+    def describe(self, *, directory: str) -> None:
+        """Publish what is new of this process in its detail."""
+        if self._presence is not None:
+            self._presence = replace(self._presence, directory=directory)
+            self._publish_online()
+
     def republish(self, work: Callable[[], None]) -> None:
         """Have what is retained published in the main thread: after each connect, or more often.
 

@@ -19,6 +19,7 @@ class Presence:
     since: datetime = field(default_factory=now)
     faults: tuple[str, ...] = ()  # what this process cannot do, though it does the rest
     machine: str | None = None
+    directory: str | None = None
 
     def online(self, topics: Topics) -> list[tuple[str, bytes]]:
         """Return topic and payload of what is retained while the process lives."""
@@ -41,6 +42,7 @@ class Presence:
                 version=version("starface2mqtt"),
                 faults=tuple(fault[:256] for fault in self.faults[:20]),
                 machine=self.machine,
+                directory=self.directory,
             ),
         )
         return [

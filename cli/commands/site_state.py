@@ -21,6 +21,7 @@ class SiteState:
         self._faults: dict[str, tuple[str, ...]] = {}
         self._versions: dict[str, str] = {}
         self._machines: dict[str, str] = {}  # by process, where a site has several machines
+        self._directories: dict[str, str] = {}
         self._users: dict[str, UserState] = {}
 
     def follow(self, connection: Connection) -> None:
@@ -32,7 +33,12 @@ class SiteState:
     def fails(self) -> bool:
         """Whether something does not work for anybody."""
         looks = {look["state"] for look in self._looks().values()}
-        return bool(looks & {"failing", "unknown"} or self._missing() or any(self._faults.values()))
+        return bool(
+            looks & {"failing", "unknown"}
+            or self._missing()
+            or any(self._faults.values())
+            or self._differing()
+        )
 
     def lines(self) -> list[str]:
         """Return what a person reads: a summary, what is wrong, and the rest."""
@@ -52,6 +58,11 @@ class SiteState:
             version = self._versions.get(name, "") if online else ""
             lines.append(f"{name:12} {'online' if online else 'offline'}  {version}".rstrip())
             lines += [f"{'':12} cannot work: {fault}" for fault in self._faults.get(name, ())]
+        if differing := self._differing():
+            lines.append(
+                f"contacts differ between {', '.join(differing)}: import the same sources, with the"
+                " same priorities, on each machine"
+            )
         for login, look in looks:
             lines.append(f"user {login:8} {look['state']}  {look['sentence'] or ''}".rstrip())
         return lines
@@ -65,6 +76,7 @@ class SiteState:
             },
             "machines": self._by_machine(),
             "users": self._looks(),
+            "differing_directories": self._differing(),
             "faults": {name: list(found) for name, found in self._faults.items() if found},
         }
 
@@ -77,6 +89,7 @@ class SiteState:
                 self._machines.pop(detail.name, None)
                 if detail.machine is not None:
                     self._machines[detail.name] = detail.machine
+                self._directories[detail.name] = detail.directory or ""
         elif message.topic.endswith("/state"):
             if message.payload:
                 state = UserState.model_validate_json(message.payload)
@@ -85,6 +98,19 @@ class SiteState:
                 self._users.pop(message.topic.split("/")[-2], None)
         else:
             self._online[message.topic.rpartition("/")[2]] = message.payload == b"online"
+
+    def _differing(self) -> list[str]:
+        """Return the processes whose directories are not all the same, sorted by theirs."""
+        found = {
+            name: digest
+            for name, digest in self._directories.items()
+            if digest and self._online.get(name)
+        }
+        return (
+            sorted(found, key=lambda name: (found[name], name))
+            if len({*found.values()}) > 1
+            else []
+        )
 
     def _missing(self) -> list[str]:
         kinds = {

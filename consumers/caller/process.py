@@ -28,6 +28,7 @@ from consumers.caller.shared_actions import Shard, SharedActions
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, path_of
 from consumers.caller.user_requests import UserRequests, note_opened
+from consumers.directory.digest import ContentsWatch
 from consumers.directory.directory import Directory, DirectoryUnavailable
 from consumers.directory.records import Dossier, Matter
 from consumers.users import Users
@@ -148,13 +149,23 @@ def run(
             connection.consume(results, DialResult, consumer.note_dialling)
             connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
             connection.consume(connection.topics.opened(user), Opened, on_opened)
+        contents = ContentsWatch(
+            database, executors.do,
+            lambda digest: connection.post(lambda: connection.describe(directory=digest)),
+        )  # fmt: skip
+
+        def tick() -> float:
+            if broker.machine is not None:
+                contents.tick()
+            return consumer.tick()
+
         metrics.keep_written("caller", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         if on_finish is not None:
             on_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))
         with connection, lease:
             executors.start()
-            connection.run(consumer.tick)
+            connection.run(tick)
             consumer.finish()
             executors.stop()
             note_ended()  # else the next process would do it again

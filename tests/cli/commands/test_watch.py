@@ -113,6 +113,24 @@ def test_what_a_process_cannot_do_fails_the_status_and_comes_first(site: Setting
     assert document["faults"] == {"caller": list(faults)}
 
 
+def test_machines_with_different_contacts_fail_the_status(site: Settings) -> None:
+    first = Presence("caller", machine="a", directory="11")
+    second = Presence("dial", machine="b", directory="11")
+    with (
+        Connection(site.broker, "caller", presence=first) as caller,
+        Connection(site.broker, "dial", presence=second) as other,
+    ):
+        caller.wait_connected()
+        other.wait_connected()
+        same = json.loads(_run(site, "status", "--json").stdout)
+        other.describe(directory="22")
+        other.publish_raw(other.topics.owner(other.account), b"")  # comes after the detail
+        shown = _run(site, "status").stdout
+
+    assert same["differing_directories"] == []
+    assert "contacts differ between caller, dial: import the same sources" in shown
+
+
 def test_a_user_is_unknown_while_nobody_keeps_the_sessions(site: Settings) -> None:
     data = UserStateData(user="0011", state="active", since=now())
     with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
