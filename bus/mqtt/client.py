@@ -45,6 +45,7 @@ class InboundPublish:
     response_topic: str | None
     correlation: bytes | None
     mid: int
+    redelivered: bool = False  # the broker sent it before, and nobody acknowledged it
 
 
 class Client(Protocol):

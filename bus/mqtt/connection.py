@@ -450,6 +450,7 @@ class Connection:
                 topic=self._settings.from_wire(message.topic),
                 payload=message.payload,
                 retained=message.retained,
+                redelivered=message.redelivered,
                 response_topic=(
                     message.response_topic and self._settings.from_wire(message.response_topic)
                 ),

@@ -40,6 +40,7 @@ class ReceivedMessage:
     topic: str
     payload: bytes
     retained: bool = False
+    redelivered: bool = False  # the broker sent it before, and nobody acknowledged it
     response_topic: str | None = None
     correlation: bytes | None = None
     qos: int = 0

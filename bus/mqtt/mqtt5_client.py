@@ -232,7 +232,7 @@ class CodecClient:
         elif isinstance(packet, mqtt5.PublishPacket):
             message = InboundPublish(
                 packet.topic, packet.payload, packet.retain, packet.response_topic,
-                packet.correlation_data, packet.packet_id or 0,
+                packet.correlation_data, packet.packet_id or 0, packet.duplicate,
             )  # fmt: skip
             self._listener.on_message(self, message)
         elif isinstance(packet, mqtt5.SubAckPacket):

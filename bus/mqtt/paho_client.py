@@ -140,6 +140,7 @@ class PahoClient:
                 response_topic=getattr(properties, "ResponseTopic", None),
                 correlation=getattr(properties, "CorrelationData", None),
                 mid=message.mid if message.qos else 0,
+                redelivered=message.dup,
             ),
         )
 

@@ -100,7 +100,7 @@ class DialConsumer:
             elif isinstance(stored, DialEntry) and isinstance(wanted, DialAnswer):
                 self._results.note(stored, wanted)
         if isinstance(stored, Repeated):
-            self._repeat(stored, record)
+            self._repeat(stored, record, received)
         elif isinstance(stored, DialEntry) and isinstance(wanted, CallOrder):
             self._tracker.place(stored, wanted)
             self._warn_early(record.at)
@@ -157,11 +157,12 @@ class DialConsumer:
         }
         return texts.refused(reason, limit=limits.get(reason))
 
-    def _repeat(self, repeated: Repeated, record: DialRecord) -> None:
-        """Answer again, unless the process that placed the call received the message too."""
+    def _repeat(self, repeated: Repeated, record: DialRecord, received: ReceivedMessage) -> None:
+        """Answer again, unless it is the same message: for another process, or after a kill."""
         entry = repeated.entry
         fresh = record.at - (entry.claimed or 0) < self._settings.expiry
-        if not (repeated.same_message and entry.owner != self._store.owner and fresh):
+        elsewhere = entry.owner != self._store.owner and fresh
+        if not (repeated.same_message and (elsewhere or received.redelivered)):
             self._results.repeat(entry)
 
     def _warn_early(self, now: float) -> None:

@@ -166,6 +166,29 @@ def test_an_unhandled_message_comes_again(
         _work_until(dial, lambda: received)
 
 
+def test_a_message_that_a_process_did_not_survive_is_marked_when_it_comes_again(
+    connection: Connect, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    received: list[ReceivedMessage] = []
+
+    def killed(message: ReceivedMessage) -> None:
+        received.append(message)
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt), connection(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", killed)
+        dial.wait_connected()
+        connect("0011").publish("starface/users/0011/dial", _request())
+        _work_until(dial, lambda: False)
+    with connection(broker_settings, "dial") as dial:
+        dial.subscribe("starface/users/+/dial", received.append)
+        dial.wait_connected()
+        _work_until(dial, lambda: len(received) == 2)
+
+    assert [message.redelivered for message in received] == [False, True]
+    assert received[0].payload == received[1].payload
+
+
 def test_a_publish_the_broker_forbids_is_refused(connect: Connect) -> None:
     with pytest.raises(PublishRefused) as refused:
         connect("0011").publish("starface/users/0012/dial", _request())

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -115,6 +116,16 @@ def test_an_old_request_replayed_is_answered_and_not_dialled(desk: Desk) -> None
 
     assert len(desk.pbx.asked) == 1
     assert desk.reported() == ["accepted", "own-phone-not-lifted", "own-phone-not-lifted"]
+
+
+def test_a_request_the_broker_sends_again_after_a_kill_is_answered_once(desk: Desk) -> None:
+    message = desk.message("044 123 45 67", "0011", SAME, age=20)
+    desk.consumer.handle(message)
+    desk.again()
+
+    desk.consumer.handle(dataclasses.replace(message, redelivered=True))
+
+    assert desk.reported() == ["refused"]
 
 
 def test_the_same_id_for_another_number_is_refused(desk: Desk) -> None:
