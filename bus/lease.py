@@ -186,7 +186,7 @@ class Lease:
 
     def claimed(self, key: str) -> bool:
         """Return whether an act was claimed, by any other machine."""
-        return self._claims.holds(key)
+        return key in self._claims
 
     def on_change(self, report: Callable[[], None]) -> None:
         """Have it reported that the lease is held, or not held any more."""
@@ -213,7 +213,7 @@ class Lease:
             if record.key == self._marker:
                 self._echoed = record.key
             return
-        self._claims.keep(record.key, record.machine)
+        self._claims[record.key] = record.machine
         for report in self._report_claim:
             report(record.key)
 

@@ -91,7 +91,7 @@ class CallerConsumer:
         self._outbox.settle()
         data = event.data
         user = self._dependencies.find_user(data.user)
-        if self._handled.holds(event.id):
+        if event.id in self._handled:
             log.debug("repeated event=%s", event.id)
             return
         if user is None:
@@ -108,7 +108,7 @@ class CallerConsumer:
                 raise
             finally:
                 self._trace.write()
-        self._handled.keep(event.id, None)
+        self._handled[event.id] = None
 
     def observe_group_call(self, event: CallEvent) -> None:
         """Learn from the call of somebody else that a colleague has answered one of ours."""
@@ -120,9 +120,9 @@ class CallerConsumer:
 
     def note_dialling(self, result: DialResult, _arrived: ReceivedMessage) -> None:
         """Remember a call the user placed by a click: its first ringing is the own telephone."""
-        self._dialled.keep((result.data.user, str(result.data.request_id)), None)
+        self._dialled[result.data.user, str(result.data.request_id)] = None
         if result.data.call_id is not None:
-            self._dialled.keep((result.data.user, result.data.call_id), None)
+            self._dialled[result.data.user, result.data.call_id] = None
 
     def find_call(self, user: str, call_id: str) -> Call | None:
         """Return a call that is known here, None for any other."""
@@ -332,7 +332,7 @@ class CallerConsumer:
         self._outbox.send(event, _nothing)
 
     def _context(self, user: User, call: Call) -> Context:
-        dialled = self._dialled.holds((call.user, call.call_id)) and not call.own_phone_done
+        dialled = (call.user, call.call_id) in self._dialled and not call.own_phone_done
         own = dialled or (bool(user.extension) and call.caller.number == user.extension)
         return Context(self._now(), own, self._pending.openings_in_last_minute(user.login))
 

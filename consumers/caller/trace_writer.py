@@ -88,9 +88,9 @@ class TraceWriter:
     def _is_news(self, call: Call, number: tuple[str, str]) -> bool:
         """Return whether a number is not explained in the story yet."""
         key = (call.user, call.call_id)
-        if self._explained.value(key) == number:
+        if self._explained.get(key) == number:
             return False
-        self._explained.keep(key, number)
+        self._explained[key] = number
         return True
 
     def deferred(self, call: Call, seconds: float) -> None:

@@ -83,10 +83,10 @@ class UserRequests:
         user = self._topics.user_of(arrived.topic)
         key = (user, request.id)
         age = self._clock() - request.time.timestamp()
-        if self._seen.holds(key) or abs(age) > _FRESH:
+        if key in self._seen or abs(age) > _FRESH:
             log.info("choice repeated or too old event=%s age=%.0f", request.id, age)
             return
-        self._seen.keep(key, None)
+        self._seen[key] = None
         call = self._answers.find_call(user, request.data.call_id)
         if call is None or call.restored:
             log.warning("choice for a call that is not known event=%s user=%s", request.id, user)

@@ -79,10 +79,10 @@ class DesktopConsumer:
         """Act on one answer."""
         age = self._clock() - event.time.timestamp()
         limit = self._settings.max_age + self._settings.clock_tolerance
-        if self._seen.holds(event.id) or age > limit:
+        if event.id in self._seen or age > limit:
             log.debug("repeated or too old event=%s age=%.0f", event.id, age)
             return
-        self._seen.keep(event.id, None)
+        self._seen[event.id] = None
         data = event.data
         if data.trigger == "closed":
             if data.call_id == self._last_call:
@@ -114,30 +114,30 @@ class DesktopConsumer:
 
     def open_call(self, call_id: str) -> None:
         """Open what an earlier call is about, if it can be opened."""
-        data = self._newest.value(call_id)
+        data = self._newest.get(call_id)
         if data is not None:
             self._clicks(data)()
 
     def _act(self, data: CallerData) -> None:
         if self._can_open(data):
-            self._openable.keep(_with(data), data)
-            self._newest.keep(data.call_id, data)
-        kept = self._openable.value(_with(data)) if data.reason == "already-opened" else None
+            self._openable[_with(data)] = data
+            self._newest[data.call_id] = data
+        kept = self._openable.get(_with(data)) if data.reason == "already-opened" else None
         shown, another = data.reason not in _SILENT, self._is_another(data)
         if shown or another:
-            self._last, self._last_call = self._openable.value(_with(data)), data.call_id
+            self._last, self._last_call = self._openable.get(_with(data)), data.call_id
             self._last_until = self._clock() + _LONGEST_CALL
         # A choice is opened each time it is made, anything else once for each call and party.
         key = (data.call_id, data.event_id if data.trigger in _EACH else data.trigger)
         opens = data.opens != "nothing" and self._opens_by_itself(data)
-        paused, chosen_here = self._paused(), self._chosen.holds(data.event_id)
+        paused, chosen_here = self._paused(), data.event_id in self._chosen
         self._note(data, shown and self._settings.notification and not paused)
         if paused and not chosen_here:
             if opens:
                 self._report(data.call_id, "paused")
             return
-        if opens and not self._opened.holds(key):
-            self._opened.keep(key, None)
+        if opens and key not in self._opened:
+            self._opened[key] = None
             self._do(lambda: self._open(data))
         if paused or not self._settings.notification:
             return
@@ -151,10 +151,10 @@ class DesktopConsumer:
     def _is_another(self, data: CallerData) -> bool:
         """Return whether the call is with somebody else than is shown, and note who that is."""
         _, party = _with(data)
-        before = self._parties.value(data.call_id)
+        before = self._parties.get(data.call_id)
         another = data.trigger == "party-change" or before not in (None, party)
         if another or data.reason not in _SILENT:
-            self._parties.keep(data.call_id, party)
+            self._parties[data.call_id] = party
         return another
 
     def _can_open(self, data: CallerData) -> bool:
@@ -164,7 +164,7 @@ class DesktopConsumer:
 
     def _opens_by_itself(self, data: CallerData) -> bool:
         wanted = self._settings.opens
-        if self._chosen.holds(data.event_id):
+        if data.event_id in self._chosen:
             return wanted != "nothing"
         return wanted in ("browser", "program") and not self._opens_elsewhere()
 
@@ -188,7 +188,7 @@ class DesktopConsumer:
 
     def _card(self, data: CallerData) -> Card:
         hidden = data.discreet or self._settings.discreet
-        if hidden and not self._revealed.holds(_with(data)):
+        if hidden and _with(data) not in self._revealed:
             language = self._settings.language
             lines = [words.called_line(data), texts.render("desktop.reveal", language)]
             return Card(words.call(data, language), [line for line in lines if line],
@@ -196,7 +196,7 @@ class DesktopConsumer:
         return self._full_card(data)
 
     def _reveal(self, data: CallerData) -> None:
-        self._revealed.keep(_with(data), None)
+        self._revealed[_with(data)] = None
         self._cards.show(data.call_id, self._full_card(data))
 
     def _full_card(self, data: CallerData) -> Card:
@@ -232,7 +232,7 @@ class DesktopConsumer:
     def _ask(self, chosen: ChoiceRequestData) -> None:
         """Have the office answer a press; its answer names the request as its event."""
         request_id = str(uuid4())
-        self._chosen.keep(request_id, None)
+        self._chosen[request_id] = None
         self._choose(request_id, chosen)
 
 

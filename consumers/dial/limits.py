@@ -58,8 +58,8 @@ class RequestShare:
     def admits(self, user: str) -> bool:
         """Return whether a request is to be looked at."""
         now = self._clock()
-        share = self._shares.value(user) or _Share(self._burst, now)
-        self._shares.keep(user, share)
+        share = self._shares.get(user) or _Share(self._burst, now)
+        self._shares[user] = share
         passed = max(0.0, now - share.at)
         share.left, share.at = min(self._burst, share.left + passed * self._burst / 60), now
         if share.left >= 1:
@@ -73,7 +73,7 @@ class RequestShare:
 
     def answers(self, user: str) -> bool:
         """Return whether one of the requests that are not looked at is answered: one a second."""
-        share, now = self._shares.value(user), self._clock()
+        share, now = self._shares.get(user), self._clock()
         if share is None or now - share.answered < _ANSWERS:
             return False
         share.answered = now

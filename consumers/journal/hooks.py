@@ -158,7 +158,7 @@ class CallHooks:
     ) -> None:
         key = (webhook.name, call_id)
         call = self._call(key)
-        self._calls.keep(key, call)
+        self._calls[key] = call
         for event in call.note(record):
             if event == "newCall":
                 self._gathering[key] = (self._clock() + _GATHER, record)
@@ -184,7 +184,7 @@ class CallHooks:
 
     def _call(self, key: tuple[str, str]) -> AnnouncedCall:
         """Return what a listener knows of a call, from an earlier process too."""
-        if (call := self._calls.value(key)) is not None:
+        if (call := self._calls.get(key)) is not None:
             return call
         row = self._db.execute(
             "SELECT call FROM announced WHERE webhook = ? AND call_id = ?", key
