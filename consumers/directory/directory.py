@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 from consumers.directory import schema
 from consumers.directory.changes import Changes, ImportResult
@@ -43,6 +43,7 @@ __all__ = ["Directory", "DirectoryRefused", "DirectoryUnavailable", "ImportRefus
 
 _CACHE = 512  # KiB
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 
 class DirectoryUnavailable(Exception):
@@ -57,6 +58,7 @@ class Directory:
         self._suffix_digits = suffix_digits
         self._lock = threading.RLock()
         self._connection = _modest(schema.ready(self._path))
+        self._queries = SqliteQueries(self._connection)
         self._process = os.getpid()
         self._inherited: sqlite3.Connection | None = None
 
@@ -75,25 +77,23 @@ class Directory:
         """Find whose a number is, and which contact this user means by it."""
         if not e164.startswith("+"):
             return Match()
-        return self._read(
-            lambda queries: match(queries, e164, user=user, suffix_digits=self._suffix_digits)
-        )
+        return self._read(match, e164, user=user, suffix_digits=self._suffix_digits)
 
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
         """Return the entries whose numbers begin most alike, to explain why none was found."""
-        return self._read(lambda queries: queries.nearest(e164, limit))
+        return self._read(SqliteQueries.nearest, e164, limit)
 
     def inactive(self, e164: str) -> list[Contact]:
         """Return who has the number but does not count, to explain why none was found."""
-        return self._read(lambda queries: queries.inactive(e164))
+        return self._read(SqliteQueries.inactive, e164)
 
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
         """Return the dossiers of a contact with their matters, open and closed."""
-        return self._read(lambda queries: queries.dossiers(contact_id))
+        return self._read(SqliteQueries.dossiers, contact_id)
 
     def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
         """Return when a user last used what is kept for a contact."""
-        return self._read(lambda queries: queries.uses(user, contact_id))
+        return self._read(SqliteQueries.uses, user, contact_id)
 
     def used(
         self,
@@ -120,8 +120,7 @@ class Directory:
         if not e164.startswith("+"):
             return False
         with self._answering(), transaction(self._current()):
-            queries = SqliteQueries(self._connection)
-            if not leads_to(queries, e164, contact_id):
+            if not leads_to(self._queries, e164, contact_id):
                 return False
             self._forget(user, e164)
             self._connection.execute(
@@ -143,15 +142,15 @@ class Directory:
 
     def choices(self, user: str) -> list[ChosenContact]:
         """Return what a user has chosen, for each number."""
-        return self._read(lambda queries: queries.choices(user))
+        return self._read(SqliteQueries.choices, user)
 
     def contact(self, contact_id: int) -> Contact | None:
         """Return one contact, also an inactive one."""
-        return self._read(lambda queries: queries.contact(contact_id))
+        return self._read(SqliteQueries.contact, contact_id)
 
     def contact_of(self, source: str, key: str) -> Contact | None:
         """Return one contact by its source's own key."""
-        return self._read(lambda queries: queries.contact_of(source, key))
+        return self._read(SqliteQueries.contact_of, source, key)
 
     def contacts(self, source: str | None = None) -> Iterator[Contact]:
         """Return all contacts of one source or of all, one by one, as they are at this moment."""
@@ -163,21 +162,21 @@ class Directory:
 
     def search(self, text: str, limit: int = 50) -> list[Contact]:
         """Return contacts whose name, company, key, dossier or mail address holds a text."""
-        return self._read(lambda queries: queries.search(text, limit))
+        return self._read(SqliteQueries.search, text, limit)
 
     def numbers(self, contact_id: int) -> tuple[ContactNumber, ...]:
         """Return the numbers of a contact."""
-        return self._read(lambda queries: queries.numbers(contact_id))
+        return self._read(SqliteQueries.numbers, contact_id)
 
     def employer(self, contact: Contact) -> Contact | None:
         """Return the company a person works for."""
-        return self._read(lambda queries: queries.employer(contact))
+        return self._read(SqliteQueries.employer, contact)
 
     def forget_number(self, e164: str) -> int:
         """Erase what all users have chosen for a number; contacts are their sources' to erase."""
         keys = same_keys(e164)
         marks = ", ".join("?" * len(keys))
-        known = self._read(lambda queries: queries.exact(e164))
+        known = self._read(SqliteQueries.exact, e164)
         with closing(schema.plainly_connected(self._path)) as connection:
             connection.execute("PRAGMA secure_delete = ON")
             gone = connection.execute(
@@ -189,7 +188,7 @@ class Directory:
 
     def sources(self) -> list[Source]:
         """Return the sources in the order in which they decide."""
-        return self._read(lambda queries: queries.sources())
+        return self._read(SqliteQueries.sources)
 
     def set_source(self, name: str, *, priority: int | None = None, active: bool = True) -> None:
         """Add a source, or change its priority or whether it counts."""
@@ -203,11 +202,11 @@ class Directory:
 
     def deciding_with(self, name: str) -> list[str]:
         """Return the other sources of one priority: what they differ in is asked."""
-        return self._read(lambda queries: queries.deciding_with(name))
+        return self._read(SqliteQueries.deciding_with, name)
 
     def encoding(self, name: str) -> str:
         """Return how the file was encoded that was imported last; nothing where none was."""
-        return self._read(lambda queries: queries.encoding(name))
+        return self._read(SqliteQueries.encoding, name)
 
     def keep_encoding(self, name: str, encoding: str) -> None:
         """Keep how a source's file is encoded, for the next import."""
@@ -215,7 +214,7 @@ class Directory:
 
     def published(self, folder: str) -> dict[int, tuple[str, str]]:
         """Return the entries made in a folder of the PBX: contact, and its entry and digest."""
-        return self._read(lambda queries: queries.published(folder))
+        return self._read(SqliteQueries.published, folder)
 
     def keep_published(self, folder: str, contact_id: int, entry: str, digest: str) -> None:
         """Keep which entry of the PBX is made of a contact."""
@@ -232,7 +231,7 @@ class Directory:
 
     def published_entries(self) -> frozenset[str]:
         """Return all entries of the PBX that are made of contacts here."""
-        return self._read(lambda queries: queries.published_entries())
+        return self._read(SqliteQueries.published_entries)
 
     def remove_source(self, name: str) -> bool:
         """Remove a source with all it has; False if there is none."""
@@ -270,14 +269,20 @@ class Directory:
                 f"another import of {source} is being written; nothing was changed, try again"
             ) from error
 
-    def _read(self, question: Callable[[SqliteQueries], _T]) -> _T:
-        with self._answering():
-            connection = self._current()
-            connection.execute("BEGIN")
+    def _read(
+        self, question: Callable[Concatenate[SqliteQueries, _P], _T],
+        *asked: _P.args, **options: _P.kwargs,
+    ) -> _T:  # fmt: skip
+        with self._lock:
             try:
-                return question(SqliteQueries(connection))
-            finally:
-                connection.execute("COMMIT")
+                connection = self._current()
+                connection.execute("BEGIN")
+                try:
+                    return question(self._queries, *asked, **options)
+                finally:
+                    connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise DirectoryUnavailable(str(error)) from error
 
     def _write(self, sql: str, values: Sequence[object]) -> int:
         with self._answering(), transaction(self._current()):
@@ -300,6 +305,7 @@ class Directory:
         if self._process != os.getpid():
             self._inherited = self._connection  # closing it here would disturb its owner
             self._connection = _modest(schema.plainly_connected(self._path))
+            self._queries = SqliteQueries(self._connection)
             self._process = os.getpid()
         return self._connection
 
