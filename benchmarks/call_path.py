@@ -160,7 +160,12 @@ def _scene() -> None:
             threading.Thread(target=ring, daemon=True).start()
             sys.setprofile(path.profile)
             settings = settings_module.CallerSettings(matter="https://files.example/m/{id}")
-            process.run(None, settings, broker, numbers.NumberProfile(), database, folder / "data")
+            given = (settings, broker, numbers.NumberProfile(), database, folder / "data")
+            site = getattr(settings_module, "CallerSite", None)
+            if site is None:  # an earlier commit
+                process.run(None, *given)
+            else:
+                process.run(site(*given), None)
             sys.setprofile(None)
     print(json.dumps({"opened": path.opened, "whole": sorted(path.whole)}))
 

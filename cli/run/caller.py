@@ -9,15 +9,13 @@ import logging
 import os
 import pickle
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bus.numbers.number import NumberProfile
-from bus.settings import BrokerSettings
 from consumers.caller.process import run, warm
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSite
 from consumers.caller.shared_actions import Shard
 from runtime.process import configure_logging
 
@@ -33,12 +31,8 @@ class Start:
     `users` is None for every user; a `crew` is a process for each active one, or for all.
     """
 
+    site: CallerSite
     users: tuple[str, ...] | None
-    caller: CallerSettings
-    broker: BrokerSettings
-    profile: NumberProfile
-    database: Path
-    data_folder: Path
     account: str
     log_level: str = "INFO"
     log_format: Literal["text", "json"] = "text"
@@ -50,12 +44,10 @@ class Start:
         if self.crew and _CAN_FORK:
             from consumers.caller.processes import CallerProcesses
 
-            warm(self.profile)
-            CallerProcesses(
-                self.caller.processes, self.broker, self.database, self.data_folder, self._serve
-            ).run()
+            warm(self.site.profile)
+            CallerProcesses(self.site, self._serve).run()
         else:
-            self._answer(self.users, self.account)
+            run(self.site, self.users, self.account, shard=self.shard)
 
     def _serve(self, account: str, users: Sequence[str] | None) -> None:
         """Be one process of a crew; a fault is one line, and the crew starts it again."""
@@ -65,25 +57,13 @@ class Start:
         with contextlib.suppress(OSError):  # for those who list processes
             Path("/proc/self/comm").write_text(" ".join(["caller", *(users or ())])[:15])
         try:
-            self._answer(users, account, POOL, on_finish)
+            run(self.site, users, account, POOL, on_finish)
         except Exception as error:
             said = _sentence(error)
             if said is None:
                 raise
             log.error("caller process ended account=%s reason=%s", account, said)
             raise SystemExit(1) from error
-
-    def _answer(
-        self,
-        users: Sequence[str] | None,
-        account: str,
-        books: str | None = None,
-        heed: Callable[[Callable[[], None]], None] | None = None,
-    ) -> None:
-        run(
-            users, self.caller, self.broker, self.profile, self.database, self.data_folder,
-            account, books, heed, self.shard,
-        )  # fmt: skip
 
 
 def start(work: Start) -> None:

@@ -61,6 +61,7 @@ def caller(
     settings = settings_of(context, log=True)
     from bus.access.accounts import shard_role
     from cli.run.caller import Start, start
+    from consumers.caller.settings import CallerSite
 
     if active and settings.broker.machine is not None:
         raise typer.BadParameter("where several machines serve the site, say --all or --shard")
@@ -69,9 +70,12 @@ def caller(
 
     start(
         Start(
-            tuple(logins) if logins else None, settings.caller, settings.broker,
-            settings.site.numbers, settings.database, settings.site.data_folder, account,
-            settings.site.log_level, settings.site.log_format, active, part,
+            CallerSite(
+                settings.caller, settings.broker, settings.site.numbers, settings.database,
+                settings.site.data_folder,
+            ),
+            tuple(logins) if logins else None, account, settings.site.log_level,
+            settings.site.log_format, active, part,
         )
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from consumers.caller.calls import Call, Trigger
 from consumers.caller.opening import Opening, choose, chosen, label
 from consumers.caller.rules import ON_CLICK, Context, Decision, evaluate
 from consumers.caller.settings import CallerSettings
-from consumers.caller.texts import kept_values, sentence, values_needed
+from consumers.caller.texts import kept_values, sentence_with, values_needed
 from consumers.directory.directory import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
 from consumers.preferences import Action
@@ -253,7 +253,8 @@ class AnswerBuilder:
     ) -> CallerAnswer:
         opening, record = found.opening, record_of(found.opening)
         planned = found.planned(decision)
-        values = values_of(user, call, trigger, decision, record, match.contact)
+        title = opening.label if isinstance(opening, Opening) else ""
+        values = values_of(user, call, trigger, decision, record, title, match.contact)
         url, reason, missing = self._addresses.find(planned, record, values)
         kind = planned.kind if reason == planned.reason else "nothing"
         code = "internal-call" if kind == "card" and opening == INTERNAL else reason
@@ -268,6 +269,7 @@ class AnswerBuilder:
         if not values_needed(f"action.{code}") <= values_of_code.keys():
             values_of_code |= who(user, trigger)
         shown_values = kept_values(f"action.{code}", values_of_code)
+        why = sentence_with(f"action.{code}", shown_values)
         steps.add("action", code, **shown_values)
         if kind != "nothing" and url is None:
             steps.add("action", "no-address")
@@ -295,7 +297,7 @@ class AnswerBuilder:
             offered=tuple(references([one for one in offered if not isinstance(one, Contact)])),
             url=url,
             reason=reason,
-            sentence=sentence(f"action.{code}", shown_values),
+            sentence=why,
             discreet=self._settings.discreet,
             trace=tuple(steps.gathered),
         )
@@ -339,6 +341,7 @@ def values_of(
     trigger: Trigger,
     decision: Decision,
     record: Matter | Dossier | Contact | None,
+    title: str,
     contact: Contact | None,
 ) -> dict[str, str]:
     """Return what the placeholders of addresses and commands stand for."""
@@ -347,7 +350,7 @@ def values_of(
     return {
         "id": record.key if record else "",
         "reference": "" if record is None or isinstance(record, Contact) else record.reference,
-        "title": label(record) if record else "",
+        "title": title,
         "name": contact.name if contact else party.name if shown else "",
         "company": contact.company if contact else "",
         "number": party.number if shown else "",

@@ -79,16 +79,13 @@ class Call:
     ended_at: datetime | None = None
     next_id: str = ""  # another id, which came after it had ended here
     seen_at: float = 0.0
+    other_party: Party = field(init=False)  # the end of the call that is not the user
+    over: bool = field(init=False)  # nothing may open for it any more
 
-    @property
-    def other_party(self) -> Party:
-        """The end of the call that is not the user."""
-        return self.called if self.outward else self.caller
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing may open for it any more."""
-        return self.stage == CallStage.ENDED
+    def __post_init__(self) -> None:
+        """Say who the other party is and whether it is over, which is asked often."""
+        object.__setattr__(self, "other_party", self.called if self.outward else self.caller)
+        object.__setattr__(self, "over", self.stage == CallStage.ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +98,8 @@ class Transition:
     changed: bool = False  # the other party is another one from now on
     ended: bool = False
     reopened: bool = False  # it had ended here before
-    answered_elsewhere: tuple[Call, ...] = field(
-        default=()
-    )  # calls of colleagues who did not answer it
+    answered_elsewhere: tuple[Call, ...] = ()  # calls of colleagues who did not answer it
+    before: Call | None = None  # as it was known before the event
 
 
 Key = tuple[str, str, str]  # user, call and mark of an action
@@ -158,9 +154,10 @@ class CallStates:
         self._learn_id(data)
         self._forget_old(now)
         call_id = self.root(data.user, data.call_id)
-        before = self._calls.get((data.user, call_id)) or Call(data.user, call_id)
+        known = self._calls.get((data.user, call_id))
+        before = known or Call(data.user, call_id)
         if before.began_at is not None and data.received_at < before.began_at:
-            return Transition(before)
+            return Transition(before, before=known)
         if reopened := _may_reopen(before, data) and self._was_with_a_colleague(before):
             occurrence = before.occurrence + 1
             before = Call(data.user, call_id, occurrence=occurrence, began_at=data.received_at)
@@ -191,6 +188,7 @@ class CallStates:
             ended=ended,
             reopened=reopened,
             answered_elsewhere=answered_elsewhere,
+            before=known,
         )
 
     def _learn_id(self, data: CallData) -> None:
@@ -211,9 +209,9 @@ class CallStates:
             marks = (mark(call, trigger), mark(call, "party-change"))
             self._calls[call.user, call.call_id] = replace(known, opened=known.opened.union(marks))
 
-    def put_back(self, user: str, call_id: str, call: Call | None) -> None:
+    def put_back(self, transition: Transition) -> None:
         """Unlearn an event that could not be handled, so that it can come again."""
-        key = (user, self.root(user, call_id))
+        key, call = (transition.call.user, transition.call.call_id), transition.before
         if call is not None:
             self._calls[key] = call
             if call.over:

@@ -5,11 +5,13 @@ and changed party, whatever comes twice, late or in another order, and whenever 
 """
 
 import logging
-from dataclasses import replace
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from typing import Protocol
 
-from bus.events import CallEvent, DialResult, Outcome
+from bus.events import CallerData, CallerEvent, CallEvent, DialResult, Outcome
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.caller.answer import AnswerBuilder, CallerAnswer, UserChoice
 from consumers.caller.calls import (
@@ -23,10 +25,10 @@ from consumers.caller.calls import (
     keys_of,
     trigger_of,
 )
-from consumers.caller.dependencies import ActionRunner, Dependencies
 from consumers.caller.executors import ActionResult
 from consumers.caller.outbox import (
     AnswerOutbox,
+    PendingDelivery,
     already_opened,
     answered,
     closed,
@@ -34,12 +36,13 @@ from consumers.caller.outbox import (
     forgotten,
     opened_before,
 )
-from consumers.caller.pending_actions import Backlog, PendingAction, PendingActions
-from consumers.caller.rules import Context, UserPreferences
+from consumers.caller.pending_actions import PendingAction, PendingActions
+from consumers.caller.rules import Context
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore
 from consumers.caller.trace_writer import TraceWriter
+from consumers.directory.records import Dossier, Matter
 from consumers.users import User
 from runtime import metrics
 from runtime.bounded_dict import Recent
@@ -53,8 +56,29 @@ _SOON = 0.05
 _SETTLE = 0.5  # seconds before what an earlier process began is looked at
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again
 _CLEAN_EVERY = 3600.0  # seconds
-_AT_ONCE: frozenset[Trigger] = frozenset({"ringing", "connected", "party-change"})
-_ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # answered even if nothing opens
+
+
+class ActionRunner(Protocol):
+    """What is asked of the executors beside MQTT."""
+
+    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
+        """Return what `hand_over` is going to begin."""
+
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
+        """Begin every executor's work, claimed by `mark`; return how many commands run."""
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What the consumer reaches the outside by."""
+
+    find_user: Callable[[str], User | None]
+    send: Callable[[CallerEvent], PendingDelivery]  # raises BrokerUnavailable
+    used: Callable[[str, Matter | Dossier, datetime], None]
+    clock: Callable[[], float] = time.time
+    forget_choices: Callable[[float], object] = float  # those made before a moment
+    users: Collection[str] | None = None  # whom this process serves; None: everybody
+    connected: Callable[[], bool] = lambda: True  # to the broker
 
 
 class CallerConsumer:
@@ -79,30 +103,27 @@ class CallerConsumer:
         self._calls = CallStates()
         self._handled: Recent[str, None] = Recent()
         self._dialled: Recent[tuple[str, str], None] = Recent()
-        self._pending = PendingActions(store, dependencies.clock)
-        self._backlog = Backlog(
-            dependencies.connected, settings.clock_tolerance, dependencies.clock
-        )
+        self._pending = PendingActions(store, settings, dependencies.connected, dependencies.clock)
         self._cleaned = 0.0
         self._continue()
 
     def handle(self, event: CallEvent) -> None:
         """Learn from one event and do what it calls for."""
-        self._outbox.settle()
+        self._settle()
         data = event.data
-        user = self._dependencies.find_user(data.user)
         if event.id in self._handled:
             log.debug("repeated event=%s", event.id)
             return
+        user = self._dependencies.find_user(data.user)
         if user is None:
             log.warning("nobody here has this login event=%s user=%s", event.id, data.user)
         else:
-            before = self._calls.find(data.user, data.call_id)
-            self._trace.begin()
+            transition = self._calls.apply(data, event.id, self._dependencies.clock())
             try:
-                self._apply(user, event)
+                self._act(user, event, transition)
+                self._trace.received(user, transition.call, data)
             except Exception as error:
-                self._calls.put_back(data.user, data.call_id, before)
+                self._calls.put_back(transition)
                 if is_unavailable(error):
                     self._trace.discard()
                 raise
@@ -112,7 +133,7 @@ class CallerConsumer:
 
     def observe_group_call(self, event: CallEvent) -> None:
         """Learn from the call of somebody else that a colleague has answered one of ours."""
-        self._outbox.settle()
+        self._settle()
         transition = self._calls.apply(event.data, event.id, self._dependencies.clock())
         for call in transition.answered_elsewhere:
             self._close(call)
@@ -148,29 +169,28 @@ class CallerConsumer:
         """Answer a user who chose something for a call that is not known here."""
         user = self._dependencies.find_user(login)
         if user is not None:
-            self._outbox.send(forgotten(user, call_id, request_id), _nothing)
+            self._outbox.send(forgotten(user, call_id, request_id))
 
     def finished(self, result: ActionResult) -> None:
         """Note what became of an executor's work."""
-        self._outbox.settle()
+        self._settle()
         metrics.count("openings_total", outcome="done" if result.done else "failed")
         steps = self._trace.finished(result)
         call = self._calls.find(result.user, result.call_id)
         if not result.done and call is not None:
-            self._outbox.send(failed(call, result, steps), _nothing)
-        if result.last and result.trigger:
-            self._pending.executed((result.user, result.call_id, result.mark or result.trigger))
+            self._outbox.send(failed(call, result, steps))
+        if result.mark:
+            self._pending.executed((result.user, result.call_id, result.mark))
         self._trace.write()
 
     def tick(self) -> float:
         """Do what waited for its time; return the seconds until the next look."""
-        self._outbox.settle()
         self._outbox.send_kept()
+        self._settle()
         moment = self._dependencies.clock()
-        if self._pending and self._backlog.looked_through:
-            for key, action in self._pending.due():
-                with self._pending.taken(key):
-                    self._resume(key, action)
+        for key, action in self._pending.due():
+            with self._pending.taken(key):
+                self._resume(key, action)
         if moment - self._cleaned > _CLEAN_EVERY:
             self._cleaned = moment
             self._store.forget_before(moment, self._settings.set_aside_days)
@@ -182,75 +202,32 @@ class CallerConsumer:
 
     def finish(self) -> None:
         """Wait until the broker has what was sent last."""
-        self._outbox.settle(_LAST_WORD)
+        self._settle(_LAST_WORD)
         self._trace.write()
 
-    def _apply(self, user: User, event: CallEvent) -> None:
-        data, moment = event.data, self._dependencies.clock()
-        self._backlog.arrived(data.received_at)
-        transition = self._calls.apply(data, event.id, moment)
-        call = transition.call
+    def _settle(self, patience: float = 0.0) -> None:
+        """Note the actions whose answers the broker has."""
+        for key in self._outbox.settle(patience):
+            self._pending.delivered(key)
+
+    def _act(self, user: User, event: CallEvent, transition: Transition) -> None:
+        """Do what an event calls for."""
+        data, call, moment = event.data, transition.call, self._dependencies.clock()
         if call.call_id != data.call_id:
             self._store.rename(data.user, data.call_id, call.call_id, moment)
         if transition.reopened:
             self._store.reopen(call.user, call.call_id)
             self._pending.reopen(call.user, call.call_id)
-        self._trace.received(user, call, data)
         for colleagues in transition.answered_elsewhere:
             self._close(colleagues)
         if transition.ended:
             self._store.end(call.user, call.call_id, moment)
             self._close(call)
-        again: list[Trigger] = ["ringing"] if self._was_unknown(transition) else []
-        for wanted in _wanted(user, transition) or again:
-            trigger = self._as_of_now(user, transition, wanted)
-            if trigger == "connected" or (trigger == "party-change" and trigger in user.triggers):
-                # What was to open on ringing could only be wrong from now on.
-                self._pending.give_up((call.user, call.call_id, "ringing"))
-            keys = keys_of(call, trigger)
-            if not self._to_wait(user, call, trigger, event, keys.own):
-                self._answer(user, call, trigger, event, keys)
-
-    def _as_of_now(self, user: User, transition: Transition, trigger: Trigger) -> Trigger:
-        """Return the trigger of a call that an earlier process knew with another party."""
-        if transition.begins and "party-change" in user.triggers:
-            keys = keys_of(transition.call, trigger)
-            return "party-change" if self._pending.claimed_for_another(keys, trigger) else trigger
-        return trigger
-
-    def _was_unknown(self, transition: Transition) -> bool:
-        """Return whether a call is answered whose caller nobody knew; perhaps somebody does now."""
-        call = transition.call
-        ringing = (call.user, call.call_id, "ringing")
-        return "connected" in transition.due and self._pending.found_nobody(ringing)
-
-    def _to_wait(
-        self, user: User, call: Call, trigger: Trigger, event: CallEvent, key: Key
-    ) -> bool:
-        """Defer an action for the delay that was asked for, or until all that waited has come."""
-        if self._pending.waits(key):
-            self._pending.update(key, event)
-            return True
-        delay = self._delay(user) if trigger == "ringing" and trigger in user.triggers else 0.0
-        if self._pending.was_answered(key):
-            delay = 0.0
-        if not delay and (
-            trigger == "ended" or self._backlog.looked_through or self._too_old(event)
-        ):
-            return False
-        self._pending.defer(key, event, self._dependencies.clock() + delay)
-        if delay:
-            self._trace.deferred(call, delay)
-        return True
-
-    def _too_old(self, event: CallEvent) -> bool:
-        """Return whether nothing opens for an event in any case, so that it need not wait."""
-        age = self._dependencies.clock() - event.data.received_at.timestamp()
-        return age > self._settings.max_age + self._settings.clock_tolerance
-
-    def _delay(self, user: User | None) -> float:
-        wished = UserPreferences.of(user).delay if user is not None else None
-        return self._settings.delay if wished is None else wished
+        due = self._pending.due_by(user, transition, event)
+        if due is not None and due.delay:
+            self._trace.deferred(call, due.delay)
+        elif due is not None:
+            self._answer(user, call, due.trigger, event, due.keys)
 
     def _resume(self, key: Key, action: PendingAction) -> None:
         """Do now what was deferred, as things are by now."""
@@ -283,7 +260,7 @@ class CallerConsumer:
         if answer.data.reason == "directory-unavailable":
             self._pending.defer(keys.own, event, self._dependencies.clock() + _ASK_AGAIN)
         if (
-            answer.data.opens != "nothing"
+            answer.opens
             and not again
             and not self._pending.claim(keys, trigger, event, answer.data.action)
         ):
@@ -302,14 +279,13 @@ class CallerConsumer:
         planned = self._actions.planned(answer.data)
         outcomes = (Outcome(executor="mqtt", state="done"), *planned)
         event = answered(answer.data, outcomes)
-        delivered = _nothing
-        if answer.data.opens != "nothing":
+        opens = answer.data.opens != "nothing"
+        self._outbox.send(event, key if opens else None)
+        if opens:
             self._calls.opened(call, trigger)
             self._pending.opens(key)
-            delivered = partial(self._pending.delivered, key)
-        self._outbox.send(event, delivered)
-        if self._actions.hand_over(event, answer.values, key[2]):
-            self._pending.executing(key)
+        if commands := self._actions.hand_over(event, answer.values, key[2]):
+            self._pending.executing(key, commands)
         if answer.used is not None:
             self._dependencies.used(call.user, answer.used, self._now())
         self._trace.answered(call, answer, outcomes)
@@ -329,7 +305,7 @@ class CallerConsumer:
         given_up = self._pending.give_up_call(call.user, call.call_id)
         steps = self._trace.closed(call, name, given_up=given_up)
         event = closed(call, name, steps, discreet=self._settings.discreet)
-        self._outbox.send(event, _nothing)
+        self._outbox.send(event)
 
     def _context(self, user: User, call: Call) -> Context:
         dialled = (call.user, call.call_id) in self._dialled and not call.own_phone_done
@@ -350,7 +326,8 @@ class CallerConsumer:
                     event.id,
                     claim.user,
                 )
-                wait = 0.0 if claim.begun else self._delay(self._dependencies.find_user(claim.user))
+                whose = self._dependencies.find_user(claim.user)
+                wait = 0.0 if claim.begun else self._pending.delay(whose)
                 due = max(moment + _SETTLE, claim.at + wait)
                 self._pending.resume_claimed(claim, event, due)
             else:
@@ -360,24 +337,3 @@ class CallerConsumer:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._dependencies.clock(), UTC).astimezone()
-
-
-def _nothing() -> None:
-    """Do nothing once an answer has arrived."""
-
-
-def _wanted(user: User, transition: Transition) -> list[Trigger]:
-    """Leave out what nobody asked for, and all but one of what would open the same at once.
-
-    Another party is answered in any case. A call that rang here and was handed over is a change of
-    party only for those for whom nothing opens when it rings.
-    """
-    wanted = [one for one in transition.due if one in _ALWAYS or one in user.triggers]
-    if transition.changed:
-        return ["connected"] if "connected" in wanted else ["party-change"]
-    rang = "ringing" not in transition.due
-    order: tuple[Trigger, ...] = ("connected", "party-change", "ringing")
-    if rang and "ringing" in user.triggers:
-        order = ("connected", "ringing")
-    first = next((one for one in order if one in wanted), None)
-    return [one for one in wanted if one == first or one not in _AT_ONCE]

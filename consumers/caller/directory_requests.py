@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 from bus.events import CallData, CallerData, CallerEvent, CallEvent, TraceStep
 from bus.mqtt.connection import Connection
 from bus.mqtt.requests import Requester, Responder
-from bus.numbers.number import NumberProfile, read_number
+from bus.numbers.number import read_number
 from bus.panel_events import (
     ContactCard,
     DirectoryAnswer,
@@ -28,7 +27,7 @@ from bus.panel_events import (
     SourceSummary,
 )
 from consumers.caller.answer import OpeningAddresses, PlannedOpening
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSite
 from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import find as find_traces
 from consumers.directory.changes import Changes, ContactRecord, Removal
@@ -124,19 +123,16 @@ class DirectoryRequests:
 
     def __init__(
         self,
-        database: Path,
-        data_folder: Path,
-        settings: CallerSettings,
-        profile: NumberProfile,
+        site: CallerSite,
         running: RunningCalls,
         run: Callable[[Callable[[], None]], None],
     ) -> None:
-        self._database = database
-        self._data_folder = data_folder
-        self._profile = profile
+        self._database = site.database
+        self._data_folder = site.data_folder
+        self._profile = site.profile
         self._running = running
         self._run = run
-        self._addresses = OpeningAddresses(settings)
+        self._addresses = OpeningAddresses(site.settings)
         self._open = ExitStack()
         self._directory: Directory | None = None
         self._responder: Responder

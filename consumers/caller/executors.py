@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bus.events import CallerData, CallerEvent, Outcome
@@ -22,17 +23,15 @@ _WAITING = 1_000  # jobs; more would be older than any call
 
 @dataclass(frozen=True)
 class ActionResult:
-    """What became of an executor's work; `trigger` is empty where it is not known any more."""
+    """What became of an executor's work; `mark` is what a command's action was claimed by."""
 
     executor: str
     user: str
     call_id: str
-    trigger: str
+    mark: str  # empty where it is no command's
     done: bool
     reason: str
-    last: bool = False  # nothing else is under way for this action
     answer: str = ""  # what a webhook's receiver said, for the story alone
-    mark: str = ""  # what the action was claimed by, where it is a command's
 
 
 class Executors:
@@ -62,8 +61,8 @@ class Executors:
         wanted += [one.name for on, one in self._commands if _wants(on, data)]
         return tuple(Outcome(executor=name, state="queued") for name in wanted)
 
-    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
-        """Begin every executor's work; True if a command is under way."""
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
+        """Begin every executor's work; return how many commands are under way."""
         for webhook in self._webhook_settings:
             if _wants(webhook.on, event.data):
                 data = event.data
@@ -72,10 +71,9 @@ class Executors:
                     webhook.name, event.id, data.user, data.call_id, sent.encoded()
                 )  # fmt: skip
         commands = [one for on, one in self._commands if _wants(on, event.data)]
-        left = _Left(len(commands))
         for command in commands:
-            self.do(lambda command=command: self._run(command, event, values, mark, left))  # type: ignore[misc]
-        return bool(commands)
+            self.do(partial(self._run, command, event, values, mark))
+        return len(commands)
 
     def do(self, job: Callable[[], None]) -> None:
         """Have something done beside the call events."""
@@ -105,12 +103,7 @@ class Executors:
                 log.exception("an action failed")
 
     def _run(
-        self,
-        command: Command,
-        event: CallerEvent,
-        values: Mapping[str, str],
-        mark: str,
-        left: "_Left",
+        self, command: Command, event: CallerEvent, values: Mapping[str, str], mark: str
     ) -> None:
         data = event.data
         try:
@@ -119,39 +112,14 @@ class Executors:
         except ActionFailed as error:
             reason, done = str(error), False
             log.error("command failed name=%s event=%s reason=%s", command.name, event.id, reason)
-        self._finished(
-            ActionResult(
-                command.name,
-                data.user,
-                data.call_id,
-                data.trigger,
-                done,
-                reason,
-                left.one_less(),
-                mark=mark,
-            )
-        )
+        self._finished(ActionResult(command.name, data.user, data.call_id, mark, done, reason))
 
     def _webhook_finished(self, sent: WebhookResult) -> None:
         self._finished(
             ActionResult(
-                sent.name, sent.user, sent.call_id, "", sent.done, sent.reason, answer=sent.answer
+                sent.name, sent.user, sent.call_id, "", sent.done, sent.reason, sent.answer
             )
         )
-
-
-class _Left:
-    """How many commands of one action are still under way."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._lock = threading.Lock()
-
-    def one_less(self) -> bool:
-        """Count one down; True if it was the last."""
-        with self._lock:
-            self._count -= 1
-            return self._count == 0
 
 
 def _wants(when: When, data: CallerData) -> bool:

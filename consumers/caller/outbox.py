@@ -16,7 +16,7 @@ from bus.events import CallerData, CallerEvent, Outcome, TraceStep
 from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from consumers.caller.answer import CallerAnswer, who
-from consumers.caller.calls import Call, reason_of
+from consumers.caller.calls import Call, Key, reason_of
 from consumers.caller.executors import ActionResult
 from consumers.caller.texts import sentence
 from consumers.users import User
@@ -27,8 +27,6 @@ _CAPACITY = 1_000  # answers; an older one is worth less than a newer one
 _PATIENCE = 5.0  # seconds until an answer that is not confirmed is sent again
 _UNCONFIRMED = 50  # answers on their way at once
 
-Then = Callable[[], None]
-
 
 class PendingDelivery(Protocol):
     """A message on its way to the broker."""
@@ -38,7 +36,7 @@ class PendingDelivery(Protocol):
 
 
 class AnswerOutbox:
-    """Sends answers in their order and does what is to follow once the broker has them."""
+    """Sends answers in their order, and says which actions the broker has the answers of."""
 
     def __init__(
         self,
@@ -49,56 +47,67 @@ class AnswerOutbox:
         self._send = send
         self._max_age = max_age
         self._clock = clock
-        self._sent: deque[tuple[float, PendingDelivery, float, CallerEvent, Then]] = deque()
-        self._kept: deque[tuple[float, CallerEvent, Then]] = deque(maxlen=_CAPACITY)
+        self._sent: deque[tuple[float, PendingDelivery, float, CallerEvent, Key | None]] = deque()
+        self._kept: deque[tuple[float, CallerEvent, Key | None]] = deque(maxlen=_CAPACITY)
+        self._delivered: list[Key] = []
 
     @property
     def busy(self) -> bool:
         """Whether an answer is still on its way."""
         return bool(self._sent)
 
-    def send(self, event: CallerEvent, then: Then) -> None:
-        """Send an answer, now or as soon as the broker is back."""
+    def send(self, event: CallerEvent, key: Key | None = None) -> None:
+        """Send an answer, to the action of this key, now or as soon as the broker is back."""
         if len(self._sent) >= _UNCONFIRMED:
-            self.settle(_PATIENCE)
-        self._begin(event, then, self._clock())
+            self._look(_PATIENCE)
+        self._begin(event, key, self._clock())
 
-    def settle(self, patience: float = 0.0) -> None:
-        """Look which answers have arrived; wait for the oldest as long as `patience` says."""
+    def settle(self, patience: float = 0.0) -> list[Key]:
+        """Return the actions whose answers have arrived; wait for each for `patience` seconds."""
+        self._look(patience)
+        delivered, self._delivered = self._delivered, []
+        return delivered
+
+    def send_kept(self) -> None:
+        """Send what the broker could not take before, as far as it is young."""
+        self._look(0.0)
+        for since, event, key in [self._kept.popleft() for _ in range(len(self._kept))]:
+            if self._clock() - since < self._max_age:
+                self._begin(event, key, since)
+            else:
+                self._end(key)
+
+    def _look(self, patience: float) -> None:
         while self._sent:
-            began, underway, since, event, then = self._sent[0]
+            began, underway, since, event, key = self._sent[0]
             try:
                 underway.wait(patience)
             except BrokerUnavailable as error:
                 if not patience and time.monotonic() - began < _PATIENCE:
                     return
-                self._keep(event, then, since, error)
+                self._keep(event, key, since, error)
             except PublishRefused as error:  # a fault of the site's access rules
                 log.error("answer refused event=%s reason=%s", event.id, error)
-                then()
+                self._end(key)
             else:
-                then()
+                self._end(key)
             self._sent.popleft()
 
-    def send_kept(self) -> None:
-        """Send what the broker could not take before, as far as it is young."""
-        for since, event, then in [self._kept.popleft() for _ in range(len(self._kept))]:
-            if self._clock() - since < self._max_age:
-                self._begin(event, then, since)
-            else:
-                then()
-
-    def _begin(self, event: CallerEvent, then: Then, since: float) -> None:
+    def _begin(self, event: CallerEvent, key: Key | None, since: float) -> None:
         try:
             underway = self._send(event)
         except BrokerUnavailable as error:
-            self._keep(event, then, since, error)
+            self._keep(event, key, since, error)
         else:
-            self._sent.append((time.monotonic(), underway, since, event, then))
+            self._sent.append((time.monotonic(), underway, since, event, key))
 
-    def _keep(self, event: CallerEvent, then: Then, since: float, error: Exception) -> None:
+    def _keep(self, event: CallerEvent, key: Key | None, since: float, error: Exception) -> None:
         log.debug("kept an answer event=%s reason=%s", event.id, error)
-        self._kept.append((since, event, then))
+        self._kept.append((since, event, key))
+
+    def _end(self, key: Key | None) -> None:
+        if key is not None:
+            self._delivered.append(key)
 
 
 def answered(data: CallerData, outcomes: tuple[Outcome, ...]) -> CallerEvent:

@@ -15,15 +15,19 @@ from datetime import datetime
 from hashlib import blake2b
 
 from bus.events import CallerData, CallEvent
-from consumers.caller.calls import ActionKeys, Key, Trigger
+from consumers.caller.calls import ActionKeys, Key, Transition, Trigger, keys_of
+from consumers.caller.rules import UserPreferences
+from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore, Claim
 from consumers.preferences import Action
+from consumers.users import User
 
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
 _LATE = 1.5  # seconds beyond what is usual between notification and arrival
 _QUIET = 0.5  # seconds without a late event after which all that waited has come
 _USUAL = 50  # events by which a clock that differs is distinguished from a backlog
 _CAPACITY = 20_000  # calls
+_ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # answered even if nothing opens
 
 
 @dataclass(slots=True)
@@ -35,30 +39,101 @@ class PendingAction:
     due: float = 0.0
     begun: bool = False  # an earlier process had claimed it
     undelivered: bool = False  # the broker does not have the answer yet
-    executing: bool = False  # a program is at work for it
+    executing: int = 0  # programs at work for it
     had: Action | None = None  # what a party had opened by a change or by hand
     digest: bytes = b""  # the last answer, so that a repeat stays silent
     found_nobody: bool = False  # a number was looked up for it last, and nobody had it
 
 
+@dataclass(frozen=True, slots=True)
+class DueAction:
+    """An action that an event calls for; with a delay it waits already."""
+
+    trigger: Trigger
+    keys: ActionKeys
+    delay: float = 0.0
+
+
 class PendingActions:
     """What is under way for the calls of a process."""
 
-    def __init__(self, store: CallerStore, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: CallerStore,
+        settings: CallerSettings,
+        connected: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
         self._store = store
+        self._settings = settings
+        self._backlog = Backlog(connected, settings.clock_tolerance, clock)
         self._clock = clock
         self._calls: OrderedDict[tuple[str, str], dict[str, PendingAction]] = OrderedDict()
         self._waiting: dict[Key, PendingAction] = {}
         self._openings: dict[str, deque[float]] = {}  # of each user, the latest
 
+    # ---- due
+
+    def due_by(self, user: User, transition: Transition, event: CallEvent) -> DueAction | None:
+        """Return the action an event calls for now, None if there is none or it waits."""
+        self._backlog.arrived(event.data.received_at)
+        call, trigger = transition.call, _wanted(user, transition)
+        if trigger is None and self._was_unknown(transition):
+            trigger = "ringing"
+        if trigger is None:
+            return None
+        keys = keys_of(call, trigger)
+        if (
+            transition.begins
+            and "party-change" in user.triggers
+            and self._claimed_for_another(keys, trigger)
+        ):
+            trigger, keys = "party-change", keys_of(call, "party-change")
+        if trigger == "connected" or (trigger == "party-change" and trigger in user.triggers):
+            # What was to open on ringing could only be wrong from now on.
+            self.give_up(keys.ringing)
+        if keys.own in self._waiting:
+            self._update(keys.own, event)
+            return None
+        delay = self.delay(user) if trigger == "ringing" and trigger in user.triggers else 0.0
+        if delay and self.was_answered(keys.own):
+            delay = 0.0
+        if delay or not (
+            trigger == "ended" or self._backlog.looked_through or self._too_old(event)
+        ):
+            self.defer(keys.own, event, self._clock() + delay)
+            return DueAction(trigger, keys, delay) if delay else None
+        return DueAction(trigger, keys)
+
+    def delay(self, user: User | None) -> float:
+        """Return how long a ringing is to wait for this user, in seconds."""
+        wished = UserPreferences.of(user).delay if user is not None and user.preferences else None
+        return self._settings.delay if wished is None else wished
+
+    def _was_unknown(self, transition: Transition) -> bool:
+        """Return whether a call is answered whose caller nobody knew; perhaps somebody does now."""
+        call = transition.call
+        ringing = (call.user, call.call_id, "ringing")
+        return "connected" in transition.due and self.found_nobody(ringing)
+
+    def _claimed_for_another(self, keys: ActionKeys, trigger: Trigger) -> bool:
+        """Return whether an earlier process had a trigger of this call dealt with for another."""
+        return (
+            trigger in _SHOWING
+            and keys.party_known
+            and self._store.claimed(*keys.own)
+            and not self._store.claimed(*keys.of_party)
+        )
+
+    def _too_old(self, event: CallEvent) -> bool:
+        """Return whether nothing opens for an event in any case, so that it need not wait."""
+        age = self._clock() - event.data.received_at.timestamp()
+        return age > self._settings.max_age + self._settings.clock_tolerance
+
     # ---- waiting
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
-
-    def waits(self, key: Key) -> bool:
-        """Return whether an action waits."""
-        return key in self._waiting
 
     def defer(self, key: Key, event: CallEvent, due: float, *, since: float | None = None) -> None:
         """Let an action wait; one that an earlier process claimed is on disk as that."""
@@ -75,13 +150,15 @@ class PendingActions:
         self._action(key).begun = claim.begun
         self.defer(key, event, due, since=claim.at)
 
-    def update(self, key: Key, event: CallEvent) -> None:
+    def _update(self, key: Key, event: CallEvent) -> None:
         """Continue with a later event of the same call, which may say more."""
         action = self._waiting[key]
         self.defer(key, event, action.due, since=action.since)
 
     def due(self) -> list[tuple[Key, PendingAction]]:
         """Return what has waited long enough."""
+        if not self._waiting or not self._backlog.looked_through:
+            return []
         now = self._clock()
         return [(key, action) for key, action in self._waiting.items() if action.due <= now]
 
@@ -123,21 +200,13 @@ class PendingActions:
         now = self._clock()
         if trigger in _SHOWING and self._opened_the_same(keys, action):
             return False
-        claimed = self._store.claim(Claim(*keys.own, now, event.model_dump_json()))
-        if claimed and trigger in _SHOWING:
-            self._store.note_done(*keys.of_party, now)
+        claimed = self._store.claim(
+            Claim(*keys.own, now, event.model_dump_json()),
+            keys.of_party[2] if trigger in _SHOWING else None,
+        )
         if claimed and trigger == "party-change":
             self._action(keys.of_party).had = action
         return claimed
-
-    def claimed_for_another(self, keys: ActionKeys, trigger: Trigger) -> bool:
-        """Return whether an earlier process had a trigger of this call dealt with for another."""
-        return (
-            trigger in _SHOWING
-            and keys.party_known
-            and self._store.claimed(*keys.own)
-            and not self._store.claimed(*keys.of_party)
-        )
 
     def pass_over(self, keys: ActionKeys) -> None:
         """Note that a trigger of a call was seen and nothing was to open."""
@@ -178,13 +247,14 @@ class PendingActions:
         self._action(key).undelivered = False
         self._note_if_done(key)
 
-    def executing(self, key: Key) -> None:
-        """Note that a program is at work."""
-        self._action(key).executing = True
+    def executing(self, key: Key, count: int) -> None:
+        """Note how many programs are at work."""
+        self._action(key).executing = count
 
     def executed(self, key: Key) -> None:
-        """Note that the last program has ended."""
-        self._action(key).executing = False
+        """Note that a program has ended."""
+        action = self._action(key)
+        action.executing = max(0, action.executing - 1)
         self._note_if_done(key)
 
     def _note_if_done(self, key: Key) -> None:
@@ -265,6 +335,22 @@ class Backlog:
             self._last = now  # what waited at the broker comes now
         self._was_connected = connected
         return connected and now - self._last >= _QUIET
+
+
+def _wanted(user: User, transition: Transition) -> Trigger | None:
+    """Return which trigger counts of those that an event calls for: one, as all open the same.
+
+    Another party is answered in any case. A call that rang here and was handed over is a change of
+    party only for those for whom nothing opens when it rings.
+    """
+    wanted = [one for one in transition.due if one in _ALWAYS or one in user.triggers]
+    if transition.changed:
+        return "connected" if "connected" in wanted else "party-change"
+    rang = "ringing" not in transition.due
+    order: tuple[Trigger, ...] = ("connected", "party-change", "ringing")
+    if rang and "ringing" in user.triggers:
+        order = ("connected", "ringing")
+    return next((one for one in (*order, "outgoing", "ended") if one in wanted), None)
 
 
 def _digest(data: CallerData) -> bytes:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
-from pathlib import Path
 from queue import SimpleQueue
 
 from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, ChoiceRequest, DialResult, Opened
@@ -15,15 +14,13 @@ from bus.mqtt.connection import Connection, Publication
 from bus.mqtt.inbox import ReceivedMessage
 from bus.mqtt.presence import Presence
 from bus.numbers.number import NumberProfile, read_number
-from bus.settings import BrokerSettings
 from bus.topics import ANY_USER, Topics
 from consumers.actions.command import faults_of
 from consumers.caller.answer import AnswerBuilder
-from consumers.caller.consumer import CallerConsumer
-from consumers.caller.dependencies import Dependencies
+from consumers.caller.consumer import ActionRunner, CallerConsumer, Dependencies
 from consumers.caller.directory_requests import DirectoryRequests, RunningCalls
 from consumers.caller.executors import ActionResult, Executors
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSite
 from consumers.caller.shared_actions import Shard, SharedActions
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, path_of
@@ -43,12 +40,8 @@ log = logging.getLogger(__name__)
 
 @outlasting("caller")
 def run(
+    site: CallerSite,
     users: Sequence[str] | None,
-    caller: CallerSettings,
-    broker: BrokerSettings,
-    profile: NumberProfile,
-    database: Path,
-    data_folder: Path,
     account: str = "caller",
     books: str | None = None,
     on_finish: Callable[[Callable[[], None]], None] | None = None,
@@ -60,126 +53,181 @@ def run(
     `shard` is the part of all users that is served here, where several processes serve them.
     `on_finish` has a function called when all that the broker has for us is to be done first.
     """
-    private_folder(data_folder)
-    books = books or account
-    role, account = account, broker.account_of(account)
-    file = data_folder / f"{books}.db"
-    warm(profile)
-    settings = _with_numbers(caller, profile)
-    faults = faults_of(settings.commands)
-    for fault in faults:
-        log.error("an executor cannot work, all others do name=%s", fault)
-    with ExitStack() as stack:
-        people = stack.enter_context(Users(database))
-        directory = stack.enter_context(Directory(database, suffix_digits=settings.suffix_digits))
-        habits = stack.enter_context(Directory(database))  # writes wait without holding up a look
-        store = stack.enter_context(closing(CallerStore(file, users)))
-        traces = stack.enter_context(closing(TraceStore(path_of(data_folder, books))))
-        progress = stack.enter_context(closing(ConsumerOffsets(file)))
-        connection = Connection(
-            broker,
-            account,
-            presence=Presence(account, faults=faults, machine=broker.machine),
-            dead_letter=store.dead_letter,
-        )
-        lease = lease_of(connection, broker, role)
-
-        ended: SimpleQueue[ActionResult] = SimpleQueue()
-
-        def finished(result: ActionResult) -> None:
-            ended.put(result)
-            connection.post(note_ended)
-
-        def note_ended() -> None:
-            while not ended.empty():
-                consumer.finished(ended.get())
-
-        executors = Executors(settings, file, finished, users)
-        shared = SharedActions(lease, executors, settings.max_age)
-
-        def forget_choices(before: float) -> None:
-            executors.do(lambda: habits.forget_choices_before(before))
-
-        running = RunningCalls(time.time)
-        dependencies = Dependencies(
-            people.find, shared.sender(_sender(connection, running)), _user_of(habits, executors),
-            forget_choices=forget_choices,
-            users=shard if users is None else frozenset(users),
-            connected=lambda: connection.connected,
-        )  # fmt: skip
-        consumer = CallerConsumer(
-            settings, AnswerBuilder(directory, settings), store, traces, shared, dependencies
-        )
-        on_opened = note_opened(consumer, connection.topics)
-        choices = UserRequests(consumer, habits, connection.topics, executors.do, connection.post)
-
-        def handle(event: CallEvent) -> None:
-            running.observe(event)
-            if shard is None or event.data.user in shard:
-                consumer.handle(event)
-            else:
-                consumer.observe_group_call(event)
-
-        events = CallStream(connection, progress, handle)
-        requests = DirectoryRequests(
-            database, data_folder, settings, profile, running, executors.do
-        )
-        requests.serve(
-            connection,
-            users if users is not None else (ANY_USER,),
-            lambda user: lease.held and (shard is None or user in shard),
-        )
-        stack.callback(requests.close)
-        if users is None:
-            events.follow_all()
-        else:
-            events.follow(users)
-            others = _others(consumer, frozenset(users))
-            connection.consume(connection.topics.calls(ANY_USER), CallEvent, others)
-        if broker.machine is not None:
-
-            def note_answer(event: CallerEvent, received: ReceivedMessage) -> None:
-                running.answered(event)
-                shared.note_answer(event, received)
-
-            connection.consume(connection.topics.caller(ANY_USER), CallerEvent, note_answer)
-            lease.on_change(shared.lease_changed)
-        for user in users if users is not None else (ANY_USER,):
-            results = connection.topics.dial_result(user)
-            connection.consume(results, DialResult, consumer.note_dialling)
-            connection.consume(connection.topics.choose(user), ChoiceRequest, choices.handle)
-            connection.consume(connection.topics.opened(user), Opened, on_opened)
-        contents = ContentsWatch(
-            database, executors.do,
-            lambda digest: connection.post(lambda: connection.describe(directory=digest)),
-        )  # fmt: skip
-
-        def tick() -> float:
-            if broker.machine is not None:
-                contents.tick()
-            return consumer.tick()
-
-        metrics.keep_written("caller", data_folder, lambda: connection.connected)
+    private_folder(site.data_folder)
+    warm(site.profile)
+    with ExitStack() as files:
+        served = shard if users is None else tuple(users)
+        process = CallerProcess(site, served, account, books or account, files)
+        process.subscribe()
+        connection = process.connection
+        metrics.keep_written("caller", site.data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         if on_finish is not None:
-            on_finish(lambda: connection.post(lambda: _stop_after_all(connection, account)))
-        with connection, lease:
-            executors.start()
-            connection.run(tick)
-            consumer.finish()
-            executors.stop()
-            note_ended()  # else the next process would do it again
-            consumer.finish()
+            on_finish(lambda: connection.post(lambda: _stop_after_all(connection)))
+        process.run()
 
 
-def _stop_after_all(connection: Connection, account: str) -> None:
+class CallerProcess:
+    """The parts of one process and the threads between them: only the main one answers calls."""
+
+    def __init__(
+        self,
+        site: CallerSite,
+        served: tuple[str, ...] | Shard | None,
+        role: str,
+        books: str,
+        files: ExitStack,
+    ) -> None:
+        file = site.data_folder / f"{books}.db"
+        settings = site.settings.with_numbers(site.profile)
+        faults = faults_of(settings.commands)
+        for fault in faults:
+            log.error("an executor cannot work, all others do name=%s", fault)
+        self._served = served
+        users = served if isinstance(served, tuple) else None
+        self._users = users if users is not None else (ANY_USER,)
+        people = files.enter_context(Users(site.database))
+        directory = files.enter_context(
+            Directory(site.database, suffix_digits=settings.suffix_digits)
+        )
+        # Writes wait without holding up a look.
+        self._habits = files.enter_context(Directory(site.database))
+        store = files.enter_context(closing(CallerStore(file, users)))
+        traces = files.enter_context(closing(TraceStore(path_of(site.data_folder, books))))
+        progress = files.enter_context(closing(ConsumerOffsets(file)))
+        account = site.broker.account_of(role)
+        self.connection = Connection(
+            site.broker, account, dead_letter=store.dead_letter,
+            presence=Presence(account, faults=faults, machine=site.broker.machine),
+        )  # fmt: skip
+        self._lease = lease_of(self.connection, site.broker, role)
+        self._ended: SimpleQueue[ActionResult] = SimpleQueue()
+        self._executors = Executors(settings, file, self._finished, users)
+        send: Callable[[CallerEvent], Publication] = self._send
+        actions: ActionRunner = self._executors
+        self._shared: SharedActions | None = None
+        if site.broker.machine is not None:
+            self._shared = SharedActions(self._lease, self._executors, settings.max_age)
+            send, actions = self._shared.sender(self._send), self._shared
+            self._contents = ContentsWatch(site.database, self._executors.do, self._describe)
+        self._running = RunningCalls(time.time)
+        self._requests = DirectoryRequests(site, self._running, self._executors.do)
+        files.callback(self._requests.close)
+        dependencies = Dependencies(
+            people.find, send, self._note_use, forget_choices=self._forget_choices,
+            users=served,
+            connected=lambda: self.connection.connected,
+        )  # fmt: skip
+        self._consumer = CallerConsumer(
+            settings, AnswerBuilder(directory, settings), store, traces, actions, dependencies
+        )  # fmt: skip
+        self._choices = UserRequests(
+            self._consumer, self._habits, self.connection.topics, self._executors.do,
+            self.connection.post,
+        )  # fmt: skip
+        self._events = CallStream(self.connection, progress, self._handle)
+
+    def subscribe(self) -> None:
+        """Subscribe to all that concerns our users."""
+        connection, topics = self.connection, self.connection.topics
+        self._requests.serve(
+            connection, self._users, lambda user: self._lease.held and self._serves(user)
+        )
+        self._events.follow(self._users)
+        if isinstance(self._served, tuple):
+            connection.consume(topics.calls(ANY_USER), CallEvent, self._observe)
+        if self._shared is not None:
+            connection.consume(topics.caller(ANY_USER), CallerEvent, self._note_answer)
+            self._lease.on_change(self._shared.lease_changed)
+        for user in self._users:
+            connection.consume(topics.dial_result(user), DialResult, self._consumer.note_dialling)
+            connection.consume(topics.choose(user), ChoiceRequest, self._choices.handle)
+            connection.consume(topics.opened(user), Opened, self._note_opened)
+
+    def run(self) -> None:
+        """Answer calls until stopped, and note what became of the last ones."""
+        with self.connection, self._lease:
+            self._executors.start()
+            self.connection.run(self._tick)
+            self._consumer.finish()
+            self._executors.stop()
+            self._note_ended()  # else the next process would do it again
+            self._consumer.finish()
+
+    def _tick(self) -> float:
+        if self._shared is not None:
+            self._contents.tick()
+        return self._consumer.tick()
+
+    def _describe(self, digest: str) -> None:
+        """Say which contents the directory has on this machine."""
+        self.connection.post(lambda: self.connection.describe(directory=digest))
+
+    def _handle(self, event: CallEvent) -> None:
+        self._running.observe(event)
+        if self._serves(event.data.user):
+            self._consumer.handle(event)
+        else:
+            self._consumer.observe_group_call(event)
+
+    def _serves(self, user: str) -> bool:
+        return self._served is None or user in self._served
+
+    def _observe(self, event: CallEvent, _arrived: ReceivedMessage) -> None:
+        """Observe the calls of those this process does not serve; missed ones stay so."""
+        if not self._serves(event.data.user):
+            self._consumer.observe_group_call(event)
+
+    def _note_answer(self, event: CallerEvent, arrived: ReceivedMessage) -> None:
+        """Note what another machine has answered."""
+        self._running.answered(event)
+        if self._shared is not None:
+            self._shared.note_answer(event, arrived)
+
+    def _note_opened(self, opened: Opened, arrived: ReceivedMessage) -> None:
+        note_opened(self._consumer, self.connection.topics.user_of(arrived.topic), opened)
+
+    def _send(self, event: CallerEvent) -> Publication:
+        publication = self.connection.send(
+            self.connection.topics.caller(event.data.user), event.encoded(),
+            expiry=event.expiry(), content_type=CONTENT_TYPE,
+        )  # fmt: skip
+        self._running.answered(event)
+        return publication
+
+    def _finished(self, result: ActionResult) -> None:
+        """Note in the main thread what became of an executor's work."""
+        self._ended.put(result)
+        self.connection.post(self._note_ended)
+
+    def _note_ended(self) -> None:
+        while not self._ended.empty():
+            self._consumer.finished(self._ended.get())
+
+    def _forget_choices(self, before: float) -> None:
+        self._executors.do(lambda: self._habits.forget_choices_before(before))
+
+    def _note_use(self, user: str, record: Matter | Dossier, at: datetime) -> None:
+        """Note in the background what a user works on: writing may wait for an import."""
+        self._executors.do(lambda: self._keep_use(user, record, at))
+
+    def _keep_use(self, user: str, record: Matter | Dossier, at: datetime) -> None:
+        matter = record.id if isinstance(record, Matter) else None
+        dossier = record.id if isinstance(record, Dossier) else None
+        try:
+            self._habits.used(user, at=at, matter_id=matter, dossier_id=dossier)
+        except DirectoryUnavailable as error:
+            log.warning("use not noted user=%s reason=%s", user, error)
+
+
+def _stop_after_all(connection: Connection) -> None:
     """Stop once all is handled that the broker has for us: it sends what it retains after that."""
 
     def stop(arrived: ReceivedMessage) -> None:
         if arrived.retained:
             connection.stop()
 
-    connection.subscribe(connection.topics.process(account), stop)
+    connection.subscribe(connection.topics.process(connection.account), stop)
 
 
 def warm(profile: NumberProfile) -> None:
@@ -204,62 +252,3 @@ def _of_user(topics: Topics, user: str) -> list[str]:
         topics.calls(user), topics.heads(user), topics.dial_result(user), topics.choose(user),
         topics.opened(user), topics.directory(user),
     ]  # fmt: skip
-
-
-def _others(
-    consumer: CallerConsumer, own: frozenset[str]
-) -> Callable[[CallEvent, ReceivedMessage], None]:
-    """Return what observes the calls of those this process does not serve; missed ones stay so."""
-
-    def observe(event: CallEvent, _arrived: ReceivedMessage) -> None:
-        if event.data.user not in own:
-            consumer.observe_group_call(event)
-
-    return observe
-
-
-def _sender(connection: Connection, running: RunningCalls) -> Callable[[CallerEvent], Publication]:
-    def send(event: CallerEvent) -> Publication:
-        running.answered(event)
-        return connection.send(
-            connection.topics.caller(event.data.user), event.encoded(),
-            expiry=event.expiry(), content_type=CONTENT_TYPE,
-        )  # fmt: skip
-
-    return send
-
-
-def _user_of(
-    habits: Directory, executors: Executors
-) -> Callable[[str, Matter | Dossier, datetime], None]:
-    """Note in the background what a user works on: writing to the file may wait for an import."""
-
-    def used(user: str, record: Matter | Dossier, at: datetime) -> None:
-        matter = record.id if isinstance(record, Matter) else None
-        dossier = record.id if isinstance(record, Dossier) else None
-
-        def note() -> None:
-            try:
-                habits.used(user, at=at, matter_id=matter, dossier_id=dossier)
-            except DirectoryUnavailable as error:
-                log.warning("use not noted user=%s reason=%s", user, error)
-
-        executors.do(note)
-
-    return used
-
-
-def _with_numbers(settings: CallerSettings, profile: NumberProfile) -> CallerSettings:
-    """Return the settings with the called lines of rules as the events write them."""
-    rules = tuple(
-        rule.model_copy(
-            update={
-                "called": tuple(
-                    line for one in rule.called
-                    for line in (one, read_number(one, profile).e164) if line
-                )
-            }
-        )
-        for rule in settings.rules
-    )  # fmt: skip
-    return settings.model_copy(update={"rules": rules})

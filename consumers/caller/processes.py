@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from pydantic import SecretStr
@@ -24,7 +23,7 @@ from consumers.caller.broker_sessions import (
     begin_sessions,
     drop_sessions,
 )
-from consumers.caller.settings import Processes
+from consumers.caller.settings import CallerSite, Processes
 from consumers.users import Users
 from runtime.child_processes import ChildProcesses
 from runtime.outage import outlasting
@@ -61,21 +60,15 @@ def served_in(mode: Mode, active: Collection[str], accounts: Collection[str]) ->
 class CallerProcesses:
     """The processes of one office, and the parent that keeps them."""
 
-    def __init__(
-        self,
-        processes: Processes,
-        broker: BrokerSettings,
-        database: Path,
-        data_folder: Path,
-        work: Work,
-    ) -> None:
+    def __init__(self, site: CallerSite, work: Work) -> None:
         # A password in the configuration is that of one account, and so of one process.
-        self._processes: Processes = "pooled" if broker.account else processes
-        self._broker = broker
-        self._database = database
+        single = site.broker.account is not None
+        self._processes: Processes = "pooled" if single else site.settings.processes
+        self._broker = site.broker
+        self._database = site.database
         self._work = work
         self._children = ChildProcesses()
-        self._sessions = BrokerSessions(data_folder / "caller-sessions.json", (POOL,))
+        self._sessions = BrokerSessions(site.data_folder / "caller-sessions.json", (POOL,))
         self._passwords: dict[str, str] = {}  # also of accounts that are gone, to end well
         self._accounts: frozenset[str] = frozenset()
         self._active: tuple[str, ...] = ()

@@ -143,7 +143,7 @@ def _moment_refusal(
     if not chosen and not _by_click(user, trigger):
         later = trigger == "ringing" and {"connected", "ended"} & set(user.triggers)
         return "opens-later" if later else "not-chosen"
-    if mark(call, trigger) in call.opened:
+    if call.opened and mark(call, trigger) in call.opened:
         return "already-opened"
     if not chosen:
         return ON_CLICK

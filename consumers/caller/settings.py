@@ -1,10 +1,13 @@
-"""The section [caller] of the configuration."""
+"""The section [caller] of the configuration, and what else a caller process is given."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from bus.settings import Section
+from bus.numbers.number import NumberProfile, read_number
+from bus.settings import BrokerSettings, Section
 from consumers.actions.settings import CommandTarget, Name, WebhookTarget
 from consumers.actions.url_templates import Host, check, hosts_of
 from consumers.preferences import Action, Actions, Trigger, read_hours
@@ -101,3 +104,29 @@ class CallerSettings(Section):
     def allowed_hosts(self) -> frozenset[str]:
         """Return the hosts an opened address may have."""
         return hosts_of(self.templates().values()) | set(self.hosts)
+
+    def with_numbers(self, profile: NumberProfile) -> Self:
+        """Return the settings with the called lines of rules as the events write them."""
+        rules = tuple(
+            rule.model_copy(
+                update={
+                    "called": tuple(
+                        line for one in rule.called
+                        for line in (one, read_number(one, profile).e164) if line
+                    )
+                }
+            )
+            for rule in self.rules
+        )  # fmt: skip
+        return self.model_copy(update={"rules": rules})
+
+
+@dataclass(frozen=True)
+class CallerSite:
+    """What every caller process of a site is given, whomever it serves."""
+
+    settings: CallerSettings
+    broker: BrokerSettings
+    profile: NumberProfile
+    database: Path
+    data_folder: Path

@@ -13,7 +13,7 @@ from bus.events import CallerData, CallerEvent, Outcome
 from bus.lease import Held
 from bus.mqtt.connection import Publication
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
-from consumers.caller.dependencies import ActionRunner
+from consumers.caller.consumer import ActionRunner
 from runtime.bounded_dict import Recent
 
 Send = Callable[[CallerEvent], Publication]
@@ -61,20 +61,20 @@ class SharedActions:
         """Return what `hand_over` is going to begin."""
         return self._actions.planned(data)
 
-    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         """Begin every executor's work, or keep it while another machine acts."""
-        if not self._actions.planned(event.data):
-            return False
+        if not self._actions.planned(event.data) or event.id in self._answered:
+            return 0
         if self._lease.held:
-            return not self._answered.holds(event.id) and self._begin(event, values, mark)
+            return self._begin(event, values, mark)
         self._kept[event.id] = (self._clock(), event, values, mark)
-        return False
+        return 0
 
     def sender(self, send: Send) -> Send:
         """Return what sends an answer while the lease is held; raises BrokerUnavailable else."""
 
         def send_as_holder(event: CallerEvent) -> Publication:
-            if self._answered.holds(event.id):
+            if event.id in self._answered:
                 sent = Publication("")
                 sent.resolve(0)
                 return sent
@@ -87,7 +87,7 @@ class SharedActions:
     def note_answer(self, event: CallerEvent, _: ReceivedMessage) -> None:
         """Note what another machine has answered, and so done."""
         if not self._lease.held:
-            self._answered.keep(event.id, None)
+            self._answered[event.id] = None
             self._kept.pop(event.id, None)
         now = self._clock()
         while self._kept and now - next(iter(self._kept.values()))[0] > self._max_age:
@@ -102,7 +102,7 @@ class SharedActions:
             if self._clock() - at <= self._max_age:
                 self._begin(event, values, mark)
 
-    def _begin(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
+    def _begin(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         if self._lease.claimed(event.id) or not self._lease.claim(event.id):
-            return False
+            return 0
         return self._actions.hand_over(event, values, mark)

@@ -19,7 +19,7 @@ from bus.mqtt.inbox import ReceivedMessage
 from consumers.caller.calls import change_to
 from runtime.erasure import purge, traces_of
 from runtime.files import matching
-from runtime.sqlite import LOOK_AGAIN, open_database, write
+from runtime.sqlite import LOOK_AGAIN, open_database, transaction, write
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (user TEXT, call_id TEXT, trigger TEXT, state TEXT NOT NULL,
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS ids (user TEXT, call_id TEXT, root TEXT NOT NULL, at 
 CREATE TABLE IF NOT EXISTS aside (id INTEGER PRIMARY KEY, at REAL NOT NULL, topic TEXT NOT NULL,
     reason TEXT NOT NULL, payload BLOB NOT NULL);
 """
+_NOTE_DONE = "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, 'done', ?, NULL)"
 _NAMING = (
     ("claims", "names(event, ?1) OR trigger = change_to(call_id, ?1)"),
     ("aside", "names(payload, ?1)"),
@@ -69,14 +70,18 @@ class CallerStore:
         self._db = open_database(path, _SCHEMA, expendable="which calls were answered")
         self._db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
 
-    def claim(self, claim: Claim) -> bool:
-        """Take an action for oneself; False if it was taken before."""
-        return self._write(
-            "INSERT INTO claims VALUES (?, ?, ?, 'open', ?, ?) ON CONFLICT DO UPDATE"
-            " SET state = 'open', at = excluded.at, event = excluded.event"
-            " WHERE state = 'put-off'",
-            (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
-        )
+    def claim(self, claim: Claim, done_with_it: str | None = None) -> bool:
+        """Take an action for oneself, and note another as done; False if it was taken before."""
+        with self._lock, transaction(self._db):
+            taken = self._db.execute(
+                "INSERT INTO claims VALUES (?, ?, ?, 'open', ?, ?) ON CONFLICT DO UPDATE"
+                " SET state = 'open', at = excluded.at, event = excluded.event"
+                " WHERE state = 'put-off'",
+                (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
+            )
+            if taken.rowcount and done_with_it is not None:
+                self._db.execute(_NOTE_DONE, (claim.user, claim.call_id, done_with_it, claim.at))
+        return taken.rowcount > 0
 
     def defer(self, claim: Claim) -> None:
         """Note that an action is to be done later."""
@@ -104,10 +109,7 @@ class CallerStore:
 
     def note_done(self, user: str, call_id: str, trigger: str, at: float) -> None:
         """Note that an action is not to be done any more, unless it is being done."""
-        self._write(
-            "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, 'done', ?, NULL)",
-            (user, call_id, trigger, at),
-        )
+        self._write(_NOTE_DONE, (user, call_id, trigger, at))
 
     def claimed(self, user: str, call_id: str, trigger: str) -> bool:
         """Return whether an action has been taken before."""

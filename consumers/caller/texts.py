@@ -17,7 +17,11 @@ _TRANSLATED = ("action", "trigger", "triggers", "plan", "number", "executor", "f
 
 def sentence(code: str, values: Mapping[str, object] | None = None) -> Sentence:
     """Return the sentence of a code such as `action.ended` in all languages."""
-    kept = kept_values(code, values or {})
+    return sentence_with(code, kept_values(code, values or {}))
+
+
+def sentence_with(code: str, kept: Mapping[str, str]) -> Sentence:
+    """Return the sentence of a code and the values that are kept of it, in all languages."""
     return Sentence(**{language: _filled(code, kept, language) for language in LANGUAGES})
 
 
@@ -30,8 +34,10 @@ def step_sentence(step: TraceStep, language: Language) -> str:
 
 def kept_values(code: str, values: Mapping[str, object]) -> dict[str, str]:
     """Return the values a sentence is made of: each one line, cut to what fits there."""
-    needed = sorted(values_needed(code) & values.keys())
-    return {key: shown(values[key], _most(key)) for key in needed}
+    return {
+        key: _fitting(str(values[key]), _most(key))
+        for key in sorted(values_needed(code) & values.keys())
+    }
 
 
 @cache
@@ -98,6 +104,12 @@ def _starts(code: str) -> Iterable[str]:
         return ("status-5",)
     parts = code.split("-")
     return ["-".join(parts[:count]) for count in range(len(parts), 0, -1)]
+
+
+def _fitting(value: str, most: int) -> str:
+    """Return a value as one line; most are that already."""
+    fits = len(value) <= most and value.isprintable() and not value[:1].isspace()
+    return value if fits and not value[-1:].isspace() else shown(value, most)
 
 
 def _most(key: str) -> int:

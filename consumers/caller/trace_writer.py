@@ -38,8 +38,11 @@ class TraceWriter:
 
     def write(self) -> None:
         """Write what was gathered; where that cannot be, it waits, and nothing waits for it."""
-        if not self._gathered or self._outage.pause:
-            return
+        if self._gathered and not self._outage.pause:
+            self._write()
+        self._begun = len(self._gathered)
+
+    def _write(self) -> None:
         try:
             self._traces.add(self._gathered)
         except sqlite3.Error as error:
@@ -50,10 +53,6 @@ class TraceWriter:
         else:
             self._gathered = []
             self._outage.over()
-
-    def begin(self) -> None:
-        """Begin to gather what belongs to one event."""
-        self._begun = len(self._gathered)
 
     def discard(self) -> None:
         """Drop what was gathered of the event, because it comes again."""
@@ -67,7 +66,7 @@ class TraceWriter:
             log.error("old stories stay reason=%s", error)
 
     def received(self, user: User, call: Call, data: CallData) -> None:
-        """Add what the PBX said."""
+        """Add what the PBX said, before what came of it: an answer does not wait for this."""
         steps = self._steps()
         party = call.other_party
         nobody = "withheld-number" if data.caller.kind == "withheld" else "no-number"
@@ -84,6 +83,7 @@ class TraceWriter:
             kind = "service" if short else party.kind
             steps.add("normalised", kind, number=party.number or "–", e164=party.e164 or "–")
         self._gather(_subject(call, also=data.call_id), steps)
+        self._gathered.insert(self._begun, self._gathered.pop())
 
     def _is_news(self, call: Call, number: tuple[str, str]) -> bool:
         """Return whether a number is not explained in the story yet."""

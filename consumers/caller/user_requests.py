@@ -114,18 +114,12 @@ class UserRequests:
         self._post(lambda: self._answers.choose(call, choice, request.id))
 
 
-def note_opened(
-    answers: ResultReceiver, topics: Topics
-) -> Callable[[Opened, ReceivedMessage], None]:
-    """Return what notes a workstation's message; of an unknown call nothing is noted."""
-
-    def note(opened: Opened, arrived: ReceivedMessage) -> None:
-        data = opened.data
-        call = answers.find_call(topics.user_of(arrived.topic), data.call_id)
-        if call is None:
-            log.debug("opened for a call that is not known event=%s", opened.id)
-            return
-        done = data.state == "done"
-        answers.finished(ActionResult(EXECUTOR, call.user, call.call_id, "", done, data.reason))
-
-    return note
+def note_opened(answers: ResultReceiver, user: str, opened: Opened) -> None:
+    """Note a workstation's message; of an unknown call nothing is noted."""
+    data = opened.data
+    call = answers.find_call(user, data.call_id)
+    if call is None:
+        log.debug("opened for a call that is not known event=%s", opened.id)
+        return
+    done = data.state == "done"
+    answers.finished(ActionResult(EXECUTOR, call.user, call.call_id, "", done, data.reason))

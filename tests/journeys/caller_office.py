@@ -38,11 +38,11 @@ from bus.numbers.number import NumberProfile
 from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from consumers.caller.process import run
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSettings, CallerSite
 configure_logging()
-run(json.loads(sys.argv[5]), CallerSettings.model_validate_json(sys.argv[1]),
+run(CallerSite(CallerSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
-    Path(sys.argv[4]))
+    Path(sys.argv[4])), json.loads(sys.argv[5]))
 """
 _CREW = """
 import sys
@@ -51,11 +51,11 @@ from bus.numbers.number import NumberProfile
 from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from cli.run.caller import Start
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSettings, CallerSite
 configure_logging()
-Start(None, CallerSettings.model_validate_json(sys.argv[1]),
+Start(CallerSite(CallerSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
-    Path(sys.argv[4]), "caller", crew=True).run()
+    Path(sys.argv[4])), None, "caller", crew=True).run()
 """
 _DESKTOP = """
 import sys

@@ -10,8 +10,7 @@ from bus.events import CallData, CallerData, CallerEvent, CallEvent, Outcome, Pa
 from bus.mqtt.inbox import BrokerUnavailable
 from consumers.caller.answer import AnswerBuilder
 from consumers.caller.calls import Call
-from consumers.caller.consumer import CallerConsumer
-from consumers.caller.dependencies import Dependencies
+from consumers.caller.consumer import CallerConsumer, Dependencies
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore
@@ -67,19 +66,19 @@ class Programs:
     def __init__(self) -> None:
         self.begun: list[CallerEvent] = []
         self.marks: list[str] = []
-        self.under_way = False
+        self.under_way = 0  # commands that an action begins
         self.crash = False
 
     def planned(self, data: CallerData) -> tuple[Outcome, ...]:
         return (Outcome(executor="command", state="queued"),) if data.opens != "nothing" else ()
 
-    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         if self.crash:
             raise KeyboardInterrupt
         if event.data.opens != "nothing":
             self.begun.append(event)
             self.marks.append(mark)
-        return self.under_way and event.data.opens != "nothing"
+        return self.under_way if event.data.opens != "nothing" else 0
 
 
 @dataclass

@@ -72,9 +72,9 @@ def test_an_action_is_not_done_before_the_broker_has_the_answer_though_the_comma
     desk: Desk, answer: str
 ) -> None:
     setattr(desk, answer, True)
-    desk.programs.under_way = True
+    desk.programs.under_way = 1
     desk.report()
-    desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", True, "", True))
+    desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", True, ""))
     assert len(desk.store.open_claims()) == 1
 
     setattr(desk, answer, False)
@@ -90,7 +90,7 @@ def test_each_of_two_changes_of_party_is_done_when_its_own_command_has_ended(
     desk: Desk, first: int
 ) -> None:
     desk.shelf.numbers[GRACE.e164 or ""] = Match(quality="exact", contact=CONTACT)
-    desk.programs.under_way = True
+    desk.programs.under_way = 1
     for party in (SECRETARY, ADA, GRACE):
         desk.report("connected", caller=party)
     desk.pass_time(1)
@@ -98,10 +98,17 @@ def test_each_of_two_changes_of_party_is_done_when_its_own_command_has_ended(
     assert [one.data.caller for one in desk.programs.begun] == [ADA, GRACE]
 
     for mark, left in ((marks[first], [marks[1 - first]]), (marks[1 - first], [])):
-        desk.consumer.finished(
-            ActionResult("command", "0011", "c-1", "party-change", True, "", True, mark=mark)
-        )
+        desk.consumer.finished(ActionResult("command", "0011", "c-1", mark, True, ""))
         assert [one.trigger for one in desk.store.open_claims()] == left
+
+
+def test_an_action_is_done_when_its_last_command_has_ended(desk: Desk) -> None:
+    desk.programs.under_way = 2
+    desk.report()
+    desk.pass_time(1)
+    for left in (1, 0):
+        desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", True, ""))
+        assert len(desk.store.open_claims()) == left
 
 
 def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(
@@ -119,9 +126,9 @@ def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(
 
 
 def test_an_executor_that_failed_is_reported(desk: Desk) -> None:
-    desk.programs.under_way = True
+    desk.programs.under_way = 1
     desk.report()
-    desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", False, "exit-1", True))
+    desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", False, "exit-1"))
 
     assert desk.sent[-1].reason == "executor-failed"
     assert desk.sent[-1].outcomes[0].reason == "exit-1"

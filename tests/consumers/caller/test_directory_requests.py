@@ -8,8 +8,9 @@ import pytest
 from bus.events import CallData, CallerData, CallerEvent, CallEvent, Party, call_event_type
 from bus.numbers.number import NumberProfile
 from bus.panel_events import DirectoryAnswerData, DirectoryRequestData
+from bus.settings import BrokerSettings
 from consumers.caller.directory_requests import DirectoryRequests, RunningCalls
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSettings, CallerSite
 from consumers.directory.directory import Directory
 from consumers.importers.sample import sample
 
@@ -27,9 +28,8 @@ def requests(tmp_path: Path) -> Iterator[DirectoryRequests]:
     with Directory(database) as directory:
         directory.apply(sample(PROFILE))
     running = RunningCalls(lambda: 0.0)
-    requests = DirectoryRequests(
-        database, tmp_path, SETTINGS, PROFILE, running, lambda work: work()
-    )
+    site = CallerSite(SETTINGS, BrokerSettings(), PROFILE, database, tmp_path)
+    requests = DirectoryRequests(site, running, lambda work: work())
     yield requests
     requests.close()
 

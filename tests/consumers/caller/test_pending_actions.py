@@ -9,6 +9,7 @@ import pytest
 
 from bus.events import CallerData, Party, Reference
 from consumers.caller.pending_actions import Backlog, PendingActions
+from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 
 KEY = ("0011", "c-1", "ringing")
@@ -23,7 +24,7 @@ def _answer(**fields: object) -> CallerData:
 @pytest.fixture
 def pending(tmp_path: Path) -> Iterator[PendingActions]:
     with closing(CallerStore(tmp_path / "caller.db")) as store:
-        yield PendingActions(store, lambda: 1_000.0)
+        yield PendingActions(store, CallerSettings(), lambda: True, lambda: 1_000.0)
 
 
 def test_an_answer_is_new_once(pending: PendingActions) -> None:

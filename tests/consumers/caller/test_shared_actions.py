@@ -33,9 +33,9 @@ class FakeActions:
     def planned(self, data: CallerData) -> tuple[Outcome, ...]:
         return (QUEUED,) if data.opens != "nothing" else ()
 
-    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> bool:
+    def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         self.begun.append(event.id)
-        return True
+        return 1
 
 
 class Clock:

@@ -3,8 +3,6 @@ from typing import Any
 import pytest
 
 from bus.events import Opened, OpenedData
-from bus.mqtt.inbox import ReceivedMessage
-from bus.topics import Topics
 from consumers.caller.calls import Call
 from consumers.caller.executors import ActionResult
 from consumers.caller.user_requests import note_opened
@@ -24,8 +22,7 @@ class Desk:
 
     def report(self, user: str = "0011", **given: Any) -> None:
         data = OpenedData.model_validate({"call_id": "c-1", "state": "done", **given})
-        receive = note_opened(self, Topics())
-        receive(Opened(data=data), ReceivedMessage(f"starface/users/{user}/opened", b""))
+        note_opened(self, user, Opened(data=data))
 
 
 @pytest.fixture
