@@ -227,9 +227,10 @@ function tools(card, number) {
     tool("mail", t("message"), write((one, done) => messageForm({ call_id: one.recorded ? one.id : null, number, name: nameOf(one) }, done)), { "data-key": `message ${card.id}` }),
     contact ? tool("person", t("business-card"), () => { card.contact?.url ? openFile(card.contact.url) : (location.hash = `#/contact/${contact.id}`); }) : null,
     number && card.answer?.quality === "none" && party(card).kind === "external" ? tool("plus", t("add-contact"), () => { location.hash = `#/contacts/new?number=${encodeURIComponent(number)}`; }) : null,
-    running && store.me.control ? tool("hold", t(card.call.state === "held" ? "resume" : "hold"), control("hold")) : null,
+    running && store.me.control && card.call.state === "connected" ? tool("hold", t("hold"), control("hold")) : null,
     running && store.me.control ? tool("forward", t("forward"), write(forwardForm)) : null,
     running && (card.answered !== null || card.outward) ? tool("end", t(card.answered !== null ? "hang-up" : "cancel"), control("hang-up")) : null),
+  running && card.call.state === "held" ? h("p", { class: "quiet" }, t("resume-at-phone")) : null,
   running && card.answered !== null && store.me.control === false ? h("p", { class: "quiet" }, t("no-control")) : null];
 }
 
