@@ -14,6 +14,7 @@ from bus.settings import BrokerSettings
 IN_FLIGHT = 20  # messages under way in each direction: Mosquitto's Receive Maximum
 QUEUED = 200  # messages that may wait for one of these places
 SESSION_TAKEN = 0x8E
+UNSUPPORTED_VERSION = "Unsupported protocol version"  # as paho says it
 
 
 class PublishQueueFull(Exception):

@@ -18,6 +18,7 @@ from uuid import uuid4
 from bus.events import CONTENT_TYPE, Message
 from bus.mqtt.client import (
     IN_FLIGHT,
+    UNSUPPORTED_VERSION,
     Client,
     ClientFactory,
     InboundPublish,
@@ -401,6 +402,9 @@ class Connection:
 
     def on_refused(self, client: Client, reason: str) -> None:
         """Note that the broker refused the account."""
+        if reason == UNSUPPORTED_VERSION:
+            self._why = 'the broker knows no MQTT 5; set [broker] version = "3.1.1"'
+            return
         self._why = (
             f"the broker refused account {self._account!r} ({reason}); compare "
             f"{self._settings.accounts_file} with the broker's password file"

@@ -20,6 +20,7 @@ from bus.mqtt.client import (
     IN_FLIGHT,
     QUEUED,
     SESSION_TAKEN,
+    UNSUPPORTED_VERSION,
     InboundPublish,
     Listener,
     Login,
@@ -171,7 +172,11 @@ class CodecClient:
         while data := connected.recv(_ALL_AT_ONCE):
             self._received_bytes += data
             with contextlib.suppress(IndexError):  # more is to come
-                answer, length = read_packet(memoryview(self._received_bytes))
+                try:
+                    answer, length = read_packet(memoryview(self._received_bytes))
+                except ValueError:  # a refusal in the words of MQTT 3.1.1
+                    self._listener.on_refused(self, UNSUPPORTED_VERSION)
+                    return None
                 del self._received_bytes[:length]
                 return answer if isinstance(answer, mqtt5.ConnAckPacket) else None
         return None

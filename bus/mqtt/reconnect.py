@@ -45,7 +45,8 @@ class ReconnectPolicy:
             self._pause = _FIRST_PAUSE
             self._untried = len(self._addresses)
         self._at = (self._at + 1) % len(self._addresses)
-        self._untried -= 1
+        # Two that throw each other out must not do so at every node without a pause.
+        self._untried = 0 if self._short else self._untried - 1
 
     @property
     def suspicious(self) -> bool:

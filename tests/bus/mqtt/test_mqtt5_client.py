@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from bus.mqtt.client import QUEUED, Client, InboundPublish, Login, PublishQueueFull
+from bus.mqtt.client import (
+    QUEUED,
+    UNSUPPORTED_VERSION,
+    Client,
+    InboundPublish,
+    Login,
+    PublishQueueFull,
+)
 from bus.mqtt.mqtt5_client import CodecClient
 from bus.settings import BrokerSettings
 from tests.conftest import wait_until
@@ -235,6 +242,15 @@ def test_a_refusal_is_reported_in_words(meet: Meet, received: Received) -> None:
     wait_until(lambda: received.refused)
     assert received.refused == ["Not authorized"]
     assert not received.welcome.is_set()
+
+
+def test_a_broker_that_knows_no_mqtt_5_says_so_in_its_own_words(
+    meet: Meet, received: Received
+) -> None:
+    meet(b"\x20\x02\x00\x01")
+
+    wait_until(lambda: received.refused)
+    assert received.refused == [UNSUPPORTED_VERSION]
 
 
 def test_after_the_end_nothing_is_taken(

@@ -77,6 +77,14 @@ def test_after_a_healthy_connection_each_node_may_be_tried_without_a_pause() -> 
     assert reconnect.pause() == 0.0
 
 
+def test_a_connection_that_ends_at_once_is_followed_by_a_pause() -> None:
+    reconnect = ReconnectPolicy(NODES, "dial")
+    reconnect.ended(1.0)
+
+    assert reconnect.pause() > 0
+    assert ReconnectPolicy(NODES, "dial").address != reconnect.address
+
+
 def test_accounts_share_the_nodes() -> None:
     accounts = [f"caller-{number}" for number in range(30)]
 
