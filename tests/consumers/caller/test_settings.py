@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from bus.numbers.number import NumberProfile
 from consumers.actions.url_templates import FOR_PROGRAMS
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSettings, RuleSettings
 from consumers.desktop.settings import DesktopSettings
 from texts import catalogue
 
@@ -97,3 +98,12 @@ def test_every_reason_is_documented() -> None:
     }
 
     assert {reason for reason in reasons if f"`{reason}`" not in text} == set()
+
+
+def test_a_rule_counts_for_its_lines_as_the_events_write_them() -> None:
+    rule = RuleSettings(name="desk", called=("044 123 45 67", "11"))
+    settings = CallerSettings(rules=(rule,)).with_numbers(
+        NumberProfile(country="CH", area_code="44")
+    )
+
+    assert settings.rules[0].called == ("044 123 45 67", "+41441234567", "11")
