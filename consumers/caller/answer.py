@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 from bus.events import CallerData, Reference, TraceStep
 from consumers.actions.url_templates import AddressRefused, ValueMissing, allowed, fill
 from consumers.caller.calls import Call, Trigger
-from consumers.caller.opening import Opening, choose, chosen, label
+from consumers.caller.opening import INTERNAL, Opening, choose, chosen, label
 from consumers.caller.rules import ON_CLICK, Context, Decision, evaluate
 from consumers.caller.settings import CallerSettings
 from consumers.caller.texts import kept_values, sentence_with, values_needed
@@ -25,32 +25,6 @@ _LONGEST = 500  # characters of a value
 OFFERED = 20  # references in an event at most, so that it stays small
 
 
-INTERNAL: Literal["internal"] = "internal"
-Found = Opening | Literal["internal"]  # what is to open; the page for internal calls has no record
-
-
-@dataclass(frozen=True)
-class PlannedOpening:
-    """What is to open, by which template, and why."""
-
-    kind: Literal["matter", "dossier", "card", "new-contact", "nothing"]
-    reason: str
-    template: str = ""
-    without_address: str = ""
-
-    @classmethod
-    def of(cls, found: Found) -> "PlannedOpening":
-        """Return what opens, as the rules found it."""
-        if found == INTERNAL:
-            return cls("card", "internal-call", INTERNAL, "internal-without-page")
-        return cls(found.kind, found.reason, found.kind, found.reason)
-
-
-def record_of(found: Found | None) -> Matter | Dossier | Contact | None:
-    """Return what opens, if it is kept in the directory."""
-    return found.record if isinstance(found, Opening) else None
-
-
 class OpeningAddresses:
     """The addresses of a site."""
 
@@ -59,22 +33,18 @@ class OpeningAddresses:
         self._schemes = settings.schemes
         self._hosts = settings.allowed_hosts()
 
-    def find(
-        self,
-        planned: PlannedOpening,
-        record: Matter | Dossier | Contact | None,
-        values: Mapping[str, str],
-    ) -> tuple[str | None, str, str]:
+    def find(self, opening: Opening, values: Mapping[str, str]) -> tuple[str | None, str, str]:
         """Return the address, the reason that counts, and the value that is missing."""
-        if planned.kind == "nothing":
-            return None, planned.reason, ""
-        template = self._templates[planned.template]
-        own = record.url if record is not None else ""
+        if opening.kind == "nothing":
+            return None, opening.reason, ""
+        template = self._templates["internal" if opening is INTERNAL else opening.kind]
+        own = opening.record.url if opening.record is not None else ""
         if not template and not own:
-            return None, planned.without_address, ""
+            reason = "internal-without-page" if opening is INTERNAL else opening.reason
+            return None, reason, ""
         try:
-            address = fill(template, {**values, "opens": planned.kind}) if template else own
-            return allowed(address, self._schemes, self._hosts), planned.reason, ""
+            address = fill(template, {**values, "opens": opening.kind}) if template else own
+            return allowed(address, self._schemes, self._hosts), opening.reason, ""
         except ValueMissing as missing:
             return None, "url-incomplete", missing.name
         except AddressRefused:
@@ -209,7 +179,7 @@ class AnswerBuilder:
             return _NOTHING_FOUND
         opening = self._opening(user, match, decision, decision.action, now, choice)
         if decision.refusal == ON_CLICK:
-            if PlannedOpening.of(opening).kind == "nothing":
+            if opening.kind == "nothing":
                 return Proposal(opening)
             return Proposal(None, opening)
         if decision.on_click is None:
@@ -224,7 +194,7 @@ class AnswerBuilder:
         action: Action,
         now: datetime,
         choice: UserChoice | None = None,
-    ) -> Found:
+    ) -> Opening:
         if decision.internal and match.contact is None and match.quality == "none":
             return INTERNAL
         contact = match.contact
@@ -251,15 +221,15 @@ class AnswerBuilder:
         found: "Proposal",
         steps: TraceSteps,
     ) -> CallerAnswer:
-        opening, record = found.opening, record_of(found.opening)
-        planned = found.planned(decision)
-        title = opening.label if isinstance(opening, Opening) else ""
-        values = values_of(user, call, trigger, decision, record, title, match.contact)
-        url, reason, missing = self._addresses.find(planned, record, values)
-        kind = planned.kind if reason == planned.reason else "nothing"
-        code = "internal-call" if kind == "card" and opening == INTERNAL else reason
-        shown = opening if opening is not None else found.on_click
-        offered = shown.alternatives if isinstance(shown, Opening) else ()
+        opening = found.opening or Opening(
+            kind="nothing", reason=decision.refusal or "directory-unavailable"
+        )
+        record = opening.record
+        values = values_of(user, call, trigger, decision, opening, match.contact)
+        url, code, missing = self._addresses.find(opening, values)
+        kind = opening.kind if code == opening.reason else "nothing"
+        shown = found.opening or found.on_click
+        offered = shown.alternatives if shown is not None else ()
         values_of_code = {
             "e164": decision.party.e164 or "", "value": missing,
             "opened": values["title"], "age": age(call, steps.now),
@@ -292,11 +262,11 @@ class AnswerBuilder:
             action=decision.action,
             opens=kind,
             opened=reference(record) if kind != "nothing" else None,
-            on_click=found.kind_on_click,
-            found=reference(record_of(found.on_click)),
+            on_click="nothing" if found.on_click is None else found.on_click.kind,
+            found=reference(found.on_click.record if found.on_click is not None else None),
             offered=tuple(references([one for one in offered if not isinstance(one, Contact)])),
             url=url,
-            reason=reason,
+            reason=code,
             sentence=why,
             discreet=self._settings.discreet,
             trace=tuple(steps.gathered),
@@ -309,27 +279,15 @@ class AnswerBuilder:
 class Proposal:
     """What the rules found to open, by itself and on a click; None: they refused it."""
 
-    opening: Found | None = None
-    on_click: Found | None = None
-
-    def planned(self, decision: Decision) -> PlannedOpening:
-        """Return what opens by itself, and why."""
-        if self.opening is None:
-            return PlannedOpening("nothing", decision.refusal or "directory-unavailable")
-        return PlannedOpening.of(self.opening)
-
-    @property
-    def kind_on_click(self) -> Literal["matter", "dossier", "card", "new-contact", "nothing"]:
-        """What kind of thing a click opens."""
-        return "nothing" if self.on_click is None else PlannedOpening.of(self.on_click).kind
+    opening: Opening | None = None
+    on_click: Opening | None = None
 
     @property
     def label(self) -> str:
         """What a click opens, for a person."""
-        record = record_of(self.on_click)
-        if self.on_click is None or record is not None:
-            return label(record) if record is not None else ""
-        return "internal-page" if self.on_click == INTERNAL else "new-contact-page"
+        if self.on_click is None or self.on_click.record is not None:
+            return self.on_click.label if self.on_click is not None else ""
+        return "internal-page" if self.on_click is INTERNAL else "new-contact-page"
 
 
 _NOTHING_FOUND = Proposal()
@@ -340,17 +298,16 @@ def values_of(
     call: Call,
     trigger: Trigger,
     decision: Decision,
-    record: Matter | Dossier | Contact | None,
-    title: str,
+    opening: Opening,
     contact: Contact | None,
 ) -> dict[str, str]:
     """Return what the placeholders of addresses and commands stand for."""
-    party = decision.party
+    party, record = decision.party, opening.record
     shown = party.kind != "withheld"
     return {
         "id": record.key if record else "",
         "reference": "" if record is None or isinstance(record, Contact) else record.reference,
-        "title": title,
+        "title": opening.label,
         "name": contact.name if contact else party.name if shown else "",
         "company": contact.company if contact else "",
         "number": party.number if shown else "",

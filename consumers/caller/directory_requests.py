@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 from bus.events import CallData, CallerData, CallerEvent, CallEvent, TraceStep
@@ -26,7 +26,8 @@ from bus.panel_events import (
     RunningCall,
     SourceSummary,
 )
-from consumers.caller.answer import OpeningAddresses, PlannedOpening
+from consumers.caller.answer import OpeningAddresses
+from consumers.caller.opening import Kind, Opening
 from consumers.caller.settings import CallerSite
 from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import find as find_traces
@@ -40,7 +41,6 @@ log = logging.getLogger(__name__)
 
 OWN = "own"  # the source of what people add here
 _DIGITS = 4  # from so many digits on a search is for a number
-_Kind = Literal["matter", "dossier", "card", "new-contact", "nothing"]
 
 
 _MOST = 50  # of one user; more is not shown anyway
@@ -297,10 +297,10 @@ class DirectoryRequests:
         )  # fmt: skip
 
     def _address(
-        self, kind: _Kind, record: Matter | Dossier | Contact | None, values: dict[str, str]
+        self, kind: Kind, record: Matter | Dossier | Contact | None, values: dict[str, str]
     ) -> str | None:
         address, _reason, _missing = self._addresses.find(
-            PlannedOpening(kind, "", kind), record, values
+            Opening(kind=kind, reason="", record=record), values
         )
         return address
 

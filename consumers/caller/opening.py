@@ -42,7 +42,7 @@ class Opening(Record):
     """
 
     kind: Kind
-    reason: Reason
+    reason: str  # a Reason, or why the rules let nothing open
     label: str = ""
     record: Matter | Dossier | Contact | None = None
     alternatives: tuple[Matter | Dossier | Contact, ...] = ()
@@ -89,6 +89,9 @@ def chosen(
         if str(record.id) == record_id:
             return _opening(kind, "chosen", record, match)
     return _nothing("choice-gone", match)
+
+
+INTERNAL = Opening(kind="card", reason="internal-call")  # a page of the site, without a record
 
 
 class _Habits:
