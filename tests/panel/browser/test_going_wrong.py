@@ -93,7 +93,7 @@ def test_a_pbx_that_is_gone_is_said_and_back_again(office: Office, anna: Desk) -
 @pytest.mark.parametrize("name", ["gateway", "sessions"])
 def test_a_process_that_is_gone_is_named(office: Office, anna: Desk, name: str) -> None:
     with office.stopped(name):
-        _right_within(40, anna.page, "failing")
+        _right_within(15, anna.page, "failing")
         expect(anna.page.get_by_role("alert")).to_contain_text(name)
 
     _right_within(40, anna.page, "active")
