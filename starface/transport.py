@@ -160,7 +160,12 @@ class Transport:
         addresses = self._addresses.found(deadline)
         for position, (family, kind, protocol, address) in enumerate(addresses):
             left = max(deadline - time.monotonic(), 0.01) / (len(addresses) - position)
-            connection = socket.socket(family, kind, protocol)
+            try:
+                connection = socket.socket(family, kind, protocol)
+            except OSError as fault:  # no descriptor is left
+                raise PbxUnreachable(
+                    f"This machine opens no connection now: {fault.strerror}."
+                ) from None
             try:
                 connection.settimeout(left)
                 connection.connect(address)

@@ -28,6 +28,23 @@ _FORMER = (
 )
 
 
+class _NoLock:
+    """In place of the library's lock, which stays taken for ever once a table cannot be read.
+
+    Without a descriptor left one cannot, and everybody would wait for ever. To read one twice does
+    no harm.
+    """
+
+    def acquire(self) -> None:
+        """Take nothing."""
+
+    def release(self) -> None:
+        """Give nothing back."""
+
+
+PhoneMetadata._metadata_lock = _NoLock()  # type: ignore[assignment]
+
+
 class NumberingPlan(NamedTuple):
     """The few facts of a country that reading and dialling need."""
 

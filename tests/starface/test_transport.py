@@ -1,6 +1,8 @@
+import contextlib
 import gzip
 import itertools
 import logging
+import resource
 import socket
 import ssl
 import struct
@@ -44,6 +46,23 @@ def test_a_refused_connection_means_that_nothing_was_sent() -> None:
 
     with pytest.raises(PbxUnreachable, match="check that it runs"):
         Transport(settings).post(QUERY, BODY)
+
+
+def test_without_a_descriptor_nothing_was_sent(serve: Serve) -> None:
+    transport = Transport(settings_for(serve(value("first"))))
+    transport.post(QUERY, BODY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+    try:
+        with contextlib.ExitStack() as spare:
+            with contextlib.suppress(OSError):
+                while True:
+                    spare.enter_context(Path("/dev/null").open())
+            with pytest.raises(PbxUnreachable, match="Too many open files"):
+                transport.post(QUERY, BODY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_an_unknown_name_means_that_nothing_was_sent() -> None:
