@@ -24,6 +24,7 @@ from cli.commands.people import desktop
 from cli.site.context import CommandFailed
 from consumers.desktop.history import ShownCall
 from consumers.desktop.instance import Spool
+from tests.conftest import wait_until
 
 Type = Callable[..., Result]
 _FILE = '[broker]\nhost = "127.0.0.1"\nport = {port}\naccount = "0011"\npassword = "{password}"\n'
@@ -241,6 +242,7 @@ def test_a_switch_reaches_the_office_beside_the_desktop_process(
     )
     end = _serving(sessions)
     result = type_(word)
+    wait_until(lambda: received)
     end()
 
     assert result.exit_code == 0
