@@ -325,16 +325,22 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
     late = CallStage.SEEN < reached < stage or bool(
         call.received_at and data.received_at < call.received_at
     )
-    outward = data.direction == "out" or data.state in _OUTWARD
     turned = data.direction == "in" and call.direction in ("internal", "out")  # by a transfer
-    learned = replace(
+    outward = data.direction == "out" or data.state in _OUTWARD or (call.outward and not turned)
+    caller = better(call.caller, data.caller, late=late)
+    called = better(call.called, data.called, late=late)
+    last_known = called if outward else caller
+    if not known_by(last_known):
+        last_known = NOBODY if outward > call.outward else call.last_known
+    return replace(
         call,
         stage=stage,
         restored=False,
         direction=call.direction if data.direction == "unknown" else data.direction,
-        outward=outward or (call.outward and not turned),
-        caller=better(call.caller, data.caller, late=late),
-        called=better(call.called, data.called, late=late),
+        outward=outward,
+        caller=caller,
+        called=called,
+        last_known=last_known,
         group=data.group or call.group,
         event_id=event_id,
         received_at=data.received_at,
@@ -346,9 +352,6 @@ def _learned(call: Call, data: CallData, event_id: str, now: float) -> Call:
         ended_at=call.ended_at or (data.received_at if stage == CallStage.ENDED else None),
         seen_at=now,
     )
-    if known_by(learned.other_party):
-        return replace(learned, last_known=learned.other_party)
-    return replace(learned, last_known=NOBODY) if learned.outward > call.outward else learned
 
 
 def _answers(before: Call, call: Call) -> bool:

@@ -2,10 +2,11 @@
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +94,13 @@ class TraceStore:
         self._db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
         self._db.execute("PRAGMA secure_delete = ON")
 
-    def add(self, chapters: Iterable[TraceEntry]) -> None:
-        """Continue traces, or begin them; an empty value keeps what is known."""
+    def add(self, entries: Iterable[TraceEntry]) -> None:
+        """Continue stories, or begin them; an empty value keeps what is known."""
         with self._lock, transaction(self._db):
-            for chapter in chapters:
-                self._add(chapter)
+            for call, of_call in groupby(
+                entries, lambda one: (one.subject.user, one.subject.call_id)
+            ):
+                self._continue(call, list(of_call))
 
     def forget_before(self, moment: float) -> int:
         """Drop stories that are older than the office keeps them."""
@@ -109,31 +112,37 @@ class TraceStore:
         with self._lock:
             self._db.close()
 
-    def _add(self, chapter: TraceEntry) -> None:
-        subject = chapter.subject
+    def _continue(self, call: tuple[str, str], entries: Sequence[TraceEntry]) -> None:
         row = self._db.execute(
             "SELECT started, number, e164, name, opens, reason, steps, ids FROM stories"
             " WHERE user = ? AND call_id = ?",
-            (subject.user, subject.call_id),
-        ).fetchone() or (chapter.at, "", "", "", "nothing", "", "[]", "[]")
-        steps, reason = chapter.steps, chapter.reason or row[5]
-        if not reason and chapter.otherwise is not None:
-            steps, reason = (*steps, chapter.otherwise), chapter.otherwise.code
-        fresh = [step.model_dump(mode="json", exclude_defaults=True) for step in steps]
-        all_steps = (json.loads(row[6]) + fresh)[-_MOST_STEPS:]
-        ids = dict.fromkeys(
-            (*json.loads(row[7]), subject.call_id, subject.also, subject.event)[:_MOST_STEPS]
-        )
+            call,
+        ).fetchone() or (entries[0].at, "", "", "", "nothing", "", "[]", "[]")
+        started, number, e164, name, opens, reason, written, known = row
+        steps, ids = json.loads(written), dict.fromkeys((*json.loads(known), call[1]))
+        for entry in entries:
+            subject, fresh = entry.subject, entry.steps
+            reason = entry.reason or reason
+            if not reason and entry.otherwise is not None:
+                fresh, reason = (*fresh, entry.otherwise), entry.otherwise.code
+            steps += [step.model_dump(mode="json", exclude_defaults=True) for step in fresh]
+            ids |= dict.fromkeys((subject.also, subject.event))
+            name = _name(subject, e164, name)
+            number, e164 = subject.number or number, subject.e164 or e164
+            opens = entry.opens or opens
         ids.pop("", None)
         self._db.execute(
             "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                subject.user, subject.call_id, row[0], chapter.at, subject.number or row[1],
-                subject.e164 or row[2], _name(subject, row[2], row[3]), chapter.opens or row[4],
-                reason, json.dumps(all_steps, ensure_ascii=False),
-                json.dumps(list(ids)),
+                *call, started, entries[-1].at, number, e164, name, opens, reason,
+                json.dumps(steps[-_MOST_STEPS:], ensure_ascii=False),
+                json.dumps(list(ids)[:_MOST_STEPS]),
             ),
         )  # fmt: skip
+
+
+def _call(entry: TraceEntry) -> tuple[str, str]:
+    return entry.subject.user, entry.subject.call_id
 
 
 def _name(subject: TraceSubject, e164: str, known: str) -> str:

@@ -24,10 +24,10 @@ class Disk(TraceStore):
 
     fault: sqlite3.Error | None = None
 
-    def add(self, chapters: Iterable[TraceEntry]) -> None:
+    def add(self, entries: Iterable[TraceEntry]) -> None:
         if self.fault is not None:
             raise self.fault
-        super().add(chapters)
+        super().add(entries)
 
 
 class Desk:
