@@ -73,30 +73,29 @@ class ContactColumns(_Part):
         return [{"column": column} if isinstance(column, str) else column for column in numbers]
 
 
-class DossierColumns(_Part):
+class _Kept(_Part):
+    """What dossiers and matters have in common."""
+
+    key: str
+    reference: str = ""
+    title: str = ""
+    url: str = ""
+    used_by: str = ""
+    used_on: str = ""
+
+
+class DossierColumns(_Kept):
     """Where a dossier is; without `contact` it belongs to the contact of the same row."""
 
-    key: str
     contact: str = ""
-    reference: str = ""
-    title: str = ""
-    url: str = ""
     active: Flag | None = None
-    used_by: str = ""
-    used_on: str = ""
 
 
-class MatterColumns(_Part):
+class MatterColumns(_Kept):
     """Where a matter is; without `dossier` it belongs to the dossier of the same row."""
 
-    key: str
     dossier: str = ""
-    reference: str = ""
-    title: str = ""
-    url: str = ""
     open: Flag | None = None
-    used_by: str = ""
-    used_on: str = ""
 
 
 class FileFormat(_Part):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 
 from pydantic import ValidationError
 
@@ -18,6 +18,7 @@ from consumers.directory.changes import (
 )
 from consumers.importers import mapping as mappings
 from consumers.importers.contact_text import clean
+from consumers.importers.encodings import decoded
 from consumers.importers.mapping import ContactColumns, DossierColumns, Flag, MatterColumns, filled
 from consumers.importers.raw_contact import (
     ContactReader,
@@ -27,9 +28,40 @@ from consumers.importers.raw_contact import (
     fitting,
     short_key,
 )
-from consumers.importers.report import Report
+from consumers.importers.report import Report, SourceUnreadable
 
 Row = Mapping[str, str]
+
+
+def check_columns(mapping: mappings.Mapping, names: Sequence[str], source: str) -> None:
+    """Refuse a source without the columns that are looked for, or with one of them twice."""
+    wanted = mapping.columns()
+    for name in sorted(wanted):
+        if names.count(name) > 1:
+            raise SourceUnreadable(
+                f"{source}: the column {name!r} stands there {names.count(name)} times;"
+                " name them apart"
+            )
+    missing = sorted(wanted - set(names))
+    if missing and not mapping.optional:
+        raise SourceUnreadable(
+            f"{source}: no column {', '.join(missing)}; it has {', '.join(names)}"
+        )
+
+
+def cell_text(value: object) -> str:
+    """Return the value of a cell, which may be of any type, as text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a telephone number or a key that was taken for an amount
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, bytes | memoryview):
+        return decoded(bytes(value))
+    return str(value)
 
 
 class RowReader:

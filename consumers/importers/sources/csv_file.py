@@ -17,7 +17,7 @@ from consumers.importers.contact_text import clean_lines
 from consumers.importers.encodings import TextFile
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.rows import RowReader
+from consumers.importers.rows import RowReader, check_columns
 from consumers.importers.sources.csv_headings import usual_mapping
 from consumers.importers.sources.csv_rows import CsvRow, csv_rows
 from consumers.importers.sources.spreadsheet import is_spreadsheet, spreadsheet_rows
@@ -53,7 +53,9 @@ def csv_records(
                 report.leave_out(f"line {row.line}", "above the headings, left out")
     else:
         names = [f"#{place}" for place in range(1, len(head[0].fields) + 1)] if head else []
-    _check(names, mapping, path)
+    if mapping.optional and not mapping.columns() & set(names):
+        raise SourceUnreadable(unknown_columns(path, names))
+    check_columns(mapping, names, str(path))
     reader = RowReader(mapping.within(names), profile, report)
     yield from _records(chain(head[start + mapping.file.header :], rows), names, reader, report)
 
@@ -163,18 +165,3 @@ def _steady_delimiter(lines: list[str]) -> str:
 
 def _names(fields: Sequence[str]) -> list[str]:
     return [clean_lines(name) for name in fields]
-
-
-def _check(names: list[str], mapping: Mapping, path: Path) -> None:
-    """Refuse a file without the columns we look for, or with one of them twice."""
-    wanted = mapping.columns()
-    for name in sorted(wanted):
-        if names.count(name) > 1:
-            raise SourceUnreadable(
-                f"{path}: the column {name!r} stands there {names.count(name)} times"
-            )
-    missing = sorted(wanted - set(names))
-    if mapping.optional and missing == sorted(wanted):
-        raise SourceUnreadable(unknown_columns(path, names))
-    if missing and not mapping.optional:
-        raise SourceUnreadable(f"{path}: no column {', '.join(missing)}; it has {', '.join(names)}")

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from consumers.importers.report import Report, SourceUnreadable
+from consumers.importers.rows import cell_text
 from consumers.importers.sources.csv_rows import CsvRow
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-
-Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
 def is_spreadsheet(path: Path) -> bool:
@@ -51,14 +49,4 @@ def spreadsheet_rows(path: Path, report: Report) -> Iterator[CsvRow]:
     report.total, report.done = len(rows), 0
     for line, cells in enumerate(rows, 1):
         report.done = line
-        yield CsvRow(line, [_text(cell) for cell in cells])
-
-
-def _text(cell: Cell) -> str:
-    if isinstance(cell, bool):
-        return "1" if cell else "0"
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))  # a telephone number or a key that was taken for an amount
-    if isinstance(cell, date | datetime | time):
-        return cell.isoformat()
-    return str(cell)
+        yield CsvRow(line, [cell_text(cell) for cell in cells])

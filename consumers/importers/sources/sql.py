@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime
 from typing import Any
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Change
-from consumers.importers.encodings import decoded
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.rows import RowReader
+from consumers.importers.rows import RowReader, cell_text, check_columns
 
 _BATCH = 1000  # rows held in memory
 # A colon or per cent sign in the query is itself, and names no parameter, whatever the driver.
@@ -65,44 +63,14 @@ def sql_records(
     try:
         with engine.connect().execution_options(**_AS_WRITTEN) as connection:
             result = connection.exec_driver_sql(query)
-            _check(list(result.keys()), mapping)
+            check_columns(mapping, list(result.keys()), "the query")
             for number, row in enumerate(result.mappings(), 1):
-                values = {str(name): _text(value) for name, value in row.items()}
+                values = {str(name): cell_text(value) for name, value in row.items()}
                 yield from rows.records(values, f"row {number}")
     except SQLAlchemyError as error:
         raise SourceUnreadable(f"the database says: {_reason(error)}") from error
     finally:
         engine.dispose()
-
-
-def _check(names: list[str], mapping: Mapping) -> None:
-    """Refuse a query without the columns we look for, or with one of them twice."""
-    wanted = mapping.columns()
-    for name in sorted(wanted):
-        if names.count(name) > 1:
-            raise SourceUnreadable(
-                f"the query gives the column {name!r} {names.count(name)} times; name them apart"
-                " with AS"
-            )
-    missing = sorted(wanted - set(names))
-    if missing and not mapping.optional:
-        raise SourceUnreadable(
-            f"the query gives no column {', '.join(missing)}; it gives {', '.join(names)}"
-        )
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # a telephone number or a key that was taken for an amount
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, bytes | memoryview):
-        return decoded(bytes(value))
-    return str(value)
 
 
 def _reason(error: Exception) -> str:

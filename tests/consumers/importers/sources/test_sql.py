@@ -101,7 +101,7 @@ def test_nothing_is_ever_written_to_the_database(read: Read, database: Path) -> 
 
 
 def test_a_query_without_the_columns_is_refused_and_they_are_named(read: Read) -> None:
-    with pytest.raises(SourceUnreadable, match=r"no column akte, .*it gives nr, name"):
+    with pytest.raises(SourceUnreadable, match=r"no column akte, .*it has nr, name"):
         read("SELECT nr, name FROM person")
 
 
@@ -138,7 +138,7 @@ def test_a_password_that_breaks_the_address_is_reported_without_it(
 def test_a_column_that_a_query_gives_twice_is_refused(read: Read) -> None:
     mapping = Mapping.model_validate({"contact": {"name": "name", "numbers": ["tel"]}})
 
-    with pytest.raises(SourceUnreadable, match=r"'tel' 2 times"):
+    with pytest.raises(SourceUnreadable, match=r"'tel' stands there 2 times; name"):
         read("SELECT name, tel, '044 123 45 68' AS tel FROM person", mapping)
 
 
