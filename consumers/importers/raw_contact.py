@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -74,6 +74,10 @@ class ContactReader:
         kept = bool(key and known and known.contact(key))
         self.report.refuse_row(where, f"{reason}; kept as it was" if kept else reason)
         return Unchanged(key) if kept else None
+
+    def known(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return from what the contacts of some keys were read the last time."""
+        return self.report.known.marks(keys) if self.report.known else {}
 
     def is_known(self, key: str, read_from: bytes) -> bool:
         """Return whether a contact was read from just this the last time, without a refusal."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +28,9 @@ class KnownContacts(Protocol):
 
     def is_read(self, key: str, read_from: bytes) -> bool:
         """Return whether a contact was read from just this the last time, without a refusal."""
+
+    def marks(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return from what the contacts of some keys were read; only where nothing was refused."""
 
     def contact(self, key: str) -> object | None:
         """Return what is known of a contact; None where it is not there."""

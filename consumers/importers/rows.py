@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from itertools import islice
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -31,6 +33,7 @@ from consumers.importers.raw_contact import (
 from consumers.importers.report import Report, SourceUnreadable
 
 Row = Mapping[str, str]
+_TOGETHER = 500  # rows
 
 
 def check_columns(mapping: mappings.Mapping, names: Sequence[str], source: str) -> None:
@@ -64,24 +67,70 @@ def cell_text(value: object) -> str:
     return str(value)
 
 
+class SourceRow(NamedTuple):
+    """A row in the order of its source's columns, its place, and why it is none if it is not."""
+
+    where: str
+    fields: Sequence[str]
+    refusal: str = ""
+
+
 class RowReader:
     """Reads rows by a mapping; one row may hold a contact, its dossier and a matter of it."""
 
-    def __init__(self, mapping: mappings.Mapping, profile: NumberProfile, report: Report) -> None:
+    def __init__(
+        self,
+        mapping: mappings.Mapping,
+        names: Sequence[str],
+        profile: NumberProfile,
+        report: Report,
+    ) -> None:
         self._mapping = mapping
+        self._names = names
         self._report = report
         self._contacts = ContactReader(profile, report, mapping)
-        self._columns = sorted(
-            mapping.model_copy(update={"dossier": None, "matter": None}).columns()
-        )
+        columns = mapping.model_copy(update={"dossier": None, "matter": None}).columns()
+        self._places = [place for place, name in enumerate(names) if name in columns]
+        key = mapping.contact.key if mapping.contact else ""
+        self._key_place = names.index(key) if key in names else None
 
-    def records(self, row: Row, where: str) -> Iterator[Change]:
-        """Return what one row says, or report why not."""
-        self._report.rows += 1
+    def changes(self, rows: Iterable[SourceRow]) -> Iterator[Change]:
+        """Return what rows say, or report why not; what is unchanged is found by many at once."""
+        remaining = iter(rows)
+        while batch := list(islice(remaining, _TOGETHER)):
+            marks = [self._marked(row.fields) for row in batch]
+            known = self._contacts.known([key for key, _ in marks if key])
+            for row, (key, read_from) in zip(batch, marks, strict=True):
+                self._report.rows += 1
+                person = Unchanged(key) if known.get(key) == read_from and key else None
+                if row.refusal:
+                    yield from self._refused(row)
+                elif person and not (self._mapping.dossier or self._mapping.matter):
+                    yield person
+                else:
+                    yield from self._read(row, person, read_from)
+
+    def _marked(self, fields: Sequence[str]) -> tuple[str, bytes]:
+        """Return the key of a row where it has one, and the mark of what the contact is read."""
+        if not self._mapping.contact:
+            return "", b""
+        count = len(fields)
+        read_from = self._contacts.fingerprint(
+            [fields[place] if place < count else "" for place in self._places]
+        )
+        place = self._key_place
+        return ("" if place is None or place >= count else _key(fields[place])), read_from
+
+    def _read(
+        self, source: SourceRow, person: ContactRecord | None, read_from: bytes
+    ) -> Iterator[Change]:
+        row, where = dict(zip(self._names, source.fields, strict=False)), source.where
         contact_key = dossier_key = ""
         try:
             if self._mapping.contact:
-                person = self._contact(self._mapping.contact, row, where)
+                person = person or self._contacts.change(
+                    _raw(self._mapping.contact, row), where, read_from
+                )
                 if person is None:
                     return
                 contact_key = person.key
@@ -98,19 +147,15 @@ class RowReader:
         except ValidationError as error:
             self._report.refuse_row(where, fault_of(error))
 
-    def refused(self, row: Row, where: str, reason: str) -> Iterator[Change]:
+    def _refused(self, source: SourceRow) -> Iterator[Change]:
         """Refuse a row; what it gave of a contact the last time is kept."""
+        row = dict(zip(self._names, source.fields, strict=False))
         if not self._mapping.contact:
-            self._report.refuse_row(where, reason)
-        elif kept := self._contacts.refused(_raw(self._mapping.contact, row), where, reason):
+            self._report.refuse_row(source.where, source.refusal)
+        elif kept := self._contacts.refused(
+            _raw(self._mapping.contact, row), source.where, source.refusal
+        ):
             yield kept
-
-    def _contact(self, contact: ContactColumns, row: Row, where: str) -> ContactRecord | None:
-        read_from = self._contacts.fingerprint(tuple(map(row.get, self._columns)))
-        key = _key(filled(contact.key, row))
-        if key and self._contacts.is_known(key, read_from):
-            return Unchanged(key)
-        return self._contacts.change(_raw(contact, row), where, read_from)
 
     def _matter(self, columns: MatterColumns, row: Row, dossier: str, where: str) -> MatterRecord:
         used = self._moment(clean(filled(columns.used_on, row)), where)

@@ -17,7 +17,7 @@ from consumers.importers.contact_text import clean_lines
 from consumers.importers.encodings import TextFile
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.rows import RowReader, check_columns
+from consumers.importers.rows import RowReader, SourceRow, check_columns
 from consumers.importers.sources.csv_headings import usual_mapping
 from consumers.importers.sources.csv_rows import CsvRow, csv_rows
 from consumers.importers.sources.spreadsheet import is_spreadsheet, spreadsheet_rows
@@ -56,13 +56,13 @@ def csv_records(
     if mapping.optional and not mapping.columns() & set(names):
         raise SourceUnreadable(unknown_columns(path, names))
     check_columns(mapping, names, str(path))
-    reader = RowReader(mapping.within(names), profile, report)
-    yield from _records(chain(head[start + mapping.file.header :], rows), names, reader, report)
+    reader = RowReader(mapping.within(names), names, profile, report)
+    yield from reader.changes(
+        _source_rows(chain(head[start + mapping.file.header :], rows), names, report)
+    )
 
 
-def _records(
-    rows: Iterable[CsvRow], names: list[str], reader: RowReader, report: Report
-) -> Iterator[Change]:
+def _source_rows(rows: Iterable[CsvRow], names: list[str], report: Report) -> Iterator[SourceRow]:
     headings = [name.casefold() for name in names]
     for row in rows:
         where = f"line {row.line}"
@@ -73,13 +73,10 @@ def _records(
             continue
         if row.fault:
             report.leave_out(where, row.fault)
-        values = dict(zip(names, row.fields, strict=False))
-        if any(map(str.strip, row.fields[len(names) :])):
-            report.rows += 1
-            reason = f"{len(row.fields)} columns where the first line has {len(names)}"
-            yield from reader.refused(values, where, reason)
-        else:
-            yield from reader.records(values, where)
+        refusal = ""
+        if len(row.fields) > len(names) and any(map(str.strip, row.fields[len(names) :])):
+            refusal = f"{len(row.fields)} columns where the first line has {len(names)}"
+        yield SourceRow(where, row.fields, refusal)
 
 
 def _is_heading(fields: Sequence[str], headings: list[str]) -> bool:

@@ -6,7 +6,7 @@ import re
 import ssl
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from consumers.importers import mapping as columns
 from consumers.importers.contact_text import clean_lines
 from consumers.importers.mapping import ContactColumns, Flag, NumberColumn
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.rows import RowReader
+from consumers.importers.rows import RowReader, SourceRow
 
 try:
     with warnings.catch_warnings():
@@ -153,8 +153,8 @@ def ldap_records(
 ) -> Iterator[Change]:
     """Return the records of all entries that the filter finds."""
     _need_ldap3()
-    rows = RowReader(mapping, profile, report)
     wanted = mapping.columns()
+    names = sorted({*wanted, *_OURS})
     elsewhere: list[str] = []
     try:
         entries = connection.extend.standard.paged_search(
@@ -164,11 +164,9 @@ def ldap_records(
             paged_size=_PAGE,
             generator=True,
         )
-        for entry in entries:
-            if entry.get("type") == "searchResEntry":
-                yield from rows.records(_row(entry, wanted), entry["dn"])
-            elif entry.get("type") == "searchResRef":
-                elsewhere += entry.get("uri") or ["?"]
+        yield from RowReader(mapping, names, profile, report).changes(
+            _rows(entries, names, elsewhere)
+        )
         if connection.result["result"] == RESULT_REFERRAL:  # for ldap3 that is no failure
             raise SourceUnreadable(
                 f"{server.url}: {server.base} is kept by another server; ask that one"
@@ -178,6 +176,18 @@ def ldap_records(
     if elsewhere:
         report.rows += 1
         report.refuse_row(server.base, _not_asked(elsewhere))
+
+
+def _rows(
+    entries: Iterable[Mapping[str, Any]], names: Sequence[str], elsewhere: list[str]
+) -> Iterator[SourceRow]:
+    """Return the entries as rows, and note the servers that have further ones."""
+    for entry in entries:
+        if entry.get("type") == "searchResEntry":
+            row = _row(entry, names)
+            yield SourceRow(entry["dn"], [row[name] for name in names])
+        elif entry.get("type") == "searchResRef":
+            elsewhere += entry.get("uri") or ["?"]
 
 
 def sentence(error: Exception, base: str) -> str:

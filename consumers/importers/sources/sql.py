@@ -10,7 +10,7 @@ from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Change
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
-from consumers.importers.rows import RowReader, cell_text, check_columns
+from consumers.importers.rows import RowReader, SourceRow, cell_text, check_columns
 
 _BATCH = 1000  # rows held in memory
 # A colon or per cent sign in the query is itself, and names no parameter, whatever the driver.
@@ -59,14 +59,15 @@ def sql_records(
         raise SourceUnreadable(missing_driver(error)) from error
     except ValueError:  # of the port, for which it takes a part of the password
         raise SourceUnreadable(_NOT_PLAIN) from None
-    rows = RowReader(mapping, profile, report)
     try:
         with engine.connect().execution_options(**_AS_WRITTEN) as connection:
             result = connection.exec_driver_sql(query)
-            check_columns(mapping, list(result.keys()), "the query")
-            for number, row in enumerate(result.mappings(), 1):
-                values = {str(name): cell_text(value) for name, value in row.items()}
-                yield from rows.records(values, f"row {number}")
+            names = [str(name) for name in result.keys()]  # noqa: SIM118  (no dictionary)
+            check_columns(mapping, names, "the query")
+            yield from RowReader(mapping, names, profile, report).changes(
+                SourceRow(f"row {number}", [cell_text(value) for value in row])
+                for number, row in enumerate(result, 1)
+            )
     except SQLAlchemyError as error:
         raise SourceUnreadable(f"the database says: {_reason(error)}") from error
     finally:

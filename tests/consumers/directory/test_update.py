@@ -383,6 +383,7 @@ def test_what_a_contact_was_read_from_is_known(directory: Directory) -> None:
         assert known.is_read("anna", b"1") is True
         assert known.is_read("anna", b"2") is False
         assert known.is_read("beat", b"1") is False
+        assert known.marks(["anna", "beat"]) == {"anna": b"1"}
 
 
 def test_the_same_contact_read_from_something_else_is_no_change(directory: Directory) -> None:
