@@ -102,7 +102,7 @@ class Office:
             except BrokerUnavailable:  # RabbitMQ ends the connection
                 return False
             payload = self._publish(case.topic, besides=case.account)
-            _drain(reader, 0.5 if case.may and not topic_filter else 0.1, received, payload)
+            _drain(reader, 10.0 if case.may and not topic_filter else 0.1, received, payload)
             return payload in received
 
     def may_write(self, case: Case) -> bool:
@@ -118,7 +118,7 @@ class Office:
                 writer.publish_raw(case.topic, payload)
             writer.wait_connected(20)  # a broker may have ended the connection
             marker = self._publish(case.topic, besides=case.account, instead=writer)
-            _drain(reading, 5.0, received, marker)
+            _drain(reading, 10.0, received, marker)
             assert marker in received
             reading.unsubscribe(case.topic)
             return payload in received
