@@ -386,7 +386,7 @@ class Connection:
             self._in_flight, self._client = InFlight(), client
             self._why = (
                 f"{broker} does not answer as an MQTT {settings.version} "
-                f"broker, or refuses account {self._account!r} without a word"
+                f"broker ([broker] version), or refuses account {self._account!r} without a word"
             )
             client.run()
         except OSError as error:

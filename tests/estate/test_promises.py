@@ -12,7 +12,7 @@ from bus.mqtt.inbox import BrokerUnavailable
 from bus.settings import read_accounts
 from bus.topics import Topics
 from tests.conftest import ROOT, wait_until
-from tests.estate.nodes import Cluster, Kind, cluster
+from tests.estate.nodes import Cluster, Kind, NodeNotStarted, cluster
 from tests.estate.raw_client import RawClient
 
 T = Topics()
@@ -51,7 +51,7 @@ def mqtt_5(nodes: Cluster) -> str:
         try:
             connection.wait_connected()
         except BrokerUnavailable as error:
-            return "no" if 'set [broker] version = "3.1.1"' in str(error) else str(error)
+            return "no" if "MQTT 5" in str(error) else str(error)
     return "yes"
 
 
@@ -132,11 +132,10 @@ def retained_by_wildcard(nodes: Cluster) -> str:
 
 def retained_after_restart(nodes: Cluster) -> str:
     _publish(nodes, T.info(), b"retained", retain=True)
-    for node in nodes.nodes:
-        node.stop()
-    for node in nodes.nodes:
-        node.start()
-    nodes.wait_ready()
+    node = nodes.nodes[0]
+    node.stop()
+    node.start()
+    nodes.wait_ready(node)
     return "keeps" if _is_retained(nodes, 0, T.info()) else "loses"
 
 
@@ -149,7 +148,10 @@ def session_after_power_cut(nodes: Cluster) -> str:
         node.kill()
     for node in nodes.nodes:
         node.start()
-    nodes.wait_ready()
+    try:
+        nodes.wait_ready()
+    except NodeNotStarted:
+        return "nodes hang at their start"
     received: list[bytes] = []
     with Connection(nodes.settings(), "caller") as caller:
         caller.subscribe(T.calls(ALICE), lambda message: received.append(message.payload))
@@ -166,7 +168,7 @@ PROMISES: Mapping[str, Callable[[Cluster], str]] = {
     "the last will of a process that dies is published": last_will,
     "a retained message is seen at another node": retained_elsewhere,
     "a retained message is seen by a filter with `+`": retained_by_wildcard,
-    "a retained message, all nodes restarted": retained_after_restart,
+    "a retained message, its node restarted": retained_after_restart,
     "an acknowledged message for a consumer that is away, power cut on all nodes": (
         session_after_power_cut
     ),
