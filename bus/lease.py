@@ -276,6 +276,7 @@ class Lease:
                 self._term = _Term(holder, begins, sent + self._timing.term)
                 if self._echoed != self._marker:
                     self._publish(holder, "claims", self._marker)
+                held |= self._show()
                 while holder.connected and _clock() - sent < self._timing.beat:
                     self._look_after_main_thread()
                     holder.work(_STEP)

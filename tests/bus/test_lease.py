@@ -73,7 +73,7 @@ class Site:
     def signal(self, machine: str, number: signal.Signals) -> None:
         self._programs[machine].send_signal(number)
 
-    def end(self) -> None:
+    def close(self) -> None:
         for program in self._programs.values():
             program.kill()
             program.wait(10)
@@ -100,7 +100,7 @@ def machines() -> tuple[str, ...]:
 def site(broker_settings: BrokerSettings, tmp_path: Path) -> Iterator[Site]:
     site = Site(broker_settings, tmp_path)
     yield site
-    site.end()
+    site.close()
 
 
 def test_one_acts_and_another_follows_when_it_is_killed(site: Site) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bus.access.accounts import Accounts, accounts_of_machines
+from bus.access.accounts import Accounts, accounts_of_machines, shard_role
 from cli.demo.mosquitto import free_port
 from consumers.users import User, Users
 from runtime.files import private_folder, replace
@@ -46,7 +46,6 @@ accounts_file = "{accounts}"
 [gateway]
 listen = ["127.0.0.1:{gateway}"]
 operations = "127.0.0.1:{operations}"
-{gateway_account}
 [sessions]
 operations = ""
 
@@ -59,6 +58,7 @@ double_click = 0
 [caller]
 new_contact = "https://files.example/new?number={{e164}}"
 pops_per_minute = 600
+shards = {shards}
 
 [[caller.commands]]
 name = "note"
@@ -69,10 +69,10 @@ arguments = ["{note}", "{{call_id}}", "{{trigger}}"]
 class Program:
     """One process of one machine; it can be killed, paused and started again."""
 
-    def __init__(self, name: str, words: Sequence[str], log: Path) -> None:
+    def __init__(self, name: str, words: Sequence[str], folder: Path) -> None:
         self.name = name
         self._words = words
-        self._log = log
+        self._log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -112,7 +112,7 @@ class Machine:
 
     def __init__(self, name: str, programs: Sequence[Program], relays: Sequence[Relay]) -> None:
         self.name = name
-        self.programs = {program.name.partition("-")[0]: program for program in programs}
+        self.programs = {program.name.removesuffix(f"-{name}"): program for program in programs}
         self._relays = relays
 
     def start(self) -> None:
@@ -161,18 +161,15 @@ class Site:
 
 @contextmanager
 def site(
-    kind: Kind, folder: Path, simulator: Simulator, *, leases: bool = True,
-    processes: Sequence[str] = PROCESSES,
-) -> Iterator[Site]:  # fmt: skip
+    kind: Kind, folder: Path, simulator: Simulator, *, leases: bool = True, shards: int = 1
+) -> Iterator[Site]:
     """Run the broker of a site of two machines; these are still to be started.
 
     Without leases each machine believes that it is alone: the negative control.
     """
     accounts = Accounts()
-    for account in accounts_of_machines(MACHINES):
+    for account in (*accounts_of_machines(MACHINES, shards), "caller-1", "caller-2"):
         accounts.add(account)
-    for role in PROCESSES:
-        accounts.add(f"{role}-2")
     acts, note = folder / "acts", folder / "note"
     acts.touch()
     note.write_text(f'#!/bin/sh\necho "$1 $2" >> {acts}\n')
@@ -186,25 +183,36 @@ def site(
             port = free_port()
             text = _CONFIGURATION.format(
                 machine=f'machine = "{name}"\nmachines = ["a", "b"]\n' if leases else "",
-                gateway_account="" if leases or number == 1 else f'account = "gateway-{number}"\n',
                 pbx=simulator.port, gateway=port, operations=free_port(),
                 hosts=[f"127.0.0.1:{relay.port}" for relay in relays],
                 version=nodes.settings().version, accounts=nodes.folder / "accounts.json",
-                note=note,
+                note=note, shards=shards,
             )  # fmt: skip
             config = _files(folder / name, text.replace("'", '"'), keys, simulator)
-            programs = []
-            for process in processes:
-                words = ["--config", str(config), process]
-                words += ["--all"] if process == "caller" else []
-                if not leases and number > 1 and process in ("caller", "dial"):
-                    words += ["--account", f"{process}-{number}"]
-                log = folder / name / f"{process}.log"
-                programs.append(Program(f"{process}-{name}", words, log))
+            commands = _commands(shards) if leases else {role: [role] for role in PROCESSES}
+            if not leases:
+                commands["caller"] += ["--all", "--account", f"caller-{number}"]
+            programs = [
+                Program(f"{role}-{name}", ["--config", str(config), *words], folder / name)
+                for role, words in commands.items()
+            ]
             machine = Machine(name, programs, relays)
             stack.callback(machine.kill)
             machines.append(machine)
         yield Site(nodes, machines, acts)
+
+
+def _commands(shards: int) -> dict[str, list[str]]:
+    """Return what the processes of a machine are called, and how each is started."""
+    if shards == 1:
+        callers = {"caller": ["caller", "--all"]}
+    else:
+        numbers = range(1, shards + 1)
+        callers = {
+            shard_role(number, shards): ["caller", "--shard", f"{number}/{shards}"]
+            for number in numbers
+        }
+    return {role: [role] for role in PROCESSES if role != "caller"} | callers
 
 
 def _files(folder: Path, text: str, keys: dict[str, str], simulator: Simulator) -> Path:

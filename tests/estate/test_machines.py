@@ -23,18 +23,18 @@ Fault = tuple[str, Callable[[], None], Callable[[], None], float]
 
 @contextmanager
 def running(
-    kind: Kind, folder: Path, users: int, *, leases: bool = True
+    kind: Kind, folder: Path, users: int, *, leases: bool = True, shards: int = 1
 ) -> Iterator[tuple[Site, Bookkeeping, Simulator]]:
     with (
         Simulator(users=many_users(users)) as simulator,
-        site(kind, folder, simulator, leases=leases) as estate,
+        site(kind, folder, simulator, leases=leases, shards=shards) as estate,
         Connection(estate.nodes.settings(), "cli-1", lasting=False) as connection,
         Bookkeeping(connection, simulator) as books,
     ):
         estate.machines["a"].start()
         wait_until(lambda: books.well, 90)
-        estate.machines["b"].start()
         if leases:
+            estate.machines["b"].start()
             wait_until(lambda: books.holders.get("journal-b") == b"online", 90)
         yield estate, books, simulator
 
@@ -84,6 +84,7 @@ def test_a_machine_that_is_lost_is_followed_by_the_other(tmp_path: Path) -> None
 @pytest.mark.timeout(240)
 def test_two_machines_without_leases_are_found_to_act_twice(tmp_path: Path) -> None:
     with running("mosquitto", tmp_path, 5, leases=False) as (estate, books, simulator):
+        estate.machines["b"].programs["caller"].start()
         wait_until(lambda: books.holders.get("caller-2") == b"online", 60)
         simulator.load(users=5, rate=2, seconds=5, answered_after=3, ended_after=6)
         settle(books, simulator)
@@ -99,7 +100,7 @@ def test_ten_minutes_of_faults_lose_nothing_and_do_nothing_twice(
 ) -> None:
     seconds = 600.0
     dice = random.Random(kind)
-    with running(kind, tmp_path, 200) as (estate, books, simulator):
+    with running(kind, tmp_path, 200, shards=2) as (estate, books, simulator):
         simulator.load(users=200, rate=3, seconds=seconds, answered_after=3, ended_after=8)
         books.dial(on=True)
         faults = []
