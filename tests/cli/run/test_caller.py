@@ -143,7 +143,7 @@ def test_a_database_others_may_read_is_refused_with_one_line(
 
     result = subprocess.run(
         [sys.executable, "-m", "cli", "--config", str(site), "caller", "--active"],
-        cwd=ROOT, capture_output=True, text=True, timeout=20,
+        cwd=ROOT, capture_output=True, text=True, timeout=50,
     )  # fmt: skip
 
     assert result.returncode == 1
@@ -158,7 +158,7 @@ def test_a_fault_is_one_line(tmp_path: Path, whose: str) -> None:
 
     result = subprocess.run(
         [sys.executable, "-m", "cli", "--config", str(site), "caller", whose],
-        cwd=ROOT, capture_output=True, text=True, timeout=20,
+        cwd=ROOT, capture_output=True, text=True, timeout=50,
     )  # fmt: skip
 
     assert result.returncode == 1

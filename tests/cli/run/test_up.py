@@ -67,7 +67,7 @@ def test_systemd_is_notified_once_the_processes_run(tmp_path: Path) -> None:
     settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{free_port()}"]}})
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(30)
+        systemd.settimeout(50)
         running = subprocess.Popen(
             [sys.executable, "-m", "cli", "--config", str(settings.file),
              "up", "--only", "gateway"],
@@ -93,7 +93,7 @@ def test_the_processes_do_not_outlive_a_supervisor_that_is_killed(tmp_path: Path
         [sys.executable, "-m", "cli", "--config", str(settings.file), "up", "--only", "gateway"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, umask=0,
     )  # fmt: skip
-    wait_until(lambda: _listens(port), 30)
+    wait_until(lambda: _listens(port), 50)
     data = settings.site.data_folder
     wait_until((data / "supervisord.pid").exists)
     readable = [path.name for path in data.iterdir() if path.stat().st_mode & 0o077]
@@ -121,7 +121,7 @@ def test_up_runs_with_a_socket_for_its_output_as_under_systemd(tmp_path: Path) -
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         theirs.close()
-        ours.settimeout(30)
+        ours.settimeout(50)
         reported = b""
         try:
             while b"gateway" not in reported:
@@ -148,7 +148,7 @@ def test_up_adds_broker_accounts_that_are_new_in_this_release(tmp_path: Path) ->
         line = running.stderr.readline()
     finally:
         running.terminate()
-        running.communicate(timeout=20)
+        running.communicate(timeout=50)
 
     assert line.startswith("New broker accounts: journal. Let the broker read its files again")
     assert read_accounts(file).keys() == complete.keys()
