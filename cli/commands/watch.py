@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands.completion import complete_logins
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
     from bus.mqtt.connection import Connection
+    from cli.site.settings import Settings
 
-Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
+Login = Annotated[
+    str, typer.Argument(help="The user's STARFACE login ID.", autocompletion=complete_logins)
+]
 _QUIET = 0.5  # seconds without a message after which all retained ones are here
 _LONGEST = 10.0  # seconds
 _AGAIN = 2.0  # seconds
@@ -24,7 +28,9 @@ LAST_NOTIFICATION = "starface2mqtt_gateway_last_notification_timestamp_seconds"
 
 def watch(
     context: typer.Context,
-    login: Annotated[str | None, typer.Argument(help="Only this user.")] = None,
+    login: Annotated[
+        str | None, typer.Argument(help="Only this user.", autocompletion=complete_logins)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The payloads as they are.")] = False,
 ) -> None:
     """Show what happens, a line for each event, until Ctrl-C."""
@@ -80,21 +86,17 @@ def status(
         connection.wait_connected()
         _listen(connection)
         while again and not as_json:
-            lines = [*state.lines(), *_hits(gateway_metrics(settings.gateway.operations).get(HITS))]
+            lines = [*state.lines(), *_shown_hits(_hits(settings))]
             typer.echo("\x1b[2J\x1b[H", nl=False)  # an empty screen
             typer.echo("\n".join(lines[: shutil.get_terminal_size().lines - 1]))
             until = time.monotonic() + _AGAIN
             while (left := until - time.monotonic()) > 0:
                 connection.work(left)
-    hits = gateway_metrics(settings.gateway.operations).get(HITS)
+    hits = _hits(settings)
     if as_json:
-        typer.echo(
-            json.dumps(
-                state.as_json() | {"http_hits": None if hits is None else int(hits)}, indent=2
-            )
-        )
+        typer.echo(json.dumps(state.as_json() | {"http_hits": hits}, indent=2))
     else:
-        typer.echo("\n".join([*state.lines(), *_hits(hits)]))
+        typer.echo("\n".join([*state.lines(), *_shown_hits(hits)]))
     if state.fails:
         raise typer.Exit(2)
 
@@ -114,8 +116,16 @@ def gateway_metrics(operations: str) -> dict[str, float]:
     return {each.name: each.samples[0].value for each in families if len(each.samples) == 1}
 
 
-def _hits(hits: float | None) -> list[str]:
-    return [] if hits is None else [f"HTTP hits total: {hits:.0f}"]
+def _hits(settings: "Settings") -> int | None:
+    """Return how often this machine's gateway was asked, None on a workstation or without one."""
+    if settings.broker.account:
+        return None
+    hits = gateway_metrics(settings.gateway.operations).get(HITS)
+    return None if hits is None else int(hits)
+
+
+def _shown_hits(hits: int | None) -> list[str]:
+    return [] if hits is None else [f"HTTP hits total: {hits}"]
 
 
 def _listen(connection: "Connection") -> None:

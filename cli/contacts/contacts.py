@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
+from cli.commands.completion import complete_sources
+from cli.commands.json_output import Json
 from cli.contacts import columns as contacts_columns
 from cli.contacts import imports as contacts_import
 from cli.contacts import publish as contacts_publish
 from cli.contacts import sources as contacts_sources
 from cli.contacts.import_run import checked, opened
-from cli.contacts.sources import Json, line
+from cli.contacts.sources import line
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
@@ -187,7 +189,9 @@ def export(
     context: typer.Context,
     form: Annotated[Literal["csv", "json"], typer.Argument()],
     output: Annotated[Path | None, typer.Option(help="A file only you can read.")] = None,
-    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Only this source.", autocompletion=complete_sources)
+    ] = None,
 ) -> None:
     """Write all contacts; the CSV can be imported again."""
     from consumers.importers.export import export_csv, export_json

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands.completion import complete_sources
 from cli.contacts.columns import columns_of
 from cli.contacts.import_run import (
     ImportRun,
@@ -57,7 +58,13 @@ PasswordFile = Annotated[
 
 
 def _shared(
-    source: Annotated[str, typer.Option(help="The name of the source; each has its own contacts.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            help="The name of the source; each has its own contacts.",
+            autocompletion=complete_sources,
+        ),
+    ],
     priority: Annotated[
         int | None,
         typer.Option(

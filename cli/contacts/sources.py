@@ -5,23 +5,24 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands.completion import complete_logins, complete_sources
+from cli.commands.json_output import Json, print_json
 from cli.contacts.import_run import opened
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
     from consumers.directory.records import Contact
 
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-
 
 def list_contacts(
     context: typer.Context,
-    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Only this source.", autocompletion=complete_sources)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     as_json: Json = False,
 ) -> None:
@@ -32,8 +33,7 @@ def list_contacts(
         found = list(islice(directory.contacts(source), limit + 1))
     shown = found[:limit]
     if as_json:
-        dumped = [contact.model_dump(mode="json") for contact in shown]
-        typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
+        print_json([contact.model_dump(mode="json") for contact in shown])
         return
     for contact in shown:
         typer.echo(line(contact))
@@ -48,8 +48,7 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
     with opened(context) as directory:
         listed = directory.sources()
     if as_json:
-        dumped = [each.model_dump(mode="json") for each in listed]
-        typer.echo(json.dumps(dumped, ensure_ascii=False, indent=2))
+        print_json([each.model_dump(mode="json") for each in listed])
         return
     for source in listed:
         equal = [
@@ -70,7 +69,7 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
 
 def source(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The source.")],
+    name: Annotated[str, typer.Argument(help="The source.", autocompletion=complete_sources)],
     priority: Annotated[int | None, typer.Option(help="The higher one decides.")] = None,
     on: Annotated[bool | None, typer.Option("--on/--off", help="Whether it counts.")] = None,
     remove: Annotated[bool, typer.Option(help="Remove it with all its contacts.")] = False,
@@ -91,8 +90,9 @@ def source(
 
 def choices(
     context: typer.Context,
-    login: Annotated[str, typer.Argument(help="The user.")],
+    login: Annotated[str, typer.Argument(help="The user.", autocompletion=complete_logins)],
     forget: Annotated[str | None, typer.Option(help="Ask again for this number.")] = None,
+    as_json: Json = False,
 ) -> None:
     """List whom a user means by numbers that several have, or revoke one."""
     from bus.numbers.number import read_number
@@ -101,7 +101,12 @@ def choices(
         if forget is not None:
             number = read_number(forget, settings_of(context).site.numbers)
             directory.forget_choice(login, number.e164 or forget)
-        for choice in directory.choices(login):
+        listed = list(directory.choices(login))
+        if as_json:
+            print_json([{"e164": each.e164, "contact": each.contact.model_dump(mode="json")}
+                        for each in listed])  # fmt: skip
+            return
+        for choice in listed:
             typer.echo(f"{choice.e164}\t{line(choice.contact)}")
 
 

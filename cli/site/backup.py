@@ -25,6 +25,7 @@ from bus.settings import SettingsRefused
 from cli.site.broker_configuration import FILE as BROKER_FILE
 from cli.site.broker_configuration import reads_in_place
 from cli.site.files import broker_folder
+from cli.site.progress import with_progress
 from cli.site.settings import FILE, Settings, read
 from gateway.eventlog.file import NAME as EVENT_LOG
 from runtime.files import give_to_owner_of_folder, private_file, private_folder
@@ -51,8 +52,13 @@ def write_backup(settings: Settings, path: Path, passphrase: str | None = None) 
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         (draft / "manifest.json").write_text(json.dumps(manifest, indent=2))
-        for part, source in _parts(settings).items():
-            _copy(source, draft / part, leave=_inside(settings, source))
+        files = [
+            pair
+            for part, source in _parts(settings).items()
+            for pair in _to_copy(source, draft / part, leave=_inside(settings, source))
+        ]
+        for file, place in with_progress(files, "backup"):
+            _copy(file, place)
         packed = draft / "packed"
         with tarfile.open(packed, "w:gz") as archive:
             for each in sorted(draft.iterdir()):
@@ -117,7 +123,8 @@ def _inside(settings: Settings, source: Path) -> set[Path]:
     return {other for other in _parts(settings).values() if other != source}
 
 
-def _copy(source: Path, target: Path, leave: set[Path]) -> None:
+def _to_copy(source: Path, target: Path, leave: set[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield what goes into a backup, and where; make the folders."""
     if not source.is_dir():
         return
     target.mkdir(mode=0o700)
@@ -125,12 +132,17 @@ def _copy(source: Path, target: Path, leave: set[Path]) -> None:
         if each in leave or each.name.endswith(_MADE_AGAIN) or each.is_symlink():
             continue
         if each.is_dir():
-            _copy(each, target / each.name, leave)
-        elif each.suffix == ".db":  # never opened beside SQLite, copied by it
-            with closing(open_to_read(each)) as db:
-                db.execute("VACUUM INTO ?", (str(target / each.name),))
+            yield from _to_copy(each, target / each.name, leave)
         elif each.is_file():
-            shutil.copy2(each, target / each.name)
+            yield each, target / each.name
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.suffix != ".db":
+        shutil.copy2(source, target)
+        return
+    with closing(open_to_read(source)) as db:  # never opened beside SQLite, copied by it
+        db.execute("VACUUM INTO ?", (str(target),))
 
 
 def _moved(place: Path, old: Path, new: Path) -> Path:
@@ -171,7 +183,8 @@ def _unpacked(path: Path, passphrase: str | None) -> Iterator[Path]:
                     source.seek(0)
                     shutil.copyfileobj(source, plain)
             with tarfile.open(draft / "packed") as archive:
-                archive.extractall(draft, _harmless(archive))  # noqa: S202
+                members = with_progress(_harmless(archive), "restore")
+                archive.extractall(draft, members)  # noqa: S202
             kind = json.loads((draft / "manifest.json").read_text())["kind"]
         except OSError as error:
             raise SettingsRefused(f"{path}: {error.strerror or error}") from error

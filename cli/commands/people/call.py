@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import typer
 
+from cli.commands.completion import complete_logins
 from cli.commands.login import login_meant
 from cli.commands.people.own_calls import own_call, telephone_of
 from cli.site.context import CommandFailed, settings_of
@@ -34,7 +35,10 @@ def call(
     context: typer.Context,
     number: Annotated[str, typer.Argument(help="As you would write it: +41 44 123 45 67, tel:…")],
     login: Annotated[
-        str | None, typer.Option("--as", help="Login ID of the user whose phone rings.")
+        str | None,
+        typer.Option(
+            "--as", help="Login ID of the user whose phone rings.", autocompletion=complete_logins
+        ),
     ] = None,
     phone: Annotated[
         str | None, typer.Option(help="Telephone that rings first; see `phones`.")

@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands.completion import complete_logins
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
+from cli.site.progress import with_progress
 
 if TYPE_CHECKING:
     from bus.journal_events import CallRecordData, JournalAnswerData
     from cli.site.settings import Settings
 
 Ask = Callable[..., "JournalAnswerData"]
-User = Annotated[str | None, typer.Option(help="Login whose calls are meant.")]
+User = Annotated[
+    str | None, typer.Option(help="Login whose calls are meant.", autocompletion=complete_logins)
+]
 Missed = Annotated[bool, typer.Option("--missed", help="Only missed calls and messages.")]
 Open = Annotated[bool, typer.Option("--open", help="Only what nobody has seen to yet.")]
 Since = Annotated[str | None, typer.Option(help="From: 2026-11-01, 2026-11-01T14:00, 7d, 2h.")]
@@ -129,7 +133,9 @@ def note(
 @app.command()
 def message(
     context: typer.Context,
-    colleague: Annotated[str, typer.Argument(help="Login of who is to get it.")],
+    colleague: Annotated[
+        str, typer.Argument(help="Login of who is to get it.", autocompletion=complete_logins)
+    ],
     text: Annotated[str, typer.Argument(help="What it is about.")] = "",
     user: User = None,
     call_id: Annotated[str | None, typer.Option("--call", help="Id of the call.")] = None,
@@ -171,7 +177,7 @@ def export(
     wanted = _wanted(missed, is_open, since, until, number, matter, contact, text)
     with _journal(settings, user, everybody=everybody) as (ask, logins):
         records = (record for login in logins for record in _pages(ask, wanted | {"login": login}))
-        shown = _with_progress(records)
+        shown = with_progress(records, "calls")
         if file is None:
             count = _write(sys.stdout, shown, as_json=as_json)
         else:
@@ -348,15 +354,3 @@ def _cell(name: str, value: object) -> object:
     if name != "number" and isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t"):
         return f"'{value}"
     return value
-
-
-def _with_progress(records: Iterable["CallRecordData"]) -> Iterator["CallRecordData"]:
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.completed} calls"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("export", total=None)
-        for record in records:
-            progress.advance(task)
-            yield record

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands.completion import complete_logins
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
 
@@ -18,7 +19,9 @@ def choose(
     contact: Annotated[
         int | None, typer.Argument(help="Id of who is meant; without it, all are shown.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Login whose choice it is.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Login whose choice it is.", autocompletion=complete_logins)
+    ] = None,
     number: Annotated[
         str | None, typer.Option(help="The number; default: that of the last call.")
     ] = None,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.commands.completion import complete_logins
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
 
@@ -17,7 +18,10 @@ def dnd(
     span: Annotated[str | None, typer.Option("--for", help="How long: 30m, 2h.")] = None,
     until: Annotated[str | None, typer.Option(help="Until when: 18:00.")] = None,
     user: Annotated[
-        str | None, typer.Option(help="Login of the user who wants to be left alone.")
+        str | None,
+        typer.Option(
+            help="Login of the user who wants to be left alone.", autocompletion=complete_logins
+        ),
     ] = None,
 ) -> None:
     """Let nothing open and nothing be shown for a user, as while a screen is shared."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands.completion import complete_logins
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
 
@@ -20,7 +21,9 @@ def open_found(
     call_id: Annotated[
         str | None, typer.Argument(help="The call; default: the user's last one.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Login whose call it is.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Login whose call it is.", autocompletion=complete_logins)
+    ] = None,
 ) -> None:
     """Open the matter, dossier or card of a call, even where nothing opens by itself."""
     from bus.events import CallerEvent, ChoiceRequest, ChoiceRequestData, now

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands.completion import complete_logins
+from cli.commands.json_output import Json, print_json
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
 
@@ -12,7 +14,12 @@ if TYPE_CHECKING:
     from starface.client import StarfaceClient
 
 CallId = Annotated[str | None, typer.Argument(help="The call; not needed when there is one only.")]
-As = Annotated[str | None, typer.Option("--as", help="Login ID of the user whose phone it is.")]
+As = Annotated[
+    str | None,
+    typer.Option(
+        "--as", help="Login ID of the user whose phone it is.", autocompletion=complete_logins
+    ),
+]
 
 
 def hangup(context: typer.Context, call_id: CallId = None, login: As = None) -> None:
@@ -60,6 +67,7 @@ def phones(
         str | None,
         typer.Option(help='Let this phone ring when dialling; "" leaves it to STARFACE.'),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Show your telephones at STARFACE, and choose which one rings when you dial."""
     from consumers.users import Users
@@ -77,6 +85,11 @@ def phones(
     if not found:
         raise CommandFailed("no telephone is registered at STARFACE for this user")
     primary = telephone.primary_phone()
+    if as_json:
+        rings = chosen or primary
+        print_json([{"phone": each, "first": each == primary, "rings": each == rings}
+                    for each in found])  # fmt: skip
+        return
     for phone in found:
         marks = [mark for mark, one in (("first at STARFACE", primary), ("rings when dialling",
                  chosen or primary)) if one == phone]  # fmt: skip

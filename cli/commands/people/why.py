@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands.completion import complete_logins
 from cli.site.context import CommandFailed, settings_of
 from texts import LANGUAGES, Language, known_language, render
 
@@ -21,7 +22,10 @@ def why(
     call: Annotated[
         str | None, typer.Argument(help="Id of a call or of an event in a log; default: the last.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Login whose calls are meant.")] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="Login whose calls are meant.", autocompletion=complete_logins),
+    ] = None,
     last: Annotated[int, typer.Option(min=1, max=1000, help="How many calls to show.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     lang: Annotated[str | None, typer.Option(help="de, en, fr or it; default: the site's.")] = None,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cli.commands.completion import complete_accounts
+from cli.commands.json_output import Json, print_json
 from cli.commands.site.rights import (
     GroupOption,
     TopicsOption,
@@ -19,7 +21,12 @@ from cli.site.context import CommandFailed, settings_of
 app = typer.Typer(
     help="Broker accounts of other programs: a wallboard, a CRM, a script.", no_args_is_help=True
 )
-Name = Annotated[str, typer.Argument(help="What the account is called, such as wallboard.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="What the account is called, such as wallboard.", autocompletion=complete_accounts
+    ),
+]
 EverybodyOption = Annotated[
     bool, typer.Option("--all", help="Every user, also those who come later.")
 ]
@@ -61,11 +68,15 @@ def add(
 
 
 @app.command("list")
-def list_accounts(context: typer.Context) -> None:
+def list_accounts(context: typer.Context, as_json: Json = False) -> None:
     """List the programs' accounts and their rights."""
     from cli.site.files import read_roles
 
-    for name, grants in sorted(read_roles(settings_of(context)).applications.items()):
+    listed = sorted(read_roles(settings_of(context)).applications.items())
+    if as_json:
+        print_json({name: grants.model_dump(mode="json") for name, grants in listed})
+        return
+    for name, grants in listed:
         typer.echo(f"{name:20} {'; '.join(lines(grants)) or 'no rights'}")
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands.json_output import Json, print_json
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
@@ -38,9 +39,13 @@ def add(
 
 
 @app.command("list")
-def show(context: typer.Context) -> None:
+def show(context: typer.Context, as_json: Json = False) -> None:
     """Show which programs may dial, and for whom."""
-    for application in _applications(context).all():
+    listed = _applications(context).all()
+    if as_json:
+        print_json([application._asdict() for application in listed])
+        return
+    for application in listed:
         typer.echo(
             f"{application.name:24} {application.added[:10]}  {', '.join(application.users)}"
         )

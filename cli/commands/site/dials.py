@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.commands.completion import complete_logins
 from cli.site.context import settings_of
 
 
 def dials(
     context: typer.Context,
-    login: Annotated[str | None, typer.Option("--as", help="Only this user's.")] = None,
+    login: Annotated[
+        str | None, typer.Option("--as", help="Only this user's.", autocompletion=complete_logins)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:

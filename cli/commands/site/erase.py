@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.site.context import CommandFailed, settings_of
+from cli.site.progress import with_progress
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -73,7 +74,7 @@ def _erase_all(settings: "Settings", meant: str, number: str) -> Iterator[str]:
         ),
         "numbers handed to the desktop process": lambda: _spooled(settings, meant),
     }
-    for what, remove in kinds.items():
+    for what, remove in with_progress(kinds.items(), "erase", len(kinds)):
         try:
             count, clean = remove()
         except (sqlite3.Error, LogUnavailable, DirectoryUnavailable):

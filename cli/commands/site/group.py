@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from cli.commands.completion import complete_groups, complete_logins
+from cli.commands.json_output import Json, print_json
 from cli.commands.site.rights import all_known, copy_them
 from cli.site.context import CommandFailed, settings_of
 
@@ -11,14 +13,21 @@ app = typer.Typer(
     help="Groups of users, for rights at the broker; not the groups of the PBX.",
     no_args_is_help=True,
 )
-Name = Annotated[str, typer.Argument(help="A name of your choice, such as Secretariat.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A name of your choice, such as Secretariat.", autocompletion=complete_groups
+    ),
+]
 
 
 @app.command()
 def add(
     context: typer.Context,
     name: Name,
-    logins: Annotated[list[str], typer.Argument(help="Who belongs to it.")],
+    logins: Annotated[
+        list[str], typer.Argument(help="Who belongs to it.", autocompletion=complete_logins)
+    ],
 ) -> None:
     """Put users into a group; those with rights for the group have them for these too."""
     from cli.site.files import changed_roles
@@ -34,11 +43,15 @@ def add(
 
 
 @app.command("list")
-def list_groups(context: typer.Context) -> None:
+def list_groups(context: typer.Context, as_json: Json = False) -> None:
     """List the groups and who belongs to them."""
     from cli.site.files import read_roles
 
-    for name, members in sorted(read_roles(settings_of(context)).groups.items()):
+    listed = sorted(read_roles(settings_of(context)).groups.items())
+    if as_json:
+        print_json(dict(listed))
+        return
+    for name, members in listed:
         typer.echo(f"{name:20} {', '.join(members) or 'nobody'}")
 
 
@@ -47,7 +60,11 @@ def remove(
     context: typer.Context,
     name: Name,
     logins: Annotated[
-        list[str] | None, typer.Argument(help="Who leaves it; nobody named: the whole group goes.")
+        list[str] | None,
+        typer.Argument(
+            help="Who leaves it; nobody named: the whole group goes.",
+            autocompletion=complete_logins,
+        ),
     ] = None,
 ) -> None:
     """Take users out of a group, or the whole group away with all rights by it."""

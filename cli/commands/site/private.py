@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands.completion import complete_logins
+from cli.commands.json_output import Json, print_json
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
 
@@ -19,7 +21,12 @@ Number = Annotated[
     str | None,
     typer.Argument(help="The number, in any spelling; asked for if left out, unseen by others."),
 ]
-User = Annotated[str | None, typer.Option("--user", help="Login whose private number it is.")]
+User = Annotated[
+    str | None,
+    typer.Option(
+        "--user", help="Login whose private number it is.", autocompletion=complete_logins
+    ),
+]
 
 
 @app.command()
@@ -43,14 +50,18 @@ def add(context: typer.Context, number: Number = None, user: User = None) -> Non
 
 
 @app.command("list")
-def show(context: typer.Context, user: User = None) -> None:
+def show(context: typer.Context, user: User = None, as_json: Json = False) -> None:
     """List who has private numbers: the last digits, as more is not kept."""
     from bus.numbers.private_numbers import NAME, read_list
 
     settings = settings_of(context)
-    for one in read_list(settings.site.data_folder / NAME):
-        if user in (None, one.user):
-            typer.echo(f"{one.user}\t…{one.ends}\tsince {one.added}")
+    entries = read_list(settings.site.data_folder / NAME)
+    listed = [entry for entry in entries if user in (None, entry.user)]
+    if as_json:
+        print_json([{"user": each.user, "ends": each.ends, "added": each.added} for each in listed])
+        return
+    for each in listed:
+        typer.echo(f"{each.user}\t…{each.ends}\tsince {each.added}")
 
 
 @app.command()

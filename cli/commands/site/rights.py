@@ -5,15 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands.completion import complete_groups, complete_logins
 from cli.site.context import CommandFailed
 
 if TYPE_CHECKING:
     from bus.access.roles import Grants, Right, Roles
     from cli.site.settings import Settings
 
-UserOption = Annotated[list[str] | None, typer.Option("--user", help="A login ID; repeatable.")]
+UserOption = Annotated[
+    list[str] | None,
+    typer.Option("--user", help="A login ID; repeatable.", autocompletion=complete_logins),
+]
 GroupOption = Annotated[
-    list[str] | None, typer.Option("--group", help="A group of `group add`; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--group", help="A group of `group add`; repeatable.", autocompletion=complete_groups
+    ),
 ]
 TopicsOption = Annotated[
     list[str] | None,

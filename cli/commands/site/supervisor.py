@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from cli.commands.completion import complete_logins
+from cli.commands.json_output import Json, print_json
 from cli.commands.site.rights import (
     GroupOption,
     TopicsOption,
@@ -16,7 +18,9 @@ from cli.commands.site.rights import (
 from cli.site.context import CommandFailed, settings_of
 
 app = typer.Typer(help="Users who read topics of colleagues.", no_args_is_help=True)
-Login = Annotated[str, typer.Argument(help="The supervisor's STARFACE login ID.")]
+Login = Annotated[
+    str, typer.Argument(help="The supervisor's STARFACE login ID.", autocompletion=complete_logins)
+]
 
 
 @app.command()
@@ -47,11 +51,15 @@ def add(
 
 
 @app.command("list")
-def list_supervisors(context: typer.Context) -> None:
+def list_supervisors(context: typer.Context, as_json: Json = False) -> None:
     """List who reads of whom."""
     from cli.site.files import read_roles
 
-    for login, grants in sorted(read_roles(settings_of(context)).supervisors.items()):
+    listed = sorted(read_roles(settings_of(context)).supervisors.items())
+    if as_json:
+        print_json({login: grants.model_dump(mode="json") for login, grants in listed})
+        return
+    for login, grants in listed:
         typer.echo(f"{login:20} {'; '.join(lines(grants))}")
 
 

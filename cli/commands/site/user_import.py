@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from cli.site.context import CommandFailed
+from cli.site.progress import with_progress
 from consumers.users import User, Users
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class ImportPlan:
     unchanged: int = 0
     gone: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    joining: dict[str, list[str]] = field(default_factory=dict)  # groups and who comes into them
 
     def lines(self) -> Iterator[str]:
         """Yield what a person reads before it counts."""
@@ -55,6 +57,7 @@ class ImportPlan:
             yield f"~ {user.login}  {user.extension}  {user.name}".rstrip()
         yield from (f"- {login}  is not listed any more" for login in self.gone)
         yield from (f"! {sentence}" for sentence in self.refused)
+        yield from (f"group {name}: +{' +'.join(logins)}" for name, logins in self.joining.items())
         yield (
             f"{len(self.added)} new, {len(self.changed)} changed, {self.unchanged} unchanged, "
             f"{len(self.gone)} not listed any more, {len(self.refused)} refused"
@@ -95,16 +98,33 @@ def plan(users: Users, listed: list[ListedUser], *, may_differ: bool) -> ImportP
     return result
 
 
-def apply(settings: "Settings", users: Users, wanted: ImportPlan) -> None:
-    """Add and change the users, and give the new ones their broker accounts."""
-    from bus.access.accounts import caller_account, user_account
-    from cli.site.files import add_accounts
+def joining(
+    listed: list[ListedUser], wanted: ImportPlan, groups: Mapping[str, Collection[str]]
+) -> dict[str, list[str]]:
+    """Return who comes into which group of ours; nobody leaves one by an import."""
+    refused = {sentence.partition(":")[0] for sentence in wanted.refused}
+    members: dict[str, list[str]] = {}
+    for user in listed:
+        for name in user.groups:
+            if user.login not in refused and user.login not in groups.get(name, ()):
+                members.setdefault(name, []).append(user.login)
+    return members
 
-    for user in (*wanted.added, *wanted.changed):
+
+def apply(settings: "Settings", users: Users, wanted: ImportPlan) -> None:
+    """Add and change the users, give the new ones their broker accounts, and fill the groups."""
+    from bus.access.accounts import caller_account, user_account
+    from cli.site.files import add_accounts, changed_roles
+
+    for user in with_progress([*wanted.added, *wanted.changed], "users"):
         users.add(user)
     logins = [user.login for user in wanted.added]
     if logins:
         add_accounts(settings, (*map(user_account, logins), *map(caller_account, logins)))
+    if wanted.joining:
+        with changed_roles(settings) as roles:
+            for name, members in wanted.joining.items():
+                roles.join(name, members)
 
 
 def from_table(path: Path) -> list[ListedUser]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cli.commands.completion import complete_groups, complete_logins
+from cli.commands.json_output import Json, print_json
 from cli.commands.site.rights import copy_them
 from cli.site.context import CommandFailed, settings_of
 from runtime.addresses import join_address
@@ -20,7 +22,9 @@ app = typer.Typer(help="The users: add, change, list, remove.", no_args_is_help=
 
 Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
 Internal = Literal["ignore", "notify", "pop"]
-Login = Annotated[str, typer.Argument(help="The user's STARFACE login ID.")]
+Login = Annotated[
+    str, typer.Argument(help="The user's STARFACE login ID.", autocompletion=complete_logins)
+]
 Password = Annotated[
     str,
     typer.Option(
@@ -126,19 +130,23 @@ def log_in(context: typer.Context, login: Login) -> None:
 
 
 @app.command("list")
-def list_users(context: typer.Context) -> None:
+def list_users(context: typer.Context, as_json: Json = False) -> None:
     """List the users and what they chose."""
     from consumers.users import Users
 
     settings = settings_of(context)
     with Users(settings.database) as users:
-        for user in users.all():
-            look = "on" if user.on else "off"
-            typer.echo(f"{user.login}\t{look}\t{user.extension}\t{user.action}\t{user.name}")
+        listed = users.all()
+    if as_json:
+        print_json([user.model_dump(mode="json") for user in listed])
+        return
+    for user in listed:
+        look = "on" if user.on else "off"
+        typer.echo(f"{user.login}\t{look}\t{user.extension}\t{user.action}\t{user.name}")
 
 
 @app.command()
-def show(context: typer.Context, login: Login) -> None:
+def show(context: typer.Context, login: Login, as_json: Json = False) -> None:
     """Show all that a user chose."""
     from cli.commands.site import preferences as wishes
     from cli.commands.site import rights
@@ -148,6 +156,9 @@ def show(context: typer.Context, login: Login) -> None:
     settings = settings_of(context)
     with Users(settings.database) as users:
         user = users.get(login)
+    if as_json:
+        print_json(user.model_dump(mode="json"))
+        return
     shown = {
         "login": user.login, "name": user.name, "extension": user.extension,
         "phone": user.phone or "the first at STARFACE", "interface": "on" if user.on else "off",
@@ -184,6 +195,7 @@ def import_users(
     """
     from cli.commands.site import user_import as importing
     from cli.commands.site.extensions import make_known
+    from cli.site.files import read_roles
     from consumers.users import Users
 
     settings = settings_of(context)
@@ -192,9 +204,11 @@ def import_users(
     )
     with Users(settings.database) as users:
         wanted = importing.plan(users, listed, may_differ=settings.starface.extension_may_differ)
+        if file:  # those of STARFACE come by `group sync`
+            wanted.joining = importing.joining(listed, wanted, read_roles(settings).groups)
         typer.echo("\n".join(wanted.lines()))
         leaving = wanted.gone if remove_others else []
-        if dry_run or not (wanted.added or wanted.changed or leaving):
+        if dry_run or not (wanted.added or wanted.changed or wanted.joining or leaving):
             return
         if not yes:
             typer.confirm("Change this?", abort=True)
@@ -202,16 +216,21 @@ def import_users(
         extensions = [user.extension for user in users.all()]
     for line in make_known(settings, extensions):
         typer.echo(line, err=True)
-    for login in leaving:
-        _forget(settings, login, keep_records=False)
+    if leaving:
+        _forget(settings, leaving, keep_records=False)
     typer.echo(copy_them(settings), err=True)
 
 
 @app.command("set")
 def change(
     context: typer.Context,
-    login: Annotated[str | None, typer.Argument(help="The user's STARFACE login ID.")] = None,
-    group: Annotated[str | None, typer.Option("--group", help="All of a group.")] = None,
+    login: Annotated[
+        str | None,
+        typer.Argument(help="The user's STARFACE login ID.", autocompletion=complete_logins),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="All of a group.", autocompletion=complete_groups)
+    ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="All users.")] = False,
     file: Annotated[
         Path | None, typer.Option("--file", help="Those in a file, a login a line.")
@@ -306,7 +325,7 @@ def remove(
     records = 0 if keep_records else journal.records_of(settings.site.data_folder, login)
     if records and not yes:
         typer.confirm(f"Erase {records} calls of {login} with their notes too?", abort=True)
-    _forget(settings, login, keep_records=keep_records)
+    _forget(settings, [login], keep_records=keep_records)
     typer.echo(copy_them(settings), err=True)
 
 
@@ -356,21 +375,24 @@ def _open_browser(address: str) -> None:
     webbrowser.open(address)
 
 
-def _forget(settings: "Settings", login: str, *, keep_records: bool) -> None:
+def _forget(settings: "Settings", logins: list[str], *, keep_records: bool) -> None:
     from bus.numbers.private_numbers import forget_user
-    from cli.site.files import remove_user_account
+    from cli.site.files import remove_user_accounts
     from cli.site.former_user import forget_belongings
+    from cli.site.progress import with_progress
     from consumers.journal import erasure as journal
     from consumers.users import Users
 
     folder = settings.site.data_folder
     with Users(settings.database) as users:
-        users.remove(login)
-    remove_user_account(settings, login)
-    forget_user(folder, login)
-    forget_belongings(settings, login)
-    journal.forget_user(folder, login, keep_records=keep_records)
-    typer.echo(f"{login} is removed.")
+        for login in logins:
+            users.remove(login)
+    remove_user_accounts(settings, logins)
+    for login in with_progress(logins, "users"):
+        forget_user(folder, login)
+        forget_belongings(settings, login)
+        journal.forget_user(folder, login, keep_records=keep_records)
+        typer.echo(f"{login} is removed.")
 
 
 def _chosen(

@@ -6,7 +6,7 @@ import pytest
 
 from bus.settings import SettingsRefused, read_accounts
 from cli.run.up import PROGRAMS
-from cli.site.files import add_user_account, broker_folder, make_site, remove_user_account, seal
+from cli.site.files import add_user_account, broker_folder, make_site, remove_user_accounts, seal
 
 
 def test_a_new_site_has_all_it_needs_and_nobody_else_can_read_it(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_users_account_comes_and_goes_with_the_user(tmp_path: Path) -> None:
     assert "user anna%2F%C3%BC\n" in acl.read_text()
     assert "user caller-for-anna%2F%C3%BC\n" in acl.read_text()
 
-    remove_user_account(settings, "anna/ü")
+    remove_user_accounts(settings, ["anna/ü"])
     assert "anna" not in acl.read_text()
 
 

@@ -127,6 +127,19 @@ def test_groups_follow_those_of_the_pbx_once_that_is_confirmed(site: Settings) -
     assert "as STARFACE has them" in _run(site, "group", "sync", "--as", "21").output
 
 
+def test_the_groups_of_a_table_are_filled_and_nobody_leaves_them(
+    site: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text("login,groups\n21,Office|Law\n22,Office\n31 ,\ngateway,Office\n")
+    _run(site, "user", "import", str(file), "--yes")
+    file.write_text("login,groups\n21,\n22,Law\n")
+    again = _run(site, "user", "import", str(file), "--yes")
+
+    assert "group Law: +22" in again.output
+    assert read_roles(site).groups == {"Office": ("21", "22"), "Law": ("21", "22")}
+
+
 def test_many_users_are_set_at_once(site: Settings, tmp_path: Path) -> None:
     _run(site, "user", "import", "--as", "21", "--yes")
     _run(site, "group", "add", "Partners", "21", "22")
