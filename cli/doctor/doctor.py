@@ -118,6 +118,7 @@ def _with_broker(settings: Settings, wait: int) -> Iterator[Finding]:
         yield from network.processes(
             found, ("gateway", "sessions", "caller", "dial", "journal", "panel")
         )
+        yield from network.configuration_since(settings, found)
         if running:
             yield from network.callback(settings)
             yield from network.test_event(settings, connection)

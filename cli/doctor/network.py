@@ -319,6 +319,15 @@ def panel(settings: Settings) -> Iterator[Finding]:
         yield ok("panel", "panel-local")
 
 
+def configuration_since(settings: Settings, found: Snapshot) -> Iterator[Finding]:
+    """Check that what runs has read the configuration as it is now."""
+    written = datetime.fromtimestamp(settings.file.stat().st_mtime, UTC)
+    for detail in found.details.values():
+        if found.online(detail.name) and detail.since < written:
+            yield warn("processes", "processes-stale", name=detail.name, path=settings.file)
+            return
+
+
 def processes(found: Snapshot, wanted: tuple[str, ...]) -> Iterator[Finding]:
     """Check that what should run is connected to the broker, and what it says cannot work."""
     for name in wanted:

@@ -19,7 +19,7 @@ FIXES = {
     "broker-file-missing": "starface2mqtt broker files",
     "broker-file-closed": "chmod 640 {path}",
     "broker-account-missing": "starface2mqtt broker files",
-    "broker-account-none": "starface2mqtt broker account {user}",
+    "broker-account-none": "starface2mqtt broker files",
     "pbx-none": '[starface] host = "pbx.example.lan"',
     "pbx-location-public": '[starface] location = "cloud", external_address = "…"',
     "pbx-location-private": '[starface] location = "local"',

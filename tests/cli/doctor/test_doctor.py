@@ -9,18 +9,21 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import tomlkit
 from typer.testing import CliRunner
 
+from bus.events import ProcessDetailData
 from cli.__main__ import app
 from cli.demo.mosquitto import free_port
 from cli.doctor.doctor import examine
 from cli.doctor.findings import Finding
 from cli.doctor.local import certificate
-from cli.doctor.network import broker_accounts
+from cli.doctor.network import broker_accounts, configuration_since
+from cli.doctor.snapshot import Snapshot
 from cli.doctor.support import masked
 from cli.doctor.wordless import FIXES, FOUND
 from cli.site.files import add_user_account, broker_folder, make_site
@@ -311,6 +314,20 @@ def test_a_user_whom_the_broker_does_not_know_yet_is_named(tmp_path: Path) -> No
     assert [each.code for each in found] == ["broker-account-refused"]
     assert "0012" in found[0].text("it")
     assert "systemctl restart starface2mqtt-broker" in found[0].fix("fr")
+
+
+def test_a_configuration_that_nobody_has_read_yet_is_named(site: Settings) -> None:
+    written = datetime.fromtimestamp(site.file.stat().st_mtime, UTC)
+
+    def codes(started: datetime) -> list[str]:
+        detail = ProcessDetailData(
+            name="caller", start_id="1", state="online", since=started, version="1"
+        )
+        found = Snapshot({"caller": "online"}, {"caller": detail})
+        return [each.code for each in configuration_since(site, found)]
+
+    assert codes(written - timedelta(seconds=1)) == ["processes-stale"]
+    assert codes(written + timedelta(seconds=1)) == []
 
 
 def test_a_broker_that_answers_but_refuses_us_is_not_to_be_started(tmp_path: Path) -> None:
