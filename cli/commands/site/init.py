@@ -37,25 +37,23 @@ def init(
 
 
 def _next_steps(folder: Path, *, cloud: bool) -> str:
+    from cli.site.broker_configuration import FILE as BROKER_FILE
     from cli.site.settings import FILE
-    from cli.site.shipped import shipped
 
     forward = (
-        "2. On the firewall, forward ports 8080 and 8081 (TCP) from the PBX to this machine."
+        "3. On the firewall, forward ports 8080 and 8081 (TCP) from the PBX to this machine."
         if cloud
-        else "2. Let the PBX reach ports 8080 and 8081 (TCP) of this machine."
+        else "3. Let the PBX reach ports 8080 and 8081 (TCP) of this machine."
     )
     return f"""\
 {folder / FILE}    the configuration, commented
 {folder / "secrets"}    keys and broker passwords; keep them private and backed up
-{folder / "mosquitto"}    the broker's password and access files
+{folder / "mosquitto"}    the broker's configuration, passwords and access rights
 
 Next:
-1. Broker, as root: install -d /etc/mosquitto/starface2mqtt
-   install -o mosquitto -m 600 {folder / "mosquitto"}/* /etc/mosquitto/starface2mqtt/
-   install -m 644 {shipped("mosquitto.conf")} /etc/mosquitto/mosquitto.conf
-   systemctl restart mosquitto
+1. starface2mqtt user add LOGIN   (asks for the STARFACE password)
+2. A broker of its own, beside one that may run already:
+   mosquitto -c {folder / "mosquitto" / BROKER_FILE}
 {forward}
    Then open http://<address of this machine>:8080/ from the PBX's network: a page must appear.
-3. starface2mqtt user add LOGIN   (asks for the STARFACE password)
 4. starface2mqtt up"""
