@@ -13,24 +13,31 @@ import pytest
 
 from bus.events import CallStateName
 from bus.mqtt.connection import Connection
+from cli.demo.mosquitto import free_port
 from consumers.journal.home_assistant import HomeAssistant
 from tests.conftest import wait_until
 from tests.journeys.home import call_event, home_site, installed
 
 STATES: dict[CallStateName, str] = {"ringing": "ringing", "connected": "talking", "ended": "idle"}
 
-# Home Assistant as its own `hass` starts it, with the entry that its dialog for MQTT makes. It
-# writes each state as a line, and does what is typed: SERVICE DATA.
+# Home Assistant's core with its MQTT integration and what that needs, without its page; the entry
+# is the one that its dialog for MQTT makes. It writes each state as a line, and does what is
+# typed: SERVICE DATA.
 _HOME = """
 import asyncio, json, logging, sys
-from homeassistant import bootstrap, config_entries, runner
+from homeassistant import auth, bootstrap, config_entries, core, loader
 from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.setup import async_setup_component
 
-async def run(folder, broker):
-    hass = await bootstrap.async_setup_hass(runner.RuntimeConfig(
-        config_dir=folder, skip_pip=False, skip_pip_packages=[], recovery_mode=False,
-        verbose=False, log_rotate_days=None, log_file=None, log_no_color=True, debug=False,
-        open_ui=False, safe_mode=False))
+async def run(folder, broker, port):
+    hass = core.HomeAssistant(folder)
+    loader.async_setup(hass)
+    hass.config_entries = config_entries.ConfigEntries(hass, {})
+    await bootstrap.async_load_base_functionality(hass)
+    hass.auth = await auth.auth_manager_from_config(hass, [], [])
+    http = {"http": {"server_host": "127.0.0.1", "server_port": port}}
+    for name in ("homeassistant", "http"):
+        assert await async_setup_component(hass, name, http), name
     await hass.async_start()
     def show(event):
         state = event.data["new_state"]
@@ -45,8 +52,8 @@ async def run(folder, broker):
         await hass.services.async_call(*service.split("."), json.loads(data), blocking=True)
     await hass.async_stop()
 
-logging.disable(logging.INFO)
-asyncio.run(run(sys.argv[1], json.loads(sys.argv[2])))
+logging.basicConfig(level=logging.WARNING)
+asyncio.run(run(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])))
 """
 
 
@@ -71,7 +78,7 @@ def test_home_assistant_shows_switches_and_dials(tmp_path: Path) -> None:
     python = _home_assistant()
     config = tmp_path / "config"
     config.mkdir()
-    (config / "configuration.yaml").write_text("homeassistant:\n  name: Office\n")
+    (config / "configuration.yaml").touch()
     log = tmp_path / "home.log"
     with ExitStack() as stack:
         settings, home = stack.enter_context(home_site(tmp_path / "site"))
@@ -100,7 +107,7 @@ def test_home_assistant_shows_switches_and_dials(tmp_path: Path) -> None:
             "client_id": home.account,
         }  # fmt: skip
         process = subprocess.Popen(
-            [python, "-c", _HOME, str(config), json.dumps(broker)],
+            [python, "-c", _HOME, config, json.dumps(broker), str(free_port())],
             stdin=subprocess.PIPE, stdout=log.open("wb"), stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert process.stdin is not None
