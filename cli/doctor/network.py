@@ -77,8 +77,8 @@ def broker_node(broker: BrokerSettings, account: str) -> Finding:
     except BrokerUnavailable as error:
         try:
             socket.create_connection((broker.host, broker.port), _TIMEOUT).close()
-        except OSError:
-            return fail("broker", "broker-away", where=where, reason=error)
+        except OSError as fault:
+            return fail("broker", "broker-away", where=where, reason=fault.strerror or fault)
         return fail("broker", "broker-refuses", where=where, reason=error)
     return ok("broker", "broker", where=where)
 
