@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from bus.settings import read_accounts
 from cli.__main__ import app
-from cli.site.files import add_user_account, make_site, remove_user_account
+from cli.site.files import add_user_account, make_site, remove_user_accounts
 from cli.site.settings import Settings
 from consumers.users import User, Users
 
@@ -53,7 +53,7 @@ def test_files_once_written_follow_each_change(site: Settings) -> None:
 
     assert "0012" in _rights(folder)
 
-    remove_user_account(site, "0012")
+    remove_user_accounts(site, ["0012"])
 
     assert _rights(folder)["0012"]["write"] == "^$"
 
