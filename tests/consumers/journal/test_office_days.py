@@ -138,11 +138,15 @@ def handed_over(pbx: Exchange) -> None:
     pbx.say(first, "ended", call_id, client)
     pbx.at += 0.3
     pbx.say(second, "ringing", call_id, client)
+    now = call_id
+    if pbx.dice.random() < 0.4:
+        now = f"{call_id}-changed"
+        pbx.say(second, "other", now, client, previous_call_id=call_id)
     pbx.wait()
     if answers:
-        pbx.say(second, "connected", call_id, client)
+        pbx.say(second, "connected", now, client)
         pbx.wait()
-    pbx.say(second, "ended", call_id, client)
+    pbx.say(second, "ended", now, client)
 
 
 def attended(pbx: Exchange) -> None:
@@ -165,9 +169,12 @@ def attended(pbx: Exchange) -> None:
     pbx.wait()
     pbx.say(first, "ended", asked, colleague, direction="out")
     pbx.say(first, "ended", call_id, client)
-    pbx.say(second, "connected", asked, client)
+    now: dict[str, Any] = {"call_id": asked}
+    if pbx.dice.random() < 0.5:  # what is left is the first call
+        now = {"call_id": call_id, "previous_call_id": asked}
+    pbx.say(second, "connected", party=client, **now)
     pbx.wait()
-    pbx.say(second, "ended", asked, client)
+    pbx.say(second, "ended", now["call_id"], client)
 
 
 _PLAYS: tuple[Callable[[Exchange], None], ...] = (
