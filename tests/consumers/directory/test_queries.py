@@ -1,97 +1,81 @@
+"""What stands in the tables, as the ladder and people ask for it."""
+
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from consumers.directory.changes import ContactRecord
+from consumers.directory.changes import Changes, ContactRecord, DossierRecord, MatterRecord
 from consumers.directory.directory import Directory
-from consumers.directory.queries import SqliteQueries, same_keys
 from consumers.directory.records import ContactNumber
-from consumers.directory.schema import plainly_connected
-from tests.consumers.directory.records import ANNA, contact, put
 
-BERLIN = "+4930901820"
+
+def _contact(key: str, *numbers: str, **more: object) -> ContactRecord:
+    read = tuple(ContactNumber(raw=one, e164=one) for one in numbers)
+    return ContactRecord(key=key, name=key.title(), numbers=read, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def queries(path: Path, directory: Directory) -> Iterator[SqliteQueries]:
-    with closing(plainly_connected(path)) as connection:
-        yield SqliteQueries(connection)
+def directory(tmp_path: Path) -> Iterator[Directory]:
+    with Directory(tmp_path / "site.db") as directory:
+        directory.apply(
+            Changes(
+                source="crm",
+                records=[
+                    _contact("anna", "+41441234567", "+41791234567", employer_key="firm"),
+                    _contact("beat", "+41441234999"),
+                    _contact("firm", "+41440000000", kind="company"),
+                    _contact("gone", "+41445550000", active=False),
+                    DossierRecord(key="d-1", contact_key="anna", title="Anna", reference="2026-1"),
+                    MatterRecord(key="m-2", dossier_key="d-1", title="Will", reference="b"),
+                    MatterRecord(key="m-1", dossier_key="d-1", title="Sale", reference="a"),
+                ],
+            )
+        )
+        yield directory
 
 
-def company(key: str, number: str, stem: str) -> ContactRecord:
-    numbers = (ContactNumber(raw=number, e164=number, label="work", stem=stem),)
-    return ContactRecord(key=key, kind="company", name=key.title(), numbers=numbers)
+def _id(directory: Directory, key: str) -> int:
+    contact = directory.contact_of("crm", key)
+    assert contact is not None
+    return contact.id
 
 
-def test_a_number_is_found_in_the_other_spelling_of_its_subscriber(
-    directory: Directory, queries: SqliteQueries
-) -> None:
-    put(directory, contact("berta", BERLIN))
+def test_a_dossier_has_its_matters_in_the_order_of_their_references(directory: Directory) -> None:
+    [dossier] = directory.dossiers(_id(directory, "anna"))
 
-    assert [found.contact.key for found in queries.exact(f"{BERLIN}0")] == ["berta"]
-    assert same_keys(f"{BERLIN}0") == (BERLIN, f"{BERLIN}0", f"{BERLIN}00")
+    assert [one.key for one in dossier.matters] == ["m-1", "m-2"]
+    assert directory.dossiers(_id(directory, "beat")) == ()
 
 
-def test_the_stem_of_a_switchboard_is_its_number_too(
-    directory: Directory, queries: SqliteQueries
-) -> None:
-    put(directory, company("bau", "+41448887700", "+4144888770"))
-
-    assert [found.stem for found in queries.exact("+4144888770")] == [""]
-    assert [found.stem for found in queries.switchboards(["+4144888770"])] == ["+4144888770"]
-    assert queries.switchboards(["+414488877"]) == []
-
-
-def test_the_last_digits_are_all_compared(directory: Directory, queries: SqliteQueries) -> None:
-    put(directory, contact("anna", ANNA), contact("other", "+33441234567"))
-
-    assert {found.contact.key for found in queries.ending("1234567")} == {"anna", "other"}
-    assert [found.contact.key for found in queries.ending("1441234567")] == ["anna"]
-
-
-def test_the_source_of_higher_priority_comes_first(
-    directory: Directory, queries: SqliteQueries
-) -> None:
-    put(directory, contact("low", ANNA), source="low")
-    put(directory, contact("high", ANNA), source="high")
-    directory.set_source("high", priority=20)
-
-    assert [found.contact.key for found in queries.exact(ANNA)] == ["high", "low"]
-
-
-def test_of_two_companies_of_one_name_none_is_the_employer(
-    directory: Directory, queries: SqliteQueries
-) -> None:
-    firms = [ContactRecord(key=key, kind="company", name="Bau AG") for key in "12"]
-    put(directory, contact("anna", ANNA, company="Bau AG"), *firms)
-    anna = queries.contact_of("crm", "anna")
+def test_the_employer_is_found_by_its_key(directory: Directory) -> None:
+    anna = directory.contact(_id(directory, "anna"))
     assert anna is not None
 
-    assert queries.employer(anna) is None
-    assert queries.employer(anna.model_copy(update={"employer_key": "2"})) == queries.contact_of(
-        "crm", "2"
-    )
+    employer = directory.employer(anna)
+    assert employer is not None
+    assert employer.key == "firm"
+    assert directory.employer(employer) is None
 
 
-def test_numbers_are_read_as_they_were_written(
-    directory: Directory, queries: SqliteQueries
-) -> None:
-    numbers = (
-        ContactNumber("044 888 77-00", "+41448887700", "work", "+4144888770"),
-        ContactNumber("12"),
-    )
-    put(directory, ContactRecord(key="bau", name="Bau", numbers=numbers))
-    bau = queries.contact_of("crm", "bau")
-    assert bau is not None
+def test_the_entries_whose_numbers_begin_alike_come_first(directory: Directory) -> None:
+    nearest = directory.nearest("+41441234998")
 
-    assert queries.numbers(bau.id) == numbers
+    assert [contact.key for _, contact in nearest][:2] == ["beat", "anna"]
 
 
-def test_what_is_not_there_is_nothing(queries: SqliteQueries) -> None:
-    assert queries.exact(ANNA) == []
-    assert queries.contact(1) is None
-    assert queries.numbers(1) == ()
-    assert queries.encoding("crm") == ""
-    assert queries.published("folder") == {}
+def test_who_does_not_count_is_named_and_not_found(directory: Directory) -> None:
+    assert [one.key for one in directory.inactive("+41445550000")] == ["gone"]
+    assert directory.find("+41445550000", user="0011").quality == "none"
+
+
+def test_a_contact_keeps_its_numbers_in_their_order(directory: Directory) -> None:
+    numbers = directory.numbers(_id(directory, "anna"))
+
+    assert [one.e164 for one in numbers] == ["+41441234567", "+41791234567"]
+
+
+def test_a_source_says_how_much_it_has(directory: Directory) -> None:
+    [source] = directory.sources()
+
+    assert (source.contacts, source.numbers, source.dossiers, source.matters) == (4, 5, 1, 2)
