@@ -254,7 +254,7 @@ def _run(
         start = time.monotonic()
         for turn, place in enumerate(places):
             time.sleep(max(0.0, start + turn / rate - time.monotonic()))
-            call = f"{logins[0]}-{place}-{os.getpid()}"
+            call = f"{len(logins)}-{place}-{os.getpid()}"  # of this measurement alone
             began[call] = time.monotonic()
             topic = gateway.topics.calls(user := dice.choice(logins))
             gateway.send(topic, _event(user, call, dice.randrange(contacts)).encoded())
@@ -275,7 +275,7 @@ def _whole_calls(
     dice = random.Random(2)
     closed: set[str] = set()
     calls = [
-        (dice.choice(logins), f"whole-{logins[0]}-{place}", dice.randrange(contacts))
+        (dice.choice(logins), f"whole-{len(logins)}-{place}", dice.randrange(contacts))
         for place in range(WHOLE)
     ]
     with (
