@@ -103,21 +103,22 @@ class Staging:
             *self._conflicts,
         )
 
-    def _put_contacts(self, contacts: Iterable[ContactRecord]) -> None:
+    def _put_contacts(self, contacts: Sequence[ContactRecord]) -> None:
         """Put contacts aside: all by one statement, or one by one where a key comes twice.
 
         One that is unchanged has only its key; without a digest it is not compared.
         """
-        rows = [
-            (contact.key, *_NOTHING) if isinstance(contact, Unchanged) else _contact_row(contact)
-            for contact in contacts
-        ]
+        unchanged = [(contact.key,) for contact in contacts if isinstance(contact, Unchanged)]
+        rows = [_contact_row(contact) for contact in contacts if not isinstance(contact, Unchanged)]
         self._run("SAVEPOINT together")
         try:
+            self._connection.executemany("INSERT INTO staged_contact (key) VALUES (?)", unchanged)
             self._connection.executemany(self._put_in["contact"], rows)
         except sqlite3.IntegrityError:
             self._run("ROLLBACK TO together")
-            for row in rows:
+            for contact in contacts:
+                is_unchanged = isinstance(contact, Unchanged)
+                row = (contact.key, *_NOTHING) if is_unchanged else _contact_row(contact)
                 try:
                     self._run(self._put_in["contact"], row)
                 except sqlite3.IntegrityError:

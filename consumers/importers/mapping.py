@@ -133,15 +133,23 @@ class Mapping(_Part):
         return frozenset(kind for kind, columns in kinds.items() if columns is not None)
 
     def within(self, names: Collection[str]) -> Mapping:
-        """Return the mapping without those columns of a contact that are not among some names."""
+        """Return the mapping without the columns that are not among some names.
+
+        Of dossiers and matters it is the key without which nothing is left.
+        """
+        kept: dict[str, object] = {
+            kind: None
+            for kind, columns in (("dossier", self.dossier), ("matter", self.matter))
+            if columns and "{" not in columns.key and columns.key not in names
+        }
         if not self.contact:
-            return self
+            return self.model_copy(update=kept)
         fields = dict(self.contact)
         for field, value in fields.items():
             if isinstance(value, str) and "{" not in value and value not in names:
                 fields[field] = ""
         fields["numbers"] = [each for each in self.contact.numbers if each.column in names]
-        return self.model_copy(update={"contact": self.contact.model_copy(update=fields)})
+        return self.model_copy(update=kept | {"contact": self.contact.model_copy(update=fields)})
 
     def columns(self) -> set[str]:
         """Return the names of all columns which are used."""

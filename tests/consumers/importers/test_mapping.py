@@ -6,6 +6,7 @@ import pytest
 from bus.numbers.number import NumberProfile
 from consumers.importers.mapping import (
     ContactColumns,
+    DossierColumns,
     Flag,
     Mapping,
     NumberColumn,
@@ -70,9 +71,13 @@ def test_columns_that_a_file_lacks_are_left_out_of_its_mapping() -> None:
         numbers=(NumberColumn(column="work"), NumberColumn(column="fax")),
     )
 
-    present = Mapping(contact=columns).within({"id", "last", "work"}).contact
+    whole = Mapping(contact=columns, dossier=DossierColumns(key="file"))
+    mapping = whole.within({"id", "last", "work"})
 
+    present = mapping.contact
     assert present is not None
+    assert mapping.dossier is None
+    assert whole.within({"file"}).dossier == whole.dossier
     assert (present.key, present.name, present.company) == ("id", "{first} {last}", "")
     assert [number.column for number in present.numbers] == ["work"]
 
