@@ -43,8 +43,10 @@ class PahoClient:
     def run(self) -> None:
         """Connect and stay until the connection is lost or ended; raise OSError."""
         settings = self._login.settings
+        # paho takes two intervals to notice a silent broker, and a second to send a ping.
+        keep_alive = max(4, settings.keep_alive * 2 // 3)
         self._mqtt.connect(
-            settings.host, settings.port, keepalive=settings.keep_alive * 2 // 3,
+            settings.host, settings.port, keepalive=keep_alive,
             **_connect_options(settings, lasting=self._login.lasting),
         )  # fmt: skip
         self._mqtt.loop_forever(retry_first_connection=False)
