@@ -150,7 +150,7 @@ export function nameOfRecord(record) {
 
 const named = (record) => record.contact || record.party.name || record.party.e164 || record.party.number;
 
-function about(records) {
+export function about(records) {
   const [record] = records;
   if (record.kind === "message") return "";
   const group = record.group ? t("group", { name: record.called.name || record.group }) : "";
