@@ -3,10 +3,13 @@
 import errno
 import gc
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bus.mqtt.client import ClientFactory
@@ -20,9 +23,9 @@ from gateway.app import create_app
 from gateway.callbacks import CallbackValidity
 from gateway.calls.private_calls import PrivateCalls
 from gateway.eventlog.counters import Counters
-from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.file import LogUnavailable, open_log
 from gateway.eventlog.identity import renew_if_put_back
-from gateway.eventlog.writer import EventLog
+from gateway.eventlog.writer import EventLog, LogFault
 from gateway.http.server import HttpServer, listening
 from gateway.http.tls import CertificateUnusable, ServerCertificate, TlsServer
 from gateway.operations import Operations
@@ -31,12 +34,17 @@ from gateway.publishing.wakeup import Waker
 from gateway.settings import GatewaySettings
 from gateway.source_addresses import SourceAddresses
 from runtime.addresses import split_address
+from runtime.child_processes import ChildProcesses
 from runtime.files import private_file
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
 
+PUBLISHER = "publisher"
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+_MEGABYTE = 1024 * 1024
+_EVERY = 60.0  # seconds between two looks at the processes; that one has ended is seen at once
 _COUNTS = 1.0  # seconds between two writings of what was counted
 _GOODBYE = 3.0  # seconds for the publisher to end
 
@@ -55,39 +63,46 @@ def run(
     certificate = _certificate(gateway)
     try:
         renew_if_put_back(data_folder, data_folder / LOCK)
+        open_log(data_folder, durable=True).close()  # what refuses every process is said once
     except LogUnavailable as error:
         raise SettingsRefused(str(error)) from error
-    sockets = _sockets(gateway.listen)
-    site = GatewayContext(gateway, broker, profile, site_key, data_folder, certificate)
-    if gateway.processes == 1:
-        _work(site, sockets)
-    else:
-        WorkerProcesses(gateway.processes, lambda: _work(site, sockets)).run()
-    for sock in sockets:
-        sock.close()
+    with ExitStack() as opened:
+        sockets = _sockets(gateway.listen, opened)
+        site = GatewayContext(
+            gateway, broker, profile, site_key, data_folder, certificate, LogFault()
+        )
+        GatewayProcesses(site, sockets).run()
 
 
-class WorkerProcesses:
-    """Several processes behind the same listening sockets; one that dies is started again.
+class GatewayProcesses:
+    """The processes that answer the PBX, behind the same sockets, and the one that publishes.
 
-    The sockets belong to the parent, so a connection waits in the kernel meanwhile.
+    The publisher has an interpreter of its own, because it would else take that of the requests
+    away from them. The sockets belong to the parent: while a process that died is started again,
+    a connection waits in the kernel.
     """
 
-    def __init__(self, count: int, work: Callable[[], None]) -> None:
-        self._names = tuple(f"gateway {number}" for number in range(1, count + 1))
-        self._work = work
+    def __init__(self, site: "GatewayContext", sockets: list[socket.socket]) -> None:
+        self._children = ChildProcesses()
+        self._sockets = sockets
+        self._work: dict[str, Callable[[], None]] = {PUBLISHER: partial(publish, site)}
+        for number in range(1, site.gateway.processes + 1):
+            self._work[f"gateway {number}"] = partial(_serve, site, sockets)
 
     def run(self) -> None:
         """Keep them running until SIGTERM."""
-        from runtime.child_processes import ChildProcesses  # only for systems that can fork
+        gc.set_threshold(10_000)  # collecting at every 700 objects costs some percent
+        self._children.run(self._reconcile, _EVERY, self._stop)
 
-        children = ChildProcesses()
+    def _reconcile(self) -> None:
+        for name, work in self._work.items():
+            self._children.keep(name, work)
 
-        def reconcile() -> None:
-            for name in self._names:
-                children.keep(name, self._work)
-
-        children.run(reconcile)
+    def _stop(self) -> None:
+        """Refuse who connects from now on, and leave the publisher until all has been answered."""
+        for sock in self._sockets:
+            sock.close()
+        self._children.end(self._work.keys() - {PUBLISHER})
 
 
 @dataclass(frozen=True)
@@ -100,24 +115,15 @@ class GatewayContext:
     key: bytes
     folder: Path
     certificate: ServerCertificate | None
+    fault: LogFault
 
 
-def _work(site: GatewayContext, sockets: list[socket.socket]) -> None:
-    """Be one gateway process, until SIGTERM."""
+def _serve(site: GatewayContext, sockets: list[socket.socket]) -> None:
+    """Be a process that answers the PBX, until SIGTERM."""
     gateway, counters, waker = site.gateway, Counters(), Waker(site.folder)
-    greatest = gateway.log_megabytes * 1024 * 1024
-    duty = PublisherSettings(
-        site.folder, gateway.account, site.broker, _clients(site),
-        gateway.keep_hours * 3600, greatest,
-    )  # fmt: skip
-    leader = PublisherLeader(duty, counters)
-    try:
-        events = EventLog(
-            site.folder, gateway.account, counters, _notifier(leader, waker), greatest=greatest,
-            private=PrivateCalls(PrivateNumbers(site.folder, site.key)),
-        )  # fmt: skip
-    except LogUnavailable as error:
-        raise SettingsRefused(str(error)) from error
+    events = _events(
+        site, counters, waker.notify, private=PrivateCalls(PrivateNumbers(site.folder, site.key))
+    )
     sources = SourceAddresses(gateway.sources, gateway.trusted_proxy)
     admission = Admission(
         site.key, sources, RateLimits(gateway.rate, gateway.burst), CallbackValidity(site.folder)
@@ -127,28 +133,59 @@ def _work(site: GatewayContext, sockets: list[socket.socket]) -> None:
     server = HttpServer(app, plain, sources.may_connect, _counting(counters), tls)
     secured = _secured(site, server, tls)
     stop_on_signals(lambda: _stop(server, secured))
-    operations: list[Operations] = []
-    leader.on_elected = lambda: operations.extend(_operations(gateway.operations, events, leader))
-    leader.start()
     ended = threading.Event()
     counts = threading.Thread(target=_write_counts, args=(events, ended), daemon=True)
     counts.start()
     for listener in secured:
         listener.start()
     log.info("listening on=%s gateway=%s", ",".join(gateway.listen), events.gateway)
-    gc.freeze()  # what exists stays; looking through it at every 700 objects costs some percent
-    gc.set_threshold(10_000)
+    gc.freeze()  # what exists stays
     server.run(lambda: any(listener.busy for listener in secured))
     for listener in secured:
         listener.join()
-    leader.stop(_GOODBYE)
     ended.set()
     counts.join(1)
-    for one in operations:
-        one.stop()
     events.close()
     waker.close()
     log.info("stopped")
+
+
+def publish(site: GatewayContext) -> None:
+    """Be the process that publishes, or waits until it may, until SIGTERM."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # for the threads too
+    gateway, counters = site.gateway, Counters()
+    leader = PublisherLeader(
+        PublisherSettings(
+            site.folder, gateway.account, site.broker, _clients(site),
+            gateway.keep_hours * 3600, gateway.log_megabytes * _MEGABYTE,
+        ), counters,
+    )  # fmt: skip
+    events = _events(site, counters)
+    operations: list[Operations] = []
+    leader.on_elected = lambda: operations.extend(_operations(gateway.operations, events, leader))
+    leader.start()
+    while signal.sigtimedwait(_ENDING, _COUNTS) is None:
+        _try_to_write_counts(events)
+    leader.stop(_GOODBYE)
+    for one in operations:
+        one.stop()
+    events.close()
+
+
+def _events(
+    site: GatewayContext,
+    counters: Counters,
+    committed: Callable[[], object] = bool,
+    private: PrivateCalls | None = None,
+) -> EventLog:
+    try:
+        return EventLog(
+            site.folder, site.gateway.account, counters, committed, site.fault,
+            greatest=site.gateway.log_megabytes * _MEGABYTE, private=private,
+        )  # fmt: skip
+    except LogUnavailable as error:  # the parent starts it again
+        log.error("a gateway process cannot begin reason=%s", error)
+        raise SystemExit(1) from error
 
 
 def _clients(site: GatewayContext) -> ClientFactory:
@@ -199,17 +236,15 @@ def _operations(listen: str, events: EventLog, leader: PublisherLeader) -> list[
         return []
 
 
-def _sockets(listen: Sequence[str]) -> list[socket.socket]:
-    opened: list[socket.socket] = []
+def _sockets(listen: Sequence[str], opened: ExitStack) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
     for one in listen:
         host, port = split_address(one)
         try:
-            opened.append(listening(host, port))
+            sockets.append(opened.enter_context(listening(host, port)))
         except OSError as error:
-            for sock in opened:
-                sock.close()
             raise SettingsRefused(f"[gateway] listen: {_trouble(one, port, error)}") from error
-    return opened
+    return sockets
 
 
 def _trouble(listen: str, port: int, error: OSError) -> str:
@@ -221,14 +256,6 @@ def _trouble(listen: str, port: int, error: OSError) -> str:
     return f"cannot listen on {listen!r}: {error.strerror or error}"
 
 
-def _notifier(leader: PublisherLeader, waker: Waker) -> Callable[[], None]:
-    def notify() -> None:
-        if not leader.notify():
-            waker.notify()
-
-    return notify
-
-
 def _counting(counters: Counters) -> Callable[[int], None]:
     def answered(status: int) -> None:
         counters.count(f"requests:{status}")
@@ -238,7 +265,11 @@ def _counting(counters: Counters) -> Callable[[int], None]:
 
 def _write_counts(events: EventLog, ended: threading.Event) -> None:
     while not ended.wait(_COUNTS):
-        try:
-            events.write_counts()
-        except LogUnavailable as error:
-            log.error("counts not written reason=%s", error)
+        _try_to_write_counts(events)
+
+
+def _try_to_write_counts(events: EventLog) -> None:
+    try:
+        events.write_counts()
+    except LogUnavailable as error:
+        log.error("counts not written reason=%s", error)

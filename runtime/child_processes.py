@@ -5,6 +5,7 @@ when it forks is shared with its children, as long as nobody writes to it.
 """
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 log = logging.getLogger(__name__)
@@ -35,26 +37,40 @@ class _Child:
 class ChildProcesses:
     """The children of this process, each known by a name."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
         self.stopping = False
+        self._patience = patience
         self._alive: dict[int, _Child] = {}
         self._young: dict[str, int] = {}  # short lives in a row
         self._resting: dict[str, float] = {}  # until when
         self._lifeline = os.pipe()
 
-    def names(self) -> set[str]:
-        """Return who is running."""
-        return {child.name for child in self._alive.values()}
+    def names(self, age: float = 0.0) -> set[str]:
+        """Return who is running, for so many seconds at least."""
+        born = time.monotonic() - age
+        return {child.name for child in self._alive.values() if child.born <= born}
 
-    def run(self, reconcile: Callable[[], None], every: float = 0.5) -> None:
-        """Call `reconcile` until SIGTERM, to keep what is to run; then end all."""
+    def run(
+        self,
+        reconcile: Callable[[], float | None],
+        every: float = 0.5,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Call `reconcile` until SIGTERM, to keep what is to run; then `on_stop`, and end all.
+
+        It is called every so many seconds, or when it says, and at once when a child has ended or
+        need rest no more.
+        """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         gc.freeze()  # else the children's collector would write to all that is shared
         try:
             while not self.stopping:
-                reconcile()
-                self._wait(every)
+                pause = reconcile() or every
+                now = time.monotonic()
+                rests = [until - now for until in self._resting.values() if until > now]
+                self._wait(min([pause, *rests]))
         finally:
+            on_stop()
             self.end(self.names())
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -63,7 +79,7 @@ class ChildProcesses:
         if self.stopping or name in self.names() or time.monotonic() < self._resting.get(name, 0.0):
             return
         try:
-            self._alive[self._fork(work)] = _Child(name, time.monotonic())
+            self._alive[self._fork(work, name)] = _Child(name, time.monotonic())
         except OSError as error:
             log.error("no process could be started name=%s reason=%s", name, error.strerror)
             self._rest(name)
@@ -79,7 +95,7 @@ class ChildProcesses:
         """End these children and wait for them; who does not end in time is killed."""
         leaving = self._called(names)
         _send(leaving, signal.SIGTERM)
-        leaving = self._until_ended(leaving, PATIENCE)
+        leaving = self._until_ended(leaving, self._patience)
         _send(leaving, signal.SIGKILL)
         for pid in leaving:
             log.error("killed what did not end name=%s", self._alive[pid].name)
@@ -103,21 +119,23 @@ class ChildProcesses:
         os.waitpid(pid, 0)
         return False
 
-    def _fork(self, work: Callable[[], None]) -> int:
+    def _fork(self, work: Callable[[], None], name: str = "") -> int:
         # Nothing may interrupt the child before it has put down its parent's ways.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (*_SIGNALS, FINISH))
         try:
             child = os.fork()
             if not child:
-                self._live(work)
+                self._live(work, name)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return child
 
-    def _live(self, work: Callable[[], None]) -> None:
+    def _live(self, work: Callable[[], None], name: str) -> None:
         """Be a child; does not return."""
         code = 1
         try:
+            if name:
+                call_process(name)
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # FINISH waits until it is heeded
@@ -184,6 +202,16 @@ def on_finish(finish: Callable[[], None]) -> None:
     """Call `finish` when the parent asks this child to finish its work and then to end."""
     signal.signal(FINISH, lambda _number, _frame: finish())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (FINISH,))
+
+
+def call_process(name: str) -> None:
+    """Have this process shown under a name to those who list processes, where the system can."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(name[:15])
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        begin, end = int(fields[45]), int(fields[46])  # of the command line, proc(5)
+        line = f"starface2mqtt {name}".encode()[: end - begin - 1]
+        ctypes.memmove(begin, line.ljust(end - begin, b"\0"), end - begin)
 
 
 def _send(pids: Collection[int], number: signal.Signals) -> None:

@@ -7,6 +7,7 @@ the same transaction.
 
 import contextlib
 import logging
+import mmap
 import sqlite3
 import threading
 import time
@@ -43,6 +44,7 @@ _FULL = "the event log has reached its greatest size (log_megabytes)"
 _MEASURE = 1.0  # seconds between two looks at the size
 _SHARE = 0.05  # seconds between two pages for which counts are shared with the other processes
 _MOMENT = 0.02  # seconds
+_SHARED = 1024  # bytes
 
 
 @dataclass(eq=False)
@@ -53,6 +55,27 @@ class _PendingAppend:
     withdrawn: bool = False
 
 
+class LogFault:
+    """Why an event could not be kept, for all processes that are forked after this was made.
+
+    The last writer is right, since they share one log.
+    """
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, _SHARED)  # empty: no fault
+
+    def note(self, fault: str | None) -> None:
+        """Note what is wrong, or that nothing is."""
+        text = (fault or "").encode()[: _SHARED - 1]
+        if text or self._shared[0]:
+            self._shared[: len(text) + 1] = text + b"\0"
+
+    @property
+    def sentence(self) -> str | None:
+        """What is wrong; None when nothing is."""
+        return self._shared[:].partition(b"\0")[0].decode(errors="replace") or None
+
+
 class EventLog:
     """The end of the event log that is written by requests; safe for many threads."""
 
@@ -61,7 +84,8 @@ class EventLog:
         folder: Path,
         account: str,
         counters: Counters,
-        committed: Callable[[], None],
+        committed: Callable[[], object],
+        fault: LogFault | None = None,
         *,
         greatest: int,
         private: PrivateCalls | None = None,
@@ -79,7 +103,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._measured = 0.0
         self._shared = 0.0
-        self._fault: str | None = None
+        self._fault = fault or LogFault()
         self._full = False
 
     def append(self, resolved: ResolvedNotification) -> str:
@@ -96,7 +120,7 @@ class EventLog:
     @property
     def fault(self) -> str | None:
         """Why an event could not be kept; None when it could."""
-        return self._fault or (_FULL if self._full else None)
+        return self._fault.sentence or (_FULL if self._full else None)
 
     def counts(self) -> dict[str, int]:
         """Return all that was counted; raise LogUnavailable."""
@@ -136,7 +160,7 @@ class EventLog:
                     return
                 except LogUnavailable as error:
                     if time.monotonic() >= limit:
-                        self._fault = str(error)
+                        self._fault.note(str(error))
                         raise
             time.sleep(_MOMENT)
 
@@ -169,7 +193,7 @@ class EventLog:
         yield_to_batch()
         if not self._lock.acquire(timeout=PATIENCE):
             entry.withdrawn = True
-            self._fault = "the event log is busy"
+            self._fault.note("the event log is busy")
             raise LogUnavailable(f"the event log was busy for {PATIENCE} s")
         try:
             if entry.event_id is None and entry.failed is None:
@@ -196,12 +220,12 @@ class EventLog:
         else:
             for entry, event_id in done:
                 entry.event_id = event_id
-            self._fault = None
+            self._fault.note(None)
             self.counters.last = time.time()
             self._committed()
 
     def _fail(self, entries: list[_PendingAppend], error: LogUnavailable) -> None:
-        self._fault = str(error)
+        self._fault.note(str(error))
         for entry in entries:
             entry.failed = error
 
@@ -259,7 +283,7 @@ class EventLog:
             except LogUnavailable:
                 self.counters.add(counts)
                 raise
-        self._fault = None
+        self._fault.note(None)
 
     def _refuse_when_full(self) -> None:
         """Raise LogUnavailable when the log has reached its greatest size."""

@@ -94,14 +94,6 @@ class PublisherLeader:
         publisher = self._publisher
         return publisher.refused if publisher else 0
 
-    def notify(self) -> bool:
-        """Wake the publisher if it is in this process; False if it is in another."""
-        publisher = self._publisher
-        if publisher is None:
-            return False
-        publisher.wake()
-        return True
-
     def _wait_for_lock(self) -> None:
         with locked(self._settings.folder / LOCK, math.inf):
             self._elected.set()

@@ -1,5 +1,6 @@
 """A gateway as a real process, and a PBX that notifies it, for the tests."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import psutil
 
 from bus.settings import BrokerSettings
 from gateway.settings import GatewaySettings
@@ -68,10 +71,21 @@ class GatewayProcess:
         assert self._process is not None
         return self._process.pid
 
-    def children(self) -> list[int]:
-        """Return the processes it has forked, in the order of their birth."""
-        reported = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        return sorted(int(child) for child in reported.split())
+    def children(self) -> dict[int, str]:
+        """Return the processes it has forked and what they are called."""
+        found = {}
+        for child in psutil.Process(self.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[child.pid] = child.name()
+        return found
+
+    def workers(self) -> list[int]:
+        """Return those of them that answer the PBX."""
+        return [pid for pid, name in self.children().items() if name.startswith("gateway ")]
+
+    def publisher(self) -> int:
+        """Return the one that publishes; raise StopIteration while there is none."""
+        return next(pid for pid, name in self.children().items() if name == "publisher")
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -96,10 +110,21 @@ class GatewayProcess:
         return code
 
     def kill(self) -> None:
+        """Kill all its processes at once, as a machine that fails does."""
         assert self._process is not None
-        self._process.kill()
+        family = [psutil.Process(self.pid), *psutil.Process(self.pid).children()]
+        for process in family:
+            process.kill()
         self._process.wait(5)
+        wait_until(lambda: not any(map(_runs, family[1:])))
         self._process = None
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def path_of(user: str, token: str | None = None) -> str:

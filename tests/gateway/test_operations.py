@@ -3,9 +3,11 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -142,6 +144,17 @@ def siblings(tmp_path: Path, broker_settings: BrokerSettings) -> Iterator[Gatewa
         yield process
 
 
+def test_readiness_names_the_log_that_a_process_could_not_write(siblings: GatewayProcess) -> None:
+    with closing(sqlite3.connect(siblings.folder / "events.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert notify(siblings.port, path_of("0011"), call_state("c-1")) == 503
+        assert "locked" in _ready(siblings)[1]["event_log"]
+        other.execute("ROLLBACK")
+
+    assert notify(siblings.port, path_of("0011"), call_state("c-1")) == 200
+    assert _ready(siblings)[1]["event_log"] == "ok"
+
+
 def _report(gateway: GatewayProcess, count: int) -> None:
     """Notify from several lines at once, so that every process has its share."""
 
@@ -184,15 +197,14 @@ def test_the_endpoint_is_right_when_a_process_is_killed(
 ) -> None:
     _report(siblings, 40)
     wait_until(lambda: _metrics(siblings)[f"{PREFIX}notifications_total"] == 40)
-    publisher = _listener(siblings)
-    [other] = set(siblings.children()) - {publisher}
-    killed = publisher if publishing else other
+    assert _listener(siblings) == siblings.publisher()
+    killed = siblings.publisher() if publishing else siblings.workers()[0]
 
     os.kill(killed, signal.SIGKILL)
 
-    wait_until(lambda: killed not in siblings.children() and len(siblings.children()) == 2)
+    wait_until(lambda: killed not in siblings.children() and len(siblings.children()) == 3)
     wait_until(lambda: _ready(siblings)[0] == 200)
-    assert _listener(siblings) == (other if publishing else publisher)
+    assert _listener(siblings) == siblings.publisher()
     assert request(siblings.operations, "GET", "/healthz")[0] == 200
     assert _metrics(siblings)[f"{PREFIX}notifications_total"] == 40
     _report(siblings, 40)

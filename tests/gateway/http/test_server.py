@@ -246,7 +246,7 @@ def _until_closed(port: int, payload: bytes) -> bytes:
 
 
 def test_endless_chunks_end(gateway: GatewayProcess) -> None:
-    before = _memory(gateway.pid)
+    before = _memory(gateway.workers()[0])
     with socket.create_connection(("127.0.0.1", gateway.port), 5) as connection:
         connection.sendall(_head("Transfer-Encoding: chunked"))
         sent = 0
@@ -256,7 +256,7 @@ def test_endless_chunks_end(gateway: GatewayProcess) -> None:
                 sent += 1024
 
     assert sent < 50_000_000
-    assert _memory(gateway.pid) - before < 32_000_000
+    assert _memory(gateway.workers()[0]) - before < 32_000_000
 
 
 DRIPS = [
@@ -299,7 +299,7 @@ def test_300_idle_and_300_dripping_connections_do_not_keep_the_pbx_waiting(
 
 
 def _descriptors(gateway: GatewayProcess) -> int:
-    return len(list(Path(f"/proc/{gateway.pid}/fd").iterdir()))
+    return len(list(Path(f"/proc/{gateway.workers()[0]}/fd").iterdir()))
 
 
 def _open(port: int, source: str = "127.0.0.1") -> socket.socket:
@@ -347,14 +347,14 @@ def _fuzz(gateway: GatewayProcess, seed: int, count: int) -> set[int]:
 
 def _survives(gateway: GatewayProcess, codes: set[int], before: int) -> None:
     assert {code for code in codes if code >= 500} <= {501, 503}
-    assert _memory(gateway.pid) - before < 10_000_000
+    assert _memory(gateway.workers()[0]) - before < 10_000_000
     assert notify(gateway.port, path_of("0011"), call_state("canary")) == 200
     assert "Traceback" not in gateway.log.read_text()
 
 
 def test_mutated_requests_never_harm_the_gateway(gateway: GatewayProcess) -> None:
     request(gateway.port, "GET", "/")
-    before = _memory(gateway.pid)
+    before = _memory(gateway.workers()[0])
 
     codes = _fuzz(gateway, 7, 1_500)
 
@@ -366,7 +366,7 @@ def test_mutated_requests_never_harm_the_gateway(gateway: GatewayProcess) -> Non
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(4))
 def test_many_mutated_requests_never_harm_the_gateway(gateway: GatewayProcess, seed: int) -> None:
-    before = _memory(gateway.pid)
+    before = _memory(gateway.workers()[0])
 
     _survives(gateway, _fuzz(gateway, 100 + seed, 10_000), before)
 

@@ -200,7 +200,7 @@ def test_300_idle_and_300_dripping_connections_by_tls_do_not_keep_the_pbx_waitin
 
 
 def _descriptors(gateway: GatewayProcess) -> int:
-    return len(list(Path(f"/proc/{gateway.pid}/fd").iterdir()))
+    return len(list(Path(f"/proc/{gateway.workers()[0]}/fd").iterdir()))
 
 
 def test_however_many_connect_at_once_from_an_address_it_has_its_places_and_no_more(

@@ -167,7 +167,8 @@ def test_nothing_is_acknowledged_that_the_system_did_not_write(
 
 def _limit(gateway: GatewayProcess, size: int) -> None:
     """Have the system refuse to let any file of the running gateway grow beyond a size."""
-    resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    for process in gateway.children():
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def test_what_the_broker_did_not_take_is_not_forgotten_when_it_could_not_be_noted(
