@@ -256,6 +256,7 @@ def _called(notification: Notification, profile: NumberProfile) -> Party:
     return party.model_copy(update={"kind": "unknown"}) if party.kind == "withheld" else party
 
 
+@lru_cache(maxsize=256)  # the states of a call follow one another
 def _party(number: str, name: str, profile: NumberProfile) -> Party:
     read = read_number(number, profile)
     return Party(number=number, e164=read.e164, name=name, kind=read.kind)

@@ -10,8 +10,10 @@ import socket
 import time
 from typing import Any
 
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.receiver import FixedStreamReceiver
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
@@ -23,6 +25,13 @@ _DISCARDED = 1_000_000  # bytes a refused sender may still send
 _BARE_LINES = re.compile(rb"(?<!\r)\n\r?\n")
 # The origin form, or the absolute one that proxies may send, in one spelling only.
 _TARGET = re.compile(r"(?:https?://[^/?#]+)?(?:/[^/%?#\\]+)*/?(?:\?[^#]*)?\Z")
+_REMEMBERED, _USUAL = 1_000, 1_024  # heads that are kept in memory, and bytes of the longest
+_OF_A_HEAD = {
+    "headers", "first_line", "command", "request_uri", "version", "proxy_scheme", "proxy_netloc",
+    "path", "query", "fragment", "url_scheme", "connection_close", "expect_continue",
+    "content_length",
+}  # fmt: skip
+_heads: dict[bytes, dict[str, Any]] = {}
 _CODINGS = re.compile(rb"(?im)^transfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$")
 
 
@@ -41,6 +50,25 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
+        """Read the headers, or take what was read of the very same ones before.
+
+        A login's notifications differ in nothing but their bodies.
+        """
+        known = _heads.get(header_plus)
+        if known is None:
+            self._parse_strictly(header_plus)
+            if len(header_plus) <= _USUAL and not self.chunked:
+                if len(_heads) >= _REMEMBERED:
+                    _heads.clear()
+                read = {**vars(self), "headers": self.headers.copy()}.items()
+                _heads[header_plus] = {name: value for name, value in read if name in _OF_A_HEAD}
+            return
+        self.__dict__.update(known, headers=known["headers"].copy())
+        if self.content_length:
+            buffer = OverflowableBuffer(self.adj.inbuf_overflow)
+            self.body_rcv = FixedStreamReceiver(self.content_length, buffer)
+
+    def _parse_strictly(self, header_plus: bytes) -> None:
         """Read the headers: exactly one Content-Length or one chunked coding, never both."""
         codings = _CODINGS.findall(header_plus)
         super().parse_header(header_plus)
