@@ -10,7 +10,6 @@ import gc
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ FINISH: Final = signal.SIGUSR1  # asks a child to finish its work, and then to e
 _LONGEST_FINISH = 4.0  # seconds; then it is asked to end as it is
 _SHORT_LIFE = 2.0  # seconds; a child that dies younger is started again only after a pause,
 _LONGEST_REST = 10.0  # seconds, which grows up to this if it dies young again
+_PR_SET_PDEATHSIG = 1  # of prctl(2)
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_ENDING, signal.SIGCHLD)
 
@@ -43,7 +43,6 @@ class ChildProcesses:
         self._alive: dict[int, _Child] = {}
         self._young: dict[str, int] = {}  # short lives in a row
         self._resting: dict[str, float] = {}  # until when
-        self._lifeline = os.pipe()
 
     def names(self, age: float = 0.0) -> set[str]:
         """Return who is running, for so many seconds at least."""
@@ -123,14 +122,15 @@ class ChildProcesses:
         # Nothing may interrupt the child before it has put down its parent's ways.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (*_SIGNALS, FINISH))
         try:
+            parent = os.getpid()
             child = os.fork()
             if not child:
-                self._live(work, name)
+                self._live(work, name, parent)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return child
 
-    def _live(self, work: Callable[[], None], name: str) -> None:
+    def _live(self, work: Callable[[], None], name: str, parent: int) -> None:
         """Be a child; does not return."""
         code = 1
         try:
@@ -139,8 +139,7 @@ class ChildProcesses:
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # FINISH waits until it is heeded
-            os.close(self._lifeline[1])
-            threading.Thread(target=self._end_with_parent, daemon=True).start()
+            _end_with(parent)
             work()
             code = 0
         except SystemExit as asked:
@@ -150,10 +149,6 @@ class ChildProcesses:
         finally:
             logging.shutdown()
             os._exit(code)
-
-    def _end_with_parent(self) -> None:
-        os.read(self._lifeline[0], 1)  # returns when the parent is gone
-        os.kill(os.getpid(), signal.SIGTERM)
 
     def _wait(self, seconds: float, leaving: Collection[int] = ()) -> None:
         """Wait for a signal or the time; see who has died."""
@@ -212,6 +207,16 @@ def call_process(name: str) -> None:
         begin, end = int(fields[45]), int(fields[46])  # of the command line, proc(5)
         line = f"starface2mqtt {name}".encode()[: end - begin - 1]
         ctypes.memmove(begin, line.ljust(end - begin, b"\0"), end - begin)
+
+
+def _end_with(parent: int) -> None:
+    """Have the system end this process when its parent is gone.
+
+    A thread that waited for that would forbid it to have children of its own.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _send(pids: Collection[int], number: signal.Signals) -> None:

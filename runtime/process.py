@@ -1,6 +1,5 @@
 """What every process does at its start and end: log, listen to signals."""
 
-import ctypes
 import json
 import logging
 import os
@@ -22,7 +21,6 @@ from runtime.configuration import SettingsRefused
 log = logging.getLogger(__name__)
 
 _MOST_CAUSES = 5
-_PR_SET_PDEATHSIG = 1  # of prctl(2)
 _HARMLESS = (sqlite3.Error, SettingsRefused)  # they quote no caller
 _SECRETS = re.compile(
     r"(?P<name>de\.vertico\.starface\.(?:auth|jwt)=)[^&\s\"']+"
@@ -146,16 +144,6 @@ class Repetitions:
                 return 0
             self._said[what] = now
             return self._unsaid.pop(what)
-
-
-def end_with_supervisor() -> None:
-    """Have the kernel end this process when the supervisor that started it is gone.
-
-    Else it would live on beside the processes of the next one. No thread may watch for it, because
-    some of our processes fork.
-    """
-    if os.environ.get("SUPERVISOR_ENABLED") and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

@@ -32,7 +32,7 @@ from starface.simulator.model.people import DEFAULT_USERS
 FIRST_PORT = "DEMO_PORTS"
 _ADVICE = f"Choose others: make demo {FIRST_PORT}=28080 takes seven ports from 28080 on"
 _SHOWN = ("0011", "0012")
-_PATIENCE = 12.0  # seconds a process may take to end, supervisor with all of its own
+_PATIENCE = 12.0  # seconds a process may take to end, `up` with all of its own
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,21 @@ There may be one such process for each user, and those 5 MB would be in each. So
 starts afresh where the system can do that, and gets its settings through memory, never by a file.
 """
 
-import contextlib
 import logging
 import os
 import pickle
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from consumers.caller.process import run, warm
 from consumers.caller.settings import CallerSite
 from consumers.caller.shared_actions import Shard
 from runtime.process import configure_logging
+
+if TYPE_CHECKING:
+    from cli.site.settings import Settings
 
 _CAN_FORK = sys.platform == "linux"
 
@@ -39,6 +40,19 @@ class Start:
     crew: bool = False
     shard: Shard | None = None  # of all users, where `users` is None
 
+    @classmethod
+    def of(
+        cls, settings: "Settings", users: tuple[str, ...] | None, account: str = "caller", *,
+        crew: bool = False, shard: Shard | None = None,
+    ) -> "Start":  # fmt: skip
+        """Return what the caller processes of a site have to know."""
+        site = CallerSite(
+            settings.caller, settings.broker, settings.site.numbers, settings.database,
+            settings.site.data_folder,
+        )  # fmt: skip
+        level, form = settings.site.log_level, settings.site.log_format
+        return cls(site, users, account, level, form, crew, shard)
+
     def run(self) -> None:
         """Answer calls until asked to stop."""
         if self.crew and _CAN_FORK:
@@ -52,10 +66,9 @@ class Start:
     def _serve(self, account: str, users: Sequence[str] | None) -> None:
         """Be one process of a crew; a fault is one line, and the crew starts it again."""
         from consumers.caller.processes import POOL
-        from runtime.child_processes import on_finish
+        from runtime.child_processes import call_process, on_finish
 
-        with contextlib.suppress(OSError):  # for those who list processes
-            Path("/proc/self/comm").write_text(" ".join(["caller", *(users or ())])[:15])
+        call_process(" ".join(["caller", *(users or ())]))
         try:
             run(self.site, users, account, POOL, on_finish)
         except Exception as error:

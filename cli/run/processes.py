@@ -1,11 +1,11 @@
 """The commands that run a process; each blocks until it is asked to stop."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.run import work
 from cli.site.context import settings_of
 
 if TYPE_CHECKING:
@@ -18,27 +18,12 @@ Users = Annotated[list[str] | None, typer.Argument(help="Logins whose calls to f
 
 def gateway(context: typer.Context) -> None:
     """Receive the PBX's notifications on 8080 and 8081 and publish them as events."""
-    from gateway.process import run
-
-    settings = settings_of(context, log=True)
-    run(
-        settings.gateway, settings.broker, settings.site.numbers, settings.site_key(),
-        settings.site.data_folder,
-    )  # fmt: skip
+    work.gateway(settings_of(context, log=True))
 
 
 def sessions(context: typer.Context) -> None:
     """Keep each user who is on logged in at the PBX."""
-    from cli.site.files import panel_key, seal
-    from consumers.sessions.process import run
-
-    settings = settings_of(context, log=True)
-    run(
-        settings.starface, settings.broker, settings.site_key(), settings.database,
-        seal(settings), settings.site.data_folder, settings.site.numbers, panel_key(settings),
-        settings.panel.enrolment, settings.sessions.operations,
-        (sys.executable, "-m", "cli", "--config", str(settings.file), "doctor", "--json"),
-    )  # fmt: skip
+    work.sessions(settings_of(context, log=True))
 
 
 def caller(
@@ -61,23 +46,13 @@ def caller(
     settings = settings_of(context, log=True)
     from bus.access.accounts import shard_role
     from cli.run.caller import Start, start
-    from consumers.caller.settings import CallerSite
 
     if active and settings.broker.machine is not None:
         raise typer.BadParameter("where several machines serve the site, say --all or --shard")
     part = _shard(shard, settings.broker.machine) if shard else None
     account = shard_role(part.number, part.of) if part else account
-
-    start(
-        Start(
-            CallerSite(
-                settings.caller, settings.broker, settings.site.numbers, settings.database,
-                settings.site.data_folder,
-            ),
-            tuple(logins) if logins else None, account, settings.site.log_level,
-            settings.site.log_format, active, part,
-        )
-    )  # fmt: skip
+    users = tuple(logins) if logins else None
+    start(Start.of(settings, users, account, crew=active, shard=part))
 
 
 def _shard(part: str, machine: str | None) -> "Shard":
@@ -96,26 +71,12 @@ def dial(
     account: Annotated[str, typer.Option(help="Broker account of this process.")] = "dial",
 ) -> None:
     """Have the PBX place the calls that users ask for."""
-    from cli.site.files import seal
-    from consumers.dial.process import run
-
-    settings = settings_of(context, log=True)
-    run(
-        settings.dial, settings.starface, settings.broker, settings.site.numbers,
-        settings.database, seal(settings), settings.site_key(), settings.site.data_folder, account,
-    )  # fmt: skip
+    work.dial(settings_of(context, log=True), account)
 
 
 def journal(context: typer.Context) -> None:
     """Keep a record of every finished call, and answer who asks for them."""
-    from cli.site.files import read_roles
-    from consumers.journal.process import run
-
-    settings = settings_of(context, log=True)
-    run(
-        settings.journal, settings.broker, settings.site.numbers, settings.database,
-        settings.site.data_folder, settings.site_key(), lambda: read_roles(settings),
-    )  # fmt: skip
+    work.journal(settings_of(context, log=True))
 
 
 def panel(
@@ -123,19 +84,12 @@ def panel(
     account: Annotated[str, typer.Option(help="Broker account of this process.")] = "panel",
 ) -> None:
     """Show people their calls in a browser; take dial requests of applications by HTTP."""
-    from cli.site.files import panel_key
-    from panel.process import run
-
-    settings = settings_of(context, log=True)
-    run(settings.panel, settings.broker, settings.site.data_folder, panel_key(settings), account)
+    work.panel(settings_of(context, log=True), account)
 
 
 def directory(context: typer.Context) -> None:
     """Take changes of contacts by HTTP, from applications that know their own."""
-    from consumers.importers.push_api import run
-
-    settings = settings_of(context, log=True)
-    run(settings.directory, settings.site.numbers, settings.database)
+    work.directory(settings_of(context, log=True))
 
 
 def up(
@@ -145,16 +99,18 @@ def up(
     ] = None,
 ) -> None:
     """Run all server processes and start again what dies."""
-    from cli.run.up import PROGRAMS, up
+    from cli.run.up import up
     from cli.site.files import add_missing_process_accounts, broker_folder
 
     settings = settings_of(context)
-    unknown = set(only or ()) - set(PROGRAMS)
+    unknown = set(only or ()) - set(work.WORK)
     if unknown:
         raise typer.BadParameter(
-            f"there is no process {', '.join(sorted(unknown))}; known are {', '.join(PROGRAMS)}"
+            f"there is no process {', '.join(sorted(unknown))}; known are {', '.join(work.WORK)}"
         )
-    wanted = only or [name for name in PROGRAMS if name != "directory" or settings.directory.listen]
+    wanted = only or [
+        name for name in work.WORK if name != "directory" or settings.directory.listen
+    ]
     if not settings.broker.account and (added := add_missing_process_accounts(settings)):
         typer.echo(
             f"New broker accounts: {', '.join(added)}. Let the broker read its files again:"

@@ -1,95 +1,99 @@
-"""All server processes from one configuration file; supervisor starts again what dies."""
+"""All server processes, forked from one parent that starts again what dies.
 
+What they import is in memory once: the parent loads it all and then only waits, without a thread
+or an open file of a process, so that it can fork at any time. It reports to systemd: ready once
+all processes run, alive at each look.
+"""
+
+import logging
 import os
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
 
-from bus.access.accounts import shard_role
-from cli.site.settings import Settings
-from runtime.files import private_folder, replace
+from bus.settings import SettingsRefused
+from cli.run.work import WORK, processes
+from cli.site.settings import Settings, read
+from runtime.child_processes import ChildProcesses
+from runtime.files import private_folder
+from runtime.process import configure_logging
 
-PROGRAMS = ("gateway", "sessions", "caller", "dial", "journal", "directory", "panel")
-_HEAD = """; Written by `starface2mqtt up`; changes are lost.
-[supervisord]
-nodaemon = true
-logfile = /dev/null
-logfile_maxbytes = 0
-loglevel = warn
-pidfile = {run}/supervisord.pid
-directory = {folder}
-"""
-_PROGRAM = """
-[program:{name}]
-command = {command}
-autorestart = true
-startsecs = 1
-startretries = 1000000
-stopwaitsecs = 6
-stopasgroup = false
-killasgroup = true
-stdout_logfile = /dev/stdout
-stdout_logfile_maxbytes = 0
-redirect_stderr = true
-"""
-# One group, because supervisor ends the programs of a group together, groups one by one.
-_GROUP = """
-[group:starface2mqtt]
-programs = {programs}
-"""
+log = logging.getLogger(__name__)
+
+_PATIENCE = 6.0  # seconds for the processes to end; some have processes of their own
+_EVERY = 20.0  # seconds between two signs of life; systemd's WatchdogSec is 60
+_STABLE = 0.5  # seconds a process must live to count as running
 
 
-def supervisor_configuration(settings: Settings, programs: Sequence[str]) -> str:
-    """Return supervisor's configuration for these processes."""
-    head = _HEAD.format(run=_plain(settings.site.data_folder), folder=_plain(settings.folder))
-    # Supervisor warns about running as root unless it is configured.
-    parts = [head, "user = root\n" if os.getuid() == 0 else ""]
-    commands = dict(each for name in programs for each in _commands(settings, name))
-    for name, arguments in commands.items():
-        words = [sys.executable, "-m", "cli", "--config", str(settings.file), *arguments]
-        command = " ".join(f'"{word}"' if " " in word else word for word in words)
-        parts.append(_PROGRAM.format(name=name, command=_plain(command)))
-    parts.append(_GROUP.format(programs=",".join(commands)))
-    return "".join(parts)
+class SiteProcesses:
+    """The processes of a site and their parent."""
+
+    def __init__(self, settings: Settings, kinds: Sequence[str]) -> None:
+        self._settings = settings
+        self._changed = _changed(settings)
+        self._kinds = kinds
+        self._children = ChildProcesses(_PATIENCE)
+
+    def run(self) -> None:
+        """Keep them running until SIGTERM."""
+        for kind in self._kinds:
+            import_module(WORK[kind].module)
+        self._children.run(self._reconcile)
+
+    def _reconcile(self) -> float:
+        self._read_again()
+        wanted = processes(self._settings, self._kinds)
+        for name, work in wanted.items():
+            self._children.keep(name, partial(_work, name, work, self._settings))
+        running = len(self._children.names(_STABLE))
+        ready = running == len(wanted)
+        notify(
+            f"{'READY=1' if ready else ''}\nWATCHDOG=1\n"
+            f"STATUS={running} of {len(wanted)} processes run"
+        )
+        return _EVERY if ready else _STABLE / 2
+
+    def _read_again(self) -> None:
+        """Read a changed configuration for what is started from now on."""
+        try:
+            if (changed := _changed(self._settings)) != self._changed:
+                self._changed = changed
+                self._settings = read(self._settings.file)
+        except (OSError, SettingsRefused) as error:
+            log.error("the configuration stays as it was reason=%s", error)
 
 
-def up(settings: Settings, programs: Sequence[str] = PROGRAMS) -> None:
-    """Become supervisor; returns only if that fails."""
-    folder = private_folder(settings.site.data_folder)
-    path = folder / "supervisord.conf"
-    replace(path, supervisor_configuration(settings, programs))
-    _give_a_pipe_for_output()
-    words = [sys.executable, "-m", "cli.run.supervise", str(path)]
-    os.umask(0o077)  # supervisor's own files, and all that the processes write, are private
-    os.execv(sys.executable, words)  # noqa: S606
+def up(settings: Settings, kinds: Sequence[str] = tuple(WORK)) -> None:
+    """Run these processes until SIGTERM."""
+    os.umask(0o077)  # all that they write is private
+    configure_logging(settings.site.log_level, settings.site.log_format)
+    private_folder(settings.site.data_folder)
+    SiteProcesses(settings, kinds).run()
 
 
-def _give_a_pipe_for_output() -> None:
-    """Put a pipe of our own where the output goes: supervisor opens it once more.
+def _work(name: str, work: Callable[[Settings], None], settings: Settings) -> None:
+    """Be one process; a failure that a person can mend is one line."""
+    from cli.site.errors import sentence
 
-    A socket, as under systemd, cannot be opened again, nor can another user's file or pipe.
-    """
-    passing_on = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-    if passing_on.stdin is not None:
-        os.dup2(passing_on.stdin.fileno(), 1)
+    configure_logging(settings.site.log_level, settings.site.log_format)
+    try:
+        work(settings)
+    except Exception as error:
+        line = sentence(error)
+        if line is None:
+            raise
+        log.error("process ended name=%s reason=%s", name, line)
+        raise SystemExit(1) from error
 
 
-def _plain(text: str | Path) -> str:
-    """Return a text in which supervisor finds nothing to fill in."""
-    return str(text).replace("%", "%%")
+def notify(state: str) -> None:
+    """Send a state to systemd, sd_notify(3); do nothing where systemd did not start us."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(state.encode(), address.replace("@", "\0", 1))
 
 
-def _commands(settings: Settings, name: str) -> list[tuple[str, list[str]]]:
-    """Return names and arguments of the processes of one kind."""
-    shards = settings.caller.shards
-    if name != "caller":
-        return [(name, [name])]
-    if settings.broker.machine is None:
-        return [(name, [name, "--active"])]
-    if shards == 1:
-        return [(name, [name, "--all"])]
-    return [
-        (shard_role(number, shards), [name, "--shard", f"{number}/{shards}"])
-        for number in range(1, shards + 1)
-    ]
+def _changed(settings: Settings) -> int:
+    return settings.file.stat().st_mtime_ns

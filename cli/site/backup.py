@@ -36,7 +36,7 @@ _SEALED = b"starface2mqtt sealed backup 1\n"
 _CHUNK = 1 << 20  # bytes sealed at a time
 _MADE_AGAIN = (
     "mosquitto.db", "mosquitto.db.new",
-    ".lock", ".pid", "-wal", "-shm", "-journal", "supervisord.conf", ".draft",
+    ".lock", ".pid", "-wal", "-shm", "-journal", ".draft",
 )  # fmt: skip
 
 

@@ -23,8 +23,7 @@ def settings_of(context: typer.Context, *, log: bool = False) -> Settings:
     config: Path | None = (context.find_root().obj or {}).get("config")
     settings = read(config)
     if log:
-        from runtime.process import configure_logging, end_with_supervisor
+        from runtime.process import configure_logging
 
-        end_with_supervisor()
         configure_logging(settings.site.log_level, settings.site.log_format)
     return settings

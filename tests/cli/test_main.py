@@ -44,7 +44,7 @@ def test_a_command_without_a_site_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 _SERVER = ("cryptography", "falcon", "greenlet", "httpx", "mqtt5", "prometheus_client", "psutil",
-           "sqlite_utils", "supervisor", "uvicorn", "waitress")  # fmt: skip
+           "sqlite_utils", "uvicorn", "waitress")  # fmt: skip
 _WITHOUT = f"""
 import sys
 sys.modules.update(dict.fromkeys({_SERVER}))  # as if they were not installed

@@ -247,15 +247,15 @@ def _callback_url(office: Office, login: str = "0011") -> str:
 
 
 def test_a_process_that_is_killed_is_started_again(office: Office) -> None:
-    pid_file = office.stage.folder / "data" / "supervisord.pid"
-    supervisor = int(pid_file.read_text())
-    before = _children(supervisor)
+    [parent] = [each for each in psutil.Process().children() if each.cmdline()[-1:] == ["up"]]
+    before = _children(parent)
+    assert {"gateway", "sessions", "caller", "dial", "journal", "panel"} == before.keys()
 
     for pid in before.values():
         os.kill(pid, 9)
 
-    office.wait(lambda: len(_children(supervisor)) == len(before), 20)
-    office.wait(lambda: not set(_children(supervisor).values()) & set(before.values()), 20)
+    office.wait(lambda: len(_children(parent)) == len(before), 20)
+    office.wait(lambda: not set(_children(parent).values()) & set(before.values()), 20)
     call_known(office)
 
 
@@ -266,11 +266,10 @@ def call_known(office: Office) -> None:
     office.stage.at_the_phones("hangup", call_id=call)
 
 
-def _children(supervisor: int) -> dict[str, int]:
+def _children(parent: psutil.Process) -> dict[str, int]:
     found: dict[str, int] = {}
-    for child in psutil.Process(supervisor).children():
+    for child in parent.children():
         with contextlib.suppress(psutil.Error):  # it may end while we look
-            ours = "cli" in child.cmdline()
-            if ours and child.status() != psutil.STATUS_ZOMBIE:
-                found[" ".join(child.cmdline()[-2:])] = child.pid
+            if child.status() != psutil.STATUS_ZOMBIE:
+                found[child.name()] = child.pid
     return found

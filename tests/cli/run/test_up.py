@@ -1,4 +1,3 @@
-import configparser
 import json
 import os
 import socket
@@ -6,61 +5,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bus.settings import BrokerSettings, read_accounts
 from cli.demo.mosquitto import free_port
-from cli.run.up import PROGRAMS, supervisor_configuration
+from cli.run.work import processes
 from cli.site.files import broker_folder, make_site
 from cli.site.settings import Settings
 from consumers.caller.settings import CallerSettings
 from tests.conftest import wait_until
 
 
-def test_each_process_is_started_again_when_it_dies(tmp_path: Path) -> None:
-    settings = Settings(file=tmp_path / "a %b" / "starface2mqtt.toml")
-    document = configparser.ConfigParser()
-    document.read_string(supervisor_configuration(settings, PROGRAMS))
-
-    assert document["supervisord"]["directory"] == str(tmp_path / "a %b")
-    assert {f"program:{name}" for name in PROGRAMS} < set(document.sections())
-    for name in PROGRAMS:
-        program = document[f"program:{name}"]
-        assert program["autorestart"] == "true"
-        assert name in program["command"].split()
-        assert '%b/starface2mqtt.toml"' in program["command"]
-
-
-def test_the_callers_are_as_many_as_the_office_needs() -> None:
-    document = configparser.ConfigParser()
-    document.read_string(supervisor_configuration(Settings(), PROGRAMS))
-
-    assert document["program:caller"]["command"].endswith("caller --active")
-
-
 @pytest.mark.parametrize(
-    ("shards", "commands"),
-    [
-        (1, {"caller": "caller --all"}),
-        (2, {"caller-1of2": "caller --shard 1/2", "caller-2of2": "caller --shard 2/2"}),
-    ],
+    ("shards", "callers"),
+    [(1, {"caller"}), (2, {"caller-1of2", "caller-2of2"})],
 )
 def test_on_several_machines_a_process_serves_a_part_of_the_users(
-    shards: int, commands: dict[str, str]
+    shards: int, callers: set[str]
 ) -> None:
     settings = Settings(broker=BrokerSettings(machine="a"), caller=CallerSettings(shards=shards))
-    document = configparser.ConfigParser()
-    document.read_string(supervisor_configuration(settings, PROGRAMS))
 
-    for name, command in commands.items():
-        assert document[f"program:{name}"]["command"].endswith(command)
-
-
-def test_all_processes_are_ended_together() -> None:
-    document = configparser.ConfigParser()
-    document.read_string(supervisor_configuration(Settings(), ("gateway", "dial")))
-
-    assert document["group:starface2mqtt"]["programs"] == "gateway,dial"
+    assert processes(settings, ("caller", "dial")).keys() == {*callers, "dial"}
 
 
 def test_systemd_is_notified_once_the_processes_run(tmp_path: Path) -> None:
@@ -86,7 +52,29 @@ def test_systemd_is_notified_once_the_processes_run(tmp_path: Path) -> None:
     assert "STATUS=1 of 1 processes run" in states
 
 
-def test_the_processes_do_not_outlive_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+def test_a_process_that_dies_starts_again_with_the_configuration_of_now(tmp_path: Path) -> None:
+    ports = [free_port(), free_port()]
+    settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{ports[0]}"]}})
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cli", "--config", str(settings.file), "up", "--only", "gateway"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: _listens(ports[0]), 30)
+        [gateway] = psutil.Process(running.pid).children()
+        text = settings.file.read_text()
+        settings.file.write_text(text.replace(f":{ports[0]}", f":{ports[1]}"))
+        assert (gateway.name(), gateway.cmdline()[:1]) == ("gateway", ["starface2mqtt gateway"])
+
+        gateway.kill()
+
+        wait_until(lambda: _listens(ports[1]), 30)
+    finally:
+        running.terminate()
+        assert running.wait(20) == 0
+
+
+def test_the_processes_do_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
     port = free_port()
     settings = make_site(tmp_path / "site", {"gateway": {"listen": [f"127.0.0.1:{port}"]}})
     running = subprocess.Popen(
@@ -95,7 +83,7 @@ def test_the_processes_do_not_outlive_a_supervisor_that_is_killed(tmp_path: Path
     )  # fmt: skip
     wait_until(lambda: _listens(port), 50)
     data = settings.site.data_folder
-    wait_until((data / "supervisord.pid").exists)
+    wait_until((data / "events.db").exists)
     readable = [path.name for path in data.iterdir() if path.stat().st_mode & 0o077]
     assert readable == []
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bus.settings import SettingsRefused, read_accounts
-from cli.run.up import PROGRAMS
+from cli.run.work import WORK
 from cli.site.files import add_user_account, broker_folder, make_site, remove_user_accounts, seal
 
 
@@ -41,7 +41,7 @@ def test_two_sites_share_no_secret(tmp_path: Path) -> None:
 def test_a_new_site_has_broker_accounts_for_what_runs_and_nothing_else(tmp_path: Path) -> None:
     accounts = read_accounts(make_site(tmp_path, {}).broker.accounts_file)
 
-    on_the_bus = set(PROGRAMS) - {"directory"} | {"dial-number"}  # a second session of dial
+    on_the_bus = set(WORK) - {"directory"} | {"dial-number"}  # a second session of dial
     assert {name for name in accounts if not name.startswith("cli-")} == on_the_bus
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -77,28 +76,27 @@ class Office:
         """Return a process of the office, its broker or its PBX."""
         if name == "broker":
             return psutil.Process(self.broker.pid)
-        words = ["--config", str(self.stage.settings.file), name]
+        ours = {each.cmdline()[-1]: each for each in psutil.Process().children() if each.cmdline()}
         if name == "pbx":
-            words = ["--control-port", str(self.stage.ports.pbx_control)]
-        for process in psutil.process_iter(["cmdline"]):
-            line = process.info["cmdline"] or []
-            if line[-len(words):] == words:  # fmt: skip
-                return process
-        raise LookupError(name)
+            return ours[str(self.stage.ports.pbx_control)]
+        return next(each for each in ours["up"].children() if each.name() == name)
 
     def kill(self, name: str) -> None:
-        """Kill a process; its supervisor starts another."""
+        """Kill a process; its parent starts another."""
         self.process(name).kill()
 
     @contextlib.contextmanager
     def stopped(self, name: str) -> Iterator[None]:
         """Have a process of the office stand still for a while."""
         process = self.process(name)
-        process.send_signal(signal.SIGSTOP)
+        family = [process, *process.children(recursive=True)]
+        for each in family:
+            each.suspend()
         try:
             yield
         finally:
-            process.send_signal(signal.SIGCONT)
+            for each in family:
+                each.resume()
 
     @property
     def broker(self) -> Mosquitto:
