@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from pydantic import SecretStr
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 POOL = "caller"  # the account of the process that serves everybody, and the name of the books
 MANY = 20  # active users from which one process serves all
 _EVERY = 0.5  # seconds between two looks at who is active
+_LOOK_ANYWAY = 10.0  # seconds; two writes may bear the same time
 _AGAIN = 30.0  # seconds until what the broker did not do is tried again
 _GRACE = 5.0  # seconds in which a new user's account may come after the user
 _TRIES = 10  # then the sessions of before are left to expire
@@ -76,6 +78,8 @@ class CallerProcesses:
         self._served: Assignment = {}
         self._lacking: dict[str, float] = {}  # whose process has no account, since when
         self._blind_for = ""
+        self._seen: list[tuple[int, int]] = []
+        self._looked = 0.0
         self._warned_of = 0
         self._no_change_before = 0.0
         self._no_drop_before = 0.0
@@ -101,6 +105,8 @@ class CallerProcesses:
 
     def _look(self) -> None:
         """See who is active and which accounts there are; what cannot be read stays as it was."""
+        if not self._may_have_changed():
+            return
         try:
             with Users(self._database) as users:
                 active = users.active()
@@ -110,6 +116,7 @@ class CallerProcesses:
             if self._blind_for != str(error):
                 self._blind_for = str(error)
                 log.warning("cannot see who is active reason=%s", error)
+            self._looked = 0.0
             return
         self._blind_for = ""
         self._active = tuple(active)
@@ -121,6 +128,16 @@ class CallerProcesses:
             for login in active
             if caller_account(login) not in self._accounts
         }
+
+    def _may_have_changed(self) -> bool:
+        """Return whether a file was written; opening them twice a second is work for nothing."""
+        database, moment = self._database, time.monotonic()
+        files = (database, database.with_name(f"{database.name}-wal"), self._broker.accounts_file)
+        seen = [_touched(path) for path in files]
+        if seen == self._seen and moment - self._looked < _LOOK_ANYWAY:
+            return False
+        self._seen, self._looked = seen, moment
+        return True
 
     def _soon(self) -> set[str]:
         """Return the accounts that are likely to be made this moment, as by `user add`."""
@@ -182,6 +199,14 @@ class CallerProcesses:
             )
             for account in accounts
         }
+
+
+def _touched(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
 
 
 def _or_say_why(work: Callable[[], None]) -> None:
