@@ -50,6 +50,8 @@ run(GatewaySettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]),
     NumberProfile(country="CH", area_code="44"), b"k" * 32, Path(sys.argv[3]))
 """
+_GO = "golang-go golang-github-eclipse-paho.mqtt.golang-dev"
+_DEBIAN = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}  # where Debian puts Go's libraries
 LOADS = {"1 new": (1, False), "8 new": (8, False), "64 new": (64, False), "64 keep": (64, True)}
 
 
@@ -112,6 +114,7 @@ def candidates(
     found.append(
         Candidate("Express + MQTT.js", ["node", str(peers / "express_app.js")], paths, **env)
     )
+    found.append(Candidate("Go net/http + paho", [str(peers / "go_app")], paths, **env))
     red = folder / "node-red"
     subprocess.run(
         [sys.executable, str(PEERS / "node_red_flow.py"), str(red)],
@@ -127,20 +130,27 @@ def candidates(
 
 def has_peers(peers: Path) -> bool:
     """Return whether the peers are in a folder."""
-    wanted = ("venv/bin/uvicorn", "node_modules/express", "node_modules/node-red/red.js")
+    wanted = ("venv/bin/uvicorn", "node_modules/express", "node_modules/node-red/red.js", "go_app")
     return all((peers / each).exists() for each in wanted)
 
 
 def install(peers: Path) -> None:
+    """Put the peers into a folder; end with a sentence where that fails."""
     npm = needs("npm", "npm")
+    go = needs("go", _GO)
     peers.mkdir(parents=True, exist_ok=True)
-    subprocess.run([sys.executable, "-m", "venv", str(peers / "venv")], check=True)
-    packages = ["fastapi", "uvicorn", "uvloop", "httptools", "aiomqtt", "defusedxml"]
-    subprocess.run(
-        [str(peers / "venv/bin/python"), "-m", "pip", "install", "-q", *packages], check=True
-    )
+    pip = [str(peers / "venv/bin/python"), "-m", "pip", "install", "-q"]
     node = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(peers)]
-    subprocess.run([*node, "express", "mqtt", "fast-xml-parser", "node-red@4"], check=True)
+    for words in (
+        [sys.executable, "-m", "venv", str(peers / "venv")],
+        [*pip, "fastapi", "uvicorn", "uvloop", "httptools", "aiomqtt", "defusedxml"],
+        [*node, "express", "mqtt", "fast-xml-parser", "node-red@4"],
+        [go, "build", "-o", str(peers / "go_app"), str(PEERS / "go_app.go")],
+    ):
+        done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **_DEBIAN})
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            raise SystemExit(f"a peer could not be installed: {' '.join(words)}: {lines[-1]}")
 
 
 @contextmanager
@@ -177,9 +187,9 @@ def tree(pid: int) -> list[int]:
     return [pid, *(found for child in children for found in tree(int(child)))]
 
 
-def proportional_memory(pid: int) -> float:
+def proportional_memory(pid: int, *, alone: bool = False) -> float:
     total = 0
-    for one in tree(pid):
+    for one in [pid] if alone else tree(pid):
         for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 total += int(line.split()[1])

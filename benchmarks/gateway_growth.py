@@ -27,6 +27,7 @@ from benchmarks.gateway import (  # noqa: E402
     proportional_memory,
     running,
 )
+from benchmarks.load import needs  # noqa: E402
 from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files  # noqa: E402
 from bus.events import Party  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
@@ -60,8 +61,8 @@ def main() -> None:
             settings = BrokerSettings(port=broker.port, accounts_file=folder / "accounts.json")
             account, password = settings.credentials("journal")
             receive = [
-                "mosquitto_sub", "-p", str(broker.port), "-u", account, "-P", password,
-                "-i", account, "-q", "1", "-t", "starface/users/+/calls", "-V", "5",
+                needs("mosquitto_sub", "mosquitto-clients"), "-p", str(broker.port), "-u", account,
+                "-P", password, "-i", account, "-q", "1", "-t", "starface/users/+/calls", "-V", "5",
             ]  # fmt: skip
             subscriber = subprocess.Popen(receive, stdout=subprocess.DEVNULL)
             try:
