@@ -55,15 +55,6 @@ class CurrentContacts:
         finally:
             self._end()
 
-    def is_read(self, key: str, read_from: bytes) -> bool:
-        """Return whether a contact was read from just this the last time, without a refusal."""
-        edition = self._counting()
-        if edition is _NOWHERE:
-            return False
-        query = f"SELECT c.read_from {_THE_ONE}"
-        row = self._connection.execute(query, (*edition, key)).fetchone()
-        return row is not None and row[0] == read_from
-
     def marks(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Return from what the contacts of some keys were read; only where nothing was refused."""
         edition = self._counting()

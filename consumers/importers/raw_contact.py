@@ -59,7 +59,7 @@ class ContactReader:
         """
         named = _named(raw)
         read_from = read_from or self.fingerprint(named)
-        if self.is_known(named.key, read_from):
+        if self.known([named.key]).get(named.key) == read_from:
             return Unchanged(named.key)
         return self._record(named, where, read_from)
 
@@ -78,10 +78,6 @@ class ContactReader:
     def known(self, keys: Sequence[str]) -> Mapping[str, bytes]:
         """Return from what the contacts of some keys were read the last time."""
         return self.report.known.marks(keys) if self.report.known else {}
-
-    def is_known(self, key: str, read_from: bytes) -> bool:
-        """Return whether a contact was read from just this the last time, without a refusal."""
-        return self.report.known is not None and self.report.known.is_read(key, read_from)
 
     def _record(self, raw: RawContact, where: str, read_from: bytes) -> ContactRecord | None:
         if not raw.name:

@@ -26,9 +26,6 @@ class ReadRefusal:
 class KnownContacts(Protocol):
     """What the directory knows of the source."""
 
-    def is_read(self, key: str, read_from: bytes) -> bool:
-        """Return whether a contact was read from just this the last time, without a refusal."""
-
     def marks(self, keys: Sequence[str]) -> Mapping[str, bytes]:
         """Return from what the contacts of some keys were read; only where nothing was refused."""
 

@@ -21,9 +21,6 @@ class Known:
     def marks(self, keys: Sequence[str]) -> dict[str, bytes]:
         return dict([self._one])
 
-    def is_read(self, key: str, read_from: bytes) -> bool:
-        return (key, read_from) == self._one
-
 
 def anna(number: str = "044 123 45 67", **fields: str) -> RawContact:
     return RawContact(name="Anna", numbers=[NumberField(number)], **fields)  # type: ignore[arg-type]
