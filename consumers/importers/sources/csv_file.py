@@ -88,11 +88,6 @@ def _is_heading(fields: Sequence[str], headings: list[str]) -> bool:
     return [name.casefold() for name in _names(fields)] == headings
 
 
-def headings_of(path: Path) -> list[str]:
-    """Return the headings; raise SourceUnreadable."""
-    return front_of(path).headings
-
-
 def front_of(path: Path, encoding: str = "") -> TableFront:
     """Return the headings, the first line whose words are known as such, and rows below them."""
     rows = [

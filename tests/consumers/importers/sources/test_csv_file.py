@@ -20,7 +20,7 @@ from consumers.importers.encodings import encoding_of
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sample import default_mapping
-from consumers.importers.sources.csv_file import csv_records, delimiter_of, headings_of
+from consumers.importers.sources.csv_file import csv_records, delimiter_of, front_of
 
 Read = Callable[..., list[Change]]
 
@@ -99,7 +99,7 @@ def test_the_headings_are_distinguished_as_the_lines_below_are(
     file = tmp_path / "list.csv"
     file.write_text(text)
 
-    assert headings_of(file) == headings
+    assert front_of(file).headings == headings
 
 
 def test_the_first_line_of_excel_may_name_the_delimiter(read: Read, report: Report) -> None:
