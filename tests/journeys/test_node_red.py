@@ -92,9 +92,12 @@ def test_the_flows_of_the_documents_show_a_call_and_dial(tmp_path: Path) -> None
         httpx.post(f"{url}/flows", json=_flows(home), headers=_HEADERS).raise_for_status()
         wait_until(lambda: b"Connected to broker" in log.read_bytes(), 30)
 
-        for event in map(call_event, STATES):
-            gateway.publish_raw(topics.calls("0011"), event.encoded())
-        wait_until(lambda: "unmute" in log.read_text(), 20)
+        def shows_the_end_of_a_call() -> bool:
+            for event in map(call_event, STATES):  # again: it says nothing of its subscriptions
+                gateway.publish_raw(topics.calls("0011"), event.encoded())
+            return "unmute" in log.read_text()
+
+        wait_until(shows_the_end_of_a_call, 20)
         httpx.post(f"{url}/inject/press").raise_for_status()
 
         def arrived() -> bool:
