@@ -51,6 +51,8 @@ def setup(
         folder = PACKAGED if PACKAGED.is_dir() else Path()
     dialog = Dialog(chosen_language(lang) if lang else terminal_language(), answers)
     settings = _site(dialog, folder.resolve())
+    if lang:  # else the one of the site, which may have been there before
+        dialog.language = chosen_language(lang)
     context.find_root().obj = {"config": settings.file}
     settings, login = _user(dialog, settings)
     _broker(dialog, settings, login)
