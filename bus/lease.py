@@ -42,10 +42,10 @@ _HUNG = 10.0  # seconds without a sign of the main thread: somebody else had bet
 class Timing:
     """How fast a lease changes hands, in seconds."""
 
-    term: float = 4.0  # for which a confirmed heartbeat lets act
+    term: float = 3.5  # for which a confirmed heartbeat lets act
     beat: float = 1.0
     margin: float = 0.5  # by which clocks may run apart within a term
-    silence: float = 4.0  # after which a holder is gone
+    silence: float = 3.0  # after which a holder is gone
 
 
 class LeaseRecord(Part):

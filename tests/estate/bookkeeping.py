@@ -23,6 +23,7 @@ from starface.simulator import Simulator
 NUMBER = "+41 44 123 45 67"
 _SAMPLE = 0.2  # seconds
 _DIAL_EVERY = 1.5  # seconds
+_TALK = 4.0  # seconds from dialling until somebody hangs up
 
 
 class Bookkeeping:
@@ -99,6 +100,7 @@ class Bookkeeping:
                 self._connection.work(left)
             if self.well:
                 self.well_at.append(time.time())
+            self._end_dialled_calls()
             if self._dialling.is_set() and time.time() > self._dial_at:
                 self._dial_at = time.time() + _DIAL_EVERY
                 self._dial()
@@ -112,6 +114,12 @@ class Bookkeeping:
         except BrokerUnavailable:
             return
         self.dialled[request] = time.time()
+
+    def _end_dialled_calls(self) -> None:
+        running, long_ago = self._simulator.pbx.calls, time.time() - _TALK
+        for request, at in self.dialled.items():
+            if at < long_ago and str(request) in running:
+                self._simulator.hang_up(str(request))
 
     def _answered(self, event: CallerEvent, _: ReceivedMessage) -> None:
         if event.data.opens != "nothing":
