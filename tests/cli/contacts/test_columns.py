@@ -90,7 +90,7 @@ def test_what_stands_beside_our_own_headings_is_said(config: Path, tmp_path: Pat
         ("name,work,Rufnr.", "name name; numbers work (work), Rufnr."),
     ],
 )
-def test_a_few_front_of_ours_do_not_make_a_list_our_export(
+def test_a_few_headings_of_ours_do_not_make_a_list_our_export(
     config: Path, tmp_path: Path, headings: str, read: str
 ) -> None:
     file = written(tmp_path, f"{headings}\n1,Ada Lovelace,044 888 00 11\n")
@@ -100,7 +100,7 @@ def test_a_few_front_of_ours_do_not_make_a_list_our_export(
     )
 
 
-def test_front_of_ours_alone_need_no_key(config: Path, tmp_path: Path) -> None:
+def test_headings_of_ours_alone_need_no_key(config: Path, tmp_path: Path) -> None:
     file = written(tmp_path, "name,mobile\nAda Lovelace,079 888 00 11\n")
 
     assert "Read as" not in contacts_command(config, "import", "csv", file, "--source", "list")

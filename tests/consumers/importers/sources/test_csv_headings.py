@@ -86,7 +86,7 @@ def test_google_whose_labels_are_no_numbers() -> None:
         ("Rufnummer", ""),
     ],
 )
-def test_front_of_lists_kept_by_hand(heading: str, label: str) -> None:
+def test_headings_of_lists_kept_by_hand(heading: str, label: str) -> None:
     assert _numbers(heading) == {heading: label}
 
 
@@ -116,7 +116,7 @@ def test_a_firms_line_alone_is_where_one_reaches_the_contact() -> None:
         ("numbers", ""),
     ],
 )
-def test_further_front_of_programs(heading: str, label: str) -> None:
+def test_further_headings_of_programs(heading: str, label: str) -> None:
     assert _numbers(heading) == {heading: label}
 
 
@@ -245,7 +245,7 @@ def test_without_a_name_or_a_number_nothing_is_guessed(headings: tuple[str, ...]
         ("Name;Business;Home 2;Mobile", "A;044 555 01 01;;1", "Name", 3),
     ],
 )
-def test_front_of_further_programs(headings: str, row: str, name: str, columns: int) -> None:
+def test_headings_of_further_programs(headings: str, row: str, name: str, columns: int) -> None:
     mapping = usual_mapping(headings.split(";"), [row.split(";")])
 
     assert mapping is not None
