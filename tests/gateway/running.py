@@ -112,11 +112,14 @@ class GatewayProcess:
     def kill(self) -> None:
         """Kill all its processes at once, as a machine that fails does."""
         assert self._process is not None
-        family = [psutil.Process(self.pid), *psutil.Process(self.pid).children()]
-        for process in family:
-            process.kill()
+        parent = psutil.Process(self.pid)
+        parent.suspend()  # it would start children again, and they would end in order without it
+        children = parent.children()
+        for process in (*children, parent):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait(5)
-        wait_until(lambda: not any(map(_runs, family[1:])))
+        wait_until(lambda: not any(map(_runs, children)))
         self._process = None
 
 
