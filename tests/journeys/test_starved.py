@@ -69,7 +69,9 @@ class Site:
 
     def processes(self, name: str) -> list[psutil.Process]:
         """Return a process and its children."""
-        supervisor = int((self.stage.folder / "data" / "supervisord.pid").read_text())
+        path = self.stage.folder / "data" / "supervisord.pid"
+        wait_until(path.exists)
+        supervisor = int(path.read_text())
         for process in psutil.Process(supervisor).children():
             if name in process.cmdline() or f"cli.run.{name}" in process.cmdline():
                 return [process, *process.children(recursive=True)]
