@@ -85,7 +85,7 @@ class GatewayProcesses:
     def __init__(self, site: "GatewayContext", sockets: list[socket.socket]) -> None:
         self._children = ChildProcesses()
         self._sockets = sockets
-        self._work: dict[str, Callable[[], None]] = {PUBLISHER: partial(publish, site)}
+        self._work: dict[str, Callable[[], None]] = {PUBLISHER: partial(_publish, site, sockets)}
         for number in range(1, site.gateway.processes + 1):
             self._work[f"gateway {number}"] = partial(_serve, site, sockets)
 
@@ -150,8 +150,10 @@ def _serve(site: GatewayContext, sockets: list[socket.socket]) -> None:
     log.info("stopped")
 
 
-def publish(site: GatewayContext) -> None:
+def _publish(site: GatewayContext, sockets: list[socket.socket]) -> None:
     """Be the process that publishes, or waits until it may, until SIGTERM."""
+    for sock in sockets:  # else who connects at the end would be left waiting, not refused
+        sock.close()
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # for the threads too
     gateway, counters = site.gateway, Counters()
     leader = PublisherLeader(

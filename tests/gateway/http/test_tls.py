@@ -232,10 +232,11 @@ def test_a_sender_who_resets_leaves_his_places_at_once(gateway: GatewayProcess) 
 
 def test_who_is_connected_when_the_gateway_ends_has_his_answer(gateway: GatewayProcess) -> None:
     senders = [_connect(gateway.secure) for _ in range(20)]
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(21) as pool:
         ended = pool.submit(gateway.stop)
         wait_until(lambda: not _is_taken_in(gateway.port))
-        answers = [_ask(sender, _post(call_state(f"c-{n}"))) for n, sender in enumerate(senders)]
+        posts = [_post(call_state(f"c-{number}")) for number in range(20)]
+        answers = list(pool.map(_ask, senders, posts))
 
     assert [status for status, _, _ in answers] == [200] * 20
     assert ended.result() == 0
