@@ -69,12 +69,11 @@ class Site:
 
     def processes(self, name: str) -> list[psutil.Process]:
         """Return a process and its children."""
-        path = self.stage.folder / "data" / "supervisord.pid"
-        wait_until(path.exists)
-        supervisor = int(path.read_text())
-        for process in psutil.Process(supervisor).children():
-            if name in process.cmdline() or f"cli.run.{name}" in process.cmdline():
-                return [process, *process.children(recursive=True)]
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if words[-1:] == ["up"] and str(self.stage.settings.file) in words:
+                children = [each for each in process.children() if each.name() == name]
+                return [each for child in children for each in (child, *child.children(True))]
         return []
 
     def _receive(self, message: ReceivedMessage) -> None:
@@ -172,6 +171,7 @@ def test_a_process_without_descriptors_waits_and_does_it_afterwards(
 ) -> None:
     logged = len(site.log())
     processes = site.processes(name)
+    assert processes
     with without_descriptors(processes, spare):
         done = ask(site)
         for _ in range(50):
