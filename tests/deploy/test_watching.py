@@ -19,7 +19,7 @@ from runtime.metrics import METRICS, Metrics
 from starface.simulator import SimulatedUser, Simulator
 from tests.conftest import ROOT, wait_until
 from tests.gateway.running import GatewayProcess, request
-from tests.journeys.sessions_running import Office, SessionsProcess, open_stage
+from tests.journeys.sessions.sessions_running import Office, SessionsProcess, open_stage
 
 RULES = ROOT / "deploy" / "prometheus" / "starface2mqtt.rules.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "starface2mqtt.json"

@@ -8,7 +8,7 @@ import pytest
 
 from bus.settings import BrokerSettings
 from tests.conftest import wait_until
-from tests.journeys.caller_office import Office
+from tests.journeys.caller.caller_office import Office
 
 
 @pytest.mark.parametrize("spare", [0, 1, 3])

@@ -20,7 +20,9 @@ from consumers.directory.records import ContactNumber
 from starface.simulator import Simulator
 from tests.conftest import wait_until
 from tests.gateway.running import GatewayProcess, call_state, notify, path_of
-from tests.journeys import caller_office, dial_office, sessions_running
+from tests.journeys.caller import caller_office
+from tests.journeys.dial import dial_office
+from tests.journeys.sessions import sessions_running
 from tests.journeys.small_disk import SmallDisk, small_disk
 
 WAITS = "waits for storage"

@@ -12,7 +12,7 @@ from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
 from starface.simulator import Simulator
 from tests.conftest import wait_until
-from tests.journeys.dial_office import Office, Person
+from tests.journeys.dial.dial_office import Office, Person
 
 Connect = Callable[..., Connection]
 WITHIN = 15.0  # seconds after which one of the machines acts again

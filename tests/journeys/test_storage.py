@@ -12,7 +12,7 @@ import pytest
 from bus.settings import BrokerSettings
 from consumers.users import User, Users
 from tests.conftest import ROOT
-from tests.journeys.caller_office import Office
+from tests.journeys.caller.caller_office import Office
 
 # As often as it is asked, and each time as a command of its own would: opened, changed, closed.
 _IMPORTS = """

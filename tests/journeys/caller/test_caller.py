@@ -26,7 +26,7 @@ from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
 from consumers.directory.records import ContactNumber
 from consumers.users import User, Users
-from tests.journeys.caller_office import Office
+from tests.journeys.caller.caller_office import Office
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cli.demo.mosquitto import Mosquitto, free_port
 from panel.applications import Applications
 from starface.simulator import Simulator
 from tests.conftest import wait_until
-from tests.journeys.dial_office import Office
+from tests.journeys.dial.dial_office import Office
 
 PROGRAM = """
 import json, sys

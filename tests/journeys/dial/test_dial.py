@@ -20,7 +20,7 @@ from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto
 from starface.simulator import Simulator
 from tests.conftest import wait_until
-from tests.journeys.dial_office import NUMBER, Office, Person
+from tests.journeys.dial.dial_office import NUMBER, Office, Person
 
 Connect = Callable[..., Connection]
 

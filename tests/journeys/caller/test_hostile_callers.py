@@ -17,7 +17,7 @@ from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
 from consumers.directory.records import ContactNumber
 from tests.hostile_names import HOSTILE
-from tests.journeys.caller_office import Office
+from tests.journeys.caller.caller_office import Office
 
 PWNED = Path("/tmp/starface-pwned")  # noqa: S108
 _RECORD = """#!{python} -SI

@@ -20,8 +20,8 @@ from consumers.directory.records import ContactNumber
 from starface.simulator import DEFAULT_USERS, Simulator
 from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until
-from tests.journeys.caller_office import CALLER, running
-from tests.journeys.sessions_running import Office, SessionsProcess, open_stage
+from tests.journeys.caller.caller_office import CALLER, running
+from tests.journeys.sessions.sessions_running import Office, SessionsProcess, open_stage
 
 LAWYER, SECRETARY, _ = (person.login for person in DEFAULT_USERS)
 CLIENT, OTHER_CLIENT = "+41441234567", "+493023125123"

@@ -17,7 +17,7 @@ from cli.demo.mosquitto import Mosquitto
 from consumers.caller.processes import MANY
 from consumers.caller.trace_store import find
 from consumers.users import User, Users
-from tests.journeys.caller_office import Office
+from tests.journeys.caller.caller_office import Office
 
 LOGINS = tuple(f"{number:04}" for number in range(11, 11 + MANY))
 ANNA, BERND, CARLA = (caller_account(login) for login in LOGINS[:3])

@@ -29,7 +29,7 @@ from consumers.directory.records import ContactNumber
 from consumers.users import User, Users
 
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 CALLER = """
 import json
 import sys

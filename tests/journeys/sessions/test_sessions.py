@@ -12,7 +12,7 @@ from starface.simulator import DEFAULT_USERS, SimulatedUser, Simulator
 from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until
 from tests.gateway.running import GatewayProcess
-from tests.journeys.sessions_running import (
+from tests.journeys.sessions.sessions_running import (
     Listener,
     Office,
     SessionsProcess,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bus.settings import BrokerSettings
-from tests.journeys.caller_office import Office
+from tests.journeys.caller.caller_office import Office
 
 _SLOW = 2.0  # seconds an executor may need on a busy machine until it has written its line
 

@@ -4,7 +4,7 @@ from bus.numbers.private_numbers import changing, entry
 from starface.simulator import DEFAULT_USERS, Simulator
 from tests.conftest import wait_until
 from tests.gateway.running import KEY
-from tests.journeys.sessions_running import (
+from tests.journeys.sessions.sessions_running import (
     Listener,
     Office,
     SessionsProcess,

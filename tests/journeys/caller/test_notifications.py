@@ -15,8 +15,12 @@ from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
 from consumers.directory.records import ContactNumber
 from consumers.users import Users
-from tests.journeys.caller_office import Office
-from tests.journeys.notification_service import NotificationService, Shown, notification_service
+from tests.journeys.caller.caller_office import Office
+from tests.journeys.caller.notification_service import (
+    NotificationService,
+    Shown,
+    notification_service,
+)
 
 URL = "https://files.example/matters/m%2F1"
 

@@ -21,7 +21,7 @@ from bus.events import DialRequest
 from bus.settings import BrokerSettings
 from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import find
-from tests.journeys.caller_office import ROOT, Office
+from tests.journeys.caller.caller_office import ROOT, Office
 
 URL = "https://files.example/matters/m%2F1"
 _BROWSER = """#!/bin/sh

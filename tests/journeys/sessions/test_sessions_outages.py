@@ -18,7 +18,7 @@ from starface.credential import derive
 from starface.simulator import SimulatedUser, Simulator
 from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until
-from tests.journeys.sessions_running import (
+from tests.journeys.sessions.sessions_running import (
     OTHER_PROGRAM,
     Listener,
     Office,
