@@ -178,16 +178,13 @@ def test_300_idle_and_300_dripping_connections_by_tls_do_not_keep_the_pbx_waitin
     started = time.monotonic()
     for connection in drips:
         connection.sendall(_post(call_state("c"))[:200])
-    drips[-1].setblocking(False)
-    took, answer = [], b""
+    took = []
     while time.monotonic() - started < DEADLINE + 3:
-        for connection in drips[:-1]:
+        # What arrives after the end takes an answer away that nobody has read.
+        dripping = drips[:-1] if time.monotonic() - started > DEADLINE - 2 else drips
+        for connection in dripping:
             with contextlib.suppress(OSError):
                 connection.send(b"x")
-        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLEOFError):
-            answer = answer or drips[-1].recv(1_000)
-        if not answer:  # what arrives after the end takes an answer away that nobody has read
-            drips[-1].send(b"x")
         before = time.monotonic()
         with _connect(gateway.secure) as honest:
             assert _ask(honest, _post(call_state("canary")))[0] == 200
@@ -195,7 +192,7 @@ def test_300_idle_and_300_dripping_connections_by_tls_do_not_keep_the_pbx_waitin
         threading.Event().wait(0.2)
 
     assert statistics.median(took) < DEADLINE / 10
-    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert drips[-1].recv(1_000).startswith(b"HTTP/1.1 408 ")
     wait_until(lambda: all(_closed(connection) for connection in [*idle, *drips]), 5)
 
 
