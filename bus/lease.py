@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _STEP = 0.1  # seconds between two looks of the lease's own thread
 _KEPT = 60  # seconds the broker keeps a claim for a machine that is away; no act waits so long
+_CONNECTS_WITHIN = 5.0  # seconds; a broker of several nodes agrees on a session first
 _HUNG = 10.0  # seconds without a sign of the main thread: somebody else had better act
 
 
@@ -266,7 +267,7 @@ class Lease:
         with Connection(
             node, self._role, presence=presence, lasting=False, reconnects=False
         ) as holder:
-            holder.wait_connected(self._timing.silence)
+            holder.wait_connected(_CONNECTS_WITHIN)
             begins = _clock() + self._timing.term + self._timing.margin
             self._marker = uuid4().hex
             held = False
