@@ -10,6 +10,7 @@ from cli.site.context import CommandFailed, settings_of
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="File whose first line is the passphrase that seals the backup.")
 ]
+UNITS = "systemctl enable --now starface2mqtt-broker starface2mqtt-broker-reload.path starface2mqtt"
 
 
 def backup(
@@ -33,13 +34,15 @@ def restore(
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Put a site back; stop its processes first. An existing site is never overwritten."""
+    from cli.setup.service import is_packaged
     from cli.site.backup import restore_backup
 
     target = folder.resolve() if folder else None
     settings = restore_backup(file, target, _passphrase(passphrase_file))
+    start = UNITS if is_packaged(settings.file.parent) else "start the broker and the processes"
     typer.echo(
         f"{settings.file} and its data are back; the event log continues under a new name. "
-        "Start the broker and the processes, then: starface2mqtt doctor"
+        f"Now: {start}, then: starface2mqtt doctor"
     )
 
 

@@ -6,13 +6,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from bus.settings import SettingsRefused, read_accounts
+from cli.__main__ import app
+from cli.commands.site.backup import UNITS
 from cli.site.backup import restore_backup, write_backup
 from cli.site.files import add_user_account, broker_folder, make_site
 from cli.site.settings import Settings
 from consumers.users import User, Users
 from gateway.eventlog.file import NAME, identity, open_log
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -169,3 +173,15 @@ def test_every_database_of_the_data_folder_is_in_it(site: Settings, tmp_path: Pa
     names = {path.name for path in site.site.data_folder.glob("*.db")}
     assert NAME in names
     assert {path.name for path in restored.site.data_folder.glob("*.db")} == names
+
+
+def test_the_command_that_restores_names_what_comes_next(site: Settings, tmp_path: Path) -> None:
+    write_backup(site, tmp_path / "backup", None)
+    words = ["restore", str(tmp_path / "backup"), str(tmp_path / "new")]
+
+    said = CliRunner().invoke(app, words).output
+    assert "Now: start the broker and the processes, then: starface2mqtt doctor" in said
+
+
+def test_what_a_packaged_site_is_to_start_stands_in_the_document() -> None:
+    assert UNITS in (ROOT / "docs" / "backup.md").read_text()
