@@ -331,6 +331,20 @@ _PROCESSES = {
 }
 
 
+def broker_files(
+    topics: Topics,
+    passwords: Mapping[str, str],
+    roles: Roles | None = None,
+    retired: Mapping[str, RetiredAccount] = MappingProxyType({}),
+) -> dict[str, str]:
+    """Return Mosquitto's password and access files by their names."""
+    accounts = Accounts(dict(passwords), dict(retired)).with_commands(topics)
+    return {
+        "passwords": accounts.password_file(),
+        "acl": acl_file(topics, accounts.passwords, roles),
+    }
+
+
 def write_broker_files(
     folder: Path,
     topics: Topics,
@@ -339,9 +353,8 @@ def write_broker_files(
     retired: Mapping[str, RetiredAccount] = MappingProxyType({}),
 ) -> None:
     """Write Mosquitto's password and access files into a folder."""
-    accounts = Accounts(dict(passwords), dict(retired)).with_commands(topics)
-    replace(folder / "passwords", accounts.password_file())
-    replace(folder / "acl", acl_file(topics, accounts.passwords, roles))
+    for name, text in broker_files(topics, passwords, roles, retired).items():
+        replace(folder / name, text)
 
 
 def _hashed(name: str, password: str) -> str:

@@ -84,10 +84,10 @@ def examine(config: Path | None, *, wait: int = 0) -> Iterator[Finding]:
         yield fail("configuration", "configuration-refused", reason=error)
         return
     yield ok("configuration", "configuration", path=settings.file)
-    for check in (local.files, local.disk, local.opening, network.broker_files):
+    for check in (local.files, local.services, local.disk, local.opening, network.broker_files):
         yield from _guarded(check.__name__, check(settings))
-    yield from _guarded("broker", _with_broker(settings, wait))
     yield from _guarded("pbx", network.pbx(settings))
+    yield from _guarded("broker", _with_broker(settings, wait))
     yield from _guarded("numbers", local.numbers(settings))
     yield from _guarded("contacts", people.contacts(settings))
 

@@ -1,13 +1,14 @@
 """What a check found: a code with its values; its sentence and its fix are in `texts/`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bus.events import Sentence
 from cli.doctor.wordless import FIXES, FOUND
 from texts import Language, catalogue, pick
 
+_NAMED = 5  # of a kind
 Level = Literal["ok", "warn", "fail"]
 
 
@@ -18,7 +19,11 @@ class Finding:
     check: str
     level: Level
     code: str
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def of(self, **values: object) -> "Finding":
+        """Return the same finding with more values."""
+        return replace(self, values={**self.values, **values})
 
     def text(self, language: Language) -> str:
         """Return what was found, for a person."""
@@ -61,3 +66,14 @@ def warn(check: str, code: str, **values: object) -> Finding:
 def fail(check: str, code: str, **values: object) -> Finding:
     """Return that something does not work."""
     return Finding(check, "fail", code, values)
+
+
+def said(error: OSError) -> str:
+    """Return what the system said, without its number."""
+    return error.strerror or str(error)
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first of many names, and how many there are."""
+    more = f" … ({len(names)})" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -12,8 +12,11 @@ from pathlib import Path
 from bus.numbers.number import read_number
 from bus.settings import read_accounts
 from cli.commands.site.extensions import unknown_extensions, wanted_settings
+from cli.commands.watch import gateway_metrics
 from cli.doctor.findings import Finding, fail, ok, warn
+from cli.setup.service import disabled, units
 from cli.site.configuration_file import shown_values
+from cli.site.files import broker_folder
 from cli.site.settings import Settings
 from consumers.users import Users
 from runtime.addresses import split_address
@@ -56,6 +59,17 @@ def files(settings: Settings) -> Iterator[Finding]:
     read_accounts(settings.broker.accounts_file)
 
 
+def services(settings: Settings) -> Iterator[Finding]:
+    """Check that what the package runs of this site starts with the machine."""
+    conf = broker_folder(settings) / "mosquitto.conf"
+    ours = conf.exists() and f"\nlistener {settings.broker.port}" in conf.read_text()
+    names = units(settings.folder, broker=ours)
+    if off := disabled(names):
+        yield fail("services", "services-disabled", units=" ".join(off))
+    elif names:
+        yield ok("services", "services")
+
+
 def disk(settings: Settings) -> Iterator[Finding]:
     """Check that there is room for the event log and an import."""
     folder = settings.site.data_folder
@@ -76,6 +90,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
     """Check that the gateway's ports are free where it does not run, and open where it does."""
+    running = running or bool(gateway_metrics(settings.gateway.operations))  # without a broker
     for listen in settings.gateway.listen:
         host, port = split_address(listen)
         answers = _answers(host, port)

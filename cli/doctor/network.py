@@ -19,11 +19,11 @@ from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.settings import BrokerSettings, command_accounts, read_accounts
 from cli.commands.watch import HITS, LAST_NOTIFICATION, gateway_metrics
 from cli.demo.mosquitto import program
-from cli.doctor.findings import Finding, fail, ok, warn
+from cli.doctor.findings import Finding, fail, ok, said, some, warn
 from cli.doctor.local import SOON, certificate
 from cli.doctor.snapshot import Snapshot
 from cli.site.broker_configuration import FILE, reads_in_place
-from cli.site.files import broker_folder
+from cli.site.files import broker_folder, intended_broker_files
 from cli.site.settings import Settings
 from consumers.sessions.callback_check import HttpGateway, NotTaken
 from consumers.users import Users
@@ -35,6 +35,7 @@ from starface.settings import callback_host
 from starface.xmlrpc.reading import Writable
 
 _TIMEOUT = 5.0  # seconds
+_ENOUGH = 3  # users whom the broker refuses
 TEST_STATE = "DOCTOR"  # no state of a PBX: consumers leave it alone
 _NEEDED = ("allow_anonymous false", "use_username_as_clientid true", "persistence true",
            "set_tcp_nodelay true")  # fmt: skip
@@ -53,6 +54,9 @@ def broker_files(settings: Settings) -> Iterator[Finding]:
         for line in _NEEDED:
             if line not in stated:
                 yield warn("broker files", "broker-line", path=conf, line=line)
+    for name, text in intended_broker_files(settings).items():
+        if (folder / name).exists() and (folder / name).read_text() != text:
+            yield fail("broker files", "broker-file-other", path=folder / name)
     if not reads_in_place(folder):
         return
     for name in (FILE, "passwords", "acl"):
@@ -61,11 +65,6 @@ def broker_files(settings: Settings) -> Iterator[Finding]:
             yield fail("broker files", "broker-file-missing", path=path)
         elif not path.stat().st_mode & 0o040:
             yield fail("broker files", "broker-file-closed", path=path)
-    if (folder / "passwords").exists():
-        lines = (folder / "passwords").read_text().splitlines()
-        given = {line.partition(":")[0] for line in lines}
-        if missing := sorted(read_accounts(settings.broker.accounts_file).keys() - given):
-            yield fail("broker files", "broker-account-missing", account=missing[0])
 
 
 def broker_node(broker: BrokerSettings, account: str) -> Finding:
@@ -78,7 +77,7 @@ def broker_node(broker: BrokerSettings, account: str) -> Finding:
         try:
             socket.create_connection((broker.host, broker.port), _TIMEOUT).close()
         except OSError as fault:
-            return fail("broker", "broker-away", where=where, reason=fault.strerror or fault)
+            return fail("broker", "broker-away", where=where, reason=said(fault))
         return fail("broker", "broker-refuses", where=where, reason=error)
     return ok("broker", "broker", where=where)
 
@@ -107,13 +106,14 @@ def broker_accounts(settings: Settings) -> Iterator[Finding]:
     known = read_accounts(settings.broker.accounts_file)
     with Users(settings.database) as users:
         logins = [user.login for user in users.all()]
-    refused = []
-    for login in logins:
-        password = known.get(user_account(login))
-        if password is None:
-            yield fail("broker accounts", "broker-account-none", user=login)
-            continue
-        *_, (account, derived) = command_accounts(user_account(login), password).items()
+    without = [login for login in logins if user_account(login) not in known]
+    if without:
+        yield fail("broker accounts", "broker-account-none", user=some(without))
+    refused: list[str] = []
+    for login in sorted({*logins} - {*without}):
+        *_, (account, derived) = command_accounts(
+            user_account(login), known[user_account(login)]
+        ).items()
         as_user = settings.broker.model_copy(
             update={"account": account, "password": SecretStr(derived)}
         )
@@ -122,8 +122,10 @@ def broker_accounts(settings: Settings) -> Iterator[Finding]:
                 connection.wait_connected()
         except BrokerUnavailable:
             refused.append(login)
+            if len(refused) == _ENOUGH:  # each may take seconds, and all have one cause
+                break
     if refused:
-        yield fail("broker accounts", "broker-account-refused", user=refused[0], count=len(refused))
+        yield fail("broker accounts", "broker-account-refused", user=some(refused))
     elif logins:
         yield ok("broker accounts", "broker-accounts", count=len(logins))
 
@@ -148,7 +150,7 @@ def pbx(settings: Settings) -> Iterator[Finding]:
         with socket.create_connection((starface.host, starface.pbx_port), _TIMEOUT):
             yield ok("pbx port", "pbx-port", **at)
     except OSError as error:
-        yield fail("pbx port", "pbx-port-silent", reason=error, **at)
+        yield fail("pbx port", "pbx-port-silent", reason=said(error), **at)
         return
     if starface.scheme == "https":
         yield from _pbx_certificate(settings)
@@ -193,7 +195,7 @@ def _pbx_certificate(settings: Settings) -> Iterator[Finding]:
     try:
         shown = shown_certificate(starface.host, starface.pbx_port)
     except OSError as error:
-        yield fail(check, "pbx-tls", port=starface.pbx_port, reason=error)
+        yield fail(check, "pbx-tls", port=starface.pbx_port, reason=said(error))
         return
     days = (shown.expires - datetime.now(UTC)).days
     fingerprint = shown.fingerprint
@@ -241,7 +243,7 @@ def callback(settings: Settings) -> Iterator[Finding]:
     try:
         host = callback_host(starface)
     except OSError as error:
-        yield fail("callback", "callback-no-way", reason=error)
+        yield fail("callback", "callback-no-way", reason=said(error))
         return
     own = Callback(
         starface.callback_scheme, host, starface.callback_port,
@@ -330,12 +332,11 @@ def configuration_since(settings: Settings, found: Snapshot) -> Iterator[Finding
 
 def processes(found: Snapshot, wanted: tuple[str, ...]) -> Iterator[Finding]:
     """Check that what should run is connected to the broker, and what it says cannot work."""
-    for name in wanted:
-        serving = [each for each in found.processes if each == name or each.startswith(f"{name}-")]
-        if any(found.online(each) for each in serving):
-            yield ok("processes", "processes", name=name)
-        else:
-            yield fail("processes", "processes-away", name=name)
+    running = {name.partition("-")[0] for name in found.processes if found.online(name)}
+    if away := [name for name in wanted if name not in running]:
+        yield fail("processes", "processes-away", name=", ".join(away))
+    if here := [name for name in wanted if name in running]:
+        yield ok("processes", "processes", name=", ".join(here))
     for detail in found.details.values():
         for fault in detail.faults:
             yield fail("processes", "processes-fault", name=detail.name, fault=fault)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from cli.doctor.findings import Finding, fail, ok, warn
+from cli.doctor.findings import Finding, fail, ok, some, warn
 from cli.doctor.snapshot import Snapshot
 from cli.site.settings import Settings
 from consumers.directory.directory import Directory
-from consumers.users import Users
+from consumers.users import User, Users
 
 _OLD = 7  # days
 
@@ -19,23 +19,23 @@ def users(settings: Settings, found: Snapshot) -> Iterator[Finding]:
     if not everybody:
         yield fail("users", "users-none")
         return
-    active = 0
+    alike: dict[Finding, list[str]] = {}
     for user in everybody:
-        state = found.users.get(user.login)
-        if user.extension != user.login and not settings.starface.extension_may_differ:
-            yield fail("users", "users-differ", user=user.login, extension=user.extension)
-        elif not found.online("sessions") or state is None:
-            yield warn("users", "users-unknown", user=user.login)
-        elif state.state == "failing":
-            yield fail(
-                "users", "users-failing", user=user.login, fault=state.code, sentence=state.sentence
-            )
-        elif state.state == "inactive":
-            yield warn("users", "users-off", user=user.login)
-        else:
-            active += 1
-    if active:
-        yield ok("users", "users", count=active)
+        alike.setdefault(_state(user, settings, found), []).append(user.login)
+    for finding, logins in alike.items():
+        yield finding.of(user=logins[0], users=some(logins), count=len(logins))
+
+
+def _state(user: User, settings: Settings, found: Snapshot) -> Finding:
+    """Return how a user is, without the name: what many have in common is one line."""
+    state = found.users.get(user.login)
+    if user.extension != user.login and not settings.starface.extension_may_differ:
+        return fail("users", "users-differ", extension=user.extension)
+    if not found.online("sessions") or state is None:
+        return warn("users", "users-unknown")
+    if state.state == "failing":
+        return fail("users", "users-failing", fault=state.code, sentence=state.sentence)
+    return warn("users", "users-off") if state.state == "inactive" else ok("users", "users")
 
 
 def contacts(settings: Settings) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import ANY_USER
 
-_QUIET = 0.5  # seconds without a message after which all retained ones have come
+_QUIET = 0.5  # seconds without a retained message after which all have come
 _LONGEST = 10.0  # seconds
 
 
@@ -30,8 +30,12 @@ class Snapshot:
 def snapshot(connection: Connection) -> Snapshot:
     """Return what is retained now; the connection is up."""
     found = Snapshot()
+    came_at = time.monotonic()
 
     def keep(received: ReceivedMessage) -> None:
+        nonlocal came_at
+        if received.retained:  # what changes meanwhile comes live, and without an end
+            came_at = time.monotonic()
         if not received.payload:
             return
         if received.topic.endswith("/state"):
@@ -47,6 +51,6 @@ def snapshot(connection: Connection) -> Snapshot:
     connection.subscribe(connection.topics.processes(), keep)
     connection.subscribe(connection.topics.state(ANY_USER), keep)
     until = time.monotonic() + _LONGEST
-    while time.monotonic() < until and connection.work(_QUIET):
-        pass
+    while (left := min(came_at + _QUIET, until) - time.monotonic()) > 0:
+        connection.work(left)
     return found

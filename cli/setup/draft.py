@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from bus.numbers.number import NumberProfile, read_number
 from bus.numbers.numbering_plan import plan
+from cli.doctor.findings import said
 from cli.setup.dialog import Dialog, WrongAnswer
 from runtime.addresses import join_address
 from starface.certificate import shown_certificate
@@ -47,8 +48,8 @@ def _pbx(dialog: Dialog) -> dict[str, Any]:
                 break
         except OSError as error:
             if not dialog.by_person:
-                raise dialog.failed("pbx", host=host, port=port, reason=error) from error
-            dialog.show(dialog.text("setup.failed.pbx", host=host, port=port, reason=error))
+                raise dialog.failed("pbx", host=host, port=port, reason=said(error)) from error
+            dialog.show(dialog.text("setup.failed.pbx", host=host, port=port, reason=said(error)))
     dialog.say("pbx", host=host, port=port)
     found: dict[str, Any] = {"host": host, "scheme": scheme}
     if str(port) != usual:
@@ -60,7 +61,7 @@ def _certificate(dialog: Dialog, host: str, port: int) -> dict[str, Any]:
     try:
         shown = shown_certificate(host, port)
     except OSError as error:
-        raise dialog.failed("tls", where=join_address(host, port), reason=error) from error
+        raise dialog.failed("tls", where=join_address(host, port), reason=said(error)) from error
     expires = f"{shown.expires:%Y-%m-%d}"
     if not shown.problem:
         dialog.say("certificate", expires=expires)

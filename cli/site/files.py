@@ -17,6 +17,7 @@ from bus.access.accounts import (
     RetiredAccount,
     accounts_of,
     accounts_of_machines,
+    broker_files,
     caller_account,
     device_account,
     process_rights,
@@ -209,6 +210,14 @@ def read_roles(settings: Settings) -> Roles:
 def seal(settings: Settings) -> SecretBox:
     """Return the site's seal; raise SettingsRefused."""
     return read_secret_box(settings.site.secrets_folder / "seal.key")
+
+
+def intended_broker_files(settings: Settings) -> dict[str, str]:
+    """Return Mosquitto's files by their names as accounts and roles want them."""
+    return broker_files(
+        settings.broker.topics(), read_accounts(settings.broker.accounts_file),
+        read_roles(settings), _read_retired(settings),
+    )  # fmt: skip
 
 
 def panel_key(settings: Settings) -> bytes:

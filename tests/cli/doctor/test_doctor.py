@@ -166,7 +166,7 @@ def _nothing(_site: Settings) -> None:
         (_no_area_code, "numbers", "warn", "no area code"),
         (_extension_of_six_digits, "numbers", "warn", "no extensions by [site]: 123456"),
         (_broker_may_not_read, "broker files", "fail", "may not read"),
-        (_broker_files_are_old, "broker files", "fail", "does not know the account dial"),
+        (_broker_files_are_old, "broker files", "fail", "passwords is not as it was written"),
         (_broker_file_is_gone, "broker files", "fail", "acl is missing"),
     ],
 )
@@ -297,8 +297,8 @@ def test_without_processes_and_users_each_is_named_with_how_to_begin(tmp_path: P
 
     by_check = {(each.check, each.level): each for each in found}
     assert by_check["broker rights", "ok"]
-    missing = {each.text("en") for each in found if each.check == "processes"}
-    assert {"gateway does not run", "sessions does not run"} <= missing
+    [missing] = [each.text("en") for each in found if each.check == "processes"]
+    assert missing == "not running: gateway, sessions, caller, dial, journal, panel"
     assert by_check["users", "fail"].fix("en") == "starface2mqtt user add LOGIN"
     assert any("differs from the login" in each.text("en") for each in differing)
 
