@@ -9,8 +9,7 @@ from functools import partial
 
 from consumers.directory.changes import KINDS
 from consumers.directory.edition import PREPARING
-from consumers.directory.matching import leads_to
-from consumers.directory.queries import SqliteQueries
+from consumers.directory.queries import ContactQueries
 from consumers.directory.throttle import WriteThrottle
 from runtime.sqlite import transaction
 
@@ -106,12 +105,12 @@ class Cleanup:
             " (SELECT 1 FROM contacts c WHERE c.id = h.contact_id AND c.source_id <> ?)",
             self._source_id,
         ).fetchall()
-        queries = SqliteQueries(self._connection)
-        ended = [one for one in rows if not leads_to(queries, one[1], one[2])]
+        queries = ContactQueries(lambda: self._connection)
+        ended = [one for one in rows if not queries.leads_to(one[1], one[2])]
         for place in range(0, len(ended), _FEW):
             with transaction(self._connection):
                 for user, e164, contact_id in ended[place : place + _FEW]:
-                    if not leads_to(queries, e164, contact_id):
+                    if not queries.leads_to(e164, contact_id):
                         self._run("DELETE FROM choices WHERE user = ? AND e164 = ?", user, e164)
 
     def _begin_list(self) -> None:

@@ -6,29 +6,20 @@ what a record opens.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from consumers.directory import schema
 from consumers.directory.changes import Changes, ImportResult
 from consumers.directory.diff import ImportRefused
-from consumers.directory.matching import leads_to, match
-from consumers.directory.queries import SqliteQueries, same_keys
+from consumers.directory.queries import ContactQueries, DirectoryUnavailable, question, same_keys
 from consumers.directory.records import (
-    ChosenContact,
     Contact,
-    ContactNumber,
-    Dossier,
-    Match,
-    Source,
-    Use,
     moment,
 )
 from consumers.directory.schema import DirectoryRefused
@@ -42,25 +33,14 @@ if TYPE_CHECKING:
 __all__ = ["Directory", "DirectoryRefused", "DirectoryUnavailable", "ImportRefused"]
 
 _CACHE = 512  # KiB
-_T = TypeVar("_T")
-_P = ParamSpec("_P")
 
 
-class DirectoryUnavailable(Exception):
-    """The directory cannot be read or written just now."""
-
-
-class Directory:
+class Directory(ContactQueries):
     """Contacts, dossiers and matters of all sources in one SQLite file, and users' choices."""
 
     def __init__(self, path: Path | str, *, suffix_digits: int = 0) -> None:
         self._path = Path(path)
-        self._suffix_digits = suffix_digits
-        self._lock = threading.RLock()
-        self._connection = _modest(schema.ready(self._path))
-        self._queries = SqliteQueries(self._connection)
-        self._process = os.getpid()
-        self._inherited: sqlite3.Connection | None = None
+        super().__init__(self._connected, suffix_digits=suffix_digits)
 
     def __enter__(self) -> Self:
         return self
@@ -72,28 +52,6 @@ class Directory:
         trace: TracebackType | None,
     ) -> None:
         self._connection.close()
-
-    def find(self, e164: str, *, user: str) -> Match:
-        """Find whose a number is, and which contact this user means by it."""
-        if not e164.startswith("+"):
-            return Match()
-        return self._read(match, e164, user=user, suffix_digits=self._suffix_digits)
-
-    def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
-        """Return the entries whose numbers begin most alike, to explain why none was found."""
-        return self._read(SqliteQueries.nearest, e164, limit)
-
-    def inactive(self, e164: str) -> list[Contact]:
-        """Return who has the number but does not count, to explain why none was found."""
-        return self._read(SqliteQueries.inactive, e164)
-
-    def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
-        """Return the dossiers of a contact with their matters, open and closed."""
-        return self._read(SqliteQueries.dossiers, contact_id)
-
-    def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
-        """Return when a user last used what is kept for a contact."""
-        return self._read(SqliteQueries.uses, user, contact_id)
 
     def used(
         self,
@@ -120,7 +78,7 @@ class Directory:
         if not e164.startswith("+"):
             return False
         with self._answering(), transaction(self._current()):
-            if not leads_to(self._queries, e164, contact_id):
+            if not self.leads_to(e164, contact_id):
                 return False
             self._forget(user, e164)
             self._connection.execute(
@@ -140,43 +98,16 @@ class Directory:
         with self._answering(), transaction(self._current()):
             self._connection.execute("DELETE FROM choices WHERE chosen_at < ?", [before])
 
-    def choices(self, user: str) -> list[ChosenContact]:
-        """Return what a user has chosen, for each number."""
-        return self._read(SqliteQueries.choices, user)
-
-    def contact(self, contact_id: int) -> Contact | None:
-        """Return one contact, also an inactive one."""
-        return self._read(SqliteQueries.contact, contact_id)
-
-    def contact_of(self, source: str, key: str) -> Contact | None:
-        """Return one contact by its source's own key."""
-        return self._read(SqliteQueries.contact_of, source, key)
-
     def contacts(self, source: str | None = None) -> Iterator[Contact]:
         """Return all contacts of one source or of all, one by one, as they are at this moment."""
-        connection = schema.plainly_connected(self._path)
-        try:
-            yield from SqliteQueries(connection).contacts(source)
-        finally:
-            connection.close()
-
-    def search(self, text: str, limit: int = 50) -> list[Contact]:
-        """Return contacts whose name, company, key, dossier or mail address holds a text."""
-        return self._read(SqliteQueries.search, text, limit)
-
-    def numbers(self, contact_id: int) -> tuple[ContactNumber, ...]:
-        """Return the numbers of a contact."""
-        return self._read(SqliteQueries.numbers, contact_id)
-
-    def employer(self, contact: Contact) -> Contact | None:
-        """Return the company a person works for."""
-        return self._read(SqliteQueries.employer, contact)
+        with closing(schema.plainly_connected(self._path)) as connection:
+            yield from ContactQueries(lambda: connection).contacts(source)
 
     def forget_number(self, e164: str) -> int:
         """Erase what all users have chosen for a number; contacts are their sources' to erase."""
         keys = same_keys(e164)
         marks = ", ".join("?" * len(keys))
-        known = self._read(SqliteQueries.exact, e164)
+        known = self.exact(e164)
         with closing(schema.plainly_connected(self._path)) as connection:
             connection.execute("PRAGMA secure_delete = ON")
             gone = connection.execute(
@@ -186,9 +117,33 @@ class Directory:
             purge(self._path, connection, () if known else traces_of(e164), changed=False)
         return gone
 
+    @question
     def sources(self) -> list[Source]:
         """Return the sources in the order in which they decide."""
-        return self._read(SqliteQueries.sources)
+        rows = self._rows(
+            "SELECT name, priority, active, imported_at,"
+            " (SELECT count(*) FROM known_contacts WHERE source_id = s.id),"
+            " (SELECT count(*) FROM known_contacts c CROSS JOIN contact_numbers n"
+            "  ON n.contact = c.row WHERE c.source_id = s.id),"
+            " (SELECT count(*) FROM known_dossiers WHERE source_id = s.id),"
+            " (SELECT count(*) FROM known_matters WHERE source_id = s.id)"
+            " FROM sources s WHERE edition >= 0 ORDER BY priority DESC, name",
+            [],
+        )
+        names = ("name", "priority", "active", "imported_at")
+        counts = ("contacts", "numbers", "dossiers", "matters")
+        return [Source(**dict(zip((*names, *counts), row, strict=True))) for row in rows]
+
+    @question
+    def deciding_with(self, name: str) -> list[str]:
+        """Return the other sources that count and have the priority of this one."""
+        rows = self._rows(
+            "SELECT o.name FROM sources s JOIN sources o USING (priority) WHERE s.name = ?"
+            " AND o.id <> s.id AND s.active AND o.active AND min(s.edition, o.edition) >= 0"
+            " ORDER BY o.name",
+            [name],
+        )
+        return [row[0] for row in rows]
 
     def set_source(self, name: str, *, priority: int | None = None, active: bool = True) -> None:
         """Add a source, or change its priority or whether it counts."""
@@ -200,21 +155,26 @@ class Directory:
             [name, priority, active],
         )
 
-    def deciding_with(self, name: str) -> list[str]:
-        """Return the other sources of one priority: what they differ in is asked."""
-        return self._read(SqliteQueries.deciding_with, name)
-
+    @question
     def encoding(self, name: str) -> str:
-        """Return how the file was encoded that was imported last; nothing where none was."""
-        return self._read(SqliteQueries.encoding, name)
+        """Return how the file of a source was encoded the last time."""
+        rows = self._rows("SELECT encoding FROM sources WHERE name = ?", [name])
+        return next((str(row[0]) for row in rows), "")
 
     def keep_encoding(self, name: str, encoding: str) -> None:
         """Keep how a source's file is encoded, for the next import."""
         self._write("UPDATE sources SET encoding = ?2 WHERE name = ?1", [name, encoding])
 
+    @question
     def published(self, folder: str) -> dict[int, tuple[str, str]]:
-        """Return the entries made in a folder of the PBX: contact, and its entry and digest."""
-        return self._read(SqliteQueries.published, folder)
+        """Return the entries made in a folder of the PBX."""
+        query = "SELECT contact_id, entry, digest FROM published WHERE folder = ?"
+        return {row[0]: (row[1], row[2]) for row in self._rows(query, [folder])}
+
+    @question
+    def published_entries(self) -> frozenset[str]:
+        """Return all entries of the PBX that are made of contacts here."""
+        return frozenset(row[0] for row in self._rows("SELECT entry FROM published", []))
 
     def keep_published(self, folder: str, contact_id: int, entry: str, digest: str) -> None:
         """Keep which entry of the PBX is made of a contact."""
@@ -228,10 +188,6 @@ class Directory:
         self._write(
             "DELETE FROM published WHERE folder = ? AND contact_id = ?", [folder, contact_id]
         )
-
-    def published_entries(self) -> frozenset[str]:
-        """Return all entries of the PBX that are made of contacts here."""
-        return self._read(SqliteQueries.published_entries)
 
     def remove_source(self, name: str) -> bool:
         """Remove a source with all it has; False if there is none."""
@@ -269,21 +225,6 @@ class Directory:
                 f"another import of {source} is being written; nothing was changed, try again"
             ) from error
 
-    def _read(
-        self, question: Callable[Concatenate[SqliteQueries, _P], _T],
-        *asked: _P.args, **options: _P.kwargs,
-    ) -> _T:  # fmt: skip
-        with self._lock:
-            try:
-                connection = self._current()
-                connection.execute("BEGIN")
-                try:
-                    return question(self._queries, *asked, **options)
-                finally:
-                    connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise DirectoryUnavailable(str(error)) from error
-
     def _write(self, sql: str, values: Sequence[object]) -> int:
         with self._answering(), transaction(self._current()):
             return self._connection.execute(sql, values).rowcount
@@ -300,17 +241,8 @@ class Directory:
             except sqlite3.Error as error:
                 raise DirectoryUnavailable(str(error)) from error
 
-    def _current(self) -> sqlite3.Connection:
-        """Return the connection of this process; one made before a fork is not ours."""
-        if self._process != os.getpid():
-            self._inherited = self._connection  # closing it here would disturb its owner
-            self._connection = _modest(schema.plainly_connected(self._path))
-            self._queries = SqliteQueries(self._connection)
-            self._process = os.getpid()
-        return self._connection
-
-
-def _modest(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Let the system keep the file's pages, for all processes: looking up is as fast."""
-    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-    return connection
+    def _connected(self) -> sqlite3.Connection:
+        connection = schema.ready(self._path)
+        # The system keeps the file's pages, for all processes: looking up is as fast.
+        connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+        return connection

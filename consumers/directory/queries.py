@@ -1,27 +1,36 @@
-"""What the directory reads from its tables: whose a number is and what is kept for them."""
+"""What the directory is asked: whose a number is, and what is kept for them.
+
+The ladder from a number to whose it is: the same directory gives the same answer all day.
+"""
 
 # ruff: noqa: S608  (the parts of a query stand in this module, values are parameters)
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from bus.numbers.number import same_subscriber_keys
-from consumers.directory.matching import SHORTEST_SUFFIX, Found
 from consumers.directory.records import (
+    SHORTEST_STEM,
     ChosenContact,
     Contact,
     ContactNumber,
     Dossier,
+    Match,
     Matter,
-    Source,
+    Quality,
     Use,
 )
 from consumers.directory.search_text import search_forms
 
+OFFERED = 50  # candidates at most
+LONGEST_EXTENSION = 6  # digits
+SHORTEST_SUFFIX = 7  # digits; a short number must not match the end of a long one
 _NAMES = (
     *("id", "source", "key", "kind", "name", "company", "employer_key", "country", "email", "url"),
     "active",
@@ -44,26 +53,136 @@ _ENDING = """
     WHERE substr(e164, -7) = ? AND e164 <> '' AND substr(e164, ?) = ?"""
 
 
-class SqliteQueries:
-    """The tables of one connection, for the ladder and for people."""
+_Q = TypeVar("_Q", bound="ContactQueries")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
 
+class DirectoryUnavailable(Exception):
+    """The directory cannot be read or written just now."""
+
+
+class Found(NamedTuple):
+    """A contact that has a number, and the priority of its source."""
+
+    contact: Contact
+    priority: int
+    stem: str = ""
+
+
+def question(
+    answer: Callable[Concatenate[_Q, _P], _T],
+) -> Callable[Concatenate[_Q, _P], _T]:
+    """Answer from one state of the file, whatever is written meanwhile; for any thread."""
+
+    @wraps(answer)
+    def ask(self: _Q, /, *asked: _P.args, **options: _P.kwargs) -> _T:
+        with self._lock:
+            try:
+                connection = self._current()
+                if connection.in_transaction:
+                    return answer(self, *asked, **options)
+                connection.execute("BEGIN")
+                try:
+                    return answer(self, *asked, **options)
+                finally:
+                    connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise DirectoryUnavailable(str(error)) from error
+
+    return ask
+
+
+class ContactQueries:
+    """The questions to one directory; only active contacts are found by a number."""
+
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], *, suffix_digits: int = 0
+    ) -> None:
+        self._connect = connect
+        self._suffix_digits = suffix_digits
+        self._lock = threading.RLock()
+        self._connection = connect()
+        self._process = os.getpid()
+        self._inherited: sqlite3.Connection | None = None
+
+    # ---- the ladder
+
+    @question
+    def find(self, e164: str, *, user: str) -> Match:
+        """Find whose a number is, on the first rung that has somebody, and whom this user means."""
+        if not e164.startswith("+"):
+            return Match()
+        if found := self.exact(e164):
+            return self._decided("exact", found, self._chosen(user, e164))
+        if companies := self._companies(e164):
+            return self._decided("switchboard", companies, self._chosen(user, e164))
+        digits = max(self._suffix_digits, SHORTEST_SUFFIX)
+        if self._suffix_digits and len(e164) > digits and (ending := self._ending(e164[-digits:])):
+            return Match(quality="suffix", candidates=_distinct(_deciding(ending)))
+        return Match()
+
+    @question
+    def leads_to(self, e164: str, contact_id: int) -> bool:
+        """Return whether a number still leads to a contact, so that choosing it makes sense."""
+        found = [*self.exact(e164), *self._companies(e164)]
+        return any(one.contact.id == contact_id for one in found)
+
+    @question
     def exact(self, e164: str) -> list[Found]:
         """Return who has the number, in whatever spelling of the same subscriber."""
         keys = same_keys(e164)
         stems = [*keys, *(key[:-1] for key in keys if key.endswith("0"))]
         return self._found(_exact(len(keys), len(stems)), [*keys, *stems])
 
-    def switchboards(self, stems: Sequence[str]) -> list[Found]:
-        """Return who has a switchboard with one of the stems."""
-        return self._found(_BY_STEM % ("stem", _marks(stems)), stems)
+    def _companies(self, e164: str) -> list[Found]:
+        """Return the companies behind switchboards; a person's own card would be a guess."""
+        stems = possible_stems(e164)
+        if not stems:
+            return []
+        companies = []
+        for one in self._found(_BY_STEM % ("stem", _marks(stems)), stems):
+            contact = one.contact if one.contact.kind == "company" else self.employer(one.contact)
+            if contact is not None:
+                companies.append(Found(contact, one.priority, one.stem))
+        deciding = _deciding(companies)
+        longest = max((len(one.stem) for one in deciding), default=0)
+        return [one for one in companies if len(one.stem) == longest or one not in deciding]
 
-    def ending(self, digits: str) -> list[Found]:
+    def _ending(self, digits: str) -> list[Found]:
         """Return who has a number with these last digits."""
         return self._found(_ENDING, [digits[-SHORTEST_SUFFIX:], -len(digits), digits])
 
+    def _chosen(self, user: str, e164: str) -> int | None:
+        """Return the id of the contact this user means by the number."""
+        keys = same_keys(e164)
+        rows = self._rows(
+            f"SELECT contact_id FROM choices WHERE user = ? AND e164 IN ({_marks(keys)})"
+            " ORDER BY chosen_at DESC, contact_id LIMIT 1",
+            [user, *keys],
+        )
+        return int(rows[0][0]) if rows else None
+
+    def _decided(self, quality: Quality, found: Sequence[Found], chosen: int | None) -> Match:
+        candidates = _distinct(_deciding(found))
+        for one in found:
+            if one.contact.id == chosen:
+                decided = candidates != (one.contact,)
+                return Match(
+                    quality=quality,
+                    remembered=decided,
+                    contact=one.contact,
+                    employer=self.employer(one.contact),
+                    candidates=_with(candidates, one.contact) if decided else (),
+                )
+        if len(candidates) > 1:
+            return Match(quality="several", candidates=candidates)
+        [contact] = candidates
+        return Match(quality=quality, contact=contact, employer=self.employer(contact))
+
+    # ---- contacts and what is kept for them
+
+    @question
     def employer(self, contact: Contact) -> Contact | None:
         """Return the active company a person works for, by its key or by its only bearer's name."""
         if contact.kind == "company" or not (contact.employer_key or contact.company):
@@ -78,21 +197,13 @@ class SqliteQueries:
         )
         return _contact(rows[0]) if len(rows) == 1 else None
 
-    def chosen(self, user: str, e164: str) -> int | None:
-        """Return the id of the contact this user means by the number."""
-        keys = same_keys(e164)
-        rows = self._rows(
-            f"SELECT contact_id FROM choices WHERE user = ? AND e164 IN ({_marks(keys)})"
-            " ORDER BY chosen_at DESC, contact_id LIMIT 1",
-            [user, *keys],
-        )
-        return int(rows[0][0]) if rows else None
-
+    @question
     def contact(self, contact_id: int) -> Contact | None:
         """Return one contact, also an inactive one."""
         rows = self._rows(f"{_ONE} WHERE c.id = ?", [contact_id])
         return _contact(rows[0]) if rows else None
 
+    @question
     def contact_of(self, source: str, key: str) -> Contact | None:
         """Return one contact by its source's own key."""
         rows = self._rows(f"{_ONE} WHERE c.source = ? AND c.key = ?", [source, key])
@@ -104,6 +215,7 @@ class SqliteQueries:
         for row in self._connection.execute(f"{_ONE} {where} ORDER BY c.source, c.id", values):
             yield _contact(row)
 
+    @question
     def search(self, text: str, limit: int = 50) -> list[Contact]:
         """Return contacts whose name, company, mail address or dossier holds the text."""
         rows = self._rows(
@@ -117,6 +229,7 @@ class SqliteQueries:
         )
         return [_contact(row) for row in rows]
 
+    @question
     def numbers(self, contact_id: int) -> tuple[ContactNumber, ...]:
         """Return the numbers of a contact."""
         rows = self._rows(
@@ -126,6 +239,7 @@ class SqliteQueries:
         )
         return tuple(map(ContactNumber._make, rows))
 
+    @question
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
         """Return the dossiers of a contact with all their matters."""
         rows = self._rows(
@@ -148,6 +262,7 @@ class SqliteQueries:
             for row in rows
         )
 
+    @question
     def uses(self, user: str, contact_id: int) -> tuple[Use, ...]:
         """Return when a user last used the dossiers and matters of a contact."""
         # CROSS JOIN: SQLite would start from all matters of the source, a thousand times slower.
@@ -168,6 +283,7 @@ class SqliteQueries:
             Use(record=r[0], record_id=r[1], on=r[2], at=r[3]) for _, r in sorted(latest.items())
         )
 
+    @question
     def nearest(self, e164: str, limit: int = 3) -> list[tuple[str, Contact]]:
         """Return the entries whose numbers begin most alike, to explain why none was found."""
         query = (
@@ -182,6 +298,7 @@ class SqliteQueries:
         alike = [row for row in rows if _alike(row[_NEXT], e164) >= SHORTEST_SUFFIX]
         return [(row[_NEXT], _contact(row)) for row in alike[:limit]]
 
+    @question
     def inactive(self, e164: str) -> list[Contact]:
         """Return who has the number but does not count: inactive, or of a source that is off."""
         keys = same_keys(e164)
@@ -189,6 +306,7 @@ class SqliteQueries:
         found = self._rows(query % (_BY_NUMBER % _marks(keys)), keys)
         return [_contact(row) for row in found[:3]]
 
+    @question
     def choices(self, user: str) -> list[ChosenContact]:
         """Return what a user has chosen, for each number."""
         rows = self._rows(
@@ -199,46 +317,6 @@ class SqliteQueries:
         return [
             ChosenContact(e164=r[_NEXT], contact=_contact(r), chosen_at=r[_NEXT + 1]) for r in rows
         ]
-
-    def sources(self) -> list[Source]:
-        """Return the sources in the order in which they decide."""
-        rows = self._rows(
-            "SELECT name, priority, active, imported_at,"
-            " (SELECT count(*) FROM known_contacts WHERE source_id = s.id),"
-            " (SELECT count(*) FROM known_contacts c CROSS JOIN contact_numbers n"
-            "  ON n.contact = c.row WHERE c.source_id = s.id),"
-            " (SELECT count(*) FROM known_dossiers WHERE source_id = s.id),"
-            " (SELECT count(*) FROM known_matters WHERE source_id = s.id)"
-            " FROM sources s WHERE edition >= 0 ORDER BY priority DESC, name",
-            [],
-        )
-        names = ("name", "priority", "active", "imported_at")
-        counts = ("contacts", "numbers", "dossiers", "matters")
-        return [Source(**dict(zip((*names, *counts), row, strict=True))) for row in rows]
-
-    def deciding_with(self, name: str) -> list[str]:
-        """Return the other sources that count and have the priority of this one."""
-        rows = self._rows(
-            "SELECT o.name FROM sources s JOIN sources o USING (priority) WHERE s.name = ?"
-            " AND o.id <> s.id AND s.active AND o.active AND min(s.edition, o.edition) >= 0"
-            " ORDER BY o.name",
-            [name],
-        )
-        return [row[0] for row in rows]
-
-    def encoding(self, name: str) -> str:
-        """Return how the file of a source was encoded the last time."""
-        rows = self._rows("SELECT encoding FROM sources WHERE name = ?", [name])
-        return next((str(row[0]) for row in rows), "")
-
-    def published(self, folder: str) -> dict[int, tuple[str, str]]:
-        """Return the entries made in a folder of the PBX."""
-        query = "SELECT contact_id, entry, digest FROM published WHERE folder = ?"
-        return {row[0]: (row[1], row[2]) for row in self._rows(query, [folder])}
-
-    def published_entries(self) -> frozenset[str]:
-        """Return all entries of the PBX that are made of contacts here."""
-        return frozenset(row[0] for row in self._rows("SELECT entry FROM published", []))
 
     def _matters(self, dossier_id: int) -> tuple[Matter, ...]:
         rows = self._rows(
@@ -257,8 +335,22 @@ class SqliteQueries:
         rows = self._rows(_FOUND % numbers, values)
         return [Found(_contact(row), row[_NEXT], row[_NEXT + 1]) for row in rows]
 
+    def _current(self) -> sqlite3.Connection:
+        """Return the connection of this process; one made before a fork is not ours."""
+        if self._process != os.getpid():
+            self._inherited = self._connection  # closing it here would disturb its owner
+            self._connection = self._connect()
+            self._process = os.getpid()
+        return self._connection
+
     def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, values).fetchall()
+
+
+def possible_stems(e164: str) -> list[str]:
+    """Return the stems of which a number may be an extension."""
+    shortest = max(SHORTEST_STEM + 1, len(e164) - LONGEST_EXTENSION)
+    return [e164[:end] for end in range(shortest, len(e164))]
 
 
 @lru_cache(maxsize=4096)
@@ -286,3 +378,19 @@ def _alike(one: str, other: str) -> int:
         if left != right:
             return length
     return min(len(one), len(other))
+
+
+def _deciding(found: Sequence[Found]) -> list[Found]:
+    """Keep the source of highest priority; sources of one priority decide together."""
+    highest = max((one.priority for one in found), default=0)
+    return [one for one in found if one.priority == highest]
+
+
+def _distinct(found: Sequence[Found]) -> tuple[Contact, ...]:
+    contacts = {one.contact.id: one.contact for one in found}.values()
+    ordered = sorted(contacts, key=lambda one: (one.name.casefold(), one.source, one.key))
+    return tuple(ordered[:OFFERED])
+
+
+def _with(candidates: tuple[Contact, ...], contact: Contact) -> tuple[Contact, ...]:
+    return candidates if contact in candidates else (contact, *candidates)

@@ -5,6 +5,7 @@ A record is written by one process and read by another, so fields are added, nev
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, NamedTuple
 
@@ -15,6 +16,10 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_white
 Link = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True)]
 ContactKind = Literal["person", "company"]
 Quality = Literal["exact", "switchboard", "suffix", "several", "none"]
+SHORTEST_STEM = 7  # digits with the country code; anything shorter would be half a country
+# A lone zero behind a hyphen is how a switchboard is written; "-00" may be mere grouping.
+_WRITTEN_ZERO = re.compile(r"\d(?:\s*[-\u2010-\u2015\u2212]\s*|[ ,]*DW\.?\s*)(0)\s*$", re.I)
+_WRITTEN_ZEROS = re.compile(r"\d(?:\s*[-\u2010-\u2015\u2212]\s*|[ ,]*DW\.?\s*)(0{1,4})\s*$", re.I)
 
 
 class Record(BaseModel):
@@ -125,3 +130,20 @@ class ChosenContact(Record):
 def moment(at: datetime) -> str:
     """Return a moment as the directory writes it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def stem_of(raw: str, e164: str, *, marked: bool, extension_digits: int = 0) -> str:
+    """Return what comes before the extensions of a switchboard, or nothing without evidence.
+
+    Evidence is a number written with `-0`, or one that is marked or labelled; that it ends in
+    zeros is none. How many zeros stand for the extension is said by the hyphen or by the source,
+    and is otherwise one: a longer block of numbers may be shared with a neighbour.
+    """
+    written = (_WRITTEN_ZEROS if marked else _WRITTEN_ZERO).search(raw)
+    zeros = written[1] if written else "0" * (extension_digits or 1)
+    if marked and not written and not e164.endswith(zeros):
+        zeros = ""
+    if not e164 or not (written or marked) or not e164.endswith(zeros):
+        return ""
+    stem = e164.removesuffix(zeros) if zeros else e164
+    return stem if len(stem) > SHORTEST_STEM else ""

@@ -13,6 +13,7 @@ from consumers.directory.cleanup import HIDDEN, REMOVED, Cleanup
 from consumers.directory.diff import Differences
 from consumers.directory.edition import PREPARING, SourceVersion
 from consumers.directory.known import CurrentContacts
+from consumers.directory.queries import DirectoryUnavailable
 from consumers.directory.records import moment
 from consumers.directory.schema import BEHIND_ALL, PATIENCE, plainly_connected
 from consumers.directory.source_lock import SourceClaimed, source_lock
@@ -81,7 +82,9 @@ class SourceImport:
                 source_id, SourceVersion(self._connection, source_id, edition + 1)
             )
         except BaseException:
-            with suppress(sqlite3.Error):  # what cannot be cleared now, the next import clears
+            with suppress(
+                sqlite3.Error, DirectoryUnavailable
+            ):  # what cannot be cleared now, the next import clears
                 if self._connection.in_transaction:  # what was staged is not needed any more
                     self._run("ROLLBACK")
                 cleanup.settle()

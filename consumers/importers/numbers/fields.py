@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from bus.numbers.fast_path import read_fast
 from bus.numbers.number import Number, NumberProfile, profile_for
-from consumers.directory.matching import stem_of
-from consumers.directory.records import ContactNumber
+from consumers.directory.records import ContactNumber, stem_of
 from consumers.importers.numbers.beside import beside, number_text, uri, why_odd
 from consumers.importers.numbers.number_readings import (
     LOST,

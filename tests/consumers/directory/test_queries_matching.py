@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from consumers.directory.changes import KINDS, Change, Changes, ContactRecord
 from consumers.directory.directory import Directory
-from consumers.directory.matching import possible_stems, stem_of
-from consumers.directory.records import Contact, ContactKind, ContactNumber, Match
+from consumers.directory.queries import possible_stems
+from consumers.directory.records import Contact, ContactKind, ContactNumber, Match, stem_of
 
 ANNA = "+41441234567"
 MUSTER = "+41445550200"
