@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter
 
-from bus.topics import Topics, escaped
+from bus.topics import Topics
 from runtime.addresses import split_address
 from runtime.configuration import Section, SettingsRefused
 from runtime.files import private
@@ -66,17 +66,9 @@ class BrokerSettings(Section):
         host, port = address
         return self.model_copy(update={"host": host, "port": port, "hosts": ()})
 
-    def to_wire(self, topic: str) -> str:
-        """Return a topic as this broker takes it."""
-        return escaped(topic) if self.escape_dots else topic
-
-    def from_wire(self, topic: str) -> str:
-        """Return a topic that came from this broker as it is everywhere else."""
-        return topic.replace(escaped("."), ".") if self.escape_dots else topic
-
     def topics(self) -> Topics:
         """Return the names of the topics of this installation."""
-        return Topics(self.base)
+        return Topics(self.base, escape_dots=self.escape_dots)
 
     def account_of(self, role: str) -> str:
         """Return the account of this machine's process of a role; each machine has its own."""

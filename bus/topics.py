@@ -36,12 +36,21 @@ def matches(topic_filter: str, topic: str) -> bool:
 class Topics:
     """The topics below one base, such as `starface` or `starface/zurich`."""
 
-    def __init__(self, base: str = "starface") -> None:
+    def __init__(self, base: str = "starface", *, escape_dots: bool = False) -> None:
         if not _BASE.fullmatch(base):
             raise ValueError(
                 f"topic base {base!r}: letters, digits, '.', '_', '-', with single slashes between"
             )
         self.base = base
+        self._escape_dots = escape_dots
+
+    def to_wire(self, topic: str) -> str:
+        """Return a topic as the broker takes it."""
+        return escaped(topic) if self._escape_dots else topic
+
+    def from_wire(self, topic: str) -> str:
+        """Return a topic that came from the broker as it is everywhere else."""
+        return topic.replace(escaped("."), ".") if self._escape_dots else topic
 
     def calls(self, user: str) -> str:
         """Return the topic of the calls of one user."""

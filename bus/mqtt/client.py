@@ -33,7 +33,8 @@ class Login:
 
     def will_topic(self, presence: Presence) -> str:
         """Return the topic of the last will."""
-        return self.settings.to_wire(self.settings.topics().process(presence.name))
+        topics = self.settings.topics()
+        return topics.to_wire(topics.process(presence.name))
 
 
 @dataclass(frozen=True)

@@ -215,7 +215,7 @@ class Connection:
             client = self._client
             if client is None or not self._subscribed:
                 return  # it is said with all others as soon as there is a connection
-            mid = client.subscribe(self._settings.to_wire(topic_filter), qos)
+            mid = client.subscribe(self.topics.to_wire(topic_filter), qos)
             self._answered[mid] = answered
         if not answered.wait(TIMEOUT):
             log.warning("subscription not confirmed topic=%s", topic_filter)
@@ -226,7 +226,7 @@ class Connection:
             self._inbox.unroute(topic_filter)
             client = self._client
             if client is not None and self._subscribed:
-                client.unsubscribe(self._settings.to_wire(topic_filter))
+                client.unsubscribe(self.topics.to_wire(topic_filter))
 
     def consume(
         self,
@@ -243,14 +243,14 @@ class Connection:
         in_flight, client = self._in_flight, self._client
         if client is None or not self._accepted:
             raise BrokerUnavailable(self._why)
-        publication = Publication(topic)
         if response_topic := options.get("response_topic"):
-            options["response_topic"] = self._settings.to_wire(response_topic)
+            options["response_topic"] = self.topics.to_wire(response_topic)
         # No lock of ours may be held here: a client may call us back holding its own.
         try:
-            mid = client.publish(self._settings.to_wire(topic), payload, options)
+            mid = client.publish(self.topics.to_wire(topic), payload, options)
         except PublishQueueFull as error:
             raise BrokerUnavailable(f"the message could not be sent: {error}") from error
+        publication = Publication(topic)
         in_flight.add(mid, publication)
         return publication
 
@@ -416,7 +416,7 @@ class Connection:
         self._accepted = True  # what waited there may come before the answer to our subscriptions
         with self._subscribing:
             self._awaited = {
-                client.subscribe(self._settings.to_wire(each), self._qos.get(each, 1))
+                client.subscribe(self.topics.to_wire(each), self._qos.get(each, 1))
                 for each in self._inbox.filters()
             }
             self._subscribed = True
@@ -451,12 +451,12 @@ class Connection:
 
         self._inbox.put(
             ReceivedMessage(
-                topic=self._settings.from_wire(message.topic),
+                topic=self.topics.from_wire(message.topic),
                 payload=message.payload,
                 retained=message.retained,
                 redelivered=message.redelivered,
                 response_topic=(
-                    message.response_topic and self._settings.from_wire(message.response_topic)
+                    message.response_topic and self.topics.from_wire(message.response_topic)
                 ),
                 correlation=message.correlation,
                 qos=1 if message.mid else 0,
@@ -479,7 +479,7 @@ class Connection:
         self._connected_at = time.monotonic()
         if self._presence is not None:  # before anything else, and so before any farewell
             for topic, payload in self._presence.online(self.topics):
-                mid = client.publish(self._settings.to_wire(topic), payload, {"retain": True})
+                mid = client.publish(self.topics.to_wire(topic), payload, {"retain": True})
                 self._in_flight.add(mid, Publication(topic))
         self._connected.set()
         log.info("connected to the broker account=%s", self._account)
