@@ -18,10 +18,7 @@ from consumers.directory import schema
 from consumers.directory.changes import Changes, ImportResult
 from consumers.directory.diff import ImportRefused
 from consumers.directory.queries import ContactQueries, DirectoryUnavailable, question, same_keys
-from consumers.directory.records import (
-    Contact,
-    moment,
-)
+from consumers.directory.records import Contact, Source, moment
 from consumers.directory.schema import DirectoryRefused
 from consumers.directory.source_lock import SourceClaimed
 from runtime.erasure import purge, traces_of
