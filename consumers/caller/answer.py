@@ -7,12 +7,12 @@ from datetime import datetime
 from shlex import quote
 from typing import Literal, NamedTuple, Protocol
 
-from bus.events import CallerData, Reference, TraceStep
+from bus.events import CallerData, Outcome, Reference, TraceStep
 from consumers.actions.url_templates import AddressRefused, ValueMissing, allowed, fill
 from consumers.caller.calls import Call, Trigger
 from consumers.caller.opening import INTERNAL, Opening, choose, chosen, label
 from consumers.caller.rules import ON_CLICK, Context, Decision, evaluate
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSettings, CommandSettings, WebhookSettings
 from consumers.caller.texts import kept_values, sentence_with, values_needed
 from consumers.directory.directory import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
@@ -77,11 +77,20 @@ class CallerAnswer:
     data: CallerData
     used: Matter | Dossier | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    executors: tuple[WebhookSettings | CommandSettings, ...] = ()  # of the site
 
     @property
     def opens(self) -> bool:
         """Whether something is to open."""
         return self.data.opens != "nothing"
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What is done: it is published, and these executors are to begin."""
+        return Outcome(executor="mqtt", state="done"), *(
+            Outcome(executor=one.name, state="queued")
+            for one in self.executors if one.on == "call" or self.opens
+        )  # fmt: skip
 
 
 class UserChoice(NamedTuple):
@@ -118,6 +127,7 @@ class AnswerBuilder:
         self._directory = directory
         self._settings = settings
         self._addresses = OpeningAddresses(settings)
+        self._executors = settings.executors()
 
     def answer(
         self,
@@ -272,7 +282,8 @@ class AnswerBuilder:
             trace=tuple(steps.gathered),
         )
         used = record if kind != "nothing" and isinstance(record, Matter | Dossier) else None
-        return CallerAnswer(data, used, {**values, "opens": kind, "url": url or ""})
+        values |= {"opens": kind, "url": url or ""}
+        return CallerAnswer(data, used, values, self._executors)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from bus.events import CallerData, CallerEvent, CallEvent, DialResult, Outcome
+from bus.events import CallerEvent, CallEvent, DialResult
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.caller.answer import AnswerBuilder, CallerAnswer, UserChoice
 from consumers.caller.calls import (
@@ -36,8 +36,9 @@ from consumers.caller.outbox import (
     forgotten,
     opened_before,
 )
-from consumers.caller.pending_actions import PendingAction, PendingActions
+from consumers.caller.pending_actions import BrokerLink, PendingAction, PendingActions
 from consumers.caller.rules import Context
+from consumers.caller.running_calls import RunningCalls
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore
@@ -61,11 +62,8 @@ _CLEAN_EVERY = 3600.0  # seconds
 class ActionRunner(Protocol):
     """What is asked of the executors beside MQTT."""
 
-    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
-        """Return what `hand_over` is going to begin."""
-
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
-        """Begin every executor's work, claimed by `mark`; return how many commands run."""
+        """Begin the executors' work, claimed by `mark`; return how many commands run."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +73,15 @@ class Dependencies:
     find_user: Callable[[str], User | None]
     send: Callable[[CallerEvent], PendingDelivery]  # raises BrokerUnavailable
     used: Callable[[str, Matter | Dossier, datetime], None]
+    actions: ActionRunner
+    broker: BrokerLink
     clock: Callable[[], float] = time.time
     forget_choices: Callable[[float], object] = float  # those made before a moment
     users: Collection[str] | None = None  # whom this process serves; None: everybody
-    connected: Callable[[], bool] = lambda: True  # to the broker
+
+    def serves(self, user: str) -> bool:
+        """Return whether the calls of a user are answered here."""
+        return self.users is None or user in self.users
 
 
 class CallerConsumer:
@@ -90,7 +93,6 @@ class CallerConsumer:
         answering: AnswerBuilder,
         store: CallerStore,
         traces: TraceStore,
-        actions: ActionRunner,
         dependencies: Dependencies,
     ) -> None:
         self._settings = settings
@@ -98,17 +100,28 @@ class CallerConsumer:
         self._store = store
         self._trace = TraceWriter(traces, dependencies.clock)
         self._outbox = AnswerOutbox(dependencies.send, settings.max_age, dependencies.clock)
-        self._actions = actions
         self._dependencies = dependencies
         self._calls = CallStates()
         self._handled: Recent[str, None] = Recent()
         self._dialled: Recent[tuple[str, str], None] = Recent()
-        self._pending = PendingActions(store, settings, dependencies.connected, dependencies.clock)
+        self._pending = PendingActions(store, settings, dependencies.broker, dependencies.clock)
+        self.running = RunningCalls(dependencies.clock)
+        self._sent: list[CallerEvent] = []
         self._cleaned = 0.0
         self._continue()
 
     def handle(self, event: CallEvent) -> None:
-        """Learn from one event and do what it calls for."""
+        """Learn from one event and do what it calls for; answers go first, what is noted last."""
+        try:
+            if self._dependencies.serves(event.data.user):
+                self._handle(event)
+            else:
+                self.observe_group_call(event)
+        finally:
+            self.running.observe(event)
+            self._keep_record()
+
+    def _handle(self, event: CallEvent) -> None:
         self._settle()
         data = event.data
         if event.id in self._handled:
@@ -127,17 +140,17 @@ class CallerConsumer:
                 if is_unavailable(error):
                     self._trace.discard()
                 raise
-            finally:
-                self._trace.write()
         self._handled[event.id] = None
 
     def observe_group_call(self, event: CallEvent) -> None:
-        """Learn from the call of somebody else that a colleague has answered one of ours."""
+        """Learn from the call of somebody not served here who has answered one of ours."""
+        if self._dependencies.serves(event.data.user):
+            return
         self._settle()
         transition = self._calls.apply(event.data, event.id, self._dependencies.clock())
         for call in transition.answered_elsewhere:
             self._close(call)
-        self._trace.write()
+        self._keep_record()
 
     def note_dialling(self, result: DialResult, _arrived: ReceivedMessage) -> None:
         """Remember a call the user placed by a click: its first ringing is the own telephone."""
@@ -163,13 +176,14 @@ class CallerConsumer:
             self._pending.opened_by_hand(keys, answer.data.action)
             for trigger in call.answered:
                 self._calls.opened(call, trigger)
-        self._trace.write()
+        self._keep_record()
 
     def refuse(self, login: str, call_id: str, request_id: str) -> None:
         """Answer a user who chose something for a call that is not known here."""
         user = self._dependencies.find_user(login)
         if user is not None:
-            self._outbox.send(forgotten(user, call_id, request_id))
+            self._send(forgotten(user, call_id, request_id))
+            self._keep_record()
 
     def finished(self, result: ActionResult) -> None:
         """Note what became of an executor's work."""
@@ -178,10 +192,10 @@ class CallerConsumer:
         steps = self._trace.finished(result)
         call = self._calls.find(result.user, result.call_id)
         if not result.done and call is not None:
-            self._outbox.send(failed(call, result, steps))
+            self._send(failed(call, result, steps))
         if result.mark:
             self._pending.executed((result.user, result.call_id, result.mark))
-        self._trace.write()
+        self._keep_record()
 
     def tick(self) -> float:
         """Do what waited for its time; return the seconds until the next look."""
@@ -197,13 +211,13 @@ class CallerConsumer:
             if self._settings.choice_days:
                 self._dependencies.forget_choices(moment - self._settings.choice_days * 86_400)
             self._trace.forget_before(moment - self._settings.trace_days * 86_400)
-        self._trace.write()
+        self._keep_record()
         return _SOON if self._pending or self._outbox.busy else _IDLE
 
     def finish(self) -> None:
         """Wait until the broker has what was sent last."""
         self._settle(_LAST_WORD)
-        self._trace.write()
+        self._keep_record()
 
     def _settle(self, patience: float = 0.0) -> None:
         """Note the actions whose answers the broker has."""
@@ -276,19 +290,16 @@ class CallerConsumer:
 
     def _perform(self, call: Call, trigger: Trigger, answer: CallerAnswer, key: Key) -> None:
         """Publish the answer and have it acted upon; the bus comes first, it is the fastest."""
-        planned = self._actions.planned(answer.data)
-        outcomes = (Outcome(executor="mqtt", state="done"), *planned)
-        event = answered(answer.data, outcomes)
-        opens = answer.data.opens != "nothing"
-        self._outbox.send(event, key if opens else None)
-        if opens:
+        event = answered(answer)
+        self._send(event, key if answer.opens else None)
+        if answer.opens:
             self._calls.opened(call, trigger)
             self._pending.opens(key)
-        if commands := self._actions.hand_over(event, answer.values, key[2]):
+        if commands := self._dependencies.actions.hand_over(event, answer.values, key[2]):
             self._pending.executing(key, commands)
         if answer.used is not None:
             self._dependencies.used(call.user, answer.used, self._now())
-        self._trace.answered(call, answer, outcomes)
+        self._trace.answered(call, answer)
         metrics.count("lookups_total", quality=answer.data.quality)
         log.info(
             "answered event=%s user=%s quality=%s opens=%s reason=%s", answer.data.event_id,
@@ -297,15 +308,13 @@ class CallerConsumer:
 
     def _close(self, call: Call) -> None:
         """Publish that the cards of a call are to close, if its user is served here."""
-        own = self._dependencies.users
-        if own is not None and call.user not in own:
+        if not self._dependencies.serves(call.user):
             return
         colleague = self._dependencies.find_user(call.elsewhere) if call.elsewhere else None
         name = colleague.name or colleague.login if colleague is not None else "colleague"
         given_up = self._pending.give_up_call(call.user, call.call_id)
         steps = self._trace.closed(call, name, given_up=given_up)
-        event = closed(call, name, steps, discreet=self._settings.discreet)
-        self._outbox.send(event)
+        self._send(closed(call, name, steps, discreet=self._settings.discreet))
 
     def _context(self, user: User, call: Call) -> Context:
         dialled = (call.user, call.call_id) in self._dialled and not call.own_phone_done
@@ -333,6 +342,17 @@ class CallerConsumer:
             else:
                 self._trace.interrupted(claim.user, claim.call_id)
                 self._store.done(claim.user, claim.call_id, claim.trigger)
+        self._keep_record()
+
+    def _send(self, event: CallerEvent, key: Key | None = None) -> None:
+        self._outbox.send(event, key)
+        self._sent.append(event)
+
+    def _keep_record(self) -> None:
+        """Note for the panel and in the story what was answered: no answer waits for this."""
+        sent, self._sent = self._sent, []
+        for event in sent:
+            self.running.answered(event)
         self._trace.write()
 
     def _now(self) -> datetime:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bus.events import CallerData, CallerEvent, Outcome
+from bus.events import CallerData, CallerEvent
 from consumers.actions.command import ActionFailed, Command
 from consumers.actions.redaction import nameless, without_names
 from consumers.actions.webhook import WebhookResult, Webhooks
-from consumers.caller.settings import CallerSettings, When
+from consumers.caller.settings import CallerSettings
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Executors:
         finished: Callable[[ActionResult], None],
         users: Collection[str] | None = None,
     ) -> None:
-        self._commands = tuple((one.on, Command(one)) for one in settings.commands)
+        self._commands = tuple(Command(one) for one in settings.commands)
         self._webhook_settings = settings.webhooks
         self._webhooks = Webhooks(path, settings.webhooks, self._webhook_finished, users=users)
         self._finished = finished
@@ -55,22 +55,16 @@ class Executors:
         """Begin with what an earlier process left."""
         self._webhooks.start()
 
-    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
-        """Return what `hand_over` is going to begin."""
-        wanted = [one.name for one in self._webhook_settings if _wants(one.on, data)]
-        wanted += [one.name for on, one in self._commands if _wants(on, data)]
-        return tuple(Outcome(executor=name, state="queued") for name in wanted)
-
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
-        """Begin every executor's work; return how many commands are under way."""
+        """Begin the work of the executors an answer names; return how many commands are at it."""
+        data, wanted = event.data, queued(event.data)
         for webhook in self._webhook_settings:
-            if _wants(webhook.on, event.data):
-                data = event.data
+            if webhook.name in wanted:
                 sent = event if webhook.names else nameless(event)
                 self._webhooks.add(
                     webhook.name, event.id, data.user, data.call_id, sent.encoded()
                 )  # fmt: skip
-        commands = [one for on, one in self._commands if _wants(on, event.data)]
+        commands = [one for one in self._commands if one.name in wanted]
         for command in commands:
             self.do(partial(self._run, command, event, values, mark))
         return len(commands)
@@ -122,5 +116,6 @@ class Executors:
         )
 
 
-def _wants(when: When, data: CallerData) -> bool:
-    return when == "call" or data.opens != "nothing"
+def queued(data: CallerData) -> frozenset[str]:
+    """Return the executors that are to begin."""
+    return frozenset(one.executor for one in data.outcomes if one.state == "queued")

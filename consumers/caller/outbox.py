@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Protocol
 from uuid import NAMESPACE_OID, uuid5
 
-from bus.events import CallerData, CallerEvent, Outcome, TraceStep
-from bus.mqtt.connection import PublishRefused
+from bus.events import CONTENT_TYPE, CallerData, CallerEvent, Outcome, TraceStep
+from bus.mqtt.connection import Connection, Publication, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from consumers.caller.answer import CallerAnswer, who
 from consumers.caller.calls import Call, Key, reason_of
@@ -33,6 +33,14 @@ class PendingDelivery(Protocol):
 
     def wait(self, timeout: float = ...) -> int:
         """Return once confirmed; raise BrokerUnavailable or PublishRefused."""
+
+
+def send_on(connection: Connection, event: CallerEvent) -> Publication:
+    """Start to publish an answer; raise BrokerUnavailable."""
+    return connection.send(
+        connection.topics.caller(event.data.user), event.encoded(),
+        expiry=event.expiry(), content_type=CONTENT_TYPE,
+    )  # fmt: skip
 
 
 class AnswerOutbox:
@@ -110,9 +118,9 @@ class AnswerOutbox:
             self._delivered.append(key)
 
 
-def answered(data: CallerData, outcomes: tuple[Outcome, ...]) -> CallerEvent:
-    """Return who it is and what opens."""
-    return _event(data.model_copy(update={"outcomes": outcomes}))
+def answered(answer: CallerAnswer) -> CallerEvent:
+    """Return who it is, what opens and who is asked to do it."""
+    return _event(answer.data.model_copy(update={"outcomes": answer.outcomes}))
 
 
 def already_opened(answer: CallerAnswer) -> CallerAnswer:

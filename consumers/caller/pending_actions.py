@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Protocol
 
 from bus.events import CallerData, CallEvent
 from consumers.caller.calls import ActionKeys, Key, Transition, Trigger, keys_of
@@ -28,6 +29,14 @@ _QUIET = 0.5  # seconds without a late event after which all that waited has com
 _USUAL = 50  # events by which a clock that differs is distinguished from a backlog
 _CAPACITY = 20_000  # calls
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # answered even if nothing opens
+
+
+class BrokerLink(Protocol):
+    """What is asked of the connection to the broker."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is connected."""
 
 
 @dataclass(slots=True)
@@ -61,12 +70,12 @@ class PendingActions:
         self,
         store: CallerStore,
         settings: CallerSettings,
-        connected: Callable[[], bool],
+        broker: BrokerLink,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._settings = settings
-        self._backlog = Backlog(connected, settings.clock_tolerance, clock)
+        self._backlog = Backlog(broker, settings.clock_tolerance, clock)
         self._clock = clock
         self._calls: OrderedDict[tuple[str, str], dict[str, PendingAction]] = OrderedDict()
         self._waiting: dict[Key, PendingAction] = {}
@@ -306,13 +315,11 @@ class PendingActions:
 class Backlog:
     """Watches how late events come, and whether the broker is connected at all."""
 
-    def __init__(
-        self, connected: Callable[[], bool], tolerance: float, clock: Callable[[], float]
-    ) -> None:
-        self._connected = connected
+    def __init__(self, broker: BrokerLink, tolerance: float, clock: Callable[[], float]) -> None:
+        self._broker = broker
         self._tolerance = tolerance  # seconds two clocks may differ
         self._clock = clock
-        self._was_connected = connected()
+        self._was_connected = broker.connected
         self._last = float("-inf")
         self._delays: deque[float] = deque(maxlen=_USUAL)
 
@@ -330,7 +337,7 @@ class Backlog:
     @property
     def looked_through(self) -> bool:
         """Whether nothing waits any more that could be about a call at hand."""
-        connected, now = self._connected(), self._clock()
+        connected, now = self._broker.connected, self._clock()
         if connected and not self._was_connected:
             self._last = now  # what waited at the broker comes now
         self._was_connected = connected

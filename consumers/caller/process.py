@@ -1,13 +1,13 @@
 """The caller process: call events of some users in, answers and actions out."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
+from functools import partial
 from queue import SimpleQueue
 
-from bus.events import CONTENT_TYPE, CallerEvent, CallEvent, ChoiceRequest, DialResult, Opened
+from bus.events import CallerEvent, CallEvent, ChoiceRequest, DialResult, Opened
 from bus.lease import lease_of
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection, Publication
@@ -18,8 +18,9 @@ from bus.topics import ANY_USER, Topics
 from consumers.actions.command import faults_of
 from consumers.caller.answer import AnswerBuilder
 from consumers.caller.consumer import ActionRunner, CallerConsumer, Dependencies
-from consumers.caller.directory_requests import DirectoryRequests, RunningCalls
+from consumers.caller.directory_requests import DirectoryRequests
 from consumers.caller.executors import ActionResult, Executors
+from consumers.caller.outbox import send_on
 from consumers.caller.settings import CallerSite
 from consumers.caller.shared_actions import Shard, SharedActions
 from consumers.caller.store import CallerStore
@@ -103,29 +104,28 @@ class CallerProcess:
         self._lease = lease_of(self.connection, site.broker, role)
         self._ended: SimpleQueue[ActionResult] = SimpleQueue()
         self._executors = Executors(settings, file, self._finished, users)
-        send: Callable[[CallerEvent], Publication] = self._send
+        send: Callable[[CallerEvent], Publication] = partial(send_on, self.connection)
         actions: ActionRunner = self._executors
         self._shared: SharedActions | None = None
         if site.broker.machine is not None:
             self._shared = SharedActions(self._lease, self._executors, settings.max_age)
-            send, actions = self._shared.sender(self._send), self._shared
+            send, actions = self._shared.sender(send), self._shared
             self._contents = ContentsWatch(site.database, self._executors.do, self._describe)
-        self._running = RunningCalls(time.time)
-        self._requests = DirectoryRequests(site, self._running, self._executors.do)
-        files.callback(self._requests.close)
         dependencies = Dependencies(
-            people.find, send, self._note_use, forget_choices=self._forget_choices,
-            users=served,
-            connected=lambda: self.connection.connected,
+            people.find, send, self._note_use, actions, self.connection,
+            forget_choices=self._forget_choices, users=served,
         )  # fmt: skip
         self._consumer = CallerConsumer(
-            settings, AnswerBuilder(directory, settings), store, traces, actions, dependencies
-        )  # fmt: skip
+            settings, AnswerBuilder(directory, settings), store, traces, dependencies
+        )
+        self._requests = DirectoryRequests(site, self._consumer.running, self._executors.do)
+        files.callback(self._requests.close)
+        self._serves = dependencies.serves
         self._choices = UserRequests(
             self._consumer, self._habits, self.connection.topics, self._executors.do,
             self.connection.post,
         )  # fmt: skip
-        self._events = CallStream(self.connection, progress, self._handle)
+        self._events = CallStream(self.connection, progress, self._consumer.handle)
 
     def subscribe(self) -> None:
         """Subscribe to all that concerns our users."""
@@ -163,37 +163,18 @@ class CallerProcess:
         """Say which contents the directory has on this machine."""
         self.connection.post(lambda: self.connection.describe(directory=digest))
 
-    def _handle(self, event: CallEvent) -> None:
-        self._running.observe(event)
-        if self._serves(event.data.user):
-            self._consumer.handle(event)
-        else:
-            self._consumer.observe_group_call(event)
-
-    def _serves(self, user: str) -> bool:
-        return self._served is None or user in self._served
-
     def _observe(self, event: CallEvent, _arrived: ReceivedMessage) -> None:
         """Observe the calls of those this process does not serve; missed ones stay so."""
-        if not self._serves(event.data.user):
-            self._consumer.observe_group_call(event)
+        self._consumer.observe_group_call(event)
 
     def _note_answer(self, event: CallerEvent, arrived: ReceivedMessage) -> None:
         """Note what another machine has answered."""
-        self._running.answered(event)
+        self._consumer.running.answered(event)
         if self._shared is not None:
             self._shared.note_answer(event, arrived)
 
     def _note_opened(self, opened: Opened, arrived: ReceivedMessage) -> None:
         note_opened(self._consumer, self.connection.topics.user_of(arrived.topic), opened)
-
-    def _send(self, event: CallerEvent) -> Publication:
-        publication = self.connection.send(
-            self.connection.topics.caller(event.data.user), event.encoded(),
-            expiry=event.expiry(), content_type=CONTENT_TYPE,
-        )  # fmt: skip
-        self._running.answered(event)
-        return publication
 
     def _finished(self, result: ActionResult) -> None:
         """Note in the main thread what became of an executor's work."""

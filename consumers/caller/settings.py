@@ -86,7 +86,7 @@ class CallerSettings(Section):
                     check(template, self.schemes)
                 except ValueError as error:
                     raise ValueError(f"{key}: {error}") from None
-        names = [one.name for one in self.webhooks] + [one.name for one in self.commands]
+        names = [one.name for one in self.executors()]
         if len(names) != len(set(names)) or "mqtt" in names:
             raise ValueError("webhooks and commands need names of their own")
         return self
@@ -100,6 +100,10 @@ class CallerSettings(Section):
             "new-contact": self.new_contact,
             "internal": self.internal,
         }
+
+    def executors(self) -> tuple[WebhookSettings | CommandSettings, ...]:
+        """Return all that may be asked to act on a call."""
+        return (*self.webhooks, *self.commands)
 
     def allowed_hosts(self) -> frozenset[str]:
         """Return the hosts an opened address may have."""

@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from bus.events import CallerData, CallerEvent, Outcome
+from bus.events import CallerEvent
 from bus.lease import Held
 from bus.mqtt.connection import Publication
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from consumers.caller.consumer import ActionRunner
+from consumers.caller.executors import queued
 from runtime.bounded_dict import Recent
 
 Send = Callable[[CallerEvent], Publication]
@@ -57,13 +58,9 @@ class SharedActions:
         self._kept: dict[str, tuple[float, CallerEvent, Mapping[str, str], str]] = {}
         self._answered: Recent[str, None] = Recent()
 
-    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
-        """Return what `hand_over` is going to begin."""
-        return self._actions.planned(data)
-
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         """Begin every executor's work, or keep it while another machine acts."""
-        if not self._actions.planned(event.data) or event.id in self._answered:
+        if not queued(event.data) or event.id in self._answered:
             return 0
         if self._lease.held:
             return self._begin(event, values, mark)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bus.events import CallData, Outcome, TraceStep
+from bus.events import CallData, TraceStep
 from consumers.caller.answer import CallerAnswer, TraceSteps
 from consumers.caller.calls import Call, reason_of
 from consumers.caller.executors import ActionResult
@@ -99,11 +99,11 @@ class TraceWriter:
         steps.add("rule", "delay", seconds=f"{seconds:g}")
         self._gather(_subject(call), steps)
 
-    def answered(self, call: Call, answer: CallerAnswer, outcomes: tuple[Outcome, ...]) -> None:
+    def answered(self, call: Call, answer: CallerAnswer) -> None:
         """Add who it was, what opened, and who was asked to do it."""
         steps = self._steps()
         steps.gathered.extend(answer.data.trace)
-        for outcome in outcomes:
+        for outcome in answer.outcomes:
             steps.add("executor", outcome.state, executor=outcome.executor, outcome="")
         data = answer.data
         subject = _subject(call)

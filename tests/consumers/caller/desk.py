@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bus.events import CallData, CallerData, CallerEvent, CallEvent, Outcome, Party, call_event_type
+from bus.events import CallData, CallerData, CallerEvent, CallEvent, Party, call_event_type
 from bus.mqtt.inbox import BrokerUnavailable
 from consumers.caller.answer import AnswerBuilder
 from consumers.caller.calls import Call
 from consumers.caller.consumer import CallerConsumer, Dependencies
-from consumers.caller.settings import CallerSettings
+from consumers.caller.settings import CallerSettings, CommandSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore
 from consumers.directory.directory import DirectoryUnavailable
@@ -69,9 +69,6 @@ class Programs:
         self.under_way = 0  # commands that an action begins
         self.crash = False
 
-    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
-        return (Outcome(executor="command", state="queued"),) if data.opens != "nothing" else ()
-
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         if self.crash:
             raise KeyboardInterrupt
@@ -98,7 +95,9 @@ class Desk:
     """A consumer on files of its own, with everything around it in hand."""
 
     folder: Path
-    settings: CallerSettings = CallerSettings(matter="https://files.example/m/{id}")  # noqa: RUF009
+    settings: CallerSettings = CallerSettings(  # noqa: RUF009
+        matter="https://files.example/m/{id}", commands=(CommandSettings(arguments=("note",)),)
+    )
     users: dict[str, User] = field(
         default_factory=lambda: {
             login: User(login=login, extension=login[2:]) for login in ("0011", "0012", "0013")
@@ -133,15 +132,15 @@ class Desk:
             AnswerBuilder(self.shelf, self.settings),
             self.store,
             traces,
-            self.programs,
             Dependencies(
                 self.users.get,
                 self._send,
                 self._use,
+                self.programs,
+                self,
                 lambda: self.moment,
                 self.forgotten.append,
                 self.own,
-                lambda: self.connected,
             ),
         )
 

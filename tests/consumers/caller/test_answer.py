@@ -17,6 +17,7 @@ from tests.consumers.caller.desk import ADA, CONTACT, DOSSIER, GRACE, MATTER, Sh
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CALL = Call("0011", "c-1", CallStage.RINGING, "in", caller=ADA, event_id="e-1", received_at=NOON)
 USER = User(login="0011", extension="11")
+PAGE = "https://files.example/{id}"
 
 
 def answer(
@@ -31,6 +32,20 @@ def test_a_matter_opens_by_the_template_of_the_site() -> None:
 
     assert (data.opens, data.reason) == ("matter", "only-open-matter")
     assert data.url == "https://files.example/m%2070?by=0441234567"
+
+
+@pytest.mark.parametrize(("matter", "names"), [("", ["always"]), (PAGE, ["always", "note"])])
+def test_what_opens_nothing_is_only_reported_to_those_who_want_every_call(
+    matter: str, names: list[str]
+) -> None:
+    commands = [{"name": "note", "arguments": ["note"]}]
+    hooks = [{"name": "always", "on": "call", "url": "https://app.example/", "secret": "x" * 16}]
+    call = CALL if matter else replace(CALL, caller=GRACE)
+
+    outcomes = answer(call, matter=matter, commands=commands, webhooks=hooks).outcomes
+
+    assert [one.executor for one in outcomes] == ["mqtt", *names]
+    assert {one.state for one in outcomes[1:]} == {"queued"}
 
 
 def test_without_a_template_the_records_own_address_opens_if_its_host_is_allowed() -> None:

@@ -9,7 +9,8 @@ from bus.events import CallData, CallerData, CallerEvent, CallEvent, Party, call
 from bus.numbers.number import NumberProfile
 from bus.panel_events import DirectoryAnswerData, DirectoryRequestData
 from bus.settings import BrokerSettings
-from consumers.caller.directory_requests import DirectoryRequests, RunningCalls
+from consumers.caller.directory_requests import DirectoryRequests
+from consumers.caller.running_calls import RunningCalls
 from consumers.caller.settings import CallerSettings, CallerSite
 from consumers.directory.directory import Directory
 from consumers.importers.sample import sample

@@ -47,11 +47,17 @@ def desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
         one.executors.stop(0.1)
 
 
+QUEUED = [
+    {"executor": name, "state": "queued"}
+    for name in ("fails", "works", "slow", "nowhere", "writes")
+]
+
+
 def _event(**more: Any) -> CallerEvent:
     return CallerEvent(
         data=CallerData.model_validate(
             {"user": "0011", "call_id": "c-1", "event_id": "e-1", "trigger": "ringing",
-             "caller": Party(), "opens": "card", **more}
+             "caller": Party(), "opens": "card", "outcomes": QUEUED, **more}
         )
     )  # fmt: skip
 
@@ -86,16 +92,14 @@ def test_a_slow_command_holds_up_nobody(desk: Callable[..., Desk]) -> None:
     assert done.wait(4)
 
 
-def test_what_opens_nothing_is_only_reported_to_those_who_want_every_call(
+def test_only_executors_that_the_answer_names_begin(
     desk: Callable[..., Desk],
 ) -> None:
-    some = desk(commands=[WORKS, FAILS | {"name": "always", "on": "call"}])
+    some = desk(commands=[WORKS, FAILS])
 
-    assert [one.executor for one in some.executors.planned(_event(opens="nothing").data)] == [
-        "always"
-    ]
-    assert len(some.executors.planned(_event().data)) == 2
-    assert not desk(commands=[WORKS]).executors.hand_over(_event(opens="nothing"), {}, "ringing")
+    assert some.executors.hand_over(_event(outcomes=[]), {}, "ringing") == 0
+    assert some.executors.hand_over(_event(outcomes=QUEUED[:1]), {}, "ringing") == 1
+    assert [one.executor for one in some.wait_for(1)] == ["fails"]
 
 
 def test_stopping_does_not_wait_for_a_slow_command(desk: Callable[..., Desk]) -> None:

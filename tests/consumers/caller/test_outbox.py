@@ -44,7 +44,7 @@ def key(call_id: str = "c-1") -> Key:
 def test_an_action_is_delivered_once_the_broker_confirms_its_answer() -> None:
     broker = Broker()
     broker.fault = BrokerUnavailable("silent")
-    broker.outbox.send(answered(answer(), ()), key())
+    broker.outbox.send(answered(CallerAnswer(answer())), key())
     assert (broker.outbox.settle(), broker.outbox.busy) == ([], True)
 
     broker.fault = None
@@ -54,7 +54,7 @@ def test_an_action_is_delivered_once_the_broker_confirms_its_answer() -> None:
 
 def test_an_answer_without_an_action_delivers_nothing() -> None:
     broker = Broker()
-    broker.outbox.send(answered(answer(), ()))
+    broker.outbox.send(answered(CallerAnswer(answer())))
 
     assert broker.outbox.settle() == []
 
@@ -63,7 +63,7 @@ def test_what_a_broker_could_not_take_is_sent_when_it_is_back_in_its_order() -> 
     broker = Broker()
     broker.gone = True
     for call_id in ("c-1", "c-2"):
-        broker.outbox.send(answered(answer(call_id), ()), key(call_id))
+        broker.outbox.send(answered(CallerAnswer(answer(call_id))), key(call_id))
     broker.outbox.send_kept()
     assert broker.taken == []
 
@@ -76,7 +76,7 @@ def test_what_a_broker_could_not_take_is_sent_when_it_is_back_in_its_order() -> 
 def test_what_is_too_old_is_not_sent_and_its_action_is_over() -> None:
     broker = Broker()
     broker.gone = True
-    broker.outbox.send(answered(answer(), ()), key())
+    broker.outbox.send(answered(CallerAnswer(answer())), key())
     broker.now, broker.gone = 31.0, False
     broker.outbox.send_kept()
 
@@ -87,7 +87,7 @@ def test_what_is_too_old_is_not_sent_and_its_action_is_over() -> None:
 def test_what_the_broker_refuses_is_not_sent_again() -> None:
     broker = Broker()
     broker.fault = PublishRefused("not authorised", 135)
-    broker.outbox.send(answered(answer(), ()), key())
+    broker.outbox.send(answered(CallerAnswer(answer())), key())
 
     assert broker.outbox.settle() == [key()]
     broker.outbox.send_kept()
@@ -97,17 +97,17 @@ def test_what_the_broker_refuses_is_not_sent_again() -> None:
 def test_fifty_unconfirmed_answers_are_the_most_that_are_on_their_way() -> None:
     broker = Broker()
     for number in range(51):
-        broker.outbox.send(answered(answer(f"c-{number}"), ()), key(f"c-{number}"))
+        broker.outbox.send(answered(CallerAnswer(answer(f"c-{number}"))), key(f"c-{number}"))
 
     assert broker.outbox.settle() == [key(f"c-{number}") for number in range(51)]
     assert len(broker.taken) == 51
 
 
 def test_the_same_answer_has_the_same_id_and_another_has_another() -> None:
-    first, second = answered(answer(), ()), answered(answer(), ())
+    first, second = answered(CallerAnswer(answer())), answered(CallerAnswer(answer()))
 
     assert first.id == second.id
-    assert answered(answer(reason="withheld"), ()).id != first.id
+    assert answered(CallerAnswer(answer(reason="withheld"))).id != first.id
 
 
 def test_what_opened_before_opens_by_a_click() -> None:

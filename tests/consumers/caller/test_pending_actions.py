@@ -21,10 +21,14 @@ def _answer(**fields: object) -> CallerData:
     return CallerData.model_validate({**values, "caller": CALLER, **fields})
 
 
+class Connected:
+    connected = True
+
+
 @pytest.fixture
 def pending(tmp_path: Path) -> Iterator[PendingActions]:
     with closing(CallerStore(tmp_path / "caller.db")) as store:
-        yield PendingActions(store, CallerSettings(), lambda: True, lambda: 1_000.0)
+        yield PendingActions(store, CallerSettings(), Connected(), lambda: 1_000.0)
 
 
 def test_an_answer_is_new_once(pending: PendingActions) -> None:
@@ -97,7 +101,7 @@ class Desk:
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
         self.connected = True
-        self.backlog = Backlog(lambda: self.connected, 5.0, lambda: self.now)
+        self.backlog = Backlog(self, 5.0, lambda: self.now)
 
     def arrives(self, delay: float = 0.0) -> None:
         self.backlog.arrived(datetime.fromtimestamp(self.now - delay, UTC))

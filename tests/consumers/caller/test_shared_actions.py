@@ -30,9 +30,6 @@ class FakeActions:
     def __init__(self) -> None:
         self.begun: list[str] = []
 
-    def planned(self, data: CallerData) -> tuple[Outcome, ...]:
-        return (QUEUED,) if data.opens != "nothing" else ()
-
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         self.begun.append(event.id)
         return 1
@@ -48,7 +45,13 @@ class Clock:
 def _answer(number: int = 1) -> CallerEvent:
     call = f"call-{number}"
     data = CallerData(
-        user="0011", call_id=call, event_id=call, trigger="ringing", caller=Party(), opens="card"
+        user="0011",
+        call_id=call,
+        event_id=call,
+        trigger="ringing",
+        caller=Party(),
+        opens="card",
+        outcomes=(QUEUED,),
     )
     return CallerEvent(id=f"answer-{number}", data=data)
 
