@@ -71,6 +71,8 @@ class ChildProcesses:
         finally:
             on_stop()
             self.end(self.names())
+            while signal.sigtimedwait(_SIGNALS, 0):
+                pass  # asked once more meanwhile: it would kill a process that ends in order
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def keep(self, name: str, work: Callable[[], None]) -> None:

@@ -140,11 +140,13 @@ def test_why_a_child_failed_is_in_the_log(tmp_path: Path) -> None:
         wait_until(lambda: "ValueError" in running.log.read_text())
 
 
-def test_all_end_with_the_parent_also_the_one_that_does_not_listen(tmp_path: Path) -> None:
+def test_all_end_with_a_parent_asked_twice_also_who_does_not_listen(tmp_path: Path) -> None:
     with family(tmp_path) as running:
         running.want("one two deaf")
         wait_until(lambda: running.is_up("deaf"))
         pids = [running.starts(name)[0] for name in ("one", "two", "deaf")]
+        running.parent.terminate()
+        wait_until(gone(pids[0]))
         running.parent.terminate()
 
         assert running.parent.wait(6) == 0
