@@ -4,6 +4,7 @@ A client lives from one connect to the loss of that connection, and is never use
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,6 +59,9 @@ class Client(Protocol):
 
     def publish(self, topic: str, payload: bytes, options: Options) -> int:
         """Send a message with QoS 1; return the id of its confirmation; raise PublishQueueFull."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Send what is published in the block together, where that is cheaper."""
 
     def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
         """Ask for a topic; return the id of the answer."""

@@ -254,6 +254,11 @@ class Connection:
         in_flight.add(mid, publication)
         return publication
 
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """Have what is sent in the block leave together; nothing of it is waited for there."""
+        client = self._client
+        return client.together() if client is not None else contextlib.nullcontext()
+
     def publish(self, topic: str, message: Message, *, retain: bool = False) -> int:
         """Publish and wait for the broker; raise BrokerUnavailable or PublishRefused."""
         return self.publish_raw(

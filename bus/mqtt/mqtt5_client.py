@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from itertools import count
 
 import mqtt5
@@ -50,6 +51,7 @@ class CodecClient:
         self._in_flight: set[int] = set()
         self._queued: deque[tuple[int, bytes]] = deque()
         self._ending = False
+        self._gathered: bytearray | None = None
         self._greatest = IN_FLIGHT
         self._keep_alive = float(login.settings.keep_alive)
         self._received_bytes = bytearray()
@@ -111,6 +113,18 @@ class CodecClient:
             else:
                 self._queued.append((mid, packet))
         return mid
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is published in the block by as few calls of the system as possible."""
+        self._gathered = bytearray()
+        try:
+            yield
+        finally:
+            with self._lock:
+                gathered, self._gathered = self._gathered, None
+                if gathered:
+                    self._send(gathered)
 
     def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
         """Ask for a topic; return the id of the answer."""
@@ -285,7 +299,10 @@ class CodecClient:
                 return mid
         raise AssertionError  # count() has no end
 
-    def _send(self, packet: bytes) -> None:
+    def _send(self, packet: bytes | bytearray) -> None:
+        if self._gathered is not None:
+            self._gathered += packet
+            return
         self._unsent += packet
         self._sent_at = time.monotonic()
         if self._socket is None:

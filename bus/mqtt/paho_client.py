@@ -4,6 +4,7 @@ Each connection gets a new client: paho's own queue would send again, after a re
 was reported as not delivered.
 """
 
+import contextlib
 import socket
 import ssl
 from functools import lru_cache
@@ -63,6 +64,10 @@ class PahoClient:
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             raise PublishQueueFull(mqtt.error_string(info.rc))
         return info.mid
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """Do nothing: paho sends each message by itself."""
+        return contextlib.nullcontext()
 
     def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
         """Ask for a topic; return the id of the answer."""

@@ -28,16 +28,20 @@ class Publication:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self._code: int | None = None
-        self._done = threading.Event()
+        self._unresolved = threading.Lock()  # an Event costs as much as the message
+        self._unresolved.acquire()
 
     def resolve(self, code: int | None) -> None:
         """Note the broker's reason code; None says that the connection broke before it came."""
         self._code = code
-        self._done.set()
+        self._unresolved.release()
 
     def wait(self, timeout: float = TIMEOUT) -> int:
         """Return the reason code (0x10: nobody subscribes); raise when it is not delivered."""
-        if not self._done.wait(timeout) or self._code is None:
+        resolved = self._unresolved.acquire(timeout=timeout)
+        if resolved:
+            self._unresolved.release()  # for who waits once more
+        if not resolved or self._code is None:
             raise Unconfirmed(f"the broker did not confirm a message on {self.topic}")
         if self._code >= _REFUSED:
             raise PublishRefused(self.topic, self._code)

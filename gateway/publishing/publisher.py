@@ -145,14 +145,15 @@ class EventPublisher:
     def _fill(self, most: int) -> None:
         """Send as many events as the broker allows at once; drop that many at most."""
         enough = self._expired + most
-        while len(self._in_flight) < IN_FLIGHT and self._connection.connected:
-            row = self._queue.next(time.monotonic())
-            if row is not None:
-                self._send(row)
-                if self._expired >= enough:
+        with self._connection.together():
+            while len(self._in_flight) < IN_FLIGHT and self._connection.connected:
+                row = self._queue.next(time.monotonic())
+                if row is not None:
+                    self._send(row)
+                    if self._expired >= enough:
+                        return
+                elif not self._read():
                     return
-            elif not self._read():
-                return
 
     def _log_expired(self) -> None:
         if self._expired:

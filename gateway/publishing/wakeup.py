@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 NAME = "events.bell"
+_GATHER = (
+    0.005  # seconds in which what follows a wake-up is gathered: each costs two threads' turns
+)
 
 
 class Waker:
@@ -57,6 +60,7 @@ class WakeupListener:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._pipe, 65_536)
                 self._on_wakeup()
+                self._stopping.wait(_GATHER)
 
 
 def _make(path: Path) -> None:

@@ -176,6 +176,20 @@ def test_no_more_is_under_way_than_the_broker_allows(
     assert received.codes == dict.fromkeys(mids, 0)
 
 
+def test_what_is_published_together_leaves_at_the_end_of_the_block(
+    meet: Meet, broker: ScriptedBroker, received: Received
+) -> None:
+    client = meet()
+    assert received.welcome.wait(5)
+    with client.together():
+        mids = [client.publish(TOPIC, b"%d" % number, {}) for number in range(3)]
+        assert broker.silent()
+
+    for _ in mids:
+        broker.confirm(broker.packet()[1])
+    wait_until(lambda: received.codes == dict.fromkeys(mids, 0))
+
+
 def test_what_cannot_wait_any_more_is_refused(
     meet: Meet, broker: ScriptedBroker, received: Received
 ) -> None:

@@ -1,5 +1,6 @@
 """What leaves the event log, and what is not published any more."""
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -36,6 +37,9 @@ class _Broker:
         self.connected = True
         self.sent: list[bytes] = []
         self.posted: deque[Callable[[], None]] = deque()
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def send(self, topic: str, payload: bytes, **_options: object) -> _Taken:
         self.sent.append(payload)
