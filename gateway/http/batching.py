@@ -7,11 +7,13 @@ other several times for each request, which costs more than the request (docs/pe
 
 import logging
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 from greenlet import getcurrent, greenlet
 
 log = logging.getLogger(__name__)
+
+_KEPT = 64  # greenlets; a new one costs a piece of memory from the system and its return
 
 
 class RequestBatch:
@@ -19,6 +21,7 @@ class RequestBatch:
 
     def __init__(self) -> None:
         self._complete: deque[Any] = deque()
+        self._idle: list[greenlet] = []
 
     def add_task(self, channel: Any) -> None:
         """Take in a connection whose request is complete."""
@@ -27,40 +30,40 @@ class RequestBatch:
     def serve(self) -> None:
         """Answer all that are complete."""
         if len(self._complete) == 1:  # nobody to wait for, so no greenlet is needed
-            _resume(self._complete.popleft(), alone=True)
+            _answer(self._complete.popleft())
         begun = []
         while self._complete:
-            channel = self._complete.popleft()
-            request = _resume(channel)
-            if request is not None:
-                begun.append((channel, request))
-        for channel, request in begun:
-            _resume(channel, request)
-
-
-def _resume(
-    channel: Any, request: greenlet | None = None, *, alone: bool = False
-) -> greenlet | None:
-    """Begin or resume a request, return it unless it has ended.
-
-    A fault, which waitress has not caught, ends its connection alone.
-    """
-    try:
-        if alone:
-            channel.service()
-            return None
-        request = request or greenlet(channel.service)
-        request.switch()
-    except Exception as error:
-        log.error("a connection failed kind=%s", type(error).__name__)  # its text may hold a number
-        log.debug("a connection failed", exc_info=True)
-        channel.cancel()
-        return None
-    return None if request.dead else request
+            worker = self._idle.pop() if self._idle else greenlet(_answer_one_after_another)
+            begun.append((worker, worker.switch(self._complete.popleft())))
+        for worker, waits in begun:
+            while waits:
+                waits = worker.switch()
+            if len(self._idle) < _KEPT:
+                self._idle.append(worker)
 
 
 def yield_to_batch() -> None:
     """Let the other requests of this round come as far as this one; elsewhere do nothing."""
-    serving = getcurrent().parent
-    if serving is not None:
-        serving.switch()
+    _wait(True)
+
+
+def _wait(waits: bool) -> Any:
+    """Let the loop go on, where there is one; return what it hands over."""
+    loop = getcurrent().parent
+    return loop.switch(waits) if loop is not None else None
+
+
+def _answer_one_after_another(channel: Any) -> NoReturn:
+    while True:
+        _answer(channel)
+        channel = _wait(False)
+
+
+def _answer(channel: Any) -> None:
+    """Answer a request. A fault, which waitress has not caught, ends its connection alone."""
+    try:
+        channel.service()
+    except Exception as error:
+        log.error("a connection failed kind=%s", type(error).__name__)  # its text may hold a number
+        log.debug("a connection failed", exc_info=True)
+        channel.cancel()

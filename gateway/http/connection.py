@@ -8,6 +8,9 @@ import logging
 import re
 import socket
 import time
+from email.utils import formatdate
+from functools import lru_cache
+from io import BytesIO
 from typing import Any
 
 from waitress.buffers import OverflowableBuffer
@@ -16,6 +19,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import FixedStreamReceiver
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
+from waitress.wasyncore import dispatcher
 
 from starface.xmlrpc.reading import CALL_BYTES
 
@@ -29,7 +33,7 @@ _REMEMBERED, _USUAL = 1_000, 1_024  # heads that are kept in memory, and bytes o
 _OF_A_HEAD = {
     "headers", "first_line", "command", "request_uri", "version", "proxy_scheme", "proxy_netloc",
     "path", "query", "fragment", "url_scheme", "connection_close", "expect_continue",
-    "content_length",
+    "content_length", "environment",
 }  # fmt: skip
 _heads: dict[bytes, dict[str, Any]] = {}
 _CODINGS = re.compile(rb"(?im)^transfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$")
@@ -38,8 +42,16 @@ _CODINGS = re.compile(rb"(?im)^transfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
     """Reads a request; whatever could be understood in two ways is refused."""
 
+    _body: bytes | None = None  # of a request that came whole, with a head that is known
+
+    def __init__(self, adj: Any) -> None:
+        super().__init__(adj)
+        self.environment: dict[str, Any] = {}  # of all requests with this head, once one was made
+
     def received(self, data: bytes) -> int:
         """Take in bytes; refuse lines that end with LF only and a too long chunk at once."""
+        if self.body_rcv is None and not self.header_plus and self._is_whole(data):
+            return len(data)
         consumed = int(super().received(data))
         if not self.headers_finished and _BARE_LINES.search(self.header_plus):
             self.error = BadRequest("lines must end with CR LF")
@@ -49,6 +61,26 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
             self.completed = True
         return consumed
 
+    def get_body_stream(self) -> Any:
+        """Return the body as a file."""
+        return super().get_body_stream() if self._body is None else BytesIO(self._body)
+
+    def _is_whole(self, data: bytes) -> bool:
+        """Take a whole request with a head that is known, and nothing after it."""
+        end = data.find(b"\r\n\r\n") + 4
+        known = _heads.get(data[:end])
+        if (
+            known is None
+            or known.get("expect_continue")
+            or known["content_length"] != len(data) - end
+        ):
+            return False
+        self.__dict__.update(known, headers=known["headers"].copy())
+        self.completed = self.headers_finished = True
+        self.header_bytes_received, self._body = end, data[end:]
+        self.body_bytes_received = len(self._body)
+        return True
+
     def parse_header(self, header_plus: bytes) -> None:
         """Read the headers, or take what was read of the very same ones before.
 
@@ -57,7 +89,11 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
         known = _heads.get(header_plus)
         if known is None:
             self._parse_strictly(header_plus)
-            if len(header_plus) <= _USUAL and not self.chunked:
+            if (
+                len(header_plus) <= _USUAL
+                and self.content_length <= CALL_BYTES
+                and not self.chunked
+            ):
                 if len(_heads) >= _REMEMBERED:
                     _heads.clear()
                 read = {**vars(self), "headers": self.headers.copy()}.items()
@@ -90,12 +126,60 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class ClosingTask(WSGITask):  # type: ignore[misc]
-    """Answers and closes the connection at once, without a further turn of the loop."""
+    """Answers in one piece and closes the connection at once, without a further turn of the loop.
+
+    waitress's own task allows for answers in pieces, of unknown length or kept open, none of which
+    there is here; that took as long as the application.
+    """
+
+    def execute(self) -> None:
+        """Run the application and send its answer."""
+        body = b"".join(self.channel.server.application(self.get_environment(), self._begin))
+        self.wrote_header = self.close_on_finish = True
+        self.channel.answer(_head(self.version, self.status, *self.response_headers) + body)
 
     def finish(self) -> None:
-        """Send what is left to be sent."""
-        super().finish()
-        self.channel.send_all()
+        """Do nothing more."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """Return the WSGI environment; what follows from the head alone is made once for a head."""
+        channel, common = self.channel, self.request.environment
+        if not common:
+            once = dict.fromkeys(("wsgi.input", "waitress.client_disconnected"))
+            common.update({**super().get_environment(), **once})
+        address, port = channel.addr[:2]
+        return {
+            **common,
+            "REMOTE_ADDR": address,
+            "REMOTE_HOST": address,
+            "REMOTE_PORT": str(port),
+            "SERVER_PORT": str(channel.server.effective_port),
+            "wsgi.input": self.request.get_body_stream(),
+            "waitress.client_disconnected": channel.check_client_disconnected,
+        }
+
+    def _begin(self, status: str, headers: list[tuple[str, str]], _: object = None) -> None:
+        self.status, self.response_headers = status, headers
+
+
+@lru_cache(maxsize=100)
+def _lines(version: str, status: str, *headers: tuple[str, str]) -> str:
+    """Return a head without its date, which alone differs from answer to answer."""
+    if any(sign in text for header in headers for text in header for sign in "\r\n"):
+        raise ValueError("a line break in a header")
+    named = [(name.title(), value) for name, value in headers]
+    lines = [f"{name}: {value}\r\n" for name, value in sorted([*named, ("Connection", "close")])]
+    return f"HTTP/{version} {status}\r\n{''.join(lines)}"
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+def _head(version: str, status: str, *headers: tuple[str, str]) -> bytes:
+    lines = _lines(version, status, *headers)
+    return f"{lines}Date: {_date(int(time.time()))}\r\n\r\n".encode("latin-1")
 
 
 class PlainTextErrorTask(ErrorTask):  # type: ignore[misc]
@@ -119,6 +203,19 @@ class PlainTextErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+class _Unlocked(contextlib.nullcontext[None]):
+    """The locks of a connection: only the loop's thread has anything to do with it."""
+
+    def acquire(self, *_: object) -> bool:
+        """Return at once."""
+        return True
+
+    def release(self) -> None:
+        """Do nothing."""
+
+    notify = release
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection.
 
@@ -133,6 +230,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     lingers_since = 0.0
     _discarded = 0
 
+    requests_lock = outbuf_lock = _Unlocked()
+    sendbuf_len = 65_536  # bytes sent at once
+
+    def __init__(
+        self, server: Any, sock: socket.socket, address: tuple[Any, ...], adj: Any,
+        map: dict[int, Any],
+    ) -> None:  # fmt: skip
+        # Instead of waitress's own, which makes two locks and asks the system about the socket.
+        self.server, self.adj, self.addr = server, adj, address
+        self.outbufs = [OverflowableBuffer(adj.outbuf_overflow)]
+        self.creation_time = self.last_activity = time.time()
+        self.requests: list[StrictParser] = []
+        dispatcher.__init__(self, sock, map=map)
+        self.connected = True
+
     def begin(self) -> None:
         """Read at once what has come with the connection; most often that is all."""
         try:
@@ -144,22 +256,31 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         else:
             if data:
                 self.received(data)
-                self.server.poller.changed(self)
+                if not self.requests:  # else it is looked at when it is served
+                    self.server.poller.changed(self)
             else:
                 self.handle_close()
 
     def service(self) -> None:
-        """ClosingTask a request."""
+        """Answer a request."""
         super().service()
         if self.connected:
             self.server.poller.changed(self)
 
-    def send_all(self) -> None:
-        """Send the answer and close, unless the other side takes it too slowly."""
-        with self.outbuf_lock:
-            self._flush_exception(self._flush_some, do_close=False)
-            sent = not self.total_outbufs_len
-        if sent and not self.refused:
+    def answer(self, data: bytes) -> None:
+        """Send an answer and close; the loop sends what the other side does not take at once."""
+        sent = 0
+        try:
+            if not self.total_outbufs_len:
+                sent = self.socket.send(data)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.will_close = True
+            return
+        if sent < len(data):
+            self.write_soon(data[sent:])
+        else:
             super().handle_close()
 
     def del_channel(self, map: dict[int, Any] | None = None) -> None:

@@ -101,7 +101,6 @@ class RequestServer(TcpWSGIServer):  # type: ignore[misc]
 
     def _begin(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         try:
-            self.set_socket_options(connection)
             self._admit(connection, address)
         except (OSError, MemoryError) as error:  # else waitress would close the listener
             connection.close()
@@ -223,7 +222,7 @@ class HttpServer:
             asyncore_use_poll=True,
             log_socket_errors=False,
             clear_untrusted_proxy_headers=False,
-            send_bytes=18_000,  # else the head and the body of an answer are sent one by one
+            send_bytes=18_000,  # else the head and the body of a refusal are sent one by one
         )
         self._rounds = RequestBatch()
 
