@@ -563,6 +563,9 @@ class EarlyClient:
         self.sent.set()
         return 7
 
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
         return 1
 
