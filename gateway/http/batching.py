@@ -48,7 +48,7 @@ def yield_to_batch() -> None:
 
 
 def _wait(waits: bool) -> Any:
-    """Let the loop go on, where there is one; return what it hands over."""
+    """Let the loop continue, where there is one; return what it hands over."""
     loop = getcurrent().parent
     return loop.switch(waits) if loop is not None else None
 
