@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from bus.mqtt.client import ClientFactory
-from bus.mqtt.mqtt5_client import CodecClient
-from bus.mqtt.paho_client import PahoClient
+from bus.mqtt.connection import client_for
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.settings import BrokerSettings, SettingsRefused
@@ -191,8 +190,11 @@ def _events(
 
 
 def _clients(site: GatewayContext) -> ClientFactory:
-    codec = site.gateway.mqtt_client == "mqtt5" and site.broker.version == "5"
-    return CodecClient if codec else PahoClient
+    if site.gateway.mqtt_client == "mqtt5":
+        return client_for(site.broker)
+    from bus.mqtt.paho_client import PahoClient  # costs memory, so only where it is wished
+
+    return PahoClient
 
 
 def _certificate(gateway: GatewaySettings) -> ServerCertificate | None:

@@ -34,7 +34,7 @@ from bus.mqtt.inbox import (
     ReceivedMessage,
     Ticker,
 )
-from bus.mqtt.paho_client import PahoClient
+from bus.mqtt.mqtt5_client import CodecClient
 from bus.mqtt.presence import Presence
 from bus.mqtt.publication import (
     NO_SUBSCRIBERS,
@@ -77,7 +77,7 @@ class Connection:
     `lasting`: the broker keeps our subscriptions and messages while we are away.
     `gives_way`: end, instead of coming back, when another process uses the same account.
     `reconnects`: come back at all, once it was connected.
-    `clients`: the library that speaks MQTT.
+    `clients`: the library that speaks MQTT; without, the one for the broker's version.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Connection:
         gives_way: bool = False,
         reconnects: bool = True,
         dead_letter: Callable[[ReceivedMessage, str], None] | None = None,
-        clients: ClientFactory = PahoClient,
+        clients: ClientFactory | None = None,
     ) -> None:
         self.topics = settings.topics()
         self.stopping = threading.Event()
@@ -101,7 +101,7 @@ class Connection:
         self._claimed_at: float | None = None
         self._accepted_at = 0.0
         self._connected_at: float | None = None
-        self._clients = clients
+        self._clients = clients or client_for(settings)
         self._presence = presence
         self._lasting = lasting
         self._inbox = Inbox(dead_letter, self._reconnect)
@@ -501,3 +501,12 @@ class Connection:
         for answered in list(self._answered.values()):
             answered.set()  # it is said again after the next connect
         self._answered.clear()
+
+
+def client_for(settings: BrokerSettings) -> ClientFactory:
+    """Return the library that speaks the broker's version of MQTT."""
+    if settings.version == "5":
+        return CodecClient
+    from bus.mqtt.paho_client import PahoClient  # costs memory, so only where it is needed
+
+    return PahoClient

@@ -1,4 +1,4 @@
-"""MQTT 5 by the mqtt5 codec and a socket of our own; for who publishes much, as the gateway.
+"""MQTT 5 by the mqtt5 codec and a socket of our own.
 
 paho needs some hundred microseconds of processor time for a message and its confirmation, this
 a tenth (docs/performance.md). The codec knows MQTT 5 only and does no input or output.

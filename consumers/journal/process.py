@@ -13,8 +13,6 @@ from bus.lease import Held, lease_of
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
-from bus.mqtt.mqtt5_client import CodecClient
-from bus.mqtt.paho_client import PahoClient
 from bus.mqtt.presence import Presence
 from bus.mqtt.requests import Requester, Requests, Responder
 from bus.numbers.number import NumberProfile
@@ -58,10 +56,9 @@ def run(
     private_folder(data_folder)
     source = f"process/{ACCOUNT}"
     private = PrivateNumbers(data_folder, site_key)
-    clients = CodecClient if broker.version == "5" else PahoClient
     account = broker.account_of(ACCOUNT)
     presence = Presence(account, machine=broker.machine)
-    connection = Connection(broker, account, presence=presence, clients=clients)
+    connection = Connection(broker, account, presence=presence)
     lease = lease_of(connection, broker, ACCOUNT)
     topics = connection.topics
     with (
