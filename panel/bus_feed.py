@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 # Processes without which something does not work for a user; a caller may be one of several.
 NEEDED = ("gateway", "sessions", "caller", "dial", "journal")
 TALKING = ("connected", "held", "dialing", "ringback")  # states in which one is on the phone
-_LOOK_EVERY = 0.5  # seconds
+_LOOK_EVERY = 10.0  # seconds; a loss brings a look of its own
 _SETTLES_WITHIN = 1.5  # seconds
 
 

@@ -122,7 +122,8 @@ class Connection:
         self._after_connect: list[Callable[[], None]] = []
         self._republish: list[Callable[[], None]] = []
         self._repeat_at = math.inf
-        self._network = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
+        self._network_ended = threading.Event()
+        self._network = threading.Thread(target=self._run_network, name="mqtt", daemon=True)
         if presence is not None:
             self._inbox.route(self.topics.process(presence.name), self._correct_own_will)
         if gives_way:
@@ -155,7 +156,7 @@ class Connection:
     @property
     def connected(self) -> bool:
         """Whether the broker is connected and the network thread alive."""
-        return self._connected.is_set() and self._network.is_alive()
+        return self._connected.is_set() and not self._network_ended.is_set()
 
     @property
     def node(self) -> BrokerSettings:
@@ -279,15 +280,17 @@ class Connection:
         self.stopping.set()
         self._inbox.post(None)
 
-    def run(self, tick: Callable[[], float] | None = None) -> None:
+    def run(self, tick: Callable[[], float] | None = None, soon: float = 0.5) -> None:
         """Work through what arrives until `stop`.
 
-        `tick` returns the seconds until it wants to be called again. Raises NetworkDead and
+        `tick` returns the seconds until it wants to be called again if nothing happens; after a
+        message, a connect or the loss of one it is called within `soon`. Raises NetworkDead and
         SessionTaken, upon which a process must end.
         """
         ticker = Ticker(tick)
         while not self.stopping.is_set():
-            self.work(ticker.due())
+            if self.work(ticker.due()):
+                ticker.hasten(soon)
 
     def work(self, timeout: float) -> bool:
         """Handle one thing that arrived; False if nothing did. Raises as `run`."""
@@ -296,11 +299,11 @@ class Connection:
                 f"another process is connected as {self._account!r}; each process needs a broker "
                 f"account of its own (starface2mqtt broker account NAME)"
             )
-        if not self._network.is_alive() and not self.stopping.is_set():
+        if self._network_ended.is_set() and not self.stopping.is_set():
             raise NetworkDead("the thread that talks to the broker has ended")
         if time.monotonic() >= self._repeat_at:
             self._repeat_retained()
-        return self._inbox.work(timeout)
+        return self._inbox.work(min(timeout, max(0.0, self._repeat_at - time.monotonic())))
 
     def _repeat_retained(self) -> None:
         self._repeat_at = time.monotonic() + self._settings.repeat_retained
@@ -349,6 +352,13 @@ class Connection:
             log.warning("could not say goodbye reason=%s", error)
 
     # -- the network thread ---------------------------------------------------------------
+
+    def _run_network(self) -> None:
+        try:
+            self._keep_connected()
+        finally:
+            self._network_ended.set()
+            self._inbox.post(None)  # the main thread may be waiting
 
     def _keep_connected(self) -> None:
         reconnect = ReconnectPolicy(self._settings.addresses, self._account)
@@ -492,9 +502,11 @@ class Connection:
             self.post(work)
         if self._settings.repeat_retained:
             self._repeat_at = time.monotonic() + self._settings.repeat_retained
+        self._inbox.post(None)
 
     def _lost(self) -> None:
         self._connected.clear()
+        self._inbox.post(None)
         self._subscribed = False
         self._client, self._accepted = None, False
         self._in_flight.end()

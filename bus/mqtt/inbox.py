@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3  # how often a handler may fail before a message is a dead letter
 CAPACITY = 10_000  # messages; the broker keeps what does not fit
 PER_TOPIC = 1_000  # messages of QoS 0 waiting of one topic; only one that is flooded has so many
+_IDLE = 30.0  # seconds without a tick at most
 _REPORT = 5.0  # seconds between two reactions to messages there is no room for
 
 
@@ -230,12 +231,16 @@ class Ticker:
         self._outage = StorageOutage("what is due")
 
     def due(self) -> float:
-        """Tick if it is time; return how long one may wait for something else, 1 s at most."""
+        """Tick if it is time; return how long one may wait for something else."""
         if self._tick is None:
-            return 1.0
+            return _IDLE
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._tick_or_wait(self._tick)
-        return min(1.0, max(0.0, self._due - time.monotonic()))
+        return min(_IDLE, max(0.0, self._due - time.monotonic()))
+
+    def hasten(self, within: float) -> None:
+        """Tick within so many seconds: something happened since the last tick said when."""
+        self._due = min(self._due, time.monotonic() + within)
 
     def _tick_or_wait(self, tick: Callable[[], float]) -> float:
         try:

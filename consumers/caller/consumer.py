@@ -52,7 +52,7 @@ from runtime.sqlite import is_unavailable
 log = logging.getLogger(__name__)
 
 _LAST_WORD = 1.0  # seconds for an answer that is on its way when the process stops
-_IDLE = 0.5  # seconds between two looks at the clock
+_IDLE = 10.0  # seconds between two looks at the clock while nothing happens
 _SOON = 0.05
 _SETTLE = 0.5  # seconds before what an earlier process began is looked at
 _ASK_AGAIN = 2.0  # seconds until an unreadable directory is asked again

@@ -38,6 +38,8 @@ from texts import LANGUAGES, catalogue
 
 log = logging.getLogger(__name__)
 
+_SHARED = 0.5  # seconds between two looks where several machines serve a site
+
 
 @outlasting("caller")
 def run(
@@ -155,9 +157,11 @@ class CallerProcess:
             self._consumer.finish()
 
     def _tick(self) -> float:
-        if self._shared is not None:
-            self._contents.tick()
-        return self._consumer.tick()
+        pause = self._consumer.tick()
+        if self._shared is None:
+            return pause
+        self._contents.tick()
+        return min(pause, _SHARED)  # what another machine leaves to us comes without a message
 
     def _describe(self, digest: str) -> None:
         """Say which contents the directory has on this machine."""

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 ACCOUNT = "journal"
 _AT_ONCE = 0.1  # seconds until more that waits is published
+_SOON = 0.2  # seconds until what a message brought is published
 
 
 @outlasting("journal")
@@ -110,14 +111,15 @@ def run(
             if home is not None:
                 home.tick()
             more = lease.held and publisher.publish()
-            return min(pause, _AT_ONCE if more else 2 * _AT_ONCE)
+            waits = hooks is not None or broker.machine is not None
+            return min(pause, _AT_ONCE if more else _SOON if waits else pause)
 
         connection.republish(count_again)
         lease.on_change(count_again)
         metrics.keep_written("journal", data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
         with connection, hooks or nullcontext(), lease:
-            connection.run(tick)
+            connection.run(tick, _SOON)
             if lease.held:
                 publisher.publish()
 

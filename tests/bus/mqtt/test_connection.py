@@ -689,3 +689,28 @@ def test_dots_can_be_kept_from_a_broker_to_which_they_are_slashes(
 def test_a_node_needs_a_port() -> None:
     with pytest.raises(ValueError, match="an address and a port"):
         BrokerSettings(hosts=("a.example",))
+
+
+def test_a_process_whose_tick_is_far_ticks_soon_after_a_message_and_a_loss(
+    clients: ClientFactory, broker_settings: BrokerSettings, connect: Connect
+) -> None:
+    received: list[bytes] = []
+    connected: list[bool] = []
+    began = time.monotonic()
+
+    def tick() -> float:
+        connected.append(dial.connected)
+        if received and connected[-1]:
+            dial._reconnect()
+        elif received:
+            dial.stop()
+        return 30.0
+
+    with Connection(broker_settings, "dial", clients=clients) as dial:
+        dial.subscribe("starface/users/+/dial", lambda message: received.append(message.payload))
+        dial.wait_connected()
+        connect("0011").publish_raw("starface/users/0011/dial", b"1")
+        dial.run(tick, soon=0.1)
+
+    assert connected[-2:] == [True, False]
+    assert time.monotonic() - began < 15
