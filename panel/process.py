@@ -1,12 +1,14 @@
 """Runs the panel: the web server in the main thread, the bus beside it."""
 
 import asyncio
-import functools
+import contextlib
 import logging
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -30,14 +32,46 @@ from runtime.secret_box import SecretBox
 
 log = logging.getLogger(__name__)
 
+_DATE_EVERY = 1.0  # seconds
+_END_AGAIN = 0.2  # seconds until streams are ended again that began meanwhile
 _LAST_ANSWERS = 3  # seconds for open requests when the process is asked to end
+
+
+class PanelServer(uvicorn.Server):
+    """uvicorn that a request to end wakes, instead of looking for one ten times a second."""
+
+    def __init__(self, config: uvicorn.Config, on_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_end = on_end
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """End in an orderly way; any thread and any signal handler may call it."""
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._ending.set)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End on a signal; at once if it is the second SIGINT."""
+        super().handle_exit(sig, frame)
+        self.end()
+
+    async def main_loop(self) -> None:
+        """Wait for the end; keep the time of the answers' header until then."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _DATE_EVERY)
+        self._on_end()
 
 
 class BusThread:
     """Works through what the bus brings, in a thread of its own."""
 
     def __init__(
-        self, connection: Connection, feed: BusFeed, streams: Streams, server: uvicorn.Server
+        self, connection: Connection, feed: BusFeed, streams: Streams, server: PanelServer
     ) -> None:
         self._connection = connection
         self._feed = feed
@@ -57,6 +91,7 @@ class BusThread:
     def _tick(self) -> float:
         if self._server.should_exit:
             self._streams.end_all()
+            return _END_AGAIN
         return self._feed.tick()
 
     def _run(self) -> None:
@@ -64,7 +99,7 @@ class BusThread:
             self._connection.run(self._tick)
         except Exception as error:  # noqa: BLE001  (raised again in the main thread)
             self.failure = error
-            self._server.should_exit = True
+            self._server.end()
 
 
 @outlasting("panel")
@@ -94,9 +129,9 @@ def run(
         SecretBox(key),
     )  # fmt: skip
     app = create_app(dialling, Applications(data_folder / "applications.db"), panel, people)
-    server = _server(app, panel)
+    server = _server(app, panel, lambda: connection.post(streams.end_all))
     # uvicorn raises the signal again after its end; ours makes that an orderly one.
-    stop_on_signals(functools.partial(_stop, server))
+    stop_on_signals(server.end)
     with listening, connection, BusThread(connection, feed, streams, server) as bus_thread:
         log.info("listening address=%s", panel.listen)
         with asyncio.Runner(loop_factory=PatientLoop) as runner:
@@ -105,7 +140,7 @@ def run(
         raise bus_thread.failure
 
 
-def _server(app: Any, panel: PanelSettings) -> uvicorn.Server:
+def _server(app: Any, panel: PanelSettings, on_end: Callable[[], None]) -> PanelServer:
     entrance: Any = Entrance(app, panel.prefix, tls=panel.certificate is not None)
     config = uvicorn.Config(
         entrance, access_log=False, log_config=None, lifespan="off", http=PatientProtocol,
@@ -121,7 +156,7 @@ def _server(app: Any, panel: PanelSettings) -> uvicorn.Server:
             f"be used ({error.strerror or error}); both are PEM files, and the key is the "
             "certificate's"
         ) from error
-    return uvicorn.Server(config)
+    return PanelServer(config, on_end)
 
 
 def _listening(panel: PanelSettings) -> socket.socket:
@@ -134,7 +169,3 @@ def _listening(panel: PanelSettings) -> socket.socket:
             f"the panel cannot listen on {panel.listen} ({error.strerror}); end the program that "
             f"does, or change [panel] listen"
         ) from error
-
-
-def _stop(server: uvicorn.Server) -> None:
-    server.should_exit = True
