@@ -50,6 +50,7 @@ class Metrics:
     def __init__(self, process: str) -> None:
         self._process = process
         self._lock = threading.Lock()
+        self._written: list[Sample] | None = None
         self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         self.set("build_info", 1, version=version("starface2mqtt"))
 
@@ -83,11 +84,17 @@ class Metrics:
         """Write the values where the process that shows those of this machine finds them."""
         path = data_folder / _FOLDER / f"{self._process}-{os.getpid()}.json"
         fresh = path.with_suffix(".new")
+        samples = self.samples()
         try:
+            if samples == self._written:
+                os.utime(path)
+                return
             private_folder(path.parent)
-            fresh.write_text(json.dumps({"at": time.time(), "samples": self.samples()}))
+            fresh.write_text(json.dumps({"samples": samples}))
             fresh.replace(path)  # without waiting for the disk: after a power cut it is of no use
+            self._written = samples
         except OSError as error:
+            self._written = None
             log.warning("metrics not written reason=%s", error.strerror)
 
     def keep_written(self, process: str, data_folder: Path, connected: Callable[[], bool]) -> None:
@@ -113,7 +120,7 @@ def of_others(data_folder: Path) -> Iterator[Sample]:
     for path in sorted((data_folder / _FOLDER).glob("*.json")):
         try:
             written = json.loads(path.read_bytes())
-            age = time.time() - written["at"]
+            age = time.time() - path.stat().st_mtime
             if age < _GONE_AFTER:
                 yield from ((name, labels, value) for name, labels, value in written["samples"])
             elif age > _FORGOTTEN_AFTER:

@@ -1,4 +1,4 @@
-import json
+import os
 import re
 from pathlib import Path
 
@@ -78,11 +78,21 @@ def test_a_process_that_is_gone_is_not_shown_nor_is_a_broken_file(tmp_path: Path
     metrics = Metrics("caller")
     metrics.write(tmp_path)
     [path] = (tmp_path / "metrics").iterdir()
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"at": 0}))
+    os.utime(path, (0, 0))
     (tmp_path / "metrics" / "dial.json").write_text("{")
     (tmp_path / "metrics" / "panel.json").write_text("[1]")
 
     assert list(of_others(tmp_path)) == []
+
+
+def test_a_process_of_which_nothing_changes_goes_on_being_shown(tmp_path: Path) -> None:
+    metrics = Metrics("caller")
+    metrics.write(tmp_path)
+    [path] = (tmp_path / "metrics").iterdir()
+    os.utime(path, (0, 0))
+    metrics.write(tmp_path)
+
+    assert list(of_others(tmp_path)) == metrics.samples()
 
 
 def test_every_metric_that_is_counted_is_described() -> None:
