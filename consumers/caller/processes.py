@@ -68,6 +68,8 @@ class CallerProcesses:
         self._processes: Processes = "pooled" if single else site.settings.processes
         self._broker = site.broker
         self._database = site.database
+        wal = site.database.with_name(f"{site.database.name}-wal")
+        self._files = (site.database, wal, site.broker.accounts_file)
         self._work = work
         self._children = ChildProcesses()
         self._sessions = BrokerSessions(site.data_folder / "caller-sessions.json", (POOL,))
@@ -84,6 +86,7 @@ class CallerProcesses:
         self._no_change_before = 0.0
         self._no_drop_before = 0.0
         self._tries = 0
+        self._settled = False  # nothing is left to do until a file changes or a process ends
 
     @outlasting("caller")
     def run(self) -> None:
@@ -94,7 +97,8 @@ class CallerProcesses:
         self._children.run(self._tend, _EVERY)
 
     def _tend(self) -> None:
-        self._look()
+        if not self._look() and self._settled and self._served.keys() <= self._children.names():
+            return
         mode = mode_for(self._processes, self._active, self._accounts | self._soon())
         if mode != self._mode and not self._may_become(mode):
             mode = self._mode or "pooled"
@@ -102,11 +106,17 @@ class CallerProcesses:
         for account, users in self._served.items():
             self._children.keep(account, partial(self._work, account, users))
         self._drop_what_is_left()
+        as_wished = mode == mode_for(self._processes, self._active, self._accounts)
+        left = self._sessions.besides(self._served)
+        self._settled = as_wished and not self._lacking and not left
 
-    def _look(self) -> None:
-        """See who is active and which accounts there are; what cannot be read stays as it was."""
+    def _look(self) -> bool:
+        """See who is active and which accounts there are; return whether anything may be new.
+
+        What cannot be read stays as it was.
+        """
         if not self._may_have_changed():
-            return
+            return False
         try:
             with Users(self._database) as users:
                 active = users.active()
@@ -117,7 +127,7 @@ class CallerProcesses:
                 self._blind_for = str(error)
                 log.warning("cannot see who is active reason=%s", error)
             self._looked = 0.0
-            return
+            return True
         self._blind_for = ""
         self._active = tuple(active)
         self._passwords |= passwords
@@ -128,12 +138,12 @@ class CallerProcesses:
             for login in active
             if caller_account(login) not in self._accounts
         }
+        return True
 
     def _may_have_changed(self) -> bool:
         """Return whether a file was written; opening them twice a second is work for nothing."""
-        database, moment = self._database, time.monotonic()
-        files = (database, database.with_name(f"{database.name}-wal"), self._broker.accounts_file)
-        seen = [_touched(path) for path in files]
+        moment = time.monotonic()
+        seen = [_touched(path) for path in self._files]
         if seen == self._seen and moment - self._looked < _LOOK_ANYWAY:
             return False
         self._seen, self._looked = seen, moment
