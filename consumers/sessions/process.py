@@ -133,8 +133,10 @@ class SessionsConsumer:
         responder.serve(topics.pbx(ANY_USER), PbxRequest, questions.handle, PbxAnswer)
         self._site.follow(self._connection)
         self._sync_users()
-        for key in (session_site.CALLBACK, session_site.PBX, _SAVE, _REPORT, SILENT):
+        for key in (session_site.CALLBACK, session_site.PBX, _SAVE, SILENT):
             self._timetable.set(key, self._clock())
+        if self.report is not None:
+            self._timetable.set(_REPORT, self._clock())
         while not self._connection.stopping.is_set() and not self._lease.lost:
             if self._lease.held:
                 self._run_due()
@@ -394,7 +396,7 @@ def run(
             consumer = SessionsConsumer(
                 connection, users, changes, window, tasks, starface, lease=lease
             )
-            consumer.report = report
+            consumer.report = report if operations else None  # nobody else asks for it
             workers = WorkerPool(_FOR_PEOPLE, connection.post)
             access = AccessPublisher(connection)
             consumer.on_user = access.show

@@ -40,9 +40,11 @@ class RestartDetector:
     def break_silence(self) -> None:
         """Ask for the session that was not asked for longest, if none was for a while."""
         now = self._services.clock()
-        self._services.timetable.set(SILENT, now + _SILENCE / 5)
-        if now - self._answered_at < _SILENCE:
+        silent_at = self._answered_at + _SILENCE
+        if now < silent_at:
+            self._services.timetable.set(SILENT, silent_at)
             return
+        self._services.timetable.set(SILENT, now + _SILENCE / 5)
         waiting = [each for each in self._contexts.values() if each.task == "keep-alive"]
         longest = min(waiting, key=lambda each: each.asked_at, default=None)
         if longest is not None and now - longest.asked_at >= _SILENCE:

@@ -85,7 +85,7 @@ def test_a_process_that_is_gone_is_not_shown_nor_is_a_broken_file(tmp_path: Path
     assert list(of_others(tmp_path)) == []
 
 
-def test_a_process_of_which_nothing_changes_goes_on_being_shown(tmp_path: Path) -> None:
+def test_a_process_whose_values_stay_the_same_is_still_shown(tmp_path: Path) -> None:
     metrics = Metrics("caller")
     metrics.write(tmp_path)
     [path] = (tmp_path / "metrics").iterdir()
