@@ -33,7 +33,7 @@ from bus.topics import escaped
 _ALL_AT_ONCE = 65_536  # bytes
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _IDS = 65_535
-_PING_AFTER, _ANSWERED_WITHIN = 0.4, 0.75  # keep-alive intervals
+_PING_AFTER, _ANSWERED_WITHIN = 0.6, 0.55  # keep-alive intervals
 
 
 class CodecClient:

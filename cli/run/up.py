@@ -16,7 +16,8 @@ from importlib import import_module
 from bus.settings import SettingsRefused
 from cli.run.work import WORK, processes
 from cli.site.settings import Settings, read
-from runtime.child_processes import ChildProcesses
+from consumers.caller.process import warm
+from runtime.child_processes import ChildProcesses, compact
 from runtime.files import private_folder
 from runtime.process import configure_logging
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _PATIENCE = 6.0  # seconds for the processes to end; some have processes of their own
 _EVERY = 20.0  # seconds between two signs of life; systemd's WatchdogSec is 60
+# What every process, or the panel, imports only when it is at work: then each would have its own.
+_NEEDED_LATER = ("cli.site.errors", "cli.run.caller", "encodings.idna", "uvicorn.lifespan.off")
 _STABLE = 0.5  # seconds a process must live to count as running
 
 
@@ -40,6 +43,10 @@ class SiteProcesses:
         """Keep them running until SIGTERM."""
         for kind in self._kinds:
             import_module(WORK[kind].module)
+        for module in _NEEDED_LATER:
+            import_module(module)
+        warm(self._settings.site.numbers)
+        compact()
         self._children.run(self._reconcile)
 
     def _reconcile(self) -> float:

@@ -50,17 +50,19 @@ class WakeupListener:
     def close(self) -> None:
         """Stop listening."""
         self._stopping.set()
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._pipe, b"!")
         self._thread.join(2)
         os.close(self._pipe)
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
-            readable, _, _ = select.select([self._pipe], [], [], 0.5)
-            if readable:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._pipe, 65_536)
+            select.select([self._pipe], [], [])
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._pipe, 65_536)
+            if not self._stopping.is_set():
                 self._on_wakeup()
-                self._stopping.wait(_GATHER)
+            self._stopping.wait(_GATHER)
 
 
 def _make(path: Path) -> None:
