@@ -34,7 +34,6 @@ from bus.mqtt.inbox import (
     ReceivedMessage,
     Ticker,
 )
-from bus.mqtt.mqtt5_client import CodecClient
 from bus.mqtt.presence import Presence
 from bus.mqtt.publication import (
     NO_SUBSCRIBERS,
@@ -518,7 +517,10 @@ class Connection:
 def client_for(settings: BrokerSettings) -> ClientFactory:
     """Return the library that speaks the broker's version of MQTT."""
     if settings.version == "5":
-        return CodecClient
+        with contextlib.suppress(ImportError):  # a workstation has no package of the server
+            from bus.mqtt.mqtt5_client import CodecClient
+
+            return CodecClient
     from bus.mqtt.paho_client import PahoClient  # costs memory, so only where it is needed
 
     return PahoClient

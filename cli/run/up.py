@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 
+from bus.mqtt.connection import client_for
 from bus.settings import SettingsRefused
 from cli.run.work import WORK, processes
 from cli.site.settings import Settings, read
@@ -45,6 +46,7 @@ class SiteProcesses:
             import_module(WORK[kind].module)
         for module in _NEEDED_LATER:
             import_module(module)
+        client_for(self._settings.broker)
         warm(self._settings.site.numbers)
         compact()
         self._children.run(self._reconcile)
