@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,13 @@ import pytest
 
 from bus.events import DialRequest, DialRequestData, now
 from bus.mqtt.client import Client, ClientFactory, InboundPublish, Listener, Login
-from bus.mqtt.connection import Connection, NetworkDead, PublishRefused, SessionTaken
+from bus.mqtt.connection import (
+    Connection,
+    NetworkDead,
+    PublishRefused,
+    SessionTaken,
+    client_for,
+)
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.mqtt5_client import CodecClient
 from bus.mqtt.paho_client import PahoClient
@@ -714,3 +721,12 @@ def test_a_process_whose_tick_is_far_ticks_soon_after_a_message_and_a_loss(
 
     assert connected[-2:] == [True, False]
     assert time.monotonic() - began < 15
+
+
+def test_a_workstation_without_the_packages_of_the_server_speaks_mqtt_5_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mqtt5", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, "bus.mqtt.mqtt5_client")
+
+    assert client_for(BrokerSettings(version="5")) is PahoClient
