@@ -1,7 +1,9 @@
 """The users of the PBX: who they are, what they chose, and their sealed tokens."""
 
 import json
+import logging
 import sqlite3
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -10,12 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bus.events import UserName
 from bus.settings import SettingsRefused
-from consumers.preferences import Action, Actions, Trigger
+from consumers.preferences import Action, Actions, Hours, HoursRefused, Trigger, read_hours
 from runtime.sqlite import open_database
 from starface.credential import Credential
 
 if TYPE_CHECKING:
     from runtime.secret_box import SecretBox
+
+log = logging.getLogger(__name__)
 
 Internal = Literal["ignore", "notify", "pop"]
 
@@ -72,6 +76,63 @@ class User(BaseModel):
     def action_on(self, trigger: Trigger) -> Action:
         """Return what opens on a trigger."""
         return self.actions.get(trigger, self.action)
+
+
+@dataclass(frozen=True)
+class UserPreferences:
+    """What a user prefers beyond action and trigger."""
+
+    do_not_disturb: bool | datetime = False
+    quiet_hours: tuple[Hours, ...] | None = None  # None: the office's
+    delay: float | None = None  # seconds; None: the office's
+
+    @classmethod
+    def of(cls, user: User) -> "UserPreferences":
+        """Read a user's preferences; what cannot be read counts as not said."""
+        preferences = user.preferences
+        return cls(
+            _disturbance(preferences.get("do_not_disturb")),
+            _quiet(preferences.get("quiet_hours")),
+            _seconds(preferences.get("delay")),
+        )
+
+    def undisturbed(self, now: datetime) -> bool:
+        """Return whether the user wants to be left alone."""
+        if isinstance(self.do_not_disturb, datetime):
+            return now < self.do_not_disturb
+        return self.do_not_disturb
+
+    def hours_or(self, office: tuple[str, ...]) -> tuple[Hours, ...]:
+        """Return the user's quiet hours, or the office's."""
+        if self.quiet_hours is not None:
+            return self.quiet_hours
+        return tuple(read_hours(hours) for hours in office)
+
+
+def _disturbance(value: Any) -> bool | datetime:
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value).astimezone()
+        except ValueError:
+            return value.strip().lower() in ("on", "true", "yes")
+    return bool(value)
+
+
+def _quiet(value: Any) -> tuple[Hours, ...] | None:
+    if value is None:
+        return None
+    spans = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    try:
+        return tuple(read_hours(str(span)) for span in spans)
+    except HoursRefused:
+        log.warning("quiet hours of a user cannot be read, the office's count")
+        return None
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return min(max(float(value), 0.0), 20.0)
 
 
 class Users:

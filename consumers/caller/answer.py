@@ -10,8 +10,17 @@ from typing import Literal, NamedTuple, Protocol
 from bus.events import CallerData, Outcome, Reference, TraceStep
 from consumers.actions.url_templates import AddressRefused, ValueMissing, allowed, fill
 from consumers.caller.calls import Call, Trigger
-from consumers.caller.opening import INTERNAL, Opening, choose, chosen, label
-from consumers.caller.rules import ON_CLICK, Context, Decision, evaluate
+from consumers.caller.rules import (
+    INTERNAL,
+    ON_CLICK,
+    Context,
+    Decision,
+    Opening,
+    choose,
+    chosen,
+    evaluate,
+    label,
+)
 from consumers.caller.settings import CallerSettings, CommandSettings, WebhookSettings
 from consumers.caller.texts import kept_values, sentence_with, values_needed
 from consumers.directory.directory import DirectoryUnavailable

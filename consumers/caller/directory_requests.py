@@ -24,7 +24,7 @@ from bus.panel_events import (
     SourceSummary,
 )
 from consumers.caller.answer import OpeningAddresses
-from consumers.caller.opening import Kind, Opening
+from consumers.caller.rules import Kind, Opening
 from consumers.caller.running_calls import RunningCalls
 from consumers.caller.settings import CallerSite
 from consumers.caller.texts import step_sentence

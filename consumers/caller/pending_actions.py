@@ -17,11 +17,10 @@ from typing import Protocol
 
 from bus.events import CallerData, CallEvent
 from consumers.caller.calls import ActionKeys, Key, Transition, Trigger, keys_of
-from consumers.caller.rules import UserPreferences
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore, Claim
 from consumers.preferences import Action
-from consumers.users import User
+from consumers.users import User, UserPreferences
 
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
 _LATE = 1.5  # seconds beyond what is usual between notification and arrival

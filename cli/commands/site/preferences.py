@@ -91,8 +91,7 @@ def misses_transfers(user: "User") -> bool:
 def shown(preferences: dict[str, Any], now: datetime) -> list[str]:
     """Say in one line each what a user wants."""
     lines = []
-    from consumers.caller.rules import UserPreferences
-    from consumers.users import User
+    from consumers.users import User, UserPreferences
 
     wishes = UserPreferences.of(User(login="0", preferences=preferences))
     if isinstance(wishes.do_not_disturb, datetime):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bus.numbers.number import NumberProfile
-from consumers.caller.opening import choose
+from consumers.caller.rules import choose
 from consumers.directory.directory import Directory
 from consumers.importers.report import Report
 from consumers.importers.sample import sample

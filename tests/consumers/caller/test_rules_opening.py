@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.caller.opening import Opening, choose
+from consumers.caller.rules import Opening, choose
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
 from consumers.preferences import Action
 
