@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from bus.events import CallStateName
-from consumers.dial.stages import state_of
+from bus.pbx_states import ASKED_STATES
 from consumers.users import Users
 from runtime.outage import repeat_until_stored
 from runtime.secret_box import SealBroken
@@ -124,7 +124,7 @@ class CallPlacer:
         telephone = self._telephone(user, credential)
         found = telephone.call_state(call_id)
         self._keep(user, credential, telephone)
-        return state_of(found.state) if found else None
+        return ASKED_STATES.get(found.state, "other") if found else None
 
     def _credential(self, user: str) -> Credential | None:
         def read() -> Credential | None:

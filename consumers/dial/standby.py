@@ -15,9 +15,8 @@ from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.topics import Topics
 from consumers.dial.consumer import DialConsumer
 from consumers.dial.placing import CallOrder, CallPlacer, OutcomeUnclear, PlacingOutcome
-from consumers.dial.progress import ProgressTracker
+from consumers.dial.progress import QUIET, ProgressTracker
 from consumers.dial.request import read_request
-from consumers.dial.stages import QUIET
 
 _KEPT = 30.0  # seconds; a request is refused as too old long before
 _CAPACITY = 1_000  # requests
@@ -75,10 +74,10 @@ class SharedRequests:
 
     def handle(self, received: ReceivedMessage) -> None:
         """Have a request decided, or keep it for the case that the holder does not."""
-        request = None if received.retained else read_request(received.payload)
-        if request is None:
+        found = None if received.retained else read_request(received.payload)
+        if found is None:
             return
-        key = _key(self._topics.user_of(received.topic), request.request_id)
+        key = _key(self._topics.user_of(received.topic), found[0].data.request_id)
         if self._lease.claimed(key):
             self._consumer.adopt(received)
         elif self._lease.held:

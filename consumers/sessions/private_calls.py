@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
+from bus.pbx_states import PBX_STATES
 from consumers.sessions.tasks import PbxSession
 from starface.credential import Credential
 from starface.wire import CallListEntry, CallState
 
-_SHOWN = ("RINGING", "CONNECTED", "PARKED", "HANGUP")  # with or without a number
-_OUTGOING = ("REQUESTED", "PROCEEDING", "OUTGOING", "RINGBACK")
+_SHOWN = ("ringing", "connected", "held", "ended")  # with or without a number
+_OUTGOING = ("dialing", "ringback")
 
 
 class WithoutPrivateCalls:
@@ -95,5 +96,6 @@ class WithoutPrivateCalls:
 
 def _is_said_to_nobody(state: CallState) -> bool:
     """Return whether it is not said yet with whom a call is; the gateway waits for that."""
-    other = state.called_number if state.state in _OUTGOING else state.caller_number
-    return state.state not in _SHOWN and not other
+    word = PBX_STATES.get(state.state)
+    other = state.called_number if word in _OUTGOING else state.caller_number
+    return word not in _SHOWN and not other

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bus.events import CallId, CallStateName, Direction, Party, Text, UserName
 from bus.numbers.number import NumberProfile, read_number
+from bus.pbx_states import notified_state
 from starface.xmlrpc.reading import Value
 
 CHECK = "starface2mqtt.callback.check"
@@ -74,17 +75,6 @@ class IgnoredMethod:
     """A method that has nothing to do with calls; it is answered all the same."""
 
 
-_STATES: dict[str, CallStateName] = {
-    "INCOMING": "incoming",
-    "RINGING": "ringing",
-    "REQUESTED": "dialing",
-    "PROCEEDING": "dialing",
-    "OUTGOING": "dialing",
-    "RINGBACK": "ringback",
-    "CONNECTED": "connected",
-    "PARKED": "held",
-    "HANGUP": "ended",
-}
 _DIRECTIONS: dict[CallStateName, Direction] = {
     "incoming": "in",
     "ringing": "in",
@@ -166,7 +156,7 @@ def _call_state(user: str, members: Mapping[str, Value], *, replayed: bool) -> N
     return Notification(
         user=user,
         call_id=_call_id(_text(members, "id") or _text(members, "callid")),
-        state=_state(pbx_state),
+        state=notified_state(pbx_state),
         pbx_state=pbx_state,
         caller=_number(_text(members, "callernumber"), "callerNumber"),
         caller_name=_text(members, "callername")[:_LONGEST],
@@ -176,11 +166,6 @@ def _call_state(user: str, members: Mapping[str, Value], *, replayed: bool) -> N
         pbx_time=_text(members, "timestamp")[:_LONGEST] or None,
         replayed=replayed,
     )
-
-
-@lru_cache(maxsize=100)
-def _state(pbx_state: str) -> CallStateName:
-    return _STATES.get(re.sub(r"[\s_-]", "", pbx_state).upper(), "other")
 
 
 def _changed_id(user: str, params: Sequence[Value]) -> Notification:

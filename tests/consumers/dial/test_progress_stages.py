@@ -1,19 +1,6 @@
 import pytest
 
-from bus.events import CallStateName
-from consumers.dial.stages import QUIET, ending, next_stage, state_of
-
-
-@pytest.mark.parametrize(
-    ("given", "ours"),
-    [
-        ("PROCEEDING", "dialing"), ("Outgoing", "dialing"), ("ringback", "ringback"),
-        ("RINGING", "ringing"), ("CONNECTED", "connected"), ("PARKED", "held"),
-        ("CONFERENCE_ACTIVE", "connected"), ("HANGUP", "ended"), ("", "other"), ("NEW", "other"),
-    ],
-)  # fmt: skip
-def test_the_pbxs_words_become_ours(given: str, ours: CallStateName) -> None:
-    assert state_of(given) == ours
+from consumers.dial.progress import QUIET, ending, next_stage
 
 
 @pytest.mark.parametrize(
