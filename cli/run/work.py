@@ -49,11 +49,13 @@ def dial(settings: Settings, account: str = "dial") -> None:
     """Have the PBX place the calls that users ask for."""
     from cli.site.files import seal
     from consumers.dial.process import run
+    from consumers.dial.settings import DialSite
 
-    run(
+    site = DialSite(
         settings.dial, settings.starface, settings.broker, settings.site.numbers,
-        settings.database, seal(settings), settings.site_key(), settings.site.data_folder, account,
+        settings.database, seal(settings), settings.site_key(), settings.site.data_folder,
     )  # fmt: skip
+    run(site, account)
 
 
 def journal(settings: Settings) -> None:

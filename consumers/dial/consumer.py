@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from bus.events import DialRequest
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.dial import texts
 from consumers.dial.limits import RequestShare
@@ -14,11 +15,11 @@ from consumers.dial.number import NumberDecision, NumberReader
 from consumers.dial.placing import CallOrder
 from consumers.dial.policy import Dialable
 from consumers.dial.progress import ProgressTracker
-from consumers.dial.request import ParsedRequest, read_request
+from consumers.dial.request import read_request
 from consumers.dial.settings import DialSettings
-from consumers.dial.store import DialEntry, DialRecord, Rejected, Repeated
+from consumers.dial.store import DialRecord, Rejected, Repeated
 from consumers.dial.texts import DialAnswer
-from consumers.users import User, Users
+from consumers.users import Users
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +56,19 @@ class DialConsumer:
         admitted = self._share.admits(login)
         if not admitted and not self._share.answers(login):
             return
-        request = read_request(received.payload)
-        if request is None:
+        found = read_request(received.payload)
+        if found is None:
             return
+        request, fault = found
         if not admitted:
-            self._results.refuse_unstored(login, request.request_id, texts.refused("flood"))
+            self._results.refuse_unstored(login, request.data.request_id, texts.refused("flood"))
             return
-        self._consider(login, request, received)
+        number = self._numbers.read(request.data.number, login)
+        self._consider(
+            self._record(login, request, number, received),
+            self._wanted(login, request, number, fault),
+            received,
+        )
         self._results.flush()
 
     def tick(self) -> float:
@@ -80,59 +87,60 @@ class DialConsumer:
 
     def adopt(self, received: ReceivedMessage) -> None:
         """Note a request that another machine's process has claimed."""
-        request = read_request(received.payload)
-        if request is not None:
+        found = read_request(received.payload)
+        if found is not None:
+            request, _ = found
             login = self._results.topics.user_of(received.topic)
-            number = self._numbers.read(request.number, login)
+            number = self._numbers.read(request.data.number, login)
             self._store.adopt(self._record(login, request, number, received))
 
-    def _consider(self, login: str, request: ParsedRequest, received: ReceivedMessage) -> None:
-        number = self._numbers.read(request.number, login)
-        record = self._record(login, request, number, received)
-        wanted = self._wanted(request, self._users.find(login), number)
+    def _consider(
+        self, record: DialRecord, wanted: DialAnswer | CallOrder, received: ReceivedMessage
+    ) -> None:
         with self._store.transaction():
             if isinstance(wanted, DialAnswer):
                 stored = self._store.refuse(record)
             else:
                 stored = self._store.claim(record, self._settings)
             if isinstance(stored, Rejected):
-                self._results.note(stored.entry, self._rejected(stored.reason))
-            elif isinstance(stored, DialEntry) and isinstance(wanted, DialAnswer):
+                self._results.note(stored.record, self._rejected(stored.reason))
+            elif isinstance(stored, DialRecord) and isinstance(wanted, DialAnswer):
                 self._results.note(stored, wanted)
         if isinstance(stored, Repeated):
             self._repeat(stored, record, received)
-        elif isinstance(stored, DialEntry) and isinstance(wanted, CallOrder):
+        elif isinstance(stored, DialRecord) and isinstance(wanted, CallOrder):
             self._tracker.place(stored, wanted)
             self._warn_early(record.at)
 
     def _record(
-        self, login: str, request: ParsedRequest, number: NumberDecision, received: ReceivedMessage
+        self, login: str, request: DialRequest, number: NumberDecision, received: ReceivedMessage
     ) -> DialRecord:
         reply = received.response_topic
         if reply and not self._results.topics.may_answer_on(login, reply):
-            log.warning("no answer on a foreign topic request=%s", request.request_id)
+            log.warning("no answer on a foreign topic request=%s", request.data.request_id)
             reply = None
         return DialRecord(
             user=login,
-            request_id=str(request.request_id),
-            message=request.message,
+            request_id=str(request.data.request_id),
+            message=request.id,
             number=number.key,
             shown=number.shown,
-            door=request.source,
+            door=_printable(request.source[:64]),
             at=self._clock(),
-            phone=request.phone,
+            phone=_phone(request),
             abroad=number.abroad,
             reply=reply,
             correlation=received.correlation if reply else None,
         )
 
     def _wanted(
-        self, request: ParsedRequest, user: User | None, number: NumberDecision
+        self, login: str, request: DialRequest, number: NumberDecision, fault: str
     ) -> DialAnswer | CallOrder:
         """Return what the PBX is to be asked, or why it is not whatever the limits say."""
-        if request.fault:
-            return texts.refused(request.fault)
-        age = self._clock() - request.time
+        if fault:
+            return texts.refused(fault)
+        user = self._users.find(login)
+        age = self._clock() - request.time.timestamp()
         if age > self._settings.expiry:
             return texts.refused("expired", age=round(age))
         if age < -self._settings.expiry:
@@ -146,7 +154,8 @@ class DialConsumer:
             return texts.refused("own_number")
         if not user.on:
             return texts.refused("off")
-        return CallOrder(user.login, dialled, request.phone or user.phone, str(request.request_id))
+        phone = _phone(request) or user.phone
+        return CallOrder(user.login, dialled, phone, str(request.data.request_id))
 
     def _rejected(self, reason: str) -> DialAnswer:
         limits = {
@@ -159,14 +168,22 @@ class DialConsumer:
 
     def _repeat(self, repeated: Repeated, record: DialRecord, received: ReceivedMessage) -> None:
         """Answer again, unless it is the same message: for another process, or after a kill."""
-        entry = repeated.entry
-        fresh = record.at - (entry.claimed or 0) < self._settings.expiry
-        elsewhere = entry.owner != self._store.owner and fresh
+        known = repeated.record
+        fresh = record.at - (known.claimed or 0) < self._settings.expiry
+        elsewhere = known.owner != self._store.owner and fresh
         if not (repeated.same_message and (elsewhere or received.redelivered)):
-            self._results.repeat(entry)
+            self._results.repeat(known)
 
     def _warn_early(self, now: float) -> None:
         """Say it in the log once half of what the office may dial in an hour is used up."""
         limit = self._settings.site_per_hour
         if self._store.claims_since(now - 3600) * 2 == limit + limit % 2:
             log.warning("half of the calls an hour are dialled limit=%s", limit)
+
+
+def _phone(request: DialRequest) -> str:
+    return _printable(request.data.phone or "")[:128]
+
+
+def _printable(text: str) -> str:
+    return "".join(sign for sign in text if sign.isprintable())

@@ -5,25 +5,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from pathlib import Path
+from contextlib import ExitStack, closing
 from typing import TypeVar
 
-from bus.events import DialResult
+from bus.events import CallEvent, DialResult
 from bus.lease import lease_of
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
 from bus.mqtt.connection import Connection
 from bus.mqtt.presence import Presence
-from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
-from bus.settings import BrokerSettings, SettingsRefused
+from bus.settings import SettingsRefused
 from bus.topics import ANY_USER
 from consumers.dial.consumer import DialConsumer
 from consumers.dial.number import NumberReader
 from consumers.dial.plain_numbers import PlainNumbers
 from consumers.dial.progress import ProgressTracker
 from consumers.dial.results import ResultPublisher
-from consumers.dial.settings import DialSettings
+from consumers.dial.settings import DialSite
 from consumers.dial.standby import ClaimingPlacer, HolderBus, SharedRequests
 from consumers.dial.store import DialStore
 from consumers.users import Users
@@ -31,9 +29,7 @@ from runtime import metrics
 from runtime.files import private_folder
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
-from runtime.secret_box import SecretBox
 from starface.api_version import PbxClients
-from starface.settings import StarfaceSettings
 
 log = logging.getLogger(__name__)
 
@@ -64,82 +60,94 @@ class TaskThreads:
 
 
 @outlasting("dial")
-def run(
-    dial: DialSettings,
-    starface: StarfaceSettings,
-    broker: BrokerSettings,
-    profile: NumberProfile,
-    database: Path,
-    seal: SecretBox,
-    site_key: bytes,
-    data_folder: Path,
-    account: str = "dial",
-) -> None:
+def run(site: DialSite, account: str = ROLE) -> None:
     """Place calls until stopped."""
-    private_folder(data_folder)
-    private = PrivateNumbers(data_folder, site_key)
-    numbers = NumberReader(
-        profile, dial, site_key, functools.partial(private.names, profile=profile)
+    private_folder(site.data_folder)
+    account = site.broker.account_of(account)
+    connection = Connection(
+        site.broker, account, presence=Presence(account, machine=site.broker.machine)
     )
-    account = broker.account_of(account)
-    pbx = ClaimingPlacer(functools.partial(Users, database, seal), PbxClients(starface))
-    connection = Connection(broker, account, presence=Presence(account, machine=broker.machine))
-    pbx.lease = lease = lease_of(connection, broker, ROLE)
     with (
-        Users(database, seal) as users,  # open all the time: SQLite tidies up at the last close
-        closing(DialStore(data_folder / "dial.db", account)) as store,
-        closing(ConsumerOffsets(data_folder / f"{account}-events.db")) as offsets,
+        Users(site.database, site.seal) as users,  # SQLite tidies up at the last close
+        closing(DialStore(site.data_folder / "dial.db", account)) as store,
+        closing(ConsumerOffsets(site.data_folder / f"{account}-events.db")) as offsets,
     ):
-        metrics.keep_written("dial", data_folder, lambda: connection.connected)
+        metrics.keep_written("dial", site.data_folder, lambda: connection.connected)
         stop_on_signals(connection.stop)
-        tasks = TaskThreads(connection.post)
-        results = ResultPublisher(store, HolderBus(connection, lease))
-        tracker = ProgressTracker(results, pbx, tasks, numbers.key)
-        consumer = DialConsumer(dial, numbers, tracker, users)
-        topics, logins = connection.topics, dial.users or (ANY_USER,)
-        requests = SharedRequests(lease, consumer, tracker)
-        plain = ExitStack()
+        process = DialProcess(site, connection, users, store)
+        process.subscribe(offsets)
+        process.run()
 
-        def lease_changed() -> None:
-            requests.lease_changed()
-            plain.close()
-            if lease.held:
-                plain.enter_context(
-                    _plain_numbers(broker, account, connection, consumer, dial.users)
-                )
 
-        shared = broker.machine is not None
-        # Before we are online: who sees us there may dial at once.
+class DialProcess:
+    """The parts of one process; of several machines only the holder of the lease dials."""
+
+    def __init__(
+        self, site: DialSite, connection: Connection, users: Users, store: DialStore
+    ) -> None:
+        self._site = site
+        self._connection = connection
+        self._plain = ExitStack()
+        self._lease = lease_of(connection, site.broker, ROLE)
+        private = PrivateNumbers(site.data_folder, site.site_key)
+        numbers = NumberReader(
+            site.profile, site.settings, site.site_key,
+            functools.partial(private.names, profile=site.profile),
+        )  # fmt: skip
+        pbx = ClaimingPlacer(
+            functools.partial(Users, site.database, site.seal), PbxClients(site.starface)
+        )
+        pbx.lease = self._lease
+        self._tasks = TaskThreads(connection.post)
+        results = ResultPublisher(store, HolderBus(connection, self._lease))
+        self._tracker = ProgressTracker(results, pbx, self._tasks, numbers.key)
+        self._consumer = DialConsumer(site.settings, numbers, self._tracker, users)
+        self._requests = SharedRequests(self._lease, self._consumer, self._tracker)
+
+    def subscribe(self, offsets: ConsumerOffsets) -> None:
+        """Subscribe to all that concerns our users, before we are seen online and dialled at."""
+        connection, topics = self._connection, self._connection.topics
+        logins = self._site.settings.users or (ANY_USER,)
+        shared = self._site.broker.machine is not None
         for user in logins:
-            connection.subscribe(topics.dial(user), (requests if shared else consumer).handle)
+            handle = (self._requests if shared else self._consumer).handle
+            connection.subscribe(topics.dial(user), handle)
             if shared:
-                connection.consume(topics.dial_result(user), DialResult, requests.note_result)
-        lease.on_claim(requests.note_claim)
-        lease.on_change(lease_changed)
-        CallStream(
-            connection, offsets, lambda event: tracker.handle(event) if lease.held else None
-        ).follow(logins)
-        with connection, plain, lease:
-            lease_changed()
-            tracker.recover()
-            connection.run(requests.tick)
+                connection.consume(topics.dial_result(user), DialResult, self._requests.note_result)
+        self._lease.on_claim(self._requests.note_claim)
+        self._lease.on_change(self._lease_changed)
+        CallStream(connection, offsets, self._handle).follow(logins)
+
+    def run(self) -> None:
+        """Place calls until stopped; what is under way at the PBX has a moment to end."""
+        with self._connection, self._plain, self._lease:
+            self._lease_changed()
+            self._tracker.recover()
+            self._connection.run(self._requests.tick)
             limit = time.monotonic() + _LAST_WORK
-            while tasks.running and time.monotonic() < limit:
-                connection.work(0.05)
+            while self._tasks.running and time.monotonic() < limit:
+                self._connection.work(0.05)
 
+    def _handle(self, event: CallEvent) -> None:
+        if self._lease.held:
+            self._tracker.handle(event)
 
-def _plain_numbers(
-    broker: BrokerSettings,
-    account: str,
-    connection: Connection,
-    consumer: DialConsumer,
-    users: tuple[str, ...],
-) -> AbstractContextManager[object]:
-    """Return what receives plain numbers: in one process only, else each would be dialled twice."""
-    if account not in (ROLE, broker.account_of(ROLE)):
-        return nullcontext()
-    try:
-        return PlainNumbers(broker, connection.post, consumer.handle, users)
-    except SettingsRefused as error:  # a site of an earlier release has no account for it yet
-        log.warning("plain numbers are not received reason=%s", error)
-        return nullcontext()
+    def _lease_changed(self) -> None:
+        self._requests.lease_changed()
+        self._plain.close()
+        if self._lease.held:
+            self._receive_plain_numbers()
+
+    def _receive_plain_numbers(self) -> None:
+        """Receive plain numbers: in one process only, else each would be dialled twice."""
+        connection, broker = self._connection, self._site.broker
+        if connection.account not in (ROLE, broker.account_of(ROLE)):
+            return
+        try:
+            self._plain.enter_context(
+                PlainNumbers(
+                    broker, connection.post, self._consumer.handle, self._site.settings.users
+                )
+            )
+        except SettingsRefused as error:  # a site of an earlier release has no account for it yet
+            log.warning("plain numbers are not received reason=%s", error)

@@ -2,62 +2,43 @@
 
 import json
 import logging
-from typing import NamedTuple
+from datetime import UTC, datetime
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from pydantic import ValidationError
 
-from bus.events import DialRequest
+from bus.events import DialRequest, DialRequestData
 from bus.mqtt.inbox import type_in, why
 
 log = logging.getLogger(__name__)
 
 _TYPE = "starface.dial.request.v1"
 _FAULTS = {"time": "no_time", "number": "not_a_number", "request_id": "no_id"}
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class ParsedRequest(NamedTuple):
-    """A dial request as it came."""
+def read_request(payload: bytes) -> tuple[DialRequest, str] | None:
+    """Return a request and why it is refused whatever it wants, or nothing to that.
 
-    request_id: UUID
-    message: str = ""
-    source: str = ""
-    number: str = ""
-    phone: str = ""
-    time: float = 0.0  # seconds since 1970
-    fault: str = ""  # why it is refused whatever it wants
-
-
-def read_request(payload: bytes) -> ParsedRequest | None:
-    """Return the request; None for a message of another type."""
+    None for a message of another type.
+    """
     try:
         request = DialRequest.model_validate_json(payload)
     except ValidationError as error:
         if DialRequest.foreign(type_in(payload)):
             return None
         log.warning("faulty dial request reason=%s", why(error))
-        return _faulty(payload, error)
-    if request.type != _TYPE:
-        return None
-    return ParsedRequest(
-        request_id=request.data.request_id,
-        message=request.id,
-        source=_shown(request.source[:64]),
-        number=request.data.number,
-        phone=_shown(request.data.phone or "")[:128],
-        time=request.time.timestamp(),
-    )
+        faults = {str(fault["loc"][-1]) if fault["loc"] else "" for fault in error.errors()}
+        fault = _FAULTS.get(faults.pop(), "unreadable") if len(faults) == 1 else "unreadable"
+        return _nameless(payload), fault
+    return (request, "") if request.type == _TYPE else None
 
 
-def _shown(text: str) -> str:
-    return "".join(sign for sign in text if sign.isprintable())
-
-
-def _faulty(payload: bytes, error: ValidationError) -> ParsedRequest:
-    """Return what is to be refused; the same payload without an id has the same one of ours."""
-    faults = {str(fault["loc"][-1]) if fault["loc"] else "" for fault in error.errors()}
-    fault = _FAULTS.get(faults.pop(), "unreadable") if len(faults) == 1 else "unreadable"
+def _nameless(payload: bytes) -> DialRequest:
+    """Return a request with nothing but an id: the same for the same payload where it has none."""
     try:
-        return ParsedRequest(UUID(json.loads(payload)["data"]["request_id"]), fault=fault)
+        request_id = UUID(json.loads(payload)["data"]["request_id"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ParsedRequest(uuid5(NAMESPACE_OID, payload.hex()), fault=fault)
+        request_id = uuid5(NAMESPACE_OID, payload.hex())
+    data = DialRequestData(number="", request_id=request_id)
+    return DialRequest(id=str(request_id), time=_NO_TIME, data=data)

@@ -10,7 +10,7 @@ from bus.events import CONTENT_TYPE, DIAL_EXPIRY, DialResult, DialResultData, no
 from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.topics import Topics
-from consumers.dial.store import DialEntry, DialStore
+from consumers.dial.store import DialRecord, DialStore
 from consumers.dial.texts import DialAnswer
 from runtime import metrics
 
@@ -43,18 +43,18 @@ class ResultPublisher:
         self._clock = clock
         self._not_marked: set[int] = set()  # published, while the disk takes nothing
 
-    def note(self, entry: DialEntry, answer: DialAnswer, ask_at: float | None = None) -> bool:
+    def note(self, record: DialRecord, answer: DialAnswer, ask_at: float | None = None) -> bool:
         """Move a request to a stage; False if it is that far already."""
-        call_id = None if answer.state == "refused" else entry.call_id
-        result = self._result(entry.user, UUID(entry.request_id), call_id, answer)
+        call_id = None if answer.state == "refused" else record.call_id
+        result = self._result(record.user, UUID(record.request_id), call_id, answer)
         moved = self.store.advance(
-            entry.serial, answer.state, result.encoded(), self._clock(),
+            record.serial, answer.state, result.encoded(), self._clock(),
             code=answer.code, final=answer.final, ask_at=ask_at,
         )  # fmt: skip
         if moved:
             log.info(
                 "%s request=%s user=%s code=%s",
-                answer.state, entry.request_id, entry.user, answer.code or "-",
+                answer.state, record.request_id, record.user, answer.code or "-",
             )  # fmt: skip
             if answer.final:
                 metrics.count("dial_results_total", outcome=answer.state, code=answer.code or "")
@@ -65,22 +65,22 @@ class ResultPublisher:
         now = self._clock()
         for result in self.store.unpublished(now - _OTHERS_AFTER):
             if now - result.at > DIAL_EXPIRY:
-                log.warning("result too old to publish request=%s", result.entry.request_id)
+                log.warning("result too old to publish request=%s", result.record.request_id)
             elif result.serial not in self._not_marked:
-                if not self._published(result.entry, result.payload):
+                if not self._published(result.record, result.payload):
                     return
                 self._not_marked.add(result.serial)
             self.store.mark_published(result.serial)
             self._not_marked.discard(result.serial)
 
-    def repeat(self, entry: DialEntry) -> None:
+    def repeat(self, record: DialRecord) -> None:
         """Note the last result of a request once more, after all that is still to be published."""
         with self.store.transaction():
-            last = self.store.last_result(entry.serial)
+            last = self.store.last_result(record.serial)
             if last is not None:
                 result = DialResult.model_validate_json(last)
                 again = result.model_copy(update={"id": str(uuid4()), "time": now()})
-                self.store.add_result(entry.serial, again.encoded(), self._clock())
+                self.store.add_result(record.serial, again.encoded(), self._clock())
 
     def refuse_unstored(self, user: str, request_id: UUID, answer: DialAnswer) -> None:
         """Refuse a request of which nothing is kept."""
@@ -107,14 +107,14 @@ class ResultPublisher:
             ),
         )
 
-    def _published(self, entry: DialEntry, payload: bytes) -> bool:
-        topic = self.topics.dial_result(entry.user)
+    def _published(self, record: DialRecord, payload: bytes) -> bool:
+        topic = self.topics.dial_result(record.user)
         try:
-            self._send(topic, payload, entry.correlation if entry.reply == topic else None)
-            if entry.reply and entry.reply != topic:
-                self._send(entry.reply, payload, entry.correlation)
+            self._send(topic, payload, record.correlation if record.reply == topic else None)
+            if record.reply and record.reply != topic:
+                self._send(record.reply, payload, record.correlation)
         except BrokerUnavailable as error:
-            log.warning("result waits request=%s reason=%s", entry.request_id, error)
+            log.warning("result waits request=%s reason=%s", record.request_id, error)
             return False
         return True
 

@@ -1,12 +1,19 @@
-"""The section [dial] of the configuration."""
+"""The section [dial] of the configuration, and what else a dial process is given."""
 
-from typing import Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from bus.events import UserName
-from bus.settings import Section
+from bus.numbers.number import NumberProfile
+from bus.settings import BrokerSettings, Section
 from consumers.dial.policy import DialPolicy
+from starface.settings import StarfaceSettings
+
+if TYPE_CHECKING:
+    from runtime.secret_box import SecretBox
 
 Mask = Literal["none", "end", "all"]
 
@@ -24,3 +31,17 @@ class DialSettings(Section):
     foreign_per_day: int = Field(default=10, ge=0)  # calls of one user to other countries
     audit_days: int = Field(default=90, ge=1)
     mask: Mask = "end"  # what the audit hides of a number: nothing, its last four digits, all
+
+
+@dataclass(frozen=True)
+class DialSite:
+    """What every dial process of a site is given."""
+
+    settings: DialSettings
+    starface: StarfaceSettings
+    broker: BrokerSettings
+    profile: NumberProfile
+    database: Path
+    seal: "SecretBox"
+    site_key: bytes
+    data_folder: Path

@@ -3,9 +3,8 @@
 Several dial processes of one machine share the file: the one that claims places the call.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,9 +32,6 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE INDEX IF NOT EXISTS results_request ON results (request);
 CREATE INDEX IF NOT EXISTS results_untold ON results (serial) WHERE NOT told;
 """
-ROW = "serial, user, request_id, stage, code, call_id, final, claimed, owner, reply, correlation"
-
-
 _RANK = {
     "claimed": 0, "unknown": 1, "accepted": 2, "own-phone-ringing": 3,
     "remote-ringing": 4, "connected": 5,
@@ -44,50 +40,44 @@ _FINAL = 9
 ELSEWHERE = ""  # the owner of what another machine's process claimed
 
 
-@dataclass(frozen=True)
-class DialRecord:
-    """A request as it came, its number made comparable but not readable."""
+class DialRecord(NamedTuple):
+    """A request as it came and as it stands, its number made comparable but not readable."""
 
     user: str
     request_id: str
-    message: str
+    message: str  # id of the message it came with
     number: str  # keyed hash
-    shown: str
-    door: str
+    shown: str  # what the audit shows of the number
+    door: str  # which program asked
     at: float
     phone: str = ""
     abroad: bool = False
-    reply: str | None = None
+    reply: str | None = None  # topic
     correlation: bytes | None = None
+    serial: int = 0  # of the file; 0 while it is not in there
+    counts: bool = True  # False: another request has its id
+    claimed: float | None = None
+    owner: str = ""  # the process that claimed it
+    stage: str = "claimed"
+    code: str | None = None
+    call_id: str | None = None
+    final: bool = False
 
 
-class DialEntry(NamedTuple):
-    """A request as it stands."""
-
-    serial: int
-    user: str
-    request_id: str
-    stage: str
-    code: str | None
-    call_id: str | None
-    final: bool
-    claimed: float | None
-    owner: str
-    reply: str | None
-    correlation: bytes | None
+_COLUMNS = ", ".join(DialRecord._fields)
 
 
 class Repeated(NamedTuple):
     """A request that came before; nothing is done for it again."""
 
-    entry: DialEntry
+    record: DialRecord
     same_message: bool
 
 
 class Rejected(NamedTuple):
     """A request that a limit or an earlier one stands against."""
 
-    entry: DialEntry
+    record: DialRecord
     reason: str  # duplicate-id double-click busy minute hour site foreign
 
 
@@ -97,7 +87,7 @@ class UnpublishedResult(NamedTuple):
     serial: int
     payload: bytes
     at: float
-    entry: DialEntry
+    record: DialRecord
 
 
 class DialStore:
@@ -116,13 +106,13 @@ class DialStore:
         """Do several things as one; inside another transaction it is part of that."""
         return transaction(self._db)
 
-    def refuse(self, record: DialRecord) -> DialEntry | Repeated | Rejected:
+    def refuse(self, record: DialRecord) -> DialRecord | Repeated | Rejected:
         """Note a request that is refused whatever the limits say."""
         with self.transaction():
             return self._repeated(record) or self._added(record)
 
-    def claim(self, record: DialRecord, limits: DialSettings) -> DialEntry | Repeated | Rejected:
-        """Claim the call of a request; only who gets a DialEntry may place it."""
+    def claim(self, record: DialRecord, limits: DialSettings) -> DialRecord | Repeated | Rejected:
+        """Claim the call of a request; only who gets a record may place it."""
         with self.transaction():
             known = self._repeated(record)
             if known is not None:
@@ -136,9 +126,9 @@ class DialStore:
         """Note a call that another machine's process has claimed."""
         with self.transaction():
             if self._repeated(record) is None:
-                entry = self._added(record, claimed=record.at)
+                added = self._added(record, claimed=record.at)
                 self._db.execute(
-                    "UPDATE requests SET owner = ? WHERE serial = ?", (ELSEWHERE, entry.serial)
+                    "UPDATE requests SET owner = ? WHERE serial = ?", (ELSEWHERE, added.serial)
                 )
 
     def note_elsewhere(self, data: DialResultData, ask_at: float | None) -> None:
@@ -175,9 +165,9 @@ class DialStore:
     ) -> bool:
         """Move a request forward and note what to publish; False if it is that far already."""
         with self.transaction():
-            entry = self._entry("serial = ?", (serial,))
+            record = self._find("serial = ?", (serial,))
             rank = _FINAL if final else _RANK[stage]
-            if entry is None or entry.final or rank <= _RANK[entry.stage]:
+            if record is None or record.final or rank <= _RANK[record.stage]:
                 return False
             self._db.execute(
                 "UPDATE requests SET stage = ?, code = coalesce(?, code), final = ?, ask_at = ? "
@@ -195,55 +185,55 @@ class DialStore:
         """Take back a claim of which surely nothing reached the PBX; it counts no more."""
         self._db.execute("UPDATE requests SET claimed = NULL WHERE serial = ?", (serial,))
 
-    def of_call(self, user: str, *call_ids: str | None) -> DialEntry | None:
+    def of_call(self, user: str, *call_ids: str | None) -> DialRecord | None:
         """Return the user's open request whose call has one of these ids."""
         for call_id in call_ids:
-            found = call_id and self._entry(
+            found = call_id and self._find(
                 "user = ? AND call_id = ? AND claimed IS NOT NULL AND NOT final", (user, call_id)
             )
             if found:
                 return found
         return None
 
-    def of_number(self, user: str, number: str) -> DialEntry | None:
+    def of_number(self, user: str, number: str) -> DialRecord | None:
         """Return the user's request of unknown outcome for a number, known by its keyed hash."""
-        return self._entry(
+        return self._find(
             "user = ? AND number = ? AND stage = 'unknown' AND NOT final", (user, number)
         )
 
-    def get(self, serial: int) -> DialEntry:
+    def get(self, serial: int) -> DialRecord:
         """Return a request as it stands now."""
-        entry = self._entry("serial = ?", (serial,))
-        if entry is None:
+        record = self._find("serial = ?", (serial,))
+        if record is None:
             raise KeyError(serial)
-        return entry
+        return record
 
     def unanswered(self, user: str) -> bool:
         """Return whether the PBX is being asked to place a call for this user right now."""
         return (
-            self._entry("user = ? AND NOT final AND stage IN ('claimed', 'unknown')", (user,))
+            self._find("user = ? AND NOT final AND stage IN ('claimed', 'unknown')", (user,))
             is not None
         )
 
     # ---- asking again
 
-    def orphans(self, now: float, patience: float) -> list[DialEntry]:
+    def orphans(self, now: float, patience: float) -> list[DialRecord]:
         """Return claims without a result: our own of an earlier start, others' that are old."""
-        return self._entries(
+        return self._find_all(
             "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND ask_at IS NULL "
             "AND claimed <= ?",
             (now - patience,),
         )
 
-    def orphans_of(self, owner: str) -> list[DialEntry]:
+    def orphans_of(self, owner: str) -> list[DialRecord]:
         """Return the claims without a result that this process left behind."""
-        return self._entries(
+        return self._find_all(
             "claimed IS NOT NULL AND NOT final AND stage = 'claimed' AND owner = ?", (owner,)
         )
 
-    def due(self, now: float) -> list[DialEntry]:
+    def due(self, now: float) -> list[DialRecord]:
         """Return the requests about whose calls the PBX is to be asked now."""
-        return self._entries("NOT final AND ask_at IS NOT NULL AND ask_at <= ?", (now,))
+        return self._find_all("NOT final AND ask_at IS NOT NULL AND ask_at <= ?", (now,))
 
     def lease(self, serial: int, now: float, until: float) -> bool:
         """Take the asking for a request; False if another process has it."""
@@ -267,8 +257,9 @@ class DialStore:
 
         No result of a request overtakes an earlier one that another process is publishing.
         """
+        columns = ", ".join(f"requests.{name}" for name in DialRecord._fields)
         rows = self._db.execute(
-            f"SELECT results.serial, payload, results.at, {_prefixed('requests')} "  # noqa: S608
+            f"SELECT results.serial, payload, results.at, {columns} "  # noqa: S608
             "FROM results JOIN requests ON requests.serial = results.request "
             "WHERE NOT told AND (results.owner = ?1 OR results.at <= ?2) AND NOT EXISTS ("
             "SELECT 1 FROM results AS earlier WHERE earlier.request = results.request "
@@ -276,7 +267,7 @@ class DialStore:
             "AND earlier.owner <> ?1 AND earlier.at > ?2) ORDER BY results.serial",
             (self.owner, others_before),
         )
-        return [UnpublishedResult(row[0], row[1], row[2], as_entry(row[3:])) for row in rows]
+        return [UnpublishedResult(row[0], row[1], row[2], _record(row[3:])) for row in rows]
 
     def add_result(self, request: int, payload: bytes, at: float) -> None:
         """Note what is to be published about a request."""
@@ -329,26 +320,22 @@ class DialStore:
             self._db.execute("DELETE FROM requests WHERE at < ?", (at,))
 
     def _repeated(self, record: DialRecord) -> Repeated | Rejected | None:
-        found = self._one(
-            f"SELECT number, message, {ROW} FROM requests "  # noqa: S608
-            "WHERE user = ? AND request_id = ? AND counts",
-            (record.user, record.request_id),
+        known = self._find(
+            "user = ? AND request_id = ? AND counts", (record.user, record.request_id)
         )
-        if found is None:
+        if known is None:
             return None
-        number, message, *row = found
-        if number != record.number:
+        if known.number != record.number:
             return Rejected(self._added(record, counts=False), "duplicate-id")
-        entry = as_entry(row)
         self._db.execute(
             "UPDATE requests SET repeats = repeats + 1, reply = coalesce(?, reply), "
             "correlation = coalesce(?, correlation) WHERE serial = ?",
-            (record.reply, record.correlation, entry.serial),
+            (record.reply, record.correlation, known.serial),
         )
-        again = entry._replace(
-            reply=record.reply or entry.reply, correlation=record.correlation or entry.correlation
+        again = known._replace(
+            reply=record.reply or known.reply, correlation=record.correlation or known.correlation
         )
-        return Repeated(again, message == record.message)
+        return Repeated(again, known.message == record.message)
 
     def _barred_by(self, record: DialRecord, limits: DialSettings) -> str | None:
         """Return what stands against a call: a double click, a call under way, or a limit."""
@@ -378,39 +365,30 @@ class DialStore:
 
     def _added(
         self, record: DialRecord, *, claimed: float | None = None, counts: bool = True
-    ) -> DialEntry:
-        row = {
-            "user": record.user, "request_id": record.request_id, "counts": counts,
-            "message": record.message, "number": record.number, "shown": record.shown,
-            "phone": record.phone, "door": record.door, "at": record.at, "abroad": record.abroad,
-            "claimed": claimed, "owner": self.owner, "stage": "claimed", "final": False,
-            "call_id": record.request_id, "ask_at": None, "reply": record.reply,
-            "correlation": record.correlation,
-        }  # fmt: skip
-        added = self._db.execute(
-            f"INSERT INTO requests ({', '.join(row)}) "  # noqa: S608
-            f"VALUES ({', '.join('?' * len(row))}) RETURNING {ROW}",
-            list(row.values()),
+    ) -> DialRecord:
+        added = record._replace(
+            claimed=claimed, counts=counts, owner=self.owner, call_id=record.request_id
         )
-        return as_entry(added.fetchone())
+        row = {name: value for name, value in added._asdict().items() if name != "serial"}
+        [serial] = self._one(
+            f"INSERT INTO requests ({', '.join(row)}) "  # noqa: S608
+            f"VALUES ({', '.join('?' * len(row))}) RETURNING serial",
+            tuple(row.values()),
+        )
+        return added._replace(serial=serial)
 
-    def _entry(self, where: str, values: tuple[Any, ...]) -> DialEntry | None:
-        found = self._one(f"SELECT {ROW} FROM requests WHERE {where}", values)  # noqa: S608
-        return as_entry(found) if found else None
+    def _find(self, where: str, values: tuple[Any, ...]) -> DialRecord | None:
+        found = self._one(f"SELECT {_COLUMNS} FROM requests WHERE {where}", values)  # noqa: S608
+        return _record(found) if found else None
 
-    def _entries(self, where: str, values: tuple[Any, ...]) -> list[DialEntry]:
-        rows = self._db.execute(f"SELECT {ROW} FROM requests WHERE {where}", values)  # noqa: S608
-        return [as_entry(row) for row in rows]
+    def _find_all(self, where: str, values: tuple[Any, ...]) -> list[DialRecord]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM requests WHERE {where}", values)  # noqa: S608
+        return [_record(row) for row in rows]
 
     def _one(self, query: str, values: tuple[Any, ...]) -> Any:
         return self._db.execute(query, values).fetchone()
 
 
-def _prefixed(table: str) -> str:
-    return ", ".join(f"{table}.{name}" for name in ROW.split(", "))
-
-
-def as_entry(row: Any) -> DialEntry:
-    """Return a row of the table as an entry."""
-    entry = DialEntry(*row)
-    return entry._replace(final=bool(entry.final))
+def _record(row: Sequence[Any]) -> DialRecord:
+    found = DialRecord(*row)
+    return found._replace(final=bool(found.final))

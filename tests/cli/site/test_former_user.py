@@ -12,7 +12,7 @@ from consumers.caller import trace_store
 from consumers.caller.store import CallerStore, Claim
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of
 from consumers.dial.settings import DialSettings
-from consumers.dial.store import DialEntry, DialRecord, DialStore
+from consumers.dial.store import DialRecord, DialStore
 from consumers.directory.directory import Directory
 from panel.applications import Applications
 from tests.consumers.directory.records import ANNA, contact, put
@@ -45,7 +45,7 @@ def test_stories_and_dial_requests_go_with_their_user(site: Settings) -> None:
     with closing(DialStore(folder / "dial.db", "dial")) as dials:
         for login in ("0011", "0012"):
             entry = dials.claim(DialRecord(login, "id", "m", "n", "", "", 1_000.0), DialSettings())
-            assert isinstance(entry, DialEntry)
+            assert isinstance(entry, DialRecord)
             dials.add_result(entry.serial, b"{}", 1_000.0)
 
     forget_belongings(site, "0011")

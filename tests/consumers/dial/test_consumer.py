@@ -55,6 +55,20 @@ def test_the_user_is_the_one_of_the_topic(desk: Desk) -> None:
     assert desk.last().data.user == "0012"
 
 
+def test_signs_that_disturb_a_terminal_do_not_come_into_the_audit(desk: Desk) -> None:
+    document = json.loads(desk.message("044 123 45 67", "0011", uuid4()).payload)
+    document["source"] = "crm\x1b[2J"
+    document["data"]["phone"] = "SIP\r\n/11"
+
+    desk.consumer.handle(
+        ReceivedMessage(desk.bus.topics.dial("0011"), json.dumps(document).encode())
+    )
+
+    [row] = desk.book.audit()
+    assert (row["door"], row["phone"]) == ("crm[2J", "SIP/11")
+    assert desk.pbx.asked[0].phone == "SIP/11"
+
+
 def test_a_retained_request_is_not_dialled(desk: Desk) -> None:
     desk.dial(retained=True)
 

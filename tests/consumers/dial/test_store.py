@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from consumers.dial.settings import DialSettings
-from consumers.dial.store import DialEntry, DialRecord, DialStore, Rejected, Repeated
+from consumers.dial.store import DialRecord, DialStore, Rejected, Repeated
 
 OPEN = DialSettings(per_minute=1000, per_hour=1000, site_per_hour=1000, double_click=0)
 
@@ -39,7 +39,7 @@ def _at_once(path: Path, work: Callable[[DialStore], list[bool]]) -> list[bool]:
 def test_of_four_who_claim_a_request_one_gets_it(path: Path) -> None:
     def claim_all(book: DialStore) -> list[bool]:
         claims = [book.claim(_asked(f"id-{n}", user=f"user-{n}"), OPEN) for n in range(25)]
-        return [isinstance(claim, DialEntry) for claim in claims]
+        return [isinstance(claim, DialRecord) for claim in claims]
 
     assert sum(_at_once(path, claim_all)) == 25
 
@@ -50,7 +50,7 @@ def test_a_limit_holds_to_the_unit_however_many_claim_at_the_same_time(path: Pat
     def claim_own(book: DialStore) -> list[bool]:
         name = id(book)
         claims = [book.claim(_asked(f"{name}-{n}", user=f"{name}-{n}"), limits) for n in range(25)]
-        return [isinstance(claim, DialEntry) for claim in claims]
+        return [isinstance(claim, DialRecord) for claim in claims]
 
     assert sum(_at_once(path, claim_own)) == 10
 
@@ -58,7 +58,7 @@ def test_a_limit_holds_to_the_unit_however_many_claim_at_the_same_time(path: Pat
 def test_a_user_has_one_open_call_however_many_claim_at_the_same_time(path: Path) -> None:
     def claim_own(book: DialStore) -> list[bool]:
         claims = [book.claim(_asked(f"{id(book)}-{n}", f"n-{n}"), OPEN) for n in range(10)]
-        return [isinstance(claim, DialEntry) for claim in claims]
+        return [isinstance(claim, DialRecord) for claim in claims]
 
     assert sum(_at_once(path, claim_own)) == 1
 
@@ -84,14 +84,14 @@ def test_a_transaction_that_fails_leaves_no_claim(path: Path) -> None:
         with pytest.raises(ZeroDivisionError):
             fail(book)
 
-        assert isinstance(book.claim(_asked(), OPEN), DialEntry)
+        assert isinstance(book.claim(_asked(), OPEN), DialRecord)
 
 
 def test_a_clock_set_back_frees_no_calls(path: Path) -> None:
     limits = OPEN.model_copy(update={"per_minute": 1})
     with closing(DialStore(path, "dial")) as book:
         first = book.claim(_asked(at=5000.0), limits)
-        assert isinstance(first, DialEntry)
+        assert isinstance(first, DialRecord)
         book.advance(first.serial, "ended", b"", 5000.0, final=True)
 
         barred = book.claim(_asked("id-2", "n-2", at=1400.0), limits)

@@ -42,19 +42,20 @@ from bus.numbers.number import NumberProfile
 from runtime.process import configure_logging
 from bus.settings import BrokerSettings
 from consumers.dial.process import run
-from consumers.dial.settings import DialSettings
+from consumers.dial.settings import DialSettings, DialSite
 from runtime.secret_box import SecretBox
 from starface.settings import StarfaceSettings
 
 given = json.loads(sys.argv[1])
 configure_logging("INFO")
 folder = Path(given["folder"])
-run(
+site = DialSite(
     DialSettings.model_validate(given["dial"]), StarfaceSettings.model_validate(given["starface"]),
     BrokerSettings.model_validate(given["broker"]),
     NumberProfile(country="CH", area_code="44", internal_digits=2),
-    folder / "users.db", SecretBox(given["seal"].encode()), b"k" * 32, folder, given["account"],
+    folder / "users.db", SecretBox(given["seal"].encode()), b"k" * 32, folder,
 )
+run(site, given["account"])
 """
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from cli.commands.site.dials import dials
 from consumers.dial.settings import DialSettings
-from consumers.dial.store import DialEntry, DialRecord, DialStore
+from consumers.dial.store import DialRecord, DialStore
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(dials)
@@ -34,7 +34,7 @@ def dialled(site: Path) -> None:
                 user, f"id-{user}", "message", "key", "+4144123••••", "cli/anna", 1e9
             )
             claimed = book.claim(asked, DialSettings())
-            assert isinstance(claimed, DialEntry)
+            assert isinstance(claimed, DialRecord)
             book.advance(claimed.serial, "refused", b"", 1e9, code="premium", final=True)
 
 
