@@ -14,7 +14,7 @@ from falcon.uri import parse_query_string
 
 from gateway.callbacks import CallbackValidity
 from gateway.source_addresses import SourceAddress, SourceAddresses
-from starface.callback import PathRefused, read_path
+from starface.callback import CallbackIdentity, PathRefused, read_path
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Admission:
 
     def source(self, req: falcon.Request) -> SourceAddress | None:
         """Return the address a request came from."""
-        return self.sources.of(req.remote_addr, req.get_header("X-Forwarded-For"))
+        return self.sources.of(req.remote_addr, req.env.get("HTTP_X_FORWARDED_FOR"))
 
     def user(self, req: falcon.Request, who: str, session: str, mac: str) -> str:
         """Return whose call it is; raise RequestRefused."""
@@ -103,14 +103,18 @@ class Admission:
             raise self._stranger(source, RequestRefused(404, "this callback address is over"))
         if not self._rates.allows(proof.session):
             raise RequestRefused(429, "too many notifications at once", retry_after=1)
-        parameters = self.single(req.params)
+        if req.query_string:
+            self._check_parameters(self.single(req.params), proof)
+        return proof.user
+
+    def _check_parameters(self, parameters: dict[str, str], proof: CallbackIdentity) -> None:
+        """Raise RequestRefused where a query names another user or another login's token."""
         spellings = ("", proof.user, proof.user.replace("+", " "))  # `+` left as it is reads so
         if any(parameters.get(name, "") not in spellings for name in _USER):
             raise RequestRefused(403, "the user is another than the path's")
         tokens = [parameters[name] for name in _AUTH if parameters.get(name)]
         if not all(proof.fits(token, self._key) for token in tokens):
             raise RequestRefused(403, "the token is not the one of this login")
-        return proof.user
 
     def single(self, params: Mapping[str, Any]) -> dict[str, str]:
         """Return parameters that are each given once; raise RequestRefused."""
@@ -120,12 +124,9 @@ class Admission:
 
     def xml_charset(self, req: falcon.Request) -> str | None:
         """Return the charset the header names; raise RequestRefused unless the body may be XML."""
-        kind, _, options = (req.content_type or "text/xml").partition(";")
-        if not _XML.match(kind.strip().lower()):
-            raise RequestRefused(415, "an XML content type is expected")
+        charset = _xml_charset(req.content_type or "text/xml")
         self._check_plain(req)
-        charset = _CHARSET.search(options)
-        return charset[1] if charset else None
+        return charset
 
     def form(self, req: falcon.Request, body: bytes) -> dict[str, str]:
         """Return the parameters of a form; raise RequestRefused."""
@@ -142,10 +143,19 @@ class Admission:
         return self.single(parse_query_string(text, keep_blank=True, csv=False))
 
     def _check_plain(self, req: falcon.Request) -> None:
-        if (req.get_header("Content-Encoding") or "identity").lower() != "identity":
+        if req.env.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("identity", ""):
             raise RequestRefused(415, "a body without content coding is expected")
 
     def _stranger(self, source: SourceAddress | None, refused: RequestRefused) -> RequestRefused:
         if self._strangers.allows(str(source)):
             return refused
         return RequestRefused(429, "too many requests", retry_after=5)
+
+
+@lru_cache(maxsize=100)
+def _xml_charset(content_type: str) -> str | None:
+    kind, _, options = content_type.partition(";")
+    if not _XML.match(kind.strip().lower()):
+        raise RequestRefused(415, "an XML content type is expected")
+    charset = _CHARSET.search(options)
+    return charset[1] if charset else None

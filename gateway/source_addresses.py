@@ -28,7 +28,7 @@ class SourceAddresses:
     def of(self, peer: str, forwarded_for: str | None) -> SourceAddress | None:
         """Return the address a request came from, None if it is not known."""
         source = _address(peer)
-        if source is None or source != self._proxy:
+        if self._proxy is None or source != self._proxy:
             return source
         return _address((forwarded_for or "").rpartition(",")[2])
 

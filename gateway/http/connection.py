@@ -136,6 +136,7 @@ class ClosingTask(WSGITask):  # type: ignore[misc]
         """Run the application and send its answer."""
         body = b"".join(self.channel.server.application(self.get_environment(), self._begin))
         self.wrote_header = self.close_on_finish = True
+        self.channel.server.answered(int(self.status[:3]))
         self.channel.answer(_head(self.version, self.status, *self.response_headers) + body)
 
     def finish(self) -> None:
@@ -168,7 +169,8 @@ def _lines(version: str, status: str, *headers: tuple[str, str]) -> str:
     if any(sign in text for header in headers for text in header for sign in "\r\n"):
         raise ValueError("a line break in a header")
     named = [(name.title(), value) for name, value in headers]
-    lines = [f"{name}: {value}\r\n" for name, value in sorted([*named, ("Connection", "close")])]
+    named += [("Cache-Control", "no-store"), ("Connection", "close")]
+    lines = [f"{name}: {value}\r\n" for name, value in sorted(named)]
     return f"HTTP/{version} {status}\r\n{''.join(lines)}"
 
 

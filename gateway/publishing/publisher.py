@@ -145,8 +145,10 @@ class EventPublisher:
     def _fill(self, most: int) -> None:
         """Send as many events as the broker allows at once; drop that many at most."""
         enough = self._expired + most
+        if not self._connection.connected:
+            return
         with self._connection.together():
-            while len(self._in_flight) < IN_FLIGHT and self._connection.connected:
+            while len(self._in_flight) < IN_FLIGHT:
                 row = self._queue.next(time.monotonic())
                 if row is not None:
                     self._send(row)
