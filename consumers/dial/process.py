@@ -53,8 +53,16 @@ class TaskThreads:
             then(result)  # is done again where the disk did not take it
             self.running -= 1
 
+        def fail() -> None:  # what it was about is asked at the PBX later
+            self.running -= 1
+
         def start() -> None:
-            self._post(functools.partial(finish, work()))
+            finished: Callable[[], None] = fail
+            try:
+                finished = functools.partial(finish, work())
+            except Exception:
+                log.exception("a task failed")
+            self._post(finished)
 
         threading.Thread(target=start, name="dial", daemon=True).start()
 
