@@ -20,7 +20,10 @@ from typing import BinaryIO
 from consumers.importers.report import Report, SourceUnreadable
 
 # In the order in which they are believed where nothing distinguishes them.
-_OLDER = ("cp1252", "mac_roman", "cp850", "cp1250", "cp1254", "iso8859_2", "cp1251", "cp1253")
+_OLDER = (
+    *("cp1252", "mac_roman", "cp850", "cp1250", "cp1254", "iso8859_2", "cp1251", "cp1253"),
+    *("koi8_r", "cp866", "iso8859_15"),
+)
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -44,13 +47,15 @@ _POINTS = (
     dict.fromkeys("äöüßÄÖÜ", 3.0)
     | dict.fromkeys("éèàçêâîôûëïÉÈÀÇ", 2.0)
     | dict.fromkeys("ñáíóúìòùãõåøæœÁÍÓÚØÅÆÑÊÎÔ’", 0.5)
-    | dict.fromkeys("łśżźćńąęŁŚŻŹřšěžůčýőűťďňŘŠŽČ", 1.0)
+    | dict.fromkeys("łśżźćńąęŁŚŻŹĆřšěžůčýőűťďňľĺŕŘŠŽČĎŤĽ", 1.0)
     | dict.fromkeys("ğışĞİŞ", 1.0)
 )
 _VOWELS = frozenset("aeiouyäöüáéíóúýěů")
+_VOWELS_BEFORE_G = frozenset("aeıioöuüAEIİOÖUÜ")  # in Turkish
 _VOWELS_ELSEWHERE = frozenset("аеёиоуыэюяіїєαεηιουωάέήίόύώϊϋ")  # of Greek and Cyrillic
 _BEFORE_NO_VOWEL = frozenset("àèêâîôûìòùÀÈÊÂÎÔÛ")  # in French and Italian
 _LAST_ONLY = frozenset("ìòù")  # in Italian
+_POLISH = frozenset("ąćęłńóśźż")  # many stand side by side there
 _BEFORE_NO_LETTER, _AFTER_NO_LETTER = frozenset("©®™°º"), frozenset("§")
 _AT_THE_EDGE = frozenset("«»„“”‘’–—…€§°®©™ºª·•")
 
@@ -169,7 +174,8 @@ class _Lines:
 
     def add(self, line: bytes) -> None:
         """Look at one line."""
-        if _SEQUENCE.search(line):
+        signs = sum(len(sequence) for sequence in _SEQUENCE.findall(line))
+        if signs and signs * 3 >= 2 * sum(byte > 0x7F for byte in line):
             self.utf8 += 1
         else:
             self.other += 1
@@ -239,8 +245,11 @@ def _points(word: bytes, encoding: str) -> float:
         whole = len(foreign) == len(letters) > 2 and _is_cased(text) and vowels * 5 >= len(letters)
         return (len(letters) if len(letters) > 4 else 1.0) if whole else -4.0
     points = sum(_sign_points(text, place) for place in range(len(text)) if text[place] > "\x7f")
-    accented = sum(sign > "\x7f" for sign in letters)
-    return points - (2.0 * accented if accented > 3 and accented * 2 > len(letters) else 0.0)
+    points -= 2.0 * text.count("ý") if text.count("ý") > 1 else 0.0  # `Yıldız`
+    points -= 2.0 * text.count("ı") if encoding == "mac_roman" else 0.0  # `Győr`
+    accented = [sign.lower() for sign in letters if sign > "\x7f"]
+    dense = len(accented) > 3 and len(accented) * 2 > len(letters) and not {*accented} <= _POLISH
+    return points - (2.0 * len(accented) if dense else 0.0)
 
 
 def _sign_points(text: str, place: int) -> float:
@@ -267,12 +276,17 @@ def _sign_points(text: str, place: int) -> float:
         points = -2.0
     elif sign == "ß" and before.lower() not in _VOWELS:
         points = -4.0
-    elif sign == "Œ" and after in ("u", "i", "n"):
-        points = 1.0
+    elif sign == "Œ":
+        points = 1.0 if after in ("u", "i", "n") else -3.0
+    elif sign == "ğ" and before not in _VOWELS_BEFORE_G:
+        points = -2.0
     elif (
         (sign in _BEFORE_NO_VOWEL and after in _VOWELS)
         or (sign in _LAST_ONLY and after.isalpha())
-        or (sign == "õ" and not after)
+        or (sign == "õ" and after != "e")  # `Simões`, but `Tőkés`
+        or (sign == "ñ" and after not in _VOWELS)  # `Muñoz`, but `Czerwiński`
+        or (sign == "û" and (before in ("z", "y") or after in ("", "s")))  # `Szűcs`, `Hegedűs`
+        or (sign == "ï" and before not in _VOWELS)
     ):
         points = -1.0
     return points
