@@ -12,16 +12,14 @@ from phonenumbers import PhoneNumberType
 from pydantic import BaseModel, ConfigDict
 
 from bus.numbers import numbering_plan
-from bus.numbers.explanation import Language, ReadingStep
 from bus.numbers.fast_path import is_fixed_line, read_fast
 from bus.numbers.profile import NumberProfile
-from bus.numbers.reading import Kind, Read, read, short_code
+from bus.numbers.reading import Kind, Read, ReadingStep, read, short_code
 from bus.numbers.spelling import LONGEST, Spelled, Unwrapped, spelled, unwrap
 
 __all__ = [
     "DialForm",
     "Kind",
-    "Language",
     "Number",
     "NumberProfile",
     "ReadingStep",

@@ -12,7 +12,6 @@ import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, PhoneNumberType
 
 from bus.numbers import numbering_plan
-from bus.numbers.explanation import ReadingStep
 from bus.numbers.profile import NumberProfile
 from bus.numbers.spelling import Spelled, only_digits
 
@@ -30,6 +29,14 @@ _BY_KEYS = (
 )
 _FIXED, _MOBILE = PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE
 _BETWEEN = re.compile(r" *[/-] +| +[/-] *|/|  +| (?=\(?0)")
+
+
+class ReadingStep(NamedTuple):
+    """One thing that was found or done, by its code; the sentence is below `number.step`."""
+
+    code: str
+    values: dict[str, str]
+
 
 Trail = Callable[[ReadingStep], None]
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from bus.access.accounts import login_of
 from cli.site.context import CommandFailed
+from cli.site.languages import text
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -22,6 +23,6 @@ def login_meant(settings: "Settings", given: str | None, *, option: str = "--as"
     if len(logins) == 1:
         return logins[0]
     if not logins:
-        raise CommandFailed("there is no user yet; add one with: starface2mqtt user add LOGIN")
+        raise CommandFailed(text("command.no-user-yet"))
     known = ", ".join(logins[:10])
-    raise CommandFailed(f"say whose telephone is meant: {option} LOGIN ({known})")
+    raise CommandFailed(text("command.whose-phone", option=option, known=known))

@@ -8,6 +8,8 @@ from bus.events import ProcessDetail, UserState
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import ANY_USER
+from cli.site.languages import spoken, text
+from texts import pick
 
 _ORDER = ("failing", "unknown", "inactive", "active")
 
@@ -44,10 +46,13 @@ class SiteState:
         """Return what a person reads: a summary, what is wrong, and the rest."""
         looks = sorted(self._looks().items(), key=lambda each: _ORDER.index(each[1]["state"]))
         counts = Counter(look["state"] for _, look in looks)
-        users = ", ".join(f"{counts[look]} {look}" for look in _ORDER if counts[look])
-        summary = f"{'FAILING' if self.fails else 'ok'}: {users or 'no users'}"
+        users = ", ".join(
+            f"{counts[look]} {text(f'command.look.{look}')}" for look in _ORDER if counts[look]
+        )
+        outcome = "command.status.failing" if self.fails else "command.status.well"
+        summary = text(outcome, users=users or text("command.status.no-users"))
         if missing := self._missing():
-            summary += f"; not running: {', '.join(missing)}"
+            summary += f"; {text('command.status.missing', names=', '.join(missing))}"
         lines = [summary]
         lines += [
             f"machine {machine:4} {', '.join(found['online']) or 'offline'}"
@@ -57,14 +62,16 @@ class SiteState:
         for name, online in sorted(self._online.items(), key=lambda each: (each[1], each[0])):
             version = self._versions.get(name, "") if online else ""
             lines.append(f"{name:12} {'online' if online else 'offline'}  {version}".rstrip())
-            lines += [f"{'':12} cannot work: {fault}" for fault in self._faults.get(name, ())]
+            lines += [
+                f"{'':12} {text('command.status.fault', fault=fault)}"
+                for fault in self._faults.get(name, ())
+            ]
         if differing := self._differing():
-            lines.append(
-                f"contacts differ between {', '.join(differing)}: import the same sources, with the"
-                " same priorities, on each machine"
-            )
+            lines.append(text("command.status.differing", names=", ".join(differing)))
         for login, look in looks:
-            lines.append(f"user {login:8} {look['state']}  {look['sentence'] or ''}".rstrip())
+            said = _sentence(self._users[login]) if look["sentence"] else ""
+            state = text(f"command.look.{look['state']}")
+            lines.append(f"user {login:8} {state}  {said}".rstrip())
         return lines
 
     def as_json(self) -> dict[str, Any]:
@@ -142,6 +149,10 @@ class SiteState:
         """Return how each user is; without the sessions process nobody knows."""
         known = self._online.get("sessions", False)
         return {login: _look(state, known) for login, state in sorted(self._users.items())}
+
+
+def _sentence(state: UserState) -> str:
+    return pick(state.data.sentence, spoken()) if state.data.sentence else ""
 
 
 def _look(state: UserState, known: bool) -> dict[str, Any]:

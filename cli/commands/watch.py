@@ -11,6 +11,7 @@ import typer
 
 from cli.commands.completion import complete_logins
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import say, text
 
 if TYPE_CHECKING:
     from bus.mqtt.connection import Connection
@@ -60,7 +61,7 @@ def watch(
         connection.subscribe(connection.topics.everything_of(login or ANY_USER), show)
         connection.wait_connected()
         stop_on_signals(connection.stop)
-        typer.echo("Watching; end with Ctrl-C.", err=True)
+        say("command.watching", err=True)
         connection.run()
 
 
@@ -125,7 +126,7 @@ def _hits(settings: "Settings") -> int | None:
 
 
 def _shown_hits(hits: int | None) -> list[str]:
-    return [] if hits is None else [f"HTTP hits total: {hits}"]
+    return [] if hits is None else [text("command.status.hits", count=hits)]
 
 
 def _listen(connection: "Connection") -> None:
@@ -164,6 +165,6 @@ def _switch(context: typer.Context, login: str, wish: bytes) -> None:
         connection.wait_connected()
         _listen(connection)
         if not online or not online[-1]:
-            raise CommandFailed("nobody listens: the sessions process is not running")
+            raise CommandFailed(text("command.nobody-listens"))
         connection.publish_raw(connection.topics.switch(login), wish, expiry=30)
-    typer.echo(f"{login}: switch-{wish.decode()} requested.")
+    say("command.switched-on" if wish == b"on" else "command.switched-off", login=login)

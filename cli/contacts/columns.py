@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cli.site.context import CommandFailed
+from cli.site.languages import say, text
 
 if TYPE_CHECKING:
     from consumers.importers.mapping import ContactColumns, Mapping
@@ -43,12 +44,11 @@ def columns_of(file: Path, encoding: str) -> Mapping:
     """Return what a file's columns mean, and say so if it is not just our own export."""
     found = understood(file, encoding)
     if found.mapping.contact and not found.ours:
-        typer.echo(
-            f"Read as: {_meaning(found.mapping, found.mapping.contact, set(found.headings))}."
-        )
+        meaning = _meaning(found.mapping, found.mapping.contact, set(found.headings))
+        say("import.read-as", meaning=meaning)
         for line in _not_used(found):
             typer.echo(line)
-        typer.echo(f"If that is wrong: starface2mqtt contacts mapping {file} > mapping.toml")
+        say("import.not-read-as", file=file)
     return found.mapping
 
 
@@ -107,16 +107,18 @@ def _with_further_numbers(own: Mapping, headings: list[str]) -> Mapping:
 
 
 def _not_used(found: UnderstoodColumns) -> list[str]:
-    lines = [f"Not used: {', '.join(map(_in_one_line, found.unused))}."] if found.unused else []
+    lines = []
+    if found.unused:
+        lines.append(text("import.unused", columns=", ".join(map(_in_one_line, found.unused))))
     if found.doubtful:
         names = ", ".join(map(_in_one_line, found.doubtful))
-        lines.append(f"Perhaps numbers, but whose is not clear; by a mapping if meant: {names}.")
+        lines.append(text("import.doubtful", columns=names))
     return lines
 
 
 def _meaning(mapping: Mapping, contact: ContactColumns, headings: set[str]) -> str:
     parts = [
-        f"{what} {_in_one_line(column)}"
+        f"{text(f'import.column.{what}')} {_in_one_line(column)}"
         for what in ("key", "name", "company", "email", "country")
         if (column := getattr(contact, what)) and ("{" in column or column in headings)
     ]
@@ -128,10 +130,10 @@ def _meaning(mapping: Mapping, contact: ContactColumns, headings: set[str]) -> s
         if column.column in headings
     ]
     if numbers:
-        parts.append(f"numbers {', '.join(numbers)}")
+        parts.append(f"{text('import.column.numbers')} {', '.join(numbers)}")
     for what, part in (("dossiers", mapping.dossier), ("matters", mapping.matter)):
         if part and part.key in headings:
-            parts.append(what)
+            parts.append(text(f"import.column.{what}"))
     return "; ".join(parts)
 
 

@@ -21,6 +21,7 @@ from cli.contacts import sources as contacts_sources
 from cli.contacts.import_run import checked, opened
 from cli.contacts.sources import line
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import text as said
 
 if TYPE_CHECKING:
     from consumers.directory.changes import Changes
@@ -62,17 +63,20 @@ def find(
             found_json: dict[str, Any] = {
                 "contacts": [contact.model_dump(mode="json") for contact in found]
             }
-            lines = [line(contact) for contact in found] or ["nobody"]
+            lines = [line(contact) for contact in found] or [said("command.find.nobody")]
         else:
             match = directory.find(number.e164, user=user)
             near = [] if match.quality != "none" else directory.nearest(number.e164)
             found_json = {"e164": number.e164, **match.model_dump(mode="json")}
             found_json["nearest"] = [{"e164": e164, "contact": other.name} for e164, other in near]
-            remembered = ", remembered" if match.remembered else ""
-            lines = [f"{number.e164}: {match.quality}{remembered}"]
+            quality = "remembered" if match.remembered else match.quality
+            lines = [f"{number.e164}: {said(f'panel.quality.{quality}')}"]
             shown = match.candidates or ((match.contact,) if match.contact else ())
             lines += [line(contact) for contact in shown]
-            lines += [f"near: {e164} {line(contact)}" for e164, contact in near]
+            lines += [
+                said("command.find.near", number=e164, contact=line(contact))
+                for e164, contact in near
+            ]
     typer.echo(
         json.dumps(found_json, ensure_ascii=False, indent=2) if as_json else "\n".join(lines)
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import say, text
 
 if TYPE_CHECKING:
     from bus.numbers.number import NumberProfile
@@ -76,12 +77,9 @@ class ImportRun:
             equal = directory.deciding_with(self._source)
         print_outcome(self._source, applied, report, dry_run=self._dry_run)
         if equal:
-            typer.echo(
-                f"{self._source} and {', '.join(equal)} have one priority: whom they name"
-                f" differently is asked. An order: contacts source {self._source} --priority N"
-            )
+            say("import.equal", source=self._source, others=", ".join(equal))
         if report.rows and report.refused_rows == report.rows:
-            raise CommandFailed("every row was refused")
+            raise CommandFailed(text("import.all-refused"))
 
 
 @contextmanager
@@ -173,9 +171,10 @@ def progress(steps: Iterable[T], what: str, total: int) -> Iterator[T]:
 
 
 def _read_rows(records: Iterable[T], report: Report, source: str) -> Iterator[T]:
-    return _shown(
-        records, lambda _: (f"{source}: {report.rows} rows", report.done, report.total), every=100
-    )
+    def state(_: int) -> tuple[str, int, int | None]:
+        return text("import.rows", source=source, count=report.rows), report.done, report.total
+
+    return _shown(records, state, every=100)
 
 
 def _shown(
@@ -228,27 +227,24 @@ def print_outcome(
     from consumers.directory.changes import ImportResult
 
     if applied == ImportResult(conflicts=applied.conflicts):
-        typer.echo(f"{source}: there was nothing in it")
+        say("import.empty", source=source)
     for kind in ("contacts", "dossiers", "matters"):
         tally = getattr(applied, kind)
         if any((tally.added, tally.changed, tally.removed, tally.kept)):
-            typer.echo(
-                f"{source}: {kind}: {tally.added} added, {tally.changed} changed, "
-                f"{tally.removed} removed, {tally.kept} unchanged"
-            )
+            say(
+                "import.counts", source=source, what=text(f"import.{kind}"), added=tally.added,
+                changed=tally.changed, removed=tally.removed, kept=tally.kept,
+            )  # fmt: skip
     if report.count:
-        rows, numbers = report.refused_rows, report.refused_numbers
-        left = f", {report.left_out} left out or read as it seems" if report.left_out else ""
-        typer.echo(f"{_counted(rows, 'row')} and {_counted(numbers, 'number')} refused{left}:")
+        say(
+            "import.refused", rows=report.refused_rows, numbers=report.refused_numbers,
+            left=report.left_out,
+        )  # fmt: skip
     for refusal in report.refusals[:_SHOWN]:
         typer.echo(f"  {refusal.where}: {refusal.reason}")
     if report.count > _SHOWN:
-        typer.echo(f"  and {report.count - _SHOWN} more; --refused FILE has all of them")
+        typer.echo(f"  {text('import.more', count=report.count - _SHOWN)}")
     for conflict in applied.conflicts[:_SHOWN]:
         typer.echo(f"  {conflict}")
     if dry_run:
-        typer.echo("Nothing was changed (dry run).")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+        say("import.dry")

@@ -13,6 +13,7 @@ from cli.commands.completion import complete_logins, complete_sources
 from cli.commands.json_output import Json, print_json
 from cli.contacts.import_run import opened
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import say
 
 if TYPE_CHECKING:
     from consumers.directory.records import Contact
@@ -38,7 +39,7 @@ def list_contacts(
     for contact in shown:
         typer.echo(line(contact))
     if not shown:
-        typer.echo("nobody")
+        say("command.find.nobody")
     elif len(found) > limit:
         typer.echo("... and more: --limit, --source NAME, or find TEXT", err=True)
 

@@ -18,10 +18,12 @@ class CommandFailed(Exception):
 
 def settings_of(context: typer.Context, *, log: bool = False) -> Settings:
     """Return the configuration named on the command line; `log`: start to log as it says."""
+    from cli.site.languages import speak
     from cli.site.settings import read
 
     config: Path | None = (context.find_root().obj or {}).get("config")
     settings = read(config)
+    speak(settings.site.language)
     if log:
         from runtime.process import configure_logging
 

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 def site_with_broker(folder: Path) -> Iterator[Settings]:
     """Run the broker of a new site, in which 0011 has an account."""
     port = free_port()
-    settings = make_site(folder, {"broker": {"port": port}})
+    settings = make_site(folder, {"broker": {"port": port}, "site": {"language": "en"}})
     add_user_account(settings, "0011")
     files = broker_folder(settings)
     write_broker_files(

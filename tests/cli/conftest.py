@@ -7,14 +7,23 @@ from typer.testing import CliRunner, Result
 from cli.__main__ import app
 from cli.demo.mosquitto import free_port
 from cli.site.files import add_user_account, make_site
+from cli.site.languages import speak
 from cli.site.settings import Settings
 from consumers.users import User, Users
+
+
+@pytest.fixture(autouse=True)
+def _speaking_english() -> None:
+    """Have what is asked for without a site answered in English."""
+    speak("en")
 
 
 @pytest.fixture
 def staffed(tmp_path: Path) -> Settings:
     """A site with four users who have their broker accounts, and no broker."""
-    settings = make_site(tmp_path / "office", {"broker": {"port": free_port()}})
+    settings = make_site(
+        tmp_path / "office", {"broker": {"port": free_port()}, "site": {"language": "en"}}
+    )
     with Users(settings.database) as users:
         for login in ("0010", "0011", "0012", "0013"):
             users.add(User(login=login))

@@ -27,7 +27,7 @@ def _config(context: typer.Context, config: Path) -> None:
 def site(folder: Path) -> Path:
     """Write the configuration of an office in Zurich."""
     path = folder / "starface2mqtt.toml"
-    path.write_text('[site]\ncountry = "CH"\narea_code = "44"\n')
+    path.write_text('[site]\ncountry = "CH"\narea_code = "44"\nlanguage = "en"\n')
     return path
 
 

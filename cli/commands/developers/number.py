@@ -12,7 +12,7 @@ def number(
         str | None, typer.Option(help="The contact's country, such as CH, DE or AT.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-    lang: Annotated[str | None, typer.Option(help="de or en.")] = None,
+    lang: Annotated[str | None, typer.Option(help="de, en, fr or it; default: the site's.")] = None,
 ) -> None:
     """Explain step by step how a number is understood, and whether it would be dialled."""
     from cli.commands.developers.number_report import report

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bus.numbers.number import (
-    Language,
     Number,
     NumberProfile,
     ReadingStep,
@@ -16,10 +15,13 @@ from bus.numbers.number import (
 )
 from bus.settings import SettingsRefused
 from cli.site import settings as configuration
-from cli.site.context import CommandFailed
+from cli.site.languages import chosen_language, terminal_language
 from consumers.dial.policy import Dialable, DialPolicy, decide
 from consumers.dial.texts import DialRefusal
 from consumers.importers.numbers.fields import read_field
+from texts import Language, render
+
+_IN_WORDS = ("reading", "kind", "reason")  # values of a step that are codes
 
 
 class _Site(NamedTuple):
@@ -32,7 +34,7 @@ class _Site(NamedTuple):
 def report(
     config: Path | None, text: str, country: str | None, lang: str | None, *, as_json: bool
 ) -> str:
-    """Return what `starface2mqtt number` prints; raise SettingsRefused or CommandFailed."""
+    """Return what `starface2mqtt number` prints; raise SettingsRefused."""
     site = _site(config, country, lang)
     found = read_number(text, site.profile, country=site.country)
     steps = explain(text, site.profile, country=site.country)
@@ -42,7 +44,7 @@ def report(
     if as_json:
         document = _as_json(found, steps, decision, site.language) | {"field": numbers}
         return json.dumps(document, ensure_ascii=False, indent=2)
-    sentences = [step.sentence(site.language) for step in steps]
+    sentences = [step_sentence(step, site.language) for step in steps]
     if numbers:
         sentences.append(_importing(numbers, site.language))
     return "\n".join([*sentences, _dialling(decision, site.language)])
@@ -57,32 +59,39 @@ def _in_a_field(found: Number, site: _Site) -> list[str]:
 
 
 def _importing(numbers: list[str], language: Language) -> str:
-    words = "Ein Import fände darin" if language == "de" else "An import would find in it"
-    return f"{words}: {', '.join(numbers)}"
+    return render("number.import", language, numbers=", ".join(numbers))
+
+
+def step_sentence(step: ReadingStep, language: Language) -> str:
+    """Return what one step of the reading found or did, for a person."""
+    words = {
+        name: render(f"number.word.{value}", language) if name in _IN_WORDS else value
+        for name, value in step.values.items()
+    }
+    return render(f"number.step.{step.code}", language, **words)
 
 
 def _site(config: Path | None, country: str | None, lang: str | None) -> _Site:
     """Return the configured site, or one in the country named where nothing is configured."""
-    if lang not in (None, "de", "en"):
-        raise CommandFailed("--lang: de or en")
+    chosen = chosen_language(lang) if lang else None
     try:
         configuration.find(config)
     except SettingsRefused:
         if config is not None or os.environ.get("STARFACE2MQTT_CONFIG"):
             raise
         profile = NumberProfile(country=country or "CH")
-        return _Site(profile, DialPolicy(), "de" if lang == "de" else "en", None)
+        return _Site(profile, DialPolicy(), chosen or terminal_language(), None)
     settings = configuration.read(config)
-    language: Language = "de" if (lang or settings.site.language) == "de" else "en"
-    return _Site(settings.site.numbers, settings.dial.policy, language, country)
+    return _Site(
+        settings.site.numbers, settings.dial.policy, chosen or settings.site.language, country
+    )
 
 
 def _dialling(decision: Dialable | DialRefusal, language: Language) -> str:
     if isinstance(decision, Dialable):
-        words = "Gewählt würde" if language == "de" else "Would be dialled"
-        return f"{words}: {decision.dialled}"
-    words = "Nicht gewählt" if language == "de" else "Not dialled"
-    return f"{words} ({decision.code}): {decision.sentence(language)}"
+        return render("number.dialled", language, number=decision.dialled)
+    sentence = decision.sentence(language)
+    return render("number.not-dialled", language, code=decision.code, sentence=sentence)
 
 
 def _as_json(
@@ -95,7 +104,7 @@ def _as_json(
         **found.model_dump(),
         "same_subscriber": list(same_subscriber_keys(found.e164)) if found.e164 else [],
         "steps": [
-            {"code": step.code, "values": step.values, "sentence": step.sentence(language)}
+            {"code": step.code, "values": step.values, "sentence": step_sentence(step, language)}
             for step in steps
         ],
         "dial": _decision(decision, language),

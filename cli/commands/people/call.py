@@ -3,7 +3,7 @@
 import getpass
 import signal
 import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID, uuid4
 
 import typer
@@ -12,13 +12,14 @@ from cli.commands.completion import complete_logins
 from cli.commands.login import login_meant
 from cli.commands.people.own_calls import own_call, telephone_of
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import chosen_language, say, speak, spoken, text
+from texts import pick
 
 if TYPE_CHECKING:
     from bus.events import DialResultData
     from bus.mqtt.connection import Connection
     from cli.site.settings import Settings
 
-Language = Literal["de", "en"]
 REFUSED, UNKNOWN, INTERRUPTED = 1, 3, 130  # exit codes
 _HINT = 3.0  # seconds without an answer after which a person wants to know why
 _PBX = 9.0  # seconds the PBX may take at most
@@ -49,40 +50,41 @@ def call(
     hang_up_on_interrupt: Annotated[
         bool, typer.Option("--hang-up-on-interrupt", help="Ctrl-C ends the call too.")
     ] = False,
-    lang: Annotated[str | None, typer.Option(help="de or en; default: the site's.")] = None,
+    lang: Annotated[str | None, typer.Option(help="de, en, fr or it; default: the site's.")] = None,
 ) -> None:
     """Dial: your own phone rings first, and when you lift it the number is called."""
     settings = settings_of(context)
-    if lang not in (None, "de", "en"):
-        raise typer.BadParameter("de or en", param_hint="--lang")
-    language: Language = "de" if (lang or settings.site.language) == "de" else "en"
+    if lang is not None:
+        speak(chosen_language(lang))
     if dry_run:
-        raise typer.Exit(_preview(settings, number, language))
+        raise typer.Exit(_preview(settings, number))
     meant = login_meant(settings, login)
-    raise typer.Exit(_dial(settings, meant, number, phone, language, hang_up_on_interrupt))
+    raise typer.Exit(_dial(settings, meant, number, phone, hang_up_on_interrupt))
 
 
-def _preview(settings: "Settings", number: str, language: Language) -> int:
+def _preview(settings: "Settings", number: str) -> int:
     from bus.numbers.number import read_number
     from consumers.dial.policy import Dialable, decide
 
     read = read_number(number, settings.site.numbers)
     decision = decide(number, settings.site.numbers, settings.dial.policy)
     understood = read.e164 or read.short or "-"
-    typer.echo(f"number      {number}")
-    typer.echo(f"understood  {understood} ({read.kind}, {read.reading})")
     if isinstance(decision, Dialable):
-        typer.echo(f"dialled     {decision.dialled}")
-        typer.echo("policy      allowed; nothing was dialled")
-        return 0
-    typer.echo("dialled     -")
-    typer.echo(f"policy      refused ({decision.code}): {decision.sentence(language)}")
-    return REFUSED
+        dialled, policy = decision.dialled, text("command.call.allowed")
+    else:
+        said = decision.sentence(spoken())
+        dialled = "-"
+        policy = text("command.call.refused", code=decision.code, sentence=said)
+    for key, value in {
+        "number": number, "understood": f"{understood} ({read.kind}, {read.reading})",
+        "dialled": dialled, "policy": policy,
+    }.items():  # fmt: skip
+        typer.echo(f"{text(f'command.call.{key}'):12}{value}")
+    return 0 if isinstance(decision, Dialable) else REFUSED
 
 
 def _dial(
-    settings: "Settings", login: str, number: str, phone: str | None, language: Language,
-    hang_up: bool,
+    settings: "Settings", login: str, number: str, phone: str | None, hang_up: bool
 ) -> int:  # fmt: skip
     from bus.events import DialResult
     from bus.mqtt.connection import Connection
@@ -96,7 +98,7 @@ def _dial(
     def keep(result: DialResult, _: object) -> None:
         if result.data.request_id == request_id:
             results.append(result.data)
-            _show(result.data, language)
+            _show(result.data)
 
     with cli_account(settings) as account:
         connection = Connection(settings.broker, account, lasting=False)
@@ -123,9 +125,7 @@ def _ask(
         data=DialRequestData(number=number, phone=phone, request_id=request_id),
     )
     if connection.publish(connection.topics.dial(login), request) == NO_SUBSCRIBERS:
-        raise CommandFailed(
-            "nobody takes dial requests, nothing was dialled; start: starface2mqtt dial"
-        )
+        raise CommandFailed(text("command.call.nobody"))
 
 
 def _watch(connection: "Connection", results: "list[DialResultData]", expiry: float) -> int:
@@ -138,17 +138,14 @@ def _watch(connection: "Connection", results: "list[DialResultData]", expiry: fl
             continue
         if waited > _HINT and not hinted:
             hinted = True
-            typer.echo("… no answer yet; is `starface2mqtt dial` running?", err=True)
+            say("command.call.waiting", err=True)
         if waited > expiry + _PBX:
-            raise CommandFailed(
-                f"no dial process answered, and after {expiry:.0f} s the request is worth nothing; "
-                f"start: starface2mqtt dial"
-            )
+            raise CommandFailed(text("command.call.unanswered", seconds=round(expiry)))
     return {"refused": REFUSED, "unknown": UNKNOWN}.get(results[-1].state, 0)
 
 
-def _show(data: "DialResultData", language: Language) -> None:
-    sentence = data.sentence.de if language == "de" else data.sentence.en
+def _show(data: "DialResultData") -> None:
+    sentence = pick(data.sentence, spoken())
     code = f" [{data.code}]" if data.code else ""
     state = typer.style(f"{data.state:20}", fg=_COLOURS.get(data.state, typer.colors.RED))
     typer.echo(f"{time.strftime('%H:%M:%S')}  {state} {sentence}{code}")
@@ -158,14 +155,12 @@ def _interrupted(
     settings: "Settings", login: str, results: "list[DialResultData]", hang_up: bool
 ) -> None:
     call_id = next((data.call_id for data in reversed(results) if data.call_id), None)
+    typer.echo()
     if call_id is None:
-        typer.echo("\nStopped watching; the call may still be placed, so look at the phone.")
+        say("command.call.unwatched")
     elif hang_up:
         telephone = telephone_of(settings, login)
         telephone.hang_up(own_call(telephone, call_id))
-        typer.echo(f"\nEnded call {call_id}.")
+        say("command.call.ended", call=call_id)
     else:
-        typer.echo(
-            f"\nStopped watching; the call continues. End it with: "
-            f"starface2mqtt hangup {call_id} --as {login}"
-        )
+        say("command.call.continues", call=call_id, login=login)

@@ -15,6 +15,8 @@ import typer
 from cli.commands.completion import complete_logins
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import say
+from cli.site.languages import text as said
 from cli.site.progress import with_progress
 
 if TYPE_CHECKING:
@@ -78,9 +80,9 @@ def calls(
         for record in records:
             typer.echo(record.model_dump_json())
     elif records:
-        _show_table(records, settings.site.language)
+        _show_table(records)
     else:
-        typer.echo("No call here.", err=True)
+        say("command.calls.none", err=True)
 
 
 @app.command()
@@ -113,7 +115,7 @@ def handle(
     """Mark a missed call or a message as seen to."""
     with _journal(settings_of(context), user) as (ask, _):
         [record] = ask(action="unhandle" if undo else "handle", call_id=call_id).records
-    typer.echo("It waits again." if record.open else "Seen to.")
+    say("command.calls.waits" if record.open else "command.calls.handled")
 
 
 @app.command()
@@ -127,7 +129,7 @@ def note(
     """Write a note about a call."""
     with _journal(settings_of(context), user) as (ask, _):
         ask(action="note", call_id=call_id, text=text, handled=handled)
-    typer.echo("Noted.")
+    say("command.calls.noted")
 
 
 @app.command()
@@ -153,7 +155,7 @@ def message(
             action="message", colleague=colleague, text=text or None, call_id=call_id,
             number=number, name=name, wishes=tuple(wish or ()),
         )  # fmt: skip
-    typer.echo(f"Left for {colleague}.")
+    say("command.calls.left", colleague=colleague)
 
 
 @app.command()
@@ -183,7 +185,7 @@ def export(
         else:
             with file.open("w", newline="", encoding="utf-8") as stream:
                 count = _write(stream, shown, as_json=as_json)
-    typer.echo(f"{count} calls.", err=True)
+    say("command.calls.count", err=True, count=count)
 
 
 @contextmanager
@@ -215,9 +217,7 @@ def _journal(
             try:
                 answer = requests.ask(connection.topics.journal(login), request, JournalAnswer)
             except Unanswered:
-                raise CommandFailed(
-                    "the journal does not answer; is it running? starface2mqtt journal, or up"
-                ) from None
+                raise CommandFailed(said("command.calls.silent")) from None
             if answer.data.code is not None:
                 sentence = answer.data.sentence
                 raise CommandFailed(
@@ -267,17 +267,16 @@ def _moment(text: str | None, option: str) -> datetime | None:
         raise typer.BadParameter("as 2026-11-01, 7d or 2h", param_hint=option) from None
 
 
-def _show_table(records: list["CallRecordData"], language: str) -> None:
+def _show_table(records: list["CallRecordData"]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from texts import known_language, render
-
     table = Table(box=None, pad_edge=False)
     for title in ("time", "", "who", "group", "duration", "result", "id"):
-        table.add_column(title, no_wrap=title in ("time", "id"), overflow="fold")
+        shown = title if title in ("", "id") else said(f"command.calls.{title}")
+        table.add_column(shown, no_wrap=title in ("time", "id"), overflow="fold")
     for record in records:
-        result = render(f"journal.result.{_word(record)}", known_language(language) or "en")
+        result = said(f"journal.result.{_word(record)}")
         who = " ".join(dict.fromkeys(filter(None, (_name(record), _number(record)))))
         if record.answered_by and record.answered_by != record.user:
             result = f"{result} ({record.answered_by})"

@@ -7,6 +7,7 @@ import typer
 from cli.commands.completion import complete_logins
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import text
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -87,7 +88,7 @@ def _number(settings: "Settings", login: str, given: str | None) -> str:
     if given is not None:
         read = read_number(given, settings.site.numbers)
         if read.e164 is None:
-            raise CommandFailed(f"this is no telephone number; see: starface2mqtt number '{given}'")
+            raise CommandFailed(text("command.no-number"))
         return read.e164
     stories = find(settings.site.data_folder, user=login)
     if not stories or not stories[0].e164:

@@ -8,6 +8,7 @@ from cli.commands.completion import complete_logins
 from cli.commands.json_output import Json, print_json
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import say, text
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -29,7 +30,7 @@ def hangup(context: typer.Context, call_id: CallId = None, login: As = None) -> 
     found = own_call(telephone, call_id)
     if not telephone.hang_up(found):
         raise CommandFailed("STARFACE did not end the call; it may be over already")
-    typer.echo(f"Ended call {found}.")
+    say("command.call.ended", call=found)
 
 
 def hold(context: typer.Context, call_id: CallId = None, login: As = None) -> None:
@@ -106,10 +107,7 @@ def telephone_of(settings: "Settings", login: str) -> "StarfaceClient":
         users.get(login)
         credential = users.credential(login)
     if credential is None:
-        raise CommandFailed(
-            f"no STARFACE password is known of {login}; give it with: "
-            f"starface2mqtt user password {login}"
-        )
+        raise CommandFailed(text("command.no-password-known", login=login))
     return PbxClients(settings.starface)(login, credential)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.json_output import Json, print_json
+from cli.commands.site.rights import all_known
 from cli.site.context import CommandFailed, settings_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def add(
     from panel.applications import ApplicationTaken
 
     logins = [login for part in users.split(",") if (login := part.strip())]
-    _all_known(context, logins)
+    if not logins:
+        raise CommandFailed("name at least one user: --users 0011,0012")
+    all_known(settings_of(context), logins)
     if not name.isprintable() or not 0 < len(name) <= 50:
         raise CommandFailed("a name has 1 to 50 printable characters")
     try:
@@ -60,17 +63,6 @@ def remove(context: typer.Context, name: Name) -> None:
         _applications(context).remove(name)
     except ApplicationUnknown as error:
         raise CommandFailed(str(error)) from error
-
-
-def _all_known(context: typer.Context, logins: list[str]) -> None:
-    from consumers.users import Users
-
-    if not logins:
-        raise CommandFailed("name at least one user: --users 0011,0012")
-    with Users(settings_of(context).database) as users:
-        unknown = [login for login in logins if users.find(login) is None]
-    if unknown:
-        raise CommandFailed(f"there is no user {', '.join(unknown)}; see: starface2mqtt user list")
 
 
 def _applications(context: typer.Context) -> "Applications":

@@ -9,6 +9,7 @@ import typer
 
 from cli.commands.completion import complete_logins
 from cli.site.context import settings_of
+from cli.site.languages import say, text
 
 
 def dials(
@@ -25,7 +26,7 @@ def dials(
     settings = settings_of(context)
     path = settings.site.data_folder / "dial.db"
     if not path.exists():
-        typer.echo("No dial request yet.", err=True)
+        say("command.dials.none", err=True)
         return
     with closing(DialStore(path, "cli")) as book:
         for row in book.audit(login, limit):
@@ -40,6 +41,6 @@ def _for_programs(row: dict[str, Any]) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(row["at"], UTC).astimezone()
     outcome = f"{row['stage']} ({row['code']})" if row["code"] else row["stage"]
-    repeats = f", repeated {row['repeats']} times" if row["repeats"] else ""
+    repeats = f", {text('command.dials.repeated', count=row['repeats'])}" if row["repeats"] else ""
     door = row["door"] or "mqtt"
     return f"{at:%Y-%m-%d %H:%M:%S}  {row['user']:10} {row['shown']:18} {outcome}{repeats}  {door}"

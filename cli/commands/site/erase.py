@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import text
 from cli.site.progress import with_progress
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def erase(
     read = read_number(number, settings.site.numbers)
     meant = read.e164 or read.short
     if not meant:
-        raise CommandFailed("this is no telephone number; see: starface2mqtt number NUMBER")
+        raise CommandFailed(text("command.no-number"))
     if not yes:
         typer.confirm(f"Erase all that is kept about {meant}?", abort=True)
     failed = [*_erase_all(settings, meant, number)]

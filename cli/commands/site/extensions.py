@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bus.numbers.number import NumberProfile, read_number, short_code
+from cli.site.languages import text
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -44,16 +45,14 @@ def make_known(settings: Settings, extensions: Iterable[str]) -> list[str]:
 
     profile = settings.site.numbers
     lines = [
-        f"{each} is an emergency number; calls from it are never internal ones."
+        text("command.extension-emergency", extension=each)
         for each in emergency_numbers(dict.fromkeys(extensions), profile)
     ]
     if wanted := wanted_settings(extensions, profile):
         before = settings.file.read_text(encoding="utf-8")
         replace(settings.file, with_values(before, {"site": wanted}))
-        lines.append(
-            f"{settings.file}: [site] has {shown_values(wanted)} now, so that calls from there"
-            f" are internal ones; processes that run know it after a restart."
-        )
+        values = shown_values(wanted)
+        lines.append(text("command.extensions-known", path=settings.file, values=values))
     return lines
 
 

@@ -9,6 +9,7 @@ from cli.commands.completion import complete_logins
 from cli.commands.json_output import Json, print_json
 from cli.commands.login import login_meant
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import text
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -104,9 +105,9 @@ def _known(settings: "Settings", given: str | None) -> str:
 def _meant(settings: "Settings", given: str | None) -> str:
     from bus.numbers.number import read_number
 
-    text = given or typer.prompt("Number", hide_input=True)
-    read = read_number(text, settings.site.numbers)
+    number = given or typer.prompt("Number", hide_input=True)
+    read = read_number(number, settings.site.numbers)
     meant = read.e164 or read.short
     if not meant:
-        raise CommandFailed("this is no telephone number; see: starface2mqtt number NUMBER")
+        raise CommandFailed(text("command.no-number"))
     return meant

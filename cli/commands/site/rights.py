@@ -7,6 +7,7 @@ import typer
 
 from cli.commands.completion import complete_groups, complete_logins
 from cli.site.context import CommandFailed
+from cli.site.languages import text
 
 if TYPE_CHECKING:
     from bus.access.roles import Grants, Right, Roles
@@ -44,7 +45,7 @@ def all_known(settings: "Settings", logins: Iterable[str]) -> None:
     with Users(settings.database) as users:
         unknown = [login for login in logins if users.find(login) is None]
     if unknown:
-        raise CommandFailed(f"there is no user {', '.join(unknown)}; see: starface2mqtt user list")
+        raise CommandFailed(text("command.users-unknown", logins=", ".join(unknown)))
 
 
 def lines(grants: "Grants") -> list[str]:
@@ -73,11 +74,8 @@ def copy_them(settings: "Settings") -> str:
     from cli.site.files import broker_folder
 
     if reads_in_place(broker_folder(settings)):
-        return "The broker reads it by itself within a second."
-    return (
-        f"Restart the broker, so that it knows (from Mosquitto 2.1 on a reload will do). If it "
-        f"does not read {broker_folder(settings)}, copy passwords and acl to it first."
-    )
+        return text("command.broker-reads")
+    return text("command.broker-restart", folder=broker_folder(settings))
 
 
 def _said(right: "Right") -> str:

@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from cli.site.context import CommandFailed
+from cli.site.languages import text
 from cli.site.progress import with_progress
 from consumers.users import User, Users
 
@@ -55,13 +56,13 @@ class ImportPlan:
             yield f"+ {user.login}  {user.extension}  {user.name}".rstrip()
         for user in self.changed:
             yield f"~ {user.login}  {user.extension}  {user.name}".rstrip()
-        yield from (f"- {login}  is not listed any more" for login in self.gone)
+        yield from (text("command.user-unlisted", login=login) for login in self.gone)
         yield from (f"! {sentence}" for sentence in self.refused)
         yield from (f"group {name}: +{' +'.join(logins)}" for name, logins in self.joining.items())
-        yield (
-            f"{len(self.added)} new, {len(self.changed)} changed, {self.unchanged} unchanged, "
-            f"{len(self.gone)} not listed any more, {len(self.refused)} refused"
-        )
+        yield text(
+            "command.users-plan", added=len(self.added), changed=len(self.changed),
+            unchanged=self.unchanged, gone=len(self.gone), refused=len(self.refused),
+        )  # fmt: skip
 
 
 def plan(users: Users, listed: list[ListedUser], *, may_differ: bool) -> ImportPlan:
@@ -70,7 +71,7 @@ def plan(users: Users, listed: list[ListedUser], *, may_differ: bool) -> ImportP
     seen: set[str] = set()
     for each in listed:
         if each.login in seen:
-            result.refused.append(f"{each.login}: listed twice")
+            result.refused.append(text("command.user-listed-twice", login=each.login))
             continue
         seen.add(each.login)
         known = users.find(each.login)
@@ -84,10 +85,8 @@ def plan(users: Users, listed: list[ListedUser], *, may_differ: bool) -> ImportP
             result.refused.append(f"{each.login}: {error.errors()[0]['msg']}")
             continue
         if user.extension != user.login and not may_differ:
-            result.refused.append(
-                f"{each.login}: the extension is {user.extension}; set extension_may_differ = true"
-                f" in [starface], or make both the same"
-            )
+            said = text("command.user-differs", login=each.login, extension=user.extension)
+            result.refused.append(f"{each.login}: {said}")
         elif known is None:
             result.added.append(user)
         elif known != user:

@@ -11,6 +11,7 @@ from cli.commands.completion import complete_groups, complete_logins
 from cli.commands.json_output import Json, print_json
 from cli.commands.site.rights import copy_them
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import say, text
 from runtime.addresses import join_address
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def add(
     settings = settings_of(context)
     given = {"name": name, "extension": extension, "action": action, "autostart": autostart}
     account, broker_password = added_user(settings, login, password, given, check=check)
-    typer.echo(f"{login} is added. Its broker account is {account!r}, password {broker_password}")
+    say("command.user-added", login=login, account=account, password=broker_password)
     typer.echo(copy_them(settings))
     with Users(settings.database) as users:
         extensions = [each.extension for each in users.all()]
@@ -84,8 +85,7 @@ def added_user(
         )
         if user.extension != login and not settings.starface.extension_may_differ:
             raise SettingsRefused(
-                f"user name {login!r} and extension {user.extension!r} must be exactly the same; "
-                f"if they differ at this site, set extension_may_differ = true in [starface]"
+                text("command.user-differs", login=login, extension=user.extension)
             )
         users.add(user, _credential(settings.starface, login, password, check=check))
     return add_user_account(settings, login)
@@ -103,7 +103,7 @@ def change_password(
     with Users(settings.database, seal(settings)) as users:
         user = users.get(login)
         users.add(user, _credential(settings.starface, login, password, check=check))
-    typer.echo(f"The password of {login} is changed.")
+    say("command.user-password", login=login)
 
 
 @app.command("login")
@@ -122,10 +122,10 @@ def log_in(context: typer.Context, login: Login) -> None:
         known = users.find(login)
         user = known or User(login=login, extension=login)
         users.add(user, check_browser(pbx, login, _open_browser))
-    typer.echo(f"{login} is logged in.")
+    say("command.user-logged-in", login=login)
     if not known:
         account, broker_password = add_user_account(settings, login)
-        typer.echo(f"Its broker account is {account!r}, password {broker_password}")
+        say("command.user-added", login=login, account=account, password=broker_password)
         typer.echo(copy_them(settings))
 
 
@@ -211,7 +211,7 @@ def import_users(
         if dry_run or not (wanted.added or wanted.changed or wanted.joining or leaving):
             return
         if not yes:
-            typer.confirm("Change this?", abort=True)
+            typer.confirm(text("command.change"), abort=True)
         importing.apply(settings, users, wanted)
         extensions = [user.extension for user in users.all()]
     for line in make_known(settings, extensions):
@@ -286,7 +286,10 @@ def change(
                 changes["preferences"] = changes["preferences"] | {ADMIN: admin}
             given = {key: value for key, value in changes.items() if value is not None}
             user = users.change(each.login, **given)
-    typer.echo(f"{login} is changed." if login else f"{len(chosen)} users are changed.")
+    if login:
+        say("command.user-changed", login=login)
+    else:
+        say("command.users-changed", count=len(chosen))
     if trigger and user is not None and wishes.misses_transfers(user):
         typer.echo("A client whom a colleague puts through may open nothing then; for that, name "
                    "--trigger party-change too.")  # fmt: skip
@@ -303,7 +306,7 @@ def logout(context: typer.Context, login: Login) -> None:
         if SINCE in preferences:  # else there was never a login
             now = datetime.now().astimezone().isoformat()
             users.change(login, preferences=preferences | {SINCE: now})
-    typer.echo(f"{login}: logged out of the panel everywhere.")
+    say("command.user-logged-out", login=login)
 
 
 @app.command()
@@ -324,7 +327,7 @@ def remove(
         users.get(login)
     records = 0 if keep_records else journal.records_of(settings.site.data_folder, login)
     if records and not yes:
-        typer.confirm(f"Erase {records} calls of {login} with their notes too?", abort=True)
+        typer.confirm(text("command.erase-records", count=records, login=login), abort=True)
     _forget(settings, [login], keep_records=keep_records)
     typer.echo(copy_them(settings), err=True)
 
@@ -392,7 +395,7 @@ def _forget(settings: "Settings", logins: list[str], *, keep_records: bool) -> N
         forget_user(folder, login)
         forget_belongings(settings, login)
         journal.forget_user(folder, login, keep_records=keep_records)
-        typer.echo(f"{login} is removed.")
+        say("command.user-removed", login=login)
 
 
 def _chosen(
@@ -403,7 +406,7 @@ def _chosen(
     from consumers.users import Users
 
     if sum(map(bool, (login, group, everybody, file))) != 1:
-        raise CommandFailed("say whose: LOGIN, --group NAME, --all or --file FILE")
+        raise CommandFailed(text("command.whose-settings"))
     if login:
         return [login]
     if group:
@@ -429,7 +432,7 @@ def _credential(
             said = f"{join_address(settings.host, settings.pbx_port)}: {failure}"
             if settings.auth in ("auto", "oauth"):
                 raise CommandFailed(said) from failure
-            typer.echo(f"Not checked. {said}", err=True)
+            say("command.user-unchecked", err=True, reason=said)
     if settings.auth == "auto" or settings.auth == "oauth":
         raise CommandFailed(
             f'with auth = "{settings.auth}" the PBX must be reachable; set host in [starface]'

@@ -57,7 +57,10 @@ def test_a_click_that_nobody_receives_is_said_to_be_so(site: Settings) -> None:
     done = _run(site, "on", "0011")
 
     assert done.returncode == 1
-    assert done.stderr == ("starface2mqtt: nobody listens: the sessions process is not running\n")
+    assert done.stderr == (
+        "starface2mqtt: nobody listens: the sessions process is not running; see:"
+        " starface2mqtt status\n"
+    )
 
 
 def test_status_shows_processes_and_users_with_the_remedy(site: Settings) -> None:

@@ -77,7 +77,7 @@ def test_what_stands_beside_our_own_headings_is_said(config: Path, tmp_path: Pat
     assert "Not used: note, Telefon Gegner." in result
     assert "whose is not clear; by a mapping if meant: Telefon Gegner." in result
     assert "Ada Lovelace" in contacts_command(config, "find", "044 888 00 12")
-    assert "+41448880013: none" in contacts_command(config, "find", "044 888 00 13")
+    assert "+41448880013: Not in the contacts" in contacts_command(config, "find", "044 888 00 13")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_a_number_nobody_has_shows_the_nearest(run: Run, file: Path) -> None:
 
     result = run("find", "044 123 45 66")
 
-    assert "+41441234566: none" in result
+    assert "+41441234566: Not in the contacts" in result
     assert "near: +41441234567" in result
 
 

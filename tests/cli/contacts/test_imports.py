@@ -78,7 +78,7 @@ def test_refused_rows_are_reported_with_line_and_reason(run: Run, folder: Path, 
 
     result = run("import", "csv", file, "--source", "crm", "--refused", refused)
 
-    assert "30 rows and 1 number refused:" in result
+    assert "Refused: 30 rows, 1 numbers;" in result
     assert "line 2: 'ask the office': no digits" in result
     assert "and 11 more" in result
     assert len(refused.read_text().splitlines()) == 32
@@ -149,7 +149,7 @@ def test_a_push_in_a_file_is_tried(run: Run, folder: Path) -> None:
     result = run("import", "json", file, "--dry-run")
 
     assert "1 added" in result
-    assert "0 rows and 1 number refused" in result
+    assert "Refused: 0 rows, 1 numbers;" in result
     assert "Nothing was changed" in result
     assert found(run, ANNA)["quality"] == "none"
 

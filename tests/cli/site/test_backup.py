@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:
-    settings = make_site(tmp_path / "old", {})
+    settings = make_site(tmp_path / "old", {"site": {"language": "en"}})
     with Users(settings.database) as users:
         users.add(User(login="0011"))
     add_user_account(settings, "0011")

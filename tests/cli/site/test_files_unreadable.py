@@ -20,7 +20,7 @@ _AS_ANYBODY = (
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Settings]:
-    settings = make_site(tmp_path / "site", {})
+    settings = make_site(tmp_path / "site", {"site": {"language": "en"}})
     settings.site.data_folder.chmod(0o000)
     yield settings
     settings.site.data_folder.chmod(0o700)

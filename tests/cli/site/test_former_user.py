@@ -20,7 +20,7 @@ from tests.consumers.directory.records import ANNA, contact, put
 
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:
-    return make_site(tmp_path, {})
+    return make_site(tmp_path, {"site": {"language": "en"}})
 
 
 def test_choices_go_with_their_user(site: Settings) -> None:

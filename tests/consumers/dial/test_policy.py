@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bus.numbers.number import Language, NumberProfile, read_number
+from bus.numbers.number import NumberProfile, read_number
 from consumers.dial.policy import Dialable, DialPolicy, decide, plain_prefixes
 from consumers.dial.texts import DialRefusal
+from texts import Language
 
 ZURICH = NumberProfile(country="CH", area_code="44", sip_domains=("pbx.example",))
 BERLIN = NumberProfile(country="DE", area_code="30")

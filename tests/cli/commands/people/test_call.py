@@ -101,7 +101,7 @@ def test_a_dry_run_says_why_a_number_is_refused(site: Path) -> None:
     result = _run(site, "0900 123 456", "--dry-run", "--lang", "de")
 
     assert result.exit_code == 1
-    assert "refused (premium): Kostenpflichtige Sondernummern" in result.output
+    assert "abgelehnt (premium): Kostenpflichtige Sondernummern" in result.output
 
 
 def test_a_call_is_shown_to_its_end(reachable: Path, scripted: Callable[..., ScriptedDial]) -> None:

@@ -100,7 +100,7 @@ def test_a_message_reaches_the_colleague(site: Path) -> None:
 @pytest.mark.usefixtures("journal")
 def test_an_export_has_every_call_and_no_formula(site: Path, tmp_path: Path) -> None:
     file = tmp_path / "calls.csv"
-    assert "3 calls." in _run(site, "export", str(file), "--all").output
+    assert "calls: 3" in _run(site, "export", str(file), "--all").output
 
     rows = list(csv.DictReader(file.open(encoding="utf-8"), delimiter=";"))
     assert [row["call_id"] for row in rows] == ["c-2", "c-1", "c-3"]

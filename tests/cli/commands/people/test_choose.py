@@ -19,7 +19,7 @@ Ask = Callable[..., Result]
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    settings = make_site(tmp_path / "site", {})
+    settings = make_site(tmp_path / "site", {"site": {"language": "en"}})
     with Users(settings.database) as users:
         users.add(User(login="0011", extension="0011"))
     records = [

@@ -13,7 +13,7 @@ Ask = Callable[..., Result]
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    settings = make_site(tmp_path / "site", {})
+    settings = make_site(tmp_path / "site", {"site": {"language": "en"}})
     with Users(settings.database) as users:
         users.add(User(login="0011", extension="0011", preferences={"delay": 2.0}))
     return settings.database

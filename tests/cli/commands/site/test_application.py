@@ -21,7 +21,7 @@ def _config(context: typer.Context, config: Path) -> None:
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     path = tmp_path / "starface2mqtt.toml"
-    path.write_text("[site]\n")
+    path.write_text('[site]\nlanguage = "en"\n')
     with Users(tmp_path / "data" / "starface2mqtt.db") as users:
         users.add(User(login="0011"))
         users.add(User(login="0012"))

@@ -9,7 +9,7 @@ from consumers.users import User, Users
 
 
 def test_the_brokers_files_are_written_again_with_what_lacks(tmp_path: Path) -> None:
-    settings = make_site(tmp_path, {})
+    settings = make_site(tmp_path, {"site": {"language": "en"}})
     with Users(settings.database) as users:
         users.add(User(login="anna/é"))
 

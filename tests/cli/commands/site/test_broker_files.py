@@ -14,7 +14,7 @@ from consumers.users import User, Users
 
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:
-    settings = make_site(tmp_path / "site", {})
+    settings = make_site(tmp_path / "site", {"site": {"language": "en"}})
     with Users(settings.database) as users:
         users.add(User(login="0011"))
     return settings

@@ -29,7 +29,7 @@ E164 = "+41445550180"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:
-    settings = make_site(tmp_path / "site", {"site": {"area_code": "44"}})
+    settings = make_site(tmp_path / "site", {"site": {"language": "en", "area_code": "44"}})
     twins = [
         ContactRecord(key=key, name=f"{key} Frei", numbers=(ContactNumber(raw="x", e164=E164),))
         for key in ("Hans", "Ida")

@@ -66,7 +66,7 @@ def test_what_is_set_already_stays_in_what_is_to_be_set() -> None:
 
 
 def test_the_configuration_knows_the_extensions_of_all_who_are_added(tmp_path: Path) -> None:
-    settings = make_site(tmp_path, {})
+    settings = make_site(tmp_path, {"site": {"language": "en"}})
 
     said = make_known(settings, ["0011", "0012"])
 

@@ -17,7 +17,9 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:
-    settings = make_site(tmp_path / "site", {"site": {"area_code": "44", "internal_digits": 2}})
+    settings = make_site(
+        tmp_path / "site", {"site": {"language": "en", "area_code": "44", "internal_digits": 2}}
+    )
     with Users(settings.database) as users:
         for login in ("0011", "0012"):
             users.add(User(login=login, extension=login))

@@ -29,7 +29,7 @@ def pbx() -> Iterator[Simulator]:
 @pytest.fixture
 def site(tmp_path: Path, pbx: Simulator) -> Settings:
     fields = {"host": "127.0.0.1", "port": pbx.port, "scheme": "http"}
-    return make_site(tmp_path / "site", {"starface": fields})
+    return make_site(tmp_path / "site", {"starface": fields, "site": {"language": "en"}})
 
 
 def _run(site: Settings, *words: str, typed: str = "") -> Result:
@@ -147,7 +147,7 @@ def test_many_users_are_set_at_once(site: Settings, tmp_path: Path) -> None:
 
     _run(site, "user", "set", "--group", "Partners", "--action", "dossier")
     _run(site, "user", "set", "--file", str(tmp_path / "some.txt"), "--action", "none")
-    assert "3 users" in _run(site, "user", "set", "--all", "--internal", "notify").output
+    assert "users changed: 3" in _run(site, "user", "set", "--all", "--internal", "notify").output
 
     with Users(site.database) as users:
         assert [(u.action, u.internal) for u in users.all()] == [

@@ -25,7 +25,7 @@ def pbx() -> Iterator[Simulator]:
 @pytest.fixture
 def site(tmp_path: Path, pbx: Simulator) -> Settings:
     fields = {"host": "127.0.0.1", "port": pbx.port, "scheme": "http"}
-    return make_site(tmp_path / "site", {"starface": fields})
+    return make_site(tmp_path / "site", {"starface": fields, "site": {"language": "en"}})
 
 
 def _run(site: Settings, *words: str, password: str = ANNA.password) -> Result:
@@ -53,7 +53,7 @@ def test_an_added_user_can_log_in_and_has_a_broker_account(site: Settings) -> No
 def test_the_broker_account_is_reported_as_the_broker_knows_it(site: Settings) -> None:
     added = _run(site, "user", "add", "jörg", "--no-check")
 
-    assert "account is 'j%C3%B6rg'" in added.output
+    assert "account is j%C3%B6rg," in added.output
     assert "j%C3%B6rg" in read_accounts(site.broker.accounts_file)
 
 
@@ -237,7 +237,7 @@ def test_the_link_for_the_desktop_app_proves_whose_it_is(site: Settings) -> None
 
 def test_the_link_of_an_ipv6_address_has_brackets(tmp_path: Path) -> None:
     fields = {"host": "127.0.0.1", "scheme": "http", "callback_host": "::1"}
-    site = make_site(tmp_path / "six", {"starface": fields})
+    site = make_site(tmp_path / "six", {"starface": fields, "site": {"language": "en"}})
     _run(site, "user", "add", ANNA.login, "--no-check")
 
     link = _run(site, "user", "link", ANNA.login).output
