@@ -8,6 +8,7 @@ all processes run, alive at each look.
 import logging
 import os
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -42,6 +43,8 @@ class SiteProcesses:
 
     def run(self) -> None:
         """Keep them running until SIGTERM."""
+        # httpx's own command line: rich and pygments, 4 MB that nobody here has a use for.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         for kind in self._kinds:
             import_module(WORK[kind].module)
         for module in _NEEDED_LATER:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.__main__ import app
+from cli.app import app
 from cli.demo.mosquitto import free_port
 from cli.site.files import add_user_account, make_site
 from cli.site.languages import speak

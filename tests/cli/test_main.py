@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.__main__ import app_for
+from cli.run.process_app import PROCESSES
+
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -73,3 +76,20 @@ def test_a_workstation_needs_no_server_packages(
 
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "everything"),
+    [
+        (["up"], False), (["--config", "up", "gateway"], False), (["caller", "--all"], False),
+        (["--config", "up", "status"], True), (["up", "--help"], True), (["--version"], True),
+        ([], True),
+    ],
+)  # fmt: skip
+def test_a_process_is_started_without_the_commands_of_people(
+    words: list[str], *, everything: bool
+) -> None:
+    names = {command.name for command in app_for(words).registered_commands}
+
+    assert names >= set(PROCESSES)
+    assert ("status" in names) is everything

@@ -22,7 +22,7 @@ from bus.mqtt.presence import Presence
 from bus.mqtt.publication import PublishRefused
 from bus.settings import read_accounts
 from bus.topics import Topics
-from cli.__main__ import app
+from cli.app import app
 from cli.demo.mosquitto import Mosquitto, free_port
 from cli.site.files import add_user_account, broker_folder, make_site
 from cli.site.settings import Settings

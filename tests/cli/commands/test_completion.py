@@ -6,7 +6,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from cli.__main__ import app
+from cli.app import app
 from cli.site.settings import Settings
 from consumers.directory.directory import Directory
 

@@ -17,7 +17,7 @@ import tomlkit
 from typer.testing import CliRunner
 
 from bus.events import ProcessDetailData
-from cli.__main__ import app
+from cli.app import app
 from cli.demo.mosquitto import free_port
 from cli.doctor.doctor import examine
 from cli.doctor.findings import Finding

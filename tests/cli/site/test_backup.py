@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bus.settings import SettingsRefused, read_accounts
-from cli.__main__ import app
+from cli.app import app
 from cli.commands.site.backup import UNITS
 from cli.site.backup import restore_backup, write_backup
 from cli.site.files import add_user_account, broker_folder, make_site

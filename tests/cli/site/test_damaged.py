@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bus.numbers.private_numbers import NAME, changing, entry
-from cli.__main__ import app
+from cli.app import app
 from cli.site.errors import sentence
 from cli.site.files import make_site
 from cli.site.settings import Settings

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bus.settings import SettingsRefused
-from cli.__main__ import app
+from cli.app import app
 from cli.site.secrecy import DEFAULTS
 from cli.site.settings import Settings, read
 

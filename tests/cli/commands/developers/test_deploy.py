@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from typer.testing import CliRunner
 
-from cli.__main__ import app
+from cli.app import app
 from cli.commands.developers.deploy import File
 
 ROOT = Path(__file__).parents[4]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.__main__ import app
+from cli.app import app
 from cli.site.context import CommandFailed
 from cli.site.files import make_site
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of

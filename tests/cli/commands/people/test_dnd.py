@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.__main__ import app
+from cli.app import app
 from cli.site.files import make_site
 from consumers.users import User, Users
 

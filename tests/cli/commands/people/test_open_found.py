@@ -12,7 +12,7 @@ from bus.events import CallerData, CallerEvent, ChoiceRequest, Party, Reference
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.mqtt.presence import Presence
-from cli.__main__ import app
+from cli.app import app
 from cli.site.settings import Settings
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of
 from consumers.users import User, Users

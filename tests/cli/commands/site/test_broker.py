@@ -3,7 +3,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from bus.settings import read_accounts
-from cli.__main__ import app
+from cli.app import app
 from cli.site.files import make_site
 from consumers.users import User, Users
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bus.settings import read_accounts
-from cli.__main__ import app
+from cli.app import app
 from cli.site.files import add_user_account, make_site, remove_user_accounts
 from cli.site.settings import Settings
 from consumers.users import User, Users

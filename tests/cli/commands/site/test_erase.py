@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bus.events import Party, TraceStep
-from cli.__main__ import app
+from cli.app import app
 from cli.site.context import CommandFailed
 from cli.site.files import make_site
 from cli.site.settings import Settings

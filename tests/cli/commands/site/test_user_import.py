@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bus.settings import read_accounts
-from cli.__main__ import app
+from cli.app import app
 from cli.commands.site.user_import import ListedUser, from_table, plan
 from cli.site.context import CommandFailed
 from cli.site.files import make_site, read_roles, seal

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bus.settings import read_accounts
-from cli.__main__ import app
+from cli.app import app
 from cli.site.files import make_site, seal
 from cli.site.settings import Settings
 from consumers.users import Users
