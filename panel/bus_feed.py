@@ -25,8 +25,11 @@ _SETTLES_WITHIN = 1.5  # seconds
 class BusFeed:
     """Hands each message to the streams of its user; what is retained is kept for new streams."""
 
-    def __init__(self, connection: Connection, access: AccessList, streams: Streams) -> None:
+    def __init__(
+        self, connection: Connection, access: AccessList, streams: Streams, name: str = "panel"
+    ) -> None:
         self._connection = connection
+        self._name = name  # of this process; its own presence does not come back to it
         self._topics = connection.topics
         self._access = access
         self._streams = streams
@@ -116,7 +119,7 @@ class BusFeed:
         """Return every process that was ever online, with its version and since when."""
         return [
             {"name": name, "online": on, **self._details.get(name, {})}
-            for name, on in sorted(self._online.items())
+            for name, on in sorted((self._online | {self._name: True}).items())
         ]
 
     def announce_links(self) -> None:

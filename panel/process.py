@@ -122,7 +122,7 @@ def run(
     dialling = DialRequests(connection)
     access = AccessList(connection.topics)
     streams = Streams()
-    feed = BusFeed(connection, access, streams)
+    feed = BusFeed(connection, access, streams, presence.name)
     feed.subscribe(dialling.receive)
     people = PeoplePorts(
         BusPort(connection, Requests(connection)), feed, streams, LoginCookies(key, access),

@@ -98,6 +98,17 @@ def test_what_does_not_run_is_missing_and_a_caller_of_several_is_enough(
     assert browsers.to_all[-1] == ("links", {"broker": True, "missing": ["dial"]})
 
 
+def test_the_panel_itself_is_among_the_processes(feed: BusFeed, bus: Bus) -> None:
+    _process(bus, "gateway", b"offline")
+    detail = b'{"data": {"since": "2026-11-23T09:00:00Z", "version": "0.1.0"}}'
+    bus.say(TOPICS.processes(), TOPICS.process_detail("panel"), detail, retained=True)
+
+    assert feed.processes() == [
+        {"name": "gateway", "online": False},
+        {"name": "panel", "online": True, "since": "2026-11-23T09:00:00Z", "version": "0.1.0"},
+    ]
+
+
 def test_without_the_broker_only_that_is_said(feed: BusFeed, bus: Bus, browsers: Browsers) -> None:
     bus.reconnect()
     bus.connected = False
