@@ -4,6 +4,7 @@ benchmarks/brokers.py [KIND...]: 50 messages a second for 10 s and then as many 
 publisher to one consumer at another node. It starts the nodes as the tests do.
 """
 
+import argparse
 import statistics
 import sys
 import tempfile
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import psutil
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from bus.mqtt.connection import Connection
 from bus.topics import Topics
-from tests.estate.nodes import Cluster, Kind, cluster
+from tests.estate.nodes import Cluster, Kind, cluster, missing
 
 SECONDS, RATE, BURST, UNDER_WAY = 10.0, 50, 3_000, 20
 PAYLOAD = b"x" * 800  # a call event
@@ -23,8 +26,16 @@ CALLS = Topics().calls("0011")
 
 def main() -> None:
     kinds: tuple[Kind, ...] = ("mosquitto", "nats", "rabbitmq")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", nargs="*", help=f"of {', '.join(kinds)}; all if none is named")
+    wanted = parser.parse_args().kind or kinds
+    for kind in wanted:
+        if kind not in kinds:
+            parser.error(f"{kind}: one of {', '.join(kinds)} is expected")
+        if package := missing(kind):
+            raise SystemExit(f"{kind} is missing; install {package}")
     print("| broker | us/message | p50 / p99 ms at 50/s | at most /s | PSS MB, all nodes | disk |")
-    for kind in [each for each in kinds if each in sys.argv[1:] or len(sys.argv) == 1]:
+    for kind in [each for each in kinds if each in wanted]:
         with tempfile.TemporaryDirectory() as folder, cluster(kind, Path(folder)) as nodes:
             print(f"| {kind}, {len(nodes.nodes)} |", measured(nodes), flush=True)
 

@@ -26,6 +26,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.load import needs  # noqa: E402
 from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, caller_account, write_broker_files  # noqa: E402
 from bus.events import CallData, CallerEvent, CallEvent, Party, call_event_type, now  # noqa: E402
 from bus.mqtt.connection import Connection  # noqa: E402
@@ -151,7 +152,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--several", type=int, default=10, help="per cent with several matters")
     parser.add_argument("--rate", type=int, default=50)
     parser.add_argument("--seconds", type=int, default=20)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    needs("mosquitto", "mosquitto")
+    return arguments
 
 
 def _broker(folder: Path) -> tuple[Mosquitto, BrokerSettings]:

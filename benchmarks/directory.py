@@ -6,6 +6,7 @@ One contact in three has two numbers, one in ten is a company with a switchboard
 process writes a row into the same file every 50 ms. Each line is printed as soon as it is known.
 """
 
+import argparse
 import csv
 import os
 import random
@@ -48,8 +49,11 @@ print(f"{len(waits)} writes, p50 {p50:.1f} ms, p99 {p99:.0f} ms, worst {waits[-1
 
 def main() -> None:
     """Write a file, import it twice, change a part of it, then look up."""
-    numbers = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    lookups = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("numbers", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("lookups", type=int, nargs="?", default=20_000)
+    arguments = parser.parse_args()
+    numbers, lookups = arguments.numbers, arguments.lookups
     _report(f"{numbers} numbers, {lookups} look-ups of each kind, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         path, file = Path(folder, "contacts.csv"), Path(folder, "directory.db")

@@ -24,7 +24,7 @@ from typing import IO
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.load import ask, needs
+from benchmarks.load import ask, needs, needs_load_and_broker
 from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto, free_port
@@ -219,7 +219,7 @@ def run(arguments: argparse.Namespace, peers: Path, folder: Path, memory: Path) 
         settings = BrokerSettings(port=broker.port, accounts_file=folder / "accounts.json")
         account, password = settings.credentials("journal")
         subscriber = subprocess.Popen(
-            [needs("mosquitto_sub", "mosquitto-clients"), "-p", str(broker.port), "-u", account,
+            ["mosquitto_sub", "-p", str(broker.port), "-u", account,
              "-P", password, "-i", account, "-q", "1", "-t", "starface/users/+/calls", "-V", "5"],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
@@ -316,8 +316,9 @@ def report(
 
 
 def main() -> None:
-    needs("mosquitto_sub", "mosquitto-clients")
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", type=Path)
@@ -329,6 +330,7 @@ def main() -> None:
         help="the best round instead of the median, beside other work",
     )
     arguments = parser.parse_args()
+    needs_load_and_broker()
     shared = MEMORY if MEMORY.is_dir() else None
     with (
         tempfile.TemporaryDirectory() as temporary,

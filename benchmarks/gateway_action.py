@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.caller import _SITE, _broker, _fill, _number, _process, _until_online  # noqa: E402
+from benchmarks.load import needs  # noqa: E402
 from bus.events import CallerEvent  # noqa: E402
 from bus.mqtt.connection import Connection  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
+    needs("mosquitto", "mosquitto")
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         broker, settings = _broker(folder)

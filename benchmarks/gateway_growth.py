@@ -27,7 +27,7 @@ from benchmarks.gateway import (  # noqa: E402
     proportional_memory,
     running,
 )
-from benchmarks.load import needs  # noqa: E402
+from benchmarks.load import needs_load_and_broker  # noqa: E402
 from bus.access.accounts import PROCESS_ACCOUNTS, Accounts, write_broker_files  # noqa: E402
 from bus.events import Party  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    needs_load_and_broker()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         accounts = Accounts()
@@ -61,7 +62,7 @@ def main() -> None:
             settings = BrokerSettings(port=broker.port, accounts_file=folder / "accounts.json")
             account, password = settings.credentials("journal")
             receive = [
-                needs("mosquitto_sub", "mosquitto-clients"), "-p", str(broker.port), "-u", account,
+                "mosquitto_sub", "-p", str(broker.port), "-u", account,
                 "-P", password, "-i", account, "-q", "1", "-t", "starface/users/+/calls", "-V", "5",
             ]  # fmt: skip
             subscriber = subprocess.Popen(receive, stdout=subprocess.DEVNULL)

@@ -1,6 +1,7 @@
 """The load generator of the benchmarks: a small program in C, compiled at the first use."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,10 +13,17 @@ _SOURCE = Path(__file__).with_name("gateway_load.c")
 
 def needs(tool: str, package: str) -> str:
     """Return where a tool is; end with what to install when it is missing."""
-    found = shutil.which(tool)
+    found = shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
         raise SystemExit(f"{tool} is missing; on Debian: sudo apt install {package}")
     return found
+
+
+def needs_load_and_broker() -> None:
+    """End with what to install unless a load can be put to a broker and what comes be received."""
+    needs("mosquitto", "mosquitto")
+    needs("mosquitto_sub", "mosquitto-clients")
+    needs("cc", "gcc libc6-dev")
 
 
 @cache

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.gateway import proportional_memory  # noqa: E402
+from benchmarks.load import needs  # noqa: E402
 from cli.demo.mosquitto import Mosquitto, free_port  # noqa: E402
 from cli.demo.stage import Ports, demo_values  # noqa: E402
 from cli.site.files import add_user_account, broker_folder, make_site, seal  # noqa: E402
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--starts", type=int, default=3)
     arguments = parser.parse_args()
+    needs("mosquitto", "mosquitto")
     with tempfile.TemporaryDirectory() as name:
         ports = Ports(*(free_port() for _ in range(7)))
         settings = office(Path(name) / "site", ports)

@@ -1,12 +1,13 @@
 """How fast a card is in a real browser, and what 200 browsers cost the panel.
 
-    .venv/bin/python benchmarks/panel.py [CARDS] [STREAMS]
+    .venv/bin/python benchmarks/panel.py [CARDS] [arguments.streams]
 
 One Chromium looks at the panel while 50 calls a second happen to others; the time is from the
 moment a call's event is published until its card is in the page. Then many streams of events are
 open while 5 calls a second happen to their users.
 """
 
+import argparse
 import json
 import os
 import selectors
@@ -28,6 +29,7 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.load import needs
 from bus.events import (
     CallData,
     CallerData,
@@ -48,8 +50,6 @@ from panel.resources import COOKIE
 from tests.panel.browser.office import BROWSER
 
 ROOT = Path(__file__).parent.parent
-CARDS = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-STREAMS = int(sys.argv[2]) if len(sys.argv) > 2 else 200
 LOOKS = """
 window.seen = {};
 new MutationObserver(() => {
@@ -117,7 +117,7 @@ def background(publisher: Publisher, users: list[str], per_second: float) -> thr
     return stop
 
 
-def cards(settings: Settings, publisher: Publisher, cookie: str) -> list[float]:
+def cards(settings: Settings, publisher: Publisher, cookie: str, count: int) -> list[float]:
     """Return the seconds from event to card, each."""
     address = f"http://{settings.panel.listen}/"
     with sync_playwright() as playwright:
@@ -132,7 +132,7 @@ def cards(settings: Settings, publisher: Publisher, cookie: str) -> list[float]:
         page.wait_for_timeout(1500)
         page.evaluate(LOOKS)
         began = {}
-        for _ in range(CARDS):
+        for _ in range(count):
             call_id, at = publisher.call("0011")
             began[call_id] = at
             page.wait_for_timeout(120)
@@ -173,6 +173,13 @@ def streams(settings: Settings, cookies: list[str], stack: ExitStack) -> list[so
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cards", type=int, nargs="?", default=300)
+    parser.add_argument("streams", type=int, nargs="?", default=200)
+    arguments = parser.parse_args()
+    needs("mosquitto", "mosquitto")
+    if BROWSER is None:
+        raise SystemExit("no browser is here; on Debian: sudo apt install chromium")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         ports = {"broker": free_port(), "panel": free_port()}
         settings = make_site(
@@ -191,7 +198,7 @@ def main() -> None:
         stack.callback(panel.wait)
         stack.callback(panel.send_signal, signal.SIGTERM)
         publisher = Publisher(settings, stack)
-        users = ["0011", *(str(1000 + number) for number in range(max(STREAMS, 500)))]
+        users = ["0011", *(str(1000 + number) for number in range(max(arguments.streams, 500)))]
         publisher.admit(users)
         known = AccessList(settings.broker.topics())
         issue = LoginCookies(panel_key(settings), known).issue
@@ -203,13 +210,13 @@ def main() -> None:
                 time.sleep(0.2)
         time.sleep(3)
         stop = background(publisher, users[1:], 50)
-        taken = sorted(cards(settings, publisher, issue("0011")))
+        taken = sorted(cards(settings, publisher, issue("0011"), arguments.cards))
         stop.set()
         process = psutil.Process(panel.pid)
         alone = process.memory_full_info()
-        streams(settings, [issue(user) for user in users[1 : STREAMS + 1]], stack)
+        streams(settings, [issue(user) for user in users[1 : arguments.streams + 1]], stack)
         time.sleep(8)
-        stop = background(publisher, users[1 : STREAMS + 1], 5)
+        stop = background(publisher, users[1 : arguments.streams + 1], 5)
         process.cpu_percent()
         time.sleep(20)
         share = process.cpu_percent()

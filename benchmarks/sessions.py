@@ -20,6 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.load import needs
 from bus.access.accounts import Accounts, write_broker_files
 from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings
@@ -193,6 +194,7 @@ def main() -> int:
     asked.add_argument("--users", type=int, default=2000)
     asked.add_argument("--seconds", type=float, default=INTERVAL)
     reported = asked.parse_args()
+    needs("mosquitto", "mosquitto")
     with tempfile.TemporaryDirectory() as folder:
         return 0 if measure(reported.users, reported.seconds, Path(folder)) else 1
 
