@@ -48,7 +48,7 @@ class KnownCalls:
     """The calls of one user by their call events."""
 
     def __init__(self, patience: float) -> None:
-        self._patience = patience
+        self.patience = patience
         self._running: dict[str, CallData] = {}
         self._ended: dict[str, None] = {}
         self._doubtful: dict[str, float] = {}  # since when a call is in question
@@ -85,7 +85,7 @@ class KnownCalls:
         unended = [each for each in self._running if each not in ids]
         doubtful = {each: self._doubtful.get(each, now) for each in (*unreported, *unended)}
         self._doubtful = doubtful
-        ripe = {each for each, at in doubtful.items() if now - at >= self._patience}
+        ripe = {each for each, at in doubtful.items() if now - at >= self.patience}
         return CallDifferences(
             unreported=bool(ripe.intersection(unreported)),
             unended=bool(ripe.intersection(unended)),

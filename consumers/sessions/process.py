@@ -38,7 +38,7 @@ from consumers.sessions.session import UserSession
 from consumers.sessions.settings_requests import SettingsRequests, SiteDoctor, SiteNumbers
 from consumers.sessions.site_health import Services, SiteHealth
 from consumers.sessions.state_publisher import StatePublisher
-from consumers.sessions.task_runner import TaskRunner
+from consumers.sessions.task_runner import KnownUsers, TaskRunner
 from consumers.sessions.tasks import PbxSession, PbxTasks
 from consumers.sessions.user import UserContext
 from consumers.sessions.worker_pool import WorkerPool
@@ -104,8 +104,9 @@ class SessionsConsumer:
         services = Services(self._timetable, self._workers, self._probes, tasks, self._dice, clock)
         self._site = SiteHealth(services, self, settings.keep_alive)
         self._runner = TaskRunner(
-            services, tasks, self._site, settings, users, window, self._states, self._contexts,
-            self._patience, self._calls_expected,
+            services, tasks, self._site,
+            KnownUsers(users, self._contexts, window, self._states),
+            settings, self._calls_expected,
         )  # fmt: skip
         self.report: SiteReport | None = None
         self.on_user: Callable[[str, User | None], None] = lambda login, user: None

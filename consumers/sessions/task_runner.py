@@ -7,6 +7,7 @@ task under way; the result of one that was begun before a newer plan decides not
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,16 @@ _RESYNC_AGAIN = 2.0  # seconds
 _BUSY = 0.05  # seconds
 
 
+@dataclass(frozen=True)
+class KnownUsers:
+    """What is known of the users, and where their state is shown."""
+
+    users: Users
+    contexts: Mapping[str, UserContext]
+    window: ResyncWindow
+    states: StatePublisher
+
+
 class TaskRunner:
     """Whose turn it is, and what comes of it."""
 
@@ -41,12 +52,8 @@ class TaskRunner:
         services: Services,
         tasks: PbxTasks,
         site: SiteHealth,
+        known: KnownUsers,
         settings: StarfaceSettings,
-        users: Users,
-        window: ResyncWindow,
-        states: StatePublisher,
-        contexts: Mapping[str, UserContext],
-        patience: float,
         calls_expected: Callable[[], bool],
     ) -> None:
         self.pace = Pace()
@@ -54,13 +61,12 @@ class TaskRunner:
         self._tasks = tasks
         self._site = site
         self._settings = settings
-        self._users = users
-        self._window = window
-        self._states = states
-        self._contexts = contexts
-        self._patience = patience
+        self._users = known.users
+        self._window = known.window
+        self._states = known.states
+        self._contexts = known.contexts
         self._calls_expected = calls_expected
-        self._restart_detector = RestartDetector(services, contexts, self.plan, self.pace)
+        self._restart_detector = RestartDetector(services, known.contexts, self.plan, self.pace)
         self._logging_in = 0
         self._queue: deque[tuple[UserContext, int]] = deque()
 
@@ -237,7 +243,7 @@ class TaskRunner:
             context.resync_owed = True
             self.plan(context, context.session.relogin(now))
         elif missed.soon:
-            self.plan(context, context.session.look_again(self._patience))
+            self.plan(context, context.session.look_again(context.known_calls.patience))
 
     def _resync(self, context: UserContext, pbx: PbxSession, callback: Callback) -> None:
         gap = context.known_calls.gap(self._window.get(context.user.login))

@@ -13,7 +13,7 @@ from consumers.sessions.resync_window import ResyncWindow
 from consumers.sessions.schedule import Timetable
 from consumers.sessions.session import Health, NextTask, UserSession
 from consumers.sessions.site_health import Services
-from consumers.sessions.task_runner import TaskRunner
+from consumers.sessions.task_runner import KnownUsers, TaskRunner
 from consumers.sessions.tasks import Alive, Failed, OpenSession, Resynced
 from consumers.sessions.user import UserContext
 from consumers.users import User, Users
@@ -104,9 +104,9 @@ class Scene:
             lambda: self.now,
         )  # fmt: skip
         self.runner = TaskRunner(
-            services, cast("Any", self.tasks), cast("Any", self.site), StarfaceSettings(host="pbx"),
-            self.users, self.window, cast("Any", self.states), self.contexts, 10.0,
-            lambda: self.calls_expected,
+            services, cast("Any", self.tasks), cast("Any", self.site),
+            KnownUsers(self.users, self.contexts, self.window, cast("Any", self.states)),
+            StarfaceSettings(host="pbx"), lambda: self.calls_expected,
         )  # fmt: skip
 
     def add(self, login: str = "0011", **changes: Any) -> UserContext:
