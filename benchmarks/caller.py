@@ -33,9 +33,13 @@ from bus.mqtt.connection import Connection  # noqa: E402
 from bus.mqtt.inbox import ReceivedMessage  # noqa: E402
 from bus.settings import BrokerSettings  # noqa: E402
 from cli.demo.mosquitto import Mosquitto, free_port  # noqa: E402
-from consumers.directory.changes import Changes, ContactRecord, DossierRecord, MatterRecord  # noqa: E402
+from consumers.directory.changes import Changes, ContactRecord  # noqa: E402
 from consumers.directory.directory import Directory  # noqa: E402
-from consumers.directory.records import ContactNumber  # noqa: E402
+from consumers.directory.records import (  # noqa: E402
+    ContactNumber,
+    DossierRecord,
+    MatterRecord,
+)
 from consumers.users import User, Users  # noqa: E402
 from runtime.files import private_folder  # noqa: E402
 

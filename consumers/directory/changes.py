@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 
-from consumers.directory.records import ContactKind, ContactNumber, Key, Link, Record, Text
+from consumers.directory.records import (
+    ContactKind,
+    ContactNumber,
+    DossierRecord,
+    Key,
+    MatterRecord,
+    Record,
+)
 
 RecordKind = Literal["contact", "dossier", "matter"]
 DERIVED = "~"  # what the key of a contact begins with that has none but its name
@@ -37,29 +44,6 @@ class Unchanged(ContactRecord):
     """A contact which its source has just as it had the last time; only its key is given."""
 
     __slots__ = ()
-
-
-class DossierRecord(Record):
-    """A dossier of the contact with `contact_key`."""
-
-    key: Key
-    contact_key: Key
-    reference: Text = ""
-    title: Text = ""
-    url: Link = ""
-    active: bool = True
-
-
-class MatterRecord(Record):
-    """A matter of the dossier with `dossier_key`."""
-
-    key: Key
-    dossier_key: Key
-    reference: Text = ""
-    title: Text = ""
-    url: Link = ""
-    open: bool = True
-    last_used: date | None = None
 
 
 class UseRecord(Record):

@@ -21,8 +21,10 @@ from consumers.directory.records import (
     Contact,
     ContactNumber,
     Dossier,
+    DossierRecord,
     Match,
     Matter,
+    MatterRecord,
     Quality,
     Use,
 )
@@ -35,6 +37,8 @@ _NAMES = (
     *("id", "source", "key", "kind", "name", "company", "employer_key", "country", "email", "url"),
     "active",
 )
+_OF_DOSSIER = ("id", *DossierRecord.model_fields)
+_OF_MATTER = ("id", *MatterRecord.model_fields)
 _CONTACT = ", ".join(f"c.{name}" for name in _NAMES)
 _NEXT = len(_NAMES)  # where the columns after a contact begin
 _ONE = f"SELECT {_CONTACT} FROM known_contacts c"
@@ -243,22 +247,13 @@ class ContactQueries:
     def dossiers(self, contact_id: int) -> tuple[Dossier, ...]:
         """Return the dossiers of a contact with all their matters."""
         rows = self._rows(
-            "SELECT d.id, d.key, d.reference, d.title, d.url, d.active FROM known_contacts c"
+            f"SELECT {', '.join(f'd.{name}' for name in _OF_DOSSIER)} FROM known_contacts c"
             " CROSS JOIN known_dossiers d ON d.source_id = c.source_id AND d.contact_key = c.key"
             " WHERE c.id = ? ORDER BY d.reference, d.key, d.id",
             [contact_id],
         )
         return tuple(
-            Dossier(
-                id=row[0],
-                contact_id=contact_id,
-                key=row[1],
-                reference=row[2],
-                title=row[3],
-                url=row[4],
-                active=bool(row[5]),
-                matters=self._matters(row[0]),
-            )
+            Dossier(**dict(zip(_OF_DOSSIER, row, strict=True)), matters=self._matters(row[0]))
             for row in rows
         )
 
@@ -320,16 +315,13 @@ class ContactQueries:
 
     def _matters(self, dossier_id: int) -> tuple[Matter, ...]:
         rows = self._rows(
-            "SELECT m.id, m.key, m.reference, m.title, m.url, m.open, m.last_used"
+            f"SELECT {', '.join(f'm.{name}' for name in _OF_MATTER)}"
             " FROM known_dossiers d"
             " CROSS JOIN known_matters m ON m.source_id = d.source_id AND m.dossier_key = d.key"
             " WHERE d.id = ? ORDER BY m.reference, m.key, m.id",
             [dossier_id],
         )
-        names = ("id", "key", "reference", "title", "url", "open", "last_used")
-        return tuple(
-            Matter(dossier_id=dossier_id, **dict(zip(names, row, strict=True))) for row in rows
-        )
+        return tuple(Matter(**dict(zip(_OF_MATTER, row, strict=True))) for row in rows)
 
     def _found(self, numbers: str, values: Sequence[Any]) -> list[Found]:
         rows = self._rows(_FOUND % numbers, values)

@@ -57,12 +57,22 @@ class Contact(Record):
     active: bool = True
 
 
-class Matter(Record):
-    """One case within a dossier."""
+class DossierRecord(Record):
+    """What is kept for the contact with `contact_key`, as its source says it."""
 
-    id: int
-    dossier_id: int
     key: Key
+    contact_key: Key
+    reference: Text = ""
+    title: Text = ""
+    url: Link = ""
+    active: bool = True
+
+
+class MatterRecord(Record):
+    """One case within the dossier with `dossier_key`, as its source says it."""
+
+    key: Key
+    dossier_key: Key
     reference: Text = ""
     title: Text = ""
     url: Link = ""
@@ -70,16 +80,16 @@ class Matter(Record):
     last_used: date | None = None
 
 
-class Dossier(Record):
-    """What is kept for one contact, with its matters."""
+class Matter(MatterRecord):
+    """One case within a dossier, as the directory has it."""
 
     id: int
-    contact_id: int
-    key: Key
-    reference: Text = ""
-    title: Text = ""
-    url: Link = ""
-    active: bool = True
+
+
+class Dossier(DossierRecord):
+    """What is kept for one contact, with its matters, as the directory has it."""
+
+    id: int
     matters: tuple[Matter, ...] = ()
 
 

@@ -20,14 +20,13 @@ from consumers.directory.changes import (
     DERIVED,
     Change,
     ContactRecord,
-    DossierRecord,
-    MatterRecord,
     RecordKind,
     Removal,
     Unchanged,
     UseRecord,
 )
 from consumers.directory.known import CurrentContacts
+from consumers.directory.records import DossierRecord, MatterRecord
 
 FIELDS: dict[RecordKind, tuple[str, ...]] = {
     "contact": ("kind", "name", "company", "employer_key", "country", "email", "url", "active"),

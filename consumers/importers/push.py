@@ -17,16 +17,16 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, ValidationError, field_validator
 
 from bus.numbers.number import NumberProfile
-from consumers.directory.changes import (
-    Change,
-    Changes,
+from consumers.directory.changes import Change, Changes, RecordKind, Removal, UseRecord
+from consumers.directory.records import (
+    ContactKind,
     DossierRecord,
+    Key,
+    Link,
     MatterRecord,
-    RecordKind,
-    Removal,
-    UseRecord,
+    Record,
+    Text,
 )
-from consumers.directory.records import ContactKind, Key, Link, Record, Text
 from consumers.importers.contact_text import clean
 from consumers.importers.raw_contact import ContactReader, NumberField, RawContact, fault_of
 from consumers.importers.report import Report

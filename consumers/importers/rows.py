@@ -10,14 +10,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from bus.numbers.number import NumberProfile
-from consumers.directory.changes import (
-    Change,
-    ContactRecord,
-    DossierRecord,
-    MatterRecord,
-    Unchanged,
-    UseRecord,
-)
+from consumers.directory.changes import Change, ContactRecord, Unchanged, UseRecord
+from consumers.directory.records import DossierRecord, MatterRecord
 from consumers.importers import mapping as mappings
 from consumers.importers.contact_text import clean
 from consumers.importers.encodings import decoded

@@ -21,8 +21,8 @@ from consumers.users import User
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
 GRACE = Party(number="0449999999", e164="+41449999999", kind="external")
 CONTACT = Contact(id=7, source="test", key="c/7", name="Ada Lovelace")
-MATTER = Matter(id=70, dossier_id=17, key="m 70", reference="2026-1", title="Will")
-DOSSIER = Dossier(id=17, contact_id=7, key="d-17", title="Lovelace", matters=(MATTER,))
+MATTER = Matter(id=70, dossier_key="d-17", key="m 70", reference="2026-1", title="Will")
+DOSSIER = Dossier(id=17, contact_key="c/7", key="d-17", title="Lovelace", matters=(MATTER,))
 
 
 class Shelf:

@@ -72,9 +72,12 @@ def test_what_opens_is_what_the_user_works_on_from_then_on() -> None:
 
 
 def test_several_are_offered_and_none_opens_by_itself() -> None:
-    other = Matter(id=71, dossier_id=18, key="m-71", title="Divorce")
+    other = Matter(id=71, dossier_key="d-18", key="m-71", title="Divorce")
     shelf = Shelf()
-    shelf.kept = (DOSSIER, Dossier(id=18, contact_id=7, key="d-18", title="B", matters=(other,)))
+    shelf.kept = (
+        DOSSIER,
+        Dossier(id=18, contact_key="c/7", key="d-18", title="B", matters=(other,)),
+    )
     data = answer(shelf=shelf).data
 
     assert (data.opens, data.reason) == ("nothing", "several-dossiers")

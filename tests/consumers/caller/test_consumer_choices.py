@@ -63,8 +63,8 @@ def test_nobody_but_those_offered_can_be_chosen(desk: Desk) -> None:
 def test_an_offered_dossier_or_matter_opens_when_it_is_chosen(
     desk: Desk, choice: UserChoice | None, opens: str, reason: str
 ) -> None:
-    other = Matter(id=71, dossier_id=18, key="m 71", title="House")
-    desk.shelf.kept = (DOSSIER, Dossier(id=18, contact_id=7, key="d 18", matters=(other,)))
+    other = Matter(id=71, dossier_key="d-18", key="m 71", title="House")
+    desk.shelf.kept = (DOSSIER, Dossier(id=18, contact_key="c/7", key="d 18", matters=(other,)))
     desk.report()
     call = desk.consumer.find_call("0011", "c-1")
     assert call is not None

@@ -17,11 +17,13 @@ FOUND = Match(quality="exact", contact=ANNA)
 
 
 def dossier(number: int, *matters: Matter, active: bool = True) -> Dossier:
-    return Dossier(id=number, contact_id=1, key=f"d{number}", matters=matters, active=active)
+    return Dossier(id=number, contact_key="c", key=f"d{number}", matters=matters, active=active)
 
 
 def matter(number: int, of: int = 1, *, open: bool = True) -> Matter:
-    return Matter(id=number, dossier_id=of, key=f"m{number}", reference=f"R{number}", open=open)
+    return Matter(
+        id=number, dossier_key=f"d{of}", key=f"m{number}", reference=f"R{number}", open=open
+    )
 
 
 def used(

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.directory.changes import DossierRecord, MatterRecord
 from consumers.directory.directory import Directory
+from consumers.directory.records import DossierRecord, MatterRecord
 from tests.consumers.directory.records import ANNA, contact, put
 
 

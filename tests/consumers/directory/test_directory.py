@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from consumers.directory.changes import DossierRecord, MatterRecord, Removal, UseRecord
+from consumers.directory.changes import Removal, UseRecord
 from consumers.directory.directory import Directory, DirectoryRefused, DirectoryUnavailable
+from consumers.directory.records import DossierRecord, MatterRecord
 from consumers.directory.tables import VERSION
 from tests.consumers.directory.records import ANNA, anna, contact, employer_key, put
 

@@ -10,15 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consumers.directory.changes import (
-    Change,
-    Changes,
-    DossierRecord,
-    MatterRecord,
-    RecordCounts,
-    Removal,
-)
+from consumers.directory.changes import Change, Changes, RecordCounts, Removal
 from consumers.directory.directory import Directory, ImportRefused
+from consumers.directory.records import DossierRecord, MatterRecord
 from tests.consumers.directory.records import ALL, ANNA, anna, contact, put, who
 
 # changes

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from consumers.directory.changes import Changes, ContactRecord, DossierRecord, MatterRecord
+from consumers.directory.changes import Changes, ContactRecord
 from consumers.directory.directory import Directory
-from consumers.directory.records import ContactNumber
+from consumers.directory.records import ContactNumber, DossierRecord, MatterRecord
 
 
 def _contact(key: str, *numbers: str, **more: object) -> ContactRecord:

@@ -15,15 +15,13 @@ from consumers.directory.changes import (
     Change,
     Changes,
     ContactRecord,
-    DossierRecord,
     ImportResult,
-    MatterRecord,
     Unchanged,
     UseRecord,
 )
 from consumers.directory.directory import Directory, DirectoryUnavailable
 from consumers.directory.known import CurrentContacts
-from consumers.directory.records import Contact, ContactNumber
+from consumers.directory.records import Contact, ContactNumber, DossierRecord, MatterRecord
 from consumers.directory.source_lock import SourceClaimed, source_lock
 from consumers.directory.throttle import WriteThrottle
 from consumers.directory.update import SourceImport

@@ -23,9 +23,9 @@ from bus.events import (
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
-from consumers.directory.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
+from consumers.directory.changes import Change, Changes, ContactRecord
 from consumers.directory.directory import Directory
-from consumers.directory.records import ContactNumber
+from consumers.directory.records import ContactNumber, DossierRecord, MatterRecord
 from consumers.users import User, Users
 
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")

@@ -14,9 +14,9 @@ from bus.mqtt.connection import Connection
 from consumers.caller.settings import CallerSettings
 from consumers.caller.texts import step_sentence
 from consumers.caller.trace_store import find
-from consumers.directory.changes import Change, Changes, ContactRecord, DossierRecord, MatterRecord
+from consumers.directory.changes import Change, Changes, ContactRecord
 from consumers.directory.directory import Directory
-from consumers.directory.records import ContactNumber
+from consumers.directory.records import ContactNumber, DossierRecord, MatterRecord
 from starface.simulator import DEFAULT_USERS, Simulator
 from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until

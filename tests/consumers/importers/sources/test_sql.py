@@ -10,13 +10,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExecutionContext
 
 from bus.numbers.number import NumberProfile
-from consumers.directory.changes import (
-    Change,
-    ContactRecord,
-    DossierRecord,
-    MatterRecord,
-    UseRecord,
-)
+from consumers.directory.changes import Change, ContactRecord, UseRecord
+from consumers.directory.records import DossierRecord, MatterRecord
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.sources.sql import missing_driver, sql_records, unknown_database
