@@ -76,6 +76,10 @@ class Held(Protocol):
     def lost(self) -> bool:
         """Whether another machine has acted since this one held the lease."""
 
+    @property
+    def others_seen(self) -> bool:
+        """Whether another machine has held the lease while this process ran."""
+
     def claim(self, key: str) -> bool:
         """Return whether an act is this process's alone to do; waits for the broker."""
 
@@ -88,6 +92,7 @@ class Unshared:
 
     held = True
     lost = False
+    others_seen = False
 
     def claim(self, key: str) -> bool:
         """Return whether an act is this process's alone to do."""
@@ -135,7 +140,7 @@ class Lease:
         self._term: _Term | None = None
         self._marker = self._echoed = ""
         self._was_held = self._ever_held = False
-        self.lost = False
+        self.lost = self.others_seen = False
         self._report_change: list[Callable[[], None]] = []
         self._report_claim: list[Callable[[str], None]] = []
         self._stopping = threading.Event()
@@ -205,6 +210,7 @@ class Lease:
         elif (record := _read(received)) is not None and record.id != self._id:
             self._seen = _clock()
             self.lost = self._ever_held
+            self.others_seen |= not received.retained  # what is retained may be of a dead one
 
     def _claim_came(self, received: ReceivedMessage) -> None:
         record = _read(received)

@@ -127,7 +127,7 @@ class CallerProcess:
             self._consumer, self._habits, self.connection.topics, self._executors.do,
             self.connection.post,
         )  # fmt: skip
-        self._events = CallStream(self.connection, progress, self._consumer.handle)
+        self._events = CallStream(self.connection, progress, self._handle)
 
     def subscribe(self) -> None:
         """Subscribe to all that concerns our users."""
@@ -166,6 +166,11 @@ class CallerProcess:
     def _describe(self, digest: str) -> None:
         """Say which contents the directory has on this machine."""
         self.connection.post(lambda: self.connection.describe(directory=digest))
+
+    def _handle(self, event: CallEvent) -> None:
+        if self._shared is not None:
+            self._shared.note_call(event)
+        self._consumer.handle(event)
 
     def _observe(self, event: CallEvent, _arrived: ReceivedMessage) -> None:
         """Observe the calls of those this process does not serve; missed ones stay so."""

@@ -16,7 +16,7 @@ class FakeLease:
 
     def __init__(self, *, held: bool) -> None:
         self.held = held
-        self.lost = False
+        self.lost = self.others_seen = False
         self.claims: set[str] = set()
 
     def claim(self, key: str) -> bool:
