@@ -1,9 +1,8 @@
 """What a caller is called reaches the workstation as a value, whatever it holds."""
 
-import json
 import os
 import re
-import sys
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,12 +19,8 @@ from tests.hostile_names import HOSTILE
 from tests.journeys.caller.caller_office import Office
 
 PWNED = Path("/tmp/starface-pwned")  # noqa: S108
-_RECORD = """#!{python} -SI
-import json, os, sys, uuid
-half = os.path.join({folder!r}, uuid.uuid4().hex)
-with open(half, "w") as file:
-    json.dump(sys.argv[1:], file)
-os.rename(half, half + ".json")
+_RECORD = """#!/bin/sh
+printf '%s\\0' "$@" >{folder}/$$.half && mv {folder}/$$.half {folder}/$$.arguments
 """
 _ADDRESS = re.compile(r"https://files\.example/(new|card)\?name=[A-Za-z0-9._~%-]*&call=[a-z0-9-]+")
 
@@ -37,11 +32,12 @@ class Recorder:
         self.folder = folder
         folder.mkdir()
         self.program = folder / "xdg-open"
-        self.program.write_text(_RECORD.format(python=sys.executable, folder=str(folder)))
+        self.program.write_text(_RECORD.format(folder=shlex.quote(str(folder))))
         self.program.chmod(0o755)
 
     def received(self) -> list[list[str]]:
-        return [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
+        files = self.folder.glob("*.arguments")
+        return [os.fsdecode(path.read_bytes()).split("\0")[:-1] for path in files]
 
 
 @pytest.fixture
