@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 TESTED := gateway bus consumers runtime starface panel texts cli tests
 
-.PHONY: demo test test-long test-estate check install deb release lock clean
+.PHONY: demo test types suite test-long test-estate check install deb release lock clean
 
 demo: $(STAMP)
 	@deploy/mosquitto optional
@@ -20,7 +20,13 @@ test: $(STAMP)
 	@deploy/browser $(VENV)/share
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy $(TESTED)
+	@$(MAKE) --no-print-directory --jobs 2 types suite
+
+# Types are checked on one core: beside the tests, and after them in rank.
+types: $(STAMP)
+	nice $(BIN)/mypy $(TESTED)
+
+suite: $(STAMP)
 	$(BIN)/pytest -n 5 --dist worksteal -m "not long"
 
 test-long: $(STAMP)
