@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bus.mqtt.client import ClientFactory
 from bus.mqtt.connection import client_for
@@ -27,7 +28,6 @@ from gateway.eventlog.identity import renew_if_put_back
 from gateway.eventlog.writer import EventLog, LogFault
 from gateway.http.server import HttpServer, listening
 from gateway.http.tls import CertificateUnusable, ServerCertificate, TlsServer
-from gateway.operations import Operations
 from gateway.publishing.leader import LOCK, PublisherLeader, PublisherSettings
 from gateway.publishing.wakeup import Waker
 from gateway.settings import GatewaySettings
@@ -37,6 +37,9 @@ from runtime.child_processes import ChildProcesses
 from runtime.files import private_file
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
+
+if TYPE_CHECKING:
+    from gateway.operations import Operations
 
 log = logging.getLogger(__name__)
 
@@ -230,9 +233,11 @@ def _stop(server: HttpServer, secured: list[TlsServer]) -> None:
     server.stop()
 
 
-def _operations(listen: str, events: EventLog, leader: PublisherLeader) -> list[Operations]:
+def _operations(listen: str, events: EventLog, leader: PublisherLeader) -> "list[Operations]":
     if not listen:
         return []
+    from gateway.operations import Operations  # costs memory, so only in the process that has it
+
     try:
         return [Operations(listen, events, leader)]
     except OSError as error:

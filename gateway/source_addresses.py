@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-import psutil
-
 from gateway.settings import Network
 
 SourceAddress = IPv4Address | IPv6Address
@@ -59,6 +57,8 @@ def _address(text: str) -> SourceAddress | None:
 
 def _is_ours(source: SourceAddress) -> bool:
     """Return whether an address is one of this machine."""
+    import psutil  # costs memory, so only where a person looks at the page
+
     return any(
         each.address.partition("%")[0] == str(source)
         for addresses in psutil.net_if_addrs().values()

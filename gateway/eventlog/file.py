@@ -89,7 +89,9 @@ def open_log(folder: Path, *, durable: bool) -> sqlite3.Connection:
         db.execute("PRAGMA journal_size_limit = 16777216")
         db.execute("PRAGMA secure_delete = ON")  # events name people
         _make(db)
-        if durable:
+        if not durable:
+            db.execute("PRAGMA cache_size = -500")  # KB; what it reads was written a moment ago
+        else:
             db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
     except sqlite3.Error as error:
         db.close()
