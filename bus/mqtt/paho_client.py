@@ -73,7 +73,9 @@ class PahoClient:
         """Ask for a topic; return the id of the answer."""
         if self._five:
             return self._mqtt.subscribe(topic_filter, options=SubscribeOptions(qos))[1]
-        return self._mqtt.subscribe(topic_filter, qos)[1]
+        # RabbitMQ keeps a queue for QoS 1 at the node of a lost connection, and lets nobody in
+        # with its client id at another node; nothing waits there for a session that does not last.
+        return self._mqtt.subscribe(topic_filter, qos if self._login.lasting else 0)[1]
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Unsubscribe from a topic."""
