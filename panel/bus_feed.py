@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from bus.access.accounts import LEASED
 from bus.events import DialResult
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
@@ -108,7 +109,9 @@ class BusFeed:
         missing = [
             name for name in NEEDED
             if not any(
-                on and (process == name or process.startswith(f"{name}-"))
+                on
+                and (process == name or process.startswith(f"{name}-"))
+                and not self._stands_by(process)
                 for process, on in list(self._online.items())
             )
         ]  # fmt: skip
@@ -116,11 +119,17 @@ class BusFeed:
         return {"broker": connected, "missing": missing if connected else []}
 
     def processes(self) -> list[dict[str, Any]]:
-        """Return every process that was ever online, with its version and since when."""
+        """Return every process that was ever online, with its version, machine and since when."""
         return [
             {"name": name, "online": on, **self._details.get(name, {})}
             for name, on in sorted((self._online | {self._name: True}).items())
         ]
+
+    def _stands_by(self, process: str) -> bool:
+        """Return whether a process of one machine acts only under the name of its role."""
+        machine = self._details.get(process, {}).get("machine")
+        leased = process.partition("-")[0] in LEASED
+        return leased and machine is not None and process.endswith(f"-{machine}")
 
     def announce_links(self) -> None:
         """Report to every browser what is reachable."""
@@ -186,8 +195,8 @@ class BusFeed:
             self._online.pop(name, None)
         elif detail:
             data = json.loads(message.payload)["data"]
-            self._details[name] = {key: data.get(key) for key in ("since", "version")}
-            return
+            kept = ("since", "version", "machine")
+            self._details[name] = {key: data[key] for key in kept if data.get(key)}
         else:
             self._online[name] = message.payload == b"online"
         self.announce_links()

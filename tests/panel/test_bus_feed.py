@@ -109,6 +109,16 @@ def test_the_panel_itself_is_among_the_processes(feed: BusFeed, bus: Bus) -> Non
     ]
 
 
+def test_of_several_machines_one_that_stands_by_does_not_act(feed: BusFeed, bus: Bus) -> None:
+    for name in ("gateway-a", "sessions-a", "caller-a", "dial-a", "journal-a", "sessions", "dial"):
+        _process(bus, name)
+        detail = b'{"data": {"since": "2026-11-23T09:00:00Z", "machine": "a"}}'
+        bus.say(TOPICS.processes(), TOPICS.process_detail(name), detail, retained=True)
+
+    assert feed.links()["missing"] == ["caller", "journal"]
+    assert {each["name"]: each.get("machine") for each in feed.processes()}["dial"] == "a"
+
+
 def test_without_the_broker_only_that_is_said(feed: BusFeed, bus: Bus, browsers: Browsers) -> None:
     bus.reconnect()
     bus.connected = False

@@ -70,11 +70,18 @@ function doctor() {
 
 const lookOf = (finding) => (finding.level === "ok" ? "ok" : "bad");
 
+// One table of processes for each machine, where a site has several.
+function machines(processes) {
+  const names = [...new Set(processes.map((one) => one.machine || ""))].sort();
+  return names.map((machine) => table(machine ? `${t("processes")} · ${t("machine")} ${machine}` : t("processes"), [t("process-head"), t("state-head"), t("since-head"), t("version")],
+    processes.filter((one) => (one.machine || "") === machine).map((one) => [one.name, mark(one.online, t(one.online ? "running" : "not-running")), one.since ? moment(one.since) : "", one.version || ""])));
+}
+
 function administrators() {
   const states = site.states || {};
   return [
     doctor(),
-    table(t("processes"), [t("process-head"), t("state-head"), t("since-head"), t("version")], (site.processes || []).map((one) => [one.name, mark(one.online, t(one.online ? "running" : "not-running")), one.since ? moment(one.since) : "", one.version || ""])),
+    ...machines(site.processes || []),
     table(t("users"), [t("login-id"), t("name"), t("state-head"), ""], (site.users || []).map((one) => {
       const state = states[one.login];
       const look = !one.enrolled ? "not-enrolled" : state?.state || "unknown";
