@@ -333,6 +333,8 @@ def configuration_since(settings: Settings, found: Snapshot) -> Iterator[Finding
 def processes(found: Snapshot, wanted: tuple[str, ...]) -> Iterator[Finding]:
     """Check that what should run is connected to the broker, and what it says cannot work."""
     running = {name.partition("-")[0] for name in found.processes if found.online(name)}
+    if not any(user.state == "active" for user in found.users.values()):
+        running.add("caller")  # it may run for active users only
     if away := [name for name in wanted if name not in running]:
         yield fail("processes", "processes-away", name=", ".join(away))
     if here := [name for name in wanted if name in running]:

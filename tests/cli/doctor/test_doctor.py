@@ -298,7 +298,7 @@ def test_without_processes_and_users_each_is_named_with_how_to_begin(tmp_path: P
     by_check = {(each.check, each.level): each for each in found}
     assert by_check["broker rights", "ok"]
     [missing] = [each.text("en") for each in found if each.check == "processes"]
-    assert missing == "not running: gateway, sessions, caller, dial, journal, panel"
+    assert missing == "not running: gateway, sessions, dial, journal, panel"
     assert by_check["users", "fail"].fix("en") == "starface2mqtt user add LOGIN"
     assert any("differs from the login" in each.text("en") for each in differing)
 
