@@ -141,10 +141,6 @@ class TraceStore:
         )  # fmt: skip
 
 
-def _call(entry: TraceEntry) -> tuple[str, str]:
-    return entry.subject.user, entry.subject.call_id
-
-
 def _name(subject: TraceSubject, e164: str, known: str) -> str:
     """Return who it is; the directory's word stays until it is another number."""
     if subject.contact:

@@ -20,8 +20,8 @@ from consumers.directory.diff import ImportRefused
 from consumers.directory.queries import ContactQueries, DirectoryUnavailable, question, same_keys
 from consumers.directory.records import Contact, Source, moment
 from consumers.directory.schema import DirectoryRefused
-from consumers.directory.source_lock import SourceClaimed
 from runtime.erasure import purge, traces_of
+from runtime.lock import LockTaken
 from runtime.sqlite import StorageUnavailable, transaction
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class Directory(ContactQueries):
             yield
         except (sqlite3.Error, StorageUnavailable) as error:
             raise DirectoryUnavailable(f"{error}; nothing was changed") from error
-        except SourceClaimed as error:
+        except LockTaken as error:
             raise DirectoryUnavailable(
                 f"another import of {source} is being written; nothing was changed, try again"
             ) from error

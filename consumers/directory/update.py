@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from consumers.directory.known import CurrentContacts
 from consumers.directory.queries import DirectoryUnavailable
 from consumers.directory.records import moment
 from consumers.directory.schema import BEHIND_ALL, PATIENCE, plainly_connected
-from consumers.directory.source_lock import SourceClaimed, source_lock
 from consumers.directory.staging import Staging
 from consumers.directory.throttle import WriteThrottle, durably
+from runtime.lock import LockTaken, locked
 from runtime.outage import require_room
 from runtime.sqlite import transaction
 
@@ -72,7 +72,7 @@ class SourceImport:
         cleanup.settle()
         claimed_id, edition = self._counting()
         if claimed_id != source_id:  # it was removed while this import waited for it
-            raise SourceClaimed
+            raise LockTaken
         try:
             conflicts = self._stage()
             self._differences.find(source_id, edition)
@@ -150,6 +150,14 @@ class SourceImport:
         return self._connection.execute(sql, values)
 
 
+def source_lock(database: Path, source_id: int, patience: float) -> AbstractContextManager[None]:
+    """Be the only one who changes a source; raise LockTaken after so many seconds.
+
+    The system takes the lock back from a killed process.
+    """
+    return locked(database.with_name(f"{database.name}-import{source_id}"), patience)
+
+
 def remove_source(path: Path, name: str) -> bool:
     """Remove a source from one moment to the next, then bit by bit all it had."""
     connection = plainly_connected(path)
@@ -174,7 +182,7 @@ def clean_up_left(path: Path, connection: sqlite3.Connection, throttle: WriteThr
     """Clear what killed processes have left of any source, unless somebody is at it."""
     left = connection.execute("SELECT id FROM sources WHERE unsettled ORDER BY id").fetchall()
     for (source_id,) in left:
-        with suppress(SourceClaimed), source_lock(path, source_id, 0):
+        with suppress(LockTaken), source_lock(path, source_id, 0):
             cleanup = Cleanup(connection, source_id, throttle)
             cleanup.settle()
             cleanup.forget_source()

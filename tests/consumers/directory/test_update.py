@@ -22,9 +22,9 @@ from consumers.directory.changes import (
 from consumers.directory.directory import Directory, DirectoryUnavailable
 from consumers.directory.known import CurrentContacts
 from consumers.directory.records import Contact, ContactNumber, DossierRecord, MatterRecord
-from consumers.directory.source_lock import SourceClaimed, source_lock
 from consumers.directory.throttle import WriteThrottle
-from consumers.directory.update import SourceImport
+from consumers.directory.update import SourceImport, source_lock
+from runtime.lock import LockTaken
 
 ALL = frozenset(KINDS)
 MANY = 150  # records of each kind, together more than are written at once
@@ -321,7 +321,7 @@ def test_two_sources_are_imported_at_once(path: Path) -> None:
 
 def test_one_source_is_changed_by_one_at_a_time(path: Path) -> None:
     with source_lock(path, 1, 0):
-        with pytest.raises(SourceClaimed), source_lock(path, 1, 0.05):
+        with pytest.raises(LockTaken), source_lock(path, 1, 0.05):
             pass
         with source_lock(path, 2, 0):
             pass
@@ -333,7 +333,7 @@ def test_a_push_into_a_source_that_is_being_written_says_so(path: Path) -> None:
     bring(path, [contact(0, "Anna")])
 
     def push(_: float) -> None:
-        with pytest.raises(SourceClaimed), source_lock(path, 1, 0):
+        with pytest.raises(LockTaken), source_lock(path, 1, 0):
             pass
 
     bring(path, office("old"), push)
@@ -422,7 +422,7 @@ def test_a_source_is_locked_before_its_first_record_is_read(
     directory: Directory, path: Path
 ) -> None:
     def reading() -> Iterator[Change]:
-        with pytest.raises(SourceClaimed), source_lock(path, 1, 0):
+        with pytest.raises(LockTaken), source_lock(path, 1, 0):
             pass
         yield contact(1, "Beat")
 
