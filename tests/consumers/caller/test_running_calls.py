@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from bus.events import (
     CallerEvent,
     CallEvent,
     Party,
+    Reference,
     call_event_type,
 )
 from consumers.caller.running_calls import RunningCalls
@@ -92,3 +93,38 @@ def test_a_call_whose_end_never_came_is_not_shown_for_ever() -> None:
     now[0] += 50_000
 
     assert running.of("0011") == ()
+
+
+def test_an_answer_that_knows_nobody_does_not_take_a_known_contact_away(
+    running: RunningCalls,
+) -> None:
+    running.observe(event("ringing"))
+    running.answered(answer(contact=Reference(kind="contact", id="7")))
+    running.answered(answer("connected"))
+
+    [call] = running.of("0011")
+
+    assert call.answer is not None
+    assert call.answer.contact is not None
+
+
+def test_a_call_was_answered_when_it_was_connected_first(running: RunningCalls) -> None:
+    running.observe(event("ringing"))
+    assert running.of("0011")[0].answered is None
+
+    running.observe(event("connected"))
+    later = event("held")
+    running.observe(later.model_copy(
+        update={"data": later.data.model_copy(update={"received_at": NOW + timedelta(minutes=1)})}
+    ))  # fmt: skip
+
+    assert running.of("0011")[0].answered == NOW
+
+
+def test_of_too_many_calls_the_oldest_is_not_shown(running: RunningCalls) -> None:
+    for number in range(51):
+        running.observe(event("ringing", f"c{number}"))
+
+    shown = [call.call.call_id for call in running.of("0011")]
+
+    assert shown == [f"c{number}" for number in range(1, 51)]
