@@ -208,9 +208,7 @@ def handed_over_by(
             (one.answered, other.user)
             for other in siblings
             for one in other.segments()
-            if one.answered is not None
-            and one.answered < mine.started
-            and abs(one.started - mine.started) > _TOGETHER  # else a group rang, both at once
+            if one.answered is not None and _before(one, mine)
         ]
         if before:
             return max(before)[1]
@@ -224,6 +222,15 @@ def handed_over_by(
         and login != leg.user
     ]
     return min(colleagues)[1] if colleagues else None
+
+
+def _before(one: Segment, mine: Segment) -> bool:
+    """Return whether a colleague's talk came before mine in the same call."""
+    if mine.answered is not None and one.ended is not None and one.ended <= mine.answered:
+        return not one.inferred
+    talked_as_it_rang = one.answered is not None and one.answered < mine.started
+    # Else a group rang, both at once.
+    return talked_as_it_rang and abs(one.started - mine.started) > _TOGETHER
 
 
 def _not_reached(leg: Leg, *, not_lifted: bool) -> LegOutcome:

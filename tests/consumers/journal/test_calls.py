@@ -191,6 +191,20 @@ def test_the_client_counts_and_not_the_colleague_who_put_him_through() -> None:
     assert handed_over_by(leg, [], {"11": "0011", "12": "0012"}.get) == "0011"
 
 
+def test_a_group_call_handed_on_says_by_whom_though_the_end_of_its_ringing_is_lost() -> None:
+    book = _book([
+        said("0011", "ringing", 0, group="7"), said("0012", "ringing", 0, group="7"),
+        said("0012", "connected", 6, group="7"), said("0012", "ended", 22, group="7"),
+        said("0011", "ringing", 22.3), said("0011", "connected", 27), said("0011", "ended", 41),
+    ])  # fmt: skip
+    first, second = (book.find(user, "c-1") for user in ("0012", "0011"))
+    assert first is not None
+    assert second is not None
+
+    assert handed_over_by(second, book.siblings(second), lambda _: None) == "0012"
+    assert handed_over_by(first, book.siblings(first), lambda _: None) is None
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_blind_transfer_is_a_record_for_each_who_had_it(answered: bool) -> None:
     events = [
