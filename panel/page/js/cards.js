@@ -16,6 +16,10 @@ export function showNow(element) {
 }
 
 on("cards", (card) => redraw(card ? [card] : store.cards.values()));
+on("known-card", (card) => { // a page that was loaded in the middle of a call
+  look(card);
+  redraw([card]);
+});
 on("me", () => redraw(store.cards.values()));
 
 // Only what has changed is built again: in a busy hour that is one card of many.
@@ -194,11 +198,14 @@ function openings(card) {
 }
 
 function titleOf(kind, record) {
-  if (kind === "new-contact") return t("new-contact");
+  if (kind === "new-contact") return t("add-contact");
   return record?.title || t("open");
 }
 
 const detailOf = (kind, record) => [has(`kind.${kind}`) ? t(`kind.${kind}`) : "", record?.reference].filter(Boolean).join(" ");
+
+// Where the office has a page of its own for it, the blue button opens that.
+const opensNewContact = ({ answer }) => [answer.url && answer.opens, answer.on_click].includes("new-contact");
 
 function facts(card) {
   const lines = [];
@@ -226,7 +233,7 @@ function tools(card, number) {
     tool("note", t("note"), write((one, done) => noteForm(one.id, done)), { "data-key": `note ${card.id}` }),
     tool("mail", t("message"), write((one, done) => messageForm({ call_id: one.recorded ? one.id : null, number, name: nameOf(one) }, done)), { "data-key": `message ${card.id}` }),
     contact ? tool("person", t("business-card"), () => { card.contact?.url ? openFile(card.contact.url) : (location.hash = `#/contact/${contact.id}`); }) : null,
-    number && card.answer?.quality === "none" && party(card).kind === "external" ? tool("plus", t("add-contact"), () => { location.hash = `#/contacts/new?number=${encodeURIComponent(number)}`; }) : null,
+    number && card.answer?.quality === "none" && party(card).kind === "external" && !opensNewContact(card) ? tool("plus", t("add-contact"), () => { location.hash = `#/contacts/new?number=${encodeURIComponent(number)}`; }) : null,
     running && store.me.control && card.call.state === "connected" ? tool("hold", t("hold"), control("hold")) : null,
     running && store.me.control ? tool("forward", t("forward"), write(forwardForm)) : null,
     running && (card.answered !== null || card.outward) ? tool("end", t(card.answered !== null ? "hang-up" : "cancel"), control("hang-up")) : null),

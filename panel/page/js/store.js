@@ -131,8 +131,8 @@ export function applyRunning(calls) {
     if (!known) continue;
     known.started = Date.parse(one.started) || known.started;
     known.answered = one.answered ? Date.parse(one.answered) : known.answered;
-    if (one.answer && !known.answer) known.answer = one.answer;
-    changed("cards", known);
+    if (one.answer && (!known.answer || one.answer.contact?.id !== known.answer.contact?.id)) known.answer = one.answer;
+    changed("known-card", known);
   }
 }
 
@@ -205,7 +205,7 @@ export function snapshot() {
   return {
     me: store.me, state: store.state, links: store.links, connected: store.connected, missed: store.missed, names: store.names,
     colleagues: store.colleagues, states: [...store.states], dials: [...store.dials],
-    cards: [...store.cards.values()].map(({ timer, contact, history, writing, form, element, dirty, whyElement, ...card }) => card),
+    cards: [...store.cards.values()].map(({ timer, contact, contactId, history, historyOf, writing, form, element, dirty, whyElement, ...card }) => card),
   };
 }
 
@@ -218,6 +218,7 @@ export function restore(kept) {
       const known = card(one.id, one.call);
       Object.assign(known, one);
       if (known.closed) close(known, known.closed);
+      changed("known-card", known);
     }
   }
   for (const name of ["me", "icon", "missed", "colleagues", "cards"]) changed(name);

@@ -36,6 +36,23 @@ def test_a_card_is_right_again_after_the_panel_was_killed(office: Office, anna: 
     anna.close()
 
 
+def test_a_page_loaded_in_the_middle_of_a_call_shows_the_same_card(
+    office: Office, anna: Desk
+) -> None:
+    call = office.ring("+41795550102")
+    openings = anna.card(call).locator(".open b")
+    expect(openings).to_have_count(3)  # two matters and their dossier
+    before = openings.all_text_contents()
+
+    anna.page.reload()
+    expect(openings).to_have_text(before)
+    second = anna.tab()
+
+    expect(second.locator(f'[data-call="{call}"] .open b')).to_have_text(before)
+    office.phones("hangup", call_id=call)
+    anna.close()
+
+
 def test_a_card_is_right_again_after_the_broker_was_killed(office: Office, anna: Desk) -> None:
     call = office.ring(MEIER)
     expect(anna.card(call)).to_be_visible()
@@ -206,12 +223,13 @@ def test_the_keyboard_is_enough_to_dial_by_name(office: Office, anna: Desk) -> N
 
 def test_an_own_contact_is_added_from_an_unknown_call(office: Office, anna: Desk) -> None:
     call = office.ring("+41445559988")
-    card = anna.card(call)
-    card.get_by_role("button", name="Kontakt anlegen", exact=True).click()
+    add = anna.card(call).get_by_role("button", name="Kontakt anlegen")
+    expect(add).to_have_count(1)  # the one of the office's own page
+    office.phones("hangup", call_id=call)
+    anna.page.locator(f'[data-record="{call}"]').get_by_role("link", name="Kontakt anlegen").click()
     anna.page.fill("input[name=name]", "Neue Mandantin")
     anna.page.get_by_role("button", name="Speichern").click()
     expect(anna.page.locator("article.sheet")).to_contain_text("Neue Mandantin")
-    office.phones("hangup", call_id=call)
 
     again = office.ring("+41445559988")
 
