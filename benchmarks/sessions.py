@@ -68,7 +68,14 @@ def keep_sessions(*given: Any) -> None:
     settings, broker, database, seal_key, folder = given
     profile = NumberProfile(country="CH", area_code="44")
     run_sessions(
-        settings, broker, KEY, database, SecretBox(seal_key), folder, profile, panel_key=KEY
+        settings,
+        broker,
+        KEY,
+        database,
+        SecretBox(seal_key),
+        folder,
+        profile,
+        panel_key=new_key(),
     )
 
 
