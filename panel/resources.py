@@ -45,6 +45,7 @@ _BODY_WITHIN = 10.0  # seconds
 _PBX_WITHIN = 20.0  # seconds
 _ANSWER_WITHIN = 7.5  # seconds; a silent broker is known as one by then
 _RUNNING_WITHIN = 2.0  # seconds
+_ASK_AGAIN = 1.0  # seconds
 _DOCTOR_WITHIN = 60.0  # seconds
 _T = TypeVar("_T", bound=BaseModel)
 
@@ -245,15 +246,19 @@ class Events:
 
     async def _renew(self, stream: Stream, visitor: LoggedIn) -> None:
         """Send the running calls and the colleagues; end the stream with the login."""
-        await self._send_running(stream, visitor)
+        sent = await self._send_running(stream, visitor)
         await self._send_colleagues(stream, visitor)
+        while not sent:  # else a card whose end was missed would stay
+            await asyncio.sleep(_ASK_AGAIN)
+            sent = await self._send_running(stream, visitor)
         await asyncio.sleep(max(0.0, visitor.at + LASTS - time.time()))
         stream.end()
 
-    async def _send_running(self, stream: Stream, visitor: LoggedIn) -> None:
+    async def _send_running(self, stream: Stream, visitor: LoggedIn) -> bool:
         calls = await self._running(visitor.user)
         if calls is not None:
             stream.put("running", json.dumps(calls))
+        return calls is not None
 
     async def _send_colleagues(self, stream: Stream, visitor: LoggedIn) -> None:
         request = SettingsRequest(data=SettingsRequestData(action="colleagues"))
