@@ -181,6 +181,14 @@ def test_a_mistake_is_found_by_its_name(
     assert all(found[0].fix(language) for language in LANGUAGES)
 
 
+def test_a_version_of_mosquitto_is_said_of_no_other_broker(site: Settings) -> None:
+    assert "broker version" in {each.check for each in examine(site.file)}
+
+    _set(site, "broker", version="3.1.1")
+
+    assert "broker version" not in {each.check for each in examine(site.file)}
+
+
 def test_a_port_of_another_program_is_named_with_the_program(site: Settings) -> None:
     port = int(site.gateway.listen[0].rpartition(":")[2])
     with socket.create_server(("127.0.0.1", port)):
