@@ -1,5 +1,6 @@
 """A site on two machines while processes, machines and nodes of the broker are lost."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -94,11 +95,11 @@ def test_two_machines_without_leases_are_found_to_act_twice(tmp_path: Path) -> N
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("kind", ["mosquitto", "nats"])
+@pytest.mark.parametrize("kind", ["mosquitto", "nats", "rabbitmq"])
 def test_ten_minutes_of_faults_lose_nothing_and_do_nothing_twice(
-    kind: Kind, tmp_path: Path, request: pytest.FixtureRequest
+    kind: Kind, tmp_path: Path
 ) -> None:
-    seconds = 600.0
+    seconds = float(os.environ.get("ESTATE_SECONDS", "600"))
     dice = random.Random(kind)
     with running(kind, tmp_path, 200, shards=2) as (estate, books, simulator):
         simulator.load(users=200, rate=3, seconds=seconds, answered_after=3, ended_after=8)
