@@ -140,6 +140,7 @@ class CallerProcess:
             connection.consume(topics.calls(ANY_USER), CallEvent, self._observe)
         if self._shared is not None:
             connection.consume(topics.caller(ANY_USER), CallerEvent, self._note_answer)
+            connection.after_connect(self._shared.note_connected)
             self._lease.on_change(self._shared.lease_changed)
         for user in self._users:
             connection.consume(topics.dial_result(user), DialResult, self._consumer.note_dialling)

@@ -5,6 +5,7 @@ is over, or it is too old to be done. What one machine knows as the ringing of a
 was started later, may know as its connection: so an opening is known by user, call and party.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class SharedActions:
         self._actions = actions
         self._max_age = max_age
         self._clock = clock
-        self._began = clock()
+        self._began = math.inf
         self._kept: dict[str, _PostponedAction] = {}
         self._answered: Recent[str, None] = Recent()  # ids of answers, and what they opened
         self._closed: Recent[tuple[str, str], datetime] = Recent()
@@ -100,8 +101,12 @@ class SharedActions:
 
         return send_as_holder
 
+    def note_connected(self) -> None:
+        """Note that from now on every answer is seen; only the first time, as a session lasts."""
+        self._began = min(self._began, self._clock())
+
     def note_call(self, event: CallEvent) -> None:
-        """Note a call that began before this process did: its answer may have passed unseen."""
+        """Note a call that began before we were connected: its answer may have passed unseen."""
         if not self._lease.held and event.data.received_at.timestamp() < self._began:
             self._earlier[event.data.user, event.data.call_id] = None
 

@@ -67,7 +67,9 @@ def _call(number: int, received_at: float) -> CallEvent:
 
 def _shared(*, held: bool) -> tuple[SharedActions, FakeLease, FakeActions, Clock]:
     lease, actions, clock = FakeLease(held=held), FakeActions(), Clock()
-    return SharedActions(lease, actions, 30.0, clock), lease, actions, clock
+    shared = SharedActions(lease, actions, 30.0, clock)
+    shared.note_connected()
+    return shared, lease, actions, clock
 
 
 def _sent(event: CallerEvent) -> Publication:
@@ -159,6 +161,22 @@ def test_a_call_that_began_before_this_process_is_the_holders_if_there_was_one(
     assert _taken_over(shared, lease, actions) == (
         ["answer-2"] if holder else ["answer-1", "answer-2"]
     )
+
+
+def test_a_call_that_began_before_the_first_connect_is_the_holders() -> None:
+    lease, actions, clock = FakeLease(held=False), FakeActions(), Clock()
+    shared = SharedActions(lease, actions, 30.0, clock)
+    lease.others_seen = True
+    clock.now = 15.0  # so long took the broker
+    shared.note_connected()
+    clock.now = 20.0
+    shared.note_connected()
+    shared.note_call(_call(1, received_at=14.0))
+    shared.note_call(_call(2, received_at=16.0))
+    shared.hand_over(_answer(1), {}, "ringing")
+    shared.hand_over(_answer(2), {}, "ringing")
+
+    assert _taken_over(shared, lease, actions) == ["answer-2"]
 
 
 def test_an_answer_is_sent_by_the_holder_alone_and_not_again() -> None:
