@@ -35,7 +35,9 @@ _URI = (
     )
 )
 _EXTENSION = re.compile(
-    r"(?P<main>.*[0-9)])[ ,]*(?:;ext=|ext(?:ension|n)?[.:]?|x[.:]?) *(?P<extension>[0-9]{1,8})",
+    r"(?P<main>.*[0-9)])[ ,]*"
+    r"(?:;ext=|(?:ext(?:ension|n)?|x|poste|int(?:erno)?|nebenstelle|nst|app(?:arat)?)[.:]?)"
+    r" *(?P<extension>[0-9]{1,8})",
     re.IGNORECASE,
 )
 _DIRECT_DIAL = re.compile(

@@ -225,3 +225,12 @@ def test_what_is_short_or_local_at_a_foreign_domain_is_unknown_here(text: str) -
 
 def test_an_extension_at_the_own_domain_is_internal() -> None:
     assert read_number("sip:200@PBX.example:5060", ZURICH).kind == "internal"
+
+
+@pytest.mark.parametrize(
+    "words", ["ext. 12", "x12", "poste 12", "int. 12", "interno 12", "Nebenstelle 12", "App. 12"]
+)
+def test_an_extension_behind_a_number_is_said_in_many_languages(words: str) -> None:
+    number = read_number(f"+41 21 234 56 78 {words}", NumberProfile(country="CH"))
+
+    assert (number.e164, number.extension) == ("+41212345678", "12")
