@@ -33,15 +33,10 @@ class SourceAddresses:
         return _address((forwarded_for or "").rpartition(",")[2])
 
     def allow(self, source: SourceAddress | None) -> bool:
-        """Return whether notifications from this address are accepted.
-
-        This machine's own always are: so the sessions process and doctor try the callback.
-        """
+        """Return whether notifications from this address are accepted."""
         if not self._allowed:
             return True
-        return source is not None and (
-            any(source in network for network in self._allowed) or _is_ours(source)
-        )
+        return source is not None and any(source in network for network in self._allowed)
 
 
 @lru_cache(maxsize=1024)
@@ -53,17 +48,6 @@ def _address(text: str) -> SourceAddress | None:
         return None
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return mapped or found
-
-
-def _is_ours(source: SourceAddress) -> bool:
-    """Return whether an address is one of this machine."""
-    import psutil  # costs memory, so only where a person looks at the page
-
-    return any(
-        each.address.partition("%")[0] == str(source)
-        for addresses in psutil.net_if_addrs().values()
-        for each in addresses
-    )
 
 
 def _unmapped(network: Network) -> Network:

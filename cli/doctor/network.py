@@ -173,7 +173,10 @@ def _location(settings: Settings, pbx: IPv4Address | IPv6Address) -> Iterator[Fi
     sources = settings.gateway.sources
     if sources and starface.location == "local" and not any(pbx in network for network in sources):
         shown = ", ".join(map(str, sources))
-        yield fail("pbx location", "pbx-source-refused", address=pbx, sources=shown)
+        yield fail(
+            "pbx location", "pbx-source-refused",
+            address=pbx, sources=shown, own=callback_host(starface),
+        )  # fmt: skip
 
 
 def _ping(host: str) -> Iterator[Finding]:

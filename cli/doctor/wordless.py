@@ -23,7 +23,7 @@ FIXES = {
     "pbx-none": '[starface] host = "pbx.example.lan"',
     "pbx-location-public": '[starface] location = "cloud", external_address = "…"',
     "pbx-location-private": '[starface] location = "local"',
-    "pbx-source-refused": '[gateway] sources = ["{address}"]',
+    "pbx-source-refused": '[gateway] sources = ["{address}", "{own}"]',
     "pbx-ping-missing": "apt install iputils-ping",
     "pbx-http": '[starface] scheme = "https"',
     "pbx-certificate-off": '[starface] verify = "pinned", fingerprint = "{fingerprint}"',

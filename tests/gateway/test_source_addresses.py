@@ -190,11 +190,3 @@ def test_what_a_proxy_does_not_state_plainly_is_nobody(forwarded: str | None) ->
     sources = SourceAddresses(SOME, ip_address("10.0.0.1"))
 
     assert not sources.allow(sources.of("10.0.0.1", forwarded))
-
-
-def test_this_machine_itself_may_always_ask_and_no_other_address_of_loopback_may() -> None:
-    sources = SourceAddresses([ip_network("192.0.2.0/24")])
-
-    assert sources.may_connect("127.0.0.1")
-    assert not sources.may_connect("127.0.6.1")
-    assert not sources.may_connect("198.51.100.7")
