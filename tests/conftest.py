@@ -16,6 +16,7 @@ from bus.access.accounts import (
 from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto, free_port
+from cli.site.languages import speak
 
 ROOT = Path(__file__).parent.parent
 USERS = ("0011", "0012", "0013")
@@ -35,6 +36,12 @@ def no_log_left() -> Iterator[None]:
     for handler in root.handlers[:]:
         if type(handler) is logging.StreamHandler:  # pytest's own are of derived classes
             root.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def speaking_english() -> None:
+    """Have what is asked for without a site answered in English, whatever a test before spoke."""
+    speak("en")
 
 
 @pytest.fixture

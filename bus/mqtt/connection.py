@@ -287,12 +287,22 @@ class Connection:
         SessionTaken, upon which a process must end.
         """
         ticker = Ticker(tick)
+        connected = self.connected
         while not self.stopping.is_set():
-            if self.work(ticker.due()):
+            if self._work_or_wake(ticker.due()) or self.connected != connected:
+                connected = self.connected
                 ticker.hasten(soon)
 
     def work(self, timeout: float) -> bool:
         """Handle one thing that arrived; False if nothing did. Raises as `run`."""
+        until = time.monotonic() + timeout
+        while not self._work_or_wake(max(0.0, until - time.monotonic())):
+            if self.stopping.is_set() or time.monotonic() >= until:
+                return False
+        return True
+
+    def _work_or_wake(self, timeout: float) -> bool:
+        """Work, but return also when the connection came or went meanwhile."""
         if self._session_taken:
             raise SessionTaken(
                 f"another process is connected as {self._account!r}; each process needs a broker "

@@ -150,7 +150,7 @@ class Inbox:
             self._deferred.append(received)
             if isinstance(received, ReceivedMessage):
                 self._deferred_topics.add(received.topic)
-        return True
+        return received is not None  # else only the waiting was to end
 
     def reject(self, received: ReceivedMessage, reason: str) -> None:
         """Keep a message that cannot be handled where somebody can look at it."""

@@ -7,15 +7,8 @@ from typer.testing import CliRunner, Result
 from cli.app import app
 from cli.demo.mosquitto import free_port
 from cli.site.files import add_user_account, make_site
-from cli.site.languages import speak
 from cli.site.settings import Settings
 from consumers.users import User, Users
-
-
-@pytest.fixture(autouse=True)
-def _speaking_english() -> None:
-    """Have what is asked for without a site answered in English."""
-    speak("en")
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_an_extension_that_differs_is_refused_with_the_sentence(office: Office) 
         STARFACE_PASSWORD="x", STARFACE2MQTT_STARFACE__EXTENSION_MAY_DIFFER="false",
     )  # fmt: skip
 
-    assert "must be exactly the same" in line
+    assert "müssen genau" in line
 
 
 def test_a_taken_port_is_named(office: Office) -> None:

@@ -39,7 +39,9 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
-        self.site: Settings = make_site(folder / "office", {"broker": {"port": self._port}})
+        self.site: Settings = make_site(
+            folder / "office", {"broker": {"port": self._port}, "site": {"language": "en"}}
+        )
         with Users(self.site.database) as users:
             for login in LOGINS:
                 users.add(User(login=login))
