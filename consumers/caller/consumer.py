@@ -6,7 +6,7 @@ and changed party, whatever comes twice, late or in another order, and whenever 
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -77,7 +77,7 @@ class Dependencies:
     broker: BrokerLink
     clock: Callable[[], float] = time.time
     forget_choices: Callable[[float], object] = float  # those made before a moment
-    users: Collection[str] | None = None  # whom this process serves; None: everybody
+    users: Container[str] | None = None  # whom this process serves; None: everybody
 
     def serves(self, user: str) -> bool:
         """Return whether the calls of a user are answered here."""

@@ -7,7 +7,7 @@ was started later, may know as its connection: so an opening is known by user, c
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -24,7 +24,7 @@ Send = Callable[[CallerEvent], Publication]
 
 
 @dataclass(frozen=True)
-class Shard(Collection[str]):
+class Shard(Container[str]):
     """A part of the users: each is in one of `of` parts, on every machine in the same."""
 
     number: int
@@ -33,15 +33,6 @@ class Shard(Collection[str]):
     def __contains__(self, login: object) -> bool:
         digest = blake2b(str(login).encode(), digest_size=8).digest()
         return int.from_bytes(digest) % self.of + 1 == self.number
-
-    def __iter__(self) -> Iterator[str]:
-        raise TypeError("who is in a part of the users is known of each, not of all")
-
-    def __len__(self) -> int:
-        raise TypeError("who is in a part of the users is known of each, not of all")
-
-    def __bool__(self) -> bool:
-        return True
 
 
 @dataclass(frozen=True)
