@@ -104,7 +104,7 @@ class CallerConsumer:
         self._calls = CallStates()
         self._handled: Recent[str, None] = Recent()
         self._dialled: Recent[tuple[str, str], None] = Recent()
-        self._pending = PendingActions(store, settings, dependencies.broker, dependencies.clock)
+        self._pending = PendingActions(store.db, settings, dependencies.broker, dependencies.clock)
         self.running = RunningCalls(dependencies.clock)
         self._sent: list[CallerEvent] = []
         self._cleaned = 0.0
@@ -327,21 +327,22 @@ class CallerConsumer:
         for user, call_id, root in self._store.renamed():
             self._calls.follow(user, call_id, root)
         self._calls.restore(self._store.ended_since(moment - FINISHED_FOR), moment)
-        for claim in self._store.open_claims():
+        for claim in self._pending.unfinished():
+            user, call_id, _ = claim.key
+            if not self._dependencies.serves(user):
+                continue
             if claim.event and moment - claim.at <= self._settings.max_age:
                 event = CallEvent.model_validate_json(claim.event)
                 log.info(
-                    "continuing an action of an earlier process event=%s user=%s",
-                    event.id,
-                    claim.user,
+                    "continuing an action of an earlier process event=%s user=%s", event.id, user
                 )
-                whose = self._dependencies.find_user(claim.user)
+                whose = self._dependencies.find_user(user)
                 wait = 0.0 if claim.begun else self._pending.delay(whose)
                 due = max(moment + _SETTLE, claim.at + wait)
                 self._pending.resume_claimed(claim, event, due)
             else:
-                self._trace.interrupted(claim.user, claim.call_id)
-                self._store.done(claim.user, claim.call_id, claim.trigger)
+                self._trace.interrupted(user, call_id)
+                self._pending.done(claim.key)
         self._keep_record()
 
     def _send(self, event: CallerEvent, key: Key | None = None) -> None:

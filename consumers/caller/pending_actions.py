@@ -4,9 +4,12 @@ An action waits (for a delay, for a directory that cannot be read, or until what
 broker is looked through), is claimed on disk, begun, and done once the broker has the answer and
 the last program has ended. What waited at the broker is looked through before anything opens, as
 the end of a call may wait behind its ringing. What waits and what is claimed is on disk, so that
-whichever process serves the user next continues with it.
+whichever process serves the user next continues with it. A claim without its done means that the
+process died between: it is done again while the call is young. So nothing waits for the disk
+itself: what a power cut takes back is repeated just the same.
 """
 
+import sqlite3
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +21,9 @@ from typing import Protocol
 from bus.events import CallerData, CallEvent
 from consumers.caller.calls import ActionKeys, Key, Transition, Trigger, keys_of
 from consumers.caller.settings import CallerSettings
-from consumers.caller.store import CallerStore, Claim
 from consumers.preferences import Action
 from consumers.users import User, UserPreferences
+from runtime.sqlite import transaction, write
 
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
 _LATE = 1.5  # seconds beyond what is usual between notification and arrival
@@ -28,6 +31,7 @@ _QUIET = 0.5  # seconds without a late event after which all that waited has com
 _USUAL = 50  # events by which a clock that differs is distinguished from a backlog
 _CAPACITY = 20_000  # calls
 _ALWAYS: frozenset[Trigger] = frozenset({"ringing", "outgoing"})  # answered even if nothing opens
+_NOTE_DONE = "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, 'done', ?, NULL)"
 
 
 class BrokerLink(Protocol):
@@ -36,6 +40,16 @@ class BrokerLink(Protocol):
     @property
     def connected(self) -> bool:
         """Whether the broker is connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An action that was begun, or deferred, and not done; `event` is the call event it is for."""
+
+    key: Key
+    at: float
+    event: str
+    begun: bool
 
 
 @dataclass(slots=True)
@@ -67,12 +81,12 @@ class PendingActions:
 
     def __init__(
         self,
-        store: CallerStore,
+        db: sqlite3.Connection,
         settings: CallerSettings,
         broker: BrokerLink,
         clock: Callable[[], float],
     ) -> None:
-        self._store = store
+        self._db = db
         self._settings = settings
         self._backlog = Backlog(broker, settings.clock_tolerance, clock)
         self._clock = clock
@@ -129,8 +143,8 @@ class PendingActions:
         return (
             trigger in _SHOWING
             and keys.party_known
-            and self._store.claimed(*keys.own)
-            and not self._store.claimed(*keys.of_party)
+            and self._claimed(keys.own)
+            and not self._claimed(keys.of_party)
         )
 
     def _too_old(self, event: CallEvent) -> bool:
@@ -149,14 +163,18 @@ class PendingActions:
         action.since = self._clock() if since is None else since
         action.event, action.due = event, due
         if not action.begun:
-            self._store.defer(Claim(*key, action.since, event.model_dump_json()))
+            write(
+                self._db,
+                "INSERT INTO claims VALUES (?, ?, ?, 'put-off', ?, ?) ON CONFLICT DO UPDATE"
+                " SET event = excluded.event WHERE state = 'put-off'",
+                (*key, action.since, event.model_dump_json()),
+            )
         self._waiting[key] = action
 
     def resume_claimed(self, claim: Claim, event: CallEvent, due: float) -> None:
         """Let what an earlier process claimed or deferred wait until it can be looked at."""
-        key = (claim.user, claim.call_id, claim.trigger)
-        self._action(key).begun = claim.begun
-        self.defer(key, event, due, since=claim.at)
+        self._action(claim.key).begun = claim.begun
+        self.defer(claim.key, event, due, since=claim.at)
 
     def _update(self, key: Key, event: CallEvent) -> None:
         """Continue with a later event of the same call, which may say more."""
@@ -185,9 +203,14 @@ class PendingActions:
         if key in self._waiting or opened:
             return
         if self._action(key).begun:
-            self._store.done(*key)
+            self.done(key)
         else:
-            self._store.forget_deferred(*key)
+            write(
+                self._db,
+                "DELETE FROM claims WHERE user = ? AND call_id = ? AND trigger = ?"
+                " AND state = 'put-off'",
+                key,
+            )
 
     def give_up(self, key: Key) -> None:
         """Let an action wait no more."""
@@ -208,22 +231,44 @@ class PendingActions:
         now = self._clock()
         if trigger in _SHOWING and self._opened_the_same(keys, action):
             return False
-        claimed = self._store.claim(
-            Claim(*keys.own, now, event.model_dump_json()),
-            keys.of_party[2] if trigger in _SHOWING else None,
-        )
+        with transaction(self._db):
+            claimed = self._db.execute(
+                "INSERT INTO claims VALUES (?, ?, ?, 'open', ?, ?) ON CONFLICT DO UPDATE"
+                " SET state = 'open', at = excluded.at, event = excluded.event"
+                " WHERE state = 'put-off'",
+                (*keys.own, now, event.model_dump_json()),
+            ).rowcount
+            if claimed and trigger in _SHOWING:
+                self._db.execute(_NOTE_DONE, (*keys.of_party, now))
         if claimed and trigger == "party-change":
             self._action(keys.of_party).had = action
-        return claimed
+        return claimed > 0
+
+    def unfinished(self) -> list[Claim]:
+        """Return what any process has begun or deferred on disk and never done, oldest first."""
+        rows = self._db.execute(
+            "SELECT user, call_id, trigger, at, event, state = 'open' FROM claims"
+            " WHERE state <> 'done' ORDER BY at"
+        )
+        return [Claim(tuple(key), at, event or "", bool(begun)) for *key, at, event, begun in rows]
+
+    def done(self, key: Key) -> None:
+        """Note on disk that an action is done; its event is no longer needed."""
+        write(
+            self._db,
+            "UPDATE claims SET state = 'done', event = NULL"
+            " WHERE user = ? AND call_id = ? AND trigger = ?",
+            key,
+        )
 
     def pass_over(self, keys: ActionKeys) -> None:
         """Note that a trigger of a call was seen and nothing was to open."""
         for key in (keys.own, keys.of_party):
-            self._store.note_done(*key, self._clock())
+            write(self._db, _NOTE_DONE, (*key, self._clock()))
 
     def opened_by_hand(self, keys: ActionKeys, action: Action) -> None:
         """Note that a person had something opened; the call opens no more of that by itself."""
-        self._store.note_done(*keys.of_party, self._clock())
+        write(self._db, _NOTE_DONE, (*keys.of_party, self._clock()))
         self._action(keys.of_party).had = action
 
     def _opened_the_same(self, keys: ActionKeys, action: Action) -> bool:
@@ -234,7 +279,15 @@ class PendingActions:
         had = self._find(keys.of_party)
         if had is not None and had.had is not None:
             return had.had == action
-        return self._store.claimed(*keys.of_party) and not self._store.claimed(*keys.ringing)
+        return self._claimed(keys.of_party) and not self._claimed(keys.ringing)
+
+    def _claimed(self, key: Key) -> bool:
+        found = self._db.execute(
+            "SELECT 1 FROM claims WHERE user = ? AND call_id = ? AND trigger = ?"
+            " AND state <> 'put-off'",
+            key,
+        )
+        return found.fetchone() is not None
 
     # ---- begun and done
 
@@ -268,7 +321,7 @@ class PendingActions:
     def _note_if_done(self, key: Key) -> None:
         action = self._action(key)
         if not action.undelivered and not action.executing:
-            self._store.done(*key)
+            self.done(key)
 
     # ---- answered
 

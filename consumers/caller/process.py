@@ -95,7 +95,7 @@ class CallerProcess:
         )
         # Writes wait without holding up a look.
         self._habits = files.enter_context(Directory(site.database))
-        store = files.enter_context(closing(CallerStore(file, users)))
+        store = files.enter_context(closing(CallerStore(file)))
         traces = files.enter_context(closing(TraceStore(path_of(site.data_folder, books))))
         progress = files.enter_context(closing(ConsumerOffsets(file)))
         account = site.broker.account_of(role)
@@ -127,7 +127,10 @@ class CallerProcess:
             self._consumer, self._habits, self.connection.topics, self._executors.do,
             self.connection.post,
         )  # fmt: skip
-        self._events = CallStream(self.connection, progress, self._handle)
+        handle = self._consumer.handle
+        self._events = CallStream(
+            self.connection, progress, self._shared.noting(handle) if self._shared else handle
+        )
 
     def subscribe(self) -> None:
         """Subscribe to all that concerns our users."""
@@ -167,11 +170,6 @@ class CallerProcess:
     def _describe(self, digest: str) -> None:
         """Say which contents the directory has on this machine."""
         self.connection.post(lambda: self.connection.describe(directory=digest))
-
-    def _handle(self, event: CallEvent) -> None:
-        if self._shared is not None:
-            self._shared.note_call(event)
-        self._consumer.handle(event)
 
     def _observe(self, event: CallEvent, _arrived: ReceivedMessage) -> None:
         """Observe the calls of those this process does not serve; missed ones stay so."""

@@ -96,10 +96,18 @@ class SharedActions:
         """Note that from now on every answer is seen; only the first time, as a session lasts."""
         self._began = min(self._began, self._clock())
 
-    def note_call(self, event: CallEvent) -> None:
-        """Note a call that began before we were connected: its answer may have passed unseen."""
-        if not self._lease.held and event.data.received_at.timestamp() < self._began:
-            self._earlier[event.data.user, event.data.call_id] = None
+    def noting(self, handle: Callable[[CallEvent], None]) -> Callable[[CallEvent], None]:
+        """Return `handle` with a note of calls whose answers may have passed unseen.
+
+        These began before we were connected.
+        """
+
+        def note_and_handle(event: CallEvent) -> None:
+            if not self._lease.held and event.data.received_at.timestamp() < self._began:
+                self._earlier[event.data.user, event.data.call_id] = None
+            handle(event)
+
+        return note_and_handle
 
     def note_answer(self, event: CallerEvent, _: ReceivedMessage) -> None:
         """Note what another machine has answered, and so done."""

@@ -1,25 +1,18 @@
-"""What caller processes must not forget: which actions were claimed, and which calls are over.
+"""The file of a caller process: which calls are over, ids they had, and what could not be read.
 
-An action is claimed on disk before it is done and noted as done after. A claim without its done
-means the process died between: the action is repeated while the call is young, else only answered.
-So nothing waits for the disk itself: what a power cut takes back is repeated just the same, while
-the call is young.
+The claims of actions lie in the same file; `pending_actions` reads and writes them.
 """
 
 import re
-import threading
 import time
-from collections.abc import Collection
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.caller.calls import change_to
 from runtime.erasure import purge, traces_of
 from runtime.files import matching
-from runtime.sqlite import LOOK_AGAIN, open_database, transaction, write
+from runtime.sqlite import LOOK_AGAIN, open_database, write
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (user TEXT, call_id TEXT, trigger TEXT, state TEXT NOT NULL,
@@ -33,7 +26,6 @@ CREATE TABLE IF NOT EXISTS ids (user TEXT, call_id TEXT, root TEXT NOT NULL, at 
 CREATE TABLE IF NOT EXISTS aside (id INTEGER PRIMARY KEY, at REAL NOT NULL, topic TEXT NOT NULL,
     reason TEXT NOT NULL, payload BLOB NOT NULL);
 """
-_NOTE_DONE = "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, 'done', ?, NULL)"
 _NAMING = (
     ("claims", "names(event, ?1) OR trigger = change_to(call_id, ?1)"),
     ("aside", "names(payload, ?1)"),
@@ -45,94 +37,12 @@ _OVER_KEPT = 86_400.0  # seconds
 _ASIDE_KEPT = 1_000  # messages
 
 
-@dataclass(frozen=True)
-class Claim:
-    """An action that was begun, or deferred; `event` is the call event it is for."""
-
-    user: str
-    call_id: str
-    trigger: str  # the mark of the action, see calls.mark
-    at: float
-    event: str
-    begun: bool = True
-
-
 class CallerStore:
-    """Claims and ends of calls in one SQLite file; may be used from several threads.
+    """One SQLite file, which several processes may share; used from the main thread of each."""
 
-    Processes may share a file; each resumes only what was begun for its own `users`, and None
-    stands for everybody's.
-    """
-
-    def __init__(self, path: Path, users: Collection[str] | None = None) -> None:
-        self._users = users
-        self._lock = threading.Lock()
-        self._db = open_database(path, _SCHEMA, expendable="which calls were answered")
-        self._db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
-
-    def claim(self, claim: Claim, done_with_it: str | None = None) -> bool:
-        """Take an action for oneself, and note another as done; False if it was taken before."""
-        with self._lock, transaction(self._db):
-            taken = self._db.execute(
-                "INSERT INTO claims VALUES (?, ?, ?, 'open', ?, ?) ON CONFLICT DO UPDATE"
-                " SET state = 'open', at = excluded.at, event = excluded.event"
-                " WHERE state = 'put-off'",
-                (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
-            )
-            if taken.rowcount and done_with_it is not None:
-                self._db.execute(_NOTE_DONE, (claim.user, claim.call_id, done_with_it, claim.at))
-        return taken.rowcount > 0
-
-    def defer(self, claim: Claim) -> None:
-        """Note that an action is to be done later."""
-        self._write(
-            "INSERT INTO claims VALUES (?, ?, ?, 'put-off', ?, ?) ON CONFLICT DO UPDATE"
-            " SET event = excluded.event WHERE state = 'put-off'",
-            (claim.user, claim.call_id, claim.trigger, claim.at, claim.event),
-        )
-
-    def forget_deferred(self, user: str, call_id: str, trigger: str) -> None:
-        """Note that an action is not to be done later, unless it was begun meanwhile."""
-        self._write(
-            "DELETE FROM claims WHERE user = ? AND call_id = ? AND trigger = ?"
-            " AND state = 'put-off'",
-            (user, call_id, trigger),
-        )
-
-    def done(self, user: str, call_id: str, trigger: str) -> None:
-        """Note that an action is done; its event is no longer needed."""
-        self._write(
-            "UPDATE claims SET state = 'done', event = NULL"
-            " WHERE user = ? AND call_id = ? AND trigger = ?",
-            (user, call_id, trigger),
-        )
-
-    def note_done(self, user: str, call_id: str, trigger: str, at: float) -> None:
-        """Note that an action is not to be done any more, unless it is being done."""
-        self._write(_NOTE_DONE, (user, call_id, trigger, at))
-
-    def claimed(self, user: str, call_id: str, trigger: str) -> bool:
-        """Return whether an action has been taken before."""
-        return bool(
-            self._read(
-                "SELECT 1 FROM claims WHERE user = ? AND call_id = ? AND trigger = ?"
-                " AND state <> 'put-off'",
-                (user, call_id, trigger),
-            )
-        )
-
-    def open_claims(self) -> list[Claim]:
-        """Return the actions of our users that were begun or deferred and never done."""
-        rows = self._read(
-            "SELECT user, call_id, trigger, at, event, state FROM claims WHERE state <> 'done'"
-            " ORDER BY at",
-            (),
-        )
-        return [
-            Claim(row[0], row[1], row[2], row[3], row[4] or "", row[5] == "open")
-            for row in rows
-            if self._users is None or row[0] in self._users
-        ]
+    def __init__(self, path: Path) -> None:
+        self.db = open_database(path, _SCHEMA, expendable="which calls were answered")
+        self.db.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN}")
 
     def end(self, user: str, call_id: str, at: float) -> None:
         """Note that a call is over."""
@@ -144,12 +54,9 @@ class CallerStore:
 
     def ended_since(self, moment: float) -> list[tuple[str, str]]:
         """Return user and id of the calls that are over, oldest first."""
-        return [
-            (row[0], row[1])
-            for row in self._read(
-                "SELECT user, call_id FROM over WHERE at >= ? ORDER BY at", (moment,)
-            )
-        ]
+        return self.db.execute(
+            "SELECT user, call_id FROM over WHERE at >= ? ORDER BY at", (moment,)
+        ).fetchall()
 
     def rename(self, user: str, call_id: str, root: str, at: float) -> None:
         """Note that a call continues under another id."""
@@ -157,8 +64,7 @@ class CallerStore:
 
     def renamed(self) -> list[tuple[str, str, str]]:
         """Return user, later and first id of the calls that changed it."""
-        rows = self._read("SELECT user, call_id, root FROM ids ORDER BY at", ())
-        return [(row[0], row[1], row[2]) for row in rows]
+        return self.db.execute("SELECT user, call_id, root FROM ids ORDER BY at").fetchall()
 
     def dead_letter(self, arrived: ReceivedMessage, reason: str) -> None:
         """Keep a message that could not be handled, for support; the newest thousand."""
@@ -177,16 +83,10 @@ class CallerStore:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._db.close()
+        self.db.close()
 
-    def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
-
-    def _write(self, sql: str, values: tuple[object, ...]) -> bool:
-        with self._lock:
-            return write(self._db, sql, values).rowcount > 0
+    def _write(self, sql: str, values: tuple[object, ...]) -> None:
+        write(self.db, sql, values)
 
 
 def erase(data_folder: Path, number: str) -> tuple[int, bool]:

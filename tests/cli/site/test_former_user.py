@@ -9,7 +9,7 @@ from cli.site.files import make_site
 from cli.site.former_user import forget_belongings
 from cli.site.settings import Settings
 from consumers.caller import trace_store
-from consumers.caller.store import CallerStore, Claim
+from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, path_of
 from consumers.dial.settings import DialSettings
 from consumers.dial.store import DialRecord, DialStore
@@ -59,13 +59,14 @@ def test_stories_and_dial_requests_go_with_their_user(site: Settings) -> None:
 def test_what_waits_to_be_done_goes_with_its_user(site: Settings) -> None:
     with closing(CallerStore(site.site.data_folder / "caller.db")) as store:
         for login in ("0011", "0012"):
-            store.claim(Claim(login, "call", "ringing", 1_000.0, "{}"))
+            claim = (login, "call", "ringing", "open", 1_000.0, "{}")
+            store.db.execute("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", claim)
             store.dead_letter(ReceivedMessage(f"starface/users/{login}/calls", b"x"), "broken")
 
     forget_belongings(site, "0011")
 
     with closing(CallerStore(site.site.data_folder / "caller.db")) as store:
-        assert [claim.user for claim in store.open_claims()] == ["0012"]
+        assert store.db.execute("SELECT user FROM claims").fetchall() == [("0012",)]
 
 
 def test_what_a_consumer_has_done_for_a_former_user_is_not_asked_for_again(site: Settings) -> None:

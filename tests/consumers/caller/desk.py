@@ -11,6 +11,7 @@ from bus.mqtt.inbox import BrokerUnavailable
 from consumers.caller.answer import AnswerBuilder
 from consumers.caller.calls import Call
 from consumers.caller.consumer import CallerConsumer, Dependencies
+from consumers.caller.pending_actions import Claim, PendingActions
 from consumers.caller.settings import CallerSettings, CommandSettings
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore
@@ -172,6 +173,11 @@ class Desk:
         event = self.event(state, **more)
         self.consumer.handle(event)
         return event
+
+    def unfinished(self) -> list[Claim]:
+        """Return what another process would find on disk."""
+        clock = lambda: self.moment  # noqa: E731
+        return PendingActions(self.store.db, self.settings, self, clock).unfinished()
 
     def opened(self) -> list[CallerData]:
         return [one for one in self.sent if one.opens != "nothing"]

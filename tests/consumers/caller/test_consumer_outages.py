@@ -59,12 +59,27 @@ def test_an_action_is_done_when_the_broker_has_the_answer(desk: Desk) -> None:
     desk.broker_silent = True
     desk.report()
     desk.consumer.tick()
-    assert len(desk.store.open_claims()) == 1
+    assert len(desk.unfinished()) == 1
 
     desk.broker_silent = False
     desk.consumer.tick()
 
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
+
+
+@pytest.mark.parametrize("serves", ["0011", "0012"])
+def test_a_process_resumes_only_what_was_begun_for_its_users(desk: Desk, serves: str) -> None:
+    desk.broker_gone = True
+    desk.report()
+    desk.broker_gone = False
+
+    desk.own = frozenset({serves})
+    desk.start()
+    desk.pass_time(1)
+
+    assert [answer.user for answer in desk.opened()] == (["0011"] if serves == "0011" else [])
+    desk.pass_time(1)
+    assert len(desk.unfinished()) == (0 if serves == "0011" else 1)
 
 
 @pytest.mark.parametrize("answer", ["broker_silent", "broker_gone"])
@@ -75,14 +90,14 @@ def test_an_action_is_not_done_before_the_broker_has_the_answer_though_the_comma
     desk.programs.under_way = 1
     desk.report()
     desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", True, ""))
-    assert len(desk.store.open_claims()) == 1
+    assert len(desk.unfinished()) == 1
 
     setattr(desk, answer, False)
     desk.pass_time(1)
     desk.pass_time(1)
 
     assert desk.opened()
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -99,7 +114,7 @@ def test_each_of_two_changes_of_party_is_done_when_its_own_command_has_ended(
 
     for mark, left in ((marks[first], [marks[1 - first]]), (marks[1 - first], [])):
         desk.consumer.finished(ActionResult("command", "0011", "c-1", mark, True, ""))
-        assert [one.trigger for one in desk.store.open_claims()] == left
+        assert [claim.key[2] for claim in desk.unfinished()] == left
 
 
 def test_an_action_is_done_when_its_last_command_has_ended(desk: Desk) -> None:
@@ -108,7 +123,7 @@ def test_an_action_is_done_when_its_last_command_has_ended(desk: Desk) -> None:
     desk.pass_time(1)
     for left in (1, 0):
         desk.consumer.finished(ActionResult("command", "0011", "c-1", "ringing", True, ""))
-        assert len(desk.store.open_claims()) == left
+        assert len(desk.unfinished()) == left
 
 
 def test_what_the_broker_did_not_confirm_at_the_end_is_repeated_after_a_restart(
@@ -137,7 +152,7 @@ def test_an_executor_that_failed_is_reported(desk: Desk) -> None:
     [story] = find(desk.folder)
     assert "exit-1" in step_sentence(story.steps[-1], "en")
     assert (story.opens, story.reason) == ("matter", "executor-failed")
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
 
 
 @pytest.mark.parametrize("done", [True, False])
@@ -171,7 +186,7 @@ def test_an_action_cut_off_by_a_crash_is_done_while_the_call_is_young(
     assert desk.opened()[-1].url == "https://files.example/m/m%2070"
     assert before in ([], [desk.events[-1].id])
     desk.consumer.tick()
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
 
 
 def test_an_action_cut_off_by_a_crash_is_only_reported_when_the_call_is_old(desk: Desk) -> None:
@@ -186,7 +201,7 @@ def test_an_action_cut_off_by_a_crash_is_only_reported_when_the_call_is_old(desk
 
     assert desk.sent == []
     assert find(desk.folder)[0].reason == "interrupted"
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
 
 
 def test_an_action_resumed_does_not_open_a_call_that_ended_meanwhile(desk: Desk) -> None:
@@ -200,7 +215,7 @@ def test_an_action_resumed_does_not_open_a_call_that_ended_meanwhile(desk: Desk)
     desk.pass_time(1)
 
     assert desk.opened() == []
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
 
 
 def test_an_action_that_was_done_is_not_done_again_after_a_restart(desk: Desk) -> None:

@@ -149,7 +149,7 @@ def test_a_change_of_party_cut_off_by_a_crash_is_resumed_while_it_is_still_so(de
     desk.pass_time(1)
 
     assert [one.caller for one in desk.opened()] == [ADA, GRACE]
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
 
 
 def test_a_change_of_party_that_waits_is_dropped_when_the_party_changes_again(desk: Desk) -> None:

@@ -144,7 +144,7 @@ def test_what_waits_since_it_rang_gives_way_to_what_opens_on_answering(
     assert [(one.trigger, one.reason) for one in desk.sent] == [("connected", "only-open-matter")]
     [story] = find(desk.folder)
     assert (story.opens, story.reason) == ("matter", "only-open-matter")
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_what_waited_when_the_process_died_is_not_done_for_a_call_that_is_over(
     desk.pass_time(5)
 
     assert desk.opened() == []
-    assert desk.store.open_claims() == []
+    assert desk.unfinished() == []
 
 
 def test_what_waited_too_long_without_a_process_is_reported_and_not_done(

@@ -1,5 +1,7 @@
 """What is under way for calls, and whether an answer says something new."""
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -7,13 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from bus.events import CallerData, Party, Reference
+from bus.events import CallData, CallerData, CallEvent, Party, Reference, call_event_type
+from consumers.caller.calls import Call, keys_of
 from consumers.caller.pending_actions import Backlog, PendingActions
 from consumers.caller.settings import CallerSettings
 from consumers.caller.store import CallerStore
 
 KEY = ("0011", "c-1", "ringing")
 CALLER = Party(number="0441234567", e164="+41441234567", kind="external")
+KEYS, OF_ANOTHER = (keys_of(Call(user, "c-1", caller=CALLER), "ringing") for user in ("0011", "12"))
+EVENT = CallEvent(
+    type=call_event_type("ringing"),
+    data=CallData(
+        user="0011", call_id="c-1", state="ringing", direction="in", caller=CALLER,
+        received_at=datetime.fromtimestamp(1_000.0, UTC),
+    ),
+)  # fmt: skip
 
 
 def _answer(**fields: object) -> CallerData:
@@ -28,7 +39,66 @@ class Connected:
 @pytest.fixture
 def pending(tmp_path: Path) -> Iterator[PendingActions]:
     with closing(CallerStore(tmp_path / "caller.db")) as store:
-        yield PendingActions(store, CallerSettings(), Connected(), lambda: 1_000.0)
+        yield _pending(store)
+
+
+def _pending(store: CallerStore) -> PendingActions:
+    return PendingActions(store.db, CallerSettings(), Connected(), lambda: 1_000.0)
+
+
+def _claim(pending: PendingActions) -> bool:
+    return pending.claim(KEYS, "ringing", EVENT, "business-card")
+
+
+def test_an_action_is_claimed_once(pending: PendingActions) -> None:
+    assert _claim(pending)
+    assert not _claim(pending)
+    assert pending.claim(OF_ANOTHER, "ringing", EVENT, "business-card")
+
+
+def test_one_of_many_claims_at_once_wins(tmp_path: Path) -> None:
+    processes = [_pending(CallerStore(tmp_path / "caller.db")) for _ in range(8)]
+    won: list[bool] = []
+    threads = [threading.Thread(target=lambda p=p: won.append(_claim(p))) for p in processes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(won) == 1
+
+
+def test_what_is_deferred_can_still_be_claimed_once(pending: PendingActions) -> None:
+    pending.defer(KEY, EVENT, 1_001.0)
+    assert [claim.begun for claim in pending.unfinished()] == [False]
+
+    assert _claim(pending)
+    pending.give_up(KEY)
+    pending.defer(KEY, EVENT, 1_001.0)
+    assert not _claim(pending)
+    assert [(claim.key, claim.begun) for claim in pending.unfinished()] == [(KEY, True)]
+
+
+def test_a_claim_is_open_until_it_is_done_and_then_knows_nobody(pending: PendingActions) -> None:
+    _claim(pending)
+    [claim] = pending.unfinished()
+    assert CallEvent.model_validate_json(claim.event) == EVENT
+
+    pending.done(KEY)
+
+    assert pending.unfinished() == []
+    assert not _claim(pending)
+
+
+def test_a_locked_file_is_waited_for(pending: PendingActions, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "caller.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(1.0, lambda: other.execute("COMMIT"))
+    timer.start()
+
+    assert _claim(pending)
+    timer.join()
+    other.close()
 
 
 def test_an_answer_is_new_once(pending: PendingActions) -> None:

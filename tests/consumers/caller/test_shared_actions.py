@@ -153,8 +153,9 @@ def test_a_call_that_began_before_this_process_is_the_holders_if_there_was_one(
     shared, lease, actions, clock = _shared(held=False)
     clock.now = 5.0
     lease.others_seen = holder
-    shared.note_call(_call(1, received_at=-1.0))
-    shared.note_call(_call(2, received_at=1.0))
+    note = shared.noting(lambda event: None)
+    note(_call(1, received_at=-1.0))
+    note(_call(2, received_at=1.0))
     shared.hand_over(_answer(1), {}, "ringing")
     shared.hand_over(_answer(2), {}, "ringing")
 
@@ -171,8 +172,9 @@ def test_a_call_that_began_before_the_first_connect_is_the_holders() -> None:
     shared.note_connected()
     clock.now = 20.0
     shared.note_connected()
-    shared.note_call(_call(1, received_at=14.0))
-    shared.note_call(_call(2, received_at=16.0))
+    note = shared.noting(lambda event: None)
+    note(_call(1, received_at=14.0))
+    note(_call(2, received_at=16.0))
     shared.hand_over(_answer(1), {}, "ringing")
     shared.hand_over(_answer(2), {}, "ringing")
 

@@ -1,5 +1,4 @@
 import sqlite3
-import threading
 import time
 from pathlib import Path
 
@@ -8,9 +7,7 @@ import pytest
 from bus.mqtt.inbox import ReceivedMessage
 from consumers.actions.webhook import Webhooks
 from consumers.caller.calls import change_to
-from consumers.caller.store import CallerStore, Claim, erase
-
-CLAIM = Claim("0011", "c-1", "ringing", 100.0, '{"number": "+41441234567"}')
+from consumers.caller.store import CallerStore, erase
 
 
 @pytest.fixture
@@ -18,63 +15,13 @@ def store(tmp_path: Path) -> CallerStore:
     return CallerStore(tmp_path / "caller.db")
 
 
-def test_an_action_is_claimed_once(store: CallerStore) -> None:
-    assert store.claim(CLAIM)
-    assert not store.claim(CLAIM)
-    assert store.claimed("0011", "c-1", "ringing")
-    assert not store.claimed("0012", "c-1", "ringing")
-
-
-def test_one_of_many_claims_at_once_wins(tmp_path: Path) -> None:
-    stores = [CallerStore(tmp_path / "caller.db") for _ in range(8)]
-    won: list[bool] = []
-    threads = [threading.Thread(target=lambda s=s: won.append(s.claim(CLAIM))) for s in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sum(won) == 1
-
-
-def test_what_is_deferred_can_still_be_claimed_once(store: CallerStore) -> None:
-    store.defer(CLAIM)
-    assert [claim.begun for claim in store.open_claims()] == [False]
-    assert not store.claimed("0011", "c-1", "ringing")
-
-    assert store.claim(CLAIM)
-    store.forget_deferred("0011", "c-1", "ringing")
-    store.defer(CLAIM)
-    assert not store.claim(CLAIM)
-    assert store.open_claims() == [CLAIM]
-
-
-def test_a_process_resumes_only_what_was_begun_for_its_users(tmp_path: Path) -> None:
-    store = CallerStore(tmp_path / "caller.db", users=["0012"])
-    store.claim(CLAIM)
-
-    assert store.open_claims() == []
-    assert CallerStore(tmp_path / "caller.db", users=["0011"]).open_claims() == [CLAIM]
-    assert CallerStore(tmp_path / "caller.db").open_claims() == [CLAIM]
-
-
-def test_a_claim_is_open_until_it_is_done_and_then_knows_nobody(store: CallerStore) -> None:
-    store.claim(CLAIM)
-    assert store.open_claims() == [CLAIM]
-
-    store.done("0011", "c-1", "ringing")
-
-    assert store.open_claims() == []
-    assert not store.claim(CLAIM)
-
-
 def test_what_no_event_can_refer_to_any_more_is_dropped(store: CallerStore) -> None:
-    store.claim(CLAIM)
+    _claim(store, "ringing")
     store.end("0011", "c-1", 100.0)
     store.rename("0011", "c-2", "c-1", 100.0)
     store.forget_before(100.0 + 200_000)
 
-    assert store.open_claims() == []
+    assert _claims(store) == []
     assert store.ended_since(0) == []
     assert store.renamed() == []
 
@@ -91,30 +38,19 @@ def test_what_cannot_be_read_is_kept_for_support_but_not_without_end(
     assert oldest == b"100"
 
 
-def test_a_locked_file_is_waited_for(store: CallerStore, tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "caller.db", isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN EXCLUSIVE")
-    timer = threading.Timer(1.0, lambda: other.execute("COMMIT"))
-    timer.start()
-
-    assert store.claim(CLAIM)
-    timer.join()
-    other.close()
-
-
 def test_that_an_erased_number_was_put_through_is_forgotten(
     store: CallerStore, tmp_path: Path
 ) -> None:
     marks = [change_to("c-1", number) for number in ("+41441234567", "+41449999999")]
     for mark in marks:
-        store.note_done("0011", "c-1", mark, 1.0)
+        _claim(store, mark)
 
     assert erase(tmp_path, "+41441234567") == (1, True)
-    assert [store.claimed("0011", "c-1", mark) for mark in marks] == [False, True]
+    assert _claims(store) == marks[1:]
 
 
 def test_an_erased_number_is_nowhere_any_more(store: CallerStore, tmp_path: Path) -> None:
-    store.claim(CLAIM)
+    _claim(store, "ringing", '{"number": "+41441234567"}')
     store.dead_letter(ReceivedMessage("t", b'{"x": "+41441234567"}'), "unreadable")
     store.dead_letter(ReceivedMessage("t", b"<x>044 123 45 67"), "unreadable")
     hooks = Webhooks(tmp_path / "caller.db", (), lambda _: None)
@@ -138,4 +74,13 @@ def test_what_was_set_aside_is_kept_as_long_as_the_office_says(store: CallerStor
 
 
 def _aside(store: CallerStore) -> int:
-    return int(store._read("SELECT count(*) FROM aside", ())[0][0])
+    return int(store.db.execute("SELECT count(*) FROM aside").fetchone()[0])
+
+
+def _claim(store: CallerStore, mark: str, event: str | None = None) -> None:
+    claim = ("0011", "c-1", mark, "open", 100.0, event)
+    store.db.execute("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", claim)
+
+
+def _claims(store: CallerStore) -> list[str]:
+    return [row[0] for row in store.db.execute("SELECT trigger FROM claims")]

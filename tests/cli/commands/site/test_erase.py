@@ -13,7 +13,7 @@ from cli.app import app
 from cli.site.context import CommandFailed
 from cli.site.files import make_site
 from cli.site.settings import Settings
-from consumers.caller.store import CallerStore, Claim
+from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceEntry, TraceStore, TraceSubject, find, path_of
 from consumers.desktop.instance import Spool
 from consumers.directory.changes import Changes, ContactRecord
@@ -89,7 +89,8 @@ def test_no_file_of_the_machine_holds_the_number_any_more(
         note = Notification(user="0011", call_id="c", state="ringing")
         events.append(ResolvedNotification(note, ida, Party(), time.time()))
         with closing(CallerStore(folder / "caller.db")) as store:
-            store.claim(Claim("0011", "c", "ringing", time.time(), f'{{"e164": "{other}"}}'))
+            claim = ("0011", "c", "ringing", "open", time.time(), f'{{"e164": "{other}"}}')
+            store.db.execute("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", claim)
             with Directory(site.database) as directory:
                 record = ContactRecord(
                     key="k", name="K", numbers=(ContactNumber(raw="x", e164=other),)
