@@ -28,6 +28,7 @@ _BY_KEYS = (
     PhoneNumberType.PERSONAL_NUMBER,
 )
 _FIXED, _MOBILE = PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE
+_BEFORE_BRACKET = re.compile(r"[0-9]+(?= ?\()")
 _BETWEEN = re.compile(r" *[/-] +| +[/-] *|/|  +| (?=\(?0)")
 
 
@@ -165,7 +166,9 @@ def _candidates(text: Spelled, profile: NumberProfile, at_home: bool) -> Iterato
 
 
 def _international(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]:
-    prefixes = [""] if text.plus else list(dict.fromkeys((profile.international_prefix, "00")))
+    prefixes = list(dict.fromkeys((profile.international_prefix, "00")))
+    if text.plus:
+        prefixes.insert(0, "")  # behind which some write another one: `+0041`
     for prefix in prefixes:
         if text.digits.startswith(prefix) and len(text.digits) > len(prefix):
             plus = (ReadingStep("prefix", {"prefix": prefix}),) if prefix else ()
@@ -220,6 +223,9 @@ def _local(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
 def _without_plus(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]:
     skip = 1 if text.digits.startswith("0") else 0  # one zero of a lost 00
     plan = numbering_plan.plan(profile.country)
+    code = _BEFORE_BRACKET.match(text.signs, skip)
+    if code and int(code[0]) not in COUNTRY_CODE_TO_REGION_CODE:
+        return  # the 8 of Russia: `8 (495) 123-45-67`
     for digits, zero in _without_trunk_zero(text, skip):
         if digits.startswith(str(plan.code)) and len(digits) >= _OWN_CODE_FROM:
             yield _Candidate("country-code", digits, how=zero)

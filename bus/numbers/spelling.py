@@ -19,11 +19,12 @@ _ZERO_WIDTH = frozenset(
     "\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"
 )  # address books copy these along; marks that turn the order round are not among them
 _RELATIVES = {
-    **dict.fromkeys("\N{MINUS SIGN}\N{HYPHEN BULLET}", "-"),
+    **dict.fromkeys("\N{MINUS SIGN}\N{HYPHEN BULLET}ーｰ", "-"),
     **dict.fromkeys("．。․·•‧∙⋅", "."),
     **dict.fromkeys("／⁄∕", "/"),
-    **dict.fromkeys("（﹙⁽", "("),
-    **dict.fromkeys("）﹚⁾", ")"),
+    **dict.fromkeys("（﹙⁽[{［", "("),
+    **dict.fromkeys("）﹚⁾]}］", ")"),
+    "_": " ",
     **dict.fromkeys("’‘‛´`′ʼ＇", "'"),
     **dict.fromkeys("＋﹢", "+"),
     **dict.fromkeys("＊﹡∗", "*"),
@@ -34,16 +35,23 @@ _URI = (
         r"(?P<scheme>tel|callto|sips?):(?! )(?://)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
     )
 )
+# A header of SIP: `"Anna Beispiel" <sip:+41445206789@pbx.example>;tag=1928301774`.
+_ADDRESS = re.compile(
+    r'(?:"(?:[^"\\]|\\.)*"\s*|[^"<>]*)<(?P<address>[^<>]*)>(?:\s*;.*)?', re.DOTALL
+)
 _EXTENSION = re.compile(
-    r"(?P<main>.*[0-9)])[ ,]*"
-    r"(?:;ext=|(?:ext(?:ension|n)?|x|poste|int(?:erno)?|nebenstelle|nst|app(?:arat)?)[.:]?)"
-    r" *(?P<extension>[0-9]{1,8})",
+    r"(?P<main>.*[0-9)])[ ,/(-]*"
+    r"(?:;ext=|(?:ext(?:ension|n)?|x|poste|int(?:ern[eo]?)?|nebenstelle|nst|app(?:arat)?)[.:]*)"
+    r" *(?P<extension>[0-9]{1,8})\)?",
     re.IGNORECASE,
 )
 _DIRECT_DIAL = re.compile(
-    r"(?P<main>.*[0-9)])[ ,]*(?:dw|durchwahl|klappe|kl)[.:]? *-? *(?P<digits>[0-9]{1,8})",
+    r"(?P<main>.*[0-9)])[ ,/(-]*"
+    r"(?:dw|durchwahl|klappe|kl)[.:]* *-? *(?P<digits>[0-9]{1,8})\)?",
     re.IGNORECASE,
 )
+_QUOTES = ' "“”„«»‹›,;:'
+_PLUS = re.compile(r"\A([( ]*)(?:00)?(?: *\+)+")  # `++41`, `00+41`
 _VANITY = re.compile(r"[^A-Za-z]*[0-9)][^A-Za-z]*[A-Za-z][A-Za-z./' -]*")
 _KEYS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 _TRUNK_ZERO = re.compile(r"\( *0 *\)")
@@ -105,14 +113,18 @@ class Spelled(NamedTuple):
 def unwrap(text: str) -> Unwrapped | None:
     """Take a number out of its tel:, callto: or sip: URI; None if the URI is damaged.
 
-    A text that is no URI comes back as it is.
+    A text that is no URI comes back as it is, a name in front of an address in `<>` is left out.
     """
+    if "<" in text and (named := _ADDRESS.fullmatch(text.strip(" "))):
+        text = named["address"]
     found = _URI.fullmatch(text.strip(" "))
     if not found:
         return Unwrapped(text)
     scheme, rest = found["scheme"].lower(), found["rest"]
     user, _, host = rest.partition("@")
-    main, *parameters = re.split(r"[;?]" if scheme == "callto" else r";", user)
+    main, *parameters = re.split(r"[;?]", user)
+    if host:
+        main, _, _ = main.partition(":")  # a password
     try:
         given = dict(_parameter(one) for one in parameters)
         return _with_context(Unwrapped(_decoded(main), scheme, _host(host)), given)
@@ -133,7 +145,7 @@ def spelled(text: str) -> Spelled:
     signs = plain(text)
     if signs is None:
         return Spelled(fault="control-character")
-    signs = signs.strip()
+    signs = _PLUS.sub(r"\1+", signs.strip(_QUOTES))
     if _says_withheld(signs):
         return Spelled(withheld=True)
     if "*" in signs or "#" in signs:
@@ -174,7 +186,7 @@ def _host(written: str) -> str:
 
 
 def _with_context(inner: Unwrapped, parameters: dict[str, str]) -> Unwrapped:
-    context = parameters.get("phone-context", "")
+    context = parameters.get("phone-context", "").strip('"')
     inner = inner._replace(extension=parameters.get("ext", ""))
     if inner.text.lstrip().startswith("+") or not context:
         return inner
@@ -184,10 +196,10 @@ def _with_context(inner: Unwrapped, parameters: dict[str, str]) -> Unwrapped:
 
 
 def _sign(one: str) -> str | None:
-    if one.isascii():
-        return one if one.isprintable() else None
     if one in _RELATIVES:
         return _RELATIVES[one]
+    if one.isascii():
+        return one if one.isprintable() else None
     if one in _ZERO_WIDTH:
         return ""
     category = unicodedata.category(one)

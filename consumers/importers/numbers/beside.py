@@ -15,21 +15,16 @@ from consumers.importers.numbers.number_readings import Reader
 
 _OVERRIDES = re.compile("[\u202d\u202e]")  # they turn the digits round, so nothing is read
 _KEPT = frozenset("⁄∕⁽⁾．․（）＋＊＃℃")  # signs that are read as spelling
-_URI = re.compile(r"\s*(?:tel|callto|sips?):(?! )", re.I)
+_URI = re.compile(r"\s*(?:tel|callto|sips?):(?! )|[^<>]*<[^<>]*>\s*(?:;|\Z)", re.I)
 _PARAMETERS = re.compile(r"[^;]*;\s*(?:ext|isub|tsp|phone-context)=", re.I)
 # Digits that are sent when somebody has answered: `,,1234#`, `p99`, `w2`.
 _TONES = re.compile(
     r"(?<=\d)\s*(?:,+\d{1,8}#|,,+[\d*#,]+|[pw]\d{1,8}#?(?:[pw,]+\d{1,8}#?)*)\s*$", re.I
 )
-_PLUS_ZERO = re.compile(r"^=?\+\s*(?:00|\+)|^=(?=[+\d])")
-_BRACKETS = str.maketrans("[]{}_", "()() ")
-_EXTENSION = re.compile(
-    r"\b(?:int(?:erno|erne|ern)?|poste|app(?:arat)?|nst|nebenstelle)\b\.?", re.I
-)
 _RUN = re.compile(r"(?<![^\W_])(?:\+\s?\(?|\()?\d[\d\s()./'’–-]*\d(?![^\W_])")
 _DIGITS = re.compile(r"\d[\d\s./:-]*")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_ODD_ASCII = re.compile(r"[=#,pwia\"\[{_]|\+\s*[0+]|nst|nebenst", re.I)
+_ODD_ASCII = re.compile(r"[=#,pw\"]", re.I)
 _QUOTES = ' "“”„«»'
 _FEWEST = 6  # digits of a number that may have words beside it
 _MOST_BESIDE = 4  # digits of a time or a code
@@ -54,17 +49,12 @@ def number_text(text: str) -> str:
         return text
     if _OVERRIDES.search(text):
         return text
-    kept = "".join(_sign(sign) for sign in clean_lines(text)).translate(_BRACKETS)
-    return _EXTENSION.sub(
-        "ext.",
-        _PLUS_ZERO.sub(
-            lambda found: "+" if "+" in found[0] else "", _TONES.sub("", kept.strip(_QUOTES))
-        ),
-    )
+    kept = "".join(_sign(sign) for sign in clean_lines(text)).strip(_QUOTES)
+    return _TONES.sub("", kept).removeprefix("=")
 
 
 def uri(text: str) -> str:
-    """Return the URI of a number that is written as one, otherwise nothing."""
+    """Return the URI or SIP address of a number that is written as one, otherwise nothing."""
     if _URI.match(text):
         return text.strip() if "\n" not in text.strip() else ""
     return f"tel:{text.strip()}" if _PARAMETERS.match(text) else ""
