@@ -244,7 +244,7 @@ def _user_rights(topics: Topics, account: str, roles: Roles) -> Rights:
 
 def _gateway(topics: Topics) -> Rights:
     return Rights(
-        read=(topics.replay(ANY_USER), topics.state(ANY_USER)),
+        read=(topics.replay(ANY_USER), topics.state(ANY_USER), topics.heads(ANY_USER)),
         write=(topics.calls(ANY_USER), topics.heads(ANY_USER), topics.session(ANY_USER),
                topics.info(), topics.replies_to(ANY_USER)),
     )  # fmt: skip

@@ -4,6 +4,8 @@ It would else give the numbers that it gave after the copy was made once more, t
 consumers would take these for done. So a small file beside the log says how far the log has come.
 A log is put back if it lags behind that, lies in another file than its own, or the small file is
 missing or was put back itself: whatever copies a file cannot set when it was last touched (ctime).
+A snapshot of a whole machine sets even that back, so what the log numbered before it began is kept
+until it is compared with what the broker knows of it (gateway/publishing/rollback.py).
 """
 
 import json
@@ -25,6 +27,15 @@ MARK = "events.mark"
 _EVERY = 1.0  # seconds
 _TOUCHED = 5.0  # seconds between what the file says and what the system says
 _BEFORE = 1 << 40  # below this are the numbers of an earlier identity, for what is still to be sent
+_START = "start"  # the fact that says how far the log was when the gateway began
+_RENUMBER = """
+UPDATE events SET seq = fresh.seq, payload = CASE payload WHEN x'' THEN payload ELSE CAST(json_set(
+    CAST(payload AS TEXT), '$.seq', fresh.seq,
+    '$.source', replace(json_extract(CAST(payload AS TEXT), '$.source'), ?2, ?3)) AS BLOB) END
+FROM (SELECT place, row_number() OVER (PARTITION BY user ORDER BY place) AS seq
+      FROM events WHERE place > ?1) AS fresh
+WHERE events.place = fresh.place
+"""
 
 
 class LogMark:
@@ -62,17 +73,37 @@ def renew_if_put_back(folder: Path, lock: Path) -> bool:
         with locked(lock, 0), closing(open_log(folder, durable=True)) as db:
             reason = _why_put_back(folder, db)
             if reason:
-                _renew(db)
-                log.warning(
-                    "the event log was put back from a copy, so it gives its events new numbers"
-                    " gateway=%s reason=%s", identity(db), reason,
-                )  # fmt: skip
+                _renew(db, _place(db), reason)
+            _note_start(db)
             _write(folder, db, _place(db))
             return bool(reason)
     except LockTaken:
         return False
     except OSError as error:
         raise LogUnavailable(f"{folder / MARK}: {error.strerror}") from error
+
+
+def start_numbers(db: sqlite3.Connection) -> dict[str, int] | None:
+    """Return each user's number when the gateway began; None once it was compared."""
+    start = _start(db)
+    return None if start is None else dict(start["numbers"])
+
+
+def forget_start(folder: Path) -> None:
+    """Note that the broker knows no greater numbers; raise LogUnavailable."""
+    with closing(open_log(folder, durable=True)) as db, writing(db):
+        db.execute("DELETE FROM facts WHERE name = ?", (_START,))
+
+
+def renew_since_start(folder: Path) -> None:
+    """Give the log a new identity, and all that came since the gateway began new numbers.
+
+    Raises LogUnavailable. Nothing of it may have been published.
+    """
+    with closing(open_log(folder, durable=True)) as db:
+        start = _start(db)
+        if start is not None:
+            _renew(db, int(start["place"]), "the broker knows greater numbers of it")
 
 
 def _why_put_back(folder: Path, db: sqlite3.Connection) -> str:
@@ -96,16 +127,39 @@ def _why_put_back(folder: Path, db: sqlite3.Connection) -> str:
     return ""
 
 
-def _renew(db: sqlite3.Connection) -> None:
+def _renew(db: sqlite3.Connection, place: int, reason: str) -> None:
+    """Take a new identity, and number from 1 again behind a place of the log."""
+    before, fresh = identity(db), secrets.token_hex(4)
     with writing(db):
-        db.execute("UPDATE facts SET value = ? WHERE name = 'identity'", (secrets.token_hex(4),))
+        db.execute("UPDATE facts SET value = ? WHERE name = 'identity'", (fresh,))
+        db.execute("DELETE FROM facts WHERE name = ?", (_START,))
         db.execute(
             "DELETE FROM events WHERE place NOT IN (SELECT place FROM held)"
             " AND place <= (SELECT value FROM counters WHERE name = 'upto')"
         )
         # What is still to be sent goes out as it is, under the identity it has had.
         db.execute("UPDATE events SET seq = seq - ?", (_BEFORE,))
+        db.execute(_RENUMBER, (place, before, fresh))
         db.execute("DELETE FROM numbers")
+        db.execute("INSERT INTO numbers SELECT user, max(seq) FROM events WHERE seq > 0 GROUP BY 1")
+    log.warning(
+        "the event log was put back from a copy, so it gives its events new numbers"
+        " gateway=%s reason=%s", fresh, reason,
+    )  # fmt: skip
+
+
+def _note_start(db: sqlite3.Connection) -> None:
+    """Keep how far the log is, unless an earlier start has not been compared yet."""
+    numbers = dict(db.execute("SELECT user, seq FROM numbers"))
+    if numbers:
+        start = json.dumps({"place": _place(db), "numbers": numbers})
+        with writing(db):
+            db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (_START, start))
+
+
+def _start(db: sqlite3.Connection) -> dict[str, Any] | None:
+    found = db.execute("SELECT value FROM facts WHERE name = ?", (_START,)).fetchone()
+    return json.loads(found[0]) if found else None
 
 
 def _write(folder: Path, db: sqlite3.Connection, place: int) -> None:

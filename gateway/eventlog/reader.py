@@ -14,7 +14,7 @@ from gateway.calls import private_calls
 from gateway.calls.correlation import forget_before
 from gateway.eventlog.counters import ERASED
 from gateway.eventlog.file import identity, open_log, size, writing
-from gateway.eventlog.identity import LogMark
+from gateway.eventlog.identity import LogMark, forget_start, renew_since_start, start_numbers
 
 _COLUMNS = "place, user, seq, at, lasts, payload"
 # One statement for all, because the log is locked while Python waits for its own lock between two.
@@ -53,9 +53,23 @@ class EventReader:
     """The end of the event log that is emptied by the publisher; for its thread only."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._db = open_log(folder, durable=False)
         self.mark = LogMark(folder, self._db)
         self.identity = identity(self._db)
+
+    def start_numbers(self) -> dict[str, int] | None:
+        """Return each user's number when the gateway began; None once it was compared."""
+        return start_numbers(self._db)
+
+    def forget_start(self) -> None:
+        """Note that the broker knows no greater numbers; raise LogUnavailable."""
+        forget_start(self._folder)
+
+    def renew(self) -> None:
+        """Give the log a new identity, as it was put back; raise LogUnavailable."""
+        renew_since_start(self._folder)
+        self.mark = LogMark(self._folder, self._db)
 
     def watermark(self) -> int:
         """Return the place up to which everything is settled or held back."""

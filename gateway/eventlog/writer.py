@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from pydantic_core import to_json
 
@@ -95,8 +94,8 @@ class EventLog:
         self._db = open_log(folder, durable=True)
         self._reading = open_log(folder, durable=False)
         self._reading_lock = threading.Lock()
-        self.gateway: Final = f"{account}-{identity(self._db)}"
-        self.source: Final = f"gateway/{self.gateway}"
+        self._account = account
+        self._source = ""
         self._committed = committed
         self._greatest = greatest  # bytes
         self._waiting: deque[_PendingAppend] = deque()
@@ -116,6 +115,12 @@ class EventLog:
     def append_reset(self, user: str) -> str:
         """Note that the PBX ended a session, return the id of that; raise LogUnavailable."""
         return self._wait_for(_PendingAppend(user))
+
+    @property
+    def gateway(self) -> str:
+        """What this gateway is called: a log that was put back gets another name."""
+        with self._reading_lock:
+            return f"{self._account}-{identity(self._reading)}"
 
     @property
     def fault(self) -> str | None:
@@ -211,6 +216,7 @@ class EventLog:
                 while self._waiting:
                     entries.append(self._waiting.popleft())
                 self._refuse_when_full()
+                self._source = f"gateway/{self._account}-{identity(self._db)}"
                 done = [(one, self._write(one.resolved)) for one in entries if not one.withdrawn]
         except LogUnavailable as error:
             self._fail([*entries, *self._drained()], error)
@@ -237,7 +243,7 @@ class EventLog:
 
     def _write(self, resolved: ResolvedNotification | str) -> str:
         if isinstance(resolved, str):
-            reset = SessionReset(source=self.source, data=SessionResetData(user=resolved))
+            reset = SessionReset(source=self._source, data=SessionResetData(user=resolved))
             self._db.execute(
                 "INSERT INTO resets (user, payload) VALUES (?, ?)", (resolved, reset.encoded())
             )
@@ -258,7 +264,7 @@ class EventLog:
             "INSERT INTO events (user, seq, at, lasts, payload) VALUES (?, ?, ?, ?, ?)",
             (
                 notification.user, seq, publishable.at, lasts,
-                encoded_event(publishable, call, event_id, self.source, seq),
+                encoded_event(publishable, call, event_id, self._source, seq),
             ),
         )  # fmt: skip
         return event_id

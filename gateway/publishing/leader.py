@@ -26,6 +26,7 @@ from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.reader import EventReader
 from gateway.publishing.publisher import EventPublisher
+from gateway.publishing.rollback import LogPutBack
 from gateway.publishing.wakeup import WakeupListener
 from runtime.lock import locked
 
@@ -105,6 +106,8 @@ class PublisherLeader:
                 except SessionTaken as error:
                     log.error("not publishing reason=%s", error)
                     pause = _AGAIN
+                except LogPutBack:
+                    continue  # under its new identity
                 except (NetworkDead, LogUnavailable, SettingsRefused, sqlite3.Error) as error:
                     log.error("publishing failed reason=%s", error)
                 except Exception:  # else notifications would be taken and never published

@@ -19,6 +19,7 @@ from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.reader import EventReader, Hold, Row
 from gateway.publishing.heads import SequenceHeads
 from gateway.publishing.replays import Replays
+from gateway.publishing.rollback import RollbackCheck
 from gateway.publishing.send_queue import SendQueue
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class EventPublisher:
         self._held: dict[int, Hold] = {}  # by place; not on disk yet, as those released
         self._released: set[int] = set()
         self._in_flight: deque[_SentEvent] = deque()
+        self._rollback = RollbackCheck(connection, reader, gateway)
         self._heads = SequenceHeads(connection, reader, gateway)
         self._replays = Replays(connection, reader, gateway, self._asked)
         self._erased = reader.erased()
@@ -72,8 +74,15 @@ class EventPublisher:
             self._connection.post(self._pump)
 
     def tick(self) -> float:
-        """Do what is due; return the seconds until something may be due again."""
+        """Do what is due; return the seconds until something may be due again.
+
+        Raises LogPutBack where the broker knows more of this log than the log itself.
+        """
         now = time.monotonic()
+        if not self._rollback.passed:
+            if not self._rollback.compare(now):
+                return RollbackCheck.PAUSE
+            self._connected()
         self._queue.wake(now)
         self._more = True
         self._pump()
@@ -98,6 +107,8 @@ class EventPublisher:
         return len(self._queue.refused())
 
     def _connected(self) -> None:
+        if not self._rollback.passed:
+            return
         self._heads.announce_all()
         self._queue.wake(time.monotonic())
         self.wake()
@@ -122,6 +133,8 @@ class EventPublisher:
     def _slice(self) -> bool:
         """Send some events; return whether there may be more."""
         settled = 0
+        if not self._rollback.passed:
+            return False
         self._forget_erased()
         try:
             while settled < _SLICE:

@@ -97,7 +97,7 @@ def test_numbers_continue_after_a_restart_and_a_new_log_is_another_source(tmp_pa
     for folder in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):
         events = EventLog(folder, "gateway", Counters(), lambda: None, greatest=10**8)
         events.append(_reported("c", "ringing"))
-        sources.append(events.source)
+        sources.append(events.gateway)
         events.close()
 
     assert [event.seq for event in _kept(tmp_path / "a")] == [1, 2]

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import time
@@ -14,6 +15,7 @@ from cli.demo.mosquitto import Mosquitto, free_port
 from gateway.calls.notifications import Notification, ResolvedNotification
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.erasure import erase
+from gateway.eventlog.identity import MARK
 from gateway.eventlog.writer import EventLog
 from gateway.process import run
 from gateway.settings import GatewaySettings
@@ -173,6 +175,54 @@ def test_a_head_is_announced_and_a_replay_repeats_the_very_same_events(
     _work_until(user, lambda: len(foreign) == 6)
     _work_until(journal, lambda: len(payloads) == 6)
     assert foreign == payloads  # each once, in order, for who did not ask
+
+
+@pytest.mark.parametrize("broker_away", [False, True])
+def test_a_log_set_back_by_a_snapshot_gives_no_number_twice(
+    gateway: GatewayProcess, broker: Mosquitto, connect: Connect, broker_away: bool
+) -> None:
+    user = connect("0011")
+    received = _follow(user, "0011")
+
+    def calls(*names: str) -> None:
+        for name in names:
+            assert notify(gateway.port, path_of("0011"), call_state(name)) == 200
+
+    calls("a", "b")
+    _work_until(user, lambda: len(received) == 2)
+    gateway.stop()
+    snapshot = {path: path.read_bytes() for path in gateway.folder.glob("events.*[dbk]")}
+    gateway.start()
+    calls("c", "d")
+    _work_until(user, lambda: len(received) == 4)
+    gateway.stop()
+    for path, content in snapshot.items():
+        if path.name == MARK:  # the system does not know that it was written a second time
+            content = json.dumps(json.loads(content) | {"at": time.time()}).encode()
+        path.write_bytes(content)
+    if broker_away:
+        broker.stop()
+    gateway.start()
+    calls("e", "f", "g")
+    if broker_away:  # a second start before anything could be compared
+        gateway.stop()
+        gateway.start()
+        broker.start()
+    calls("h")
+    _work_until(user, lambda: len({event.id for event in received}) == 8)
+
+    once = list({event.id: event for event in received}.values())
+    assert [event.data.call_id for event in once] == list("abcdefgh")
+    assert [event.seq for event in once] == [1, 2, 3, 4, 1, 2, 3, 4]
+    assert len({event.source for event in once[:4]}) == 1
+    assert {event.source for event in once[4:]}.isdisjoint({once[0].source})
+    assert len({event.source for event in once[4:]}) == 1
+    before = len(received)
+    gateway.stop()
+    gateway.start()
+    calls("i")
+    _work_until(user, lambda: len(received) > before)
+    assert (received[-1].source, received[-1].seq) == (once[-1].source, 5)
 
 
 def test_the_end_of_a_session_is_reported_even_when_the_broker_was_away(
