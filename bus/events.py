@@ -247,7 +247,8 @@ class UserStateData(Part):
     since: AwareDatetime
     link: Link | None = None
     code: Text | None = None
-    sentence: Sentence | None = None
+    sentence: Sentence | None = None  # for the user
+    detail: Sentence | None = None  # for who looks after the site
     callback_since: AwareDatetime | None = None  # older callback addresses count no longer
 
 

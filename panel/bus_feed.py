@@ -4,10 +4,11 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from bus.access.accounts import LEASED
-from bus.events import DialResult
+from bus.events import DialResult, now
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import ANY_USER
@@ -40,6 +41,7 @@ class BusFeed:
         self._busy: dict[str, set[str]] = {}
         self._settled_at: float | None = None
         self._was_connected = False
+        self._links: tuple[dict[str, Any], datetime] = ({}, now())
         access.on_change = streams.end_streams_of
         access.on_names = lambda names: streams.publish_to_all("people", names)
 
@@ -105,7 +107,7 @@ class BusFeed:
             self._busy.pop(user, None)
 
     def links(self) -> dict[str, Any]:
-        """Return whether the broker is connected, and which processes are missing."""
+        """Return whether the broker is connected, which processes are missing, and since when."""
         missing = [
             name for name in NEEDED
             if not any(
@@ -116,7 +118,10 @@ class BusFeed:
             )
         ]  # fmt: skip
         connected = self._connection.connected
-        return {"broker": connected, "missing": missing if connected else []}
+        links = {"broker": connected, "missing": missing if connected else []}
+        if links != self._links[0]:
+            self._links = (links, now())
+        return links | {"since": self._links[1].isoformat()}
 
     def processes(self) -> list[dict[str, Any]]:
         """Return every process that was ever online, with its version, machine and since when."""

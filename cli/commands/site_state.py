@@ -152,12 +152,12 @@ class SiteState:
 
 
 def _sentence(state: UserState) -> str:
-    return pick(state.data.sentence, spoken()) if state.data.sentence else ""
+    return pick(state.data.detail, spoken()) if state.data.detail else ""
 
 
 def _look(state: UserState, known: bool) -> dict[str, Any]:
     if not known:
         return {"state": "unknown", "code": None, "link": None, "sentence": None}
     data = state.data
-    sentence = data.sentence.en if data.sentence else None
+    sentence = data.detail.en if data.detail else None
     return {"state": data.state, "code": data.code, "link": data.link, "sentence": sentence}

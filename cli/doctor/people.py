@@ -34,7 +34,7 @@ def _state(user: User, settings: Settings, found: Snapshot) -> Finding:
     if not found.online("sessions") or state is None:
         return warn("users", "users-unknown")
     if state.state == "failing":
-        return fail("users", "users-failing", fault=state.code, sentence=state.sentence)
+        return fail("users", "users-failing", fault=state.code, sentence=state.detail)
     return warn("users", "users-off") if state.state == "inactive" else ok("users", "users")
 
 

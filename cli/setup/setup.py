@@ -94,7 +94,7 @@ def _user(dialog: Dialog, settings: Settings) -> tuple[Settings, str]:
     from cli.commands.site.extensions import make_known
     from cli.commands.site.users import added_user
     from cli.site.settings import read
-    from consumers.sessions.faults import code_of, sentence_of
+    from consumers.sessions.faults import code_of, detail_of
     from consumers.users import Users
     from starface.failures import PbxFailure
     from texts import pick
@@ -114,7 +114,7 @@ def _user(dialog: Dialog, settings: Settings) -> tuple[Settings, str]:
         except PbxFailure as error:
             if not dialog.by_person:
                 raise
-            sentence = sentence_of(code_of(error, "login"))
+            sentence = detail_of(code_of(error, "login"))
             dialog.show(pick(sentence, dialog.language) if sentence else str(error))
         except (SettingsRefused, ValidationError) as error:
             if not dialog.by_person:
@@ -311,7 +311,7 @@ def _not_active(dialog: Dialog, settings: Settings, login: str, begun: datetime 
     if state.state == "inactive":
         return dialog.text("setup.failed.inactive", login=login)
     if state.state == "failing":
-        sentence = pick(state.sentence, dialog.language) if state.sentence else state.code
+        sentence = pick(state.detail, dialog.language) if state.detail else state.code
         return f"{login}: {sentence}"
     serving = [name for name in found.processes if name in ("caller", f"caller-for-{login}")]
     if any(map(found.online, serving)):

@@ -1,7 +1,7 @@
 """What can be wrong with a user's session: the broken link, when to try again, what to do.
 
-The codes are part of the contract, as are the links; the sentences are for the people in the
-office and for those who look after the telephone system.
+The codes are part of the contract, as are the links. A user reads what it means for his calls and
+whom to ask; the detail is for who looks after the telephone system and this program.
 """
 
 from dataclasses import dataclass
@@ -59,11 +59,19 @@ FAULTS: dict[str, Fault] = {
 UNPROVEN = "callback-unproven"
 NO_CALL_LIST = "no-call-list"
 CERTIFICATE_ENDS = "callback-certificate-ends"
+_OWN_WORDS = {"another-program": "another-program"}  # others have the words of their link
 NOTES = frozenset({UNPROVEN, NO_CALL_LIST, CERTIFICATE_ENDS})  # of a session that works
 
 
 def sentence_of(code: str) -> Sentence | None:
-    """Return what people read about a fault and what to do; None for another code."""
+    """Return what the user reads about a fault; None for another code."""
+    if code not in FAULTS:
+        return None
+    return texts.sentence(f"sessions.people.{_OWN_WORDS.get(code, FAULTS[code].link)}")
+
+
+def detail_of(code: str) -> Sentence | None:
+    """Return what is wrong and how to mend it; None for another code."""
     known = code in NOTES or code in FAULTS
     return texts.sentence(f"sessions.{code}") if known else None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bus.events import Link, Sentence
-from consumers.sessions.faults import FAULTS, NO_CALL_LIST, sentence_of
+from consumers.sessions.faults import FAULTS, NO_CALL_LIST, detail_of, sentence_of
 
 Task = Literal["login", "keep-alive", "resync", "logout"]
 UNKNOWN = "unknown"  # instead of the callback's code before the first check
@@ -48,8 +48,13 @@ class Health:
 
     @property
     def sentence(self) -> Sentence | None:
-        """What to do about it."""
+        """What it means for the user, and whom to ask."""
         return sentence_of(self.code or "")
+
+    @property
+    def detail(self) -> Sentence | None:
+        """What is to be done about it by who looks after the site."""
+        return detail_of(self.code or "")
 
 
 class UserSession:

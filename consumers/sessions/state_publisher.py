@@ -122,6 +122,7 @@ class StatePublisher:
                 link=health.link,
                 code=health.code,
                 sentence=health.sentence,
+                detail=health.detail,
                 callback_since=shown.callback_since,
             ),
         )

@@ -57,7 +57,7 @@ def caller_line(data: CallerData) -> str:
 
 def _state(event: UserState) -> str:
     data = event.data
-    return f"{data.state:10} {data.sentence.en if data.sentence else ''}".rstrip()
+    return f"{data.state:10} {data.detail.en if data.detail else ''}".rstrip()
 
 
 def _choice(event: ChoiceRequest) -> str:

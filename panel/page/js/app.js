@@ -7,7 +7,7 @@ import { fill, h, icon, toast } from "./dom.js";
 import { start, stop, tellTabs } from "./feed.js";
 import { post, settings } from "./net.js";
 import { changed, on, store } from "./store.js";
-import { clock, loadTexts, say, t } from "./texts.js";
+import { loadTexts, say, sinceWhen, t } from "./texts.js";
 import { startWorker } from "./workstation.js";
 
 const root = document.getElementById("app");
@@ -78,14 +78,15 @@ function switchButton() {
   return button;
 }
 
-// What is wrong, in one sentence; null when nothing is.
+// What is wrong and since when, in words of an office; an administrator reads what to mend. Null when nothing is.
 export function failure() {
-  const { state, links, connected } = store;
-  if (!connected) return t("fault.panel");
-  if (!links.broker) return t("fault.broker");
+  const { state, links, connected, lostAt, me } = store;
+  const since = (at, text) => t("since", { time: sinceWhen(at), text });
+  if (!connected) return since(lostAt, t("fault.panel"));
+  if (!links.broker) return since(links.since, t("fault.broker"));
   const missing = links.missing.filter((name) => ["gateway", "sessions", "caller"].includes(name));
-  if (missing.length) return t("fault.process", { process: missing.map((name) => t(`process.${name}`)).join(", ") });
-  if (state?.state === "failing") return t("since", { time: clock(state.since), text: say(state.sentence) });
+  if (missing.length) return since(links.since, t("fault.process", { process: missing.map((name) => t(`process.${name}`)).join(", ") }));
+  if (state?.state === "failing") return since(state.since, say(me?.admin ? state.detail : state.sentence));
   return null;
 }
 
@@ -113,12 +114,22 @@ async function press() {
 }
 
 on("icon", () => {
+  if (!shown) return; // the login
   drawSwitch();
-  const text = failure();
-  fill(document.getElementById("banner"), text ? h("div", { class: "banner", role: "alert" }, icon("warn"), h("span", {}, text), h("a", { href: "#/status" }, t("what-to-do"))) : "");
+  drawBanner();
 });
 
+// Drawn only when it changes: it is read out each time.
+function drawBanner() {
+  const place = document.getElementById("banner");
+  const text = failure() || "";
+  if (place.dataset.text === text) return;
+  place.dataset.text = text;
+  fill(place, text ? h("div", { class: "banner", role: "alert" }, icon("warn"), h("span", {}, text), h("a", { href: "#/status" }, t("what-to-do"))) : "");
+}
+
 on("me", () => {
+  if (!shown) return;
   if (store.control !== undefined) store.me.control = store.control;
   drawWho();
   drawSwitch();

@@ -23,21 +23,25 @@ export async function show(element) {
 on("icon", () => draw());
 
 const mark = (good, text) => h("span", { class: good ? "ok" : "bad" }, good ? `✓ ${text}` : `⚠ ${text}`);
+const unknown = () => h("span", {}, t("state.unknown"));
 
 function draw() {
   if (!place?.isConnected || !location.hash.startsWith("#/status")) return;
-  const { links, state, connected } = store;
-  const broken = failure();
+  const { links, state, connected, me } = store;
+  const known = connected && links.broker; // else nobody knows how what is behind it is
+  const reached = (good) => mark(good, t(good ? "reachable" : "unreachable"));
+  const runs = (good) => mark(good, t(good ? "running" : "not-running"));
   const facts = [
-    [t("link.panel"), mark(connected, t(connected ? "reachable" : "unreachable"))],
-    [t("link.broker"), mark(connected && links.broker, t(connected && links.broker ? "reachable" : "unreachable"))],
-    ...OWN.map((name) => { const good = connected && links.broker && !links.missing.includes(name); return [t(`process.${name}`), mark(good, t(good ? "running" : "not-running"))]; }),
-    [t("link.own"), state ? h("span", {}, mark(state.state !== "failing", t(`state.${state.state}`)), ` · ${moment(state.since)}`, state.sentence ? h("p", {}, say(state.sentence)) : "") : "–"],
+    [t("link.panel"), reached(connected)],
+    [t("link.broker"), connected ? reached(links.broker) : unknown()],
+    ...OWN.map((name) => [t(`process.${name}`), known ? runs(!links.missing.includes(name)) : unknown()]),
+    [t("link.own"), known && state ? h("span", {}, mark(state.state !== "failing", t(`state.${state.state}`)), ` · ${moment(state.since)}`) : unknown()],
   ];
   fill(place, h("h2", {}, t("page.status")),
-    h("section", { class: "sheet" }, h("h3", {}, t(broken ? "status-bad" : "status-good")), broken ? h("p", {}, broken) : null,
-      h("dl", { class: "facts-list" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))),
-    store.me?.admin && site ? administrators() : null);
+    h("section", { class: "sheet" }, h("h3", {}, t(failure() || links.missing.length ? "status-bad" : "status-good")),
+      h("dl", { class: "facts-list" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+      known && state?.detail && !me?.admin ? h("details", {}, h("summary", {}, t("for-administrator")), h("p", {}, say(state.detail))) : null),
+    me?.admin && site ? administrators() : null);
 }
 
 const table = (label, head, rows) => h("section", { class: "sheet" }, h("h3", {}, label), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
@@ -85,7 +89,7 @@ function administrators() {
     table(t("users"), [t("login-id"), t("name"), t("state-head"), ""], (site.users || []).map((one) => {
       const state = states[one.login];
       const look = !one.enrolled ? "not-enrolled" : state?.state || "unknown";
-      return [one.login, one.name, mark(look === "active" || look === "inactive", t(`state.${look}`)), state?.state === "failing" ? say(state.sentence) : ""];
+      return [one.login, one.name, mark(look === "active" || look === "inactive", t(`state.${look}`)), state?.state === "failing" ? say(state.detail) : ""];
     })),
     site.sources ? table(t("sources"), [t("source"), t("imported"), t("contacts"), t("numbers")], site.sources.map((one) => [one.name, one.imported ? moment(one.imported) : "–", String(one.contacts), String(one.numbers)])) : null,
   ];

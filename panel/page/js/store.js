@@ -4,7 +4,7 @@ const ENDED_STAYS = 90_000; // ms a card of a call that was talked stays, for th
 const GONE_STAYS = 8_000; // ms a card says who answered
 
 export const store = {
-  me: null, state: null, links: { broker: true, missing: [] }, connected: true, missed: { open: 0 },
+  me: null, state: null, links: { broker: true, missing: [] }, connected: true, lostAt: null, missed: { open: 0 },
   cards: new Map(), over: new Set(), dials: new Map(), colleagues: [], states: new Map(), names: {},
 };
 
@@ -172,6 +172,7 @@ const HANDLERS = {
     changed("icon");
   },
   connected(value) {
+    if (value !== store.connected) store.lostAt = value ? null : Date.now();
     store.connected = value;
     changed("icon");
   },
@@ -203,14 +204,14 @@ export const NAMES = Object.keys(HANDLERS).filter((name) => name !== "connected"
 // For a tab that does not hold the stream: everything, and back.
 export function snapshot() {
   return {
-    me: store.me, state: store.state, links: store.links, connected: store.connected, missed: store.missed, names: store.names,
+    me: store.me, state: store.state, links: store.links, connected: store.connected, lostAt: store.lostAt, missed: store.missed, names: store.names,
     colleagues: store.colleagues, states: [...store.states], dials: [...store.dials],
     cards: [...store.cards.values()].map(({ timer, contact, contactId, history, historyOf, writing, form, element, dirty, whyElement, ...card }) => card),
   };
 }
 
 export function restore(kept) {
-  Object.assign(store, { me: kept.me, state: kept.state, links: kept.links, connected: kept.connected, missed: kept.missed, names: kept.names, colleagues: kept.colleagues });
+  Object.assign(store, { me: kept.me, state: kept.state, links: kept.links, connected: kept.connected, lostAt: kept.lostAt, missed: kept.missed, names: kept.names, colleagues: kept.colleagues });
   store.states = new Map(kept.states);
   store.dials = new Map(kept.dials);
   for (const one of kept.cards) {

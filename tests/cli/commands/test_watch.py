@@ -65,7 +65,7 @@ def test_a_click_that_nobody_receives_is_said_to_be_so(site: Settings) -> None:
 
 def test_status_shows_processes_and_users_with_the_remedy(site: Settings) -> None:
     data = UserStateData(
-        user="0011", state="failing", since=now(), sentence=Sentence(de="", en="Log in again.")
+        user="0011", state="failing", since=now(), detail=Sentence(de="", en="Log in again.")
     )
     with Connection(site.broker, "sessions", presence=Presence("sessions")) as sessions:
         sessions.wait_connected()

@@ -16,7 +16,7 @@ from consumers.sessions.callback_check import (
     locally,
     prove,
 )
-from consumers.sessions.faults import UNPROVEN, sentence_of
+from consumers.sessions.faults import UNPROVEN, detail_of
 from starface.client import Callback
 from starface.xmlrpc.reading import Writable, read_call, write_fault, write_response
 from tests.certificates import make, serving
@@ -101,7 +101,7 @@ def test_a_certificate_of_our_own_warns_before_it_ends_and_fails_then(
     watch.found(proof)
     assert proof == Proof(code)
     assert watch.failing is failing
-    assert code is None or sentence_of(code) is not None
+    assert code is None or detail_of(code) is not None
 
 
 @pytest.mark.parametrize("value", [True, "1", 1])

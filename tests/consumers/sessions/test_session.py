@@ -1,8 +1,9 @@
 import random
+import re
 
 import pytest
 
-from consumers.sessions.faults import FAULTS, UNPROVEN, sentence_of
+from consumers.sessions.faults import FAULTS, UNPROVEN, detail_of, sentence_of
 from consumers.sessions.session import UNKNOWN, Health, NextTask, UserSession
 
 KEEP_ALIVE = 30.0
@@ -221,17 +222,25 @@ def test_an_unproven_callback_is_blue_with_a_hint(active: UserSession) -> None:
 
     assert health == Health("active", UNPROVEN)
     assert health.link is None
-    assert health.sentence is not None
+    assert health.detail is not None
 
 
 @pytest.mark.parametrize("code", FAULTS)
 def test_every_fault_says_in_each_language_what_it_is(code: str) -> None:
+    for sentence in (sentence_of(code), detail_of(code)):
+        assert sentence is not None
+        languages = (sentence.de, sentence.en, sentence.fr, sentence.it)
+        assert len(set(languages)) == 4
+        assert min(map(len, languages)) > 40
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_a_user_reads_no_setting_and_no_command(code: str) -> None:
     sentence = sentence_of(code)
 
     assert sentence is not None
-    languages = (sentence.de, sentence.en, sentence.fr, sentence.it)
-    assert len(set(languages)) == 4
-    assert min(map(len, languages)) > 40
+    for text in (sentence.de, sentence.en, sentence.fr, sentence.it):
+        assert not re.search(r"\[|=|starface2mqtt|host\b|\bport\b|callback", text)
 
 
 def test_a_missed_end_renews_the_session_but_seldom(active: UserSession) -> None:
@@ -246,7 +255,7 @@ def test_a_session_without_a_call_list_works_and_says_so(active: UserSession) ->
 
     assert active.health(None, None) == Health("active", "no-call-list")
     assert active.health("callback-unproven", None) == Health("active", "callback-unproven")
-    assert Health("active", "no-call-list").sentence is not None
+    assert Health("active", "no-call-list").detail is not None
 
 
 def test_who_is_listed_and_has_not_logged_in_yet_is_no_fault(session: UserSession) -> None:

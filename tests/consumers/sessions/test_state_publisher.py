@@ -67,8 +67,8 @@ def test_a_failing_state_names_link_code_and_what_to_do(
     [(_, payload)] = broker.sent
     data = json.loads(payload)["data"]
     assert (data["link"], data["code"]) == ("login", "login-refused")
-    assert "Passwort" in data["sentence"]["de"]
-    assert "password" in data["sentence"]["en"]
+    assert "Administrator" in data["sentence"]["de"]
+    assert "starface2mqtt user password" in data["detail"]["en"]
 
 
 def test_while_the_broker_is_away_the_newest_state_waits(

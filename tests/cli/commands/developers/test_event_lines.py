@@ -71,7 +71,7 @@ def test_what_did_not_open_is_reported_with_the_reason() -> None:
 
 def test_a_failing_user_is_reported_with_the_remedy() -> None:
     data = UserStateData(
-        user="0011", state="failing", since=now(), sentence=Sentence(de="", en="Log in again.")
+        user="0011", state="failing", since=now(), detail=Sentence(de="", en="Log in again.")
     )
 
     assert "failing    Log in again." in _reported(TOPICS.state("0011"), UserState(data=data))
