@@ -30,10 +30,12 @@ _FEWEST = 6  # digits of a number that may have words beside it
 _MOST_BESIDE = 4  # digits of a time or a code
 # Words behind which digits are something else than a telephone number.
 _NO_NUMBER = re.compile(
-    r"kund|konto|compte|conto\b|iban|bic\b|mwst|ust|vat|uid|pass|rechnung|invoice|auftrag|vertrag"
-    r"|police|versich|ahv|steuer|account|client\b|id\b|plz|postfach|gebor|geb\b|datum|date",
+    r"\b(?:kd|iban|bic|mwst|ust(?:id)?|vat|tva|iva|uid|ahv|id|plz|siren|siret|client|account|compte"
+    r"|conto|geb|date|pass(?:nr|nummer|eport|port)?)\b|kunden|konto|rechnung|invoice|auftrag"
+    r"|vertrag|police[- ]?n|versicher|steuer|postfach|gebor|datum|birth",
     re.I,
 )
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 class Beside(NamedTuple):
@@ -47,9 +49,9 @@ def number_text(text: str) -> str:
     """Return a field without signs that say nothing: pictures, footnotes, tones to be sent."""
     if text.isascii() and text.isprintable() and not _ODD_ASCII.search(text):
         return text
-    if _OVERRIDES.search(text):
+    if _OVERRIDES.search(text) or uri(text):
         return text
-    kept = "".join(_sign(sign) for sign in clean_lines(text)).strip(_QUOTES)
+    kept = "".join(_sign(sign) for sign in clean_lines(text.replace("\t", "  "))).strip(_QUOTES)
     return _TONES.sub("", kept).removeprefix("=")
 
 
@@ -62,11 +64,13 @@ def uri(text: str) -> str:
 
 def beside(text: str, read: Reader) -> Beside | None:
     """Return the one number of a text and the words beside it; None where that is not certain."""
-    runs = [run for run in _RUN.finditer(text) if _count(run[0]) >= _FEWEST]
+    plain = _MAIL.sub(lambda mail: "x" * len(mail[0]), text)
+    runs = [run for run in _RUN.finditer(plain) if _count(run[0]) >= _FEWEST]
     number = read(runs[0][0].strip(" .-/(")) if len(runs) == 1 else None
     if number is None or not number.e164 or number.reading not in ("international", "national"):
         return None
-    before, after = text[: runs[0].start()], text[runs[0].end() :]
+    start, end = runs[0].span()
+    before, after = plain[:start], plain[end:]
     if re.search(r"[*#+@]", before + after) or _NO_NUMBER.search(before):
         return None
     for rest, near in ((before, False), (after, True)):
@@ -74,7 +78,7 @@ def beside(text: str, read: Reader) -> Beside | None:
             between = rest[: digits.start()] if near else rest[digits.end() :]
             if _count(digits[0]) > _MOST_BESIDE or not _WORD.search(between):
                 return None
-    words = " ".join(re.sub(r"[()\[\]:;,/]", " ", f"{before} {after}").split())
+    words = " ".join(re.sub(r"[()\[\]:;,/]", " ", f"{text[:start]} {text[end:]}").split())
     return Beside(runs[0][0].strip(" .-/"), words) if _WORD.search(words) else None
 
 
@@ -93,7 +97,7 @@ def _sign(sign: str) -> str:
     if category in ("Mn", "Me"):  # a frame around a digit
         return ""
     if category == "No" or (category in ("So", "Sk", "Co") and sign not in _KEPT):
-        return " "
+        return "  "  # which may stand between two numbers
     return sign
 
 

@@ -35,28 +35,31 @@ _WORDS = {
     "switchboard": "switchboard|zentrale|telefonzentrale|hauptzentrale|centrale|central|centralino"
     "|standard|standard téléphonique|operator",
     "mobile": "mobil|mobile|mobiltelefon|mob|handy|natel|natel-nr|cell|cell phone|cellular|m"
-    "|portable|cellulare|iphone",
+    "|port|portable|cellulare|iphone",
     "fax": "fax|telefax|tfax|facsimile|télécopie|fax-nr|f",
-    "home": "privat|private|priv|home|zuhause|domicile|casa|p",
-    "direct": "direkt|direct|direkte nummer|direktwahl|ligne directe|diretto|d",
+    "home": "privat|private|priv|privé|privato|persönlich|home|zuhause|domicile|casa|p",
+    "direct": "direkt|direct|dir|direkte nummer|direktwahl|ligne directe|diretto|d",
     "work": "büro|buero|office|work|geschäft|geschaeft|geschäftlich|gesch|business|firma|kanzlei"
     "|bureau|prof|professionnel|ufficio|g|w",
     "": "tel|telefon|telephon|telephone|phone|téléphone|tél|telefono|fon|ph|t|nr|tel-nr|telnr"
     "|rufnummer|nummer|number|numero|numéro|no",
 }
+RANK = ("fax", "mobile", SWITCHBOARD, "home", "direct", "work")  # of the words of one label
 MEANS = {word: label for label, words in _WORDS.items() for word in words.split("|")}
 _WORD = "|".join(sorted((re.escape(word) for word in MEANS), key=len, reverse=True))
 _LABEL = re.compile(
-    rf"(?<![^\W_])(?P<word>{_WORD})(?![^\W\d_])[\s.:]*(?=[+(\d]|(?:{_WORD})\b)", re.I
+    rf"(?<![^\W_])(?<![^\W\d_]-)(?P<word>{_WORD})(?![^\W\d_])[\s.:]*(?=[+(\d]|[-–]\s?\d|(?:{_WORD})\b)",
+    re.I,
 )
 _TRAILING = re.compile(rf"[\s,]*[(\[]?\s*(?<![^\W_])(?P<word>{_WORD})\.?\s*[)\]]?\s*$", re.I)
 _STRONG = re.compile(
-    r"[\r\n;|]+|:{3}|(?<=[\s\d])(?:oder|od\.|or|und|u\.|and|&|ou|et|bzw\.?|resp\.?|o|e)(?=\s)",
+    r"[\r\n;|]+|:{3}|(?<=[\s\d])(?:oder|od\.|or|sowie|und|u\.|and|&|ou|et|bzw\.?|resp\.?|o|e)(?=\s)",
     re.I,
 )
-_WEAK = re.compile(r"(\s*[,/]\s*|\s[-–—]\s)")
+_WEAK = re.compile(r"(\s*[,/•]\s*|\s[-–—]\s|\s\+\s(?=0)|\s{2,}|\s(?=\+|00))")
 _MOST_CUT = 20  # parts between commas and slashes; a number itself has a few
-_PLAIN = re.compile(r"\+?[\d ().'\u00a0\u202f]*-?[\d ]*")  # most fields: nothing to split
+# Most fields, in which is nothing to split.
+_PLAIN = re.compile(r"(?!.* (?:[ -]|00))\+?[\d ().'\u00a0\u202f]*-?[\d ]*")
 _ONLY_NUMBERS = re.compile(r"[\d\s+()./,–—-]*\d[\d\s+()./,–—-]*")
 _WHOLE = re.compile(r"\s*(\+|\(?0)")  # what may begin a number that is complete by itself
 
@@ -110,7 +113,13 @@ def label_meaning(label: str, otherwise: str | None = None) -> str:
     word = label.strip(" .:").casefold()
     if word.endswith("fax"):  # Apple's HomeFAX and WorkFAX
         return "fax"
-    return MEANS.get(word, label.strip() if otherwise is None else otherwise)
+    if word in MEANS:
+        return MEANS[word]
+    words = re.findall(r"\w+", word)
+    if words and MEANS.keys() >= {*words}:  # `Fax Geschäft`
+        meanings = {MEANS[each] for each in words}
+        return next((meaning for meaning in RANK if meaning in meanings), "")
+    return label.strip() if otherwise is None else otherwise
 
 
 def read_in_full(
@@ -141,6 +150,8 @@ def read_in_full(
         if number and only_international and number.reading != "international":
             number = None
         if number is None or not _is_read(number):
+            if (number and number.kind == "withheld") or label_meaning(raw, "?") != "?":
+                continue  # nothing is said, or there is only a label
             reason = fault or _reason(raw, read, only_international)
             unread.append(Unread(raw[:_LONGEST], reason))
             continue
@@ -196,6 +207,8 @@ def _cut(text: str, read: Reader) -> list[Piece]:
         return [_unlabelled(text)]
     if cut := _numbers_from(0, parts, read):
         return cut
+    if all(_is_complete(part, read) or beside(part, read) for _, part in parts):
+        return [_unlabelled(part) for _, part in parts]  # each with words of its own
     for end in range(1, len(parts)):
         behind = _unlabelled(_joined(parts, end, len(parts))).text
         if _ONLY_NUMBERS.fullmatch(behind) and _ends(parts, 0, end, read):

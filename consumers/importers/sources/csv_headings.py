@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from consumers.importers.mapping import ContactColumns, Flag, Mapping, NumberColumn
 from consumers.importers.numbers.countries import folded
-from consumers.importers.numbers.fields import MEANS, SWITCHBOARD
+from consumers.importers.numbers.fields import MEANS, RANK, SWITCHBOARD
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)")  # FirstName, Mobile2
@@ -61,7 +61,6 @@ _LABELS = (
     | {word: label for label, words in _FURTHER.items() for word in _words(words)}
 )
 _KNOWN = _TELEPHONE | _SMALL | frozenset(_LABELS)
-_RANK = ("fax", "mobile", SWITCHBOARD, "home", "direct", "work")
 
 _NO_NUMBERS = _words(
     "nr no n nummer nummern number numbers numero numeri value wert adresse address line person"
@@ -216,7 +215,7 @@ def _are_known(words: list[str]) -> bool:
 
 def _label(words: list[str]) -> str:
     labels = {_LABELS.get(word) for word in words}
-    return next((label for label in _RANK if label in labels), "")
+    return next((label for label in RANK if label in labels), "")
 
 
 def _label_column(words: list[str], tokens: list[tuple[str, list[str]]]) -> str:

@@ -44,6 +44,23 @@ def reported(text: str, country: str = "", label: str = "") -> list[tuple[str, s
         ("+41 44 123 45 67, 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
         ("044 123 45 67 od. 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
         ("044 123 45 67 & 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 - 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67  079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67\t079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 ¦ 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 + 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 + 41 79 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("0041441234567 0041795550101", [(OFFICE, ""), (MOBILE, "")]),
+        ("\U0001f4de 044 123 45 67 \U0001f4f1 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("044 123 45 67 sowie 079 555 01 01", [(OFFICE, ""), (MOBILE, "")]),
+        ("Anna 044 123 45 67 / Bernd 079 555 01 01", [(OFFICE, "Anna"), (MOBILE, "Bernd")]),
+        ("Tel. e fax 044 123 45 67", [(OFFICE, "fax")]),
+        ("tel. privé 044 123 45 67", [(OFFICE, "home")]),
+        ("044 123 45 00, Fax -01", [("+41441234500", ""), ("+41441234501", "fax")]),
+        ('"Anna Muster" <sip:+41441234567@pbx.example>;tag=1', [(OFFICE, "")]),
+        ("Fax", []),
+        ("-", []),
+        ("0", []),
         ("", []),
         (" / ", []),
     ],
@@ -58,6 +75,8 @@ def test_labels_and_several_numbers_are_split(text: str, expected: list[tuple[st
         "030/123456",
         "Peter 079 555 01 01 10",
         "Kundennummer 079 555 01 01",
+        "Kunden-Nr. 079 555 01 01",
+        "UST-ID: 079 555 01 01",
         "ask the office",
         "n/a",
         "12.05.1970",
@@ -95,6 +114,20 @@ def test_the_label_of_the_column_counts_where_the_field_has_none() -> None:
         (OFFICE, "work"),
         ("+41441234568", "fax"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("label", "meaning"),
+    [
+        ("Fax Geschäft", "fax"),
+        ("Tel. (privat)", "home"),
+        ("Mobile / Natel", "mobile"),
+        ("Telefon 2", "Telefon 2"),
+        ("Ferienhaus", "Ferienhaus"),
+    ],
+)
+def test_a_label_of_several_known_words_means_the_most_particular(label: str, meaning: str) -> None:
+    assert reported("044 123 45 67", label=label) == [(OFFICE, meaning)]
 
 
 @pytest.mark.parametrize("word", ["Zentrale", "Centrale", "Centralino", "switchboard", "ZENTRALE:"])
@@ -138,6 +171,9 @@ def test_whole_numbers_are_split_whatever_stands_between_them(
     ("text", "e164", "label", "beside"),
     [
         ("Peter 079 555 01 01", "+41795550101", "Peter", ()),
+        ("Guido: 079 555 01 01", "+41795550101", "Guido", ()),  # `uid` is no word of it
+        ("Vater August Muster 079 555 01 01", "+41795550101", "Vater August Muster", ()),
+        ("079 555 01 01 anna@muster.example", "+41795550101", "anna@muster.example", ()),
         ("079 555 01 01 Sekretariat Müller", "+41795550101", "Sekretariat Müller", ()),
         ("WhatsApp: +41 79 555 01 01", "+41795550101", "WhatsApp", ()),
         ("044 555 01 01 (ab 14 Uhr)", "+41445550101", "ab 14 Uhr", ()),
