@@ -28,6 +28,9 @@ CallStateName = Literal[
 ]
 Direction = Literal["in", "out", "internal", "unknown"]
 PartyKind = Literal["external", "internal", "withheld", "unknown"]
+Quality = Literal["exact", "switchboard", "suffix", "several", "none"]  # of a match
+Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]  # that a user has chosen
+OpeningKind = Literal["matter", "dossier", "card", "new-contact", "nothing"]
 
 
 def known_word(words: Any, otherwise: str) -> BeforeValidator:
@@ -68,6 +71,13 @@ class Message(Part):
     time: AwareDatetime = Field(default_factory=now)
     subject: str | None = Field(default=None, max_length=128)
     datacontenttype: Literal["application/json"] = "application/json"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Learn the family from a type of one's own."""
+        kind = cls.model_fields["type"].default
+        if isinstance(kind, str):
+            cls.FAMILY = kind.removesuffix("v1")
 
     @classmethod
     def foreign(cls, kind: str) -> bool:
@@ -206,16 +216,16 @@ class CallerData(Part):
     direction: Direction = "unknown"
     outward: bool = False  # the user placed it, internal ones too: the other party is the called
     group: Text | None = None
-    quality: Literal["exact", "switchboard", "suffix", "several", "none"] = "none"
+    quality: Quality = "none"
     remembered: bool = False
     contact: Reference | None = None
     employer: Reference | None = None
     candidates: tuple[Reference, ...] = ()
     rule: Text = "user"  # by which rule of the office the action counts, else "user"
-    action: Literal["matter-or-dossier", "dossier", "business-card", "none"] = "none"
-    opens: Literal["matter", "dossier", "card", "new-contact", "nothing"] = "nothing"
+    action: Action = "none"
+    opens: OpeningKind = "nothing"
     opened: Reference | None = None
-    on_click: Literal["matter", "dossier", "card", "new-contact", "nothing"] = "nothing"
+    on_click: OpeningKind = "nothing"
     found: Reference | None = None  # what a click opens, asked for by a choice of kind "found"
     offered: tuple[Reference, ...] = ()
     url: str | None = Field(default=None, max_length=2048)
@@ -230,7 +240,6 @@ class CallerData(Part):
 class CallerEvent(Message):
     """The caller consumer's answer to a call event."""
 
-    FAMILY: ClassVar[str] = "starface.caller."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.caller.v1"
     data: CallerData
@@ -255,7 +264,6 @@ class UserStateData(Part):
 class UserState(Message):
     """Retained: whether the interface of a user works."""
 
-    FAMILY: ClassVar[str] = "starface.user.state."
     type: str = "starface.user.state.v1"
     data: UserStateData
 
@@ -272,7 +280,6 @@ class DialRequestData(Part):
 class DialRequest(Message):
     """A wish to dial; whose it is says the topic, never the payload."""
 
-    FAMILY: ClassVar[str] = "starface.dial.request."
     EXPIRY: ClassVar[int | None] = DIAL_EXPIRY
     type: str = "starface.dial.request.v1"
     time: AwareDatetime
@@ -294,7 +301,6 @@ class ChoiceRequestData(Part):
 class ChoiceRequest(Message):
     """A choice among what was offered for a call; whose it is says the topic."""
 
-    FAMILY: ClassVar[str] = "starface.choice.request."
     EXPIRY: ClassVar[int | None] = 30
     type: str = "starface.choice.request.v1"
     time: AwareDatetime
@@ -313,7 +319,6 @@ class OpenedData(Part):
 class Opened(Message):
     """A workstation has opened what an answer named, or could not; whose it is says the topic."""
 
-    FAMILY: ClassVar[str] = "starface.opened."
     EXPIRY: ClassVar[int | None] = 30
     type: str = "starface.opened.v1"
     data: OpenedData
@@ -340,7 +345,6 @@ class DialResultData(Part):
 class DialResult(Message):
     """What became of a dial request, stage by stage."""
 
-    FAMILY: ClassVar[str] = "starface.dial.result."
     EXPIRY: ClassVar[int | None] = DIAL_EXPIRY
     type: str = "starface.dial.result.v1"
     data: DialResultData
@@ -358,7 +362,6 @@ class HeadData(Part):
 class Head(Message):
     """Retained: how far a gateway has numbered the events of a user."""
 
-    FAMILY: ClassVar[str] = "starface.head."
     type: str = "starface.head.v1"
     data: HeadData
 
@@ -374,7 +377,6 @@ class ReplayRequestData(RequestData):
 class ReplayRequest(Message):
     """A consumer that has seen a gap asks for what it lacks."""
 
-    FAMILY: ClassVar[str] = "starface.replay.request."
     EXPIRY: ClassVar[int | None] = 30
     type: str = "starface.replay.request.v1"
     data: ReplayRequestData
@@ -389,7 +391,6 @@ class SessionResetData(Part):
 class SessionReset(Message):
     """The PBX said it will send nothing more."""
 
-    FAMILY: ClassVar[str] = "starface.session.reset."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.session.reset.v1"
     data: SessionResetData

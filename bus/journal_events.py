@@ -85,7 +85,6 @@ class CallRecordData(Part):
 class CallRecord(Message):
     """A finished call; published again with a higher revision whenever it changes."""
 
-    FAMILY: ClassVar[str] = "starface.record."
     type: str = "starface.record.v1"
     data: CallRecordData
 
@@ -103,7 +102,6 @@ class MissedData(Part):
 class MissedCounts(Message):
     """Retained: the open missed calls of a user."""
 
-    FAMILY: ClassVar[str] = "starface.missed."
     type: str = "starface.missed.v1"
     data: MissedData
 
@@ -136,7 +134,6 @@ class JournalRequestData(RequestData):
 class JournalRequest(Message):
     """A question to the journal, or a change; whose it is says the topic."""
 
-    FAMILY: ClassVar[str] = "starface.journal.request."
     EXPIRY: ClassVar[int | None] = 15
     type: str = "starface.journal.request.v1"
     data: JournalRequestData
@@ -152,7 +149,6 @@ class JournalAnswerData(ResponseData):
 class JournalAnswer(Message):
     """The journal's answer, read by who asked alone."""
 
-    FAMILY: ClassVar[str] = "starface.journal.answer."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.journal.answer.v1"
     data: JournalAnswerData
@@ -167,7 +163,6 @@ class PbxRequestData(RequestData):
 class PbxRequest(Message):
     """A question to the sessions process, which asks the PBX as this user."""
 
-    FAMILY: ClassVar[str] = "starface.pbx.request."
     EXPIRY: ClassVar[int | None] = 15
     type: str = "starface.pbx.request.v1"
     data: PbxRequestData
@@ -193,7 +188,6 @@ class PbxAnswerData(ResponseData):
 class PbxAnswer(Message):
     """The running calls of a user, and past ones."""
 
-    FAMILY: ClassVar[str] = "starface.pbx.answer."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.pbx.answer.v1"
     data: PbxAnswerData

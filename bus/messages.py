@@ -3,24 +3,12 @@
 from bus import events, journal_events, panel_events
 from bus.events import Message
 
-MESSAGES: dict[str, type[Message]] = {
-    "CallEvent": events.CallEvent,
-    "CallerEvent": events.CallerEvent,
-    "UserState": events.UserState,
-    "ChoiceRequest": events.ChoiceRequest,
-    "Opened": events.Opened,
-    "DialRequest": events.DialRequest,
-    "DialResult": events.DialResult,
-    "CallRecord": journal_events.CallRecord,
-    "MissedCounts": journal_events.MissedCounts,
-    "JournalRequest": journal_events.JournalRequest,
-    "JournalAnswer": journal_events.JournalAnswer,
-    "PbxRequest": journal_events.PbxRequest,
-    "PbxAnswer": journal_events.PbxAnswer,
-    **panel_events.MESSAGES,
-    "Head": events.Head,
-    "ReplayRequest": events.ReplayRequest,
-    "SessionReset": events.SessionReset,
-    "ProcessDetail": events.ProcessDetail,
-    "Info": events.Info,
-}
+_MESSAGES: tuple[type[Message], ...] = (
+    events.CallEvent, events.CallerEvent, events.UserState, events.ChoiceRequest, events.Opened,
+    events.DialRequest, events.DialResult, journal_events.CallRecord, journal_events.MissedCounts,
+    journal_events.JournalRequest, journal_events.JournalAnswer, journal_events.PbxRequest,
+    journal_events.PbxAnswer, panel_events.DirectoryRequest, panel_events.DirectoryAnswer,
+    panel_events.SettingsRequest, panel_events.SettingsAnswer, panel_events.Access, events.Head,
+    events.ReplayRequest, events.SessionReset, events.ProcessDetail, events.Info,
+)  # fmt: skip
+MESSAGES = {message.__name__: message for message in _MESSAGES}

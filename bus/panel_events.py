@@ -119,7 +119,6 @@ class DirectoryRequestData(RequestData):
 class DirectoryRequest(Message):
     """A question to the directory; whose it is says the topic."""
 
-    FAMILY: ClassVar[str] = "starface.directory.request."
     EXPIRY: ClassVar[int | None] = 15
     type: str = "starface.directory.request.v1"
     data: DirectoryRequestData
@@ -148,7 +147,6 @@ class DirectoryAnswerData(ResponseData):
 class DirectoryAnswer(Message):
     """The directory's answer, read by who asked alone."""
 
-    FAMILY: ClassVar[str] = "starface.directory.answer."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.directory.answer.v1"
     data: DirectoryAnswerData
@@ -175,7 +173,6 @@ class SettingsRequestData(RequestData):
 class SettingsRequest(Message):
     """A request to the sessions process; whose it is says the topic."""
 
-    FAMILY: ClassVar[str] = "starface.settings.request."
     EXPIRY: ClassVar[int | None] = 15
     type: str = "starface.settings.request.v1"
     data: SettingsRequestData
@@ -243,7 +240,6 @@ class SettingsAnswerData(ResponseData):
 class SettingsAnswer(Message):
     """The answer of the sessions process, read by who asked alone."""
 
-    FAMILY: ClassVar[str] = "starface.settings.answer."
     EXPIRY: ClassVar[int | None] = 60
     type: str = "starface.settings.answer.v1"
     data: SettingsAnswerData
@@ -263,15 +259,5 @@ class AccessData(Part):
 class Access(Message):
     """Retained: who may use the panel; gone with the user."""
 
-    FAMILY: ClassVar[str] = "starface.access."
     type: str = "starface.access.v1"
     data: AccessData
-
-
-MESSAGES: dict[str, type[Message]] = {
-    "DirectoryRequest": DirectoryRequest,
-    "DirectoryAnswer": DirectoryAnswer,
-    "SettingsRequest": SettingsRequest,
-    "SettingsAnswer": SettingsAnswer,
-    "Access": Access,
-}

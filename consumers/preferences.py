@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Literal
 
-Action = Literal["matter-or-dossier", "dossier", "business-card", "none"]
+from bus.events import Action
+
 Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "click"]
 Actions = dict[Trigger, Action]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from bus.events import UserName
+from bus.events import Action, UserName
 from bus.settings import SettingsRefused
-from consumers.preferences import Action, Actions, Hours, HoursRefused, Trigger, read_hours
+from consumers.preferences import Actions, Hours, HoursRefused, Trigger, read_hours
 from runtime.sqlite import open_database
 from starface.credential import Credential
 

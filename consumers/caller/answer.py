@@ -7,7 +7,7 @@ from datetime import datetime
 from shlex import quote
 from typing import Literal, NamedTuple, Protocol
 
-from bus.events import CallerData, Outcome, Reference, TraceStep
+from bus.events import Action, CallerData, Outcome, Reference, TraceStep
 from consumers.actions.url_templates import AddressRefused, ValueMissing, allowed, fill
 from consumers.caller.calls import Call, Trigger
 from consumers.caller.rules import (
@@ -25,7 +25,6 @@ from consumers.caller.settings import CallerSettings, CommandSettings, WebhookSe
 from consumers.caller.texts import kept_values, sentence_with, values_needed
 from consumers.directory.directory import DirectoryUnavailable
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
-from consumers.preferences import Action
 from consumers.users import User
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
 
-from bus.events import TraceStep
+from bus.events import OpeningKind, TraceStep
 from bus.mqtt.connection import Connection
 from bus.mqtt.requests import Requester, Responder
 from bus.numbers.number import read_number
@@ -24,7 +24,7 @@ from bus.panel_events import (
     SourceSummary,
 )
 from consumers.caller.answer import OpeningAddresses
-from consumers.caller.rules import Kind, Opening
+from consumers.caller.rules import Opening
 from consumers.caller.running_calls import RunningCalls
 from consumers.caller.settings import CallerSite
 from consumers.caller.texts import step_sentence
@@ -224,7 +224,7 @@ class DirectoryRequests:
         )  # fmt: skip
 
     def _address(
-        self, kind: Kind, record: Matter | Dossier | Contact | None, values: dict[str, str]
+        self, kind: OpeningKind, record: Matter | Dossier | Contact | None, values: dict[str, str]
     ) -> str | None:
         address, _reason, _missing = self._addresses.find(
             Opening(kind=kind, reason="", record=record), values

@@ -18,10 +18,9 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Protocol
 
-from bus.events import CallerData, CallEvent
+from bus.events import Action, CallerData, CallEvent
 from consumers.caller.calls import ActionKeys, Key, Transition, Trigger, keys_of
 from consumers.caller.settings import CallerSettings
-from consumers.preferences import Action
 from consumers.users import User, UserPreferences
 from runtime.sqlite import transaction, write
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from bus.events import Party
+from bus.events import Action, OpeningKind, Party, Quality
 from consumers.caller.calls import Call, CallStage, Trigger, mark
 from consumers.caller.settings import CallerSettings, RuleSettings
-from consumers.directory.records import Contact, Dossier, Match, Matter, Quality, Record, Use
-from consumers.preferences import Action, read_hours
+from consumers.directory.records import Contact, Dossier, Match, Matter, Record, Use
 from consumers.preferences import Trigger as ActionTrigger
+from consumers.preferences import read_hours
 from consumers.users import User, UserPreferences
 
 Refusal = Literal[
@@ -198,25 +198,11 @@ def _of_group(groups: tuple[str, ...], call: Call) -> bool:
     return not names.isdisjoint(one.casefold() for one in groups)
 
 
-Kind = Literal["matter", "dossier", "card", "new-contact", "nothing"]
 Reason = Literal[
-    "withheld",
-    "no-action",
-    "unknown-caller",
-    "new-contact",
-    "several-contacts",
-    "suffix-only",
-    "business-card",
-    "no-dossier",
-    "several-dossiers",
-    "only-open-matter",
-    "last-used-matter",
-    "several-open-matters",
-    "no-open-matter",
-    "only-dossier",
-    "chosen",
-    "choice-gone",
-]
+    "withheld", "no-action", "unknown-caller", "new-contact", "several-contacts", "suffix-only",
+    "business-card", "no-dossier", "several-dossiers", "only-open-matter", "last-used-matter",
+    "several-open-matters", "no-open-matter", "only-dossier", "chosen", "choice-gone",
+]  # fmt: skip
 REMEMBERED_FOR = timedelta(days=90)  # the last day included
 
 
@@ -227,7 +213,7 @@ class Opening(Record):
     is to be labelled so.
     """
 
-    kind: Kind
+    kind: OpeningKind
     reason: str  # a Reason, or why the rules let nothing open
     label: str = ""
     record: Matter | Dossier | Contact | None = None
@@ -359,7 +345,7 @@ def _card(reason: Reason, contact: Contact, match: Match) -> Opening:
 
 
 def _opening(
-    kind: Kind,
+    kind: OpeningKind,
     reason: Reason,
     record: Matter | Dossier | Contact,
     match: Match,

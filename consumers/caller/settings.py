@@ -6,11 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from bus.events import Action
 from bus.numbers.number import NumberProfile, read_number
 from bus.settings import BrokerSettings, Section
 from consumers.actions.settings import CommandTarget, Name, WebhookTarget
 from consumers.actions.url_templates import Host, check, hosts_of
-from consumers.preferences import Action, Actions, Trigger, read_hours
+from consumers.preferences import Actions, Trigger, read_hours
 
 When = Literal["opening", "call"]
 Processes = Literal["auto", "per-user", "pooled"]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from bus.events import Quality
 from bus.numbers.number import same_subscriber_keys
 from consumers.directory.records import (
     SHORTEST_STEM,
@@ -25,7 +26,6 @@ from consumers.directory.records import (
     Match,
     Matter,
     MatterRecord,
-    Quality,
     Use,
 )
 from consumers.directory.search_text import search_forms

@@ -11,11 +11,12 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from bus.events import Quality
+
 Text = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Link = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True)]
 ContactKind = Literal["person", "company"]
-Quality = Literal["exact", "switchboard", "suffix", "several", "none"]
 SHORTEST_STEM = 7  # digits with the country code; anything shorter would be half a country
 # A lone zero behind a hyphen is how a switchboard is written; "-00" may be mere grouping.
 _WRITTEN_ZERO = re.compile(r"\d(?:\s*[-\u2010-\u2015\u2212]\s*|[ ,]*DW\.?\s*)(0)\s*$", re.I)

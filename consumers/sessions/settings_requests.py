@@ -11,7 +11,7 @@ from typing import Any, Protocol, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from bus.access.roles import Roles
-from bus.events import Sentence
+from bus.events import Action, Sentence
 from bus.mqtt.connection import Connection
 from bus.mqtt.requests import Requester, Responder
 from bus.numbers.number import NumberProfile, read_number
@@ -27,7 +27,7 @@ from bus.panel_events import (
     UserSummary,
 )
 from bus.topics import ANY_USER
-from consumers.preferences import Action, HoursRefused, Trigger, read_hours
+from consumers.preferences import HoursRefused, Trigger, read_hours
 from consumers.sessions.enrolment import ADMIN, LANGUAGE, OPENER, PanelLogins
 from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import Internal, User, Users

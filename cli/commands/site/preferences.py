@@ -61,7 +61,8 @@ def ends_at(given: str, now: datetime, option: str) -> str:
 
 def plan(given: Sequence[str]) -> dict[str, Any]:
     """Return triggers and their own actions, written as `ringing` or `connected=dossier`."""
-    from consumers.preferences import Action, Trigger
+    from bus.events import Action
+    from consumers.preferences import Trigger
 
     actions: dict[str, str] = {}
     for one in given:

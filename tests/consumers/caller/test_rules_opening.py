@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.events import Action
 from consumers.caller.rules import Opening, choose
 from consumers.directory.records import Contact, Dossier, Match, Matter, Use
-from consumers.preferences import Action
 
 TODAY = date(2026, 11, 23)
 ANNA = Contact(id=1, source="crm", key="1", name="Anna")
