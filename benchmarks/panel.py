@@ -46,7 +46,7 @@ from cli.demo.mosquitto import Mosquitto, free_port
 from cli.site.files import broker_folder, make_site, panel_key
 from cli.site.settings import Settings
 from panel.login import AccessList, LoginCookies
-from panel.resources import COOKIE
+from panel.visitors import COOKIE
 from tests.panel.browser.office import BROWSER
 
 ROOT = Path(__file__).parent.parent

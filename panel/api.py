@@ -15,14 +15,17 @@ import falcon.asgi
 from bus.mqtt.connection import PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.mqtt.publication import Unconfirmed
-from panel import openapi, resources
+from panel import forms, openapi, resources
 from panel.applications import Application
 from panel.bus_feed import BusFeed
+from panel.bus_port import BusPort
 from panel.dial_requests import DialNotRunning, DialOrder, DialPort
+from panel.event_stream import Events
 from panel.login import LoginCookies
 from panel.pages import add_page, serialize_error
 from panel.settings import PanelSettings
 from panel.streams import Streams
+from panel.visitors import LoginResource, Visitors
 from runtime.secret_box import SecretBox
 
 log = logging.getLogger(__name__)
@@ -147,7 +150,7 @@ class Description:
 class PeoplePorts:
     """What the pages of people need beside the applications' dialling."""
 
-    bus: resources.BusPort
+    bus: BusPort
     feed: BusFeed
     streams: Streams
     cookies: LoginCookies
@@ -184,12 +187,10 @@ def _add_people(
     patience: float,
 ) -> None:
     bus, feed = people.bus, people.feed
-    visitors = resources.Visitors(people.cookies, feed)
-    session = resources.LoginResource(
-        visitors, bus, people.cookies, people.box, people.failure_takes
-    )
+    visitors = Visitors(people.cookies, feed)
+    session = LoginResource(visitors, bus, people.cookies, people.box, people.failure_takes)
     app.add_route("/session", session)
-    app.add_route("/events", resources.Events(visitors, bus, feed, people.streams))
+    app.add_route("/events", Events(visitors, bus, feed, people.streams))
     app.add_route("/switch", resources.Switch(visitors, bus))
     app.add_route("/choose", resources.Choose(visitors, bus))
     app.add_route("/opened", resources.WasOpened(visitors, bus))
@@ -255,7 +256,7 @@ def _authorized(tokens: TokenPort, req: falcon.asgi.Request, login: str) -> Appl
 
 
 async def _dial_order(req: falcon.asgi.Request) -> DialOrder:
-    return resources.parse_form(await resources.read_body(req, _LARGEST), DialOrder)
+    return forms.parse_form(await forms.read_body(req, _LARGEST), DialOrder)
 
 
 async def _unavailable(

@@ -20,10 +20,10 @@ from bus.settings import BrokerSettings, SettingsRefused
 from panel.api import Entrance, PeoplePorts, create_app
 from panel.applications import Applications
 from panel.bus_feed import BusFeed
+from panel.bus_port import BusPort
 from panel.connections import PatientLoop, PatientProtocol, descriptors_for_connections
 from panel.dial_requests import DialRequests
 from panel.login import AccessList, LoginCookies
-from panel.resources import BusPort
 from panel.settings import PanelSettings
 from panel.streams import Streams
 from runtime.outage import outlasting

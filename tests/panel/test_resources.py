@@ -15,13 +15,14 @@ from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.publication import Unconfirmed
 from bus.panel_events import Access, AccessData, SettingsRequest
 from bus.topics import Topics
-from panel import resources
 from panel.api import PeoplePorts, create_app
 from panel.applications import Applications
+from panel.bus_port import BusPort
 from panel.dial_requests import DialNotRunning
 from panel.login import AccessList, LoginCookies
 from panel.settings import PanelSettings
 from panel.streams import Streams
+from panel.visitors import COOKIE
 from runtime.secret_box import SecretBox, new_key
 from tests.panel.test_api import FakeDialPort
 from texts import LANGUAGES, catalogue
@@ -118,7 +119,7 @@ def client(
 @pytest.fixture
 def cookies(known: AccessList) -> dict[str, str]:
     enter(known)
-    return {resources.COOKIE: LoginCookies(KEY, known).issue("0011")}
+    return {COOKIE: LoginCookies(KEY, known).issue("0011")}
 
 
 def log_in(client: falcon.testing.TestClient, **headers: str) -> falcon.testing.Result:
@@ -134,7 +135,7 @@ def test_a_login_sends_the_password_sealed_and_sets_a_strict_cookie(
     answer = log_in(client)
 
     assert answer.status_code == 200
-    cookie = answer.cookies[resources.COOKIE]
+    cookie = answer.cookies[COOKIE]
     assert (cookie.http_only, cookie.same_site, cookie.secure) == (True, "Strict", False)
     [(topic, request)] = bus.published
     assert topic == TOPICS.settings("0011")
@@ -152,7 +153,7 @@ def test_over_tls_the_cookie_stays_there(
 
     answer = client.simulate_post("/session", json=body, protocol="https")
 
-    assert answer.cookies[resources.COOKIE].secure
+    assert answer.cookies[COOKIE].secure
     assert "strict-transport-security" in answer.headers
 
 
@@ -168,7 +169,7 @@ def test_a_login_that_fails_sets_no_cookie(
 
     assert answer.status_code == status
     assert answer.json["code"] == code
-    assert resources.COOKIE not in answer.cookies
+    assert COOKIE not in answer.cookies
 
 
 def test_a_sixth_wrong_password_in_a_minute_is_not_asked_for(
@@ -293,7 +294,7 @@ def test_logging_out_takes_the_cookie_away(
 ) -> None:
     answer = client.simulate_delete("/session", cookies=cookies)
 
-    assert answer.headers["set-cookie"].startswith(f'{resources.COOKIE}=""; expires=')
+    assert answer.headers["set-cookie"].startswith(f'{COOKIE}=""; expires=')
 
 
 def test_a_person_gets_a_page_for_an_error_and_a_program_json(
@@ -318,7 +319,7 @@ def test_an_answer_of_the_bus_is_read_as_data() -> None:
     class Connection:
         topics = TOPICS
 
-    port = resources.BusPort(Connection(), Answering())  # type: ignore[arg-type]
+    port = BusPort(Connection(), Answering())  # type: ignore[arg-type]
 
     assert asyncio.run(port.ask("topic", Message(type="x"), 1.0)) == {"code": None}
 
