@@ -180,7 +180,7 @@ def _calls(gateway: object, seconds: int) -> int:
 
 def _publish(gateway, user: str, call_id: str, state: str, seq: int) -> None:  # type: ignore[no-untyped-def]
     data = CallData(
-        user=user, call_id=call_id, state=state, direction="in", received_at=now(),  # type: ignore[arg-type]
+        user=user, call_id=call_id, state=state, direction="in", received_at=now(),
         caller=Party(number=f"044{call_id[:7]}", e164=f"+4144{int(call_id[:6], 16) % 10**7:07}",
                      kind="external"),
         called=Party(number=user, kind="internal"),

@@ -95,7 +95,7 @@ class Publisher:
 
     def _event(self, user: str, call_id: str, state: str, caller: Party) -> None:
         data = CallData(
-            user=user, call_id=call_id, state=state, direction="in", caller=caller,  # type: ignore[arg-type]
+            user=user, call_id=call_id, state=state, direction="in", caller=caller,
             received_at=now(),
         )  # fmt: skip
         event = CallEvent(type=call_event_type(data.state), data=data)
