@@ -124,6 +124,7 @@ class JournalRequestData(RequestData):
     text: str | None = Field(default=None, max_length=4000)  # to search for, or to write
     limit: int = Field(default=50, ge=1, le=200)
     cursor: Text | None = None  # where the last answer stopped
+    messages: bool = False  # only those colleagues have left
     sent: bool = False  # the messages one has left for colleagues
     handled: bool = False  # with a note: it says that the call is seen to
     colleague: UserName | None = None  # whom a message is for

@@ -103,6 +103,7 @@ class JournalRequests:
             since=data.since.timestamp() if data.since else None,
             until=data.until.timestamp() if data.until else None,
             text=data.text,
+            messages=data.messages,
             sender=user if sent else None,
         )
         try:

@@ -17,6 +17,7 @@ FILE = "journal.db"
 _KEEP_LEGS = 86_400.0  # seconds after the last change in which a late event may still come
 _SLICE = 500  # rows deleted at once
 
+_IS_MESSAGE = "call_id GLOB 'message-*'"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS legs (user TEXT, call_id TEXT, leg TEXT NOT NULL,
     pending INTEGER NOT NULL, changed REAL NOT NULL, PRIMARY KEY (user, call_id)) WITHOUT ROWID;
@@ -33,6 +34,8 @@ CREATE INDEX IF NOT EXISTS records_of_user ON records (user, started);
 CREATE INDEX IF NOT EXISTS records_open ON records (user, started) WHERE open;
 CREATE INDEX IF NOT EXISTS records_open_number ON records (number) WHERE open;
 CREATE INDEX IF NOT EXISTS records_missed ON records (user, started) WHERE missed;
+CREATE INDEX IF NOT EXISTS records_messages ON records (user, started)
+    WHERE call_id GLOB 'message-*';
 CREATE INDEX IF NOT EXISTS records_of_number ON records (number, started) WHERE number != '';
 CREATE INDEX IF NOT EXISTS records_shared ON records (shared) WHERE shared IS NOT NULL;
 CREATE INDEX IF NOT EXISTS records_sent ON records (sender, started) WHERE sender IS NOT NULL;
@@ -58,6 +61,7 @@ class Filter:
     since: float | None = None
     until: float | None = None
     text: str | None = None
+    messages: bool = False
     sender: str | None = None
 
 
@@ -329,6 +333,7 @@ def _where(wanted: Filter) -> tuple[list[str], list[Any]]:
     values = [value for _, value in conditions if value is not None]
     where += ["open"] if wanted.open else []
     where += ["missed"] if wanted.missed else []
+    where += [_IS_MESSAGE] if wanted.messages else []
     for kind, asked in (("contact", wanted.contact), ("matter", wanted.matter)):
         if asked:
             paths = " OR ".join(

@@ -8,6 +8,7 @@ import { clock, day, duration, oneOf, spaced, t } from "./texts.js";
 import { messageForm, nameOfUser, noteForm } from "./write.js";
 
 const PAGE = 50;
+const TABS = ["open", "all", "missed", "messages", "sent"];
 const view = { tab: "open", text: "", since: "", until: "", records: new Map(), cursor: null, loading: false, fault: "", forms: new Map(), asked: 0 };
 let place;
 let list;
@@ -15,11 +16,13 @@ let list;
 export function showCalls(element) {
   place = element;
   list = h("div", { class: "list", id: "calls", role: "tabpanel", "aria-label": t("calls") });
-  const tabs = h("div", { role: "tablist", "aria-label": t("calls") }, ["open", "all", "missed", "messages"].map(tab));
+  const tabs = h("div", { role: "tablist", "aria-label": t("calls") }, TABS.map(tab));
   const search = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search-calls"), value: view.text, oninput: (event) => { view.text = event.target.value; later(); } });
-  const since = h("input", { type: "date", "aria-label": t("from"), title: t("from"), value: view.since, onchange: (event) => { view.since = event.target.value; load(); } });
-  fill(element, h("h2", { class: "unseen" }, t("calls")), h("div", { class: "filter" }, tabs, search, since, tool("down", t("export"), download, { bare: true }),
-    tool("mail", t("new-message"), newMessage, { bare: true })), h("div", { id: "new-message" }), list);
+  const date = (name, label) => h("input", { type: "date", "aria-label": label, title: label, value: view[name], onchange: (event) => { view[name] = event.target.value; load(); } });
+  fill(element, h("h2", { class: "unseen" }, t("calls")),
+    h("div", { class: "filter" }, tabs, tool("mail", t("new-message"), newMessage)),
+    h("div", { class: "filter" }, search, date("since", t("from")), "–", date("until", t("until")), tool("down", t("export"), download, { bare: true })),
+    h("div", { id: "new-message" }), list);
   load();
 }
 
@@ -62,12 +65,18 @@ function later() {
 
 function request(cursor, limit = PAGE) {
   return {
-    action: "list", limit, cursor, text: view.text.trim() || undefined, open: view.tab === "open" || view.tab === "messages", missed: view.tab === "missed",
+    action: "list", limit, cursor, text: view.text.trim() || undefined,
+    open: view.tab === "open", missed: view.tab === "missed", messages: view.tab === "messages", sent: view.tab === "sent",
     since: view.since ? new Date(`${view.since}T00:00`).toISOString() : undefined,
+    until: view.until ? new Date(`${view.until}T24:00`).toISOString() : undefined,
   };
 }
 
+// A message one has left stands in the colleague's list, and among the sent ones here.
+const isSent = (record) => Boolean(record.message) && record.message.by === store.me?.user;
+
 const fits = (record) => {
+  if (view.tab === "sent" || isSent(record)) return view.tab === "sent" && isSent(record);
   if (view.tab === "open") return record.open;
   if (view.tab === "messages") return record.kind === "message";
   if (view.tab === "missed") return record.result === "missed" || record.kind === "message";
@@ -97,7 +106,8 @@ async function load(more = false) {
 on("record", (record) => {
   const known = view.records.get(record.call_id);
   if (known && known.revision >= record.revision) return;
-  if (known || (!view.text && !view.since)) view.records.set(record.call_id, record);
+  if (known || !(view.text || view.since || view.until)) view.records.set(record.call_id, record);
+  if (isSent(record) && record.handled && !known?.handled) toast(t("message-handled", { name: nameOfUser(record.handled_by) }));
   draw();
 });
 on("missed", marks);
@@ -152,7 +162,7 @@ const named = (record) => record.contact || record.party.name || record.party.e1
 
 export function about(records) {
   const [record] = records;
-  if (record.kind === "message") return "";
+  if (record.kind === "message") return record.handled ? t("handled-by", { name: nameOfUser(record.handled_by) }) : isSent(record) ? t("message-waits") : "";
   const group = record.group ? t("group", { name: record.called.name || record.group }) : "";
   if (record.handled) return t("handled-by", { name: nameOfUser(record.handled_by) });
   if (record.result === "answered") return [duration(record.talk_seconds), group].filter(Boolean).join(" · ");
@@ -167,7 +177,8 @@ function row(records) {
   const name = nameOfRecord(record);
   const missed = record.open && record.kind === "call";
   const subject = [record.matter?.title, record.dossier?.title, record.company, record.contact?.company].find((text) => text && text !== name);
-  const title = record.kind === "message" ? t("message-from", { name: nameOfUser(record.message?.by) }) : name;
+  const sent = isSent(record);
+  const title = sent ? t("message-for", { name: nameOfUser(record.user) }) : record.kind === "message" ? t("message-from", { name: nameOfUser(record.message?.by) }) : name;
   const openForm = (make) => () => { view.forms.set(record.call_id, make(() => { view.forms.delete(record.call_id); draw(); })); draw(); focusForm(record.call_id); };
   return h("div", { class: `row${missed ? " missed" : ""}`, "data-record": record.call_id },
     icon(look(record)),
@@ -178,11 +189,11 @@ function row(records) {
     h("span", { class: "about" }, about(records)),
     h("span", { class: "end" }, h("time", { datetime: record.started }, clock(record.started)),
       number ? tool("phone", t(record.open ? "call-back" : "call"), () => changed("dial-number", number), { bare: !record.open, "data-key": `call ${record.call_id}` }) : null,
-      record.open ? tool("check", t("handled"), () => handle(records, "handle"), { bare: true, "data-key": `handle ${record.call_id}` }) : null,
-      record.handled ? tool("undo", t("unhandle"), () => handle([record], "unhandle"), { bare: true, "data-key": `handle ${record.call_id}` }) : null,
-      tool("note", t("note"), openForm((done) => noteForm(record.call_id, done)), { bare: true, "data-key": `note ${record.call_id}` }),
+      record.open && !sent ? tool("check", t("handled"), () => handle(records, "handle"), { bare: true, "data-key": `handle ${record.call_id}` }) : null,
+      record.handled && !sent ? tool("undo", t("unhandle"), () => handle([record], "unhandle"), { bare: true, "data-key": `handle ${record.call_id}` }) : null,
+      sent ? null : tool("note", t("note"), openForm((done) => noteForm(record.call_id, done)), { bare: true, "data-key": `note ${record.call_id}` }),
       tool("mail", t("message"), openForm((done) => messageForm({ call_id: record.kind === "call" ? record.call_id : null, number, name }, done)), { bare: true, "data-key": `message ${record.call_id}` })),
-    record.message ? h("p", { class: "note message" }, [record.message.text, ...record.message.wishes.map((wish) => t(`wish.${wish}`))].filter(Boolean).join(" · ")) : null,
+    record.message ? h("p", { class: record.open ? "note message" : "note" }, [record.message.text, ...record.message.wishes.map((wish) => t(`wish.${wish}`))].filter(Boolean).join(" · ")) : null,
     (record.notes?.length ? record.notes : record.note ? [{ text: record.note }] : []).map((note) => h("p", { class: "note" }, note.text, note.by ? h("small", {}, ` — ${nameOfUser(note.by)}, ${clock(note.at)}`) : null)),
     view.forms.get(`details ${record.call_id}`), view.forms.get(record.call_id));
 }
@@ -245,7 +256,7 @@ async function download() {
     };
     const head = ["started", "direction", "name", "number", "company", "matter", "group", "result", "talk_seconds", "answered_by", "handled_by", "note"];
     const table = records.map((one) => [one.started, one.direction, nameOfRecord(one), one.party.kind === "withheld" ? "" : one.party.e164 || one.party.number, one.company, one.matter?.title, one.group, one.result, one.talk_seconds, one.answered_by, one.handled_by, one.note]);
-    const text = [head, ...table].map((line) => line.map(cell).join(",")).join("\r\n");
+    const text = [head, ...table].map((line) => line.map(cell).join(";")).join("\r\n");
     const url = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
     const link = h("a", { href: url, download: `calls-${new Date().toISOString().slice(0, 10)}.csv` });
     document.body.append(link);

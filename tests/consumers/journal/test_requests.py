@@ -131,6 +131,16 @@ def test_a_message_waits_for_the_colleague_and_its_writer_sees_what_became_of_it
     assert desk.ask("0012", action="list", sent=True).records == ()
 
 
+def test_messages_are_found_among_many_calls(desk: Desk) -> None:
+    desk.missed("0012", "d-1", 0, caller=OTHER)
+    desk.ask(action="message", colleague="0012", text="Please call back")
+
+    [message] = desk.ask("0012", action="list", messages=True, limit=1).records
+
+    assert message.kind == "message"
+    assert desk.ask(action="list", messages=True).records == ()
+
+
 @pytest.mark.parametrize(
     ("user", "asked", "code"),
     [

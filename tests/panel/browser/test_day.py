@@ -114,9 +114,15 @@ def _leaves_a_message_for_a_colleague(office: Office, anna: Desk) -> None:
 
     message = bernd.row("Bittet um Rückruf vor 12 Uhr")
     expect(message).to_contain_text("Nachricht von Anna Beispiel")
+    expect(anna.row("Bittet um Rückruf vor 12 Uhr")).to_have_count(0)  # it is not hers
+    anna.page.click("[data-tab=sent]")
+    sent = anna.row("Bittet um Rückruf vor 12 Uhr")
+    expect(sent).to_contain_text("Nachricht an Bernd Muster")
+    expect(sent).to_contain_text("Wartet")
     assert bernd.axe() == []
     message.get_by_role("button", name="Erledigt").click()
     expect(message).to_be_hidden()
+    expect(sent).to_contain_text("Erledigt von Bernd Muster")
     bernd.close()
 
 
