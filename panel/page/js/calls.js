@@ -21,7 +21,7 @@ export function showCalls(element) {
   const date = (name, label) => h("input", { type: "date", "aria-label": label, title: label, value: view[name], onchange: (event) => { view[name] = event.target.value; load(); } });
   fill(element, h("h2", { class: "unseen" }, t("calls")),
     h("div", { class: "filter" }, tabs, tool("mail", t("new-message"), newMessage)),
-    h("div", { class: "filter" }, search, date("since", t("from")), "–", date("until", t("until")), tool("down", t("export"), download, { bare: true })),
+    h("div", { class: "filter" }, search, h("span", { class: "dates" }, date("since", t("from")), "–", date("until", t("until"))), tool("down", t("export"), download, { bare: true })),
     h("div", { id: "new-message" }), list);
   load();
 }
