@@ -12,6 +12,7 @@ from typing import Any, Final
 from waitress.wasyncore import readwrite
 
 _SWEEP = 1.0  # seconds between two looks at all connections
+_ACCEPTING = select.EPOLLIN | select.EPOLLEXCLUSIVE
 
 
 class Poller:
@@ -81,13 +82,18 @@ class Poller:
             if wanted:
                 self._epoll.register(descriptor, wanted)
                 self._watched[descriptor] = channel, wanted
+        elif channel.accepting and not wanted:
+            self.leave(descriptor)
         elif known[1] != wanted:
             self._epoll.modify(descriptor, wanted or select.EPOLLONESHOT)
             self._watched[descriptor] = channel, wanted
 
     @staticmethod
     def _wanted(channel: Any) -> int:
-        wanted = select.EPOLLIN | select.EPOLLPRI if channel.readable() else 0
-        if channel.writable() and not channel.accepting:
+        readable = channel.readable()
+        if channel.accepting:  # one of the processes that share it is enough for a connection
+            return _ACCEPTING if readable else 0
+        wanted = select.EPOLLIN | select.EPOLLPRI if readable else 0
+        if channel.writable():
             wanted |= select.EPOLLOUT
-        return wanted | select.EPOLLONESHOT if wanted and not channel.accepting else wanted
+        return wanted and wanted | select.EPOLLONESHOT

@@ -1,11 +1,15 @@
 import socket
+import threading
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from waitress.wasyncore import dispatcher
 
 from gateway.http.poller import Poller
+from tests.conftest import wait_until
 
 
 class Received(dispatcher):  # type: ignore[misc]
@@ -26,6 +30,39 @@ class Received(dispatcher):  # type: ignore[misc]
 
     def handle_read(self) -> None:
         self.received += self.recv(100)
+
+
+class Acceptor(dispatcher):  # type: ignore[misc]
+    """A process's end of a listening socket that several share; it waits for one thing once."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.channels: dict[int, Any] = {}
+        super().__init__(sock.dup(), self.channels)
+        self.accepting = True
+        self.taken: list[socket.socket] = []
+        self._poller = Poller(self.channels)
+        self.thread = threading.Thread(target=self._poller.once, args=(20,), daemon=True)
+        self.thread.start()
+
+    def readable(self) -> bool:
+        return True
+
+    def handle_accept(self) -> None:
+        if accepted := self.accept():
+            self.taken.append(accepted[0])
+
+    @property
+    def waits(self) -> bool:
+        """Whether its thread waits in the kernel for something to happen."""
+        task = Path("/proc/self/task", str(self.thread.native_id), "wchan")
+        return self.thread.is_alive() and "poll" in task.read_text()
+
+    def end(self) -> None:
+        self.thread.join(20)
+        for connection in self.taken:
+            connection.close()
+        self.close()
+        self._poller.close()
 
 
 @pytest.fixture
@@ -77,3 +114,19 @@ def test_a_new_connection_may_have_the_number_of_one_that_was_closed(
         poller.once(0)
 
     assert new.received == b"b"
+
+
+def test_a_connection_wakes_one_of_the_processes_that_share_a_socket() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as shared:
+        acceptors = [Acceptor(shared) for _ in range(3)]
+        connect = partial(socket.create_connection, shared.getsockname())
+        waiting = list(acceptors)
+        while waiting:
+            wait_until(lambda: all(one.waits for one in waiting))
+            with connect():
+                wait_until(lambda: any(one.taken for one in waiting))
+            waiting[:] = [one for one in waiting if not one.taken]
+        for one in acceptors:
+            one.end()
+
+    assert [len(one.taken) for one in acceptors] == [1, 1, 1]
