@@ -33,7 +33,16 @@ from gateway.eventlog.counters import (
     write_down,
     written,
 )
-from gateway.eventlog.file import BUSY, LogUnavailable, depth, identity, open_log, size, writing
+from gateway.eventlog.file import (
+    BUSY,
+    LogUnavailable,
+    depth,
+    identity,
+    open_log,
+    size,
+    without_disk,
+    writing,
+)
 from gateway.http.batching import yield_to_batch
 
 log = logging.getLogger(__name__)
@@ -282,7 +291,7 @@ class EventLog:
                 return
             last = int(self.counters.last * 1000)
             try:
-                with writing(self._db, patience):
+                with without_disk(self._db), writing(self._db, patience):
                     if counts:
                         write_down(self._db, {**counts, LAST: last})
                     self._measure()

@@ -1,6 +1,8 @@
 import contextlib
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -241,6 +243,34 @@ def test_counts_never_keep_a_request_waiting(events: EventLog, tmp_path: Path) -
     other.close()
     events.write_counts()
     assert events.counts()[VISITS] == 1
+
+
+def test_counts_wait_for_no_disk_and_events_do(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from tests.gateway.failing_disk import main; main()"]
+    ran = subprocess.run([*command, _ON_A_DISK_WITHOUT_SYNC, tmp_path / "log"], timeout=60)
+
+    assert ran.returncode == 0
+
+
+_ON_A_DISK_WITHOUT_SYNC = """
+import sys
+from pathlib import Path
+from gateway.eventlog.counters import VISITS, Counters
+from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.writer import EventLog
+from tests.gateway.failing_disk import NAME, Faults
+folder = Path(sys.argv[-1])
+events = EventLog(folder, "gateway", Counters(), bool, greatest=10**9)
+Faults(folder.parent / NAME).at("sync", 1, lasting=10**6)
+events.counters.count(VISITS)
+events.write_counts()
+assert events.written_counts()[VISITS] == 1
+try:
+    events.append_reset("0011")
+except LogUnavailable:
+    sys.exit(0)
+sys.exit("an event was kept that is not on disk")
+"""
 
 
 def test_a_damaged_log_is_named_with_what_to_do(tmp_path: Path) -> None:
