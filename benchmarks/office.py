@@ -58,7 +58,9 @@ def main() -> None:
 
 
 def office(folder: Path, ports: Ports) -> Settings:
-    settings = make_site(folder, demo_values(ports))
+    values = demo_values(ports)
+    del values["starface"]["keep_alive"]  # the demo's is short
+    settings = make_site(folder, values)
     with Users(settings.database, seal(settings)) as users:
         for known in DEFAULT_USERS[:3]:
             user = User(login=known.login, name=known.name, extension=known.extension)

@@ -65,7 +65,7 @@ class SiteProcesses:
             f"{'READY=1' if ready else ''}\nWATCHDOG=1\n"
             f"STATUS={running} of {len(wanted)} processes run"
         )
-        return _EVERY if ready else _STABLE / 2
+        return _EVERY if ready else _STABLE / 5
 
     def _read_again(self) -> None:
         """Read a changed configuration for what is started from now on."""
