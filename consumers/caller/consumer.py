@@ -62,6 +62,10 @@ _CLEAN_EVERY = 3600.0  # seconds
 class ActionRunner(Protocol):
     """What is asked of the executors beside MQTT."""
 
+    @property
+    def stands_by(self) -> bool:
+        """Whether another machine acts at present, and this one only follows the calls."""
+
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         """Begin the executors' work, claimed by `mark`; return how many commands run."""
 
@@ -290,7 +294,7 @@ class CallerConsumer:
 
     def _perform(self, call: Call, trigger: Trigger, answer: CallerAnswer, key: Key) -> None:
         """Publish the answer and have it acted upon; the bus comes first, it is the fastest."""
-        event = answered(answer)
+        event, stands_by = answered(answer), self._dependencies.actions.stands_by
         self._send(event, key if answer.opens else None)
         if answer.opens:
             self._calls.opened(call, trigger)
@@ -299,7 +303,7 @@ class CallerConsumer:
             self._pending.executing(key, commands)
         if answer.used is not None:
             self._dependencies.used(call.user, answer.used, self._now())
-        self._trace.answered(call, answer)
+        self._trace.answered(call, answer, stands_by=stands_by)
         metrics.count("lookups_total", quality=answer.data.quality)
         log.info(
             "answered event=%s user=%s quality=%s opens=%s reason=%s", answer.data.event_id,

@@ -37,6 +37,8 @@ class ActionResult:
 class Executors:
     """The webhooks and commands of the site, with the threads they run in."""
 
+    stands_by = False
+
     def __init__(
         self,
         settings: CallerSettings,

@@ -65,6 +65,11 @@ class SharedActions:
         self._closed: Recent[tuple[str, str], datetime] = Recent()
         self._earlier: Recent[tuple[str, str], None] = Recent()  # calls that began before us
 
+    @property
+    def stands_by(self) -> bool:
+        """Whether another machine acts at present, and this one only follows the calls."""
+        return not self._lease.held
+
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         """Begin every executor's work, or keep it while another machine acts."""
         if not queued(event.data):

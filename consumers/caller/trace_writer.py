@@ -99,12 +99,15 @@ class TraceWriter:
         steps.add("rule", "delay", seconds=f"{seconds:g}")
         self._gather(_subject(call), steps)
 
-    def answered(self, call: Call, answer: CallerAnswer) -> None:
-        """Add who it was, what opened, and who was asked to do it."""
+    def answered(self, call: Call, answer: CallerAnswer, *, stands_by: bool = False) -> None:
+        """Add who it was, what opened, and who was asked to do it; on stand-by that is nobody."""
         steps = self._steps()
         steps.gathered.extend(answer.data.trace)
-        for outcome in answer.outcomes:
-            steps.add("executor", outcome.state, executor=outcome.executor, outcome="")
+        if not stands_by:
+            for outcome in answer.outcomes:
+                steps.add("executor", outcome.state, executor=outcome.executor, outcome="")
+        elif answer.opens:
+            steps.add("action", "standing-by")
         data = answer.data
         subject = _subject(call)
         if data.contact is not None:

@@ -69,6 +69,7 @@ class Programs:
         self.marks: list[str] = []
         self.under_way = 0  # commands that an action begins
         self.crash = False
+        self.stands_by = False
 
     def hand_over(self, event: CallerEvent, values: Mapping[str, str], mark: str) -> int:
         if self.crash:

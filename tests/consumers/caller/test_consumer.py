@@ -37,6 +37,16 @@ def test_the_story_of_an_answer_leads_from_the_number_to_the_matter(desk: Desk) 
     assert "Ada Lovelace" in step_sentence(story.steps[2], "de")
 
 
+def test_the_story_of_a_machine_on_stand_by_says_that_another_one_acts(desk: Desk) -> None:
+    desk.programs.stands_by = True
+
+    desk.report()
+
+    words = [step_sentence(step, "en") for step in find(desk.folder)[0].steps]
+    assert any("another one acts" in one for one in words)
+    assert not any("under way" in one for one in words)
+
+
 def test_a_story_is_headed_by_who_the_directory_says_it_is(desk: Desk) -> None:
     desk.report(caller=ADA.model_copy(update={"name": "as the PBX says"}))
     desk.report("ended")

@@ -28,6 +28,8 @@ class FakeLease:
 
 
 class FakeActions:
+    stands_by = False
+
     def __init__(self) -> None:
         self.begun: list[str] = []
 
