@@ -41,6 +41,7 @@ test-long: $(STAMP)
 # A site on two machines, ten minutes of faults for each kind of broker.
 test-estate: $(STAMP)
 	@deploy/mosquitto required
+	@deploy/rabbitmq
 	$(BIN)/pytest -m "long or not long" --timeout 3600 -s tests/estate/test_machines.py
 
 # What one runs before a commit.

@@ -1,5 +1,6 @@
-"""What the PBX was acknowledged, what came of it on the bus, and how long nothing did."""
+"""What the PBX was acknowledged, what came of it on the bus, and when somebody was not active."""
 
+import random
 import threading
 import time
 from types import TracebackType
@@ -19,15 +20,16 @@ from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.topics import ANY_USER
 from starface.simulator import Simulator
+from tests.estate.site import Machine
 
 NUMBER = "+41 44 123 45 67"
 _SAMPLE = 0.2  # seconds
-_DIAL_EVERY = 1.5  # seconds
+_CALLS_EVERY = 1.0  # seconds
 _TALK = 4.0  # seconds from dialling until somebody hangs up
 
 
 class Bookkeeping:
-    """Watches a site over the bus, and dials now and then; use it in a `with` block."""
+    """Watches a site over the bus, and has calls made there; use it in a `with` block."""
 
     def __init__(self, connection: Connection, simulator: Simulator) -> None:
         self._connection = connection
@@ -36,12 +38,12 @@ class Bookkeeping:
         self.records: set[tuple[str, str]] = set()
         self.dialled: dict[UUID, float] = {}
         self.results: dict[UUID, list[str]] = {}
-        self.well_at: list[float] = []  # the moments at which everybody was active
+        self._unwell_at: list[float] = []  # the moments at which somebody was not active
         self.states: dict[str, str] = {}
         self.holders: dict[str, bytes] = {}
-        self._dialling = threading.Event()
+        self._calling = threading.Event()
         self._stopping = threading.Event()
-        self._dial_at = 0.0
+        self._call_at = 0.0
         topics = connection.topics
         connection.consume(topics.caller(ANY_USER), CallerEvent, self._answered)
         connection.consume(topics.records(ANY_USER), CallRecord, self._recorded)
@@ -63,9 +65,9 @@ class Bookkeeping:
         self._stopping.set()
         self._thread.join()
 
-    def dial(self, *, on: bool) -> None:
-        """Have somebody dial now and then, or stop it."""
-        (self._dialling.set if on else self._dialling.clear)()
+    def traffic(self, *, on: bool) -> None:
+        """Have somebody dial and somebody called now and then, or stop it."""
+        (self._calling.set if on else self._calling.clear)()
 
     @property
     def well(self) -> bool:
@@ -73,6 +75,12 @@ class Bookkeeping:
         logins = self._simulator.pbx.users
         return self.holders.get("sessions") == b"online" and all(
             self.states.get(login) == "active" for login in logins
+        )
+
+    def online(self, machine: Machine) -> bool:
+        """Whether every process of a machine has connected."""
+        return all(
+            self.holders.get(f"{name}-{machine.name}") == b"online" for name in machine.programs
         )
 
     def acknowledged(self) -> dict[tuple[str, str], float]:
@@ -83,27 +91,48 @@ class Bookkeeping:
                 found.setdefault((attempt.user, attempt.call_id), attempt.at.timestamp())
         return found
 
-    def answered_after(self, moment: float) -> float:
+    def answered_after(self, moment: float) -> float | None:
         """Return after how many seconds a call that came later than a moment was answered."""
         began = {call: at for (_, call), at in self.acknowledged().items()}
-        after = (at for call, at in self.answers.items() if began.get(call, 0.0) >= moment)
-        return min(after, default=float("inf")) - moment
+        after = [at for call, at in self.answers.items() if began.get(call, 0.0) >= moment]
+        return min(after) - moment if after else None
 
-    def well_after(self, moment: float) -> float:
-        """Return after how many seconds everybody was active, for good or till the next fault."""
-        return min((at for at in self.well_at if at >= moment), default=float("inf")) - moment
+    def dialled_after(self, moment: float) -> bool:
+        """Whether a telephone rang that somebody had dialled after a moment."""
+        return any(
+            at > moment and "remote-ringing" in self.results.get(request, ())
+            for request, at in self.dialled.items()
+        )
+
+    def not_answered(self, since: float, until: float) -> list[str]:
+        """Return the calls that came in between two moments and for which nothing opened."""
+        dialled = {str(request) for request in self.dialled}
+        return [
+            call
+            for (_, call), at in self.acknowledged().items()
+            if since <= at < until and call not in self.answers.keys() | dialled
+        ]
+
+    def unwell_after(self, moment: float, until: float) -> float:
+        """Return how many seconds after a moment somebody was not active for the last time."""
+        return max((at for at in self._unwell_at if moment <= at < until), default=moment) - moment
 
     def _work(self) -> None:
         while not self._stopping.is_set():
             until = time.monotonic() + _SAMPLE
             while (left := until - time.monotonic()) > 0:
                 self._connection.work(left)
-            if self.well:
-                self.well_at.append(time.time())
+            if not self.well:
+                self._unwell_at.append(time.time())
             self._end_dialled_calls()
-            if self._dialling.is_set() and time.time() > self._dial_at:
-                self._dial_at = time.time() + _DIAL_EVERY
+            if self._calling.is_set() and time.time() > self._call_at:
+                self._call_at = time.time() + _CALLS_EVERY
+                self._ring()
                 self._dial()
+
+    def _ring(self) -> None:
+        login = random.choice(list(self._simulator.pbx.users))
+        self._simulator.ring(login, NUMBER, answered_after=1, ended_after=_TALK)
 
     def _dial(self) -> None:
         request, logins = uuid4(), list(self._simulator.pbx.users)

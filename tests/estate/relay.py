@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self._to = port
+        self._open: dict[socket.socket, int] = {}  # where each connection leads
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._listening.settimeout(_LOOK)
         self.port: int = self._listening.getsockname()[1]
@@ -52,19 +54,34 @@ class Relay:
                 near, _ = self._listening.accept()
                 threading.Thread(target=self._connect, args=(near,), daemon=True).start()
 
+    def _targets(self) -> Sequence[int]:
+        """Return the ports that a new connection may be passed on to, the best first."""
+        return [self._to]
+
     def _connect(self, near: socket.socket) -> None:
         self._passing.wait()
-        try:
-            far = socket.create_connection(("127.0.0.1", self._to), 5)
-        except OSError:
+        for port in self._targets():
+            with contextlib.suppress(OSError):
+                far = socket.create_connection(("127.0.0.1", port), 5)
+                break
+        else:
             near.close()
             return
+        self._open[far] = port
         back = threading.Thread(target=self._pass, args=(far, near), daemon=True)
         back.start()
         self._pass(near, far)
         back.join()
+        del self._open[far]
         near.close()
         far.close()
+
+    def _drop(self, port: int) -> None:
+        """End the connections to a port."""
+        for far, to in list(self._open.items()):
+            if to == port:
+                with contextlib.suppress(OSError):
+                    far.shutdown(socket.SHUT_RDWR)
 
     def _pass(self, source: socket.socket, target: socket.socket) -> None:
         source.settimeout(_LOOK)

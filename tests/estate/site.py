@@ -18,10 +18,11 @@ from runtime.secret_box import SecretBox, new_key
 from starface.credential import derive
 from starface.simulator import Simulator
 from tests.conftest import ROOT
+from tests.estate.balancer import Balancer, Gateway
 from tests.estate.nodes import Cluster, Kind, cluster
 from tests.estate.relay import Relay
 
-PROCESSES = ("gateway", "sessions", "caller", "dial", "journal")
+PROCESSES = ("gateway", "sessions", "caller", "dial", "journal", "panel")
 MACHINES = ("a", "b")
 _CONFIGURATION = """
 [site]
@@ -34,20 +35,23 @@ host = "127.0.0.1"
 port = {pbx}
 scheme = "http"
 callback_host = "127.0.0.1"
-callback_port = {gateway}
+callback_port = {callback}
 extension_may_differ = true
 keep_alive = 5
 
 [broker]
 hosts = {hosts}
 version = "{version}"
-accounts_file = "{accounts}"
+{habits}accounts_file = "{accounts}"
 
 [gateway]
 listen = ["127.0.0.1:{gateway}"]
 operations = "127.0.0.1:{operations}"
 [sessions]
 operations = ""
+
+[panel]
+listen = "127.0.0.1:{panel}"
 
 [dial]
 per_minute = 999
@@ -64,6 +68,7 @@ shards = {shards}
 name = "note"
 arguments = ["{note}", "{{call_id}}", "{{trigger}}"]
 """
+_HABITS = {"mosquitto": "", "nats": "", "rabbitmq": "escape_dots = true\nrepeat_retained = 60\n"}
 
 
 class Program:
@@ -110,8 +115,11 @@ class Program:
 class Machine:
     """A machine with all processes, and the line to the broker."""
 
-    def __init__(self, name: str, programs: Sequence[Program], relays: Sequence[Relay]) -> None:
+    def __init__(
+        self, name: str, programs: Sequence[Program], relays: Sequence[Relay], panel: str
+    ) -> None:
         self.name = name
+        self.panel = panel
         self.programs = {program.name.removesuffix(f"-{name}"): program for program in programs}
         self._relays = relays
 
@@ -161,9 +169,16 @@ class Site:
 
 @contextmanager
 def site(
-    kind: Kind, folder: Path, simulator: Simulator, *, leases: bool = True, shards: int = 1
+    kind: Kind,
+    folder: Path,
+    simulator: Simulator,
+    *,
+    leases: bool = True,
+    shards: int = 1,
+    panels: bool = False,
 ) -> Iterator[Site]:
-    """Run the broker of a site of two machines; these are still to be started.
+    """Run the broker of a site of two machines, and the balancer through which the PBX reaches
+    their gateways; the machines are still to be started.
 
     Without leases each machine believes that it is alone: the negative control.
     """
@@ -176,27 +191,36 @@ def site(
     note.chmod(0o700)
     keys = {name: new_key().decode() for name in ("seal.key", "panel.key")}
     keys["site.key"] = secrets.token_urlsafe(48)
-    with cluster(kind, folder / "broker", accounts=accounts) as nodes, ExitStack() as stack:
+    gateways = [Gateway(free_port(), free_port()) for _ in MACHINES]
+    with (
+        cluster(kind, folder / "broker", accounts=accounts) as nodes,
+        Balancer(gateways) as balancer,
+        ExitStack() as stack,
+    ):
         machines = []
-        for number, name in enumerate(MACHINES, 1):
+        for number, (name, gateway) in enumerate(zip(MACHINES, gateways, strict=True), 1):
             relays = [stack.enter_context(Relay(node.port)) for node in nodes.nodes]
-            port = free_port()
+            panel_port = free_port()
             text = _CONFIGURATION.format(
                 machine=f'machine = "{name}"\nmachines = ["a", "b"]\n' if leases else "",
-                pbx=simulator.port, gateway=port, operations=free_port(),
+                pbx=simulator.port, callback=balancer.port, gateway=gateway.port,
+                operations=gateway.operations, panel=panel_port,
                 hosts=[f"127.0.0.1:{relay.port}" for relay in relays],
-                version=nodes.settings().version, accounts=nodes.folder / "accounts.json",
+                version=nodes.settings().version, habits=_HABITS[kind],
+                accounts=nodes.folder / "accounts.json",
                 note=note, shards=shards,
             )  # fmt: skip
             config = _files(folder / name, text.replace("'", '"'), keys, simulator)
             commands = _commands(shards) if leases else {role: [role] for role in PROCESSES}
+            if not panels:
+                del commands["panel"]
             if not leases:
                 commands["caller"] += ["--all", "--account", f"caller-{number}"]
             programs = [
                 Program(f"{role}-{name}", ["--config", str(config), *words], folder / name)
                 for role, words in commands.items()
             ]
-            machine = Machine(name, programs, relays)
+            machine = Machine(name, programs, relays, f"http://127.0.0.1:{panel_port}")
             stack.callback(machine.kill)
             machines.append(machine)
         yield Site(nodes, machines, acts)
