@@ -14,13 +14,13 @@ from types import MappingProxyType
 from bus.events import CONTENT_TYPE, CallEvent, Head, Part, ReplayRequest, ReplayRequestData
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
-from bus.mqtt.publication import PublishRefused
 from bus.topics import ANY_USER
 from runtime.sqlite import open_database, transaction
 
 log = logging.getLogger(__name__)
 
 ASK_AGAIN = 5.0  # seconds until the same gap is asked for once more
+_ON_THE_WAY = 2.0  # seconds; after a connect a broker sends what is retained before what waits
 _REPLAYED = "calls"  # below the account's replies: always the same, so a lasting session keeps it
 
 _SCHEMA = """
@@ -117,11 +117,14 @@ class CallStream:
         handle: Callable[[CallEvent], None],
         *,
         clock: Callable[[], float] = time.monotonic,
+        on_the_way: float = _ON_THE_WAY,
     ) -> None:
         self._connection = connection
         self._offsets = offsets
         self._handle = handle
         self._clock = clock
+        self._on_the_way = on_the_way
+        self._announced: dict[tuple[str, str], tuple[int, float]] = {}  # lacking, and since when
         self._asked: dict[tuple[str, str], tuple[int, float]] = {}
         self._replayed = connection.topics.reply(connection.account, _REPLAYED)
 
@@ -194,25 +197,42 @@ class CallStream:
         source = head.source
         self._offsets.forget_before(user, source, head.data.oldest)
         if head.data.seq > self._offsets.watermark(user, source):
-            self._ask(user, source)
+            if not self._announced:
+                self._connection.post_later(self._on_the_way, self._ask_for_announced)
+            _, since = self._announced.get((user, source), (0, self._clock()))
+            self._announced[user, source] = (head.data.seq, since)
 
-    def _ask(self, user: str, source: str) -> None:
+    def _ask_for_announced(self) -> None:
+        """Ask for what was announced and has not come by itself meanwhile."""
+        for (user, source), (seq, since) in list(self._announced.items()):
+            if not self._connection.connected:
+                break
+            came = seq <= self._offsets.watermark(user, source)
+            due = self._clock() - since >= self._on_the_way
+            if came or (due and self._ask(user, source)):
+                del self._announced[user, source]
+        if self._announced:
+            self._connection.post_later(self._on_the_way, self._ask_for_announced)
+
+    def _ask(self, user: str, source: str) -> bool:
+        """Ask for what is missing; return False where that is to be tried again."""
         after = self._offsets.watermark(user, source)
         asked_after, asked_at = self._asked.get((user, source), (-1, 0.0))
         if asked_after == after and self._clock() - asked_at < ASK_AGAIN:
-            return
-        self._asked[user, source] = (after, self._clock())
-        log.info("asking for missed events user=%s after=%s", user, after)
+            return False
         data = ReplayRequestData(
             user=user, gateway=source.rpartition("/")[2], after=after,
             account=self._connection.account, request_id=_REPLAYED,
         )  # fmt: skip
         request = ReplayRequest(data=data)
-        try:
-            self._connection.publish_raw(
+        try:  # nothing is waited for: there may be hundreds to ask for
+            self._connection.send(
                 self._connection.topics.replay(user), request.encoded(), expiry=request.expiry(),
                 content_type=CONTENT_TYPE, response_topic=self._replayed,
             )  # fmt: skip
-        except (BrokerUnavailable, PublishRefused) as error:
+        except BrokerUnavailable as error:
             log.warning("could not ask for missed events user=%s reason=%s", user, error)
-            del self._asked[user, source]
+            return False
+        log.info("asking for missed events user=%s after=%s", user, after)
+        self._asked[user, source] = (after, self._clock())
+        return True

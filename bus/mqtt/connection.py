@@ -274,6 +274,12 @@ class Connection:
         """Have work done in the main thread; may be called from any thread."""
         self._inbox.post(work)
 
+    def post_later(self, seconds: float, work: Callable[[], None]) -> None:
+        """Have work done in the main thread after some seconds, unless the process has ended."""
+        timer = threading.Timer(seconds, self.post, [work])
+        timer.daemon = True
+        timer.start()
+
     def stop(self) -> None:
         """End `run`; what is in hand is finished first. A signal handler may call it."""
         self.stopping.set()

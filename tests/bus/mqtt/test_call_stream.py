@@ -2,6 +2,7 @@ import random
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,9 @@ from bus.events import (
     now,
 )
 from bus.mqtt.call_stream import CallStream, ConsumerOffsets
-from bus.mqtt.connection import Connection
+from bus.mqtt.connection import Connection, Publication
+from bus.mqtt.inbox import ReceivedMessage
+from bus.mqtt.publication import Options
 from bus.mqtt.requests import Requester, Responder
 from bus.settings import BrokerSettings
 from tests.conftest import wait_until
@@ -106,11 +109,61 @@ def test_a_head_names_events_that_never_came(connect: Connect, offsets: Consumer
     gateway.publish("starface/users/0011/head/gateway-00000001", _head(7, 3), retain=True)
 
     journal = connect("journal")
-    CallStream(journal, offsets, lambda _: None).follow_all()
-    wait_until(lambda: journal.work(0.02))
-    wait_until(lambda: gateway.work(0.05) and asked)
+    CallStream(journal, offsets, lambda _: None, on_the_way=0.05).follow_all()
+    wait_until(lambda: _worked(journal, gateway) and asked)
 
     assert asked[0].data.after == 2
+
+
+def test_events_that_come_after_their_number_are_not_asked_for(
+    connect: Connect, offsets: ConsumerOffsets
+) -> None:
+    handed: list[int | None] = []
+    asked: list[str] = []
+    gateway, journal = connect("gateway"), connect("journal")
+    gateway.consume(
+        "starface/users/+/replay", ReplayRequest, lambda message, _: asked.append(message.data.user)
+    )
+    events = CallStream(journal, offsets, lambda event: handed.append(event.seq), on_the_way=0.5)
+    events.follow_all()
+    for user in ("0011", "0012"):
+        head = _head(1).model_copy(update={"data": _head(1).data.model_copy(update={"user": user})})
+        gateway.publish(f"starface/users/{user}/head/gateway-00000001", head, retain=True)
+    gateway.publish("starface/users/0011/calls", _event(1))
+
+    wait_until(lambda: journal.work(0.02) and handed)
+    wait_until(lambda: not journal.work(0.02) and gateway.work(0.05) and asked)
+
+    assert asked == ["0012"]
+
+
+class SlowBroker(Connection):
+    """A broker that confirms nothing for a long time."""
+
+    def __init__(self, settings: BrokerSettings, account: str) -> None:
+        super().__init__(settings, account)
+        self.sent: list[str] = []
+
+    def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Publication:
+        self.sent.append(topic)
+        return UnconfirmedPublication(topic)
+
+
+class UnconfirmedPublication(Publication):
+    def wait(self, timeout: float = 0.0) -> int:
+        raise AssertionError("waited for the broker")
+
+
+def test_what_is_missing_is_asked_for_without_waiting_for_the_broker(
+    broker_settings: BrokerSettings, offsets: ConsumerOffsets
+) -> None:
+    connection = SlowBroker(broker_settings, "journal")
+    events = CallStream(connection, offsets, lambda _: None)
+
+    for user in ("0011", "0012"):
+        events.take(_event(4, user), ReceivedMessage(f"starface/users/{user}/calls", b""))
+
+    assert connection.sent == ["starface/users/0011/replay", "starface/users/0012/replay"]
 
 
 def test_every_event_is_handed_over_once_whatever_is_lost_or_repeated(
@@ -132,6 +185,7 @@ def test_every_event_is_handed_over_once_whatever_is_lost_or_repeated(
         offsets,
         lambda event: handed.append(event.seq),
         clock=iter(range(0, 10**6, 10)).__next__,
+        on_the_way=0.05,
     )
     events.follow_all()
     gateway.publish("starface/users/0011/head/gateway-00000001", _head(40), retain=True)
