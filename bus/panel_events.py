@@ -254,6 +254,7 @@ class AccessData(Part):
     admin: bool = False
     language: Text = ""
     opener: Literal["panel", "desktop"] = "desktop"
+    do_not_disturb: bool | AwareDatetime = False
 
 
 class Access(Message):

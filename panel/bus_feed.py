@@ -11,6 +11,7 @@ from bus.access.accounts import LEASED
 from bus.events import DialResult, now
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
+from bus.panel_events import AccessData
 from bus.topics import ANY_USER
 from panel.login import AccessList
 from panel.streams import Streams
@@ -42,7 +43,7 @@ class BusFeed:
         self._settled_at: float | None = None
         self._was_connected = False
         self._links: tuple[dict[str, Any], datetime] = ({}, now())
-        access.on_change = streams.end_streams_of
+        access.on_change = self._access_changed
         access.on_names = lambda names: streams.publish_to_all("people", names)
 
     def subscribe(self, on_dial_result: Callable[[DialResult, ReceivedMessage], None]) -> None:
@@ -136,6 +137,11 @@ class BusFeed:
         leased = process.partition("-")[0] in LEASED
         return leased and machine is not None and process.endswith(f"-{machine}")
 
+    def _access_changed(self, user: str) -> None:
+        """Have the user's browsers begin again; colleagues see whether he may be disturbed."""
+        self._streams.end_streams_of(user)
+        self._show_colleague(user)
+
     def announce_links(self) -> None:
         """Report to every browser what is reachable."""
         self._streams.publish_to_all("links", self.links())
@@ -186,11 +192,12 @@ class BusFeed:
         self._streams.publish_to_watchers(user, "colleague", json.dumps(self.colleague(user)))
 
     def colleague(self, user: str) -> dict[str, Any]:
-        """Return what a colleague may see of a user: the state, and whether he is on the phone."""
+        """Return what a colleague may see of a user: on the phone, not to be disturbed, off."""
         state = json.loads(self._retained["state"].get(user, '{"data": {}}'))["data"]
+        access = self._access.find(user)
         return {
             "login": user, "state": state.get("state", "unknown"), "busy": self.is_busy(user),
-            "code": state.get("code"),
+            "undisturbed": undisturbed(access) if access else False,
         }  # fmt: skip
 
     def _process(self, message: ReceivedMessage) -> None:
@@ -205,6 +212,12 @@ class BusFeed:
         else:
             self._online[name] = message.payload == b"online"
         self.announce_links()
+
+
+def undisturbed(access: AccessData) -> bool | str:
+    """Return until when a user is not to be disturbed, True for no end."""
+    until = access.do_not_disturb
+    return until if isinstance(until, bool) else until.isoformat()
 
 
 def one_line(payload: bytes) -> str:

@@ -16,7 +16,7 @@ from bus.panel_events import (
     SettingsRequest,
     SettingsRequestData,
 )
-from panel.bus_feed import TALKING, BusFeed
+from panel.bus_feed import TALKING, BusFeed, undisturbed
 from panel.bus_port import ANSWER_WITHIN, BusPort
 from panel.login import LASTS, LoggedIn
 from panel.streams import Stream, Streams
@@ -62,7 +62,7 @@ class Events:
         return {
             "user": visitor.user, "name": visitor.access.name, "admin": visitor.access.admin,
             "opener": visitor.access.opener, "links": self._feed.links(),
-            "people": self._feed.people(),
+            "people": self._feed.people(), "undisturbed": undisturbed(visitor.access),
         }  # fmt: skip
 
     async def _renew(self, stream: Stream, visitor: LoggedIn) -> None:

@@ -20,7 +20,7 @@ from bus.mqtt.inbox import BrokerUnavailable
 from bus.mqtt.requests import Requester
 from bus.panel_events import Access, AccessData, SettingsAnswer, SettingsAnswerData, SettingsRequest
 from consumers.sessions.worker_pool import WorkerPool
-from consumers.users import User, Users
+from consumers.users import User, UserPreferences, Users
 from runtime.secret_box import SealBroken, SecretBox
 from starface.client import Callback
 from starface.credential import Credential
@@ -217,6 +217,7 @@ def access_of(user: User) -> AccessData | None:
             user=user.login, name=user.name or user.login, since=since,
             admin=bool(preferences.get(ADMIN)), language=preferences.get(LANGUAGE) or "",
             opener=preferences.get(OPENER) or "desktop",
+            do_not_disturb=UserPreferences.of(user).do_not_disturb,
         )  # fmt: skip
     except (KeyError, ValueError, ValidationError):
         return None

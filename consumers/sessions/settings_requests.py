@@ -30,7 +30,7 @@ from bus.topics import ANY_USER
 from consumers.preferences import HoursRefused, Trigger, read_hours
 from consumers.sessions.enrolment import ADMIN, LANGUAGE, OPENER, PanelLogins
 from consumers.sessions.worker_pool import WorkerPool
-from consumers.users import Internal, User, Users
+from consumers.users import Internal, User, UserPreferences, Users
 from starface.client import StarfaceClient
 from starface.failures import PbxFailure, UnsupportedByApi
 from texts import LANGUAGES, Language, catalogue, sentence
@@ -145,11 +145,13 @@ class SettingsRequests:
 
     def _settings(self, user: User, phones: tuple[str, ...], control: bool) -> UserSettings:
         preferences = user.preferences
+        wishes = UserPreferences.of(user)
+        peace = wishes.undisturbed(datetime.now(UTC)) and wishes.do_not_disturb
         quiet = preferences.get("quiet_hours")
         return UserSettings(
             name=user.name, extension=user.extension, phone=user.phone, phones=phones,
             autostart=user.autostart, action=user.action, triggers=user.triggers,
-            internal=user.internal, do_not_disturb=_undisturbed(preferences),
+            internal=user.internal, do_not_disturb=peace,
             quiet_hours=(quiet,) if isinstance(quiet, str) else quiet,
             delay=preferences.get("delay"), language=preferences.get(LANGUAGE) or "",
             opener=preferences.get(OPENER) or "desktop", admin=bool(preferences.get(ADMIN)),
@@ -301,17 +303,6 @@ class SiteNumbers:
                 numbers.setdefault(one.mark, one)
             elif numbers.pop(number_mark(self._key, login, number), None) is None:
                 raise ChangeRefused("number")
-
-
-def _undisturbed(preferences: dict[str, Any]) -> bool | datetime:
-    value = preferences.get("do_not_disturb")
-    if isinstance(value, str):
-        try:
-            end = datetime.fromisoformat(value).astimezone()
-        except ValueError:
-            return value.strip().lower() in ("on", "true", "yes")
-        return end if end > datetime.now(UTC) else False
-    return bool(value)
 
 
 def _read_peace(key: str, value: Any) -> bool | str:

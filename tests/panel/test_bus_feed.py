@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 
+from bus.events import now
 from bus.mqtt.inbox import ReceivedMessage
+from bus.panel_events import Access, AccessData
 from bus.topics import Topics
 from panel.bus_feed import NEEDED, BusFeed, one_line
 from panel.login import AccessList
@@ -186,3 +188,16 @@ def test_who_is_watched_is_on_the_phone_as_long_as_one_of_his_calls_is_talked(
 def test_json_of_several_lines_becomes_one() -> None:
     assert one_line(b'{"a":\n1}') == '{"a": 1}'
     assert one_line(b'{"a":1}') == '{"a":1}'
+
+
+def test_colleagues_see_until_when_somebody_is_not_to_be_disturbed(
+    feed: BusFeed, bus: Bus, browsers: Browsers
+) -> None:
+    browsers.watched.add("0012")
+    for until in (False, True):
+        access = AccessData(user="0012", name="Bernd", since=now(), do_not_disturb=until)
+        bus.say(TOPICS.access("+"), TOPICS.access("0012"), Access(data=access).encoded())
+
+    watchers, name, payload = browsers.sent[-1]
+    assert (watchers, name) == ("watchers of 0012", "colleague")
+    assert json.loads(payload)["undisturbed"] is True

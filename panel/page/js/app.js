@@ -6,8 +6,8 @@ import { dialField, fillDial } from "./dial.js";
 import { fill, h, icon, toast } from "./dom.js";
 import { start, stop, tellTabs } from "./feed.js";
 import { post, settings } from "./net.js";
-import { changed, on, store } from "./store.js";
-import { loadTexts, say, sinceWhen, t } from "./texts.js";
+import { changed, isUndisturbed, on, store } from "./store.js";
+import { loadTexts, say, t, when } from "./texts.js";
 import { startWorker } from "./workstation.js";
 
 const root = document.getElementById("app");
@@ -81,7 +81,7 @@ function switchButton() {
 // What is wrong and since when, in words of an office; an administrator reads what to mend. Null when nothing is.
 export function failure() {
   const { state, links, connected, lostAt, me } = store;
-  const since = (at, text) => t("since", { time: sinceWhen(at), text });
+  const since = (at, text) => t("since", { time: when(at), text });
   if (!connected) return since(lostAt, t("fault.panel"));
   if (!links.broker) return since(links.since, t("fault.broker"));
   const missing = links.missing.filter((name) => ["gateway", "sessions", "caller"].includes(name));
@@ -128,6 +128,7 @@ function drawBanner() {
   fill(place, text ? h("div", { class: "banner", role: "alert" }, icon("warn"), h("span", {}, text), h("a", { href: "#/status" }, t("what-to-do"))) : "");
 }
 
+setInterval(drawWho, 30_000); // do not disturb has an end
 on("me", () => {
   if (!shown) return;
   if (store.control !== undefined) store.me.control = store.control;
@@ -141,7 +142,10 @@ function drawWho() {
   const who = document.getElementById("who");
   if (!who || !store.me) return;
   const { open } = store.missed;
+  const until = store.me.undisturbed;
+  const peace = until === true ? t("set.peace") : t("peace.shown", { time: when(until) });
   fill(who, open ? h("a", { href: "#/" }, t("missed"), " ", h("span", { class: "count" }, String(open))) : "",
+    isUndisturbed(until) ? h("a", { class: "peace", href: "#/settings", title: peace }, icon("moon"), h("span", {}, peace)) : "",
     h("span", { class: "user" }, store.me.name),
     h("button", { class: "tool", type: "button", onclick: logOut, "data-key": "log-out" }, t("log-out")));
   title();

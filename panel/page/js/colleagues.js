@@ -1,7 +1,7 @@
 // Who is on the phone, free, not to be disturbed, off: for those who may see it.
 
 import { fill, h, icon, tool } from "./dom.js";
-import { changed, on, store } from "./store.js";
+import { changed, isUndisturbed, on, store } from "./store.js";
 import { t } from "./texts.js";
 import { messageForm } from "./write.js";
 
@@ -18,6 +18,7 @@ on("colleagues", draw);
 function lookOf(one) {
   const state = store.states.get(one.login) || {};
   if (state.busy) return "busy";
+  if (isUndisturbed(state.undisturbed)) return "quiet";
   if (state.state === "failing") return "failing";
   return state.state === "active" ? "free" : "off";
 }

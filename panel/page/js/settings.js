@@ -2,7 +2,7 @@
 
 import { fill, h, toast } from "./dom.js";
 import { settings } from "./net.js";
-import { clock, keepLanguage, LANGUAGES, localDays, plainDays, t } from "./texts.js";
+import { keepLanguage, LANGUAGES, localDays, plainDays, t, when } from "./texts.js";
 import { askToNotify, canNotify, canRegisterTel, option, registerTel, setOption } from "./workstation.js";
 
 const TRIGGERS = ["ringing", "connected", "party-change", "ended", "outgoing", "click"];
@@ -61,7 +61,7 @@ function draw() {
   const delay = h("input", { class: "field", type: "number", min: "0", max: "20", step: "0.5", value: own.delay ?? "", placeholder: t("as-office"), onchange: (event) => change({ delay: event.target.value === "" ? null : Number(event.target.value) }) });
   fill(place, h("h2", {}, t("page.settings")),
     h("section", { class: "sheet" }, h("h3", {}, t("set.peace")),
-      h("p", {}, peace === true ? t("peace.on") : peace ? t("peace.until", { time: clock(peace) }) : t("peace.off")),
+      h("p", {}, peace === true ? t("peace.on") : peace ? t("peace.until", { time: when(peace) }) : t("peace.off")),
       h("div", { class: "buttons" }, peace ? peaceButton(t("peace.end"), false, false) : [
         peaceButton(t("peace.30"), until(0.5)), peaceButton(t("peace.60"), until(1)), peaceButton(t("peace.120"), until(2)),
         evening > new Date() ? peaceButton(t("peace.evening"), evening.toISOString()) : null, peaceButton(t("peace.always"), true)])),

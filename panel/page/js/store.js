@@ -18,6 +18,9 @@ export function changed(name, detail) {
   for (const listener of listeners.get(name) || []) listener(detail);
 }
 
+// true, or the time until which somebody is not to be disturbed
+export const isUndisturbed = (until) => until === true || Date.parse(until) > Date.now();
+
 export const placed = (call) => call.outward || call.direction === "out" || ["dialing", "ringback"].includes(call.state);
 
 export function party(card) {

@@ -71,8 +71,8 @@ export const plainDays = (text) => swap(text, DAYS.map((code, number) => [dayNam
 export const oneOf = (names) => new Intl.ListFormat(locale(), { type: "disjunction" }).format(names);
 
 // As short as it is clear: the time of today, else with its date.
-export function sinceWhen(at) {
-  const today = dayStart(new Date()) <= new Date(at);
+export function when(at) {
+  const today = Number(dayStart(new Date())) === Number(dayStart(new Date(at)));
   return today ? clock(at) : new Date(at).toLocaleString(locale(), { day: "numeric", month: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 

@@ -309,8 +309,16 @@ def test_a_colleague_on_the_phone_is_seen(office: Office, anna: Desk) -> None:
     expect(row).to_contain_text("Am Telefon")
     expect(row).not_to_contain_text("Meier")
     office.phones("hangup", call_id=call)
-
     expect(row).to_contain_text("Frei")
+
+    bernd = office.desk("0012")
+    bernd.go("settings")
+    bernd.page.get_by_role("button", name="1 Stunde").click()
+    expect(row).to_contain_text("Nicht stören")
+    expect(bernd.page.locator("#who")).to_contain_text("Nicht stören bis")
+    bernd.page.get_by_role("button", name="Beenden").click()
+    expect(row).to_contain_text("Frei")
+    bernd.close()
     anna.close()
 
 
