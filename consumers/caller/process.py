@@ -25,7 +25,7 @@ from consumers.caller.settings import CallerSite
 from consumers.caller.shared_actions import Shard, SharedActions
 from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, path_of
-from consumers.caller.user_requests import UserRequests, note_opened
+from consumers.caller.user_requests import UserRequests
 from consumers.directory.digest import ContentsWatch
 from consumers.directory.directory import Directory, DirectoryUnavailable
 from consumers.directory.records import Dossier, Matter
@@ -123,7 +123,7 @@ class CallerProcess:
         self._requests = DirectoryRequests(site, self._consumer.running, self._executors.do)
         files.callback(self._requests.close)
         self._serves = dependencies.serves
-        self._choices = UserRequests(
+        self._user_requests = UserRequests(
             self._consumer, self._habits, self.connection.topics, self._executors.do,
             self.connection.post,
         )  # fmt: skip
@@ -147,8 +147,8 @@ class CallerProcess:
             self._lease.on_change(self._shared.lease_changed)
         for user in self._users:
             connection.consume(topics.dial_result(user), DialResult, self._consumer.note_dialling)
-            connection.consume(topics.choose(user), ChoiceRequest, self._choices.handle)
-            connection.consume(topics.opened(user), Opened, self._note_opened)
+            connection.consume(topics.choose(user), ChoiceRequest, self._user_requests.choose)
+            connection.consume(topics.opened(user), Opened, self._user_requests.note_opened)
 
     def run(self) -> None:
         """Answer calls until stopped, and note what became of the last ones."""
@@ -180,9 +180,6 @@ class CallerProcess:
         self._consumer.running.answered(event)
         if self._shared is not None:
             self._shared.note_answer(event, arrived)
-
-    def _note_opened(self, opened: Opened, arrived: ReceivedMessage) -> None:
-        note_opened(self._consumer, self.connection.topics.user_of(arrived.topic), opened)
 
     def _finished(self, result: ActionResult) -> None:
         """Note in the main thread what became of an executor's work."""

@@ -1,4 +1,4 @@
-"""Takes what users choose among several, remembers it, and has it opened.
+"""Takes what users choose among several, and what their workstations have opened.
 
 A choice is written beside the call events, since writing to the directory may wait for an import.
 """
@@ -7,15 +7,15 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from bus.events import ChoiceRequest, Opened
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
 from consumers.caller.answer import UserChoice
 from consumers.caller.calls import Call
+from consumers.caller.consumer import CallerConsumer
 from consumers.caller.executors import ActionResult
-from consumers.directory.directory import DirectoryUnavailable
+from consumers.directory.directory import Directory, DirectoryUnavailable
 from runtime.bounded_dict import Recent
 
 log = logging.getLogger(__name__)
@@ -25,60 +25,27 @@ EXECUTOR = "desktop"
 _FRESH = 30.0  # seconds; an older click is not meant any more
 
 
-class Answers(Protocol):
-    """What is asked of the consumer that answers calls."""
-
-    def find_call(self, user: str, call_id: str) -> Call | None:
-        """Return a call that is known here, None for any other."""
-
-    def choose(self, call: Call, choice: UserChoice | None, request_id: str) -> None:
-        """Open what a user chose for a call, or ask again where a choice was revoked."""
-
-    def refuse(self, login: str, call_id: str, request_id: str) -> None:
-        """Answer a user who chose something for a call that is not known here."""
-
-
-class ResultReceiver(Protocol):
-    """What is asked of the consumer when a workstation has opened something."""
-
-    def find_call(self, user: str, call_id: str) -> Call | None:
-        """Return a call that is known here, None for any other."""
-
-    def finished(self, result: ActionResult) -> None:
-        """Note what became of an executor's work."""
-
-
-class ChoiceMemory(Protocol):
-    """Where choices are kept."""
-
-    def remember_choice(self, user: str, e164: str, contact_id: int) -> bool:
-        """Remember whom a user means by a number; False if the contact does not have it."""
-
-    def forget_choice(self, user: str, e164: str) -> None:
-        """Ask this user again next time."""
-
-
 class UserRequests:
     """Each choice once: kept by `do` in the background, opened by `post` in the main thread."""
 
     def __init__(
         self,
-        answers: Answers,
-        memory: ChoiceMemory,
+        consumer: CallerConsumer,
+        directory: Directory,
         topics: Topics,
         do: Callable[[Callable[[], None]], None],
         post: Callable[[Callable[[], None]], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._answers = answers
-        self._memory = memory
+        self._consumer = consumer
+        self._directory = directory
         self._topics = topics
         self._do = do
         self._post = post
         self._clock = clock
         self._seen: Recent[tuple[str, str], None] = Recent(1_000)
 
-    def handle(self, request: ChoiceRequest, arrived: ReceivedMessage) -> None:
+    def choose(self, request: ChoiceRequest, arrived: ReceivedMessage) -> None:
         """Take one choice; the user is the one of the topic."""
         user = self._topics.user_of(arrived.topic)
         key = (user, request.id)
@@ -87,12 +54,24 @@ class UserRequests:
             log.info("choice repeated or too old event=%s age=%.0f", request.id, age)
             return
         self._seen[key] = None
-        call = self._answers.find_call(user, request.data.call_id)
+        call = self._consumer.find_call(user, request.data.call_id)
         if call is None or call.restored:
             log.warning("choice for a call that is not known event=%s user=%s", request.id, user)
-            self._answers.refuse(user, request.data.call_id, request.id)
+            self._consumer.refuse(user, request.data.call_id, request.id)
             return
         self._do(lambda: self._take(call, request))
+
+    def note_opened(self, opened: Opened, arrived: ReceivedMessage) -> None:
+        """Note what a workstation has opened; of an unknown call nothing is noted."""
+        data = opened.data
+        call = self._consumer.find_call(self._topics.user_of(arrived.topic), data.call_id)
+        if call is None:
+            log.debug("opened for a call that is not known event=%s", opened.id)
+            return
+        done = data.state == "done"
+        self._consumer.finished(
+            ActionResult(EXECUTOR, call.user, call.call_id, "", done, data.reason)
+        )
 
     def _take(self, call: Call, request: ChoiceRequest) -> None:
         """Remember the choice and have it opened; what cannot be kept still opens."""
@@ -103,23 +82,12 @@ class UserRequests:
         e164 = call.other_party.e164
         try:
             if e164 is not None and choice is None:
-                self._memory.forget_choice(call.user, e164)
+                self._directory.forget_choice(call.user, e164)
             elif e164 is not None and choice is not None and choice.kind == "contact":
-                kept = bool(_OWN_ID.fullmatch(choice.id)) and self._memory.remember_choice(
+                kept = bool(_OWN_ID.fullmatch(choice.id)) and self._directory.remember_choice(
                     call.user, e164, int(choice.id)
                 )
                 log.info("chosen event=%s user=%s remembered=%s", request.id, call.user, kept)
         except DirectoryUnavailable as error:
             log.warning("choice not kept event=%s reason=%s", request.id, error)
-        self._post(lambda: self._answers.choose(call, choice, request.id))
-
-
-def note_opened(answers: ResultReceiver, user: str, opened: Opened) -> None:
-    """Note a workstation's message; of an unknown call nothing is noted."""
-    data = opened.data
-    call = answers.find_call(user, data.call_id)
-    if call is None:
-        log.debug("opened for a call that is not known event=%s", opened.id)
-        return
-    done = data.state == "done"
-    answers.finished(ActionResult(EXECUTOR, call.user, call.call_id, "", done, data.reason))
+        self._post(lambda: self._consumer.choose(call, choice, request.id))

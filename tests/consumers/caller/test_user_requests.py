@@ -1,17 +1,19 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from bus.events import ChoiceRequest, ChoiceRequestData, Party
+from bus.events import ChoiceRequest, ChoiceRequestData, Opened, OpenedData, Party
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
 from consumers.caller.answer import UserChoice
 from consumers.caller.calls import Call
+from consumers.caller.consumer import CallerConsumer
+from consumers.caller.executors import ActionResult
 from consumers.caller.user_requests import UserRequests
-from consumers.directory.directory import DirectoryUnavailable
+from consumers.directory.directory import Directory, DirectoryUnavailable
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CALL = Call("0011", "c-1", caller=Party(number="044", e164="+41445555555", kind="external"))
@@ -22,13 +24,18 @@ class Desk:
 
     def __init__(self) -> None:
         self.call: Call | None = CALL
+        self.other_ids: dict[str, str] = {}
         self.remembered: list[tuple[str, str, int | None]] = []
         self.opened: list[UserChoice | None] = []
         self.refused: list[tuple[str, str, str]] = []
         self.locked = False
-        self.choosing = UserRequests(self, self, Topics(), _now, _now, NOON.timestamp)
+        self.noted: list[ActionResult] = []
+        self.requests = UserRequests(
+            cast(CallerConsumer, self), cast(Directory, self), Topics(), _now, _now, NOON.timestamp
+        )
 
     def find_call(self, user: str, call_id: str) -> Call | None:
+        call_id = self.other_ids.get(call_id, call_id)
         known = self.call is not None and (user, call_id) == (self.call.user, self.call.call_id)
         return self.call if known else None
 
@@ -47,6 +54,14 @@ class Desk:
     def forget_choice(self, user: str, e164: str) -> None:
         self.remembered.append((user, e164, None))
 
+    def finished(self, result: ActionResult) -> None:
+        self.noted.append(result)
+
+    def opens(self, user: str = "0011", **given: Any) -> None:
+        data = OpenedData.model_validate({"call_id": "c-1", "state": "done", **given})
+        topic = f"starface/users/{user}/opened"
+        self.requests.note_opened(Opened(data=data), ReceivedMessage(topic, b""))
+
     def report(
         self, topic: str = "starface/users/0011/choose", age: float = 0.0, **given: Any
     ) -> ChoiceRequest:
@@ -54,7 +69,7 @@ class Desk:
             time=NOON - timedelta(seconds=age),
             data=ChoiceRequestData.model_validate({"call_id": "c-1", "id": "8", **given}),
         )
-        self.choosing.handle(request, ReceivedMessage(topic, b""))
+        self.requests.choose(request, ReceivedMessage(topic, b""))
         return request
 
 
@@ -90,7 +105,7 @@ def test_a_choice_without_an_id_is_revoked(desk: Desk) -> None:
 
 def test_a_request_that_comes_twice_counts_once(desk: Desk) -> None:
     request = desk.report()
-    desk.choosing.handle(request, ReceivedMessage("starface/users/0011/choose", b""))
+    desk.requests.choose(request, ReceivedMessage("starface/users/0011/choose", b""))
 
     assert len(desk.opened) == 1
 
@@ -139,3 +154,25 @@ def test_what_cannot_be_kept_still_opens(desk: Desk) -> None:
     desk.report()
 
     assert desk.opened == [UserChoice("contact", "8")]
+
+
+def test_what_a_workstation_opened_is_noted_under_the_first_id_of_the_call(desk: Desk) -> None:
+    desk.other_ids["c-2"] = "c-1"
+    desk.opens(call_id="c-2")
+
+    assert desk.noted == [ActionResult("desktop", "0011", "c-1", "", True, "")]
+
+
+def test_what_it_could_not_open_is_noted_with_the_reason(desk: Desk) -> None:
+    desk.opens(state="failed", reason="exit-3")
+
+    assert desk.noted == [ActionResult("desktop", "0011", "c-1", "", False, "exit-3")]
+
+
+@pytest.mark.parametrize("given", [{"user": "0012"}, {"call_id": "c-2"}])
+def test_of_another_users_or_unknown_calls_nothing_is_noted(
+    desk: Desk, given: dict[str, Any]
+) -> None:
+    desk.opens(**given)
+
+    assert desk.noted == []
