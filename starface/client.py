@@ -80,11 +80,6 @@ class StarfaceClient:
         """The credential to store; with OAuth it changes when it is refreshed."""
         return self._pbx.credential
 
-    def callback_token(self) -> str | None:
-        """Return what the PBX will echo as `auth`; None when that is not known."""
-        token = self._pbx.credential
-        return None if token.kind == "oauth" else token.secret.get_secret_value()
-
     # ---- session
 
     def login(self) -> None:

@@ -60,11 +60,6 @@ _BEFORE_NO_LETTER, _AFTER_NO_LETTER = frozenset("©®™°º"), frozenset("§")
 _AT_THE_EDGE = frozenset("«»„“”‘’–—…€§°®©™ºª·•")
 
 
-def encoding_of(path: Path, kept: str = "") -> str:
-    """Return the encoding of a file; `kept` is the last one, and stays without strong evidence."""
-    return _evidence(path, kept).name
-
-
 class TextFile:
     """The lines of a file as text; what cannot be read as text is left out and reported."""
 
@@ -184,6 +179,7 @@ class _Lines:
 
 
 def _evidence(path: Path, kept: str) -> _Decoder:
+    """Return how to read a file; `kept` is the last encoding, and stays without strong evidence."""
     found = _Lines()
     try:
         with path.open("rb") as file:

@@ -137,12 +137,6 @@ class SendQueue:
             if name in self._queues:
                 self._make_ready(name, now)
 
-    def next_try(self) -> float | None:
-        """Return when a refused user is due, None if there is none."""
-        return min(
-            (queue.not_before for queue in self._queues.values() if queue.tries), default=None
-        )
-
     def _queue_of(self, user: str) -> _UserQueue:
         queue = self._queues.get(user)
         if queue is None:

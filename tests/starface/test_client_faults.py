@@ -251,7 +251,3 @@ def test_no_failure_and_no_log_line_holds_a_secret_a_number_or_a_url(
         "s1/m1",
     ):
         assert secret not in reported
-
-
-def test_the_pbx_echoes_the_token_as_it_was_sent(serve: Serve) -> None:
-    assert client(serve(value(True))).callback_token() == TOKEN

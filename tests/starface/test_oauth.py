@@ -167,7 +167,6 @@ def test_a_request_carries_the_access_token_and_no_other(serve: Serve) -> None:
 
     for request in server.requests[-2:]:
         assert request.query == {"de.vertico.starface.jwt": "A1"}
-    assert pbx.callback_token() is None
     assert pbx.credential.secret.get_secret_value() == "R1"
 
 
