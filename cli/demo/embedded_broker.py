@@ -7,7 +7,6 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 _CONFIGURATION = """\
@@ -56,10 +55,5 @@ class EmbeddedBroker:
         self._broker.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._broker.stop()

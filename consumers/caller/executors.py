@@ -1,8 +1,6 @@
 """Hands an action to every executor; none waits for another, and none hides another's failure."""
 
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from consumers.actions.command import ActionFailed, Command
 from consumers.actions.redaction import nameless, without_names
 from consumers.actions.webhook import WebhookResult, Webhooks
 from consumers.caller.settings import CallerSettings
+from runtime.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +49,8 @@ class Executors:
         self._webhook_settings = settings.webhooks
         self._webhooks = Webhooks(path, settings.webhooks, self._webhook_finished, users=users)
         self._finished = finished
-        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
-        self._threads: list[threading.Thread] = []
+        self._workers = WorkerPool("actions", _THREADS, capacity=_WAITING)
+        self.do = self._workers.do  # whatever else is done beside the call events
 
     def start(self) -> None:
         """Begin with what an earlier process left."""
@@ -68,35 +67,14 @@ class Executors:
                 )  # fmt: skip
         commands = [one for one in self._commands if one.name in wanted]
         for command in commands:
-            self.do(partial(self._run, command, event, values, mark))
+            self._workers.do(partial(self._run, command, event, values, mark))
         return len(commands)
-
-    def do(self, job: Callable[[], None]) -> None:
-        """Have something done beside the call events."""
-        if len(self._threads) < _THREADS:
-            thread = threading.Thread(target=self._work, name="actions", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            log.error("too many actions at once")
 
     def stop(self, timeout: float = 3.0) -> None:
         """Finish what is in hand, as far as the time allows."""
         limit = time.monotonic() + timeout
-        for _ in self._threads:
-            self._jobs.put(None)
-        for thread in self._threads:
-            thread.join(max(0.0, limit - time.monotonic()))
+        self._workers.close(timeout)
         self._webhooks.stop(max(0.5, limit - time.monotonic()))
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except Exception:
-                log.exception("an action failed")
 
     def _run(
         self, command: Command, event: CallerEvent, values: Mapping[str, str], mark: str

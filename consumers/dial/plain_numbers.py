@@ -8,7 +8,6 @@ on it is a dial request like any other, and its answer comes on `dial/result`.
 import logging
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
@@ -46,15 +45,10 @@ class PlainNumbers:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.stop()
         self._thread.join(1.0)
-        self._connection.__exit__(kind, error, trace)
+        self._connection.__exit__()
 
     def wait_connected(self) -> None:
         """Return once numbers are received; raise BrokerUnavailable."""

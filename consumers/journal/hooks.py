@@ -4,10 +4,9 @@ What is sent waits on disk until the program has taken it, in order for each cal
 """
 
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +27,7 @@ from consumers.journal.settings import (
 )
 from runtime.bounded_dict import Recent
 from runtime.sqlite import open_database, write
+from runtime.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -65,22 +65,17 @@ class CallHooks:
         self._db.execute("DELETE FROM announced WHERE at < ?", (clock() - _KEPT,))
         self._calls: Recent[tuple[str, str], AnnouncedCall] = Recent(_KNOWN)
         self._gathering: dict[tuple[str, str], tuple[float, CallRecordData]] = {}
-        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
-        self._thread = threading.Thread(target=self._work, name="commands", daemon=True)
+        self._workers = WorkerPool("commands", 1, capacity=_WAITING)
 
     def __enter__(self) -> Self:
         """Begin with what an earlier process left."""
         self._webhooks.start()
-        if self._commands:
-            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Finish what is in hand; what waits stays on disk."""
         self.tick(everything=True)
-        if self._thread.is_alive():
-            self._jobs.put(None)
-            self._thread.join(1.0)
+        self._workers.close(1.0)
         self._webhooks.stop(1.5)
         self._db.close()
 
@@ -130,26 +125,7 @@ class CallHooks:
                 values = values_of(trigger, record)
                 if not settings.names:
                     values |= dict.fromkeys(NAMING, "")
-                self._queue(command, values)
-
-    def _queue(self, command: Command, values: Mapping[str, str]) -> None:
-        def run() -> None:
-            try:
-                command.run(values)
-            except ActionFailed as error:
-                log.error("command failed name=%s reason=%s", command.name, error)
-
-        try:
-            self._jobs.put_nowait(run)
-        except queue.Full:
-            log.error("too many commands at once")
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except Exception:
-                log.exception("a command failed")
+                self._workers.do(partial(_run, command, values))
 
     # -- the forms of other systems ----------------------------------------------------------
 
@@ -196,6 +172,13 @@ class CallHooks:
             self._db, "INSERT OR REPLACE INTO announced VALUES (?, ?, ?, ?)",
             (*key, _CALL.dump_json(call).decode(), self._clock()),
         )  # fmt: skip
+
+
+def _run(command: Command, values: Mapping[str, str]) -> None:
+    try:
+        command.run(values)
+    except ActionFailed as error:
+        log.error("command failed name=%s reason=%s", command.name, error)
 
 
 def values_of(trigger: Trigger, record: CallRecordData) -> dict[str, str]:

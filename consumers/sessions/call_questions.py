@@ -12,7 +12,7 @@ from bus.journal_events import ListedCall, PbxAnswer, PbxAnswerData, PbxRequest
 from bus.mqtt.requests import Requester, Responder
 from consumers.sessions.tasks import PbxSession
 from consumers.sessions.user import UserContext
-from consumers.sessions.worker_pool import WorkerPool
+from runtime.worker_pool import AnsweringPool
 from starface.client import PbxFailure
 from starface.wire import CallListEntry
 
@@ -23,7 +23,7 @@ class CallQuestions:
     """Questions about the calls of users who are logged in."""
 
     def __init__(
-        self, contexts: Mapping[str, UserContext], workers: WorkerPool, responder: Responder
+        self, contexts: Mapping[str, UserContext], workers: AnsweringPool, responder: Responder
     ) -> None:
         self._contexts = contexts
         self._workers = workers

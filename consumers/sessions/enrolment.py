@@ -19,9 +19,9 @@ from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import BrokerUnavailable
 from bus.mqtt.requests import Requester
 from bus.panel_events import Access, AccessData, SettingsAnswer, SettingsAnswerData, SettingsRequest
-from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import User, UserPreferences, Users
 from runtime.secret_box import SealBroken, SecretBox
+from runtime.worker_pool import AnsweringPool
 from starface.client import Callback
 from starface.credential import Credential
 from starface.failures import LoginRefused, PbxFailure, RequestForbidden
@@ -83,7 +83,7 @@ class PanelLogins:
         box: SecretBox,
         check_password: CheckPassword,
         keeper: SessionKeeper,
-        workers: WorkerPool,
+        workers: AnsweringPool,
         enrolment: Enrolment,
     ) -> None:
         self._users = users

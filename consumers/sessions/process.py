@@ -41,12 +41,12 @@ from consumers.sessions.state_publisher import StatePublisher
 from consumers.sessions.task_runner import KnownUsers, TaskRunner
 from consumers.sessions.tasks import PbxSession, PbxTasks
 from consumers.sessions.user import UserContext
-from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import User, Users, UserUnknown
 from runtime.operations import OperationsServer
 from runtime.outage import StorageOutage, outlasting
 from runtime.process import stop_on_signals
 from runtime.secret_box import SealBroken, SecretBox
+from runtime.worker_pool import AnsweringPool
 from starface.client import Callback, StarfaceClient
 from starface.credential import Credential
 from starface.password_check import check_password
@@ -96,11 +96,11 @@ class SessionsConsumer:
         self._dice = dice or random.Random()  # noqa: S311  (jitter)
         self._timetable = Timetable()
         self._outage = StorageOutage("sessions", clock)
-        self._workers = WorkerPool(WORKERS, connection.post)
+        self._workers = AnsweringPool("task", WORKERS, connection.post)
         self._contexts: dict[str, UserContext] = {}
         self._states = StatePublisher(connection)
         self._listening_since = clock()
-        self._probes = WorkerPool(2, connection.post)
+        self._probes = AnsweringPool("probe", 2, connection.post)
         services = Services(self._timetable, self._workers, self._probes, tasks, self._dice, clock)
         self._site = SiteHealth(services, self, settings.keep_alive)
         self._runner = TaskRunner(
@@ -398,7 +398,7 @@ def run(
                 connection, users, changes, window, tasks, starface, lease=lease
             )
             consumer.report = report if operations else None  # nobody else asks for it
-            workers = WorkerPool(_FOR_PEOPLE, connection.post)
+            workers = AnsweringPool("person", _FOR_PEOPLE, connection.post)
             access = AccessPublisher(connection)
             consumer.on_user = access.show
             logins = PanelLogins(users, SecretBox(panel_key), check, consumer, workers, enrolment)

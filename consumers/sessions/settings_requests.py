@@ -29,8 +29,8 @@ from bus.panel_events import (
 from bus.topics import ANY_USER
 from consumers.preferences import HoursRefused, Trigger, read_hours
 from consumers.sessions.enrolment import ADMIN, LANGUAGE, OPENER, PanelLogins
-from consumers.sessions.worker_pool import WorkerPool
 from consumers.users import Internal, User, UserPreferences, Users
+from runtime.worker_pool import AnsweringPool
 from starface.client import StarfaceClient
 from starface.failures import PbxFailure, UnsupportedByApi
 from texts import LANGUAGES, Language, catalogue, sentence
@@ -62,7 +62,7 @@ class SettingsRequests:
         users: Users,
         logins: PanelLogins,
         sessions: SessionPort,
-        workers: WorkerPool,
+        workers: AnsweringPool,
         roles_file: Path,
         site: "SiteNumbers",
         on_change: Callable[[User], None],

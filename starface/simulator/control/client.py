@@ -1,6 +1,5 @@
 """The control door from the other side: what the commands say to a stand-in that runs."""
 
-from types import TracebackType
 from typing import Any
 
 import httpx
@@ -26,9 +25,7 @@ class ControlClient:
     def __enter__(self) -> "ControlClient":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def see(self, what: str) -> Any:

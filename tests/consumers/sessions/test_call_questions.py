@@ -10,7 +10,7 @@ from bus.journal_events import PbxAnswer, PbxRequest, PbxRequestData
 from bus.mqtt.requests import Requester, Responder
 from consumers.sessions.call_questions import CallQuestions
 from consumers.sessions.user import UserContext
-from consumers.sessions.worker_pool import WorkerPool
+from runtime.worker_pool import AnsweringPool
 from starface.client import PbxFailure, PbxUnreachable, UnsupportedByApi
 from starface.wire import CallListEntry
 
@@ -59,7 +59,9 @@ def _ask(pbx: Pbx | None, stage: str = "active", since: datetime | None = None) 
     context = SimpleNamespace(pbx=pbx, session=SimpleNamespace(stage=stage))
     answers = Answers()
     questions = CallQuestions(
-        {"0011": cast(UserContext, context)}, cast(WorkerPool, Workers()), cast(Responder, answers)
+        {"0011": cast(UserContext, context)},
+        cast(AnsweringPool, Workers()),
+        cast(Responder, answers),
     )
     request = PbxRequest(data=PbxRequestData(request_id="r-1", since=since))
     answer = questions.handle(request, REQUESTER) or answers.given[0]

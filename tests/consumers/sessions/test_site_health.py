@@ -25,7 +25,7 @@ WELL = Proof(None)
 
 
 class AtOnce:
-    """WorkerPool that need no threads."""
+    """Workers that need no threads."""
 
     def submit(self, task: Callable[[], T], then: Callable[[T | None], None]) -> None:
         then(task())
