@@ -1,8 +1,6 @@
 """Who is logged in: a signed cookie, checked against what `sessions` publishes of each user."""
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,9 +12,6 @@ from bus.panel_events import Access, AccessData
 from bus.topics import Topics
 
 LASTS = 12 * 3600  # seconds
-_WRONG_A_MINUTE = 5  # passwords per login and address
-_MINUTE = 60.0
-_REMEMBERED = 10_000  # login and address pairs with wrong passwords
 
 
 class LoggedIn(NamedTuple):
@@ -81,37 +76,3 @@ class LoginCookies:
         if access is None or at < access.since.timestamp():
             return None
         return LoggedIn(user, at, access)
-
-
-class LoginThrottle:
-    """Wrong passwords of the last minute, by login and address."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._wrong: dict[tuple[str, str], deque[float]] = {}
-
-    def admits(self, login: str, address: str) -> bool:
-        """Return whether another password may be tried now."""
-        with self._lock:
-            return len(self._recent((login, address))) < _WRONG_A_MINUTE
-
-    def note_wrong(self, login: str, address: str) -> None:
-        """Count a wrong password."""
-        with self._lock:
-            times = self._recent((login, address))
-            times.append(self._clock())
-            self._wrong[login, address] = times
-            while len(self._wrong) > _REMEMBERED:
-                self._wrong.pop(next(iter(self._wrong)))
-
-    def forget(self, login: str, address: str) -> None:
-        """Forget wrong passwords after a right one."""
-        with self._lock:
-            self._wrong.pop((login, address), None)
-
-    def _recent(self, key: tuple[str, str]) -> deque[float]:
-        times = self._wrong.get(key, deque())
-        while times and self._clock() - times[0] > _MINUTE:
-            times.popleft()
-        return times

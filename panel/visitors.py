@@ -14,13 +14,15 @@ from bus.panel_events import SettingsRequest, SettingsRequestData
 from panel.bus_feed import BusFeed
 from panel.bus_port import BusPort
 from panel.forms import read_form, same_site
-from panel.login import LASTS, LoggedIn, LoginCookies, LoginThrottle
+from panel.login import LASTS, LoggedIn, LoginCookies
+from runtime.failed_attempts import FailedAttempts
 from runtime.secret_box import SecretBox
 
 log = logging.getLogger(__name__)
 
 COOKIE = "starface2mqtt"
 _PBX_WITHIN = 20.0  # seconds
+_WRONG_A_MINUTE = 5  # passwords of a login and address
 
 
 class LoginForm(BaseModel):
@@ -79,7 +81,7 @@ class LoginResource:
         self._cookies = cookies
         self._box = box
         self._failure_takes = failure_takes
-        self._throttle = LoginThrottle()
+        self._wrong = FailedAttempts(_WRONG_A_MINUTE, 60.0)
 
     async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """Return who is logged in; nobody is no fault."""
@@ -97,18 +99,19 @@ class LoginResource:
         same_site(req)
         form = await read_form(req, LoginForm)
         started, address = time.monotonic(), req.remote_addr
+        who = (form.login, address)
         code = "wait"
-        if self._throttle.admits(form.login, address):
+        if not self._wrong.reached(who):
             code = await self._checked(form)
         if code:
             if code == "refused":
-                self._throttle.note_wrong(form.login, address)
+                self._wrong.note(who)
             await asyncio.sleep(max(0.0, self._failure_takes - (time.monotonic() - started)))
             log.info("login refused address=%s reason=%s", address, code)
             resp.status = _LOGIN_STATUS.get(code, falcon.HTTP_503)
             resp.media = {"title": "not logged in", "code": code}
             return
-        self._throttle.forget(form.login, address)
+        self._wrong.forget(who)
         log.info("logged in user=%s", form.login)
         resp.media = {"user": form.login}
         resp.set_cookie(

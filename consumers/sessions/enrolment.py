@@ -7,7 +7,6 @@ once; the check itself names the same callback, so that no call is lost between 
 import json
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
@@ -20,6 +19,7 @@ from bus.mqtt.inbox import BrokerUnavailable
 from bus.mqtt.requests import Requester
 from bus.panel_events import Access, AccessData, SettingsAnswer, SettingsAnswerData, SettingsRequest
 from consumers.users import User, UserPreferences, Users
+from runtime.failed_attempts import FailedAttempts
 from runtime.secret_box import SealBroken, SecretBox
 from runtime.worker_pool import AnsweringPool
 from starface.client import Callback
@@ -34,7 +34,6 @@ CheckPassword = Callable[[str, str, Callback | None], Credential]
 _FRESH = 30.0  # seconds; an older login is not taken
 _REJECTIONS = 2  # of the PBX, then it is not asked for this login any more
 _REJECTIONS_LAST = 600.0  # seconds
-_REMEMBERED = 10_000  # logins
 ADMIN, LANGUAGE, OPENER = "admin", "panel_language", "panel_opener"  # preferences
 SINCE = "panel_since"  # preference: logins to the panel before this moment do not count
 
@@ -47,31 +46,6 @@ class SessionKeeper(Protocol):
 
     def reopen(self, login: str) -> None:
         """Open a user's session again."""
-
-
-class Rejections:
-    """Passwords the PBX rejected lately, by login, known here or not."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._times: dict[str, deque[float]] = {}
-
-    def reached(self, login: str) -> bool:
-        """Return whether the PBX is not to be asked now, so that no account is locked there."""
-        times = self._times.get(login, deque())
-        while times and self._clock() - times[0] > _REJECTIONS_LAST:
-            times.popleft()
-        return len(times) >= _REJECTIONS
-
-    def note(self, login: str) -> None:
-        """Count a rejection."""
-        self._times.setdefault(login, deque()).append(self._clock())
-        while len(self._times) > _REMEMBERED:
-            self._times.pop(next(iter(self._times)))
-
-    def forget(self, login: str) -> None:
-        """Forget the rejections of a login whose password was right."""
-        self._times.pop(login, None)
 
 
 class PanelLogins:
@@ -92,7 +66,7 @@ class PanelLogins:
         self._keeper = keeper
         self._workers = workers
         self._enrolment = enrolment
-        self._rejections = Rejections()
+        self._rejections = FailedAttempts(_REJECTIONS, _REJECTIONS_LAST)
         self.on_login: Callable[[User], None] = lambda user: None
 
     def handle(

@@ -5,7 +5,7 @@ import pytest
 from bus.mqtt.inbox import ReceivedMessage
 from bus.panel_events import Access, AccessData
 from bus.topics import Topics
-from panel.login import AccessList, LoginCookies, LoginThrottle
+from panel.login import AccessList, LoginCookies
 
 KEY = b"k" * 32
 TOPICS = Topics()
@@ -73,28 +73,3 @@ def test_an_entry_of_another_user_is_not_believed() -> None:
 
     assert known.find("0011") is None
     assert known.find("0012") is None
-
-
-def test_five_wrong_passwords_in_a_minute_are_enough() -> None:
-    now = [0.0]
-    throttle = LoginThrottle(lambda: now[0])
-
-    for _ in range(5):
-        assert throttle.admits("0011", "192.0.2.1")
-        throttle.note_wrong("0011", "192.0.2.1")
-
-    assert not throttle.admits("0011", "192.0.2.1")
-    assert throttle.admits("0012", "192.0.2.1")
-    assert throttle.admits("0011", "192.0.2.2")
-    now[0] = 61.0
-    assert throttle.admits("0011", "192.0.2.1")
-
-
-def test_a_right_password_forgets_the_wrong_ones() -> None:
-    throttle = LoginThrottle()
-    for _ in range(5):
-        throttle.note_wrong("0011", "192.0.2.1")
-
-    throttle.forget("0011", "192.0.2.1")
-
-    assert throttle.admits("0011", "192.0.2.1")

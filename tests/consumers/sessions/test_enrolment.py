@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from bus.mqtt.requests import Requester
 from bus.panel_events import SettingsAnswer, SettingsRequest, SettingsRequestData
-from consumers.sessions.enrolment import Enrolment, PanelLogins, Rejections, access_of
+from consumers.sessions.enrolment import Enrolment, PanelLogins, access_of
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox, new_key
 from starface.client import Callback
@@ -158,18 +158,6 @@ def test_an_unknown_login_is_answered_as_a_known_one_and_the_pbx_not_asked(
 
     assert [log_in(to, "9999", "wrong") for _ in range(3)] == ["refused", "refused", "wait"]
     assert pbx.checked == []
-
-
-def test_rejections_are_forgotten_after_ten_minutes() -> None:
-    now = [0.0]
-    rejections = Rejections(lambda: now[0])
-    rejections.note("0011")
-    rejections.note("0011")
-    assert rejections.reached("0011")
-
-    now[0] = 601.0
-
-    assert not rejections.reached("0011")
 
 
 @pytest.mark.parametrize(
