@@ -1,7 +1,7 @@
 """Dial requests from HTTP onto the bus, and their results back to who waits."""
 
 import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from concurrent.futures import Future
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -21,6 +21,7 @@ from bus.events import (
 from bus.mqtt.connection import NO_SUBSCRIBERS
 from bus.mqtt.inbox import ReceivedMessage
 from bus.topics import Topics
+from runtime.bounded_dict import Recent
 
 _KEPT = 2_000  # requests whose last stage can be asked for
 
@@ -67,7 +68,7 @@ class DialRequests:
     def __init__(self, bus: DialBus) -> None:
         self._bus = bus
         self._lock = threading.Lock()
-        self._last: OrderedDict[RequestKey, DialResultData] = OrderedDict()
+        self._last: Recent[RequestKey, DialResultData] = Recent(_KEPT)
         self._waiting: dict[RequestKey, list[Future[DialResultData]]] = defaultdict(list)
 
     def ask(self, user: str, wish: DialOrder, application: str) -> Future[DialResultData]:
@@ -111,9 +112,6 @@ class DialRequests:
         key = (data.user, data.request_id)
         with self._lock:
             self._last[key] = data
-            self._last.move_to_end(key)
-            while len(self._last) > _KEPT:
-                self._last.popitem(last=False)
             waiting = self._waiting.pop(key, [])
         for answer in waiting:
             answer.set_result(data)

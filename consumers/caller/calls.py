@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple, cast
 
 from bus.events import CallData, CallStateName, Direction, Party
+from runtime.bounded_dict import Recent
 
 Trigger = Literal["ringing", "connected", "ended", "outgoing", "party-change", "chosen"]
 
@@ -121,7 +122,7 @@ class CallStates:
         self._capacity = capacity
         self._calls: OrderedDict[tuple[str, str], Call] = OrderedDict()
         self._over: OrderedDict[tuple[str, str], float] = OrderedDict()
-        self._roots: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._roots: Recent[tuple[str, str], str] = Recent(capacity)
         self._users: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
@@ -139,8 +140,6 @@ class CallStates:
         """Note that a call continues under another id."""
         if call_id != root and (user, call_id) not in self._calls:
             self._roots[user, call_id] = root
-            while len(self._roots) > self._capacity:
-                self._roots.popitem(last=False)
 
     def restore(self, over: Iterable[tuple[str, str]], now: float) -> None:
         """Take in calls that had ended before this process started."""

@@ -10,7 +10,7 @@ itself: what a power cut takes back is repeated just the same.
 """
 
 import sqlite3
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from bus.events import Action, CallerData, CallEvent
 from consumers.caller.calls import ActionKeys, Key, Transition, Trigger, keys_of
 from consumers.caller.settings import CallerSettings
 from consumers.users import User, UserPreferences
+from runtime.bounded_dict import Recent
 from runtime.sqlite import transaction, write
 
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
@@ -89,7 +90,7 @@ class PendingActions:
         self._settings = settings
         self._backlog = Backlog(broker, settings.clock_tolerance, clock)
         self._clock = clock
-        self._calls: OrderedDict[tuple[str, str], dict[str, PendingAction]] = OrderedDict()
+        self._calls: Recent[tuple[str, str], dict[str, PendingAction]] = Recent(_CAPACITY)
         self._waiting: dict[Key, PendingAction] = {}
         self._openings: dict[str, deque[float]] = {}  # of each user, the latest
 
@@ -355,10 +356,7 @@ class PendingActions:
         actions = self._calls.get(key[:2])
         if actions is None:
             actions = self._calls[key[:2]] = {}
-            if len(self._calls) > _CAPACITY:
-                self._calls.popitem(last=False)
-        found = actions.get(key[2])
-        if found is None:
+        if (found := actions.get(key[2])) is None:
             found = actions[key[2]] = PendingAction()
         return found
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bus.events import CallData, CallerData, CallerEvent, CallEvent
 from bus.panel_events import RunningCall
+from runtime.bounded_dict import Recent
 
 _MOST = 50  # of one user; more is not shown anyway
 _LONGEST = 43_200.0  # seconds after which a call is forgotten whose end never came
@@ -25,7 +26,7 @@ class RunningCalls:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._running: dict[str, dict[str, _Running]] = {}
-        self._over: dict[tuple[str, str], float] = {}
+        self._over: Recent[tuple[str, str], None] = Recent(10_000)
 
     def observe(self, event: CallEvent) -> None:
         """Learn from a call event."""
@@ -35,8 +36,7 @@ class RunningCalls:
         if data.previous_call_id is not None:
             known = calls.pop(data.previous_call_id, None) or known
         if data.state == "ended":
-            self._over[data.user, data.call_id] = self._clock()
-            self._forget_old()
+            self._over[data.user, data.call_id] = None
         elif (data.user, data.call_id) not in self._over:
             at = data.received_at
             running = known or _Running(data, at)
@@ -72,7 +72,3 @@ class RunningCalls:
             for one in self._running.get(user, {}).values()
             if one.started.timestamp() > oldest
         )
-
-    def _forget_old(self) -> None:
-        while len(self._over) > 10_000:
-            self._over.pop(next(iter(self._over)))

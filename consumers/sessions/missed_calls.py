@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bus.events import CallData
+from runtime.bounded_dict import Recent
 from starface import wire
 from starface.wire import CallListEntry, CallState
 from starface.xmlrpc.reading import DateTime, Writable
@@ -50,7 +51,7 @@ class KnownCalls:
     def __init__(self, patience: float) -> None:
         self.patience = patience
         self._running: dict[str, CallData] = {}
-        self._ended: dict[str, None] = {}
+        self._ended: Recent[str, None] = Recent(_REMEMBERED)
         self._doubtful: dict[str, float] = {}  # since when a call is in question
         self._clock_offset: timedelta | None = None
 
@@ -72,8 +73,6 @@ class KnownCalls:
             return
         self._running.pop(call.call_id, None)
         self._ended[call.call_id] = None
-        while len(self._ended) > _REMEMBERED:
-            del self._ended[next(iter(self._ended))]
 
     def gap(self, since: datetime | None) -> Gap:
         """Return what is known now, for a task in another thread."""
