@@ -1,8 +1,6 @@
 """Two machines and one lease, with a real broker: programs that act while they hold it."""
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto
 from tests.conftest import wait_until
+from tests.forked_program import ForkedProgram
 
 FAST = Timing(term=1.2, beat=0.2, margin=0.2, silence=1.0)
 _TIMING = "Timing(term=1.2, beat=0.2, margin=0.2, silence=1.0)"
@@ -61,14 +60,13 @@ class Site:
         self._settings = settings
         self._file = folder / "acts"
         self._file.touch()
-        self._programs: dict[str, subprocess.Popen[bytes]] = {}
+        self._programs: dict[str, ForkedProgram] = {}
 
     def start(self, machine: str, *, careful: bool = True) -> None:
         how = "careful" if careful else "careless"
-        self._programs[machine] = subprocess.Popen(
-            [sys.executable, "-c", _ACTS, self._settings.model_dump_json(), machine,
-             str(self._file), how],
-        )  # fmt: skip
+        self._programs[machine] = ForkedProgram(
+            _ACTS, self._settings.model_dump_json(), machine, self._file, how
+        )
 
     def signal(self, machine: str, number: signal.Signals) -> None:
         self._programs[machine].send_signal(number)
@@ -214,7 +212,7 @@ def test_a_lease_that_is_given_back_is_taken_before_it_would_run_out(
     first = machine("a")
     wait_until(lambda: first.lease.held)
     second = machine("b")
-    time.sleep(FAST.silence)
+    wait_until(lambda: second.lease.others_seen)
 
     first.lease.__exit__(None, None, None)
     given_back = time.monotonic()

@@ -8,14 +8,13 @@ import contextlib
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 from bus.settings import BrokerSettings
-from tests.conftest import ROOT, USERS, wait_until
+from tests.conftest import USERS, wait_until
+from tests.forked_program import ForkedProgram
 from tests.gateway.running import call_state, notify, path_of
 
 CONSUMER = """
@@ -54,13 +53,12 @@ class Consumer:
         folder.mkdir(exist_ok=True)
         self._folder = folder
         self._arguments = [broker.model_dump_json(), str(folder), mode]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProgram | None = None
 
     def start(self) -> None:
-        with (self._folder / "consumer.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", CONSUMER, *self._arguments], cwd=ROOT, stderr=log
-            )
+        log = self._folder / "consumer.log"
+        log.write_bytes(b"")
+        self._process = ForkedProgram(CONSUMER, *self._arguments, log=log)
 
     def stop(self) -> int:
         return self._end(signal.SIGTERM)

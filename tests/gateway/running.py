@@ -5,7 +5,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +16,7 @@ from gateway.settings import GatewaySettings
 from starface.callback import callback_path
 from starface.xmlrpc.reading import write_call
 from tests.conftest import ROOT, wait_until
+from tests.forked_program import ForkedProgram
 
 KEY = b"k" * 32
 PROGRAM = """
@@ -37,7 +37,7 @@ run(GatewaySettings.model_validate_json(sys.argv[1]),
 class GatewayProcess:
     """Can be ended in order, killed, and started again on the same folder and port."""
 
-    COMMAND: tuple[str, ...] = (sys.executable, "-c")
+    COMMAND: tuple[str, ...] = ()  # what starts the program, where it is not just forked
 
     def __init__(self, folder: Path, broker: BrokerSettings, port: int, **settings: object) -> None:
         self.folder = folder
@@ -51,7 +51,7 @@ class GatewayProcess:
             broker.model_dump_json(),
             str(folder),
         ]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProgram | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -88,10 +88,12 @@ class GatewayProcess:
         return next(pid for pid, name in self.children().items() if name == "publisher")
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self.COMMAND, PROGRAM, *self._arguments], cwd=ROOT, stderr=log, stdout=log
-            )
+        if self.COMMAND:
+            words = [*self.COMMAND, PROGRAM, *self._arguments]
+            with self.log.open("ab") as log:
+                self._process = subprocess.Popen(words, cwd=ROOT, stderr=log, stdout=log)
+        else:
+            self._process = ForkedProgram(PROGRAM, *self._arguments, log=self.log)
         wait_until(self.answers, 30)  # as long as a busy machine needs to start Python
 
     def answers(self) -> bool:

@@ -1,7 +1,4 @@
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,8 +23,9 @@ from bus.settings import BrokerSettings
 from bus.topics import Topics
 from cli.demo.mosquitto import Mosquitto
 from consumers.users import User, Users
-from tests.conftest import ROOT, wait_until
+from tests.conftest import wait_until
 from tests.consumers.journal.call_events import event, said
+from tests.forked_program import ForkedProgram
 
 Connect = Callable[..., Connection]
 TOPICS = Topics()
@@ -58,11 +56,7 @@ class Running:
         self.start()
 
     def start(self) -> None:
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, str(self._folder), self._broker.model_dump_json()],
-            env=environment,
-        )  # fmt: skip
+        self.process = ForkedProgram(_PROGRAM, self._folder, self._broker.model_dump_json())
 
     def kill(self) -> None:
         self.process.kill()

@@ -3,8 +3,6 @@
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -27,6 +25,7 @@ from consumers.directory.changes import Change, Changes, ContactRecord
 from consumers.directory.directory import Directory
 from consumers.directory.records import ContactNumber, DossierRecord, MatterRecord
 from consumers.users import User, Users
+from tests.forked_program import ForkedProgram
 
 ADA = Party(number="0441234567", e164="+41441234567", kind="external")
 ROOT = Path(__file__).parents[3]
@@ -108,7 +107,7 @@ class Office:
     @contextmanager
     def caller(
         self, users: Sequence[str] | None = None, *, online: bool = True
-    ) -> Iterator["subprocess.Popen[bytes]"]:
+    ) -> Iterator[ForkedProgram]:
         arguments = [json.dumps(self.settings), self.broker.model_dump_json()]
         states: list[bytes] = []
         self.panel.subscribe(
@@ -121,7 +120,7 @@ class Office:
             yield process
 
     @contextmanager
-    def crew(self, *expected: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def crew(self, *expected: str) -> Iterator[ForkedProgram]:
         """Run caller processes as `up` does; the processes of these accounts must come up."""
         arguments = [json.dumps(self.settings), self.broker.model_dump_json()]
         with running(_CREW, *arguments, self.database, self.data, patience=10) as process:
@@ -145,7 +144,7 @@ class Office:
     @contextmanager
     def desktop(
         self, environment: Mapping[str, str] | None = None, **settings: object
-    ) -> Iterator["subprocess.Popen[bytes]"]:
+    ) -> Iterator[ForkedProgram]:
         accounts = json.loads(self.broker.accounts_file.read_text())
         broker = self.broker.model_dump(mode="json") | {
             "account": "0011", "password": accounts["0011"],
@@ -198,9 +197,8 @@ def running(
     *arguments: object,
     environment: Mapping[str, str] | None = None,
     patience: float = 5,
-) -> Iterator["subprocess.Popen[bytes]"]:
-    words = [sys.executable, "-c", script, *map(str, arguments)]
-    process = subprocess.Popen(words, cwd=ROOT, env=environment)
+) -> Iterator[ForkedProgram]:
+    process = ForkedProgram(script, *arguments, environment=environment)
     try:
         yield process
         if process.poll() is None:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -17,6 +16,7 @@ from cli.demo.mosquitto import Mosquitto
 from consumers.caller.processes import MANY
 from consumers.caller.trace_store import find
 from consumers.users import User, Users
+from tests.forked_program import ForkedProgram
 from tests.journeys.caller.caller_office import Office
 
 LOGINS = tuple(f"{number:04}" for number in range(11, 11 + MANY))
@@ -50,7 +50,7 @@ def opened(office: Office) -> list[str]:
     return log.read_text().split() if log.exists() else []
 
 
-def process_ids(parent: "subprocess.Popen[bytes]") -> list[int]:
+def process_ids(parent: ForkedProgram) -> list[int]:
     reported = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text()
     return [int(pid) for pid in reported.split()]
 

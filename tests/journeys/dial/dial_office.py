@@ -3,8 +3,6 @@
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -33,6 +31,7 @@ from starface.client import StarfaceClient
 from starface.credential import derive
 from starface.settings import StarfaceSettings
 from starface.simulator import DEFAULT_USERS, Simulator
+from tests.forked_program import ForkedProgram
 
 NUMBER = "+41 44 123 45 67"
 _PROGRAM = """
@@ -67,7 +66,7 @@ class Office:
         self._folder = folder
         self._broker = broker
         self._seal = Fernet.generate_key()
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[ForkedProgram] = []
         with Users(folder / "users.db", SecretBox(self._seal)) as users:
             for user in DEFAULT_USERS:
                 credential = derive("sha512", user.login, user.password)
@@ -88,7 +87,7 @@ class Office:
             credential = derive("sha512", user.login, user.password)
             StarfaceClient(self.starface, user.login, credential).login()
 
-    def start(self, account: str = "dial", **dial: object) -> subprocess.Popen[bytes]:
+    def start(self, account: str = "dial", **dial: object) -> ForkedProgram:
         """Start a dial process."""
         reported = {
             "dial": DialSettings.model_validate(dial).model_dump(mode="json"),
@@ -98,7 +97,7 @@ class Office:
             "seal": self._seal.decode(),
             "account": account,
         }
-        process = subprocess.Popen([sys.executable, "-c", _PROGRAM, json.dumps(reported)])
+        process = ForkedProgram(_PROGRAM, json.dumps(reported))
         self.processes.append(process)
         return process
 

@@ -1,7 +1,5 @@
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from cli.demo.mosquitto import Mosquitto, free_port
 from panel.applications import Applications
 from starface.simulator import Simulator
 from tests.conftest import wait_until
+from tests.forked_program import ForkedProgram
 from tests.journeys.dial.dial_office import Office
 
 PROGRAM = """
@@ -41,7 +40,7 @@ def door(tmp_path: Path, broker_settings: BrokerSettings) -> Iterator[httpx.Clie
         "folder": str(tmp_path),
     }
     token = Applications(tmp_path / "applications.db").add("crm", ["0011"])
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, json.dumps(reported)])
+    process = ForkedProgram(PROGRAM, json.dumps(reported))
     headers = {"Authorization": f"Bearer {token}"}
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:

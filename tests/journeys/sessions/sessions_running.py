@@ -2,8 +2,6 @@
 
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,6 +30,7 @@ from starface.credential import Credential, derive
 from starface.settings import StarfaceSettings, callback_host
 from starface.simulator import SimulatedUser, Simulator
 from tests.conftest import ROOT
+from tests.forked_program import ForkedProgram
 from tests.gateway.running import KEY, GatewayProcess
 
 PROGRAM = """
@@ -143,7 +142,7 @@ class SessionsProcess:
             office.seal_key.decode(),
             f"127.0.0.1:{office.operations_port}",
         ]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProgram | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -159,10 +158,7 @@ class SessionsProcess:
             self.stop()
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *self._arguments], cwd=ROOT, stderr=log, stdout=log
-            )
+        self._process = ForkedProgram(PROGRAM, *self._arguments, log=self.log)
 
     def stop(self) -> int:
         assert self._process is not None
