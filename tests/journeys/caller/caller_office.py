@@ -18,7 +18,7 @@ from bus.events import (
     call_event_type,
     now,
 )
-from bus.mqtt.connection import Connection
+from bus.mqtt.connection import NO_SUBSCRIBERS, Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
 from consumers.directory.changes import Change, Changes, ContactRecord
@@ -151,7 +151,13 @@ class Office:
         }  # fmt: skip
         arguments = [json.dumps(settings), json.dumps(broker), self.folder / "desktop"]
         with running(_DESKTOP, *arguments, environment=environment) as process:
+            self.wait(self.desktop_receives)
             yield process
+
+    def desktop_receives(self) -> bool:
+        """Return whether the workstation of 0011 runs: what it subscribes to last is answers."""
+        answer = self.dial.topics.reply("0011", "nobody-asked")
+        return self.dial.publish_raw(answer, b"") != NO_SUBSCRIBERS
 
     def report(self, state: Any = "ringing", age: float = 0.0, **more: Any) -> CallEvent:
         reported = {

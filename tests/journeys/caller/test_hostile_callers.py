@@ -71,7 +71,6 @@ def test_a_hostile_name_starts_the_opener_and_nothing_else(
     if known:
         _know(office, parties)
     with office.caller(), office.desktop(environment, notification=False, **settings):
-        _warm(office, recorder)
         for number, party in enumerate(parties):
             office.report(call_id=f"c-{number}", caller=party)
         office.wait(lambda: len(_calls(recorder)) == len(HOSTILE))
@@ -110,24 +109,13 @@ def _know(office: Office, parties: list[Party]) -> None:
         directory.apply(Changes(source="hostile", records=records))
 
 
-def _warm(office: Office, recorder: Recorder) -> None:
-    """Return once the workstation receives the answers."""
-    number = 0
-    while not recorder.received():
-        number += 1
-        office.report(call_id=f"warm-{number}", caller=_party(9999, "Warm"))
-        office.wait_for(call_id=f"warm-{number}")
-        office.panel.work(0.2)
-
-
 def _calls(recorder: Recorder) -> dict[str, list[str]]:
     """Return the arguments by call; a call that came twice is an error."""
     found: dict[str, list[str]] = {}
     for event in recorder.received():
         call = event[-1].rpartition("&call=")[2]
         assert call not in found
-        if not call.startswith("warm-"):
-            found[call] = event
+        found[call] = event
     return found
 
 

@@ -138,10 +138,11 @@ def workstation(
 
 
 @contextmanager
-def _at_work(workstation: Workstation) -> Iterator[None]:
+def _at_work(workstation: Workstation, office: Office) -> Iterator[None]:
     words = workstation.command("run")
     with subprocess.Popen(words, cwd=ROOT, env=workstation.environment) as process:
         try:
+            office.wait(office.desktop_receives)
             yield
             process.terminate()
             assert process.wait(5) == 0
@@ -152,13 +153,9 @@ def _at_work(workstation: Workstation) -> Iterator[None]:
 def test_a_call_opens_the_file_in_the_registered_browser(
     office: Office, workstation: Workstation
 ) -> None:
-    with office.caller(), _at_work(workstation):
-        number = 0
-        while not workstation.received.exists():  # no calls from before the workstation ran
-            number += 1
-            office.report(call_id=f"c-{number}")
-            office.wait_for(call_id=f"c-{number}")
-            office.panel.work(0.3)
+    with office.caller(), _at_work(workstation, office):
+        office.report()
+        office.wait(workstation.received.exists)
 
     flag = ["--new-tab"] if workstation.display else []
     assert workstation.received.read_text().splitlines() == [*flag, URL]
@@ -176,13 +173,9 @@ def test_the_story_of_a_call_says_whether_the_workstation_opened_it(
             for step in story.steps
         )
 
-    with office.caller(), _at_work(workstation):
-        number = 0
-        while "workstation (desktop): failed" not in reported():
-            number += 1
-            office.report(call_id=f"c-{number}")
-            office.wait_for(call_id=f"c-{number}")
-            office.panel.work(0.3)
+    with office.caller(), _at_work(workstation, office):
+        office.report()
+        office.wait(lambda: "workstation (desktop): failed" in reported())
 
     assert "do not allow the address (address-refused)" in reported()
     assert office.wait_for(trigger="outcome").reason == "executor-failed"
@@ -199,9 +192,7 @@ def test_a_link_that_is_clicked_becomes_a_dial_request(
     )
     workstation.run(*workstation.command("install"))
     if running:
-        with _at_work(workstation):
-            folder = Path(workstation.environment["XDG_STATE_HOME"]) / "starface2mqtt"
-            office.wait(lambda: list(folder.glob("*/lock")))
+        with _at_work(workstation, office):
             workstation.click(link)
             office.wait(lambda: (office.dial.work(0.02), requests)[1])
     else:
