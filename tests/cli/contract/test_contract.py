@@ -15,18 +15,23 @@ from tests.conftest import ROOT
 DOCS = ROOT / "docs"
 PUBLIC = ROOT / "tests" / "contract" / "asyncapi-3.0.0.schema.json.gz"
 EXAMPLES = contract.read_examples(DOCS)
-DOCUMENTS = contract.documents(EXAMPLES)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_what_is_committed_is_what_the_models_say(name: str) -> None:
-    assert (DOCS / name).read_text() == contract.text(DOCUMENTS[name])
+@pytest.fixture(scope="module")
+def documents() -> dict[str, Any]:
+    return contract.documents(EXAMPLES)
 
 
-def test_writing_again_changes_nothing(tmp_path: Path) -> None:
-    assert {path.relative_to(tmp_path).as_posix() for path in contract.write(tmp_path)} == set(
-        DOCUMENTS
-    )
+def test_what_is_committed_is_what_the_models_say(documents: dict[str, Any]) -> None:
+    expected = {name: contract.text(document) for name, document in documents.items()}
+
+    assert {name: (DOCS / name).read_text() for name in documents} == expected
+
+
+def test_writing_again_changes_nothing(tmp_path: Path, documents: dict[str, Any]) -> None:
+    written = {path.relative_to(tmp_path).as_posix() for path in contract.write(tmp_path)}
+
+    assert written == set(documents)
 
 
 def test_the_document_is_asyncapi_3_by_the_public_schema() -> None:
@@ -60,8 +65,8 @@ def test_a_schema_refuses_what_is_no_such_message(name: str) -> None:
     assert validator.is_valid({**EXAMPLES[name], "unknown": 1})
 
 
-def test_every_reference_leads_somewhere() -> None:
-    document = DOCUMENTS["asyncapi.json"]
+def test_every_reference_leads_somewhere(documents: dict[str, Any]) -> None:
+    document = documents["asyncapi.json"]
     resource: Resource[Any] = Resource.opaque(document)
     resolver = Registry().with_resource("", resource).resolver()
 
@@ -69,8 +74,8 @@ def test_every_reference_leads_somewhere() -> None:
         assert resolver.lookup(reference).contents
 
 
-def test_the_channels_are_the_topics() -> None:
-    addresses = {one["address"] for one in DOCUMENTS["asyncapi.json"]["channels"].values()}
+def test_the_channels_are_the_topics(documents: dict[str, Any]) -> None:
+    addresses = {one["address"] for one in documents["asyncapi.json"]["channels"].values()}
     wanted = Topics("x").dial_result("y").replace("x/", "{base}/").replace("/y/", "/{user}/")
 
     assert wanted in addresses
