@@ -1,9 +1,12 @@
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 from bus.access.accounts import (
@@ -20,6 +23,9 @@ from cli.site.languages import speak
 
 ROOT = Path(__file__).parent.parent
 USERS = ("0011", "0012", "0013")
+
+# Each test that types a command would have all of them made once more, which is most of its time.
+typer.testing._get_command = functools.cache(typer.main.get_command)  # type: ignore[attr-defined]
 
 # How long an example takes depends on what else runs on the machine.
 settings.register_profile(
