@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,13 +18,30 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO
 
+from consumers.importers.languages import fit
 from consumers.importers.report import Report, SourceUnreadable
 
-# In the order in which they are believed where nothing distinguishes them.
-_OLDER = (
-    *("cp1252", "mac_roman", "cp850", "cp1250", "cp1254", "iso8859_2", "cp1251", "cp1253"),
-    *("koi8_r", "cp866", "iso8859_15"),
-)
+_WEST = ("de", "fr", "it", "es", "pt", "nl", "da", "sv", "fi", "is", "hr")
+_MIDDLE = ("pl", "cs", "hu", "hr", "ro", "de")
+# How much rarer than the first one the encodings are, and the languages that are written in them.
+_OLDER = {
+    "cp1252": (0.0, _WEST),
+    "mac_roman": (-3.0, _WEST),
+    "cp850": (-3.0, _WEST),
+    "iso8859_15": (-3.0, _WEST),
+    "cp1250": (-1.5, _MIDDLE),
+    "iso8859_2": (-3.0, _MIDDLE),
+    "cp852": (-5.0, _MIDDLE),
+    "cp1254": (-1.5, ("tr", "de")),
+    "cp1257": (-3.0, ("lt", "fi", "pl", "de")),
+    "cp1251": (-1.0, ("ru", "uk", "bg")),
+    "koi8_r": (-3.0, ("ru",)),
+    "cp866": (-3.0, ("ru",)),
+    "iso8859_5": (-4.0, ("ru", "bg")),
+    "cp1253": (-1.0, ("el",)),
+    "iso8859_7": (-1.5, ("el",)),
+}
+_USUAL = "cp1252"
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -32,32 +50,14 @@ _BOMS = (
 )
 _UTF8_BOM = codecs.BOM_UTF8
 _SAMPLE = 1 << 16  # bytes in which zeros are counted
-_WORDS = 5_000  # different words that are looked at
+_WORDS = 500  # different words that are looked at
 _WORD = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff]*")
 _SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
 _SINGLE_BYTE = frozenset({*_OLDER, "iso8859-1", "iso8859-15", "iso8859-2", "mac-roman"})
 _RARELY = 50  # one line of so many may be UTF-8 by accident
-_HEAD_START = 1.5  # points of the encoding that is most usual
-_KEPT = 0.2  # of a word's points: how much better another encoding than the last one has to be
-
-# Points of letters as they are frequent in names of the neighbourhood; other letters cost one.
-_POINTS = (
-    dict.fromkeys("äöüßÄÖÜ", 3.0)
-    | dict.fromkeys("éèàçêâîôûëïÉÈÀÇ", 2.0)
-    | dict.fromkeys("ñáíóúìòùãõåøæœÁÍÓÚØÅÆÑÊÎÔ’", 0.5)
-    | dict.fromkeys("łśżźćńąęŁŚŻŹĆřšěžůčýőűťďňľĺŕŘŠŽČĎŤĽ", 1.0)
-    | dict.fromkeys("ğışĞİŞ", 1.0)
-)
-_VOWELS = frozenset("aeiouyäöüáéíóúýěů")
-_VOWELS_BEFORE_G = frozenset("aeıioöuüAEIİOÖUÜ")  # in Turkish
-_VOWELS_ELSEWHERE = frozenset("аеёиоуыэюяіїєαεηιουωάέήίόύώϊϋ")  # of Greek and Cyrillic
-_BEFORE_NO_VOWEL = frozenset("àèêâîôûìòùÀÈÊÂÎÔÛ")  # in French and Italian
-_LAST_ONLY = frozenset("ìòù")  # in Italian
-_POLISH = frozenset("ąćęłńóśźż")  # many stand side by side there
-_BEFORE_NO_LETTER, _AFTER_NO_LETTER = frozenset("©®™°º"), frozenset("§")
-_AT_THE_EDGE = frozenset("«»„“”‘’–—…€§°®©™ºª·•")
+_KEPT = 0.5  # for each word: how much better another encoding than the last one has to fit
 
 
 class TextFile:
@@ -104,7 +104,7 @@ def decoded(octets: bytes, charset: str = "utf-8") -> str:
             return octets.decode("utf-8")  # which nothing else is by accident
         return octets.decode(name)
     except (LookupError, UnicodeDecodeError):
-        return _Decoder("utf-8", _older([octets])).decode(octets)[0]
+        return _Decoder("utf-8", _older(_WORD.findall(octets))).decode(octets)[0]
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,7 @@ class _Decoder:
         except UnicodeDecodeError:
             pass
         if not _SEQUENCE.search(raw):
-            return raw.decode(
-                self.older or _OLDER[0], "replace"
-            ), f"not UTF-8, read as {self.older}"
+            return raw.decode(self.older or _USUAL, "replace"), f"not UTF-8, read as {self.older}"
         pieces, start = [], 0
         for found in _SEQUENCE.finditer(raw):
             pieces += [self._stray(raw[start : found.start()]), found[0].decode("utf-8", "replace")]
@@ -152,7 +150,7 @@ class _Decoder:
     def _stray(self, raw: bytes) -> str:
         """Read bytes between those of UTF-8: one before a letter is a letter, others are cut."""
         spelled = _STRAY.sub(lambda _: b"\0", raw)
-        return spelled.decode(self.older or _OLDER[0], "replace").replace("\0", "")
+        return spelled.decode(self.older or _USUAL, "replace").replace("\0", "")
 
 
 _NUL = "a zero byte, left out"
@@ -169,8 +167,7 @@ class _Lines:
 
     def add(self, line: bytes) -> None:
         """Look at one line."""
-        signs = sum(len(sequence) for sequence in _SEQUENCE.findall(line))
-        if signs and signs * 3 >= 2 * sum(byte > 0x7F for byte in line):
+        if _is_utf8(line):
             self.utf8 += 1
         else:
             self.other += 1
@@ -193,10 +190,27 @@ def _evidence(path: Path, kept: str) -> _Decoder:
                     found.add(line)
     except OSError as error:
         raise SourceUnreadable(f"{path}: {error.strerror}") from error
-    older = _older(found.words.elements(), kept) if found.other else kept
+    if found.other:  # in a file of UTF-8 they may be letters that were cut in two
+        older = _older(found.words.elements(), kept or (_USUAL if found.utf8 else ""))
+    else:
+        older = kept
     if found.other <= found.utf8:
         return _Decoder("utf-8", older)
     return _Decoder(older, older, or_utf8=found.utf8 * _RARELY > found.other)
+
+
+def _is_utf8(line: bytes) -> bool:
+    """Return whether a line is UTF-8, perhaps with a letter that was cut in two."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        sequences = [one.decode("utf-8", "replace") for one in _SEQUENCE.findall(line)]
+        octets = sum(len(sign.encode()) for sign in sequences)
+        latin = all(sign < "\u0250" or "\u2000" <= sign < "\u2100" for sign in sequences)
+        return latin and octets > 0 and octets * 3 >= 2 * sum(byte > 0x7F for byte in line)
+    return not any(
+        unicodedata.category(sign) in ("Mn", "Cn", "Cc") for sign in text.strip() if sign > "\x7f"
+    )
 
 
 def _wide(sample: bytes) -> str:
@@ -223,70 +237,13 @@ def _raw_lines(file: BinaryIO, encoding: str) -> Iterator[bytes]:
 
 def _older(words: Iterable[bytes], kept: str = "") -> str:
     """Return in which of the older encodings some words look like words."""
-    counted = Counter(words)
-    points = {name: sum(_points(word, name) for word in counted) for name in _OLDER}
-    points[_OLDER[0]] += 0.0 if kept else _HEAD_START
-    best = max(_OLDER, key=lambda name: points[name])
-    if kept in points and points[best] - points[kept] <= max(2.0, _KEPT * len(counted)):
+    different = list(dict.fromkeys(words))[:_WORDS]
+    fits = {
+        name: (0.0 if kept else rarer)
+        + sum(fit(word.decode(name, "replace"), languages) for word in different)
+        for name, (rarer, languages) in _OLDER.items()
+    }
+    best = max(fits, key=lambda name: fits[name])
+    if kept in fits and fits[best] - fits[kept] <= max(4.0, _KEPT * len(different)):
         return kept
     return best
-
-
-def _points(word: bytes, encoding: str) -> float:
-    text = word.decode(encoding, "replace")
-    letters = [sign for sign in text if sign.isalpha()]
-    foreign = [sign for sign in letters if sign > "\u036f"]
-    if foreign:  # Greek or Cyrillic, which nobody mixes with Latin letters
-        vowels = sum(sign in _VOWELS_ELSEWHERE for sign in text.lower())
-        whole = len(foreign) == len(letters) > 2 and _is_cased(text) and vowels * 5 >= len(letters)
-        return (len(letters) if len(letters) > 4 else 1.0) if whole else -4.0
-    points = sum(_sign_points(text, place) for place in range(len(text)) if text[place] > "\x7f")
-    points -= 2.0 * text.count("ý") if text.count("ý") > 1 else 0.0  # `Yıldız`
-    points -= 2.0 * text.count("ı") if encoding == "mac_roman" else 0.0  # `Győr`
-    accented = [sign.lower() for sign in letters if sign > "\x7f"]
-    dense = len(accented) > 3 and len(accented) * 2 > len(letters) and not {*accented} <= _POLISH
-    return points - (2.0 * len(accented) if dense else 0.0)
-
-
-def _sign_points(text: str, place: int) -> float:
-    sign = text[place]
-    before, after = text[place - 1 : place] if place else "", text[place + 1 : place + 2]
-    if not sign.isalpha():
-        if sign == "’":
-            return 0.5 if before and after else 0.0
-        between = before.isalpha() and after.isalpha()
-        if (sign in _BEFORE_NO_LETTER and after.isalpha()) or (
-            sign in _AFTER_NO_LETTER and before.isalpha()
-        ):
-            return -2.0
-        return -4.0 if between or sign == "\ufffd" else 0.0 if sign in _AT_THE_EDGE else -2.0
-    points = _POINTS.get(sign, -1.0)
-    if sign.isupper() and (before.islower() or (before and after.islower())):
-        points = -4.0
-    elif sign.islower() and sign != "ß" and (before + after).isupper() and len(text) > 2:
-        points = -3.0 if before and after else points
-    elif sign in "øř":
-        near_a_vowel = before in _VOWELS or after in _VOWELS
-        points = 1.0 if near_a_vowel == (sign == "ř") else -1.0
-    elif sign in "æ" and before in _VOWELS:
-        points = -2.0
-    elif sign == "ß" and before.lower() not in _VOWELS:
-        points = -4.0
-    elif sign == "Œ":
-        points = 1.0 if after in ("u", "i", "n") else -3.0
-    elif sign == "ğ" and before not in _VOWELS_BEFORE_G:
-        points = -2.0
-    elif (
-        (sign in _BEFORE_NO_VOWEL and after in _VOWELS)
-        or (sign in _LAST_ONLY and after.isalpha())
-        or (sign == "õ" and after != "e")  # `Simões`, but `Tőkés`
-        or (sign == "ñ" and after not in _VOWELS)  # `Muñoz`, but `Czerwiński`
-        or (sign == "û" and (before in ("z", "y") or after in ("", "s")))  # `Szűcs`, `Hegedűs`
-        or (sign == "ï" and before not in _VOWELS)
-    ):
-        points = -1.0
-    return points
-
-
-def _is_cased(text: str) -> bool:
-    return text.islower() or text.isupper() or text.istitle()
