@@ -145,6 +145,19 @@ def transaction(db: sqlite3.Connection, patience: float = PATIENCE) -> Iterator[
         raise
 
 
+@contextmanager
+def without_disk(db: sqlite3.Connection) -> Iterator[None]:
+    """Have what is written in the block wait for no disk; a power cut may take it back.
+
+    For a connection that was opened as durable, and outside of a transaction.
+    """
+    db.execute("PRAGMA synchronous = NORMAL")
+    try:
+        yield
+    finally:
+        db.execute("PRAGMA synchronous = FULL")
+
+
 def is_unavailable(error: BaseException) -> bool:
     """Return whether the disk is full, held or failing, so the work is worth repeating."""
     if isinstance(error, OSError):

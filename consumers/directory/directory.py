@@ -21,7 +21,7 @@ from consumers.directory.records import Contact, Source, moment
 from consumers.directory.schema import DirectoryRefused
 from runtime.erasure import purge, traces_of
 from runtime.lock import LockTaken
-from runtime.sqlite import StorageUnavailable, transaction
+from runtime.sqlite import StorageUnavailable, transaction, without_disk, write
 
 if TYPE_CHECKING:
     from consumers.directory.known import CurrentContacts
@@ -55,7 +55,7 @@ class Directory(ContactQueries):
         """Remember that a user worked on a matter or dossier; an older moment changes nothing."""
         for kind, record_id in (("matter", matter_id), ("dossier", dossier_id)):
             if record_id is not None:
-                self._write(
+                self._note(
                     f"INSERT INTO {kind}_uses (user, {kind}_id, since, used_on, used_at)"  # noqa: S608
                     f" SELECT ?1, id, 0, ?3, ?4 FROM known_{kind}s WHERE id = ?2"
                     " ON CONFLICT DO UPDATE SET used_on = excluded.used_on,"
@@ -219,6 +219,10 @@ class Directory(ContactQueries):
     def _write(self, sql: str, values: Sequence[object]) -> int:
         with self._answering(), transaction(self._current()):
             return self._connection.execute(sql, values).rowcount
+
+    def _note(self, sql: str, values: Sequence[object]) -> None:
+        with self._answering(), without_disk(self._current()):
+            write(self._connection, sql, values)
 
     def _forget(self, user: str, e164: str) -> None:
         for key in same_keys(e164):

@@ -109,16 +109,6 @@ def writing(db: sqlite3.Connection, patience: float = BUSY) -> Iterator[None]:
         raise LogUnavailable(f"the event log could not be written: {error}") from error
 
 
-@contextmanager
-def without_disk(db: sqlite3.Connection) -> Iterator[None]:
-    """Wait for no disk at the end of what is written in the block; a power cut may take it back."""
-    db.execute("PRAGMA synchronous = NORMAL")
-    try:
-        yield
-    finally:
-        db.execute("PRAGMA synchronous = FULL")
-
-
 def identity(db: sqlite3.Connection) -> str:
     """Return the eight characters by which this log differs from any other."""
     (found,) = db.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()

@@ -33,17 +33,9 @@ from gateway.eventlog.counters import (
     write_down,
     written,
 )
-from gateway.eventlog.file import (
-    BUSY,
-    LogUnavailable,
-    depth,
-    identity,
-    open_log,
-    size,
-    without_disk,
-    writing,
-)
+from gateway.eventlog.file import BUSY, LogUnavailable, depth, identity, open_log, size, writing
 from gateway.http.batching import yield_to_batch
+from runtime.sqlite import without_disk
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,7 @@
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -294,3 +296,37 @@ def test_a_choice_is_forgotten_when_it_is_too_old(office: Directory) -> None:
     assert len(office.choices("u")) == 1
     office.forget_choices_before(datetime.now(UTC).timestamp() + 60)
     assert office.choices("u") == []
+
+
+def test_a_use_waits_for_no_disk_and_a_choice_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from tests.gateway.failing_disk import main; main()"]
+    ran = subprocess.run([*command, _ON_A_DISK_WITHOUT_SYNC, tmp_path / "log"], timeout=60)
+
+    assert ran.returncode == 0
+
+
+_ON_A_DISK_WITHOUT_SYNC = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from consumers.directory.changes import Changes, ContactRecord
+from consumers.directory.directory import Directory, DirectoryUnavailable
+from consumers.directory.records import ContactNumber, DossierRecord
+from tests.gateway.failing_disk import NAME, Faults
+folder = Path(sys.argv[-1])
+folder.mkdir()
+number = ContactNumber(raw="+41441112233", e164="+41441112233")
+anna = ContactRecord(key="a", name="Anna", numbers=(number,))
+directory = Directory(folder / "site.db")
+directory.apply(Changes("list", [anna, DossierRecord(key="d", contact_key="a", title="D")]))
+[contact] = directory.contacts()
+[dossier] = directory.dossiers(contact.id)
+Faults(folder.parent / NAME).at("sync", 1, lasting=10**6)
+directory.used("0011", dossier_id=dossier.id, at=datetime.now(UTC))
+assert len(directory.uses("0011", contact.id)) == 1
+try:
+    directory.remember_choice("0011", number.e164, contact.id)
+except DirectoryUnavailable:
+    sys.exit(0)
+sys.exit("a choice was kept that is not on disk")
+"""
