@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from bus.events import Action, UserName
 from bus.settings import SettingsRefused
 from consumers.preferences import Actions, Hours, HoursRefused, Trigger, read_hours
+from runtime.bounded_dict import Recent
 from runtime.sqlite import open_database
 from starface.credential import Credential
 
@@ -144,6 +145,7 @@ class Users:
             path, _SCHEMA, durable=True, only_owner=True, irreplaceable=True, remedy=REMEDY
         )
         self._db.row_factory = sqlite3.Row
+        self._read: Recent[str, tuple[sqlite3.Row, User]] = Recent()  # as long as it is stored so
         _add_plan(self._db)
 
     def __enter__(self) -> Self:
@@ -155,7 +157,13 @@ class Users:
     def find(self, login: str) -> User | None:
         """Return the user with this login, None if there is none."""
         row = self._db.execute("SELECT * FROM users WHERE login = ?", [login]).fetchone()
-        return _user(row) if row else None
+        if row is None:
+            return None
+        stored, found = self._read.get(login, (None, None))
+        if found is None or stored != row:
+            found = _user(row)
+            self._read[login] = row, found
+        return found
 
     def get(self, login: str) -> User:
         """Return the user with this login; raise UserUnknown."""

@@ -34,6 +34,18 @@ def test_a_user_is_kept_with_what_he_chose(users: Users) -> None:
     assert users.credential("0011") == TOKEN
 
 
+def test_a_user_is_read_again_when_another_process_has_changed_him(
+    users: Users, tmp_path: Path
+) -> None:
+    users.add(User(login="0011", name="Anna"))
+    read = users.find("0011")
+
+    assert users.find("0011") is read
+    with Users(tmp_path / "site.db") as others:
+        others.change("0011", name="Anna Muster")
+    assert users.get("0011").name == "Anna Muster"
+
+
 def test_an_action_of_a_trigger_is_kept(users: Users) -> None:
     anna = User(login="0011", triggers=("connected", "click"), actions={"click": "dossier"})
 
