@@ -1,11 +1,11 @@
 """Threads that carry out tasks while the main thread decides; none keeps the process alive."""
 
 import logging
-import queue
+import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from queue import SimpleQueue
 from typing import TypeVar
 
 log = logging.getLogger(__name__)
@@ -15,10 +15,11 @@ T = TypeVar("T")
 class WorkerPool:
     """Up to `count` daemon threads; a task beyond the `capacity` that waits already is dropped."""
 
-    def __init__(self, name: str, count: int, *, capacity: int = 0) -> None:
+    def __init__(self, name: str, count: int, *, capacity: float = math.inf) -> None:
         self._name = name
         self._count = count
-        self._tasks: queue.Queue[Callable[[], object] | None] = queue.Queue(capacity)
+        self._capacity = capacity
+        self._tasks: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     def do(self, task: Callable[[], object]) -> None:
@@ -27,17 +28,16 @@ class WorkerPool:
             name = f"{self._name}-{len(self._threads)}"
             self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
             self._threads[-1].start()
-        try:
-            self._tasks.put_nowait(task)
-        except queue.Full:
+        if self._tasks.qsize() < self._capacity:
+            self._tasks.put(task)
+        else:
             log.error("too many tasks at once pool=%s", self._name)
 
     def close(self, within: float) -> None:
         """Let what waits and runs end, but wait no longer than this."""
         limit = time.monotonic() + within
         for _ in self._threads:
-            with suppress(queue.Full):
-                self._tasks.put(None, timeout=max(0.0, limit - time.monotonic()))
+            self._tasks.put(None)
         for thread in self._threads:
             thread.join(max(0.0, limit - time.monotonic()))
 
