@@ -26,6 +26,7 @@ from panel.pages import add_page, serialize_error
 from panel.settings import PanelSettings
 from panel.streams import Streams
 from panel.visitors import LoginResource, Visitors
+from runtime.configuration import SettingsRefused
 from runtime.secret_box import SecretBox
 
 log = logging.getLogger(__name__)
@@ -175,7 +176,7 @@ def create_app(
     if people is not None:
         _add_people(app, people, dial_port, settings.patience)
     app.set_error_serializer(serialize_error)
-    for fault in (BrokerUnavailable, PublishRefused, DialNotRunning):
+    for fault in (BrokerUnavailable, PublishRefused, DialNotRunning, SettingsRefused):
         app.add_error_handler(fault, _unavailable)
     return app
 
@@ -278,5 +279,6 @@ _UNAVAILABLE: tuple[tuple[type[Exception], str, str, str], ...] = (
     (DialNotRunning, "process", "Nothing was dialled", "no dial process is running"),
     (Unconfirmed, "unconfirmed", "No answer from the broker",
      "ask later for the request_id, do not dial again"),
+    (SettingsRefused, "broker", "Nothing was dialled", "the tokens cannot be read just now"),
     (Exception, "broker", "Nothing was dialled", "the broker is not reachable"),
 )  # fmt: skip

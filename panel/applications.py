@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.configuration import SettingsRefused
 from runtime.sqlite import open_database, transaction
 
 _SCHEMA = """
@@ -43,8 +44,15 @@ class Applications:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._opened():
-            pass  # what refuses every request is said once, and here
+
+    @property
+    def fault(self) -> str | None:
+        """Why nobody's token can be looked up; None when it can."""
+        try:
+            with self._opened():
+                return None
+        except SettingsRefused as error:
+            return str(error)
 
     def add(self, name: str, users: Iterable[str]) -> str:
         """Return the token of a new application; it is not shown again."""

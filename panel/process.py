@@ -117,7 +117,8 @@ def run(
     PatientProtocol.places.most = descriptors_for_connections()
     listening = _listening(panel)
     account = broker.account_of(account)
-    presence = Presence(account, machine=broker.machine)
+    applications = Applications(data_folder / "applications.db")
+    presence = Presence(account, faults=_faults(applications), machine=broker.machine)
     connection = Connection(broker, account, presence=presence, lasting=False)
     dialling = DialRequests(connection)
     access = AccessList(connection.topics)
@@ -128,7 +129,7 @@ def run(
         BusPort(connection, Requests(connection)), feed, streams, LoginCookies(key, access),
         SecretBox(key),
     )  # fmt: skip
-    app = create_app(dialling, Applications(data_folder / "applications.db"), panel, people)
+    app = create_app(dialling, applications, panel, people)
     server = _server(app, panel, lambda: connection.post(streams.end_all))
     # uvicorn raises the signal again after its end; ours makes that an orderly one.
     stop_on_signals(server.end)
@@ -157,6 +158,14 @@ def _server(app: Any, panel: PanelSettings, on_end: Callable[[], None]) -> Panel
             "certificate's"
         ) from error
     return PanelServer(config, on_end)
+
+
+def _faults(applications: Applications) -> tuple[str, ...]:
+    """Return what goes wrong without stopping the pages of people, and log it."""
+    if (fault := applications.fault) is None:
+        return ()
+    log.error("applications cannot dial reason=%s", fault)
+    return (f"applications cannot dial: {fault}",)
 
 
 def _listening(panel: PanelSettings) -> socket.socket:

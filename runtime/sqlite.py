@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,12 +33,13 @@ _CHECK, _LONGEST_CHECK = 0.3, 2.0  # seconds of work, and on a busy machine, to 
 _STEPS = 20_000  # of SQLite's machine between two looks at the clock
 _RESTORE = "restore it from a backup, or begin without it: mv {path} {path}.damaged"
 _FILES = ("", "-wal", "-shm")
+_TEXT = partial(str, encoding="utf-8", errors="replace")  # one wrong octet stops nobody
 _WAITED_FOR = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM,
 }  # fmt: skip
 _FORBIDDEN = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _NO_ROOM = {
     errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE,
 }  # fmt: skip
@@ -169,7 +171,8 @@ def is_unavailable(error: BaseException) -> bool:
 
 def is_damage(error: BaseException) -> bool:
     """Return whether a file is no whole database any more."""
-    return isinstance(error, DatabaseDamaged) or _code(error) in _DAMAGE
+    damage = (DatabaseDamaged, UnicodeDecodeError)  # the latter where its schema is no text
+    return isinstance(error, damage) or _code(error) in _DAMAGE
 
 
 def _open_or_make(
@@ -196,7 +199,7 @@ def _opened(
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         _execute_all(db, schema)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         db.close()
         raise _refused(path, error, remedy) from error
     return db
@@ -216,9 +219,10 @@ def _checked_database(path: Path, name: str, patience: float, remedy: str) -> sq
         )
     except sqlite3.Error as error:
         raise _refused(path, error, remedy) from error
+    db.text_factory = _TEXT
     try:
         _look_through(db, (found.st_dev, found.st_ino))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         db.close()
         raise _refused(path, error, remedy) from error
     return db
@@ -233,6 +237,8 @@ def _look_through(db: sqlite3.Connection, file: tuple[int, int]) -> None:
     try:
         found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
     except sqlite3.OperationalError as error:
+        if _code(error) == sqlite3.SQLITE_ERROR:  # nothing else is asked than how the file is
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         if _code(error) != sqlite3.SQLITE_INTERRUPT:
             raise
         found = ["ok"]  # as far as we came
@@ -292,7 +298,7 @@ def _set_aside(path: Path) -> Path:
     return aside
 
 
-def _refused(path: Path, error: sqlite3.Error, remedy: str) -> SettingsRefused:
+def _refused(path: Path, error: sqlite3.Error | UnicodeDecodeError, remedy: str) -> SettingsRefused:
     if is_damage(error):
         return DatabaseDamaged(f"{path}: the file is damaged ({error}); {remedy.format(path=path)}")
     if is_unavailable(error):

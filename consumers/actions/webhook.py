@@ -97,7 +97,10 @@ class Webhooks:
         self._wake = threading.Event()
         self._not_noted: dict[int, _Attempt] = {}  # what came of it, while the disk takes nothing
         self._lock = threading.Lock()
-        self._db = open_database(path, _SCHEMA, durable=True)
+        self._db = open_database(
+            path, _SCHEMA, durable=True, secondary=True,
+            expendable="what the receivers of webhooks have not taken yet",
+        )  # fmt: skip
         self._thread = threading.Thread(target=self._send_all, name="webhooks", daemon=True)
 
     def start(self) -> None:

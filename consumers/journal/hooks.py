@@ -61,7 +61,10 @@ class CallHooks:
         self._foreign = [one for one in settings.webhooks if one.format != "cloudevents"]
         self._commands = [(one, Command(one)) for one in settings.commands]
         self._webhooks = Webhooks(folder / FILE, settings.webhooks, lambda _: None)
-        self._db = open_database(folder / FILE, _SCHEMA)
+        self._db = open_database(
+            folder / FILE, _SCHEMA, secondary=True,
+            expendable="what programs have not taken yet",
+        )  # fmt: skip
         self._db.execute("DELETE FROM announced WHERE at < ?", (clock() - _KEPT,))
         self._calls: Recent[tuple[str, str], AnnouncedCall] = Recent(_KNOWN)
         self._gathering: dict[tuple[str, str], tuple[float, CallRecordData]] = {}

@@ -123,7 +123,7 @@ def _why_put_back(folder: Path, db: sqlite3.Connection) -> str:
     except FileNotFoundError:
         return "its mark is missing" if marked else ""
     except (ValueError, KeyError, TypeError):
-        return "its mark cannot be read"
+        return f"its mark cannot be read: {path}"
     return ""
 
 

@@ -98,6 +98,22 @@ def test_a_wish_is_asked_for_in_the_name_of_the_application(
     assert answer.headers["location"] == f"{PATH}/{wish.request_id}"
 
 
+def test_a_damaged_file_of_applications_keeps_only_them_out(
+    client: falcon.testing.TestClient, tmp_path: Path, applications: Applications
+) -> None:
+    fresh = tmp_path / "fresh"  # another file, as one is that was put back
+    fresh.write_bytes(b"no database at all" * 1_000)
+    fresh.chmod(0o600)
+    fresh.replace(tmp_path / "applications.db")
+
+    answer = client.simulate_post(PATH, json=NUMBER)
+
+    assert answer.status_code == 503
+    assert str(tmp_path) not in answer.text
+    assert client.simulate_get("/").status_code == 200
+    assert "restore it from a backup" in str(applications.fault)
+
+
 def test_an_id_of_the_application_is_kept(
     client: falcon.testing.TestClient, dial_port: FakeDialPort
 ) -> None:

@@ -33,6 +33,7 @@ def test_the_token_is_not_on_disk(applications: Applications, tmp_path: Path) ->
 
 
 def test_only_the_owner_may_read_the_file(applications: Applications, tmp_path: Path) -> None:
+    applications.add("crm", ["0011"])
     mode = stat.S_IMODE((tmp_path / "applications.db").stat().st_mode)
 
     assert mode == 0o600

@@ -18,6 +18,7 @@ from consumers.caller.store import CallerStore
 from consumers.caller.trace_store import TraceStore, find
 from consumers.dial.store import DialStore
 from consumers.directory.directory import Directory
+from consumers.journal.store import JournalStore
 from consumers.sessions.resync_window import ResyncWindow
 from consumers.users import User, Users
 from gateway.eventlog.file import open_log
@@ -64,13 +65,14 @@ KEPT: dict[str, Open] = {
     "events.db": lambda path: open_log(path.parent, durable=True),
     "dial.db": lambda path: DialStore(path, "dial"),
     "applications.db": applications,
-    "webhooks.db": lambda path: Webhooks(path, (), lambda _: None)._db,
+    "journal.db": lambda path: JournalStore(path).db,
 }
 MADE_AGAIN: dict[str, Open] = {
     "caller.db": CallerStore,
     "traces-caller.db": stories,
     "dial-events.db": ConsumerOffsets,
     "sessions.db": ResyncWindow,
+    "webhooks.db": lambda path: Webhooks(path, (), lambda _: None)._db,
 }
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
@@ -79,6 +81,8 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "cut within its header": lambda whole: whole[:60],
     "another first byte": lambda whole: b"X" + whole[1:],
     "another schema": lambda whole: whole[:100] + bytes(8) + whole[108:],
+    "a schema that is no text": lambda whole: whole.replace(b" TABLE ", b" T\xaaBLE "),
+    "a format of the future": lambda whole: whole[:44] + b"\xff" * 4 + whole[48:],
     "other pages": lambda whole: whole[:4096] + b"\xff" * (len(whole) - 4096),
     "noise": lambda whole: bytes(os.urandom(len(whole))),
 }
@@ -137,6 +141,15 @@ def test_a_damaged_file_that_can_do_without_is_set_aside_and_that_is_said(
     assert aside.read_bytes() == before
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_wrong_octet_in_a_text_is_one_wrong_character(tmp_path: Path) -> None:
+    path = tmp_path / "words.db"
+    with closing(open_database(path, SCHEMA)) as db:
+        db.execute("INSERT INTO words VALUES (CAST(? AS TEXT))", [b"Gr\xfcn"])
+
+    with closing(open_database(path, SCHEMA)) as db:
+        assert db.execute("SELECT word FROM words").fetchall() == [("Gr\ufffdn",)]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MADE_AGAIN if kind != "caller.db"])
