@@ -14,7 +14,7 @@ from runtime.configuration import SettingsRefused
 from runtime.sqlite import LOOK_AGAIN, open_database, transaction
 
 NAME = "events.db"
-BUSY = 0.45  # seconds a writer waits for another; the next round of requests waits behind it
+BUSY = 0.45  # seconds a writer waits for another where work is repeated anyway
 _REMEDY = "once it is moved away, a new one is begun: mv {path} {path}.damaged"
 _VERSION = 2
 

@@ -39,7 +39,7 @@ from runtime.sqlite import without_disk
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.5  # seconds a request waits for the disk; the PBX waits twice that at most
+PATIENCE = 4.0  # seconds a request waits for others who write; the PBX waits 5
 _FULL = "the event log has reached its greatest size (log_megabytes)"
 _MEASURE = 1.0  # seconds between two looks at the size
 _SHARE = 0.05  # seconds between two pages for which counts are shared with the other processes
@@ -158,7 +158,7 @@ class EventLog:
 
         While another process writes, requests have their turn between two tries.
         """
-        limit = time.monotonic() + BUSY
+        limit = time.monotonic() + self._patience
         while True:
             with self._lock:
                 try:
@@ -194,6 +194,11 @@ class EventLog:
         finally:
             self._lock.release()
 
+    @property
+    def _patience(self) -> float:
+        """The seconds to wait for others who write: less where that was in vain just now."""
+        return BUSY if self._fault.sentence else PATIENCE
+
     def _wait_for(self, entry: _PendingAppend) -> str:
         self._waiting.append(entry)
         yield_to_batch()
@@ -213,7 +218,7 @@ class EventLog:
     def _commit_all(self) -> None:
         entries: list[_PendingAppend] = []
         try:
-            with writing(self._db):
+            with writing(self._db, self._patience):
                 while self._waiting:
                     entries.append(self._waiting.popleft())
                 self._refuse_when_full()

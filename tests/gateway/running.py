@@ -185,9 +185,10 @@ def parsed(answer: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(first.split()[1]), headers, rest
 
 
-def notify(port: int, path: str, body: bytes, user: str | None = None) -> int:
+def notify(port: int, path: str, body: bytes, user: str | None = None, timeout: float = 5.0) -> int:
     query = f"?de.vertico.starface.user={user}" if user else ""
-    status, _, _ = request(port, "POST", path + query, body, {"Content-Type": "text/xml"})
+    headers = {"Content-Type": "text/xml"}
+    status, _, _ = request(port, "POST", path + query, body, headers, timeout)
     return status
 
 

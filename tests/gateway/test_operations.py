@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bus.mqtt.paho_client import PahoClient
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto, free_port
 from gateway.eventlog.counters import Counters
-from gateway.eventlog.file import LogUnavailable
+from gateway.eventlog.file import BUSY, LogUnavailable
 from gateway.eventlog.writer import EventLog
 from gateway.operations import CounterCollector, GatewayHealth
 from gateway.publishing.leader import PublisherLeader, PublisherSettings
@@ -144,10 +144,26 @@ def siblings(tmp_path: Path, broker_settings: BrokerSettings) -> Iterator[Gatewa
         yield process
 
 
+def test_a_request_waits_as_long_as_the_pbx_for_another_who_writes(
+    siblings: GatewayProcess,
+) -> None:
+    with closing(sqlite3.connect(siblings.folder / "events.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor() as lines:
+            answers = [
+                lines.submit(notify, siblings.port, path_of("0011"), call_state(f"c-{number}"))
+                for number in range(4)
+            ]
+            assert not wait(answers, timeout=3 * BUSY).done
+            other.execute("ROLLBACK")
+
+    assert [answer.result() for answer in answers] == [200] * 4
+
+
 def test_readiness_names_the_log_that_a_process_could_not_write(siblings: GatewayProcess) -> None:
     with closing(sqlite3.connect(siblings.folder / "events.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert notify(siblings.port, path_of("0011"), call_state("c-1")) == 503
+        assert notify(siblings.port, path_of("0011"), call_state("c-1"), timeout=20) == 503
         assert "locked" in _ready(siblings)[1]["event_log"]
         other.execute("ROLLBACK")
 
