@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.commands.completion import complete_accounts
-from cli.commands.json_output import Json, print_json
+from cli.commands.json_output import Json
 from cli.commands.site.rights import (
     GroupOption,
     TopicsOption,
@@ -14,6 +14,7 @@ from cli.commands.site.rights import (
     all_known,
     copy_them,
     lines,
+    print_all,
     right,
 )
 from cli.site.context import CommandFailed, settings_of
@@ -72,12 +73,7 @@ def list_accounts(context: typer.Context, as_json: Json = False) -> None:
     """List the programs' accounts and their rights."""
     from cli.site.files import read_roles
 
-    listed = sorted(read_roles(settings_of(context)).applications.items())
-    if as_json:
-        print_json({name: grants.model_dump(mode="json") for name, grants in listed})
-        return
-    for name, grants in listed:
-        typer.echo(f"{name:20} {'; '.join(lines(grants)) or 'no rights'}")
+    print_all(read_roles(settings_of(context)).applications, as_json=as_json)
 
 
 @app.command()

@@ -1,11 +1,12 @@
 """How rights are said on the command line, and shown again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.commands.completion import complete_groups, complete_logins
+from cli.commands.json_output import print_json
 from cli.site.context import CommandFailed
 from cli.site.languages import text
 
@@ -55,6 +56,15 @@ def lines(grants: "Grants") -> list[str]:
     if grants.everybody is not None:
         shown.append(("every user", grants.everybody))
     return [f"{whom}: {_said(right)}" for whom, right in shown]
+
+
+def print_all(holders: "Mapping[str, Grants]", *, as_json: bool) -> None:
+    """Print who has which rights."""
+    if as_json:
+        print_json({name: holders[name].model_dump(mode="json") for name in sorted(holders)})
+        return
+    for name in sorted(holders):
+        typer.echo(f"{name:20} {'; '.join(lines(holders[name])) or 'no rights'}")
 
 
 def of_user(roles: "Roles", login: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.commands.completion import complete_logins
-from cli.commands.json_output import Json, print_json
+from cli.commands.json_output import Json
 from cli.commands.site.rights import (
     GroupOption,
     TopicsOption,
@@ -13,6 +13,7 @@ from cli.commands.site.rights import (
     all_known,
     copy_them,
     lines,
+    print_all,
     right,
 )
 from cli.site.context import CommandFailed, settings_of
@@ -55,12 +56,7 @@ def list_supervisors(context: typer.Context, as_json: Json = False) -> None:
     """List who reads of whom."""
     from cli.site.files import read_roles
 
-    listed = sorted(read_roles(settings_of(context)).supervisors.items())
-    if as_json:
-        print_json({login: grants.model_dump(mode="json") for login, grants in listed})
-        return
-    for login, grants in listed:
-        typer.echo(f"{login:20} {'; '.join(lines(grants))}")
+    print_all(read_roles(settings_of(context)).supervisors, as_json=as_json)
 
 
 @app.command()
