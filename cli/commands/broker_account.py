@@ -8,10 +8,21 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from bus.access.accounts import CLI_ACCOUNTS
+from bus.mqtt.connection import Connection
 from bus.settings import BrokerSettings, SettingsRefused, command_accounts
 from cli.site.settings import Settings
 from runtime.files import private_folder
 from runtime.lock import LockTaken, locked
+
+
+@contextmanager
+def command_connection(settings: Settings) -> Iterator[Connection]:
+    """Hold a connection with a free account of the command line; raise SettingsRefused."""
+    with (
+        cli_account(settings) as account,
+        Connection(settings.broker, account, lasting=False) as connection,
+    ):
+        yield connection
 
 
 @contextmanager

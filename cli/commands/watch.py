@@ -35,10 +35,9 @@ def watch(
     as_json: Annotated[bool, typer.Option("--json", help="The payloads as they are.")] = False,
 ) -> None:
     """Show what happens, a line for each event, until Ctrl-C."""
-    from bus.mqtt.connection import Connection
     from bus.mqtt.inbox import ReceivedMessage
     from bus.topics import ANY_USER
-    from cli.commands.broker_account import cli_account
+    from cli.commands.broker_account import command_connection
     from cli.commands.developers.event_lines import line
     from runtime.process import stop_on_signals
 
@@ -54,10 +53,7 @@ def watch(
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             connection.stop()
 
-    with (
-        cli_account(settings) as account,
-        Connection(settings.broker, account, lasting=False) as connection,
-    ):
+    with command_connection(settings) as connection:
         connection.subscribe(connection.topics.everything_of(login or ANY_USER), show)
         connection.wait_connected()
         stop_on_signals(connection.stop)
@@ -71,18 +67,14 @@ def status(
     again: Annotated[bool, typer.Option("--watch", help="Show it again every 2 s.")] = False,
 ) -> None:
     """Show whether all is well, and first what is not; the exit code is 2 if something fails."""
-    from bus.mqtt.connection import Connection
-    from cli.commands.broker_account import cli_account
+    from cli.commands.broker_account import command_connection
     from cli.commands.site_state import SiteState
 
     settings = settings_of(context)
     # A workstation's account sees the sessions process alone.
     alone = bool(settings.broker.account)
     state = SiteState(("sessions",) if alone else ("gateway", "sessions", "caller"))
-    with (
-        cli_account(settings) as account,
-        Connection(settings.broker, account, lasting=False) as connection,
-    ):
+    with command_connection(settings) as connection:
         state.follow(connection)
         connection.wait_connected()
         _listen(connection)
@@ -147,9 +139,8 @@ def off(context: typer.Context, login: Login) -> None:
 
 
 def _switch(context: typer.Context, login: str, wish: bytes) -> None:
-    from bus.mqtt.connection import Connection
     from bus.mqtt.inbox import ReceivedMessage
-    from cli.commands.broker_account import cli_account
+    from cli.commands.broker_account import command_connection
 
     settings = settings_of(context)
     online: list[bool] = []
@@ -157,10 +148,7 @@ def _switch(context: typer.Context, login: str, wish: bytes) -> None:
     def keep(received: ReceivedMessage) -> None:
         online.append(received.payload == b"online")
 
-    with (
-        cli_account(settings) as account,
-        Connection(settings.broker, account, lasting=False) as connection,
-    ):
+    with command_connection(settings) as connection:
         connection.subscribe(connection.topics.process("sessions"), keep)
         connection.wait_connected()
         _listen(connection)

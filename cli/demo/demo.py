@@ -10,9 +10,8 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
-from cli.commands.broker_account import cli_account
+from cli.commands.broker_account import command_connection
 from cli.demo.ports import PortTaken
 from cli.demo.stage import FIRST_PORT, Ports, Stage
 from cli.demo.steps import ANNA, BERND, DIALLED, KNOWN, ReceivedEvents, StepFailed, Steps
@@ -48,10 +47,7 @@ def run(folder: Path, *, once: bool, embedded: bool = False) -> None:
 
 
 def _show(console: Console, stage: Stage) -> None:
-    with (
-        cli_account(stage.settings) as account,
-        Connection(stage.settings.broker, account, lasting=False) as connection,
-    ):
+    with command_connection(stage.settings) as connection:
         received = ReceivedEvents(connection)
         connection.wait_connected()
         Steps(console, stage, received).show()
@@ -61,10 +57,7 @@ def _wait_for_the_end(stage: Stage) -> None:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
-    with (
-        cli_account(stage.settings) as account,
-        Connection(stage.settings.broker, account, lasting=False) as connection,
-    ):
+    with command_connection(stage.settings) as connection:
         first_ring = FirstRing(stage)
         connection.subscribe(connection.topics.access("+"), first_ring.receive)
         while not stopped.is_set():

@@ -277,13 +277,9 @@ def _test_call(dialog: Dialog, settings: Settings, login: str, begun: datetime |
 
 @contextmanager
 def _connected(settings: Settings) -> Iterator[Connection]:
-    from bus.mqtt.connection import Connection
-    from cli.commands.broker_account import cli_account
+    from cli.commands.broker_account import command_connection
 
-    with (
-        cli_account(settings) as account,
-        Connection(settings.broker, account, lasting=False) as connection,
-    ):
+    with command_connection(settings) as connection:
         connection.wait_connected()
         yield connection
 

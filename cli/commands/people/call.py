@@ -87,8 +87,7 @@ def _dial(
     settings: "Settings", login: str, number: str, phone: str | None, hang_up: bool
 ) -> int:  # fmt: skip
     from bus.events import DialResult
-    from bus.mqtt.connection import Connection
-    from cli.commands.broker_account import cli_account
+    from cli.commands.broker_account import command_connection
 
     # A shell that started us in the background has SIGINT ignored; here it is a person's wish.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -100,17 +99,15 @@ def _dial(
             results.append(result.data)
             _show(result.data)
 
-    with cli_account(settings) as account:
-        connection = Connection(settings.broker, account, lasting=False)
+    with command_connection(settings) as connection:
         connection.consume(connection.topics.dial_result(login), DialResult, keep)
-        with connection:
-            connection.wait_connected()
-            _ask(connection, login, number, phone, request_id)
-            try:
-                return _watch(connection, results, settings.dial.expiry)
-            except KeyboardInterrupt:
-                _interrupted(settings, login, results, hang_up)
-                return INTERRUPTED
+        connection.wait_connected()
+        _ask(connection, login, number, phone, request_id)
+        try:
+            return _watch(connection, results, settings.dial.expiry)
+        except KeyboardInterrupt:
+            _interrupted(settings, login, results, hang_up)
+            return INTERRUPTED
 
 
 def _ask(

@@ -194,9 +194,8 @@ def _journal(
 ) -> Iterator[tuple[Ask, list[str]]]:
     """Hold a connection on which the journal is asked, for one user or for each of several."""
     from bus.journal_events import JournalAnswer, JournalRequest, JournalRequestData
-    from bus.mqtt.connection import Connection
     from bus.mqtt.requests import Requests, Unanswered
-    from cli.commands.broker_account import cli_account
+    from cli.commands.broker_account import command_connection
     from consumers.users import Users
     from texts import pick
 
@@ -205,10 +204,7 @@ def _journal(
             logins = [one.login for one in users.all()]
     else:
         logins = [login_meant(settings, user, option="--user")]
-    with (
-        cli_account(settings) as account,
-        Connection(settings.broker, account, lasting=False) as connection,
-    ):
+    with command_connection(settings) as connection:
         requests = Requests(connection)
         connection.wait_connected()
 

@@ -27,8 +27,7 @@ def open_found(
 ) -> None:
     """Open the matter, dossier or card of a call, even where nothing opens by itself."""
     from bus.events import CallerEvent, ChoiceRequest, ChoiceRequestData, now
-    from bus.mqtt.connection import Connection
-    from cli.commands.broker_account import cli_account
+    from cli.commands.broker_account import command_connection
     from cli.commands.developers.event_lines import caller_line
     from consumers.users import Users
 
@@ -38,11 +37,8 @@ def open_found(
         users.get(login)
     data = ChoiceRequestData(call_id=_meant(settings, login, call_id), kind="found")
     answers_so_far: list[CallerEvent] = []
-    with (
-        cli_account(settings) as account,
-        Connection(settings.broker, account, lasting=False) as connection,
-    ):
-        request = ChoiceRequest(source=f"cli/{account}", time=now(), data=data)
+    with command_connection(settings) as connection:
+        request = ChoiceRequest(source=f"cli/{connection.account}", time=now(), data=data)
         connection.consume(
             connection.topics.caller(login),
             CallerEvent,
