@@ -20,7 +20,7 @@ from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from cli.demo.mosquitto import Mosquitto, free_port
 from consumers.sessions.callback_check import HttpGateway
-from consumers.sessions.process import SessionsConsumer
+from consumers.sessions.consumer import SessionsConsumer
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.sessions.tasks import PbxSession, PbxTasks
 from consumers.users import User, Users

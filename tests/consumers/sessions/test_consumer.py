@@ -12,7 +12,7 @@ from bus.events import SessionReset, SessionResetData, UserState
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
-from consumers.sessions.process import SessionsConsumer
+from consumers.sessions.consumer import SessionsConsumer
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
