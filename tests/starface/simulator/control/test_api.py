@@ -152,6 +152,14 @@ def test_foreign_pages_cannot_ring_telephones(headers: dict[str, str]) -> None:
         assert see(scene, "calls").json() == []
 
 
+@pytest.mark.parametrize("host", ["192.0.2.7:8071", "[::1]:8071", "localhost:8071"])
+def test_a_door_that_listens_on_another_address_is_asked_by_it(host: str) -> None:
+    with anna_listens() as scene:
+        url = f"{scene.simulator.control_url}/phones"
+
+        assert httpx.get(url, headers={"Host": host}, verify=TLS).status_code == 200
+
+
 def test_the_page_shows_what_it_gets_as_text_only() -> None:
     with anna_listens() as scene:
         page = see(scene, "")
