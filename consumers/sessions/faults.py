@@ -58,9 +58,12 @@ FAULTS: dict[str, Fault] = {
 }
 UNPROVEN = "callback-unproven"
 NO_CALL_LIST = "no-call-list"
+NOTIFICATIONS_DOUBTFUL = "notifications-doubtful"
 CERTIFICATE_ENDS = "callback-certificate-ends"
 _OWN_WORDS = {"another-program": "another-program"}  # others have the words of their link
-NOTES = frozenset({UNPROVEN, NO_CALL_LIST, CERTIFICATE_ENDS})  # of a session that works
+NOTES = frozenset(  # of a session that works
+    {UNPROVEN, NO_CALL_LIST, NOTIFICATIONS_DOUBTFUL, CERTIFICATE_ENDS}
+)
 
 
 def sentence_of(code: str) -> Sentence | None:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bus.events import Link, Sentence
-from consumers.sessions.faults import FAULTS, NO_CALL_LIST, detail_of, sentence_of
+from consumers.sessions.faults import (
+    FAULTS,
+    NO_CALL_LIST,
+    NOTIFICATIONS_DOUBTFUL,
+    detail_of,
+    sentence_of,
+)
 
 Task = Literal["login", "keep-alive", "resync", "logout"]
 UNKNOWN = "unknown"  # instead of the callback's code before the first check
@@ -22,7 +28,6 @@ _PAUSES = {"login-unclear": (_CONFIRM, 10.0), "login-doubtful": (_CONFIRM, 120.0
 _AT_ONCE = 0.3  # seconds; a little jitter where many lose their session in one moment
 _SHORT_LIVES = 4  # sessions in a row that the PBX ended early: somebody else does it
 _SHORT = 1.5  # keepAlive intervals
-_MISSING_AGAIN = 600.0  # seconds within which a second half-open session means it stays so
 _RELOGIN_PAUSE = 60.0  # seconds
 
 
@@ -71,8 +76,8 @@ class UserSession:
         self._refusals = 0
         self._logged_in_at = 0.0
         self._short_lives = 0
-        self._notifications_missing_at: float | None = None
-        self._notifications_stay_missing = False
+        self._notifications_missing = 0  # times, since the PBX reported a call
+        self._notifications_missing_at = -_RELOGIN_PAUSE
         self._relogin_at = -_RELOGIN_PAUSE
 
     @property
@@ -170,13 +175,8 @@ class UserSession:
 
     def notifications_missing(self, now: float) -> NextTask:
         """Log in again, but not too often: the PBX has calls it never reported."""
-        again = (
-            self._notifications_missing_at is not None
-            and now - self._notifications_missing_at < _MISSING_AGAIN
-        )
-        too_soon = again and now - (self._notifications_missing_at or 0.0) < _RELOGIN_PAUSE
-        self._notifications_stay_missing = self._notifications_stay_missing or again
-        if too_soon:
+        self._notifications_missing += 1
+        if now - self._notifications_missing_at < _RELOGIN_PAUSE:
             return self._next_keep_alive(0.8)
         self._notifications_missing_at = now
         self.code = "notifications-missing"
@@ -191,8 +191,8 @@ class UserSession:
 
     def call_notified(self) -> bool:
         """Note that the PBX reported a call; True when that ends a suspicion."""
-        ends = self._notifications_stay_missing
-        self._notifications_stay_missing = False
+        ends = self._notifications_missing > 0
+        self._notifications_missing = 0
         return ends
 
     # ---- what holds for everybody
@@ -227,13 +227,18 @@ class UserSession:
             return Health("failing", away)
         if self.stage != "active" or callback == UNKNOWN:
             return None
-        if self._notifications_stay_missing:
+        if self._notifications_missing > 1:
             return Health("failing", "notifications-missing")
         if callback in FAULTS:
             return Health("failing", callback)
-        return Health("active", callback or (None if self.has_call_list else NO_CALL_LIST))
+        return Health("active", callback or self._note())
 
     # ---- inside
+
+    def _note(self) -> str | None:
+        if self._notifications_missing:
+            return NOTIFICATIONS_DOUBTFUL
+        return None if self.has_call_list else NO_CALL_LIST
 
     def _forget_faults(self) -> None:
         self._fails = self._refusals = self._short_lives = 0

@@ -168,14 +168,24 @@ def test_sessions_that_lived_long_are_no_fight(active: UserSession) -> None:
 def test_a_half_open_session_is_opened_again(active: UserSession) -> None:
     assert active.notifications_missing(50.0) == NextTask("login", 0.0)
     active.logged_in(51.0)
+
+
+def test_after_one_call_that_was_not_reported_the_way_is_in_doubt(active: UserSession) -> None:
+    active.notifications_missing(50.0)
+    active.logged_in(51.0)
+
+    doubtful = active.health(None, None)
+    assert doubtful == Health("active", "notifications-doubtful")
+    assert doubtful.sentence is not None
+    assert active.call_notified() is True
     assert active.health(None, None) == Health("active")
 
 
 def test_a_pbx_that_stays_deaf_is_reported_until_a_call_arrives(active: UserSession) -> None:
     active.notifications_missing(50.0)
     active.logged_in(51.0)
-    active.notifications_missing(200.0)
-    active.logged_in(201.0)
+    active.notifications_missing(86_400.0)
+    active.logged_in(86_401.0)
 
     assert active.health(None, None) == Health("failing", "notifications-missing")
     assert active.call_notified() is True
