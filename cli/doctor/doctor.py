@@ -120,8 +120,10 @@ def _with_broker(settings: Settings, wait: int) -> Iterator[Finding]:
         )
         yield from network.configuration_since(settings, found)
         if running:
-            yield from network.callback(settings)
-            yield from network.test_event(settings, connection)
+            way = tuple(network.callback(settings))
+            yield from way
+            if all(finding.level != "fail" for finding in way):
+                yield from network.test_event(settings, connection)
             if wait:
                 yield from network.visits(settings, wait)
         if found.online("panel"):

@@ -7,19 +7,21 @@ import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from bus.numbers.number import read_number
 from bus.settings import read_accounts
 from cli.commands.site.extensions import unknown_extensions, wanted_settings
 from cli.commands.watch import gateway_metrics
-from cli.doctor.findings import Finding, fail, ok, warn
+from cli.doctor.findings import Finding, fail, ok, some, warn
 from cli.setup.service import disabled, units
 from cli.site.configuration_file import shown_values
 from cli.site.files import broker_folder
 from cli.site.settings import Settings
 from consumers.users import Users
-from runtime.addresses import split_address
+from runtime.addresses import join_address, split_address
+from starface.certificate import names_of
 
 SOON = 21  # days before a certificate's end
 _ROOM = 256  # megabytes beside the event log's own limit
@@ -85,11 +87,12 @@ def disk(settings: Settings) -> Iterator[Finding]:
     elif free < wanted:
         yield warn("disk", "disk-short", free=free, folder=folder, wanted=wanted)
     else:
-        yield ok("disk", "disk", free=f"{free:,}")
+        yield ok("disk", "disk", free=free)
 
 
 def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
     """Check that the gateway's ports are free where it does not run, and open where it does."""
+    yield from _only_for_this_machine(settings)
     running = running or bool(gateway_metrics(settings.gateway.operations))  # without a broker
     for listen in settings.gateway.listen:
         host, port = split_address(listen)
@@ -100,6 +103,18 @@ def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
             yield fail("ports", "ports-silent", listen=listen)
         else:
             yield ok("ports", "ports-answer" if running else "ports-free", listen=listen)
+
+
+def _only_for_this_machine(settings: Settings) -> Iterator[Finding]:
+    """Check that the port that the PBX is given is not open on the loopback address alone."""
+    starface = settings.starface
+    if starface.callback_host or not starface.host or _is_loopback(starface.host):
+        return  # a proxy may stand before us, or the PBX is here too
+    ours = [split_address(listen) for listen in settings.gateway.listen]
+    hosts = [host for host, port in ours if port == starface.callback_port]
+    if hosts and all(map(_is_loopback, hosts)):
+        wanted = ", ".join(f'"{join_address("0.0.0.0", port)}"' for _, port in ours)
+        yield fail("ports", "ports-loopback", port=starface.callback_port, wanted=wanted)
 
 
 def opening(settings: Settings) -> Iterator[Finding]:
@@ -133,8 +148,8 @@ def numbers(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def certificate(check: str, certificate: Path, private_key: Path | None) -> Finding:
-    """Return whether a certificate of ours is good and belongs to its key."""
+def certificate(check: str, certificate: Path, private_key: Path | None, host: str = "") -> Finding:
+    """Return whether a certificate of ours is good, belongs to its key, and is for a host."""
     from cryptography import x509
 
     try:
@@ -146,9 +161,25 @@ def certificate(check: str, certificate: Path, private_key: Path | None) -> Find
     days = (read.not_valid_after_utc - datetime.now(UTC)).days
     if days < 0:
         return fail(check, "certificate-expired", path=certificate, days=-days)
+    names = names_of(read)
+    if host and not any(_is_for(host, name) for name in names):
+        return warn(check, "certificate-name", host=host, names=some(names) or "-")
     if days < SOON:
         return warn(check, "certificate-ends", days=days)
     return ok(check, "certificate", days=days)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_for(host: str, name: str) -> bool:
+    """Return whether a name in a certificate, which may begin with an asterisk, is that host's."""
+    host, name = host.lower(), name.lower()
+    return host == name or (name.startswith("*.") and host.partition(".")[2] == name[2:])
 
 
 def _answers(host: str, port: int) -> bool:

@@ -5,9 +5,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 
 import httpx
 from pydantic import SecretStr
@@ -26,10 +28,11 @@ from cli.site.broker_configuration import FILE, reads_in_place
 from cli.site.files import broker_folder, intended_broker_files
 from cli.site.settings import Settings
 from consumers.sessions.callback_check import HttpGateway, NotTaken
+from consumers.sessions.faults import sentence_of
 from consumers.users import Users
 from runtime.addresses import join_address, split_address
 from starface.callback import TEST_USER, callback_path
-from starface.certificate import shown_certificate
+from starface.certificate import ShownCertificate, shown_certificate
 from starface.client import Callback
 from starface.settings import callback_host
 from starface.xmlrpc.reading import Writable
@@ -54,6 +57,7 @@ def broker_files(settings: Settings) -> Iterator[Finding]:
         for line in _NEEDED:
             if line not in stated:
                 yield warn("broker files", "broker-line", path=conf, line=line)
+        yield from _broker_certificates(folder, stated)
     for name, text in intended_broker_files(settings).items():
         if (folder / name).exists() and (folder / name).read_text() != text:
             yield fail("broker files", "broker-file-other", path=folder / name)
@@ -65,6 +69,16 @@ def broker_files(settings: Settings) -> Iterator[Finding]:
             yield fail("broker files", "broker-file-missing", path=path)
         elif not path.stat().st_mode & 0o040:
             yield fail("broker files", "broker-file-closed", path=path)
+
+
+def _broker_certificates(folder: Path, stated: set[str]) -> Iterator[Finding]:
+    """Check what the broker shows to workstations, which stay away when it is over."""
+    files = dict(
+        line.split(maxsplit=1) for line in stated if line.startswith(("certfile ", "keyfile "))
+    )
+    if "certfile" in files:
+        key = folder / files["keyfile"] if "keyfile" in files else None
+        yield certificate("broker certificate", folder / files["certfile"], key)
 
 
 def broker_node(broker: BrokerSettings, account: str) -> Finding:
@@ -207,13 +221,22 @@ def _pbx_certificate(settings: Settings) -> Iterator[Finding]:
     elif starface.verify == "pinned" and fingerprint != starface.fingerprint:
         yield fail(check, "pbx-certificate-other", fingerprint=fingerprint)
     elif starface.verify == "on" and shown.problem:
-        yield fail(
-            check, "pbx-certificate-untrusted", problem=shown.problem, fingerprint=fingerprint
-        )
+        yield untrusted(shown, starface.host)
+    elif shown.problem == "expired":  # the pinned one is taken all the same
+        yield replace(untrusted(shown, starface.host), level="warn")
     elif days < SOON:
         yield warn(check, "pbx-certificate-ends", days=days)
     else:
         yield ok(check, "pbx-certificate", subject=shown.subject, days=days)
+
+
+def untrusted(shown: ShownCertificate, host: str) -> Finding:
+    """Return why this machine does not trust what the PBX shows."""
+    return fail(
+        "pbx certificate", f"pbx-certificate-{shown.problem}", host=host, issuer=shown.issuer,
+        names=some(shown.names) or shown.subject, expires=f"{shown.expires:%Y-%m-%d}",
+        reason=shown.reason, fingerprint=shown.fingerprint,
+    )  # fmt: skip
 
 
 def _clock(settings: Settings) -> Iterator[Finding]:
@@ -239,15 +262,18 @@ def _clock(settings: Settings) -> Iterator[Finding]:
 def callback(settings: Settings) -> Iterator[Finding]:
     """Ask the gateway at the address that the PBX is given; check its own certificate."""
     starface, gateway = settings.starface, settings.gateway
-    if gateway.certificate is not None:
-        yield certificate("own certificate", gateway.certificate, gateway.private_key)
-    elif starface.callback_scheme == "https":
-        yield fail("own certificate", "certificate-none")
     try:
         host = callback_host(starface)
     except OSError as error:
         yield fail("callback", "callback-no-way", reason=said(error))
         return
+    secured = starface.callback_scheme == "https"
+    if gateway.certificate is not None:
+        yield certificate(
+            "own certificate", gateway.certificate, gateway.private_key, host if secured else ""
+        )
+    elif secured:
+        yield fail("own certificate", "certificate-none")
     own = Callback(
         starface.callback_scheme, host, starface.callback_port,
         callback_path(TEST_USER, settings.site_key()),
@@ -259,12 +285,17 @@ def callback(settings: Settings) -> Iterator[Finding]:
         if starface.location == "cloud":
             yield warn("callback", "callback-unproven", where=where, fault=error.code)
         else:
-            yield fail("callback", "callback-silent", where=where, fault=error.code)
+            sentence = sentence_of(error.code)
+            yield fail(
+                "callback", "callback-silent", where=where, fault=error.code, sentence=sentence
+            )
     else:
         yield ok("callback", "callback", where=where)
     last = gateway_metrics(gateway.operations).get(LAST_NOTIFICATION)
     if last:
-        yield ok("notifications", "notifications", at=f"{datetime.fromtimestamp(last):%c}")  # noqa: DTZ006 - for a person here
+        yield ok(
+            "notifications", "notifications", at=f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M:%S}"
+        )  # noqa: DTZ006 - for a person here
     elif last is not None:
         yield warn("notifications", "notifications-none")
 

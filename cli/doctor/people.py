@@ -35,7 +35,11 @@ def _state(user: User, settings: Settings, found: Snapshot) -> Finding:
         return warn("users", "users-unknown")
     if state.state == "failing":
         return fail("users", "users-failing", fault=state.code, sentence=state.detail)
-    return warn("users", "users-off") if state.state == "inactive" else ok("users", "users")
+    if state.state == "inactive":
+        return warn("users", "users-off")
+    if state.code:
+        return warn("users", "users-note", fault=state.code, sentence=state.detail)
+    return ok("users", "users")
 
 
 def contacts(settings: Settings) -> Iterator[Finding]:
@@ -46,8 +50,8 @@ def contacts(settings: Settings) -> Iterator[Finding]:
         yield warn("contacts", "contacts-none")
     for source in sources:
         days = (datetime.now(UTC) - source.imported_at).days if source.imported_at else 0
-        counts = {"source": source.name, "contacts": f"{source.contacts:,}",
-                  "numbers": f"{source.numbers:,}"}  # fmt: skip
+        counts = {"source": source.name, "contacts": source.contacts,
+                  "numbers": source.numbers}  # fmt: skip
         if source.contacts and not source.numbers:
             yield warn("contacts", "contacts-no-number", **counts)
         elif days > _OLD:

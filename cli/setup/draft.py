@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from bus.numbers.number import NumberProfile, read_number
 from bus.numbers.numbering_plan import plan
 from cli.doctor.findings import said
+from cli.doctor.network import untrusted
 from cli.setup.dialog import Dialog, WrongAnswer
 from runtime.addresses import join_address
 from starface.certificate import shown_certificate
@@ -66,8 +67,9 @@ def _certificate(dialog: Dialog, host: str, port: int) -> dict[str, Any]:
     if not shown.problem:
         dialog.say("certificate", expires=expires)
         return {}
+    problem = untrusted(shown, host).text(dialog.language)
     dialog.say(
-        "certificate-untrusted", problem=shown.problem, subject=shown.subject,
+        "certificate-untrusted", problem=problem, subject=shown.subject,
         issuer=shown.issuer, expires=expires, fingerprint=shown.fingerprint,
     )  # fmt: skip
     if dialog.ask("certificate", "stop", choices=("pin", "stop")) == "stop":

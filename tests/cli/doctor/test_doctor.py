@@ -133,6 +133,16 @@ def _other_sources(site: Settings) -> None:
     _set(site, "gateway", sources=["198.51.100.7/32"])
 
 
+def _only_for_itself(site: Settings) -> None:
+    _set(site, "starface", host="192.0.2.7", callback_port=8080)
+    _set(site, "gateway", listen=["127.0.0.1:8080", "[::1]:8080"])
+
+
+def _broker_shows_nothing(site: Settings) -> None:
+    with (broker_folder(site) / "mosquitto.conf").open("a") as conf:
+        conf.write("\nlistener 8883\ncertfile fullchain.pem\nkeyfile privkey.pem\n")
+
+
 def _open_broker(site: Settings) -> None:
     conf = broker_folder(site) / "mosquitto.conf"
     conf.write_text(conf.read_text().replace("allow_anonymous false", "allow_anonymous true"))
@@ -162,6 +172,8 @@ def _nothing(_site: Settings) -> None:
         (_cloud_in_the_lan, "pbx location", "warn", "is in the LAN, but location"),
         (_cloud_in_the_lan, "pbx location", "fail", "192.168.1.2 is an address in the LAN"),
         (_other_sources, "pbx location", "fail", "names only 198.51.100.7/32"),
+        (_only_for_itself, "ports", "fail", "port 8080 on this machine alone"),
+        (_broker_shows_nothing, "broker certificate", "fail", "fullchain.pem and its key"),
         (_open_broker, "broker files", "warn", "allow_anonymous false"),
         (_no_area_code, "numbers", "warn", "no area code"),
         (_extension_of_six_digits, "numbers", "warn", "no extensions by [site]: 123456"),
@@ -199,8 +211,11 @@ def test_a_port_of_another_program_is_named_with_the_program(site: Settings) -> 
 
 
 @contextmanager
-def _pbx_with_certificate(folder: Path, port: int, *, may_vouch: bool = False) -> Iterator[str]:
-    chain, key = certificates.make(folder, "127.0.0.1", ["127.0.0.1"], may_vouch=may_vouch)
+def _pbx_with_certificate(
+    folder: Path, port: int, host: str = "127.0.0.1", *, days: float = 1
+) -> Iterator[str]:
+    ends = timedelta(days=days)
+    chain, key = certificates.make(folder, host, [host], may_vouch=True, ends=ends)
     listener = socket.create_server(("127.0.0.1", port))
     stopped = threading.Event()
 
@@ -239,8 +254,46 @@ def test_an_untrusted_certificate_of_the_pbx_comes_with_what_to_pin(
         found = _pbx_certificate(site)
 
         assert found.level == "fail"
-        assert "self-signed" in found.text("en")
+        assert "does not know who issued it: CN=127.0.0.1" in found.text("en")
         assert fingerprint in found.fix("en")
+
+
+def test_a_certificate_of_the_pbx_that_is_over_is_to_be_renewed(
+    site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _pbx_with_certificate(tmp_path, site.starface.pbx_port, days=-3) as fingerprint:
+        unknown = _pbx_certificate(site)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "chain.pem"))
+        trusted = _pbx_certificate(site)
+        _set(site, "starface", verify="pinned", fingerprint=fingerprint)
+        pinned = _pbx_certificate(site)
+
+    assert unknown.code == trusted.code == pinned.code == "pbx-certificate-expired"
+    assert (trusted.level, pinned.level) == ("fail", "warn")
+    assert "Renew it at STARFACE" in trusted.fix("en")
+
+
+def test_a_certificate_of_the_pbx_for_another_name_is_named_with_that_name(
+    site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _pbx_with_certificate(tmp_path, site.starface.pbx_port, "pbx.example.lan"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "chain.pem"))
+        found = _pbx_certificate(site)
+
+    assert found.level == "fail"
+    assert found.text("en") == "it is for pbx.example.lan, not for 127.0.0.1"
+    assert "host" in found.fix("en")
+
+
+def test_a_certificate_of_ours_is_for_the_name_that_the_pbx_calls(tmp_path: Path) -> None:
+    ends = timedelta(days=90)
+    files = certificates.make(tmp_path, "office", ["*.office.example", "192.0.2.7"], ends=ends)
+
+    for host in ("cti.office.example", "192.0.2.7", ""):
+        assert certificate("own certificate", *files, host).level == "ok"
+    other = certificate("own certificate", *files, "192.0.2.8")
+    assert other.level == "warn"
+    assert "it is for *.office.example, 192.0.2.7" in other.text("en")
 
 
 def test_a_certificate_that_is_pinned_and_expires_soon_is_named(
