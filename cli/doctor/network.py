@@ -293,9 +293,8 @@ def callback(settings: Settings) -> Iterator[Finding]:
         yield ok("callback", "callback", where=where)
     last = gateway_metrics(gateway.operations).get(LAST_NOTIFICATION)
     if last:
-        yield ok(
-            "notifications", "notifications", at=f"{datetime.fromtimestamp(last):%Y-%m-%d %H:%M:%S}"
-        )  # noqa: DTZ006 - for a person here
+        at = datetime.fromtimestamp(last).isoformat(" ", "seconds")  # noqa: DTZ006 - for a person here
+        yield ok("notifications", "notifications", at=at)
     elif last is not None:
         yield warn("notifications", "notifications-none")
 

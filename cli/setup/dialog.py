@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from cli.site.context import CommandFailed
+from cli.site.languages import confirmed
 from texts import Language, render
 
 
@@ -77,7 +78,8 @@ class Dialog:
         """Return whether something shall be."""
         if self._file is not None:
             return bool(self._answers.get(key, default))
-        return typer.confirm(render(f"setup.ask.{key}", self.language, **values), default=default)
+        question = render(f"setup.ask.{key}", self.language, **values)
+        return confirmed(question, self.language, default=default)
 
     def text(self, key: str, **values: object) -> str:
         """Return a sentence in the language that was chosen."""

@@ -37,6 +37,24 @@ def text(key: str, **values: object) -> str:
     return render(key, spoken(), **values)
 
 
+def confirmed(question: str, language: Language, *, default: bool = False) -> bool:
+    """Return whether the answer is yes, in that language or in English; no is an n in all."""
+    yes = render("command.yes", language)[0]
+    shown = f"{yes.upper()}/n" if default else f"{yes}/N"
+    while True:
+        given = str(typer.prompt(f"{question} [{shown}]", default="", show_default=False)).strip()
+        if not given:
+            return default
+        if given[0].lower() in (yes, "y", "n"):
+            return given[0].lower() != "n"
+
+
+def require_consent(question: str) -> None:
+    """Ask before something is done; end the command unless the answer is yes."""
+    if not confirmed(question, spoken()):
+        raise typer.Abort
+
+
 def say(key: str, *, err: bool = False, **values: object) -> None:
     """Print a sentence in the language that is spoken."""
     typer.echo(text(key, **values), err=err)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.site.context import CommandFailed, settings_of
-from cli.site.languages import text
+from cli.site.languages import require_consent, text
 from cli.site.progress import with_progress
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def erase(
     if not meant:
         raise CommandFailed(text("command.no-number"))
     if not yes:
-        typer.confirm(f"Erase all that is kept about {meant}?", abort=True)
+        require_consent(text("command.erase-number", number=meant))
     failed = [*_erase_all(settings, meant, number)]
     _show_what_stays(settings, meant)
     if failed:

@@ -8,6 +8,7 @@ from cli.commands.completion import complete_groups, complete_logins
 from cli.commands.json_output import Json, print_json
 from cli.commands.site.rights import all_known, copy_them
 from cli.site.context import CommandFailed, settings_of
+from cli.site.languages import require_consent, text
 
 app = typer.Typer(
     help="Groups of users, for rights at the broker; not the groups of the PBX.",
@@ -123,7 +124,7 @@ def sync(
     if dry_run or not changed:
         return
     if not yes:
-        typer.confirm("Change this?", abort=True)
+        require_consent(text("command.change"))
     with changed_roles(settings) as roles:
         roles.groups.update(changed)
     typer.echo(copy_them(settings), err=True)

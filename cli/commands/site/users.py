@@ -11,7 +11,7 @@ from cli.commands.completion import complete_groups, complete_logins
 from cli.commands.json_output import Json, print_json
 from cli.commands.site.rights import copy_them
 from cli.site.context import CommandFailed, settings_of
-from cli.site.languages import say, text
+from cli.site.languages import require_consent, say, text
 from runtime.addresses import join_address
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def import_users(
         if dry_run or not (wanted.added or wanted.changed or wanted.joining or leaving):
             return
         if not yes:
-            typer.confirm(text("command.change"), abort=True)
+            require_consent(text("command.change"))
         importing.apply(settings, users, wanted)
         extensions = [user.extension for user in users.all()]
     for line in make_known(settings, extensions):
@@ -327,7 +327,7 @@ def remove(
         users.get(login)
     records = 0 if keep_records else journal.records_of(settings.site.data_folder, login)
     if records and not yes:
-        typer.confirm(text("command.erase-records", count=records, login=login), abort=True)
+        require_consent(text("command.erase-records", count=records, login=login))
     _forget(settings, [login], keep_records=keep_records)
     typer.echo(copy_them(settings), err=True)
 

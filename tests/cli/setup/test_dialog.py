@@ -60,3 +60,19 @@ def test_an_answer_that_a_person_got_wrong_is_asked_for_again(
 
     assert answer == "CH"
     assert "eines von CH, DE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "answer"),
+    [
+        ("de", "j", True), ("de", "Ja", True), ("fr", "oui", True), ("it", "si", True),
+        ("de", "y", True), ("it", "NO", False), ("fr", "n", False), ("de", "", True),
+    ],
+)  # fmt: skip
+def test_a_person_says_yes_in_his_own_language(
+    monkeypatch: pytest.MonkeyPatch, language: Language, typed: str, answer: bool
+) -> None:
+    given = iter(["vielleicht", typed])
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: next(given))
+
+    assert Dialog(language).confirm("again", default=True) is answer
