@@ -28,7 +28,7 @@ from cli.site.broker_configuration import FILE, reads_in_place
 from cli.site.files import broker_folder, intended_broker_files
 from cli.site.settings import Settings
 from consumers.sessions.callback_check import HttpGateway, NotTaken
-from consumers.sessions.faults import sentence_of
+from consumers.sessions.faults import detail_of
 from consumers.users import Users
 from runtime.addresses import join_address, split_address
 from starface.callback import TEST_USER, callback_path
@@ -285,7 +285,7 @@ def callback(settings: Settings) -> Iterator[Finding]:
         if starface.location == "cloud":
             yield warn("callback", "callback-unproven", where=where, fault=error.code)
         else:
-            sentence = sentence_of(error.code)
+            sentence = detail_of(error.code)
             yield fail(
                 "callback", "callback-silent", where=where, fault=error.code, sentence=sentence
             )

@@ -176,7 +176,7 @@ def test_after_one_call_that_was_not_reported_the_way_is_in_doubt(active: UserSe
 
     doubtful = active.health(None, None)
     assert doubtful == Health("active", "notifications-doubtful")
-    assert doubtful.sentence is not None
+    assert doubtful.detail is not None
     assert active.call_notified() is True
     assert active.health(None, None) == Health("active")
 
