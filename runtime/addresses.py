@@ -15,3 +15,8 @@ def split_address(address: str) -> tuple[str, int]:
     if not bare or not has_port or (":" in bare and not host.startswith("[")):
         raise ValueError("an address and a port, such as '0.0.0.0:8080' or '[::]:8080'")
     return bare, int(port)
+
+
+def here(host: str) -> str:
+    """Return at which address this machine reaches what listens on one, or on all of its own."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)

@@ -20,7 +20,7 @@ from cli.site.configuration_file import shown_values
 from cli.site.files import broker_folder
 from cli.site.settings import Settings
 from consumers.users import Users
-from runtime.addresses import join_address, split_address
+from runtime.addresses import here, join_address, split_address
 from starface.certificate import names_of
 
 SOON = 21  # days before a certificate's end
@@ -183,9 +183,8 @@ def _is_for(host: str, name: str) -> bool:
 
 
 def _answers(host: str, port: int) -> bool:
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     try:
-        with socket.create_connection((local, port), 1):
+        with socket.create_connection((here(host), port), 1):
             return True
     except OSError:
         return False

@@ -30,7 +30,7 @@ from cli.site.settings import Settings
 from consumers.sessions.callback_check import HttpGateway, NotTaken
 from consumers.sessions.faults import detail_of
 from consumers.users import Users
-from runtime.addresses import join_address, split_address
+from runtime.addresses import here, join_address, split_address
 from starface.callback import TEST_USER, callback_path
 from starface.certificate import ShownCertificate, shown_certificate
 from starface.client import Callback
@@ -337,8 +337,7 @@ def panel(settings: Settings) -> Iterator[Finding]:
     """Ask for the panel's page as a browser on this machine would."""
     scheme = "https" if settings.panel.certificate else "http"
     host, port = split_address(settings.panel.listen)
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    where = f"{scheme}://{join_address(local, port)}{settings.panel.prefix}/"
+    where = f"{scheme}://{join_address(here(host), port)}{settings.panel.prefix}/"
     try:
         status = httpx.get(where, timeout=_TIMEOUT, verify=False).status_code  # noqa: S501
     except httpx.HTTPError as error:

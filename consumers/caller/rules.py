@@ -199,7 +199,7 @@ def _of_group(groups: tuple[str, ...], call: Call) -> bool:
 
 
 Reason = Literal[
-    "withheld", "no-action", "unknown-caller", "new-contact", "several-contacts", "suffix-only",
+    "no-action", "unknown-caller", "new-contact", "several-contacts", "suffix-only",
     "business-card", "no-dossier", "several-dossiers", "only-open-matter", "last-used-matter",
     "several-open-matters", "no-open-matter", "only-dossier", "chosen", "choice-gone",
 ]  # fmt: skip
@@ -230,12 +230,9 @@ def choose(
     uses: Sequence[Use],
     today: date,
     *,
-    withheld: bool = False,
     new_contact: bool = False,
 ) -> Opening:
     """Decide what opens; `new_contact` says that the site has a page for unknown callers."""
-    if withheld:
-        return _nothing("withheld", match)
     if action == "none":
         return _nothing("no-action", match)
     if match.contact is None:

@@ -1,7 +1,6 @@
 """The story of each call: what came in, what was made of it, and why something opened or not."""
 
 import json
-import threading
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -84,10 +83,9 @@ def path_of(data_folder: Path, account: str) -> Path:
 
 
 class TraceStore:
-    """The stories of one process in one SQLite file; may be used from several threads."""
+    """The stories of one process in one SQLite file; for one thread."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
         self._db = open_database(
             path, _SCHEMA, expendable="the stories of calls until now", secondary=True
         )
@@ -96,7 +94,7 @@ class TraceStore:
 
     def add(self, entries: Iterable[TraceEntry]) -> None:
         """Continue stories, or begin them; an empty value keeps what is known."""
-        with self._lock, transaction(self._db):
+        with transaction(self._db):
             for call, of_call in groupby(
                 entries, lambda one: (one.subject.user, one.subject.call_id)
             ):
@@ -104,13 +102,11 @@ class TraceStore:
 
     def forget_before(self, moment: float) -> int:
         """Drop stories that are older than the office keeps them."""
-        with self._lock:
-            return write(self._db, "DELETE FROM stories WHERE changed < ?", (moment,)).rowcount
+        return write(self._db, "DELETE FROM stories WHERE changed < ?", (moment,)).rowcount
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._db.close()
+        self._db.close()
 
     def _continue(self, call: tuple[str, str], entries: Sequence[TraceEntry]) -> None:
         row = self._db.execute(

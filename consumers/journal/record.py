@@ -13,9 +13,7 @@ _MOST_CANDIDATES = 8
 MISSED: tuple[CallResult, ...] = ("missed", "voicemail")
 
 
-def record_of(
-    leg: Leg, outcome: LegOutcome, handed_over_by: str | None, revision: int = 1
-) -> CallRecordData:
+def record_of(leg: Leg, outcome: LegOutcome, handed_over_by: str | None) -> CallRecordData:
     """Return the record of a leg, without notes and without what anybody did about it."""
     segments = leg.segments()
     answered = [one.answered for one in segments if one.answered is not None]
@@ -25,7 +23,7 @@ def record_of(
     return CallRecordData(
         user=leg.user,
         call_id=leg.call_id,
-        revision=revision,
+        revision=1,
         direction=leg.direction,
         party=leg.party,
         called=leg.called.party,

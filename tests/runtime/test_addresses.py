@@ -1,6 +1,6 @@
 import pytest
 
-from runtime.addresses import join_address, split_address
+from runtime.addresses import here, join_address, split_address
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,12 @@ def test_an_address_is_taken_apart(address: str, parts: tuple[str, int]) -> None
 def test_what_is_no_address_with_a_port_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="an address and a port"):
         split_address(address)
+
+
+@pytest.mark.parametrize(
+    ("listens", "reached"), [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("192.0.2.7", "192.0.2.7")]
+)
+def test_what_listens_on_all_addresses_is_reached_at_that_of_this_machine(
+    listens: str, reached: str
+) -> None:
+    assert here(listens) == reached

@@ -265,13 +265,6 @@ def test_an_unknown_caller_is_a_new_contact_where_the_site_has_a_page_for_it(
     assert (without.kind, without.reason) == ("nothing", "unknown-caller")
 
 
-@pytest.mark.parametrize("action", [*ACTIONS, "none"])
-def test_a_withheld_number_opens_nothing(action: Action) -> None:
-    opening = choose(action, Match(), [], [], TODAY, withheld=True, new_contact=True)
-
-    assert (opening.kind, opening.reason) == ("nothing", "withheld")
-
-
 # always
 
 
