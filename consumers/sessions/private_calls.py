@@ -3,77 +3,54 @@
 Else each look at the running calls would find one of which there was never an event.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.pbx_states import PBX_STATES
-from consumers.sessions.tasks import PbxSession
+from starface.client import Callback, StarfaceClient
 from starface.credential import Credential
+from starface.settings import StarfaceSettings
 from starface.wire import CallListEntry, CallState
 
 _SHOWN = ("ringing", "connected", "held", "ended")  # with or without a number
 _OUTGOING = ("dialing", "ringback")
 
 
-class WithoutPrivateCalls:
+class WithoutPrivateCalls(StarfaceClient):
     """One user's conversation with the PBX, in which his private calls do not occur."""
 
     def __init__(
-        self, pbx: PbxSession, user: str, numbers: PrivateNumbers, profile: NumberProfile
+        self,
+        settings: StarfaceSettings,
+        login: str,
+        credential: Credential,
+        callback: Callback | None,
+        numbers: PrivateNumbers,
+        profile: NumberProfile,
     ) -> None:
-        self._pbx = pbx
-        self._user = user
+        super().__init__(settings, login, credential, callback)
+        self._user = login
         self._numbers = numbers
         self._profile = profile
         self._private: set[str] = set()  # running calls, whose number may not be sent again
 
-    @property
-    def credential(self) -> Credential:
-        """The credential to store."""
-        return self._pbx.credential
-
-    @property
-    def clock_offset(self) -> timedelta | None:
-        """By how much the PBX's clock is ahead of ours."""
-        return self._pbx.clock_offset
-
-    def login(self) -> None:
-        """Open the session."""
-        self._pbx.login()
-
-    def subscribe_calls(self) -> None:
-        """Ask for notifications."""
-        self._pbx.subscribe_calls()
-
-    def keep_alive(self) -> bool:
-        """Keep the session."""
-        return self._pbx.keep_alive()
-
-    def logout(self) -> None:
-        """Close the session."""
-        self._pbx.logout()
-
-    def server_version(self) -> str:
-        """Return the version of the PBX."""
-        return self._pbx.server_version()
-
     def call_ids(self) -> list[str]:
         """Return the running calls; each costs a request where there are private numbers."""
-        ids = self._pbx.call_ids()
+        ids, state_of = super().call_ids(), super().call_state
         if not self._numbers.concerns(self._user):
             return ids
         self._private.intersection_update(ids)
-        return [one for one in ids if not self._stays_out(one, self._pbx.call_state(one))]
+        return [one for one in ids if not self._stays_out(one, state_of(one))]
 
     def call_state(self, call_id: str) -> CallState | None:
         """Return one call."""
-        state = self._pbx.call_state(call_id)
+        state = super().call_state(call_id)
         return None if self._stays_out(call_id, state) else state
 
-    def call_list(self, since: datetime) -> list[CallListEntry]:
+    def call_list(self, since: datetime, until: datetime | None = None) -> list[CallListEntry]:
         """Return the calls begun since then."""
-        return [one for one in self._pbx.call_list(since) if not self._is_private(one)]
+        return [one for one in super().call_list(since, until) if not self._is_private(one)]
 
     def _stays_out(self, call_id: str, state: CallState | None) -> bool:
         """Return whether the gateway keeps a call out: it is private, or may prove to be."""

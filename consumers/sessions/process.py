@@ -85,10 +85,11 @@ def run(
     impatient = starface.model_copy(update={"read_timeout": within})
 
     def open_pbx(login: str, credential: Credential, callback: Callback | None) -> PbxSession:
-        pbx = StarfaceClient(starface if login else impatient, login, credential, callback)
+        settings = starface if login else impatient
+        pbx = WithoutPrivateCalls(settings, login, credential, callback, private, profile)
         if callback is not None:
             opened[login] = pbx
-        return WithoutPrivateCalls(pbx, login, private, profile)
+        return pbx
 
     gateway = HttpGateway()
     tasks = PbxTasks(starface, site_key, open_pbx, gateway, callback_host)

@@ -1,52 +1,59 @@
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers, changing, entry
 from consumers.sessions.private_calls import WithoutPrivateCalls
+from starface.client import StarfaceClient
+from starface.credential import Credential
+from starface.settings import StarfaceSettings
 from starface.wire import CallListEntry, CallState
 
 KEY = b"k" * 32
 PROFILE = NumberProfile(country="CH", area_code="44")
 
 
-class _Pbx:
+class _Asked(StarfaceClient):
     """A PBX with a private call and another one."""
 
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.states: dict[str, CallState] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(name)
+    asked: list[str]
+    states: dict[str, CallState]
 
     def call_ids(self) -> list[str]:
         return ["mother", "client"]
 
-    def call_state(self, call_id: str) -> CallState:
+    def call_state(self, call_id: str) -> CallState | None:
         self.asked.append(call_id)
         return self.states.get(call_id, CallState(id=call_id, caller_number=_NUMBERS[call_id]))
 
-    def call_list(self, since: datetime) -> list[CallListEntry]:
+    def call_list(self, since: datetime, until: datetime | None = None) -> list[CallListEntry]:
         return [CallListEntry(id=name, caller_number=_NUMBERS[name]) for name in _NUMBERS]
 
 
+class _Pbx(WithoutPrivateCalls, _Asked):
+    """What the sessions ask, with that PBX behind it."""
+
+
+_NUMBERS = {"mother": "0445550180", "client": "0441234567"}
 _NUMBERS = {"mother": "0445550180", "client": "0441234567"}
 
 
-def _for(user: str, folder: Path) -> tuple[WithoutPrivateCalls, _Pbx]:
+def _for(user: str, folder: Path) -> _Pbx:
     one = entry(KEY, "0011", "+41445550180", "2026-11-23")
     with changing(folder) as numbers:
         numbers[one.mark] = one
-    pbx = _Pbx()
-    return WithoutPrivateCalls(pbx, user, PrivateNumbers(folder, KEY), PROFILE), pbx
+    token = Credential("sha512", SecretStr("x"))
+    settings = StarfaceSettings(host="pbx.example")
+    pbx = _Pbx(settings, user, token, None, PrivateNumbers(folder, KEY), PROFILE)
+    pbx.asked, pbx.states = [], {}
+    return pbx
 
 
 def test_a_private_call_is_neither_running_nor_listed(tmp_path: Path) -> None:
-    pbx, _ = _for("0011", tmp_path)
+    pbx = _for("0011", tmp_path)
 
     assert pbx.call_ids() == ["client"]
     assert pbx.call_state("mother") is None
@@ -55,10 +62,10 @@ def test_a_private_call_is_neither_running_nor_listed(tmp_path: Path) -> None:
 
 
 def test_for_others_nothing_more_is_asked(tmp_path: Path) -> None:
-    pbx, asked = _for("0012", tmp_path)
+    pbx = _for("0012", tmp_path)
 
     assert pbx.call_ids() == ["mother", "client"]
-    assert asked.asked == []
+    assert pbx.asked == []
 
 
 @pytest.mark.parametrize(
@@ -76,8 +83,8 @@ def test_for_others_nothing_more_is_asked(tmp_path: Path) -> None:
 def test_a_call_is_missed_only_once_the_pbx_says_with_whom_it_is(
     tmp_path: Path, state: str, caller: str, called: str, *, counts: bool
 ) -> None:
-    pbx, reported = _for("0011", tmp_path)
-    reported.states["client"] = CallState(
+    pbx = _for("0011", tmp_path)
+    pbx.states["client"] = CallState(
         id="client", pbx_state=state, caller_number=caller, called_number=called
     )
 
@@ -85,10 +92,10 @@ def test_a_call_is_missed_only_once_the_pbx_says_with_whom_it_is(
 
 
 def test_a_private_call_stays_out_until_both_ends_are_others(tmp_path: Path) -> None:
-    pbx, reported = _for("0011", tmp_path)
+    pbx = _for("0011", tmp_path)
 
     def look(caller: str) -> list[str]:
-        reported.states["mother"] = CallState(
+        pbx.states["mother"] = CallState(
             id="mother", pbx_state="CONNECTED", caller_number=caller, called_number="11"
         )
         return pbx.call_ids()
