@@ -3,8 +3,9 @@
 import logging
 
 from starface import methods
-from starface.client import AnswerUnreadable, PbxFailure, PbxUnreachable, StarfaceClient
+from starface.client import StarfaceClient
 from starface.credential import Credential
+from starface.failures import AnswerUnreadable, PbxFailure, PbxUnreachable
 from starface.settings import Api, StarfaceSettings
 
 log = logging.getLogger(__name__)

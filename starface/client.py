@@ -14,7 +14,6 @@ from starface.failures import (
     NotConnected,
     OutcomeUnknown,
     PbxFailure,
-    PbxUnreachable,
     RequestForbidden,
     UnsupportedByApi,
 )
@@ -23,20 +22,6 @@ from starface.settings import Api, StarfaceSettings
 from starface.transport import Transport
 from starface.wire import CallListEntry, CallState, FunctionKey, Group, UserPresence
 from starface.xmlrpc.reading import Value
-
-__all__ = [
-    "AnswerUnreadable",
-    "CallRefused",
-    "Callback",
-    "LoginRefused",
-    "NotConnected",
-    "OutcomeUnknown",
-    "PbxFailure",
-    "PbxUnreachable",
-    "RequestForbidden",
-    "StarfaceClient",
-    "UnsupportedByApi",
-]
 
 log = logging.getLogger(__name__)
 

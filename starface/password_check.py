@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from starface import oauth
-from starface.client import Callback, StarfaceClient
+from starface.client import StarfaceClient
 from starface.credential import Credential, derive
 from starface.failures import LoginRefused, PbxFailure, PbxUnreachable, RequestForbidden
+from starface.request import Callback
 from starface.rest import by_tokens
 from starface.settings import StarfaceSettings
 

@@ -33,7 +33,7 @@ from consumers.users import Users
 from runtime.addresses import here, join_address, split_address
 from starface.callback import TEST_USER, callback_path
 from starface.certificate import ShownCertificate, shown_certificate
-from starface.client import Callback
+from starface.request import Callback
 from starface.settings import callback_host
 from starface.xmlrpc.reading import Writable
 

@@ -11,7 +11,8 @@ from consumers.users import Users
 from runtime.outage import repeat_until_stored
 from runtime.secret_box import SealBroken
 from runtime.sqlite import is_unavailable
-from starface.client import (
+from starface.credential import Credential
+from starface.failures import (
     AnswerUnreadable,
     CallRefused,
     LoginRefused,
@@ -22,7 +23,6 @@ from starface.client import (
     RequestForbidden,
     UnsupportedByApi,
 )
-from starface.credential import Credential
 from starface.wire import CallState
 
 log = logging.getLogger(__name__)

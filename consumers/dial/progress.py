@@ -14,7 +14,7 @@ from consumers.dial import texts as dial_words
 from consumers.dial.placing import CallNotPlaced, CallOrder, CallPlaced, PlacingOutcome
 from consumers.dial.results import ResultPublisher
 from consumers.dial.store import ELSEWHERE, DialRecord
-from starface.client import PbxFailure
+from starface.failures import PbxFailure
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from bus.mqtt.requests import Requester, Responder
 from consumers.sessions.tasks import PbxSession
 from consumers.sessions.user import UserContext
 from runtime.worker_pool import AnsweringPool
-from starface.client import PbxFailure
+from starface.failures import PbxFailure
 from starface.wire import CallListEntry
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from consumers.sessions.faults import CERTIFICATE_ENDS, NOTES, UNPROVEN
 from starface import wire
-from starface.client import Callback
+from starface.request import Callback
 from starface.xmlrpc.reading import Faulted, Unreadable, Writable, read_response, write_call
 
 log = logging.getLogger(__name__)

@@ -36,8 +36,8 @@ from runtime.outage import StorageOutage
 from runtime.secret_box import SealBroken
 from runtime.worker_pool import AnsweringPool
 from starface.callback import TEST_USER
-from starface.client import Callback
 from starface.credential import Credential
+from starface.request import Callback
 from starface.settings import StarfaceSettings
 from texts import sentence
 

@@ -22,9 +22,9 @@ from consumers.users import User, UserPreferences, Users
 from runtime.failed_attempts import FailedAttempts
 from runtime.secret_box import SealBroken, SecretBox
 from runtime.worker_pool import AnsweringPool
-from starface.client import Callback
 from starface.credential import Credential
 from starface.failures import LoginRefused, PbxFailure, RequestForbidden
+from starface.request import Callback
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import texts
 from bus.events import Link, Sentence
-from starface.client import (
+from starface.failures import (
     LoginRefused,
     NotConnected,
     OutcomeUnknown,

@@ -8,8 +8,9 @@ from datetime import datetime
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
 from bus.pbx_states import PBX_STATES
-from starface.client import Callback, StarfaceClient
+from starface.client import StarfaceClient
 from starface.credential import Credential
+from starface.request import Callback
 from starface.settings import StarfaceSettings
 from starface.wire import CallListEntry, CallState
 

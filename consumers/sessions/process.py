@@ -28,9 +28,10 @@ from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 from runtime.secret_box import SecretBox
 from runtime.worker_pool import AnsweringPool
-from starface.client import Callback, StarfaceClient
+from starface.client import StarfaceClient
 from starface.credential import Credential
 from starface.password_check import check_password
+from starface.request import Callback
 from starface.settings import StarfaceSettings, callback_host
 
 log = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ from consumers.sessions.user import UserContext
 from consumers.users import User, Users
 from runtime.secret_box import SealBroken
 from starface.callback import issued_at
-from starface.client import Callback
 from starface.credential import Credential
+from starface.request import Callback
 from starface.settings import StarfaceSettings
 
 log = logging.getLogger(__name__)

@@ -12,14 +12,9 @@ from consumers.sessions.callback_check import RESYNC, Gateway, NotTaken, Proof, 
 from consumers.sessions.faults import Phase, code_of
 from consumers.sessions.missed_calls import MARGIN, Gap, ended_structs, is_news, running_struct
 from starface.callback import callback_path
-from starface.client import (
-    Callback,
-    LoginRefused,
-    PbxFailure,
-    RequestForbidden,
-    UnsupportedByApi,
-)
 from starface.credential import Credential
+from starface.failures import LoginRefused, PbxFailure, RequestForbidden, UnsupportedByApi
+from starface.request import Callback
 from starface.settings import StarfaceSettings
 from starface.wire import CallListEntry, CallState
 

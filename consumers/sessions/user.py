@@ -6,8 +6,8 @@ from consumers.sessions.missed_calls import KnownCalls
 from consumers.sessions.session import Task, UserSession
 from consumers.sessions.tasks import PbxSession
 from consumers.users import User
-from starface.client import Callback
 from starface.credential import Credential
+from starface.request import Callback
 
 
 @dataclass

@@ -35,7 +35,7 @@ from consumers.dial.settings import DialSettings
 from consumers.dial.store import DialStore
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
-from starface.client import PbxUnreachable
+from starface.failures import PbxUnreachable
 
 PROFILE = NumberProfile(country="CH", area_code="44", internal_digits=2)
 SITE_KEY = b"k" * 32

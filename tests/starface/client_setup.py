@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from starface.client import Callback, StarfaceClient
+from starface.client import StarfaceClient
 from starface.credential import derive
+from starface.request import Callback
 from starface.xmlrpc.reading import write_fault
 from tests.starface.packet_server import Server, http, settings_for
 

@@ -3,8 +3,9 @@ from collections.abc import Iterator
 import pytest
 
 from starface.api_version import PbxClients
-from starface.client import PbxUnreachable, StarfaceClient
+from starface.client import StarfaceClient
 from starface.credential import derive
+from starface.failures import PbxUnreachable
 from starface.settings import Api, StarfaceSettings
 from starface.simulator import Simulator
 

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from starface.client import StarfaceClient, UnsupportedByApi
+from starface.client import StarfaceClient
 from starface.credential import derive
+from starface.failures import UnsupportedByApi
 from starface.xmlrpc.reading import DateTime, Value
 from tests.starface.client_setup import SINCE, TOKEN, Serve, client
 from tests.starface.packet_server import settings_for, value

@@ -4,7 +4,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from starface.client import (
+from starface.failures import (
     AnswerUnreadable,
     CallRefused,
     LoginRefused,

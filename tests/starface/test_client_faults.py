@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from starface.client import (
+from starface.client import StarfaceClient
+from starface.failures import (
     AnswerUnreadable,
     CallRefused,
     LoginRefused,
@@ -15,7 +16,6 @@ from starface.client import (
     PbxFailure,
     PbxUnreachable,
     RequestForbidden,
-    StarfaceClient,
 )
 from starface.settings import StarfaceSettings
 from starface.xmlrpc.reading import write_fault, write_response

@@ -10,16 +10,16 @@ import pytest
 from pydantic import SecretStr
 
 from starface import oauth
-from starface.client import (
+from starface.client import StarfaceClient
+from starface.credential import Credential
+from starface.failures import (
     AnswerUnreadable,
     CallRefused,
     LoginRefused,
     PbxFailure,
     PbxUnreachable,
     RequestForbidden,
-    StarfaceClient,
 )
-from starface.credential import Credential
 from starface.oauth import AccessTokens
 from starface.settings import StarfaceSettings
 from tests.starface.packet_server import (

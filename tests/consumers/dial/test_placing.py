@@ -17,7 +17,9 @@ from consumers.dial.placing import (
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
 from runtime.sqlite import StorageUnavailable
-from starface.client import (
+from starface.client import StarfaceClient
+from starface.credential import Credential, derive
+from starface.failures import (
     AnswerUnreadable,
     CallRefused,
     LoginRefused,
@@ -26,10 +28,8 @@ from starface.client import (
     PbxFailure,
     PbxUnreachable,
     RequestForbidden,
-    StarfaceClient,
     UnsupportedByApi,
 )
-from starface.credential import Credential, derive
 from starface.settings import StarfaceSettings
 from starface.wire import CallState
 from tests.consumers.cutting_pbx import CuttingPbx

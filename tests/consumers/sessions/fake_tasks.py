@@ -6,8 +6,8 @@ from typing import Any, cast
 from consumers.sessions.callback_check import Proof
 from consumers.sessions.tasks import Alive, Failed, OpenSession, Resynced
 from starface.callback import callback_path
-from starface.client import Callback
 from starface.credential import Credential, derive
+from starface.request import Callback
 
 TOKEN = derive("sha512", "0011", "Geheim#2024")
 CALLBACK = Callback("http", "office.example.net", 8080, callback_path("0011", b"k" * 32))

@@ -11,7 +11,7 @@ from bus.mqtt.requests import Requester, Responder
 from consumers.sessions.call_questions import CallQuestions
 from consumers.sessions.user import UserContext
 from runtime.worker_pool import AnsweringPool
-from starface.client import PbxFailure, PbxUnreachable, UnsupportedByApi
+from starface.failures import PbxFailure, PbxUnreachable, UnsupportedByApi
 from starface.wire import CallListEntry
 
 SINCE = datetime(2026, 11, 23, 9, tzinfo=UTC)

@@ -17,7 +17,7 @@ from consumers.sessions.callback_check import (
     prove,
 )
 from consumers.sessions.faults import UNPROVEN, detail_of
-from starface.client import Callback
+from starface.request import Callback
 from starface.xmlrpc.reading import Writable, read_call, write_fault, write_response
 from tests.certificates import make, serving
 

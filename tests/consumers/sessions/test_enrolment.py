@@ -12,9 +12,9 @@ from bus.panel_events import SettingsAnswer, SettingsRequest, SettingsRequestDat
 from consumers.sessions.enrolment import Enrolment, PanelLogins, access_of
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox, new_key
-from starface.client import Callback
 from starface.credential import Credential, derive
 from starface.failures import LoginRefused, PbxUnreachable
+from starface.request import Callback
 
 KEY = new_key()
 RIGHT = "Geheim#2024"

@@ -1,7 +1,7 @@
 import pytest
 
 from consumers.sessions.faults import FAULTS, Phase, code_of
-from starface.client import (
+from starface.failures import (
     AnswerUnreadable,
     LoginRefused,
     NotConnected,

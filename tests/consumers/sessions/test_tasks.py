@@ -11,9 +11,9 @@ from consumers.sessions.missed_calls import MARGIN, Gap
 from consumers.sessions.tasks import Alive, Failed, OpenSession, PbxTasks, Resynced
 from starface.callback import CallbackIdentity as Proven
 from starface.callback import read_path
-from starface.client import (
+from starface.credential import Credential
+from starface.failures import (
     AnswerUnreadable,
-    Callback,
     LoginRefused,
     NotConnected,
     OutcomeUnknown,
@@ -22,7 +22,7 @@ from starface.client import (
     RequestForbidden,
     UnsupportedByApi,
 )
-from starface.credential import Credential
+from starface.request import Callback
 from starface.settings import StarfaceSettings
 from starface.wire import CallListEntry, CallState
 from starface.xmlrpc.reading import Writable

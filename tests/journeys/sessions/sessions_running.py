@@ -25,8 +25,9 @@ from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.sessions.tasks import PbxSession, PbxTasks
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
-from starface.client import Callback, StarfaceClient
+from starface.client import StarfaceClient
 from starface.credential import Credential, derive
+from starface.request import Callback
 from starface.settings import StarfaceSettings, callback_host
 from starface.simulator import SimulatedUser, Simulator
 from tests.conftest import ROOT

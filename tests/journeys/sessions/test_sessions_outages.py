@@ -13,8 +13,9 @@ import pytest
 
 from cli.demo.mosquitto import free_port
 from consumers.users import User
-from starface.client import Callback, StarfaceClient
+from starface.client import StarfaceClient
 from starface.credential import derive
+from starface.request import Callback
 from starface.simulator import SimulatedUser, Simulator
 from starface.simulator.model.switches import Switches
 from tests.conftest import wait_until

@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 
-from starface.client import (
-    Callback,
-    CallRefused,
-    LoginRefused,
-    OutcomeUnknown,
-    PbxFailure,
-    StarfaceClient,
-)
+from starface.client import StarfaceClient
 from starface.credential import derive
+from starface.failures import CallRefused, LoginRefused, OutcomeUnknown, PbxFailure
 from starface.oauth import log_in
+from starface.request import Callback
 from starface.rest import NotThere, by_password, by_tokens
 from starface.settings import StarfaceSettings
 from starface.simulator import SimulatedContact, Simulator

@@ -10,8 +10,9 @@ from cli.commands.people import own_calls
 from cli.site.context import CommandFailed
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
-from starface.client import StarfaceClient, UnsupportedByApi
+from starface.client import StarfaceClient
 from starface.credential import derive
+from starface.failures import UnsupportedByApi
 from starface.settings import StarfaceSettings
 from starface.simulator import DEFAULT_USERS, SimulatedUser, Simulator
 
