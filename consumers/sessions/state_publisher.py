@@ -14,7 +14,7 @@ from consumers.sessions.session import Health
 log = logging.getLogger(__name__)
 
 _BATCH = 50  # messages on their way at a time
-_CONFIRMED_WITHIN = 1.0  # seconds; what takes longer is published again
+_CONFIRMED_WITHIN = 1.0  # seconds; what takes longer is looked at again the next time
 
 
 class Confirmed(Protocol):
@@ -55,6 +55,7 @@ class StatePublisher:
         self._connection = connection
         self._shown: dict[str, _Shown] = {}
         self._pending: dict[str, None] = {}
+        self._sent: dict[str, Confirmed] = {}  # of those pending, on this connection
 
     def show(self, user: str, health: Health, callback_since: datetime | None = None) -> None:
         """Show a user's state; nothing happens when it is shown already.
@@ -70,7 +71,7 @@ class StatePublisher:
             log.info("user is %s user=%s code=%s", health.state, user, health.code or "-")
         if shown != before:
             self._shown[user] = shown
-            self._pending[user] = None
+            self._owe(user)
 
     def shown(self) -> list[Health]:
         """Return how all users are."""
@@ -79,10 +80,11 @@ class StatePublisher:
     def forget(self, user: str) -> None:
         """Show nothing more of a user who is gone."""
         self._shown.pop(user, None)
-        self._pending[user] = None
+        self._owe(user)
 
     def show_all_again(self) -> None:
         """Publish everything once more: a broker that comes back may have lost it."""
+        self._sent.clear()
         self._pending.update(dict.fromkeys(self._shown))
 
     def publish_pending(self) -> None:
@@ -90,11 +92,18 @@ class StatePublisher:
         while self._pending and self._connection.connected:
             batch = list(self._pending)[:_BATCH]
             try:
-                for user, delivery in [(user, self._send(user)) for user in batch]:
-                    self._confirm(user, delivery)
+                for user in batch:
+                    if user not in self._sent:
+                        self._sent[user] = self._send(user)
+                for user in batch:
+                    self._confirm(user)
             except BrokerUnavailable as error:
                 log.warning("states not published reason=%s", error)
                 return
+
+    def _owe(self, user: str) -> None:
+        self._pending[user] = None
+        self._sent.pop(user, None)
 
     def _send(self, user: str) -> Confirmed:
         shown = self._shown.get(user)
@@ -103,12 +112,12 @@ class StatePublisher:
         topic = self._connection.topics.state(user)
         return self._connection.send(topic, payload, retain=True, content_type=kind)
 
-    def _confirm(self, user: str, delivery: Confirmed) -> None:
+    def _confirm(self, user: str) -> None:
         try:
-            delivery.wait(_CONFIRMED_WITHIN)
+            self._sent[user].wait(_CONFIRMED_WITHIN)
         except PublishRefused as error:
             log.error("state refused user=%s reason=%s", user, error)
-        self._pending.pop(user, None)
+        del self._sent[user], self._pending[user]
 
     def _message(self, user: str, shown: _Shown) -> UserState:
         health = shown.health

@@ -85,16 +85,31 @@ def test_while_the_broker_is_away_the_newest_state_waits(
     assert json.loads(payload)["data"]["state"] == "active"
 
 
-def test_a_state_the_broker_did_not_confirm_is_reported_again(
+def test_a_state_the_broker_did_not_confirm_is_reported_again_once_it_is_back(
     states: StatePublisher, broker: FakeBroker
 ) -> None:
     broker.failure = BrokerUnavailable("gone")
     states.show("0011", Health("active"))
     states.publish_pending()
     broker.failure = None
+    states.show_all_again()
     states.publish_pending()
 
     assert len(broker.sent) == 2
+
+
+def test_a_broker_that_is_slow_to_confirm_is_not_sent_the_same_again(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
+    broker.failure = BrokerUnavailable("not confirmed within a second")
+    states.show("0011", Health("failing", "session-lost"))
+    states.publish_pending()
+    states.publish_pending()
+    before = len(broker.sent)
+    states.show("0011", Health("active"))
+    states.publish_pending()
+
+    assert (before, len(broker.sent)) == (1, 2)
 
 
 def test_a_state_the_broker_refuses_is_not_repeated(
