@@ -175,6 +175,8 @@ def cluster(
         for node in made:
             stack.callback(node.kill)
             node.start()
+            if kind == "rabbitmq":  # else each may found a list of client ids of its own
+                nodes.wait_ready(node)
         nodes.wait_ready()
         yield nodes
 
