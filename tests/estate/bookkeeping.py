@@ -38,7 +38,7 @@ class Bookkeeping:
         self.records: set[tuple[str, str]] = set()
         self.dialled: dict[UUID, float] = {}
         self.results: dict[UUID, list[str]] = {}
-        self._unwell_at: list[float] = []  # the moments at which somebody was not active
+        self._unwell: list[tuple[float, str]] = []  # when somebody was not active, and who
         self.states: dict[str, str] = {}
         self.holders: dict[str, bytes] = {}
         self._calling = threading.Event()
@@ -72,10 +72,13 @@ class Bookkeeping:
     @property
     def well(self) -> bool:
         """Whether the telephones of all users are active, and somebody keeps them so."""
-        logins = self._simulator.pbx.users
-        return self.holders.get("sessions") == b"online" and all(
-            self.states.get(login) == "active" for login in logins
-        )
+        return not self._not_active()
+
+    def _not_active(self) -> list[str]:
+        away = [] if self.holders.get("sessions") == b"online" else ["sessions"]
+        return away + [
+            login for login in self._simulator.pbx.users if self.states.get(login) != "active"
+        ]
 
     def online(self, machine: Machine) -> bool:
         """Whether every process of a machine has connected."""
@@ -113,17 +116,20 @@ class Bookkeeping:
             if since <= at < until and call not in self.answers.keys() | dialled
         ]
 
-    def unwell_after(self, moment: float, until: float) -> float:
+    def unwell_after(self, moment: float, until: float) -> tuple[float, str]:
         """Return how many seconds after a moment somebody was not active for the last time."""
-        return max((at for at in self._unwell_at if moment <= at < until), default=moment) - moment
+        at, who = max(
+            (each for each in self._unwell if moment <= each[0] < until), default=(moment, "")
+        )
+        return at - moment, who
 
     def _work(self) -> None:
         while not self._stopping.is_set():
             until = time.monotonic() + _SAMPLE
             while (left := until - time.monotonic()) > 0:
                 self._connection.work(left)
-            if not self.well:
-                self._unwell_at.append(time.time())
+            if away := self._not_active():
+                self._unwell.append((time.time(), f"{len(away)}: {away[0]} and others"))
             self._end_dialled_calls()
             if self._calling.is_set() and time.time() > self._call_at:
                 self._call_at = time.time() + _CALLS_EVERY

@@ -37,7 +37,7 @@ scheme = "http"
 callback_host = "127.0.0.1"
 callback_port = {callback}
 extension_may_differ = true
-keep_alive = 5
+keep_alive = 24
 
 [broker]
 hosts = {hosts}
@@ -79,6 +79,11 @@ class Program:
         self._words = words
         self._log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process else None
 
     def start(self) -> None:
         """Start it unless it runs."""

@@ -161,17 +161,17 @@ def test_ten_minutes_of_faults_lose_nothing_and_do_nothing_twice(
             time.sleep(_EVERY - lasting)
         settle(books, simulator)
         for name, at in faults:
+            unwell, who = books.unwell_after(at, at + _EVERY)
             print(
                 f"{name}: answered {books.answered_after(at) or inf:.1f}"
-                f" unwell {books.unwell_after(at, at + _EVERY):.1f}"
-                f" not answered {len(_not_answered(books, at))}"
+                f" unwell {unwell:.1f} ({who}) not answered {len(_not_answered(books, at))}"
             )
         check(estate, books, simulator)
-        assert [each for each in faults if (books.answered_after(each[1]) or inf) > WITHIN] == []
+        assert [name for name, at in faults if (books.answered_after(at) or inf) > WITHIN] == []
         assert [
-            each for each in faults if books.unwell_after(each[1], each[1] + _EVERY) > WITHIN
+            name for name, at in faults if books.unwell_after(at, at + _EVERY)[0] > WITHIN
         ] == []
-        assert [each for each in faults if _not_answered(books, each[1])] == []
+        assert [name for name, at in faults if _not_answered(books, at)] == []
 
 
 def _not_answered(books: Bookkeeping, fault: float) -> list[str]:
