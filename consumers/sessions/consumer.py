@@ -50,6 +50,8 @@ _ROSTER_EVERY = 2.0  # seconds
 SAVE_EVERY = 10.0  # seconds
 _LEAVE_WITHIN = 3.0  # seconds for what is in hand at the end
 _REPORT_EVERY = 1.0  # seconds
+_UNCONFIRMED = 0.1  # seconds between two looks whether the broker has the states
+_LAST_STATE_WITHIN = 1.0  # seconds for each that is on its way at the end
 _ROSTER, _SAVE, _REPORT = "\x00roster", "\x00save", "\x00report"  # turns that are no login's
 
 
@@ -126,10 +128,11 @@ class SessionsConsumer:
             if self._lease.held:
                 self._run_due()
                 self._states.publish_pending()
-            self._connection.work(self._timetable.next_in(self._clock(), 1.0))
+            longest = _UNCONFIRMED if self._states.pending else 1.0
+            self._connection.work(self._timetable.next_in(self._clock(), longest))
         self._workers.close(_LEAVE_WITHIN)
         self._probes.close(0.0)
-        self._states.publish_pending()
+        self._states.publish_pending(_LAST_STATE_WITHIN)
 
     # ---- for people
 

@@ -14,7 +14,6 @@ from consumers.sessions.session import Health
 log = logging.getLogger(__name__)
 
 _BATCH = 50  # messages on their way at a time
-_CONFIRMED_WITHIN = 1.0  # seconds; what takes longer is looked at again the next time
 
 
 class Confirmed(Protocol):
@@ -87,19 +86,27 @@ class StatePublisher:
         self._sent.clear()
         self._pending.update(dict.fromkeys(self._shown))
 
-    def publish_pending(self) -> None:
-        """Bring what is pending to the broker, as much as it takes now."""
-        while self._pending and self._connection.connected:
-            batch = list(self._pending)[:_BATCH]
-            try:
-                for user in batch:
-                    if user not in self._sent:
-                        self._sent[user] = self._send(user)
-                for user in batch:
-                    self._confirm(user)
-            except BrokerUnavailable as error:
-                log.warning("states not published reason=%s", error)
-                return
+    @property
+    def pending(self) -> bool:
+        """Whether the broker is there and has something to be told, or to confirm."""
+        return bool(self._pending) and self._connection.connected
+
+    def publish_pending(self, patience: float = 0.0) -> None:
+        """Bring what is pending to the broker, as much as it takes now.
+
+        A broker of several nodes may take a while to confirm, and who logs in must not wait for it.
+        """
+        if not self._connection.connected:
+            return
+        unsent = [user for user in self._pending if user not in self._sent]
+        try:
+            for user in unsent[: _BATCH - len(self._sent)]:
+                self._sent[user] = self._send(user)
+        except BrokerUnavailable as error:
+            log.warning("states not published reason=%s", error)
+        for user, delivery in list(self._sent.items()):
+            if _confirmed(user, delivery, patience):
+                del self._sent[user], self._pending[user]
 
     def _owe(self, user: str) -> None:
         self._pending[user] = None
@@ -111,13 +118,6 @@ class StatePublisher:
         kind = None if shown is None else CONTENT_TYPE
         topic = self._connection.topics.state(user)
         return self._connection.send(topic, payload, retain=True, content_type=kind)
-
-    def _confirm(self, user: str) -> None:
-        try:
-            self._sent[user].wait(_CONFIRMED_WITHIN)
-        except PublishRefused as error:
-            log.error("state refused user=%s reason=%s", user, error)
-        del self._sent[user], self._pending[user]
 
     def _message(self, user: str, shown: _Shown) -> UserState:
         health = shown.health
@@ -135,3 +135,13 @@ class StatePublisher:
                 callback_since=shown.callback_since,
             ),
         )
+
+
+def _confirmed(user: str, delivery: Confirmed, patience: float) -> bool:
+    try:
+        delivery.wait(patience)
+    except PublishRefused as error:
+        log.error("state refused user=%s reason=%s", user, error)
+    except BrokerUnavailable:
+        return False
+    return True
