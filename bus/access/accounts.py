@@ -254,7 +254,7 @@ def _sessions(topics: Topics) -> Rights:
     return Rights(
         read=(topics.switch(ANY_USER), topics.session(ANY_USER), topics.calls(ANY_USER),
               topics.heads(ANY_USER), topics.processes(), topics.settings(ANY_USER),
-              topics.pbx(ANY_USER)),
+              topics.pbx(ANY_USER), topics.access(ANY_USER)),
         write=(topics.state(ANY_USER), topics.access(ANY_USER), topics.replay(ANY_USER),
                topics.replies_to(ANY_USER)),
     )  # fmt: skip

@@ -197,5 +197,13 @@ def access_of(user: User) -> AccessData | None:
         return None
 
 
+def adopt_access(users: Users, access: AccessData) -> None:
+    """Note since when a user may use the panel, as the machine that acts has published it."""
+    user = users.find(access.user)
+    if user is not None and user.preferences.get(SINCE) != access.since.isoformat():
+        since = {SINCE: access.since.isoformat()}
+        users.change(access.user, preferences=user.preferences | since)
+
+
 def _message(access: AccessData) -> Access:
     return Access(source="process/sessions", subject=access.user, data=access)

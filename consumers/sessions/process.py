@@ -12,11 +12,12 @@ from bus.mqtt.inbox import ReceivedMessage
 from bus.mqtt.presence import Presence
 from bus.numbers.number import NumberProfile
 from bus.numbers.private_numbers import PrivateNumbers
+from bus.panel_events import Access
 from bus.settings import BrokerSettings
 from bus.topics import ANY_USER
 from consumers.sessions.callback_check import HttpGateway
 from consumers.sessions.consumer import ACCOUNT, SAVE_EVERY, SessionsConsumer, switch
-from consumers.sessions.enrolment import AccessPublisher, Enrolment, PanelLogins
+from consumers.sessions.enrolment import AccessPublisher, Enrolment, PanelLogins, adopt_access
 from consumers.sessions.private_calls import WithoutPrivateCalls
 from consumers.sessions.report import SiteReport
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
@@ -139,7 +140,7 @@ def run(
 
 
 def stand_by(connection: Connection, lease: Held, users: Users, window: ResyncWindow) -> None:
-    """Follow what people switch on and off until the lease is held, or the process is stopped."""
+    """Follow who is on and who may use the panel until the lease is held, or until stopped."""
     if lease.held:
         return
 
@@ -147,7 +148,12 @@ def stand_by(connection: Connection, lease: Held, users: Users, window: ResyncWi
         if not received.retained:
             switch(users, connection.topics.user_of(received.topic), received.payload)
 
+    def note_access(received: ReceivedMessage) -> None:
+        if received.payload:
+            adopt_access(users, Access.model_validate_json(received.payload).data)
+
     connection.subscribe(connection.topics.switch(ANY_USER), note_switch)
+    connection.subscribe(connection.topics.access(ANY_USER), note_access)
     noted = float("-inf")
     while not lease.held and not connection.stopping.is_set():
         if time.monotonic() - noted > SAVE_EVERY:
@@ -156,3 +162,4 @@ def stand_by(connection: Connection, lease: Held, users: Users, window: ResyncWi
                 window.note(login, _HANDED_OVER)
             window.save()
         connection.work(_STANDING_BY)
+    connection.unsubscribe(connection.topics.access(ANY_USER))

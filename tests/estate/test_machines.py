@@ -98,7 +98,6 @@ def test_a_person_continues_at_the_panel_of_the_machine_that_is_left(tmp_path: P
         running("mosquitto", tmp_path, 4, shards=2, panels=True) as (estate, books, simulator),
         httpx.Client(timeout=20) as browser,
     ):
-        books.traffic(on=True)
         [a, b] = estate.machines.values()
         user = next(iter(simulator.pbx.users.values()))
         login = {"login": user.login, "password": user.password}

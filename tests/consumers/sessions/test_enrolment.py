@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from bus.mqtt.requests import Requester
 from bus.panel_events import SettingsAnswer, SettingsRequest, SettingsRequestData
-from consumers.sessions.enrolment import Enrolment, PanelLogins, access_of
+from consumers.sessions.enrolment import Enrolment, PanelLogins, access_of, adopt_access
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox, new_key
 from starface.credential import Credential, derive
@@ -204,3 +204,20 @@ def test_another_key_is_said(users: Users, pbx: Pbx, keeper: Keeper) -> None:
     sealed = SecretBox(new_key()).close(SecretStr("{}"))
 
     assert ask(logins(users, pbx, keeper), "0011", sealed) == "other-key"
+
+
+def test_who_logged_in_at_one_machine_stays_so_when_another_takes_over(
+    users: Users, pbx: Pbx, keeper: Keeper, tmp_path: Path
+) -> None:
+    log_in(logins(users, pbx, keeper))
+    published = access_of(users.get("0011"))
+    assert published is not None
+
+    with Users(tmp_path / "other.db") as others:
+        others.add(User(login="0011", name="Anna", preferences={"delay": 2.0}))
+        for user in ("0011", "0099"):
+            adopt_access(others, published.model_copy(update={"user": user}))
+
+        assert access_of(others.get("0011")) == published
+        assert others.get("0011").preferences["delay"] == 2.0
+        assert others.find("0099") is None
