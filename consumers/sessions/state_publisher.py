@@ -88,7 +88,7 @@ class StatePublisher:
 
     @property
     def pending(self) -> bool:
-        """Whether the broker is there and has something to be told, or to confirm."""
+        """Whether something is to be published or confirmed, and the broker is connected."""
         return bool(self._pending) and self._connection.connected
 
     def publish_pending(self, patience: float = 0.0) -> None:
