@@ -63,6 +63,7 @@ def test_a_card_is_right_again_after_the_broker_was_killed(office: Office, anna:
 
     _right_within(20, anna.page, "active")
     expect(anna.card(call)).to_have_count(1)
+    expect(anna.card(call)).to_contain_text("Anna Meier")
     office.phones("hangup", call_id=call)
     expect(anna.card(call)).to_be_hidden()
     anna.close()
@@ -98,7 +99,12 @@ def test_what_keeps_a_number_from_being_dialled_is_named(office: Office, anna: D
 def test_a_pbx_that_is_gone_is_said_and_back_again(office: Office, anna: Desk) -> None:
     office.phones("outage", on=True)
     _right_within(10, anna.page, "failing")
-    expect(anna.page.get_by_role("alert")).to_contain_text("STARFACE")
+    alert = anna.page.get_by_role("alert")
+    expect(alert).to_contain_text(re.compile(r"Seit \d\d:\d\d: Die Telefonanlage"))
+    expect(alert).not_to_contain_text("[starface]")
+    anna.go("status")
+    anna.page.get_by_text("Für den Administrator").click()
+    expect(anna.page.locator("details")).to_contain_text("[starface]")
 
     office.phones("outage", on=False)
 
