@@ -33,7 +33,7 @@ from gateway.publishing.wakeup import Waker
 from gateway.settings import GatewaySettings
 from gateway.source_addresses import SourceAddresses
 from runtime.addresses import split_address
-from runtime.child_processes import ChildProcesses
+from runtime.child_processes import ChildProcesses, compact
 from runtime.files import private_file
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
@@ -94,6 +94,7 @@ class GatewayProcesses:
     def run(self) -> None:
         """Keep them running until SIGTERM."""
         gc.set_threshold(10_000)  # collecting at every 700 objects costs some percent
+        compact()
         self._children.run(self._reconcile, _EVERY, self._stop)
 
     def _reconcile(self) -> None:
