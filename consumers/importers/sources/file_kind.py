@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from consumers.importers.report import SourceUnreadable
+from consumers.importers.sources.spreadsheet import is_spreadsheet
 
 FileKind = Literal["table", "vcard", "fritzbox"]
 
 _FRONT = 8192  # bytes looked at
+_NO_TEXT = re.compile(rb"[\x01-\x08\x0e-\x1a\x7f]")
 _OTHERS = {  # what begins like this is no list of contacts, and what helps
     b"%PDF": "a PDF; export the list as CSV or vCard",
     b"\x1f\x8b": "compressed; unpack it first",
@@ -52,4 +54,12 @@ def file_kind(path: Path) -> FileKind:
         )
     if text.startswith((b"{", b"[")) and b'"' in text[:40]:
         raise SourceUnreadable(f"{path}: JSON; see: contacts import json")
+    if not is_spreadsheet(path) and _is_data(front):
+        raise SourceUnreadable(f"{path}: no text but data of a program; export the list as CSV")
     return "table"
+
+
+def _is_data(front: bytes) -> bool:
+    """Return whether many bytes are signs of no text, as they are in UTF-16 beside zeros only."""
+    some = len(front) // 50
+    return len(_NO_TEXT.findall(front)) > some and front.count(0) <= some

@@ -1,3 +1,4 @@
+import random
 import zipfile
 from pathlib import Path
 
@@ -137,6 +138,18 @@ def test_a_file_is_what_is_in_it(tmp_path: Path, octets: bytes, kind: str) -> No
     path.write_bytes(octets)
 
     assert file_kind(path) == kind
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-be", "cp1251"])
+def test_data_of_a_program_is_no_table(tmp_path: Path, encoding: str) -> None:
+    rows = "".join(f"Иван {number};044 123 {number}\r\n" for number in range(1000, 2000))
+    table, data = tmp_path / "table.csv", tmp_path / "data.csv"
+    table.write_bytes(f"Name;Telefon\r\n{rows}".encode(encoding))
+    data.write_bytes(b"Name;Telefon\r\n" + random.Random(1).randbytes(9000))
+
+    assert file_kind(table) == "table"
+    with pytest.raises(SourceUnreadable, match="no text but data of a program"):
+        file_kind(data)
 
 
 @pytest.mark.parametrize(
