@@ -162,6 +162,8 @@ def _named(raw: RawContact) -> RawContact:
     name, company, kind = clean(raw.name), clean(raw.company), raw.kind
     if not name:
         name, company, kind = company, "", "company"
+    elif kind == "company" and company == name:
+        company = ""
     return RawContact(
         short_key(clean(raw.key)) or _derived_key(kind, name, company),
         kind,

@@ -17,6 +17,7 @@ from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Change
 from consumers.importers import mapping as columns
 from consumers.importers.contact_text import clean_lines
+from consumers.importers.encodings import decoded
 from consumers.importers.mapping import ContactColumns, Flag, NumberColumn
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.rows import RowReader, SourceRow
@@ -223,7 +224,8 @@ def _row(entry: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, str]:
         )
     row["entryKey"] = row["entryKey"] or entry["dn"]
     control = values.get("useraccountcontrol") or ["0"]
-    row["entryActive"] = "0" if control[0].isdigit() and int(control[0]) & _DISABLED else "1"
+    flags = int(control[0]) if re.fullmatch(r"-?[0-9]+", control[0]) else 0
+    row["entryActive"] = "0" if flags & _DISABLED else "1"
     classes = {name.casefold() for name in values.get("objectclass", ())}
     row["entryKind"] = "company" if "organization" in classes else "person"
     return row
@@ -239,13 +241,13 @@ def _text(name: str, value: bytes | str) -> str:
         return clean_lines(value)
     if name == _GUID and len(value) == _GUID_OCTETS:
         return str(UUID(bytes_le=value))  # as Active Directory itself shows it
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.hex()
-    if any(sign < "\x09" or "\x0d" < sign < "\x1f" for sign in text):
-        return value.hex()  # no text at all
-    return clean_lines(text)
+    text = decoded(value)
+    is_utf8 = text.encode() == value
+    odd = sum(
+        not (sign.isprintable() or sign.isspace()) or (sign > "\x7f" and not is_utf8)
+        for sign in text
+    )
+    return value.hex() if odd * 3 > len(text) else clean_lines(text)
 
 
 def _need_ldap3() -> None:

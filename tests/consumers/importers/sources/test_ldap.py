@@ -113,6 +113,33 @@ def test_what_is_not_utf_8_is_not_taken_for_another_writing(read: Read) -> None:
     assert contact.key == "e4f6fc"
 
 
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("Jürg Müller".encode("cp1252"), "Jürg Müller"),
+        (b"Anna\x10 Meier\0", "Anna Meier"),
+        (b"Anna\x1fMeier", "Anna Meier"),
+        ("Άννα".encode(), "Άννα"),
+    ],
+)
+def test_a_text_stays_one_for_a_sign_that_is_none(read: Read, value: bytes, name: str) -> None:
+    [contact] = read(ANNA | {"displayName": value})
+
+    assert contact.name == name
+
+
+def test_a_company_is_not_its_own_employer(read: Read) -> None:
+    [company] = read({"objectClass": ["organization"], "o": "Muster AG", "cn": "Muster AG"})
+
+    assert (company.kind, company.name, company.company) == ("company", "Muster AG", "")
+
+
+def test_an_account_whose_highest_bit_is_set_is_disabled_as_any_other(read: Read) -> None:
+    [contact] = read(ANNA | {"userAccountControl": "-2147483646"})
+
+    assert not contact.active
+
+
 def test_a_name_comes_from_what_the_entry_has(read: Read) -> None:
     bare = {key: ANNA[key] for key in ("objectClass", "cn", "telephoneNumber")}
 
