@@ -111,6 +111,29 @@ def test_the_telephone_book_of_a_fritzbox_is_read(
     assert report.refusals == []
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (b"M&uuml;ller &amp; S&#246;hne", "Müller & Söhne"),
+        (b"Muster & Co", "Muster & Co"),
+        (b"Anna\x0b", "Anna"),
+        (b"Anna&#x0b;", "Anna"),
+        (b"<![CDATA[Muster & Co]]>", "Muster & Co"),
+        (b"J\xfcrg", "Jürg"),  # though nothing says so
+    ],
+)
+def test_what_xml_forbids_in_one_name_takes_no_other_contact_along(
+    tmp_path: Path, swiss: NumberProfile, report: Report, written: bytes, name: str
+) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes(
+        BOOK.encode().replace(b"J\xc3\xbcrg M\xc3\xbcller &amp; S\xc3\xb6hne", written)
+    )
+
+    first, second = fritzbox_records(path, swiss, report)
+    assert (first.name, second.name) == (name, "Anna Beispiel")
+
+
 @pytest.mark.parametrize("body", ["<a/>", "<phonebook>", "<!DOCTYPE a><phonebook/>"])
 def test_other_xml_is_no_telephone_book(
     tmp_path: Path, swiss: NumberProfile, report: Report, body: str
