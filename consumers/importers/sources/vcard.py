@@ -29,6 +29,7 @@ _LEGAL_FORM = re.compile(
     r"\b(?:AG|SA|GmbH|mbH|KG|OHG|GbR|UG|SE|eG|Sàrl|Sarl|SARL|SAS|S\.?p\.?A|S\.?r\.?l|Ltd|LLC|Inc"
     r"|Limited|Stiftung|Verein|e\. ?V|Genossenschaft|Partner)\b"
 )
+_OWN = re.compile(r"X-([^\W\d_]{3,})")  # a label as a type, such as `X-Ferienhaus`
 _APPLE = re.compile(r"_\$!<(.*)>!\$_")
 
 
@@ -99,8 +100,8 @@ def _name(card: VCard) -> str:
     formatted = _value(card, "FN")
     if formatted or not (structured := card.first("N")):
         return formatted or _value(card, "NICKNAME")
-    family, given, middle, title = [*structured.parts, "", "", "", ""][:4]
-    return " ".join(part for part in (title, given, middle, family) if part)
+    family, given, middle, title, suffix = [*structured.parts, "", "", "", "", ""][:5]
+    return " ".join(part for part in (title, given, middle, family, suffix) if part)
 
 
 def _company(card: VCard) -> str:
@@ -140,12 +141,17 @@ def _label(card: VCard, number: CardLine) -> str:
             if entry.group == number.group:
                 apple = _APPLE.fullmatch(entry.text)
                 return apple[1] if apple else entry.text
+    if number.label:
+        return number.label
     label = next((label for kind, label in _LABELS.items() if kind in number.types), "")
     meanings = (
         label_meaning(kind.lower().removeprefix("x-"), otherwise="")
         for kind in sorted(number.types)
     )
-    return label or next(filter(None, meanings), "")
+    own = (
+        found[1].capitalize() for kind in sorted(number.types) if (found := _OWN.fullmatch(kind))
+    )
+    return label or next(filter(None, meanings), "") or next(own, "")
 
 
 def _value(card: VCard, name: str) -> str:

@@ -30,6 +30,7 @@ _MARKED = (b"B", b"b", b"E", b"e")
 _BETWEEN = b" \t\v\f\0"  # what may stand beside a marker
 _GLUE = re.compile(rb"(?:\\n|[ \t\v\f\0])+", re.I)
 _NAME = re.compile(rb"(?:(?P<group>[\w-]+)\.)?(?P<name>[A-Za-z][\w-]*)\s*(?P<params>;[^\n]*)?")
+_CUSTOM = re.compile(rb"X-CUSTOM\((?:[^()]*,)?([^(),]+)\)", re.I)  # Android's own labels
 _PARAMS = re.compile(r';\s*([^=;:"]+)(?:=((?:"[^"]*"|[^;"])*))?')
 _SOFT = re.compile(rb"[^:]*QUOTED-PRINTABLE", re.I)
 _PROPERTY = re.compile(
@@ -51,6 +52,7 @@ class CardLine:
     value: str
     group: str = ""
     types: frozenset[str] = frozenset()
+    label: str = ""
 
     @property
     def text(self) -> str:
@@ -170,11 +172,14 @@ class _Reader:
         upper = name.upper().decode()
         if name.upper() in _SKIPPED:
             return CardLine(upper, "")
-        params = _params((named["params"] or b"").decode("utf-8", "replace"))
+        head_params = named["params"] or b""
+        custom = _CUSTOM.search(head_params)
+        label = clean_lines(decoded(quopri.decodestring(custom[1]))) if custom else ""
+        params = _params(_CUSTOM.sub(b"", head_params).decode("utf-8", "replace"))
         types = {
             word.strip(' "').upper()
             for key, text in params
-            for word in (re.split(r"\\?,", text) if key == "TYPE" else [] if text else [key])
+            for word in (re.split(r"\\?,", text if key == "TYPE" else "" if text else key))
         }
         encodings = {text.upper() for key, text in params if key == "ENCODING"} | types
         charset = next((text for key, text in params if key == "CHARSET"), "")
@@ -185,7 +190,7 @@ class _Reader:
             text = self._decode(plain, where)
         group = (named["group"] or b"").decode("utf-8", "replace").lower()
         value = text if upper == "TEL" else clean_lines(text)
-        return CardLine(upper, value, group, frozenset(types))
+        return CardLine(upper, value, group, frozenset(types), label)
 
     def _leave_out(self, number: int, reason: str) -> None:
         last = self._left_out[-1] if self._left_out else None

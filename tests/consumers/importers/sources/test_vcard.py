@@ -202,3 +202,25 @@ def test_no_lines_break_the_reader(lines: list[str]) -> None:
 
     for contact in contacts_of("\n".join(lines), contacts):
         assert contact.name
+
+
+def test_a_name_in_parts_has_what_stands_behind_it(read: Read) -> None:
+    [contact] = read("BEGIN:VCARD\nN:Beispiel;Anna;Maria;Dr.;jun.\nTEL:044 123 45 67\nEND:VCARD\n")
+
+    assert contact.name == "Dr. Anna Maria Beispiel jun."
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        ("X-CUSTOM(CHARSET=UTF-8,ENCODING=QUOTED-PRINTABLE,=42=C3=BC=72=6F)", "work"),
+        ("X-CUSTOM(CHARSET=UTF-8,ENCODING=QUOTED-PRINTABLE,=46=65=72=69=65=6E)", "Ferien"),
+        ("X-CUSTOM(Boot)", "Boot"),
+        ("X-Ferienhaus", "Ferienhaus"),
+        ("WORK,X-2", "work"),
+    ],
+)
+def test_a_label_of_ones_own_is_kept(read: Read, kind: str, label: str) -> None:
+    [contact] = read(f"BEGIN:VCARD\nFN:Anna\nTEL;{kind}:044 123 45 67\nEND:VCARD\n")
+
+    assert numbers(contact) == [("+41441234567", label)]
