@@ -6,6 +6,7 @@ Encoding, delimiter and the line of the headings are found out.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from consumers.importers.sources.csv_rows import CsvRow, csv_rows
 from consumers.importers.sources.spreadsheet import is_spreadsheet, spreadsheet_rows
 
 _DELIMITERS = ";,\t|"
+_SAID = re.compile(r'"?sep=(?P<delimiter>[^\r\n])"?[;,\t|]*[\r\n]*', re.I)  # Excel's first line
 _COMPARED = 10  # lines below the headings that show the delimiter
 _ABOVE = 20  # lines that may stand above the headings
 _SAMPLE = 50  # rows that show what is in a column
@@ -125,8 +127,8 @@ def _rows(path: Path, report: Report, mapping: Mapping | None) -> Iterator[CsvRo
     lines = TextFile(path, report, encoding).lines()
     front = list(islice(lines, _ABOVE + _COMPARED))
     skipped = 0
-    if front and front[0].lower().startswith("sep=") and front[0][4:].strip("\r\n"):
-        delimiter, skipped = front[0][4:5], 1
+    if front and (said := _SAID.fullmatch(front[0])):
+        delimiter, skipped = said["delimiter"], 1
     elif mapping and mapping.file.delimiter:
         delimiter = mapping.file.delimiter
     else:

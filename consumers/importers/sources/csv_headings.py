@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from consumers.importers.mapping import ContactColumns, Flag, Mapping, NumberColumn
 from consumers.importers.numbers.countries import folded
 from consumers.importers.numbers.fields import MEANS, RANK, SWITCHBOARD
 
-_TOKEN = re.compile(r"[^\W\d_]+|\d+")
+_TOKEN = re.compile(r"[^\W\d_]+\.?|\d+")
+_SHORTEST = 4  # letters of a word that is abbreviated, as in `geschäftl.`
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z])(?=\d)")  # FirstName, Mobile2
 _NUMBER = re.compile(r"\s*(?:[A-Za-z.]+[ :]+)?[+(]?\d[\d\s()./'’-]{4,}\d\s*")
 _SURELY = re.compile(r"\s*(?:\+|0)\d[\d\s()./'’-]{7,}\s*")
@@ -36,6 +38,7 @@ _TELEPHONE = _words(
     " geschäftstelefon diensttelefon firmentelefon festnetznummer festnetznr"
 )
 # Headings of our own export, which say nothing of a telephone to others.
+_ONLY_NUMBERS = (["number"], ["nummer"], ["numero"])
 _OURS = ("work", "home", "numbers")
 # Words that leave a number the contact's own.
 _SMALL = _words(
@@ -84,7 +87,7 @@ _WHOLE = (
 )
 _COMPANY = (
     "firma|firmenname|company|company name|unternehmen|organisation|organization|organization name"
-    "|organization 1 name|person organization|person organisation|organisation name"
+    "|organization 1 name|account name|person organization|person organisation|organisation name"
     "|société|entreprise|ditta|azienda|società"
 )
 _EMAIL = (
@@ -151,7 +154,7 @@ def number_columns(
         found = [
             (heading, words)
             for heading, words in tokens
-            if words == ["number"] and heading in numbers
+            if words in _ONLY_NUMBERS and heading in numbers
         ]
     labels = [_label(words) for _, words in found]
     firms = [not _FIRM.isdisjoint(words) for _, words in found]
@@ -254,4 +257,13 @@ def _all(headings: Iterable[str], known: str) -> list[str]:
 
 
 def _tokens(heading: str) -> list[str]:
-    return _TOKEN.findall(folded(_CAMEL.sub(" ", heading)))
+    end = "." if heading.rstrip().endswith(".") else ""
+    return [_in_full(word) for word in _TOKEN.findall(folded(_CAMEL.sub(" ", heading)) + end)]
+
+
+@lru_cache(maxsize=1024)
+def _in_full(word: str) -> str:
+    bare = word.removesuffix(".")
+    if bare == word or bare in _KNOWN or len(bare) < _SHORTEST:
+        return bare
+    return next((known for known in sorted(_KNOWN) if known.startswith(bare)), bare)

@@ -90,6 +90,7 @@ def test_the_columns_we_look_for_decide_about_the_delimiter() -> None:
         ('Name;"Tel.\nG";Ort\nAnna;1;Bern\n', ["Name", "Tel.\nG", "Ort"]),
         ("Name, Telefon\nAnna, 1\n", ["Name", "Telefon"]),
         ("sep=|\nName|Telefon;x\n", ["Name", "Telefon;x"]),
+        ('"sep=|"\nName|Telefon;x\n', ["Name", "Telefon;x"]),
         ("", []),
     ],
 )

@@ -264,3 +264,25 @@ def test_a_column_whose_cells_contradict_is_not_one_of_numbers() -> None:
     assert mapping is not None
     assert mapping.contact is not None
     assert [number.column for number in mapping.contact.numbers] == ["Mobile"]
+
+
+def test_an_abbreviated_heading_is_read_in_full() -> None:
+    assert _numbers("Telefon (geschäftl.)", "Fax (geschäftl.)", "Mobiltel.") == {
+        "Telefon (geschäftl.)": "work",
+        "Fax (geschäftl.)": "fax",
+        "Mobiltel.": "mobile",
+    }
+    assert doubtful(["Telefon Gegn."]) == ["Telefon Gegn."]
+
+
+@pytest.mark.parametrize("heading", ["Number", "Nummer", "Numero"])
+def test_a_telephones_own_list_may_have_nothing_but_numbers(heading: str) -> None:
+    mapping = usual_mapping(["Name", heading], [["Anna", "044 555 01 01"]])
+
+    assert mapping is not None
+    assert mapping.contact is not None
+    assert [one.column for one in mapping.contact.numbers] == [heading]
+
+
+def test_the_account_of_a_contact_in_salesforce_is_its_company() -> None:
+    assert _read("First Name", "Last Name", "Account Name", "Phone").company == "Account Name"
