@@ -328,6 +328,10 @@ def _segments(facts: Iterable[Fact]) -> list[Segment]:
             if kind == "connected" and done[-1].answered is None:
                 done[-1] = _answered_after_all(done[-1], by_pbx, ended_by_pbx)
             continue
+        if kind == "ringing" and started is not None and answered and at - answered > LATE:
+            # It came back after a transfer, and the end of the first talk was never said.
+            done.append(Segment(started, answered, at, inferred=True))
+            started, answered, ended_by_pbx = at, None, None
         if started is None:
             started = at
         if kind == "connected" and answered is None:

@@ -14,6 +14,7 @@ from consumers.journal.record import record_of
 from tests.consumers.journal.call_events import (
     CLIENT,
     OTHER,
+    START,
     WITHHELD,
     inside,
     outgoing,
@@ -203,6 +204,26 @@ def test_a_group_call_handed_on_says_by_whom_though_the_end_of_its_ringing_is_lo
 
     assert handed_over_by(second, book.siblings(second), lambda _: None) == "0012"
     assert handed_over_by(first, book.siblings(first), lambda _: None) is None
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("lost", [(), (2,), (4,), (2, 4)])
+def test_a_transfer_that_comes_back_is_missed_only_if_nobody_takes_it_then(
+    answered: bool, lost: tuple[int, ...]
+) -> None:
+    events = [
+        said("0011", "ringing", 0), said("0011", "connected", 5), said("0011", "ended", 20),
+        said("0012", "ringing", 20.3), said("0012", "ended", 40), said("0011", "ringing", 40.3),
+        *([said("0011", "connected", 46)] if answered else []), said("0011", "ended", 60),
+    ]  # fmt: skip
+    book = _book(event for place, event in enumerate(events) if place not in lost)
+    colleague = book.find("0012", "c-1")
+    assert colleague is not None
+    if 4 in lost:
+        colleague.end_inferred(START + 50)
+
+    expected = LegOutcome("answered-elsewhere", "0011") if answered else LegOutcome("missed")
+    assert _reported(book, colleague) == expected
 
 
 @pytest.mark.parametrize("answered", [True, False])
