@@ -16,9 +16,11 @@ def _run(*words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["init", "up", "gateway", "watch", "user", "simulate", "call"])
-def test_help_names_every_command(command: str) -> None:
-    assert f"│ {command} " in _run("--help").stdout
+def test_help_names_every_command() -> None:
+    shown = _run("--help").stdout
+
+    commands = ["init", "up", "gateway", "watch", "user", "simulate", "call"]
+    assert [command for command in commands if f"│ {command} " not in shown] == []
 
 
 def test_the_shell_can_complete_commands() -> None:
