@@ -26,8 +26,10 @@ test: $(STAMP)
 types: $(STAMP)
 	nice $(BIN)/mypy $(TESTED)
 
+# Compiled once before, not by each worker; more workers than cores, as most tests wait for others.
 suite: $(STAMP)
-	$(BIN)/pytest -n 5 --dist worksteal -m "not long"
+	@$(BIN)/pytest --collect-only --quiet >/dev/null
+	$(BIN)/pytest -n 8 --dist worksteal -m "not long"
 
 test-long: $(STAMP)
 	@deploy/mosquitto required
