@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import falcon.testing
 import pytest
@@ -14,6 +15,15 @@ from gateway.source_addresses import SourceAddresses
 from tests.gateway.running import KEY
 
 PROFILE = NumberProfile(country="CH", area_code="44")
+XML = {"Content-Type": "text/xml"}
+
+
+def post(
+    client: falcon.testing.TestClient, path: str, body: bytes, **options: Any
+) -> falcon.testing.Result:
+    """Notify the gateway as a PBX does."""
+    headers = options.pop("headers", XML)
+    return client.simulate_post(path, body=body, headers=headers, **options)
 
 
 @pytest.fixture

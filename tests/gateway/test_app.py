@@ -3,7 +3,6 @@ import sqlite3
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
 
 import falcon.testing
 import pytest
@@ -12,18 +11,16 @@ from bus.events import CallEvent
 from gateway.admission import Admission, RateLimits
 from gateway.app import create_app
 from gateway.callbacks import CallbackValidity
-from gateway.calls.notifications import CHECK, ResolvedNotification
+from gateway.calls.notifications import ResolvedNotification
 from gateway.eventlog.counters import Counters
 from gateway.eventlog.file import NAME
 from gateway.eventlog.writer import EventLog
 from gateway.source_addresses import SourceAddresses
-from starface.callback import TEST_USER
 from starface.xmlrpc.reading import read_response, write_call
-from tests.gateway.conftest import PROFILE
+from tests.gateway.conftest import PROFILE, XML, post
 from tests.gateway.running import KEY, call_state, path_of
 
 Client = falcon.testing.TestClient
-XML = {"Content-Type": "text/xml"}
 
 
 @pytest.fixture
@@ -40,13 +37,8 @@ def kept(tmp_path: Path) -> Callable[[], list[CallEvent]]:
 Kept = Callable[[], list[CallEvent]]
 
 
-def _post(client: Client, path: str, body: bytes, **options: Any) -> falcon.testing.Result:
-    headers = options.pop("headers", XML)
-    return client.simulate_post(path, body=body, headers=headers, **options)
-
-
 def test_a_notification_is_on_disk_when_it_is_answered(client: Client, kept: Kept) -> None:
-    answer = _post(client, path_of("0011"), call_state("c-1"))
+    answer = post(client, path_of("0011"), call_state("c-1"))
 
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/xml")
@@ -62,7 +54,7 @@ def test_a_notification_is_on_disk_when_it_is_answered(client: Client, kept: Kep
 def test_the_user_of_the_query_must_be_the_one_of_the_path(
     client: Client, kept: Kept, name: str, user: str, status: int
 ) -> None:
-    answer = _post(client, path_of("0011"), call_state("c-1"), query_string=f"{name}={user}")
+    answer = post(client, path_of("0011"), call_state("c-1"), query_string=f"{name}={user}")
 
     assert answer.status_code == status
     assert len(kept()) == (status == 200)
@@ -79,18 +71,18 @@ def test_a_given_token_must_be_the_one_of_the_login(
     path = path_of("0011", opened_with)
     query = f"de.vertico.starface.auth={given}"
 
-    assert _post(client, path, call_state("c-1"), query_string=query).status_code == status
+    assert post(client, path, call_state("c-1"), query_string=query).status_code == status
 
 
 @pytest.mark.parametrize("login", ["0011", "jörg.müller", "a/b", "x" * 40])
 def test_any_login_has_a_path(client: Client, kept: Kept, login: str) -> None:
-    assert _post(client, path_of(login), call_state("c-1")).status_code == 200
+    assert post(client, path_of(login), call_state("c-1")).status_code == 200
 
     assert kept()[0].data.user == login
 
 
 def test_a_path_with_a_slash_at_its_end_is_the_same(client: Client) -> None:
-    assert _post(client, path_of("0011") + "/", call_state("c-1")).status_code == 200
+    assert post(client, path_of("0011") + "/", call_state("c-1")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -102,7 +94,7 @@ def test_a_path_with_a_slash_at_its_end_is_the_same(client: Client) -> None:
 def test_any_xml_content_type_is_accepted(client: Client, kind: str | None) -> None:
     headers = {"Content-Type": kind} if kind else {}
 
-    assert _post(client, path_of("0011"), call_state("c"), headers=headers).status_code == 200
+    assert post(client, path_of("0011"), call_state("c"), headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -111,7 +103,7 @@ def test_any_xml_content_type_is_accepted(client: Client, kind: str | None) -> N
      {"Content-Type": "text/xml", "Content-Encoding": "gzip"}],
 )  # fmt: skip
 def test_what_is_no_xml_is_415(client: Client, kept: Kept, headers: dict[str, str]) -> None:
-    assert _post(client, path_of("0011"), call_state("c"), headers=headers).status_code == 415
+    assert post(client, path_of("0011"), call_state("c"), headers=headers).status_code == 415
     assert kept() == []
 
 
@@ -127,7 +119,7 @@ def test_what_is_no_xml_is_415(client: Client, kept: Kept, headers: dict[str, st
 def test_nonsense_is_400_with_one_line_and_nothing_is_kept(
     client: Client, kept: Kept, body: bytes
 ) -> None:
-    answer = _post(client, path_of("0011"), body)
+    answer = post(client, path_of("0011"), body)
 
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("text/plain")
@@ -160,7 +152,7 @@ _NAMED = call_state("c", callerName="Müller")
 def test_declaration_then_header_then_evidence_say_how_a_body_is_encoded(
     client: Client, kept: Kept, kind: str, body: bytes
 ) -> None:
-    answer = _post(client, path_of("0011"), body, headers={"Content-Type": kind})
+    answer = post(client, path_of("0011"), body, headers={"Content-Type": kind})
 
     assert answer.status_code == 200
     assert kept()[0].data.caller.name == "Müller"
@@ -169,7 +161,7 @@ def test_declaration_then_header_then_evidence_say_how_a_body_is_encoded(
 def test_a_body_that_is_in_no_encoding_is_still_a_call(client: Client, kept: Kept) -> None:
     body = call_state("c", callerName="X").replace(b">X<", b">\x81\xfc<")
 
-    assert _post(client, path_of("0011"), body).status_code == 200
+    assert post(client, path_of("0011"), body).status_code == 200
     assert kept()[0].data.caller.name == "\x81ü"
 
 
@@ -181,7 +173,7 @@ class _ExhaustedLog(EventLog):
 def test_without_memory_it_is_503(tmp_path: Path) -> None:
     events = _ExhaustedLog(tmp_path, "gateway", Counters(), lambda: None, greatest=100_000_000)
     door = Admission(KEY, SourceAddresses(()), RateLimits(10, 10), CallbackValidity(tmp_path))
-    answer = _post(Client(create_app(events, door, PROFILE)), path_of("0011"), call_state("c"))
+    answer = post(Client(create_app(events, door, PROFILE)), path_of("0011"), call_state("c"))
     events.close()
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
@@ -194,7 +186,7 @@ def test_a_refusal_is_one_line_in_the_log_without_what_was_sent(
     path = path_of("0011", "0011:secret-token")
     wrong = {400: "", 403: "de.vertico.starface.auth=planted-token", 404: ""}[status]
     body = call_state("c", callerNumber="1" * 257 + "0791234567", callerName="Planted Name")
-    _post(client, path + ("x" if status == 404 else ""), body, query_string=wrong)
+    post(client, path + ("x" if status == 404 else ""), body, query_string=wrong)
 
     [line] = caplog.messages
     assert f"status={status}" in line
@@ -207,7 +199,7 @@ def test_a_path_of_another_site_is_404(client: Client, kept: Kept, place: int) -
     parts = path_of("0011").split("/")
     parts[place] = path_of("0012").split("/")[place]
 
-    assert _post(client, "/".join(parts), call_state("c")).status_code == 404
+    assert post(client, "/".join(parts), call_state("c")).status_code == 404
     assert kept() == []
 
 
@@ -215,7 +207,7 @@ def test_a_path_of_another_site_is_404(client: Client, kept: Kept, place: int) -
     "path", ["/metrics", "/healthz", "/admin", "/starface", "/starface/a/b/c", "/index.html"]
 )
 def test_nothing_else_lives_on_these_ports(client: Client, path: str) -> None:
-    assert _post(client, path, b"").status_code == 404
+    assert post(client, path, b"").status_code == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
@@ -251,17 +243,17 @@ def test_the_line_of_a_refusal_names_the_fault(
 def test_a_parameter_twice_is_refused(client: Client) -> None:
     query = "de.vertico.starface.user=0011&de.vertico.starface.user=0012"
 
-    assert _post(client, path_of("0011"), call_state("c"), query_string=query).status_code == 400
+    assert post(client, path_of("0011"), call_state("c"), query_string=query).status_code == 400
 
 
 def test_a_body_larger_than_64_kib_is_413(client: Client) -> None:
-    assert _post(client, path_of("0011"), b" " * 65_536 + b"x").status_code == 413
+    assert post(client, path_of("0011"), b" " * 65_536 + b"x").status_code == 413
 
 
 def test_other_methods_are_answered_true_and_counted(
     client: Client, events: EventLog, kept: Kept
 ) -> None:
-    answer = _post(client, path_of("0011"), write_call("ucp.v22.events.fax.receiveFaxState", [{}]))
+    answer = post(client, path_of("0011"), write_call("ucp.v22.events.fax.receiveFaxState", [{}]))
 
     assert read_response(answer.content) is True
     assert events.counts()["unneeded"] == 1
@@ -269,7 +261,7 @@ def test_other_methods_are_answered_true_and_counted(
 
 
 def test_our_own_check_is_answered_and_is_no_notification(client: Client, events: EventLog) -> None:
-    answer = _post(client, path_of("0011"), write_call("starface2mqtt.callback.check"))
+    answer = post(client, path_of("0011"), write_call("starface2mqtt.callback.check"))
 
     assert read_response(answer.content) is True
     assert answer.headers["x-starface2mqtt"] == events.gateway
@@ -278,14 +270,14 @@ def test_our_own_check_is_answered_and_is_no_notification(client: Client, events
 
 def test_a_resync_is_marked_as_replayed(client: Client, kept: Kept) -> None:
     body = call_state("c").replace(b"ucp.v22.events.call", b"starface2mqtt.resync")
-    _post(client, path_of("0011"), body)
-    _post(client, path_of("0011"), call_state("d"))
+    post(client, path_of("0011"), body)
+    post(client, path_of("0011"), call_state("d"))
 
     assert [event.data.replayed for event in kept()] == [True, False]
 
 
 def test_a_reset_is_kept_until_it_is_reported(client: Client, tmp_path: Path) -> None:
-    answer = _post(client, path_of("0011"), write_call("ucp.v20.client.connection.reset"))
+    answer = post(client, path_of("0011"), write_call("ucp.v20.client.connection.reset"))
 
     assert read_response(answer.content) is True
     with sqlite3.connect(tmp_path / NAME) as db:
@@ -298,18 +290,18 @@ def test_too_many_notifications_of_one_login_are_429(events: EventLog, tmp_path:
     client = Client(create_app(events, door, PROFILE))
     path = path_of("0011")
 
-    codes = [_post(client, path, call_state(f"c-{number}")).status_code for number in range(4)]
+    codes = [post(client, path, call_state(f"c-{number}")).status_code for number in range(4)]
 
     assert codes == [200, 200, 200, 429]
-    assert _post(client, path_of("0012"), call_state("c")).status_code == 200
+    assert post(client, path_of("0012"), call_state("c")).status_code == 200
 
 
 def test_who_guesses_paths_is_slowed_down_and_the_pbx_is_not(client: Client) -> None:
-    codes = [_post(client, "/starface/a/b/c", b"").status_code for _ in range(30)]
+    codes = [post(client, "/starface/a/b/c", b"").status_code for _ in range(30)]
 
     assert codes[:20] == [404] * 20
     assert 429 in codes[20:]
-    assert _post(client, path_of("0011"), call_state("c")).status_code == 200
+    assert post(client, path_of("0011"), call_state("c")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -332,7 +324,7 @@ def test_only_listed_sources_are_answered_and_only_the_proxy_may_speak_for_other
     )
     headers = XML | ({"X-Forwarded-For": forwarded} if forwarded else {})
 
-    answer = _post(client, path_of("0011"), call_state("c"), headers=headers, remote_addr=peer)
+    answer = post(client, path_of("0011"), call_state("c"), headers=headers, remote_addr=peer)
 
     assert answer.status_code == status
     assert len(kept()) == (status == 200)
@@ -345,13 +337,13 @@ def test_a_log_that_cannot_be_written_is_503_and_recovers(
     other.execute("BEGIN EXCLUSIVE")
     path = path_of("0011")
 
-    answer = _post(client, path, call_state("c-1"))
+    answer = post(client, path, call_state("c-1"))
 
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     other.execute("ROLLBACK")
     other.close()
-    assert _post(client, path, call_state("c-2")).status_code == 200
+    assert post(client, path, call_state("c-2")).status_code == 200
     assert [event.data.call_id for event in kept()] == ["c-2"]
 
 
@@ -387,7 +379,7 @@ def test_a_call_reported_by_form_is_accepted(client: Client, kept: Kept) -> None
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     body = b"event=Outgoing&number=044%20123%2045%2067"
 
-    answer = _post(client, f"{path_of('0011')}/call", body, headers=headers)
+    answer = post(client, f"{path_of('0011')}/call", body, headers=headers)
 
     assert answer.status_code == 200
     [event] = kept()
@@ -414,9 +406,9 @@ def test_a_call_reported_in_both_dialects_is_one_call(client: Client, kept: Kept
     query = {"event": "ringing", "number": "+41 44 123 45 67"}
 
     client.simulate_get(url, params=query)
-    _post(client, path, call_state("c-1"))
+    post(client, path, call_state("c-1"))
     client.simulate_get(url, params=query | {"event": "answered"})
-    _post(client, path, call_state("c-1", "HANGUP"))
+    post(client, path, call_state("c-1", "HANGUP"))
     client.simulate_get(url, params=query | {"event": "ended"})
 
     made, first, *rest = kept()
@@ -427,7 +419,7 @@ def test_a_call_reported_in_both_dialects_is_one_call(client: Client, kept: Kept
 
 
 def test_a_url_after_the_notification_joins_its_call(client: Client, kept: Kept) -> None:
-    _post(client, path_of("0011"), call_state("c-1"))
+    post(client, path_of("0011"), call_state("c-1"))
     query = {"event": "ringing", "number": "044 123 45 67"}
     client.simulate_get(f"{path_of('0011')}/call", params=query)
     client.simulate_get(f"{path_of('0012')}/call", params=query)
@@ -435,77 +427,8 @@ def test_a_url_after_the_notification_joins_its_call(client: Client, kept: Kept)
     assert [event.data.call_id == "c-1" for event in kept()] == [True, True, False]
 
 
-# -- the page -----------------------------------------------------------------------------
-
-
-def test_the_page_counts_visits_and_notifications_and_not_our_own_checks(client: Client) -> None:
-    client.simulate_get("/")
-    client.simulate_head("/")
-    client.simulate_get("/favicon.ico")
-    _post(client, path_of("0011"), write_call(CHECK))
-    _post(client, path_of(TEST_USER), call_state("c-test", "DOCTOR"))
-    _post(client, path_of("0011"), call_state("c-1"))
-    response = client.simulate_get("/", headers={"Accept": "application/json"}).json
-
-    assert (response["hits"], response["visits"], response["notifications"]) == (3, 2, 1)
-    assert response["your_address"] == "127.0.0.1"
-    assert response["last_notification"] is not None
-
-
-@pytest.mark.parametrize(
-    ("accepted", "language", "sentence"),
-    [("de-CH,de;q=0.9", "de", "HTTP-Zugriffe total"), ("fr", "fr", "Total des accès"),
-     ("it;q=0.8,en;q=0.7", "it", "Totale accessi"), ("", "en", "HTTP hits total"),
-     ("es,pt", "en", "HTTP hits total"), ("en;q=0.1,de;q=x,fr;q=0.5", "fr", "Total des accès")],
-)  # fmt: skip
-def test_the_page_speaks_the_readers_language(
-    client: Client, accepted: str, language: str, sentence: str
-) -> None:
-    answer = client.simulate_get("/", headers={"Accept": "text/html", "Accept-Language": accepted})
-
-    assert answer.headers["content-language"] == language
-    assert sentence in answer.text
-
-
-@pytest.mark.parametrize(
-    ("source", "sentence"),
-    [("127.0.0.1", "own machine"), ("::1", "own machine"), ("192.0.2.7", "at this address")],
-)
-def test_a_visit_from_the_own_machine_proves_nothing(
-    client: Client, source: str, sentence: str
-) -> None:
-    answer = client.simulate_get(
-        "/", headers={"Accept": "text/html"}, extras={"REMOTE_ADDR": source}
-    )
-
-    assert sentence in answer.text
-
-
-def test_the_page_never_echoes_input_as_html(client: Client) -> None:
-    marker = "<script>alert(1)</script>"
-    answer = client.simulate_get(
-        "/",
-        params={"lang": marker, "x": marker},
-        headers={"Accept-Language": marker, "X-Forwarded-For": marker, "User-Agent": marker},
-    )
-
-    assert answer.status_code == 200
-    assert "<script" not in answer.text
-
-
-def test_hits_survive_a_restart(client: Client, events: EventLog, tmp_path: Path) -> None:
-    for _ in range(3):
-        client.simulate_get("/")
-    events.write_counts()
-
-    with sqlite3.connect(tmp_path / NAME) as db:
-        found = db.execute("SELECT value FROM counters WHERE name = 'visits'").fetchone()
-    db.close()
-    assert found == (3,)
-
-
 def test_the_event_is_what_the_contract_says(client: Client, kept: Kept) -> None:
-    _post(client, path_of("0011"), call_state("c-1", groupID="Verkauf"))
+    post(client, path_of("0011"), call_state("c-1", groupID="Verkauf"))
 
     [event] = kept()
     document = json.loads(event.encoded())

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 from starface.settings import StarfaceSettings
-from starface.xmlrpc.reading import Value, Writable, read_call, write_response
+from starface.transport import Transport
+from starface.xmlrpc.reading import Value, Writable, read_call, read_response, write_response
 
 Script = Callable[[socket.socket, bytes], None]
+QUERY = "de.vertico.starface.auth=0011:MARKER-TOKEN"
+BODY = b"<methodCall><methodName>a</methodName></methodCall>"
 
 
 class Request:
@@ -132,6 +135,17 @@ def settings_for(server: Server, **changes: object) -> StarfaceSettings:
         "read_timeout": 1.0,
     }
     return StarfaceSettings.model_validate(plain | changes)
+
+
+def post(server: Server, **changes: object) -> object:
+    """Return what a server answers to a request."""
+    return read_response(Transport(settings_for(server, **changes)).post(QUERY, BODY).body)
+
+
+def hold(way: socket.socket, _: bytes) -> None:
+    """Answer nothing until the client leaves."""
+    way.settimeout(10)
+    way.recv(1)
 
 
 def json_answer(given: object, status: str = "200 OK", *headers: str) -> bytes:
