@@ -1,5 +1,4 @@
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -7,125 +6,25 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bus.events import DialRequest, DialRequestData, now
+from bus.events import DialRequest
 from bus.mqtt.client import Client, ClientFactory, InboundPublish, Listener, Login
 from bus.mqtt.connection import (
     Connection,
     NetworkDead,
     PublishRefused,
-    SessionTaken,
     client_for,
 )
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
-from bus.mqtt.mqtt5_client import CodecClient
 from bus.mqtt.paho_client import PahoClient
-from bus.mqtt.presence import Presence
 from bus.mqtt.publication import Options
-from bus.settings import BrokerSettings, SettingsRefused
-from cli.demo.mosquitto import Mosquitto, free_port
-from tests.conftest import ROOT, wait_until
-
-Connect = Callable[..., Connection]
-
-
-@pytest.fixture(params=[PahoClient, CodecClient])
-def clients(request: pytest.FixtureRequest) -> ClientFactory:
-    """Every promise of a connection is kept with either library."""
-    chosen: ClientFactory = request.param
-    return chosen
-
-
-@pytest.fixture
-def connection(clients: ClientFactory) -> Connect:
-    return partial(Connection, clients=clients)
-
-
-@pytest.fixture
-def connect(broker_settings: BrokerSettings, connection: Connect) -> Iterator[Connect]:
-    opened: list[Connection] = []
-
-    def connected(account: str, **options: object) -> Connection:
-        made = connection(broker_settings, account, **options)
-        opened.append(made.__enter__())
-        made.wait_connected()
-        return made
-
-    yield connected
-    for made in opened:
-        made.__exit__(None, None, None)
-
-
-class FlakyLine:
-    """A way to the broker that can be cut without a word."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-
-    def __enter__(self) -> "FlakyLine":
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-        self.cut()
-
-    @property
-    def used(self) -> bool:
-        return bool(self._open)
-
-    def cut(self) -> None:
-        for end in self._open:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._port))
-                self._open += [near, far]
-                for ends in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError), source:
-            while data := source.recv(65_536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_RDWR)
-
-
-def _take_turns(first: Connection, second: Connection) -> None:
-    """Work for both by turns."""
-    for _ in range(500):
-        second.work(0.02)
-        first.work(0.02)
-    raise AssertionError("both stay")
-
-
-def _request() -> DialRequest:
-    return DialRequest(
-        time=now(),
-        data=DialRequestData(number="+41", request_id="7f3c8a52-4b0c-4dd1-9a55-000000000001"),
-    )
-
-
-def _work_until(connection: Connection, condition: Callable[[], object]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        connection.work(0.02)
-    raise AssertionError("waited in vain")
+from bus.settings import BrokerSettings
+from cli.demo.mosquitto import Mosquitto
+from tests.bus.mqtt.connection.conftest import Connect, dial_request, work_until
+from tests.conftest import ROOT
 
 
 def test_a_message_reaches_its_handler_as_a_model(connect: Connect) -> None:
@@ -133,9 +32,9 @@ def test_a_message_reaches_its_handler_as_a_model(connect: Connect) -> None:
     received: list[DialRequest] = []
     dial.consume("starface/users/+/dial", DialRequest, lambda message, _: received.append(message))
 
-    person.publish("starface/users/0011/dial", _request())
+    person.publish("starface/users/0011/dial", dial_request())
 
-    _work_until(dial, lambda: received)
+    work_until(dial, lambda: received)
     assert received[0].data.number == "+41"
 
 
@@ -145,17 +44,17 @@ def test_what_waited_at_the_broker_is_delivered_after_a_restart(
     with connection(broker_settings, "dial") as dial:
         dial.wait_connected()
         dial.subscribe("starface/users/+/dial", lambda _: None)
-        connect("0011").publish("starface/users/0011/dial", _request())
+        connect("0011").publish("starface/users/0011/dial", dial_request())
         dial.work(2.0)
     person = connect("0012")
     for _ in range(10):
-        person.publish("starface/users/0012/dial", _request())
+        person.publish("starface/users/0012/dial", dial_request())
 
     received: list[ReceivedMessage] = []
     with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", received.append)
         dial.wait_connected()
-        _work_until(dial, lambda: len(received) == 10)
+        work_until(dial, lambda: len(received) == 10)
 
 
 def test_an_unhandled_message_comes_again(
@@ -164,13 +63,13 @@ def test_an_unhandled_message_comes_again(
     with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", lambda _: None)
         dial.wait_connected()
-        connect("0011").publish("starface/users/0011/dial", _request())
+        connect("0011").publish("starface/users/0011/dial", dial_request())
 
     received: list[ReceivedMessage] = []
     with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", received.append)
         dial.wait_connected()
-        _work_until(dial, lambda: received)
+        work_until(dial, lambda: received)
 
 
 def test_a_message_that_a_process_did_not_survive_is_marked_when_it_comes_again(
@@ -185,12 +84,12 @@ def test_a_message_that_a_process_did_not_survive_is_marked_when_it_comes_again(
     with contextlib.suppress(KeyboardInterrupt), connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", killed)
         dial.wait_connected()
-        connect("0011").publish("starface/users/0011/dial", _request())
-        _work_until(dial, lambda: False)
+        connect("0011").publish("starface/users/0011/dial", dial_request())
+        work_until(dial, lambda: False)
     with connection(broker_settings, "dial") as dial:
         dial.subscribe("starface/users/+/dial", received.append)
         dial.wait_connected()
-        _work_until(dial, lambda: len(received) == 2)
+        work_until(dial, lambda: len(received) == 2)
 
     assert [message.redelivered for message in received] == [False, True]
     assert received[0].payload == received[1].payload
@@ -198,13 +97,13 @@ def test_a_message_that_a_process_did_not_survive_is_marked_when_it_comes_again(
 
 def test_a_publish_the_broker_forbids_is_refused(connect: Connect) -> None:
     with pytest.raises(PublishRefused) as refused:
-        connect("0011").publish("starface/users/0012/dial", _request())
+        connect("0011").publish("starface/users/0012/dial", dial_request())
 
     assert refused.value.code == 0x87
 
 
 def test_a_message_nobody_subscribes_to_is_distinguished(connect: Connect) -> None:
-    assert connect("0011").publish("starface/users/0011/dial", _request()) == 0x10
+    assert connect("0011").publish("starface/users/0011/dial", dial_request()) == 0x10
 
 
 def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
@@ -219,10 +118,10 @@ def test_a_handler_that_fails_puts_the_message_aside(connect: Connect) -> None:
     dial = connect("dial", dead_letter=lambda message, why: aside.append((message.topic, why)))
     dial.subscribe("starface/users/+/dial", fail_once)
     person = connect("0011")
-    person.publish("starface/users/0011/dial", _request())
-    person.publish("starface/users/0011/dial", _request())
+    person.publish("starface/users/0011/dial", dial_request())
+    person.publish("starface/users/0011/dial", dial_request())
 
-    _work_until(dial, lambda: len(received) == 4)
+    work_until(dial, lambda: len(received) == 4)
     assert aside == [("starface/users/0011/dial", "the handler failed")]
 
 
@@ -237,172 +136,10 @@ def test_poison_is_put_aside_and_the_next_message_handled(connect: Connect, payl
     person = connect("0011")
 
     person.publish_raw("starface/users/0011/dial", payload)
-    person.publish("starface/users/0011/dial", _request())
+    person.publish("starface/users/0011/dial", dial_request())
 
-    _work_until(dial, lambda: received)
+    work_until(dial, lambda: received)
     assert len(aside) == 1
-
-
-def test_subscriptions_survive_a_broker_that_forgot_everything(
-    broker: Mosquitto, connect: Connect
-) -> None:
-    received: list[ReceivedMessage] = []
-    dial, person = connect("dial"), connect("0011")
-    dial.subscribe("starface/users/+/dial", received.append)
-
-    broker.kill()
-    (broker.folder / "mosquitto.db").unlink(missing_ok=True)
-    broker.start()
-    _work_until(dial, lambda: dial.connected and person.connected)
-    person.publish("starface/users/0011/dial", _request())
-
-    _work_until(dial, lambda: received)
-
-
-def test_nothing_is_kept_for_later_while_the_broker_is_away(
-    broker: Mosquitto, connect: Connect
-) -> None:
-    received: list[ReceivedMessage] = []
-    dial, person = connect("dial"), connect("0011")
-    dial.subscribe("starface/users/+/dial", received.append)
-    broker.stop()
-    _work_until(dial, lambda: not person.connected)
-
-    with pytest.raises(BrokerUnavailable):
-        person.publish("starface/users/0011/dial", _request())
-
-    broker.start()
-    _work_until(dial, lambda: dial.connected and person.connected)
-    person.publish_raw("starface/users/0011/dial", b"last")
-    _work_until(dial, lambda: received)
-    assert [message.payload for message in received] == [b"last"]
-
-
-def test_a_broker_that_is_not_there_is_named_with_the_fix(connection: Connect) -> None:
-    settings = BrokerSettings(port=free_port(), account="dial", password="x")
-    with connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
-        dial.wait_connected(2)
-
-    assert f"127.0.0.1:{settings.port}" in str(refused.value)
-    assert "is Mosquitto running" in str(refused.value)
-
-
-def test_a_wrong_password_is_named_with_the_fix(connection: Connect, broker: Mosquitto) -> None:
-    settings = BrokerSettings(port=broker.port, account="dial", password="wrong")
-    with connection(settings, "dial") as dial, pytest.raises(BrokerUnavailable) as refused:
-        dial.wait_connected(2)
-
-    assert "refused account 'dial'" in str(refused.value)
-    assert "wrong" not in str(refused.value)
-
-
-def test_a_password_that_is_corrected_in_the_file_is_used_at_the_next_attempt(
-    connection: Connect, broker: Mosquitto, tmp_path: Path
-) -> None:
-    right = json.loads((broker.folder / "accounts.json").read_text())
-    accounts = tmp_path / "accounts.json"
-    accounts.touch(0o600)
-    accounts.write_text(json.dumps({"dial": "wrong"}))
-    settings = BrokerSettings(port=broker.port, accounts_file=accounts)
-    with connection(settings, "dial") as dial:
-        wait_until(lambda: "refused" in dial.why)
-        accounts.write_text("{half a file")
-        accounts.write_text(json.dumps(right))
-
-        wait_until(lambda: dial.connected)
-
-
-def test_an_account_that_is_not_in_the_file_is_refused(
-    connection: Connect, broker_settings: BrokerSettings
-) -> None:
-    with pytest.raises(SettingsRefused, match="no broker account 'nobody'"):
-        connection(broker_settings, "nobody")
-
-
-@pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_of_two_workstations_with_one_account_the_newest_stays(
-    broker_settings: BrokerSettings, version: str
-) -> None:
-    settings = broker_settings.model_copy(update={"version": version})
-    with ExitStack() as stack:
-        first = stack.enter_context(Connection(settings, "0011", lasting=False, gives_way=True))
-        first.wait_connected()
-        for _ in range(5):
-            first.work(0.1)  # it notes that it runs
-        second = stack.enter_context(Connection(settings, "0011", lasting=False, gives_way=True))
-        with pytest.raises(SessionTaken, match="'0011'"):
-            _take_turns(first, second)
-        received: list[ReceivedMessage] = []
-        second.subscribe("starface/users/0011/#", received.append)
-        second.wait_connected()
-        second.publish("starface/users/0011/dial", _request())
-        _work_until(second, lambda: received)
-
-
-def test_a_process_of_the_server_never_ends_for_another_with_its_account(connect: Connect) -> None:
-    first, second = connect("dial"), connect("dial")
-    _work_until(first, lambda: not first.connected)
-
-    second.__exit__(None, None, None)
-
-    _work_until(first, lambda: first.connected)
-
-
-@pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_a_line_that_flaps_is_no_second_process(
-    broker_settings: BrokerSettings, version: str
-) -> None:
-    with FlakyLine(broker_settings.port) as line:
-        settings = broker_settings.model_copy(update={"port": line.port, "version": version})
-        with Connection(settings, "0011", lasting=False, gives_way=True) as person:
-            for _ in range(4):
-                _work_until(person, lambda: person.connected)
-                line.cut()
-                _work_until(person, lambda: not person.connected)
-            _work_until(person, lambda: person.connected)
-
-
-def test_passwords_that_are_put_right_are_read_again(
-    connection: Connect, broker_settings: BrokerSettings, tmp_path: Path
-) -> None:
-    right = broker_settings.accounts_file.read_text()
-    file = tmp_path / "accounts.json"
-    file.touch(0o600)
-    file.write_text('{"dial": "wrong"}')
-    settings = broker_settings.model_copy(update={"accounts_file": file})
-
-    with connection(settings, "dial") as dial:
-        with pytest.raises(BrokerUnavailable):
-            dial.wait_connected(0.5)
-        file.write_text(right)
-        _work_until(dial, lambda: dial.connected)
-
-
-def test_a_process_is_online_while_it_lives_and_offline_after(
-    connection: Connect, broker_settings: BrokerSettings, connect: Connect
-) -> None:
-    reported: list[bytes] = []
-    watch = connect("cli-1")
-    watch.subscribe("starface/processes/dial", lambda message: reported.append(message.payload))
-    with connection(broker_settings, "dial", presence=Presence("dial")) as dial:
-        dial.wait_connected()
-        _work_until(watch, lambda: reported == [b"online"])
-
-    _work_until(watch, lambda: reported == [b"online", b"offline"])
-
-
-def test_a_late_will_is_corrected(
-    connection: Connect, broker_settings: BrokerSettings, connect: Connect
-) -> None:
-    reported: list[bytes] = []
-    watch = connect("cli-1")
-    with connection(broker_settings, "dial", presence=Presence("dial")) as dial:
-        dial.wait_connected()
-        watch.subscribe("starface/processes/dial", lambda message: reported.append(message.payload))
-        dial.publish_raw("starface/processes/dial", b"offline", retain=True)
-        _work_until(watch, lambda: reported[-1:] == [b"offline"])
-
-        _work_until(dial, lambda: watch.work(0.01) and reported[-1:] == [b"online"])
 
 
 def test_a_message_to_nobody_leaves_no_trace_of_its_payload(
@@ -427,8 +164,8 @@ def test_version_3_carries_the_same_payloads(broker_settings: BrokerSettings) ->
         )
         dial.wait_connected()
         person.wait_connected()
-        person.publish("starface/users/0011/dial", _request())
-        _work_until(dial, lambda: received)
+        person.publish("starface/users/0011/dial", dial_request())
+        work_until(dial, lambda: received)
 
 
 def test_an_interrupted_message_comes_again(connect: Connect) -> None:
@@ -444,7 +181,7 @@ def test_an_interrupted_message_comes_again(connect: Connect) -> None:
     for payload in (b"1", b"2", b"3"):
         person.publish_raw("starface/users/0011/dial", payload)
 
-    _work_until(dial, lambda: {b"1", b"2", b"3"} <= {each.payload for each in received[2:]})
+    work_until(dial, lambda: {b"1", b"2", b"3"} <= {each.payload for each in received[2:]})
 
 
 def test_a_subscription_made_while_connecting_is_not_lost(
@@ -470,13 +207,13 @@ def test_a_type_of_a_later_release_is_ignored(connect: Connect) -> None:
     dial = connect("dial", dead_letter=lambda _, why: aside.append(why))
     dial.consume("starface/users/+/dial", DialRequest, lambda message, _: received.append(message))
     person = connect("0011")
-    later = _request().model_copy(update={"type": "starface.dial.request.v2"})
+    later = dial_request().model_copy(update={"type": "starface.dial.request.v2"})
 
     person.publish("starface/users/0011/dial", later)
     person.publish_raw("starface/users/0011/dial", b'{"type": "starface.dial.request.v2"}')
-    person.publish("starface/users/0011/dial", _request())
+    person.publish("starface/users/0011/dial", dial_request())
 
-    _work_until(dial, lambda: received)
+    work_until(dial, lambda: received)
     assert [message.type for message in received] == ["starface.dial.request.v1"]
     assert aside == []
 
@@ -521,7 +258,7 @@ def test_a_process_whose_network_thread_has_ended_must_end_too(
             """End at once, as a thread does that has met something unforeseen."""
 
     with Dead(broker_settings, "dial", clients=clients) as dial, pytest.raises(NetworkDead):
-        _work_until(dial, lambda: False)
+        work_until(dial, lambda: False)
 
 
 def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
@@ -544,7 +281,7 @@ def test_a_fault_in_a_callback_costs_a_connection_and_no_message(
         person.publish_raw("starface/users/0011/dial", b"1")
         person.publish_raw("starface/users/0011/dial", b"2")
 
-        _work_until(dial, lambda: len(received) >= 2)
+        work_until(dial, lambda: len(received) >= 2)
     assert received[:2] == [b"1", b"2"]
 
 
@@ -601,7 +338,7 @@ def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> No
         lambda _: answered.append(dial.publish_raw("starface/users/0011/dial/result", b"y")),
     )
     with dial:
-        _work_until(dial, lambda: answered)
+        work_until(dial, lambda: answered)
 
     assert answered == [0]
     assert len(reconnect) == 1  # it did not have to come again
@@ -630,50 +367,6 @@ def test_a_small_message_does_not_wait_for_the_one_before_it(
     assert "set_tcp_nodelay true" in conf  # the other direction
 
 
-def test_a_client_whose_node_is_gone_goes_to_another(
-    broker: Mosquitto, connection: Connect, broker_settings: BrokerSettings
-) -> None:
-    with FlakyLine(broker.port) as first, FlakyLine(broker.port) as second:
-        lines = {first.port: first, second.port: second}
-        nodes = broker_settings.model_copy(
-            update={"hosts": tuple(f"127.0.0.1:{port}" for port in lines)}
-        )
-        with connection(nodes, "caller") as caller:
-            caller.wait_connected()
-            used = next(port for port, line in lines.items() if line.used)
-            lines.pop(used).__exit__()
-
-            other = lines.popitem()[1]
-            wait_until(lambda: other.used and caller.connected)
-
-
-def test_a_persons_command_tries_each_node(
-    broker: Mosquitto, connection: Connect, broker_settings: BrokerSettings
-) -> None:
-    hosts = (f"127.0.0.1:{free_port()}", f"127.0.0.1:{broker.port}")
-    for nodes in (hosts, hosts[::-1]):  # one of the two begins at the node that is not there
-        settings = broker_settings.model_copy(update={"hosts": nodes})
-        with connection(settings, "cli-1", lasting=False) as command:
-            command.wait_connected()
-
-
-def test_what_is_retained_is_published_again_where_the_broker_may_not_have_it(
-    broker_settings: BrokerSettings, connect: Connect, connection: Connect
-) -> None:
-    repeating = broker_settings.model_copy(update={"repeat_retained": 1})
-    panel = connect("panel")
-    came: list[tuple[str, bool]] = []
-    panel.subscribe(panel.topics.processes(), lambda each: came.append((each.topic, each.retained)))
-    presence = Presence("sessions")
-    states: list[float] = []
-    with connection(repeating, "sessions", presence=presence) as sessions:
-        sessions.republish(lambda: states.append(time.monotonic()))
-        _work_until(sessions, lambda: len(states) >= 3)
-    _work_until(panel, lambda: came.count(("starface/processes/sessions", False)) >= 3)
-
-    assert states[2] - states[1] > 0.9
-
-
 def test_dots_can_be_kept_from_a_broker_to_which_they_are_slashes(
     broker_settings: BrokerSettings, connect: Connect, connection: Connect
 ) -> None:
@@ -686,8 +379,8 @@ def test_dots_can_be_kept_from_a_broker_to_which_they_are_slashes(
         caller.wait_connected()
         gateway.wait_connected()
         gateway.publish_raw(topics.calls("anna.b"), b"x")
-        _work_until(caller, lambda: received)
-    _work_until(plain, lambda: on_wire)
+        work_until(caller, lambda: received)
+    work_until(plain, lambda: on_wire)
 
     assert on_wire == ["starface/users/anna%2Eb/calls"]
     assert received == [topics.calls("anna.b")]
