@@ -61,9 +61,9 @@ def test_a_broker_whose_certificate_nobody_vouches_for_is_named(
 ) -> None:
     strange = secured.model_copy(update={"ca_file": None})
     with (
-        Connection(strange, "gateway", clients=clients) as gateway,
+        Connection(strange, "gateway", lasting=False, clients=clients) as gateway,
         pytest.raises(BrokerUnavailable) as refused,
     ):
-        gateway.wait_connected(3)
+        gateway.wait_connected()
 
     assert "certificate" in str(refused.value)
