@@ -208,8 +208,9 @@ def _is_utf8(line: bytes) -> bool:
         octets = sum(len(sign.encode()) for sign in sequences)
         latin = all(sign < "\u0250" or "\u2000" <= sign < "\u2100" for sign in sequences)
         return latin and octets > 0 and octets * 3 >= 2 * sum(byte > 0x7F for byte in line)
+    composed = unicodedata.normalize("NFC", text.strip())  # a Mac may write an accent on its own
     return not any(
-        unicodedata.category(sign) in ("Mn", "Cn", "Cc") for sign in text.strip() if sign > "\x7f"
+        unicodedata.category(sign) in ("Mn", "Cn", "Cc") for sign in composed if sign > "\x7f"
     )
 
 
