@@ -129,7 +129,8 @@ def test_a_text_stays_one_for_a_sign_that_is_none(read: Read, value: bytes, name
 
 
 def test_a_company_is_not_its_own_employer(read: Read) -> None:
-    [company] = read({"objectClass": ["organization"], "o": "Muster AG", "cn": "Muster AG"})
+    muster = {"o": "Muster AG", "cn": "Muster AG", "telephoneNumber": "044 555 01 00"}
+    [company] = read({"objectClass": ["organization"], **muster})
 
     assert (company.kind, company.name, company.company) == ("company", "Muster AG", "")
 
