@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from decimal import Decimal
 from itertools import islice
+from math import isfinite
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -52,13 +54,22 @@ def cell_text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "1" if value else "0"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # a telephone number or a key that was taken for an amount
+    if isinstance(value, float | Decimal):
+        return _amount_text(value)
     if isinstance(value, date | datetime | time):
         return value.isoformat()
-    if isinstance(value, bytes | memoryview):
+    if isinstance(value, bytes | bytearray | memoryview):
         return decoded(bytes(value))
+    if isinstance(value, list | tuple | set):
+        return "\n".join(map(cell_text, value))
     return str(value)
+
+
+def _amount_text(value: float | Decimal) -> str:
+    """Return an amount, which may be a telephone number or a key that was taken for one."""
+    if not isfinite(value):
+        return ""
+    return str(int(value)) if value == int(value) else str(value)
 
 
 class SourceRow(NamedTuple):

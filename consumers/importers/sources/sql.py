@@ -8,6 +8,7 @@ from typing import Any
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import Change
+from consumers.importers.encodings import decoded
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
 from consumers.importers.rows import RowReader, SourceRow, cell_text, check_columns
@@ -42,7 +43,7 @@ def sql_records(
     The address holds a password, so no error repeats it.
     """
     try:
-        from sqlalchemy import create_engine, make_url
+        from sqlalchemy import create_engine, event, make_url
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     except ImportError as error:
         raise SourceUnreadable(
@@ -53,6 +54,8 @@ def sql_records(
         if "@" in (address.host or ""):  # the end of a password, which the driver would show
             raise SourceUnreadable(_NOT_PLAIN)
         engine = create_engine(address)
+        if engine.name == "sqlite":  # a text of it may have any encoding
+            event.listen(engine, "connect", _decode_texts)
     except (ArgumentError, NoSuchModuleError):
         raise SourceUnreadable(unknown_database(url)) from None
     except ImportError as error:
@@ -72,6 +75,10 @@ def sql_records(
         raise SourceUnreadable(f"the database says: {_reason(error)}") from error
     finally:
         engine.dispose()
+
+
+def _decode_texts(connection: Any, _: object) -> None:
+    connection.text_factory = decoded
 
 
 def _reason(error: Exception) -> str:

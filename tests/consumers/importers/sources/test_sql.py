@@ -2,6 +2,7 @@ import sqlite3
 import traceback
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from consumers.directory.changes import Change, ContactRecord, UseRecord
 from consumers.directory.records import DossierRecord, MatterRecord
 from consumers.importers.mapping import Mapping
 from consumers.importers.report import Report, SourceUnreadable
+from consumers.importers.rows import cell_text
 from consumers.importers.sources.sql import missing_driver, sql_records, unknown_database
 
 Read = Callable[..., list[Change]]
@@ -151,6 +153,30 @@ def test_a_number_kept_as_an_amount_is_a_whole_one(
     assert isinstance(contact, ContactRecord)
     assert contact.key == key
     assert [one.e164 for one in contact.numbers] == ([e164] if e164 else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Decimal("41441234567.00"), "41441234567"),
+        (Decimal("41441234567"), "41441234567"),
+        (float("nan"), ""),
+        (Decimal("NaN"), ""),
+        (bytearray(b"Anna"), "Anna"),
+        ("Müller".encode("cp1252"), "Müller"),
+        (["044 123 45 67", "079 555 01 01"], "044 123 45 67\n079 555 01 01"),
+    ],
+)
+def test_a_value_of_any_type_of_a_driver_is_a_text(value: object, text: str) -> None:
+    assert cell_text(value) == text
+
+
+def test_a_text_in_another_encoding_ends_no_import(read: Read) -> None:
+    mapping = Mapping.model_validate({"contact": {"name": "name"}})
+
+    contacts = read("SELECT CAST(x'4afc7267' AS TEXT) AS name UNION SELECT 'Anna'", mapping)
+
+    assert {one.name for one in contacts if isinstance(one, ContactRecord)} == {"Jürg", "Anna"}
 
 
 def test_no_driver_looks_for_parameters_in_a_query(read: Read) -> None:
