@@ -198,7 +198,7 @@ class _Server:
         found = self._about(book, "<d:getetag/><d:resourcetype/>", depth="1").resources
         return [resource.href for resource in found if not resource.kinds and resource.href]
 
-    def read(self, book: httpx.URL, hrefs: list[str]) -> Iterator[Resource]:
+    def read(self, book: httpx.URL, hrefs: list[str]) -> list[Resource]:
         """Return the cards at some addresses."""
         wanted = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
         body = (
@@ -206,12 +206,12 @@ class _Server:
             f"</d:prop>{wanted}</c:addressbook-multiget>"
         )
         with self._asked("REPORT", book, body, "1") as answer:
-            yield from _resources(answer)
+            return _resources(answer)
 
     def _about(self, url: httpx.URL, properties: str, depth: str = "0") -> _DavAnswer:
         body = f"{_HEAD}<d:propfind {_SPACES}><d:prop>{properties}</d:prop></d:propfind>"
         with self._asked("PROPFIND", url, body, depth) as answer:
-            return _DavAnswer(answer.url, list(_resources(answer)))
+            return _DavAnswer(answer.url, _resources(answer))
 
     @contextmanager
     def _asked(self, verb: str, url: httpx.URL, body: str, depth: str) -> Iterator[httpx.Response]:
@@ -237,14 +237,13 @@ class _Server:
             )
 
 
-def _resources(answer: httpx.Response) -> Iterator[Resource]:
-    reader, size = Multistatus(), 0
-    for octets in answer.iter_bytes():
-        size += len(octets)
-        if size > _LARGEST:
+def _resources(answer: httpx.Response) -> list[Resource]:
+    octets = bytearray()
+    for piece in answer.iter_bytes():
+        octets += piece
+        if len(octets) > _LARGEST:
             raise AnswerRefused(f"an answer of more than {_LARGEST >> 20} MiB")
-        yield from reader.feed(octets)
-    yield from reader.feed(b"", last=True)
+    return Multistatus().read(bytes(octets))
 
 
 def _check(verb: str, status: int) -> None:

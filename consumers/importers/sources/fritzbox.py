@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from bus.numbers.number import NumberProfile
 from consumers.directory.changes import ContactRecord
-from consumers.importers.encodings import decoded
 from consumers.importers.raw_contact import ContactReader, NumberField, RawContact
 from consumers.importers.report import Report, SourceUnreadable
+from consumers.importers.sources.xml_text import readable
 
 _LABELS = {"home": "home", "mobile": "mobile", "work": "work", "fax_work": "fax", "fax_home": "fax"}
-_FRONT = 200  # bytes with the declaration
 _INTERNAL = re.compile(r"\*\*|.*@hd-telefonie")  # telephones of the FRITZ!Box itself
-_DECLARED = re.compile(r"<\?xml(?:[^>]*encoding=[\"'](?P<charset>[^\"']+))?[^>]*\?>", re.I)
-# What XML forbids, and what programs write all the same: names of HTML, `&` alone, control signs.
-_UNREADABLE = re.compile(
-    r"<!\[CDATA\[.*?\]\]>|&(?:#?\w{1,31};)?|[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", re.DOTALL
-)
 
 
 def fritzbox_records(path: Path, profile: NumberProfile, report: Report) -> Iterator[ContactRecord]:
@@ -63,15 +55,8 @@ class _Book:
         self._parser.CharacterDataHandler = lambda text: self._texts.append(text)
 
     def read(self, octets: bytes) -> None:
-        """Read a whole file, in UTF-8 or as it declares."""
-        declared = _DECLARED.search(octets.replace(b"\0", b"")[:_FRONT].decode("ascii", "replace"))
-        try:
-            text = octets.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = decoded(octets, declared["charset"] or "utf-8" if declared else "utf-8")
-        self._parser.Parse(
-            _UNREADABLE.sub(_readable, _DECLARED.sub("", text, count=1)).strip(), True
-        )
+        """Read a whole file."""
+        self._parser.Parse(readable(octets, ""), True)
 
     def _refuse(self, *_: object) -> None:
         raise expat.ExpatError("a document type is not accepted")
@@ -100,10 +85,3 @@ class _Book:
                 numbers=self._numbers,
             )
             self.contacts.append((self._line, raw))
-
-
-def _readable(found: re.Match[str]) -> str:
-    if found[0].startswith("<"):
-        return found[0]
-    text = unescape(found[0])
-    return escape(text) if text.isprintable() else " "

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
+
+from consumers.importers.sources.xml_text import readable
 
 DAV, CARDDAV = "DAV: ", "urn:ietf:params:xml:ns:carddav "
 LOST = "\ufffd"  # stands for a sign that is no text
 _DEEPEST = 50
-_NO_TEXT = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
-    "|&#(?:[0-8]|1[124-9]|2[0-9]|3[01]|x0*(?:[0-8bcef]|1[0-9a-f]));",
-    re.I,
-)
-_OTHER_ENCODING = re.compile(rb"\xff\xfe|\xfe\xff|<\?xml[^>]*encoding=.(?!utf-8)", re.I)
 
 
 class AnswerRefused(Exception):
@@ -35,11 +28,9 @@ class Resource:
 
 
 class Multistatus:
-    """Reads a multistatus answer piece by piece."""
+    """Reads a multistatus answer."""
 
     def __init__(self) -> None:
-        self._text_of = codecs.getincrementaldecoder("utf-8")("replace")
-        self._declared: bool | None = None  # another encoding than UTF-8
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.StartElementHandler = self._start
@@ -50,20 +41,13 @@ class Multistatus:
         self._resource = Resource()
         self._ready: list[Resource] = []
 
-    def feed(self, octets: bytes, *, last: bool = False) -> Iterator[Resource]:
-        """Return the resources that are complete with these octets."""
+    def read(self, octets: bytes) -> list[Resource]:
+        """Return the resources of a whole answer."""
         try:
-            self._parser.Parse(self._readable(octets, last=last), last)
+            self._parser.Parse(readable(octets, LOST), True)
         except expat.ExpatError as error:
             raise AnswerRefused(f"no XML: {error}") from error
-        ready, self._ready = self._ready, []
-        yield from ready
-
-    def _readable(self, octets: bytes, *, last: bool) -> str | bytes:
-        """Return text without what XML forbids and address books hold: it ends no answer."""
-        if self._declared is None and octets:
-            self._declared = _OTHER_ENCODING.match(octets) is not None
-        return octets if self._declared else _NO_TEXT.sub(LOST, self._text_of.decode(octets, last))
+        return self._ready
 
     def _refuse(self, *_: object) -> None:
         raise AnswerRefused("a document type is not accepted")
