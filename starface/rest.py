@@ -154,7 +154,7 @@ class RestClient:
         return RestTag(id=_id(answer), name=name, alias=name)
 
     def rename_tag(self, tag_id: str, name: str) -> None:
-        """Return a folder another name."""
+        """Rename a folder."""
         body = {"id": tag_id, "name": name, "alias": name}
         self._write("PUT", f"/rest/contacts/tags/{quote(tag_id, safe='')}", body)
 

@@ -49,7 +49,7 @@ class WriteThrottle:
             self._rest(min(took, _PAUSE))
 
     def shorten_log(self) -> None:
-        """Return the space of the write-ahead log back, unless somebody needs it just now.
+        """Give the space of the write-ahead log back, unless somebody needs it just now.
 
         Little is left to be copied after a rest, so others hardly wait; by itself the log would
         only be begun again in a moment in which nobody writes.

@@ -69,7 +69,7 @@ class Poller:
             self._look(channel)
 
     def close(self) -> None:
-        """Poller nothing more."""
+        """Watch nothing more."""
         self._epoll.close()
 
     def _look(self, channel: Any) -> None:

@@ -67,7 +67,7 @@ def show(context: typer.Context, user: User = None, as_json: Json = False) -> No
 
 @app.command()
 def check(context: typer.Context, number: Number = None, user: User = None) -> None:
-    """Return whether a number is private for a user."""
+    """Show whether a number is private for a user."""
     from bus.numbers.private_numbers import PrivateNumbers
 
     settings = settings_of(context)

@@ -186,13 +186,13 @@ class Password(SimulatorCommand):
 
 
 class Allow(SimulatorCommand):
-    """Return or take the right to use the call interface."""
+    """Give or take the right to use the call interface."""
 
     user: Text
     on: bool
 
     def do(self, simulator: "Simulator") -> dict[str, Any]:
-        """Return or take it."""
+        """Give or take it."""
         simulator.allow(self.user, self.on)
         return {}
 

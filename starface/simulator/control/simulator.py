@@ -252,7 +252,7 @@ class Simulator:
                     self._sessions.end(session)
 
     def allow(self, login: str, on: bool) -> None:
-        """Return or take a user's right to use the call interface; without it his sessions end."""
+        """Give or take a user's right to use the call interface; without it his sessions end."""
         with self.pbx.lock:
             self.pbx.users[login] = replace(self.pbx.user(login), allowed=on)
         if not on:

@@ -110,7 +110,7 @@ class LoginPage:
 
 
 class TokenEndpoint:
-    """Returns access tokens for a password, a code of the login page or a refresh token."""
+    """Gives access tokens for a password, a code of the login page or a refresh token."""
 
     def __init__(self, accounts: SimulatedAccounts, switches: Switches) -> None:
         self._accounts = accounts

@@ -47,7 +47,7 @@ class RestLogins:
         resp.media = {"token": token}
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the token back."""
+        """Take the token back."""
         self._tokens.pop(req.get_header("authToken") or "", None)
         resp.status = falcon.HTTP_204
 

@@ -87,7 +87,7 @@ class RestContacts:
             raise _absent("folder") from None
 
     def on_put_tag(self, req: falcon.Request, resp: falcon.Response, tag: str) -> None:
-        """Return a folder another name."""
+        """Rename a folder."""
         try:
             self._book.rename_tag(tag, _name(req))
         except NoSuchTag:

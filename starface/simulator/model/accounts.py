@@ -100,7 +100,7 @@ class SimulatedAccounts:
             self.set_password(user.login, user.password)
 
     def set_password(self, login: str, password: str) -> None:
-        """Return a user a new password; his old tokens are worth nothing then."""
+        """Give a user a new password; his old tokens are worth nothing then."""
         self._tokens = {t: owner for t, owner in self._tokens.items() if owner[1] != login}
         self._passwords[login] = password
         for kind, token in tokens_of(login, password).items():

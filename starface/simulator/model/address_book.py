@@ -96,7 +96,7 @@ class AddressBook:
         return self._tag(number)
 
     def rename_tag(self, tag_id: str, name: str) -> None:
-        """Return a folder another name; raise NoSuchTag."""
+        """Rename a folder; raise NoSuchTag."""
         self._tags[self._number(tag_id, self._tags, NoSuchTag)] = name
 
     def remove_tag(self, tag_id: str) -> None:

@@ -176,7 +176,7 @@ class SimulatedPbx:
         return call
 
     def hand_over(self, call_id: str, giver: str, taker: str, *, ringing: bool) -> None:
-        """Return the call to another user: he is connected, or his phone rings."""
+        """Hand the call to another user: he is connected, or his phone rings."""
         call = self.call(call_id)
         caller = call.legs[giver].caller
         if ringing:
