@@ -10,9 +10,9 @@ from functools import partial
 
 from bus.journal_events import ListedCall, PbxAnswer, PbxAnswerData, PbxRequest
 from bus.mqtt.requests import Requester, Responder
-from consumers.sessions.tasks import PbxSession
 from consumers.sessions.user import UserContext
 from runtime.worker_pool import AnsweringPool
+from starface.client import StarfaceClient
 from starface.failures import PbxFailure
 from starface.wire import CallListEntry
 
@@ -44,7 +44,7 @@ class CallQuestions:
         return lambda answer: self._responder.answer(requester, answer or failed)
 
 
-def _ask(pbx: PbxSession, request_id: str, since: datetime | None) -> PbxAnswer:
+def _ask(pbx: StarfaceClient, request_id: str, since: datetime | None) -> PbxAnswer:
     try:
         running = tuple(pbx.call_ids())
     except PbxFailure as failure:
@@ -54,7 +54,7 @@ def _ask(pbx: PbxSession, request_id: str, since: datetime | None) -> PbxAnswer:
     return PbxAnswer(data=PbxAnswerData(request_id=request_id, running=running, listed=listed))
 
 
-def _listed(pbx: PbxSession, since: datetime) -> tuple[ListedCall, ...] | None:
+def _listed(pbx: StarfaceClient, since: datetime) -> tuple[ListedCall, ...] | None:
     try:
         entries = pbx.call_list(since)
     except PbxFailure as failure:  # not every version of its interface has one

@@ -22,7 +22,7 @@ from consumers.sessions.private_calls import WithoutPrivateCalls
 from consumers.sessions.report import SiteReport
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
 from consumers.sessions.settings_requests import SettingsRequests, SiteDoctor, SiteNumbers
-from consumers.sessions.tasks import PbxSession, PbxTasks
+from consumers.sessions.tasks import PbxTasks
 from consumers.users import Users
 from runtime.operations import OperationsServer
 from runtime.outage import outlasting
@@ -86,7 +86,7 @@ def run(
     within = min(starface.read_timeout, _SIGN_OF_LIFE_WITHIN)
     impatient = starface.model_copy(update={"read_timeout": within})
 
-    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> PbxSession:
+    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> StarfaceClient:
         settings = starface if login else impatient
         pbx = WithoutPrivateCalls(settings, login, credential, callback, private, profile)
         if callback is not None:

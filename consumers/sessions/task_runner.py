@@ -17,11 +17,12 @@ from consumers.sessions.schedule import Pace
 from consumers.sessions.session import UNKNOWN, NextTask
 from consumers.sessions.site_health import Services, SiteHealth
 from consumers.sessions.state_publisher import StatePublisher
-from consumers.sessions.tasks import Alive, Failed, OpenSession, PbxSession, PbxTasks, Resynced
+from consumers.sessions.tasks import Alive, Failed, OpenSession, PbxTasks, Resynced
 from consumers.sessions.user import UserContext
 from consumers.users import User, Users
 from runtime.secret_box import SealBroken
 from starface.callback import issued_at
+from starface.client import StarfaceClient
 from starface.credential import Credential
 from starface.request import Callback
 from starface.settings import StarfaceSettings
@@ -202,7 +203,7 @@ class TaskRunner:
 
     # ---- keeping alive
 
-    def _keep_alive(self, context: UserContext, pbx: PbxSession) -> None:
+    def _keep_alive(self, context: UserContext, pbx: StarfaceClient) -> None:
         context.keep_alives += 1
         context.asked_at = self._services.clock()
         look = context.keep_alives % self._looks() == 0 or context.known_calls.doubtful
@@ -245,7 +246,7 @@ class TaskRunner:
         elif missed.soon:
             self.plan(context, context.session.look_again(context.known_calls.patience))
 
-    def _resync(self, context: UserContext, pbx: PbxSession, callback: Callback) -> None:
+    def _resync(self, context: UserContext, pbx: StarfaceClient, callback: Callback) -> None:
         gap = context.known_calls.gap(self._window.get(context.user.login))
         local = self._site.callback.local
         task = partial(self._tasks.resync, pbx, callback, gap, local=local)

@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -12,52 +10,17 @@ from consumers.sessions.callback_check import RESYNC, Gateway, NotTaken, Proof, 
 from consumers.sessions.faults import Phase, code_of
 from consumers.sessions.missed_calls import MARGIN, Gap, ended_structs, is_news, running_struct
 from starface.callback import callback_path
+from starface.client import StarfaceClient
 from starface.credential import Credential
 from starface.failures import LoginRefused, PbxFailure, RequestForbidden, UnsupportedByApi
 from starface.request import Callback
 from starface.settings import StarfaceSettings
-from starface.wire import CallListEntry, CallState
+from starface.wire import CallListEntry
 
 log = logging.getLogger(__name__)
 
 
-class PbxSession(Protocol):
-    """One user's conversation with the PBX, as `starface.client.StarfaceClient` holds it."""
-
-    @property
-    def credential(self) -> Credential:
-        """The credential to store."""
-
-    @property
-    def clock_offset(self) -> timedelta | None:
-        """By how much the PBX's clock is ahead of ours; None when it has not said."""
-
-    def login(self) -> None:
-        """Open the session."""
-
-    def subscribe_calls(self) -> None:
-        """Ask for notifications."""
-
-    def keep_alive(self) -> bool:
-        """Keep the session."""
-
-    def logout(self) -> None:
-        """Close the session."""
-
-    def server_version(self) -> str:
-        """Return the version of the PBX."""
-
-    def call_ids(self) -> list[str]:
-        """Return the running calls."""
-
-    def call_state(self, call_id: str) -> CallState | None:
-        """Return one call."""
-
-    def call_list(self, since: datetime) -> list[CallListEntry]:
-        """Return the calls begun since then."""
-
-
-OpenPbx = Callable[[str, Credential, Callback | None], PbxSession]
+OpenPbx = Callable[[str, Credential, Callback | None], StarfaceClient]
 
 
 @dataclass(frozen=True)
@@ -75,7 +38,7 @@ class Resynced:
 class OpenSession:
     """A session is open, and as much as that handed in of what was missed."""
 
-    pbx: PbxSession
+    pbx: StarfaceClient
     callback: Callback
     resynced: Resynced
 
@@ -142,7 +105,7 @@ class PbxTasks:
             return OpenSession(pbx, callback, Resynced(done=False))
         return OpenSession(pbx, callback, self.resync(pbx, callback, gap, local=local))
 
-    def keep_alive(self, pbx: PbxSession, *, look: bool) -> Alive | Failed:
+    def keep_alive(self, pbx: StarfaceClient, *, look: bool) -> Alive | Failed:
         """Keep the session, and see which calls are running."""
         try:
             if not pbx.keep_alive():
@@ -151,7 +114,7 @@ class PbxTasks:
         except PbxFailure as failure:
             return Failed(code_of(failure, "keep-alive"), str(failure))
 
-    def resync(self, pbx: PbxSession, callback: Callback, gap: Gap, *, local: bool) -> Resynced:
+    def resync(self, pbx: StarfaceClient, callback: Callback, gap: Gap, *, local: bool) -> Resynced:
         """Hand in what was missed."""
         address = locally(callback) if local else callback
         listed: bool | None = None
@@ -180,7 +143,7 @@ class PbxTasks:
             log.info("handed in calls count=%d", len(structs))
         return Resynced(done=True, listed=listed)
 
-    def log_out(self, pbx: PbxSession) -> None:
+    def log_out(self, pbx: StarfaceClient) -> None:
         """Close the session; a PBX that does not answer closes it by itself."""
         try:
             pbx.logout()

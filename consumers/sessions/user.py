@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from consumers.sessions.missed_calls import KnownCalls
 from consumers.sessions.session import Task, UserSession
-from consumers.sessions.tasks import PbxSession
 from consumers.users import User
+from starface.client import StarfaceClient
 from starface.credential import Credential
 from starface.request import Callback
 
@@ -18,7 +18,7 @@ class UserContext:
     session: UserSession
     known_calls: KnownCalls
     credential: Credential | None = None
-    pbx: PbxSession | None = None
+    pbx: StarfaceClient | None = None
     callback: Callback | None = None
     task: Task | None = None
     plan: int = 0  # counts plans

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 from pydantic import SecretStr
@@ -11,6 +12,7 @@ from consumers.sessions.missed_calls import MARGIN, Gap
 from consumers.sessions.tasks import Alive, Failed, OpenSession, PbxTasks, Resynced
 from starface.callback import CallbackIdentity as Proven
 from starface.callback import read_path
+from starface.client import StarfaceClient
 from starface.credential import Credential
 from starface.failures import (
     AnswerUnreadable,
@@ -45,6 +47,11 @@ class FakePbx:
     since: datetime | None = None
     credential: Credential = TOKEN
     clock_offset: timedelta | None = None
+
+    @property
+    def client(self) -> StarfaceClient:
+        """The same, as the tasks take it."""
+        return cast(StarfaceClient, self)
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -118,7 +125,7 @@ def tasks(pbx: FakePbx, gateway: FakeGateway) -> PbxTasks:
 
 
 def _tasks(pbx: FakePbx, gateway: FakeGateway, host: Callable[[StarfaceSettings], str]) -> PbxTasks:
-    return PbxTasks(SETTINGS, KEY, lambda _login, _credential, _callback: pbx, gateway, host)
+    return PbxTasks(SETTINGS, KEY, lambda _login, _credential, _callback: pbx.client, gateway, host)
 
 
 def _log_in(tasks: PbxTasks, gap: Gap | None = None) -> OpenSession | Failed:
@@ -300,21 +307,21 @@ def test_behind_a_firewall_the_short_way_to_the_gateway_is_taken(
 def test_a_keep_alive_looks_at_the_calls_when_asked_to(tasks: PbxTasks, pbx: FakePbx) -> None:
     pbx.running = {"r": CallState(id="r", pbx_state="RINGING")}
 
-    assert tasks.keep_alive(pbx, look=False) == Alive(known=True)
-    assert tasks.keep_alive(pbx, look=True) == Alive(known=True, calls=["r"])
+    assert tasks.keep_alive(pbx.client, look=False) == Alive(known=True)
+    assert tasks.keep_alive(pbx.client, look=True) == Alive(known=True, calls=["r"])
 
 
 def test_a_session_the_pbx_does_not_know_is_not_looked_at(tasks: PbxTasks, pbx: FakePbx) -> None:
     pbx.known = False
 
-    assert tasks.keep_alive(pbx, look=True) == Alive(known=False)
+    assert tasks.keep_alive(pbx.client, look=True) == Alive(known=False)
     assert pbx.asked == ["keep-alive"]
 
 
 def test_a_logout_that_fails_harms_nobody(tasks: PbxTasks, pbx: FakePbx) -> None:
     pbx.fails["logout"] = OutcomeUnknown("cut")
 
-    tasks.log_out(pbx)
+    tasks.log_out(pbx.client)
 
     assert pbx.asked == ["logout"]
 

@@ -22,7 +22,7 @@ from cli.demo.mosquitto import Mosquitto, free_port
 from consumers.sessions.callback_check import HttpGateway
 from consumers.sessions.consumer import SessionsConsumer
 from consumers.sessions.resync_window import ResyncWindow, UserChanges
-from consumers.sessions.tasks import PbxSession, PbxTasks
+from consumers.sessions.tasks import PbxTasks
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox
 from starface.client import StarfaceClient
@@ -214,8 +214,10 @@ class SessionsThread:
         window.close()
 
 
-def opener(settings: StarfaceSettings) -> Callable[[str, Credential, Callback | None], PbxSession]:
-    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> PbxSession:
+def opener(
+    settings: StarfaceSettings,
+) -> Callable[[str, Credential, Callback | None], StarfaceClient]:
+    def open_pbx(login: str, credential: Credential, callback: Callback | None) -> StarfaceClient:
         return StarfaceClient(settings, login, credential, callback)
 
     return open_pbx
