@@ -1,13 +1,10 @@
 """State of the gateway: for this machine's monitoring only, never on the notification ports."""
 
-import json
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable
 
-import falcon
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -15,15 +12,13 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     Metric,
 )
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from gateway.eventlog.counters import BUCKETS, CHECKS, LAST, NOTIFICATIONS, PRIVATE, VISITS
 from gateway.eventlog.file import LogUnavailable
 from gateway.eventlog.writer import EventLog
-from gateway.http.server import HttpServer, listening
 from gateway.publishing.leader import PublisherLeader
-from runtime.addresses import split_address
+from runtime.operations import OperationsServer
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +31,16 @@ _GAUGES = {
     "broker_connected": "1 while connected to the broker, else 0.",
     "log_writable": "1 while notifications can be kept in the event log, else 0.",
 }
+
+
+def operations_server(listen: str, events: EventLog, leader: PublisherLeader) -> OperationsServer:
+    """Return the endpoint; events nobody takes keep the gateway from nothing."""
+    health = GatewayHealth(events, leader)
+    registry = CollectorRegistry()
+    registry.register(CounterCollector(events, health))
+    return OperationsServer(
+        listen, health.faults, lambda: generate_latest(registry).decode(), harmless={"subscribers"}
+    )
 
 
 class GatewayHealth:
@@ -53,44 +58,6 @@ class GatewayHealth:
             "broker": self._leader.broker,
             "subscribers": f"{refused} users have events nobody takes" if refused else None,
         }
-
-
-class HealthResource:
-    """`/healthz`: the process answers."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer."""
-        resp.content_type = falcon.MEDIA_TEXT
-        resp.text = "ok\n"
-
-
-class ReadinessResource:
-    """`/readyz`: notifications can be kept and passed on; names what is missing."""
-
-    def __init__(self, condition: GatewayHealth) -> None:
-        self._condition = condition
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 503 while the event log or the broker is not there."""
-        faults = self._condition.faults()
-        ready = not (faults["event_log"] or faults["broker"])
-        resp.status = falcon.HTTP_OK if ready else falcon.HTTP_SERVICE_UNAVAILABLE
-        resp.content_type = falcon.MEDIA_JSON
-        states = {name: fault or "ok" for name, fault in faults.items()}
-        resp.text = json.dumps({"ready": ready, "dependencies": states}) + "\n"
-
-
-class MetricsResource:
-    """`/metrics` for Prometheus; no label names a user or a number."""
-
-    def __init__(self, events: EventLog, condition: GatewayHealth) -> None:
-        self._registry = CollectorRegistry()
-        self._registry.register(CounterCollector(events, condition))
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with all counts."""
-        resp.content_type = CONTENT_TYPE_LATEST
-        resp.data = generate_latest(self._registry)
 
 
 class CounterCollector(Collector):
@@ -153,27 +120,6 @@ class CounterCollector(Collector):
         )
         yield _latency(counts)
         yield from _gauges(_state(counts, depth) | _links(faults))
-
-
-class Operations:
-    """The endpoint: a listener of its own, on loopback."""
-
-    def __init__(self, listen: str, events: EventLog, leader: PublisherLeader) -> None:
-        host, port = split_address(listen)
-        condition = GatewayHealth(events, leader)
-        app = falcon.App()
-        app.add_route("/healthz", HealthResource())
-        app.add_route("/readyz", ReadinessResource(condition))
-        app.add_route("/metrics", MetricsResource(events, condition))
-        sock = listening(host, port)
-        self._server = HttpServer(app, [sock], lambda _: True, lambda _: None)
-        self._thread = threading.Thread(target=self._server.run, name="operations", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Close the endpoint."""
-        self._server.stop()
-        self._thread.join(2)
 
 
 def _state(counts: dict[str, int], depth: tuple[int, float | None, int]) -> dict[str, float]:

@@ -39,7 +39,7 @@ from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 
 if TYPE_CHECKING:
-    from gateway.operations import Operations
+    from runtime.operations import OperationsServer
 
 log = logging.getLogger(__name__)
 
@@ -166,14 +166,14 @@ def _publish(site: GatewayContext, sockets: list[socket.socket]) -> None:
         ), counters,
     )  # fmt: skip
     events = _events(site, counters)
-    operations: list[Operations] = []
-    leader.on_elected = lambda: operations.extend(_operations(gateway.operations, events, leader))
-    leader.start()
-    while signal.sigtimedwait(_ENDING, _COUNTS) is None:
-        _try_to_write_counts(events)
-    leader.stop(_GOODBYE)
-    for one in operations:
-        one.stop()
+    with ExitStack() as operations:
+        leader.on_elected = lambda: operations.enter_context(
+            _operations(gateway.operations, events, leader)
+        )
+        leader.start()
+        while signal.sigtimedwait(_ENDING, _COUNTS) is None:
+            _try_to_write_counts(events)
+        leader.stop(_GOODBYE)
     events.close()
 
 
@@ -234,16 +234,11 @@ def _stop(server: HttpServer, secured: list[TlsServer]) -> None:
     server.stop()
 
 
-def _operations(listen: str, events: EventLog, leader: PublisherLeader) -> "list[Operations]":
-    if not listen:
-        return []
-    from gateway.operations import Operations  # costs memory, so only in the process that has it
+def _operations(listen: str, events: EventLog, leader: PublisherLeader) -> "OperationsServer":
+    # costs memory, so only in the process that has it
+    from gateway.operations import operations_server
 
-    try:
-        return [Operations(listen, events, leader)]
-    except OSError as error:
-        log.error("no operations endpoint on=%s reason=%s", listen, error.strerror or error)
-        return []
+    return operations_server(listen, events, leader)
 
 
 def _sockets(listen: Sequence[str], opened: ExitStack) -> list[socket.socket]:

@@ -2,8 +2,9 @@
 
 import json
 import logging
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from runtime.addresses import split_address
@@ -20,11 +21,17 @@ class OperationsServer:
     What is secondary stops nothing: a port that is taken is said and does without.
     """
 
-    def __init__(self, listen: str, faults: Faults, metrics: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        listen: str,
+        faults: Faults,
+        metrics: Callable[[], str],
+        harmless: Collection[str] = (),  # with whose faults the process is ready all the same
+    ) -> None:
         self._listen = listen
         self._pages: dict[str, Callable[[], tuple[int, str, str]]] = {
             "/healthz": lambda: (200, "text/plain", "ok\n"),
-            "/readyz": lambda: _readiness(faults()),
+            "/readyz": lambda: _readiness(faults(), harmless),
             "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics()),
         }
         self._server: ThreadingHTTPServer | None = None
@@ -37,11 +44,11 @@ class OperationsServer:
     def __enter__(self) -> "OperationsServer":
         if self._listen:
             try:
-                self._server = ThreadingHTTPServer(
-                    split_address(self._listen), _handler(self._pages)
-                )
+                self._server = _Server(split_address(self._listen), _handler(self._pages))
             except OSError as error:
-                log.error("no operations endpoint at=%s reason=%s", self._listen, error.strerror)
+                log.error(
+                    "no operations endpoint at=%s reason=%s", self._listen, error.strerror or error
+                )
             else:
                 threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
@@ -52,8 +59,16 @@ class OperationsServer:
             self._server.server_close()
 
 
-def _readiness(faults: dict[str, str | None]) -> tuple[int, str, str]:
-    ready = not any(faults.values())
+class _Server(ThreadingHTTPServer):
+    """A server on an address of either family."""
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
+
+def _readiness(faults: dict[str, str | None], harmless: Collection[str]) -> tuple[int, str, str]:
+    ready = not any(fault for name, fault in faults.items() if name not in harmless)
     states = {name: fault or "ok" for name, fault in faults.items()}
     text = json.dumps({"ready": ready, "dependencies": states}) + "\n"
     return (200 if ready else 503), "application/json", text

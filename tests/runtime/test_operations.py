@@ -44,6 +44,20 @@ def test_what_is_missing_is_named(port: int, monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
+def test_what_is_harmless_is_named_and_keeps_nobody_out() -> None:
+    faults: dict[str, str | None] = {"broker": None, "subscribers": "2 users have no process"}
+    with OperationsServer("127.0.0.1:0", lambda: faults, str, {"subscribers"}) as server:
+        status, text = _get(server.port, "/readyz")
+
+    assert status == 200
+    assert json.loads(text)["dependencies"]["subscribers"] == "2 users have no process"
+
+
+def test_it_listens_on_an_ipv6_address_too() -> None:
+    with OperationsServer("[::1]:0", dict, str) as server:
+        assert server.port
+
+
 def test_a_port_that_is_taken_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
