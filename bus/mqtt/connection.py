@@ -501,7 +501,7 @@ class Connection:
     def _ready(self, client: Client) -> None:
         self._why = "connected"
         self._connected_at = time.monotonic()
-        if self._presence is not None:  # before anything else, and so before any farewell
+        if self._presence is not None:  # before anything else, and so before any `offline`
             for topic, payload in self._presence.online(self.topics):
                 mid = client.publish(self.topics.to_wire(topic), payload, {"retain": True})
                 self._in_flight.add(mid, Publication(topic))

@@ -229,11 +229,11 @@ def print_outcome(
     if applied == ImportResult(conflicts=applied.conflicts):
         say("import.empty", source=source)
     for kind in ("contacts", "dossiers", "matters"):
-        tally = getattr(applied, kind)
-        if any((tally.added, tally.changed, tally.removed, tally.kept)):
+        counts = getattr(applied, kind)
+        if any((counts.added, counts.changed, counts.removed, counts.kept)):
             say(
-                "import.counts", source=source, what=text(f"import.{kind}"), added=tally.added,
-                changed=tally.changed, removed=tally.removed, kept=tally.kept,
+                "import.counts", source=source, what=text(f"import.{kind}"), added=counts.added,
+                changed=counts.changed, removed=counts.removed, kept=counts.kept,
             )  # fmt: skip
     if report.count:
         say(

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class Start:
     """All caller processes have to know.
 
-    `users` is None for every user; a `crew` is a process for each active one, or for all.
+    `users` is None for every user; `forking` has processes for the active ones, each or together.
     """
 
     site: CallerSite
@@ -37,13 +37,13 @@ class Start:
     account: str
     log_level: str = "INFO"
     log_format: Literal["text", "json"] = "text"
-    crew: bool = False
+    forking: bool = False
     shard: Shard | None = None  # of all users, where `users` is None
 
     @classmethod
     def of(
         cls, settings: "Settings", users: tuple[str, ...] | None, account: str = "caller", *,
-        crew: bool = False, shard: Shard | None = None,
+        forking: bool = False, shard: Shard | None = None,
     ) -> "Start":  # fmt: skip
         """Return what the caller processes of a site have to know."""
         site = CallerSite(
@@ -51,11 +51,11 @@ class Start:
             settings.site.data_folder,
         )  # fmt: skip
         level, form = settings.site.log_level, settings.site.log_format
-        return cls(site, users, account, level, form, crew, shard)
+        return cls(site, users, account, level, form, forking, shard)
 
     def run(self) -> None:
         """Answer calls until asked to stop."""
-        if self.crew and _CAN_FORK:
+        if self.forking and _CAN_FORK:
             from consumers.caller.processes import CallerProcesses
 
             warm(self.site.profile)
@@ -64,7 +64,7 @@ class Start:
             run(self.site, self.users, self.account, shard=self.shard)
 
     def _serve(self, account: str, users: Sequence[str] | None) -> None:
-        """Be one process of a crew; a fault is one line, and the crew starts it again."""
+        """Be one of the forked processes; a fault is one line, and the parent starts it again."""
         from consumers.caller.processes import POOL
         from runtime.child_processes import call_process, on_finish
 
@@ -88,7 +88,7 @@ def start(work: Start) -> None:
     with os.fdopen(memory, "wb", closefd=False) as file:
         pickle.dump(work, file)
     os.lseek(memory, 0, os.SEEK_SET)
-    everybody = "--active" if work.crew else "--all"
+    everybody = "--active" if work.forking else "--all"
     shown = work.users if work.users is not None else (everybody,)  # for those who list processes
     words = [sys.executable, "-m", "cli.run.caller", str(memory), *shown]
     os.execv(sys.executable, words)  # noqa: S606

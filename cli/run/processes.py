@@ -52,7 +52,7 @@ def caller(
     part = _shard(shard, settings.broker.machine) if shard else None
     account = shard_role(part.number, part.of) if part else account
     users = tuple(logins) if logins else None
-    start(Start.of(settings, users, account, crew=active, shard=part))
+    start(Start.of(settings, users, account, forking=active, shard=part))
 
 
 def _shard(part: str, machine: str | None) -> "Shard":

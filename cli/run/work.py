@@ -42,7 +42,7 @@ def caller(settings: Settings, shard: Shard | None = None) -> None:
     from cli.run.caller import Start
 
     account = shard_role(shard.number, shard.of) if shard else "caller"
-    Start.of(settings, None, account, crew=settings.broker.machine is None, shard=shard).run()
+    Start.of(settings, None, account, forking=settings.broker.machine is None, shard=shard).run()
 
 
 def dial(settings: Settings, account: str = "dial") -> None:

@@ -107,7 +107,7 @@ class CallBook:
                 whole.link(key[1], before[key].call_id)
         return whole
 
-    def siblings(self, leg: Leg) -> list[Leg]:
+    def other_legs(self, leg: Leg) -> list[Leg]:
         """Return the legs of other users in the same call, whatever ids it has had."""
         seen, ids, waiting = {leg.key}, set(leg.ids), list(leg.ids)
         found = []
@@ -174,7 +174,7 @@ def _continued_by(leg: Leg, legs: Iterable[Leg]) -> Leg | None:
     return max(found, key=lambda one: one[:2])[2] if found else None
 
 
-def outcome(leg: Leg, siblings: Iterable[Leg], *, not_lifted: bool = False) -> LegOutcome:
+def outcome(leg: Leg, other_legs: Iterable[Leg], *, not_lifted: bool = False) -> LegOutcome:
     """Say what became of a leg that is over."""
     if leg.answered:
         return LegOutcome("answered")
@@ -182,7 +182,7 @@ def outcome(leg: Leg, siblings: Iterable[Leg], *, not_lifted: bool = False) -> L
         return LegOutcome("voicemail")
     if leg.outward:
         return _not_reached(leg, not_lifted=not_lifted)
-    others = [other for other in siblings if not other.outward]
+    others = [other for other in other_legs if not other.outward]
     if (colleague := _taken_by(leg.segments()[-1], others)) is not None:
         return LegOutcome("answered-elsewhere", colleague)
     if leg.said in ("busy", "rejected"):
@@ -192,13 +192,13 @@ def outcome(leg: Leg, siblings: Iterable[Leg], *, not_lifted: bool = False) -> L
     return LegOutcome("missed", doubtful=leg.group is not None)
 
 
-def rings_elsewhere(siblings: Iterable[Leg]) -> bool:
+def rings_elsewhere(other_legs: Iterable[Leg]) -> bool:
     """Return whether the call still rings with somebody else, so that it is not decided."""
-    return any(not other.outward and not other.over for other in siblings)
+    return any(not other.outward and not other.over for other in other_legs)
 
 
 def handed_over_by(
-    leg: Leg, siblings: Iterable[Leg], login_of: Callable[[str], str | None]
+    leg: Leg, other_legs: Iterable[Leg], login_of: Callable[[str], str | None]
 ) -> str | None:
     """Return the colleague who had the call before and put it through."""
     segments = leg.segments()
@@ -206,7 +206,7 @@ def handed_over_by(
         mine = next((one for one in segments if one.answered is not None), segments[-1])
         before = [
             (one.answered, other.user)
-            for other in siblings
+            for other in other_legs
             for one in other.segments()
             if one.answered is not None and _before(one, mine)
         ]

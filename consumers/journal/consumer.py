@@ -160,7 +160,7 @@ class JournalConsumer:
 
     def _settle_all(self, leg: Leg, now: float, inherited: CallRecordData | None = None) -> None:
         self._keep(leg, self._settle(leg, now, inherited), now)
-        for other in self._book.siblings(leg):
+        for other in self._book.other_legs(leg):
             if other.over:
                 pending = self._settle(other, now)
                 if pending != (other.key in self._due):
@@ -182,17 +182,17 @@ class JournalConsumer:
         if not leg.over:
             self._revise_running(leg)
             return open_here
-        siblings = self._book.siblings(leg)
-        found = outcome(leg, siblings, not_lifted=leg.dialled == "unlifted")
-        if found.result == "missed" and rings_elsewhere(siblings):
+        other_legs = self._book.other_legs(leg)
+        found = outcome(leg, other_legs, not_lifted=leg.dialled == "unlifted")
+        if found.result == "missed" and rings_elsewhere(other_legs):
             return True
         if found.doubtful:
             if not leg.listed:
-                self._ask_list(leg, siblings, now)
+                self._ask_list(leg, other_legs, now)
             if not leg.listed:
                 return True
             found = self._by_list(leg, found)
-        self._write(leg, siblings, found, inherited)
+        self._write(leg, other_legs, found, inherited)
         return False
 
     def _revise_running(self, leg: Leg) -> None:
@@ -210,15 +210,15 @@ class JournalConsumer:
         return found
 
     def _write(
-        self, leg: Leg, siblings: list[Leg], found: LegOutcome, inherited: CallRecordData | None
+        self, leg: Leg, other_legs: list[Leg], found: LegOutcome, inherited: CallRecordData | None
     ) -> None:
-        colleague = handed_over_by(leg, siblings, self._site.login_of)
+        colleague = handed_over_by(leg, other_legs, self._site.login_of)
         before = self._store.get(leg.user, leg.call_id)
         record = with_handling(record_of(leg, found, colleague), before or inherited)
         if before is not None and same(before, record):
             return
         of_group = leg.group is not None and not leg.outward
-        record = self._store.put(record, shared=_shared(leg, siblings) if of_group else None)
+        record = self._store.put(record, shared=_shared(leg, other_legs) if of_group else None)
         log.info(
             "recorded user=%s call=%s result=%s revision=%s",
             leg.user, leg.call_id, record.result, record.revision,
@@ -226,7 +226,7 @@ class JournalConsumer:
         if before is None or before.result != record.result:  # else what was undone by hand stays
             self._handling.after(record)
         if self._observer is not None:
-            self._observer.call_changed(before, record, _shared(leg, siblings))
+            self._observer.call_changed(before, record, _shared(leg, other_legs))
 
     def _running(self, leg: Leg | None) -> CallRecordData | None:
         """Return a running call, for its observer."""
@@ -237,7 +237,7 @@ class JournalConsumer:
 
     def _report(self, before: CallRecordData | None, leg: Leg) -> None:
         if self._observer is not None and (record := self._running(leg)) is not None:
-            self._observer.call_changed(before, record, _shared(leg, self._book.siblings(leg)))
+            self._observer.call_changed(before, record, _shared(leg, self._book.other_legs(leg)))
 
     def _leg(self, user: str, call_id: str) -> Leg | None:
         """Return the leg of a call, also before its first event; None if it is long over."""
@@ -274,10 +274,10 @@ class JournalConsumer:
             log.info("end inferred user=%s call=%s", leg.user, leg.call_id)
             self._settle_all(leg, now)
 
-    def _ask_list(self, leg: Leg, siblings: list[Leg], now: float) -> None:
+    def _ask_list(self, leg: Leg, other_legs: list[Leg], now: float) -> None:
         """Ask the PBX's call list whether somebody unknown to us took a group's call."""
         group = [
-            one for one in (leg, *siblings)
+            one for one in (leg, *other_legs)
             if one.group is not None and not one.outward and not one.answered
         ]  # fmt: skip
         if now - leg.news_at > ASK_AFTER:
@@ -322,9 +322,9 @@ class JournalConsumer:
             log.info("forgot records that are older than %s days", self._settings.keep)
 
 
-def _shared(leg: Leg, siblings: list[Leg]) -> str:
+def _shared(leg: Leg, other_legs: list[Leg]) -> str:
     """Return one id for a call that several users or ids had."""
-    return min(one.call_id for one in (leg, *siblings))
+    return min(one.call_id for one in (leg, *other_legs))
 
 
 def _entry(leg: Leg, started: float, listed: tuple[ListedCall, ...]) -> ListedCall | None:

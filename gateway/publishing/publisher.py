@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _SLICE = 200  # events before the inbox has its turn
 _NOTE = 0.2  # seconds between two notes of how far we are; a crash repeats no more than that
-_PATIENCE = 3.0  # seconds until the log is looked at without the bell
+_PATIENCE = 3.0  # seconds until the log is looked at without being woken
 
 
 @dataclass
@@ -36,7 +36,7 @@ class _SentEvent:
 
 
 class EventPublisher:
-    """Empties the outbox."""
+    """Sends what is in the log, and notes how far that is settled."""
 
     def __init__(
         self,

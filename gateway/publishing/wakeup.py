@@ -44,7 +44,7 @@ class WakeupListener:
         self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self._on_wakeup = on_wakeup
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="bell", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name="wakeup", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ def _leg(events: Sequence[CallData], user: str = "0011") -> Leg:
 
 
 def _reported(book: CallBook, leg: Leg) -> LegOutcome:
-    return outcome(leg, book.siblings(leg))
+    return outcome(leg, book.other_legs(leg))
 
 
 def _results(events: Iterable[CallData]) -> dict[str, tuple[str, str | None, int, int]]:
@@ -202,8 +202,8 @@ def test_a_group_call_handed_on_says_by_whom_though_the_end_of_its_ringing_is_lo
     assert first is not None
     assert second is not None
 
-    assert handed_over_by(second, book.siblings(second), lambda _: None) == "0012"
-    assert handed_over_by(first, book.siblings(first), lambda _: None) is None
+    assert handed_over_by(second, book.other_legs(second), lambda _: None) == "0012"
+    assert handed_over_by(first, book.other_legs(first), lambda _: None) is None
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -240,8 +240,8 @@ def test_a_blind_transfer_is_a_record_for_each_who_had_it(answered: bool) -> Non
 
     assert _reported(book, first).result == "answered"
     assert _reported(book, second).result == ("answered" if answered else "missed")
-    assert handed_over_by(second, book.siblings(second), lambda _: None) == "0011"
-    assert handed_over_by(first, book.siblings(first), lambda _: None) is None
+    assert handed_over_by(second, book.other_legs(second), lambda _: None) == "0011"
+    assert handed_over_by(first, book.other_legs(first), lambda _: None) is None
 
 
 def _group(*more: CallData) -> list[CallData]:
@@ -292,7 +292,7 @@ def test_a_group_call_handed_back_to_a_member_is_his_and_says_by_whom() -> None:
     assert leg is not None
 
     assert _reported(book, leg).result == "answered"
-    assert handed_over_by(leg, book.siblings(leg), lambda _: None) == "0012"
+    assert handed_over_by(leg, book.other_legs(leg), lambda _: None) == "0012"
 
 
 def test_an_internal_call_is_placed_by_one_and_missed_by_the_other() -> None:

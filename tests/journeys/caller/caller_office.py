@@ -54,7 +54,7 @@ from consumers.caller.settings import CallerSettings, CallerSite
 configure_logging()
 Start(CallerSite(CallerSettings.model_validate_json(sys.argv[1]),
     BrokerSettings.model_validate_json(sys.argv[2]), NumberProfile(), Path(sys.argv[3]),
-    Path(sys.argv[4])), None, "caller", crew=True).run()
+    Path(sys.argv[4])), None, "caller", forking=True).run()
 """
 _DESKTOP = """
 import sys
