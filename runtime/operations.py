@@ -44,7 +44,9 @@ class OperationsServer:
     def __enter__(self) -> "OperationsServer":
         if self._listen:
             try:
-                self._server = _Server(split_address(self._listen), _handler(self._pages))
+                self._server = _EitherFamilyServer(
+                    split_address(self._listen), _handler(self._pages)
+                )
             except OSError as error:
                 log.error(
                     "no operations endpoint at=%s reason=%s", self._listen, error.strerror or error
@@ -59,8 +61,8 @@ class OperationsServer:
             self._server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    """A server on an address of either family."""
+class _EitherFamilyServer(ThreadingHTTPServer):
+    """Listens on an IPv4 or an IPv6 address."""
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
