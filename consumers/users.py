@@ -256,17 +256,18 @@ def _add_plan(db: sqlite3.Connection) -> None:
 
 
 def _user(row: sqlite3.Row) -> User:
-    triggers, actions = _plan(row["plan"], row["triggers"])
     stored = {key: row[key] for key in row.keys() if not key.startswith("token_")}  # noqa: SIM118
-    return User.model_validate(
-        stored
-        | {
-            "wanted": None if row["wanted"] is None else bool(row["wanted"]),
-            "triggers": triggers,
-            "actions": actions,
-            "preferences": json.loads(row["preferences"] or "{}"),
-        }
-    )
+    stored["wanted"] = None if row["wanted"] is None else bool(row["wanted"])
+    try:
+        triggers, actions = _plan(row["plan"], row["triggers"])
+        preferences = json.loads(row["preferences"] or "{}")
+        return User.model_validate(
+            stored | {"triggers": triggers, "actions": actions, "preferences": preferences}
+        )
+    except ValueError:  # a wrong octet in what one person chose keeps nobody from working
+        log.error("choices cannot be read, so the usual ones count user=%s", row["login"])
+        who = ("login", "name", "extension", "phone", "wanted")
+        return User.model_validate({key: stored[key] for key in who})
 
 
 def _plan(plan: str | None, triggers: str) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -95,7 +95,7 @@ class Spool:
     def last(self) -> str | None:
         """Return what was done at the last call, None before the first."""
         try:
-            return (self._folder / _LAST).read_text()
+            return (self._folder / _LAST).read_text(errors="replace")
         except OSError:
             return None
 

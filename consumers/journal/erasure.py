@@ -17,6 +17,7 @@ from bus.journal_events import CallRecordData
 from consumers.journal.hooks import FILE as HOOKS
 from consumers.journal.record import number_key, number_keys
 from consumers.journal.store import FILE, JournalStore
+from runtime.configuration import SettingsRefused
 from runtime.erasure import purge, traces_of
 from runtime.files import replace
 from runtime.sqlite import open_database, transaction
@@ -72,13 +73,17 @@ def mark(site_key: bytes, number: str) -> str:
 
 
 def read_erased(folder: Path) -> dict[str, float]:
-    """Return when each number was erased, by its mark."""
+    """Return when each number was erased, by its mark; raise SettingsRefused."""
+    path = folder / ERASED
     try:
-        return {
-            str(key): float(at) for key, at in json.loads((folder / ERASED).read_text()).items()
-        }
+        return {str(key): float(at) for key, at in json.loads(path.read_text()).items()}
     except FileNotFoundError:
         return {}
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise SettingsRefused(
+            f"{path} is damaged, so it is not known which numbers were erased; restore it from a"
+            f" backup, or begin without it: mv {path} {path}.damaged"
+        ) from error
 
 
 def forget_user(folder: Path, login: str, *, keep_records: bool = False) -> int:

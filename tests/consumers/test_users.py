@@ -117,6 +117,20 @@ def test_a_trigger_of_a_later_release_is_passed_over(users: Users, tmp_path: Pat
     assert users.get("0011").actions == {}
 
 
+@pytest.mark.parametrize("column", ["plan", "preferences", "action", "internal"])
+def test_what_one_person_chose_may_be_damaged_and_everybody_works(
+    users: Users, tmp_path: Path, column: str
+) -> None:
+    users.add(User(login="0011", action="none"))
+    users.add(User(login="0012", extension="12", action="none"))
+    with closing(sqlite3.connect(tmp_path / "site.db")) as db, db:
+        db.execute(f"UPDATE users SET {column} = '{{\"a' WHERE login = '0012'")  # noqa: S608
+
+    anna, bernd = users.all()
+    assert (anna.login, anna.action) == ("0011", "none")
+    assert (bernd.login, bernd.extension, bernd.action) == ("0012", "12", User(login="x").action)
+
+
 def test_a_token_lies_sealed_and_a_password_nowhere(users: Users, tmp_path: Path) -> None:
     users.add(User(login="0011"), TOKEN)
 

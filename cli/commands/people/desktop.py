@@ -166,6 +166,8 @@ def dnd(
 @app.command()
 def why(context: typer.Context) -> None:
     """Show why the file of your last call opened here or not, and what was shown."""
+    from pydantic import ValidationError
+
     from bus.mqtt.inbox import BrokerUnavailable
     from bus.mqtt.requests import Requests, Unanswered
     from bus.panel_events import DirectoryAnswer
@@ -175,7 +177,9 @@ def why(context: typer.Context) -> None:
 
     workstation = _workstation(context)
     kept = Spool(_folder(workstation.login())).last()
-    last, trace = ShownCall.model_validate_json(kept) if kept else None, None
+    last, trace = None, None
+    with contextlib.suppress(ValidationError):  # what is damaged is as if there was none
+        last = ShownCall.model_validate_json(kept or "")
     if last is not None:
         with contextlib.suppress(Unanswered, BrokerUnavailable), _beside(workstation) as connection:
             topic = connection.topics.directory(workstation.login())

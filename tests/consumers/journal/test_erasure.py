@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from bus.journal_events import ColleagueMessage
-from consumers.journal.erasure import ERASED, erase, erase_again, forget_user, records_of
+from bus.settings import SettingsRefused
+from consumers.journal.erasure import (
+    ERASED,
+    erase,
+    erase_again,
+    forget_user,
+    read_erased,
+    records_of,
+)
 from consumers.journal.store import Filter, JournalStore
 from tests.consumers.journal.call_events import OTHER
 from tests.consumers.journal.test_requests import Desk
@@ -56,6 +64,16 @@ def test_what_was_erased_is_erased_again_in_a_backup_that_is_put_back(folder: Pa
         assert erase_again(store, folder, KEY) == 0
     assert [call_id for _, call_id, _ in _all(folder)] == ["c-2"]
     assert "4433" not in (folder / ERASED).read_text()
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b"[1]", b'{"a": null}', b"\xff" * 9])
+def test_a_damaged_list_of_erased_numbers_is_named_with_the_way_out(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    (tmp_path / ERASED).write_bytes(damaged)
+
+    with pytest.raises(SettingsRefused, match=rf"{tmp_path / ERASED} is damaged.*mv "):
+        read_erased(tmp_path)
 
 
 def test_a_later_call_of_an_erased_number_is_a_call_like_any_other(folder: Path) -> None:

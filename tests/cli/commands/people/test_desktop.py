@@ -203,6 +203,17 @@ def test_a_pause_that_cannot_be_read_is_refused(type_: Type, tmp_path: Path) -> 
     assert not spool.paused()
 
 
+@pytest.mark.parametrize("damaged", [b"", b"{", b"\xff" * 20])
+def test_a_last_call_that_cannot_be_read_is_none(
+    type_: Type, tmp_path: Path, damaged: bytes
+) -> None:
+    _site(tmp_path)
+    none = type_("why").output
+    (tmp_path / "state" / "starface2mqtt" / "desktop-0011" / "last-call").write_bytes(damaged)
+
+    assert type_("why").output == none != ""
+
+
 def _serving(connection: Connection) -> Callable[[], None]:
     """Work through what arrives in a thread; return how to end it."""
     stop = threading.Event()
