@@ -152,7 +152,7 @@ def made_call_id() -> str:
 
 
 def _call_state(user: str, members: Mapping[str, Value], *, replayed: bool) -> Notification:
-    pbx_state = _text(members, "state")[:_LONGEST]
+    pbx_state = _text(members, "state").strip()[:_LONGEST]
     return Notification(
         user=user,
         call_id=_call_id(_text(members, "id") or _text(members, "callid")),
@@ -187,7 +187,7 @@ def _changed_id(user: str, params: Sequence[Value]) -> Notification:
 
 
 def _names_a_call(member: str) -> bool:
-    is_id = member.endswith("id") or member in ("old", "new")
+    is_id = member.endswith(("id", "idold", "idnew")) or member in ("old", "new")
     return is_id and not _OF_SOMETHING_ELSE.search(member)
 
 
@@ -209,11 +209,11 @@ def _members(params: Sequence[Value]) -> dict[str, Value]:
 
 def _text(members: Mapping[str, Value], name: str) -> str:
     value = members.get(name, "")
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise NotificationRefused(f"{name}: not a text")
-    return str(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _number(text: str, name: str) -> str:

@@ -8,7 +8,7 @@ they do not match is left to that reader.
 
 import re
 
-from starface.xmlrpc.values import SCALARS, Value
+from starface.xmlrpc.values import SCALARS, Unreadable, Value
 
 _MOST = 100  # members
 _SPACE = r"[ \t\r\n]*+"
@@ -38,10 +38,7 @@ _TAIL = re.compile(
 
 
 def read_plain_call(body: bytes, charset: str | None) -> tuple[str, list[Value]] | None:
-    """Return method and parameters; None when the strict reader has to look.
-
-    Raises Unreadable for a scalar that is not of its type.
-    """
+    """Return method and parameters; None when the strict reader has to look."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -53,7 +50,10 @@ def read_plain_call(body: bytes, charset: str | None) -> tuple[str, list[Value]]
     at, count = head.end(), 0
     while member := _MEMBER.match(text, at):
         name, untyped, kind, typed = member.groups()
-        members[name] = SCALARS[kind](typed) if kind else untyped
+        try:
+            members[name] = SCALARS[kind](typed) if kind else untyped
+        except Unreadable:
+            return None
         at, count = member.end(), count + 1
     if len(members) != count or not 0 < count <= _MOST or not _TAIL.fullmatch(text, at):
         return None

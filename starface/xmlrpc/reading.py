@@ -8,9 +8,12 @@ Here one pass of expat checks grammar, size, depth and every value, and whatever
 import codecs
 import contextlib
 import re
+import sys
 from collections.abc import Callable
+from html.entities import html5
 from typing import Any, NoReturn
 from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 from starface.xmlrpc.plain_call import read_plain_call
 from starface.xmlrpc.values import SCALARS, SPACE, DateTime, Faulted, Unreadable, Value, Writable
@@ -47,14 +50,17 @@ def read_call(
 ) -> tuple[str, list[Value]]:
     """Return the method's name and its parameters.
 
-    A scalar of a type this release does not know is a text, so that a member nobody needs does not
-    lose a call. `charset` is the transport's and counts where the document declares none.
+    What is of a type this release does not know, or not as its type has it, is a text, so that a
+    member nobody needs does not lose a call, nor does a name that was written as XML forbids.
+    `charset` is the transport's and counts where the document declares none.
     """
     if len(body) <= max_bytes and (plain := read_plain_call(body, charset)):
         return plain
-    call = _read(
-        body, "methodCall", max_bytes, max_depth, max_elements, charset=charset, lenient=True
-    )
+    limits = "methodCall", max_bytes, max_depth, max_elements
+    try:
+        call = _read(body, *limits, charset=charset, lenient=True)
+    except NotWellFormed:
+        call = _read(_repaired(body, charset), *limits, lenient=True)
     if not call:
         raise Unreadable("no method name")
     return call[0], call[1] if len(call) > 1 else []
@@ -79,10 +85,16 @@ def read_response(
     return answer[0] if answer else None
 
 
+class NotWellFormed(Unreadable):
+    """The document is no XML."""
+
+
 _METHOD = re.compile(r"[A-Za-z0-9_.:/-]{1,128}\Z")
 _DECLARED = re.compile(rb"""\A<\?xml[^>]*?[\s]encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")  # expat reads these by itself
-_ENCODINGS = {"utf-8", "ascii", "iso8859-1", "iso8859-2", "iso8859-15", "cp1250", "cp1252"}
+_ENCODING = re.compile(
+    r"utf-8|ascii|(?:iso8859-|cp)[0-9]+|koi8-.|mac-[a-z]+|shift_jis.*|euc_..|gb.*|big5.*|tis-620"
+)
 _EVIDENCE = ("utf-8", "cp1252", "iso8859-1")  # the last one fits any bytes
 
 # What may begin the content of an element that holds elements.
@@ -125,9 +137,13 @@ def _member(items: list[Any]) -> Any:
 
 def _struct(items: list[Any]) -> Any:
     members = dict(items)
-    if len(members) != len(items):
+    if len(members) != len(items) and any(members[name] != value for name, value in items):
         raise Unreadable("a member twice")
     return members
+
+
+def _array(items: list[Any]) -> Any:
+    return _one(items) if items else []
 
 
 def _fault(items: list[Any]) -> Any:
@@ -152,7 +168,7 @@ _GATHERED: dict[str, Callable[[list[Any]], Any]] = {
     "param": _one,
     "fault": _fault,
     "value": _one,
-    "array": _one,
+    "array": _array,
     "data": _all,
     "struct": _struct,
     "member": _member,
@@ -185,9 +201,13 @@ def _read(
     allowed = frozenset({root})
     text: list[str] = []
     left = max_elements
+    within = 0  # elements of an unknown one that are open
 
     def start(tag: str, _: object) -> None:
-        nonlocal items, allowed, left
+        nonlocal items, allowed, left, within
+        if within:
+            within += 1
+            return
         unknown = tag not in allowed
         if unknown and not (lenient and allowed is _VALUE and tag not in _STRUCTURE):
             raise Unreadable("an element where it may not be")
@@ -200,6 +220,7 @@ def _read(
             raise Unreadable(f"more than {max_elements} elements")
         if unknown or tag in _LEAVES:
             allowed = _NOTHING
+            within = int(unknown)
             return
         outer.append((items, allowed))
         if len(outer) >= max_depth:
@@ -208,9 +229,19 @@ def _read(
         allowed = _FIRST[tag]
 
     def end(tag: str) -> None:
-        nonlocal items, allowed
+        nonlocal items, allowed, within
+        if within:
+            within -= 1
+        if within:
+            return
         if tag not in _GATHERED:
-            items.append(_LEAVES.get(tag, str)("".join(text)))
+            written = "".join(text)
+            try:
+                items.append(_LEAVES.get(tag, str)(written))
+            except Unreadable:
+                if not lenient or tag not in SCALARS:
+                    raise
+                items.append(written)
             text.clear()
             allowed = _NEXT.get(tag, _NOTHING)
             return
@@ -235,7 +266,7 @@ def _read(
     try:
         parser.Parse(body, True)
     except expat.ExpatError as fault:
-        raise Unreadable(f"not well-formed XML: {expat.ErrorString(fault.code)}") from None
+        raise NotWellFormed(f"not well-formed XML: {expat.ErrorString(fault.code)}") from None
     return items[0]
 
 
@@ -250,10 +281,35 @@ def _in_known_encoding(body: bytes, charset: str | None) -> tuple[bytes, str | N
     declared = _DECLARED.match(body)
     for name in (declared[1].decode() if declared else charset or "utf-8", charset, *_EVIDENCE):
         with contextlib.suppress(LookupError, UnicodeDecodeError):
-            if name and (known := codecs.lookup(name).name) in _ENCODINGS:
+            if name and _ENCODING.fullmatch(known := codecs.lookup(name).name):
                 text = body.decode(known)
                 return (body if known == "utf-8" else text.encode()), "utf-8"
     return body, None
+
+
+def _repaired(body: bytes, charset: str | None) -> bytes:
+    """Return a document without what XML forbids: Apache's writer leaves it in names.
+
+    It writes a character beyond U+FFFF as two references, and control characters as references.
+    """
+    body, encoding = _in_known_encoding(body, charset)
+    text = body.decode(encoding or "utf-16", "replace")
+    text = _REFERENCE.sub(_spelled_out, text)
+    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _DECLARATION.sub("", _FORBIDDEN.sub("", text)).encode()
+
+
+_REFERENCE = re.compile(r"&(?:#([0-9]{1,7});|#x([0-9a-fA-F]{1,6});|([A-Za-z0-9]{1,32};))?")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
+
+
+def _spelled_out(reference: re.Match[str]) -> str:
+    decimal, hexadecimal, name = reference.groups()
+    if decimal or hexadecimal:
+        code = int(decimal) if decimal else int(hexadecimal, 16)
+        return escape(chr(code)) if code <= sys.maxunicode else ""
+    return escape(html5.get(name or "", reference[0]))
 
 
 def _doctype(*_: object) -> NoReturn:

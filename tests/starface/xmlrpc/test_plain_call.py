@@ -44,17 +44,10 @@ def _strictly(body: bytes, charset: str | None) -> Read:
     return call[0], call[1] if len(call) > 1 else []
 
 
-def _quickly(body: bytes, charset: str | None) -> Read | None:
-    try:
-        return read_plain_call(body, charset)
-    except Unreadable as error:
-        return str(error)
-
-
 @pytest.mark.parametrize("body", [USUAL, APACHE])
 def test_the_usual_notification_needs_no_parser(body: bytes) -> None:
-    assert _quickly(body, "UTF-8") == _strictly(body, None)
-    assert isinstance(_quickly(body, None), tuple)
+    assert read_plain_call(body, "UTF-8") == _strictly(body, None)
+    assert isinstance(read_plain_call(body, None), tuple)
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", "nonsense"])
@@ -75,8 +68,8 @@ def test_whatever_is_changed_it_is_read_as_by_the_strict_reader_or_left_to_it(
             at = chance.randrange(len(body))
             length = chance.choice([0, 0, 1, 8])
             body[at : at + length] = chance.choice(PIECES) if chance.random() < 0.9 else b""
-        quick = _quickly(bytes(body), charset)
+        quick = read_plain_call(bytes(body), charset)
         read += quick is not None
         assert quick in (None, _strictly(bytes(body), charset)), bytes(body)
 
-    assert 100 < read < 3_900
+    assert 50 < read < 3_900

@@ -54,6 +54,73 @@ def test_a_notification_is_read() -> None:
     }
 
 
+def _named(name: str, declared: str = "UTF-8") -> str:
+    return (
+        f'<?xml version="1.0" encoding="{declared}"?><methodCall><methodName>a.b</methodName>'
+        "<params><param><value><struct><member><name>callerName</name><value><string>"
+        f"{name}</string></value></member></struct></value></param></params></methodCall>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Anna &#55357;&#56832; Beck", "Anna 😀 Beck"),  # as Apache's writer puts it
+        ("Anna &#xD83D;&#xDE00;", "Anna 😀"),
+        ("Anna&#1; Beck", "Anna Beck"),
+        ("Anna\x02 Beck", "Anna Beck"),
+        ("Meier & Co", "Meier & Co"),
+        ("Meier & S&ouml;hne &lt;AG&gt; &#38;", "Meier & Söhne <AG> &"),
+        ("&unknown; &#9999999;&", "&unknown; &"),
+    ],
+)
+def test_a_name_that_xml_forbids_loses_no_call(written: str, name: str) -> None:
+    _, [reported] = read_call(_named(written).encode())
+
+    assert reported == {"callerName": name}
+
+
+def test_what_xml_forbids_is_read_in_the_declared_encoding() -> None:
+    body = _named("Müller & Söhne", "ISO-8859-1").encode("iso-8859-1")
+
+    assert read_call(body)[1] == [{"callerName": "Müller & Söhne"}]
+
+
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [
+        ("KOI8-R", "Анна"), ("windows-1251", "Анна"), ("ISO-8859-7", "Άννα"), ("cp437", "Jürg"),
+        ("Shift_JIS", "田中"), ("GB18030", "王"), ("EUC-KR", "김"), ("macintosh", "Jürg"),
+        ("ISO-8859-9", "Ayşe"),
+    ],
+)  # fmt: skip
+def test_a_declared_encoding_counts(declared: str, name: str) -> None:
+    assert read_call(_named(name, declared).encode(declared))[1] == [{"callerName": name}]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["<ex:dom><a><string>1</string></a><b/></ex:dom>", "<array/>", "<x/>", "<x>1<y>2</y>3</x>",
+     "<int>99999999999</int>", "<int/>", "<double>NaN</double>", "<boolean>yes</boolean>",
+     "<dateTime.iso8601>yesterday</dateTime.iso8601>", "<base64>a===</base64>", "<nil>x</nil>"],
+)  # fmt: skip
+def test_a_value_that_nobody_knows_loses_no_call(value: str) -> None:
+    member = f"<member><name>new</name><value>{value}</value></member></struct>"
+    _, [reported] = read_call(_named("Anna").replace("</struct>", member).encode())
+
+    assert isinstance(reported, dict)
+    assert reported["callerName"] == "Anna"
+
+
+def test_a_member_twice_counts_if_it_says_the_same() -> None:
+    member = "<member><name>callerName</name><value>Anna</value></member></struct>"
+    twice = _named("Anna").replace("</struct>", member)
+
+    assert read_call(twice.encode())[1] == [{"callerName": "Anna"}]
+    with pytest.raises(Unreadable, match="a member twice"):
+        read_call(twice.replace("<value>Anna", "<value>Berta").encode())
+
+
 @pytest.mark.parametrize("params", ["", "<params/>", "<params></params>"])
 def test_a_call_without_parameters_has_none(params: str) -> None:
     body = f"<methodCall><methodName>a.b</methodName>{params}</methodCall>"
@@ -129,14 +196,13 @@ def test_a_value_is_read(written: str, expected: Value) -> None:
         "<value><value>a</value></value>",
         "<value><array><value>a</value></array></value>",
         "<value><array><data/><data/></array></value>",
-        "<value><array/></value>",
         "<value><struct>junk</struct></value>",
         "<value><struct><member><name>n</name></member></struct></value>",
         "<value><struct><member><value>n</value></member></struct></value>",
         "<value><struct><member><value>v</value><name>n</name></member></struct></value>",
         "<value><struct><member><name>n</name><value/><value/></member></struct></value>",
         "<value><struct><member><name>n</name><value/></member>"
-        "<member><name>n</name><value/></member></struct></value>",
+        "<member><name>n</name><value>x</value></member></struct></value>",
         "<value/><value/>",
         "<string>x</string>",
         "",
