@@ -35,7 +35,8 @@ OpeningKind = Literal["matter", "dossier", "card", "new-contact", "nothing"]
 
 def known_word(words: Any, otherwise: str) -> BeforeValidator:
     """Read a word of a later release as one this release knows."""
-    return BeforeValidator(lambda word: word if word in get_args(words) else otherwise)
+    known = get_args(words)
+    return BeforeValidator(lambda word: word if word in known else otherwise)
 
 
 _UNANSWERED: frozenset[CallStateName] = frozenset(
