@@ -27,7 +27,6 @@ CREATE TABLE IF NOT EXISTS stories (user TEXT, call_id TEXT, started REAL NOT NU
     PRIMARY KEY (user, call_id));
 CREATE INDEX IF NOT EXISTS stories_changed ON stories (changed);
 CREATE INDEX IF NOT EXISTS stories_user ON stories (user, changed);
-CREATE INDEX IF NOT EXISTS stories_e164 ON stories (e164);
 """
 
 
