@@ -1,6 +1,6 @@
 // Who is on the phone, free, not to be disturbed, off: for those who may see it.
 
-import { fill, h, icon, tool } from "./dom.js";
+import { fill, h, tool } from "./dom.js";
 import { changed, isUndisturbed, on, store } from "./store.js";
 import { t } from "./texts.js";
 import { messageForm } from "./write.js";

@@ -4,7 +4,7 @@ import { numberLink } from "./cards.js";
 import { fill, h, icon, toast, tool } from "./dom.js";
 import { about, nameOfRecord } from "./calls.js";
 import { directory, journal } from "./net.js";
-import { labelOf, moment, spaced, t } from "./texts.js";
+import { labelOf, moment, t } from "./texts.js";
 import { openFile } from "./workstation.js";
 
 let place;
@@ -51,7 +51,7 @@ async function choices(element) {
     const { choices: kept } = await directory({ action: "choices" });
     if (!kept.length) return fill(element);
     fill(element, h("h2", { class: "spaced" }, t("choices")), h("p", { class: "quiet" }, t("choices-hint")), h("div", { class: "list" }, kept.map((one) => h("div", { class: "row" },
-      icon("check"), h("div", {}, h("b", {}, one.contact.name), h("p", { class: "sub" }, spaced(one.number))), h("span", { class: "about" }, moment(one.since)),
+      icon("check"), h("div", {}, h("b", {}, one.contact.name), h("p", { class: "sub" }, numberLink(one.number))), h("span", { class: "about" }, moment(one.since)),
       h("span", { class: "end" }, tool("undo", t("forget-choice"), async () => { await directory({ action: "forget", number: one.number }).catch((error) => toast(error.message)); choices(element); }))))));
   } catch { /* the search says what is wrong */ }
 }

@@ -84,7 +84,7 @@ function submit() {
 }
 
 // Every number on every page comes here; the same request is never dialled twice.
-export async function dialNumber(number) {
+async function dialNumber(number) {
   const request_id = requestId();
   toast(t("dialling", { number: spaced(number.replace(/^tel:/i, "")) }));
   try {

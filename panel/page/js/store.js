@@ -21,7 +21,7 @@ export function changed(name, detail) {
 // true, or the time until which somebody is not to be disturbed
 export const isUndisturbed = (until) => until === true || Date.parse(until) > Date.now();
 
-export const placed = (call) => call.outward || call.direction === "out" || ["dialing", "ringback"].includes(call.state);
+const placed = (call) => call.outward || call.direction === "out" || ["dialing", "ringback"].includes(call.state);
 
 export function party(card) {
   const { call, answer } = card;
@@ -29,7 +29,7 @@ export function party(card) {
   return card.outward ? call.called : call.caller;
 }
 
-export const talked = (card) => card.answered !== null;
+const talked = (card) => card.answered !== null;
 
 function card(id, call) {
   let known = store.cards.get(id);
@@ -48,7 +48,7 @@ function move(from, to) {
   store.cards.set(to, Object.assign(known, { id: to }));
 }
 
-export function applyCall(call) {
+function applyCall(call) {
   if (call.previous_call_id) move(call.previous_call_id, call.call_id);
   const id = call.call_id;
   if (store.over.has(id)) return;
@@ -87,7 +87,7 @@ export function dismiss(known) {
   changed("cards", known);
 }
 
-export function applyAnswer(answer, event) {
+function applyAnswer(answer, event) {
   const id = answer.call_id;
   if (answer.trigger === "closed") {
     if (answer.reason !== "ended") store.over.add(id);
@@ -122,7 +122,7 @@ function fromAnswer(answer, event) {
 }
 
 // All running calls as the server knows them: what is not among them is over.
-export function applyRunning(calls) {
+function applyRunning(calls) {
   const running = new Set(calls.map((one) => one.call.call_id));
   for (const known of [...store.cards.values()]) {
     if (!running.has(known.id) && !known.closed && Date.now() - known.started > 1500) close(known, "ended");

@@ -41,7 +41,7 @@ export function say(sentence) {
   return sentence ? sentence[language] || sentence.en || sentence.de || "" : "";
 }
 
-export function locale() {
+function locale() {
   const own = navigator.languages.find((one) => one.toLowerCase().startsWith(language));
   return own || language;
 }

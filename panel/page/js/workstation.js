@@ -3,7 +3,7 @@
 import { isLeader } from "./feed.js";
 import { post } from "./net.js";
 import { changed, on, party, store } from "./store.js";
-import { say, spaced, t } from "./texts.js";
+import { spaced, t } from "./texts.js";
 
 const WINDOW = "starface2mqtt-file";
 const FRESH = 30_000; // ms; what is older does not open by itself
@@ -73,7 +73,7 @@ export async function startWorker() {
 }
 
 export const canNotify = () => "Notification" in window && "serviceWorker" in navigator;
-export const mayNotify = () => canNotify() && Notification.permission === "granted" && option("notify", true);
+const mayNotify = () => canNotify() && Notification.permission === "granted" && option("notify", true);
 
 export async function askToNotify() {
   const granted = (await Notification.requestPermission()) === "granted";
@@ -135,5 +135,3 @@ export const canRegisterTel = () => "registerProtocolHandler" in navigator && is
 export function registerTel() {
   navigator.registerProtocolHandler("tel", new URL("dial?number=%s", document.baseURI).href);
 }
-
-export { say };
