@@ -6,7 +6,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
         host, port = split_address(listen)
         answers = _answers(host, port)
         if not running and answers:
-            yield fail("ports", "ports-used", port=port, program=_program_at(port) or "?")
+            yield fail("ports", "ports-used", port=port, program=program_at(port) or "?")
         elif running and not answers:
             yield fail("ports", "ports-silent", listen=listen)
         else:
@@ -108,11 +108,11 @@ def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
 def _only_for_this_machine(settings: Settings) -> Iterator[Finding]:
     """Check that the port that the PBX is given is not open on the loopback address alone."""
     starface = settings.starface
-    if starface.callback_host or not starface.host or _is_loopback(starface.host):
+    if starface.callback_host or not starface.host or is_loopback(starface.host):
         return  # a proxy may stand before us, or the PBX is here too
     ours = [split_address(listen) for listen in settings.gateway.listen]
     hosts = [host for host, port in ours if port == starface.callback_port]
-    if hosts and all(map(_is_loopback, hosts)):
+    if hosts and all(map(is_loopback, hosts)):
         wanted = ", ".join(f'"{join_address("0.0.0.0", port)}"' for _, port in ours)
         yield fail("ports", "ports-loopback", port=starface.callback_port, wanted=wanted)
 
@@ -158,9 +158,10 @@ def certificate(check: str, certificate: Path, private_key: Path | None, host: s
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         reason = getattr(error, "strerror", None) or error
         return fail(check, "certificate-unusable", path=certificate, reason=reason)
-    days = (read.not_valid_after_utc - datetime.now(UTC)).days
-    if days < 0:
-        return fail(check, "certificate-expired", path=certificate, days=-days)
+    left = read.not_valid_after_utc - datetime.now(UTC)
+    if left < timedelta():
+        return fail(check, "certificate-expired", path=certificate, days=-left // timedelta(days=1))
+    days = left.days
     names = names_of(read)
     if host and not any(_is_for(host, name) for name in names):
         return warn(check, "certificate-name", host=host, names=some(names) or "-")
@@ -169,11 +170,28 @@ def certificate(check: str, certificate: Path, private_key: Path | None, host: s
     return ok(check, "certificate", days=days)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def program_at(port: int) -> str:
+    """Return the programs that listen at a port, empty if that cannot be seen."""
+    import psutil
+
+    try:
+        found = [
+            connection.pid
+            for connection in psutil.net_connections("tcp")
+            if connection.laddr and connection.laddr.port == port and connection.status == "LISTEN"
+        ]
+        names = {psutil.Process(pid).name() for pid in found if pid}
+    except psutil.Error:
+        return ""
+    return ", ".join(sorted(names))
 
 
 def _is_for(host: str, name: str) -> bool:
@@ -188,21 +206,6 @@ def _answers(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def _program_at(port: int) -> str:
-    import psutil
-
-    try:
-        found = [
-            connection.pid
-            for connection in psutil.net_connections("tcp")
-            if connection.laddr and connection.laddr.port == port and connection.status == "LISTEN"
-        ]
-        names = {psutil.Process(pid).name() for pid in found if pid}
-    except psutil.Error:
-        return ""
-    return ", ".join(sorted(names))
 
 
 def _name(uid: int) -> str:

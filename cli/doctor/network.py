@@ -22,7 +22,7 @@ from bus.settings import BrokerSettings, command_accounts, read_accounts
 from cli.commands.watch import HITS, LAST_NOTIFICATION, gateway_metrics
 from cli.demo.mosquitto import program
 from cli.doctor.findings import Finding, fail, ok, said, some, warn
-from cli.doctor.local import SOON, certificate
+from cli.doctor.local import SOON, certificate, is_loopback, program_at
 from cli.doctor.snapshot import Snapshot
 from cli.site.broker_configuration import FILE, reads_in_place
 from cli.site.files import broker_folder, intended_broker_files
@@ -92,6 +92,9 @@ def broker_node(broker: BrokerSettings, account: str) -> Finding:
             socket.create_connection((broker.host, broker.port), _TIMEOUT).close()
         except OSError as fault:
             return fail("broker", "broker-away", where=where, reason=said(fault))
+        other = program_at(broker.port) if is_loopback(broker.host) else ""
+        if other and "mosquitto" not in other:
+            return fail("broker", "broker-other", where=where, program=other)
         return fail("broker", "broker-refuses", where=where, reason=error)
     return ok("broker", "broker", where=where)
 

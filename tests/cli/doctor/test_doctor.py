@@ -292,6 +292,8 @@ def test_a_certificate_of_ours_is_for_the_name_that_the_pbx_calls(tmp_path: Path
     for host in ("cti.office.example", "192.0.2.7", ""):
         assert certificate("own certificate", *files, host).level == "ok"
     other = certificate("own certificate", *files, "192.0.2.8")
+    over = certificates.make(tmp_path, "office", ends=timedelta(days=-3))
+    assert certificate("own certificate", *over).text("en").endswith("expired 3 days ago")
     assert other.level == "warn"
     assert "it is for *.office.example, 192.0.2.7" in other.text("en")
 
@@ -389,6 +391,14 @@ def test_a_configuration_that_nobody_has_read_yet_is_named(site: Settings) -> No
 
     assert codes(written - timedelta(seconds=1)) == ["processes-stale"]
     assert codes(written + timedelta(seconds=1)) == []
+
+
+def test_a_program_at_the_port_of_the_broker_is_named(site: Settings) -> None:
+    with socket.create_server(("127.0.0.1", site.broker.port)):
+        found = next(each for each in examine(site.file) if each.check == "broker")
+
+    assert found.level == "fail"
+    assert "is no broker but another program (" in found.text("en")
 
 
 def test_a_broker_that_answers_but_refuses_us_is_not_to_be_started(tmp_path: Path) -> None:
