@@ -36,7 +36,8 @@ class Bookkeeping:
         self._simulator = simulator
         self.answers: dict[str, float] = {}  # when a call was first answered
         self.records: set[tuple[str, str]] = set()
-        self.dialled: dict[UUID, float] = {}
+        self.dialled: dict[UUID, float] = {}  # requests that the broker confirmed
+        self._asked: dict[UUID, float] = {}  # all requests: others may be dialled too
         self.results: dict[UUID, list[str]] = {}
         self._unwell: list[tuple[float, str]] = []  # when somebody was not active, and who
         self.states: dict[str, str] = {}
@@ -109,7 +110,7 @@ class Bookkeeping:
 
     def not_answered(self, since: float, until: float) -> list[str]:
         """Return the calls that came in between two moments and for which nothing opened."""
-        dialled = {str(request) for request in self.dialled}
+        dialled = {str(request) for request in self._asked}
         return [
             call
             for (_, call), at in self.acknowledged().items()
@@ -142,7 +143,8 @@ class Bookkeeping:
 
     def _dial(self) -> None:
         request, logins = uuid4(), list(self._simulator.pbx.users)
-        login = logins[len(self.dialled) % len(logins)]
+        login = logins[len(self._asked) % len(logins)]
+        self._asked[request] = time.time()
         message = DialRequest(time=now(), data=DialRequestData(number=NUMBER, request_id=request))
         try:
             self._connection.publish(self._connection.topics.dial(login), message)
@@ -152,7 +154,7 @@ class Bookkeeping:
 
     def _end_dialled_calls(self) -> None:
         running, long_ago = self._simulator.pbx.calls, time.time() - _TALK
-        for request, at in self.dialled.items():
+        for request, at in self._asked.items():
             if at < long_ago and str(request) in running:
                 self._simulator.hang_up(str(request))
 

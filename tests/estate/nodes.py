@@ -32,7 +32,7 @@ Kind = Literal["mosquitto", "nats", "rabbitmq"]
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _PROBE = "cli-4"  # by whose login a node is seen to answer
 _ROUTES = '"nats://a.example:6222", "nats://b.example:6222", "nats://c.example:6222"'
-_READY = 90.0  # seconds; three nodes of RabbitMQ on two busy cores
+_READY = 200.0  # seconds; RabbitMQ waits for 100 after all its nodes were down at once
 
 
 class NodeNotStarted(Exception):

@@ -145,9 +145,10 @@ def test_ten_minutes_of_faults_lose_nothing_and_do_nothing_twice(
     kind: Kind, tmp_path: Path
 ) -> None:
     seconds = float(os.environ.get("ESTATE_SECONDS", "600"))
+    users = int(os.environ.get("ESTATE_USERS", "200"))
     dice = random.Random(kind)
-    with running(kind, tmp_path, 200, shards=2, panels=True) as (estate, books, simulator):
-        simulator.load(users=200, rate=3, seconds=seconds, answered_after=3, ended_after=8)
+    with running(kind, tmp_path, users, shards=2, panels=True) as (estate, books, simulator):
+        simulator.load(users=users, rate=3, seconds=seconds, answered_after=3, ended_after=8)
         books.traffic(on=True)
         faults = []
         for _ in range(int(seconds / _EVERY)):
