@@ -107,6 +107,8 @@ def test_a_person_continues_at_the_panel_of_the_machine_that_is_left(tmp_path: P
             assert browser.get(f"{left.panel}/session").json()["user"] == user.login
             for path, question in _QUESTIONS.items():
                 wait_until(partial(_answers, browser, f"{left.panel}{path}", question), 60)
+            for call in list(simulator.pbx.calls):
+                simulator.hang_up(call)
             lost.start()
             wait_until(partial(books.online, lost), 60)
         settle(books, simulator)
