@@ -301,6 +301,7 @@ class Lease:
 
     def _can_act(self) -> bool:
         """Return whether the process itself works; else another machine had better act."""
+        self._look_after_main_thread()  # a slow broker may have kept us from it for seconds
         if _clock() - self._alive > _HUNG:
             log.error("lease given up, as the process hangs role=%s", self._role)
             return False

@@ -329,9 +329,8 @@ class Connection:
 
     def _correct_own_will(self, received: ReceivedMessage) -> None:
         """Correct the will of an earlier connection that the broker sent after our birth."""
-        if received.payload == b"offline" and self._presence is not None and self.connected:
-            for topic, payload in self._presence.online(self.topics):
-                self.publish_raw(topic, payload, retain=True)
+        if received.payload == b"offline" and self.connected:
+            self._publish_online()
 
     def _claim_account(self) -> None:
         if self._claimed_at is None:  # later ones might hide the claim of another

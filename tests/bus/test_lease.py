@@ -1,5 +1,6 @@
 """Two machines and one lease, with a real broker: programs that act while they hold it."""
 
+import os
 import signal
 import threading
 import time
@@ -219,6 +220,22 @@ def test_a_lease_that_is_given_back_is_taken_before_it_would_run_out(
     wait_until(lambda: second.lease.held)
 
     assert time.monotonic() - given_back < FAST.term + FAST.margin + FAST.silence
+
+
+def test_a_broker_that_takes_long_to_let_the_holder_in_costs_no_second_attempt(
+    machine: Callable[[str], Machine], broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = machine("a")
+    wait_until(lambda: first.connection.connected)
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGSTOP)
+    silent = time.monotonic()
+    wait_until(lambda: time.monotonic() > silent + 3 * FAST.silence)
+    os.kill(broker.pid, signal.SIGCONT)
+
+    wait_until(lambda: first.lease.held)
+
+    assert "lease given up" not in caplog.text
 
 
 def test_a_site_of_one_machine_has_no_lease_and_no_cost(
