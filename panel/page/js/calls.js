@@ -4,7 +4,7 @@ import { fill, h, icon, toast, tool } from "./dom.js";
 import { numberLink, whyOf } from "./cards.js";
 import { journal } from "./net.js";
 import { changed, on, store } from "./store.js";
-import { clock, day, duration, oneOf, spaced, t } from "./texts.js";
+import { clock, day, duration, moment, oneOf, spaced, t } from "./texts.js";
 import { messageForm, nameOfUser, noteForm } from "./write.js";
 
 const PAGE = 50;
@@ -160,7 +160,7 @@ export function nameOfRecord(record) {
 
 const named = (record) => record.contact || record.party.name || record.party.e164 || record.party.number;
 
-export function about(records) {
+function about(records) {
   const [record] = records;
   if (record.kind === "message") return record.handled ? t("handled-by", { name: nameOfUser(record.handled_by) }) : isSent(record) ? t("message-waits") : "";
   const group = record.group ? t("group", { name: record.called.name || record.group }) : "";
@@ -197,6 +197,11 @@ function row(records) {
     (record.notes?.length ? record.notes : record.note ? [{ text: record.note }] : []).map((note) => h("p", { class: "note" }, note.text, note.by ? h("small", {}, ` — ${nameOfUser(note.by)}, ${clock(note.at)}`) : null)),
     view.forms.get(`details ${record.call_id}`), view.forms.get(record.call_id));
 }
+
+// A call on another page, where nothing is done with it.
+export const plainRow = (record) => h("div", { class: "row" }, icon(look(record)),
+  h("div", {}, nameOfRecord(record), h("p", { class: "sub" }, moment(record.started))), h("span", { class: "about" }, about([record])), h("span", { class: "end" }),
+  record.note ? h("p", { class: "note" }, record.note) : null);
 
 // Who it may be, or that nobody knows and a contact can be added.
 function whoElse(record, number, name) {

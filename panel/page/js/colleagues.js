@@ -1,12 +1,15 @@
 // Who is on the phone, free, not to be disturbed, off: for those who may see it.
 
-import { fill, h, tool } from "./dom.js";
+import { plainRow } from "./calls.js";
+import { fill, h, toast, tool } from "./dom.js";
+import { journal } from "./net.js";
 import { changed, isUndisturbed, on, store } from "./store.js";
 import { t } from "./texts.js";
 import { messageForm } from "./write.js";
 
 let place;
 let writing = null;
+let calls = null; // of the colleague whose calls are shown: { login, records }
 
 export function show(element) {
   place = element;
@@ -29,12 +32,26 @@ function draw() {
   fill(place, h("h2", {}, t("page.colleagues")), list.length ? h("div", { class: "list" }, list.map(row)) : h("p", { class: "empty" }, h("b", {}, t("no-colleagues")), t("no-colleagues-more")));
 }
 
+// For who was given the right to read them.
+async function showCallsOf(login) {
+  if (calls?.login === login) calls = null;
+  else {
+    try {
+      const { records } = await journal({ action: "list", of: login, limit: 20 });
+      calls = { login, records };
+    } catch (error) { if (error.message) toast(error.message); }
+  }
+  draw();
+}
+
 function row(one) {
   const look = lookOf(one);
   return h("div", { class: "row", "data-login": one.login }, h("span", { class: `dot ${look === "free" ? "" : look}` }),
     h("div", {}, h("b", {}, one.name), h("p", { class: "sub" }, one.extension)), h("span", { class: "about" }, t(`look.${look}`)),
     h("span", { class: "end" },
       one.extension ? tool("phone", t("call"), () => changed("dial-number", one.extension), { "data-key": `call ${one.login}` }) : null,
+      one.reads?.includes("records") ? tool("down", t("calls"), () => showCallsOf(one.login), { "aria-expanded": String(calls?.login === one.login), "data-key": `calls ${one.login}` }) : null,
       tool("mail", t("message"), () => { writing = one.login; draw(); }, { bare: true, "data-key": `message ${one.login}` })),
+    calls?.login === one.login ? h("div", { class: "write" }, calls.records.length ? calls.records.map(plainRow) : h("p", { class: "quiet" }, t("nothing-found"))) : null,
     writing === one.login ? messageForm({ name: "", number: "", to: one.login }, () => { writing = null; draw(); }) : null);
 }

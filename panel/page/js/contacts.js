@@ -2,7 +2,7 @@
 
 import { numberLink } from "./cards.js";
 import { fill, h, icon, toast, tool } from "./dom.js";
-import { about, nameOfRecord } from "./calls.js";
+import { plainRow } from "./calls.js";
 import { directory, journal } from "./net.js";
 import { labelOf, moment, t } from "./texts.js";
 import { openFile } from "./workstation.js";
@@ -76,9 +76,7 @@ async function showContact(id) {
     history);
     const [first] = contact.numbers.filter((one) => one.e164);
     const { records } = first ? await journal({ action: "list", contact: contact.id, limit: 10 }).catch(() => ({ records: [] })) : { records: [] };
-    if (records.length) fill(history, h("h2", {}, t("last-calls")), h("div", { class: "list" }, records.map((record) => h("div", { class: "row" }, icon(record.direction === "out" ? "out" : record.result === "missed" ? "miss" : "in"),
-      h("div", {}, moment(record.started), h("p", { class: "sub" }, nameOfRecord(record))), h("span", { class: "about" }, about([record])), h("span", { class: "end" }),
-      record.note ? h("p", { class: "note" }, record.note) : null))));
+    if (records.length) fill(history, h("h2", {}, t("last-calls")), h("div", { class: "list" }, records.map(plainRow)));
   } catch (error) { failed(error); }
 }
 

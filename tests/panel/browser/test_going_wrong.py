@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from bus.access.roles import Right
+from cli.site.files import changed_roles
 from tests.conftest import wait_until
 from tests.panel.browser.office import ANNA, FREI, MEIER, NOBODY, Desk, Office
 
@@ -325,6 +327,24 @@ def test_a_colleague_on_the_phone_is_seen(office: Office, anna: Desk) -> None:
     bernd.page.get_by_role("button", name="Beenden").click()
     expect(row).to_contain_text("Frei")
     bernd.close()
+    anna.close()
+
+
+def test_who_may_read_a_colleagues_calls_sees_them(office: Office, anna: Desk) -> None:
+    anna.go("colleagues")
+    row = anna.page.locator('[data-login="0012"]')
+    expect(row).to_be_visible()
+    expect(row.get_by_role("button", name="Anrufe", exact=True)).to_have_count(0)
+    with changed_roles(office.stage.settings) as roles:
+        roles.supervise("0011", Right(reads=("state", "records")), {"0012"}, ())
+    call = office.ring(MEIER, user="0012")
+    office.phones("hangup", call_id=call)
+    anna.page.reload()
+
+    row.get_by_role("button", name="Anrufe", exact=True).click()
+
+    expect(row).to_contain_text("Verpasst")
+    assert anna.axe() == []
     anna.close()
 
 
