@@ -13,6 +13,7 @@ import typer
 
 from cli.site.context import CommandFailed, settings_of
 from cli.site.languages import say, text
+from runtime.configuration import SettingsRefused, read_text
 
 if TYPE_CHECKING:
     from bus.numbers.number import NumberProfile
@@ -140,11 +141,11 @@ def password_of(file: Path | None) -> str:
 def text_of(file: Path) -> str:
     """Read a small file."""
     try:
-        return file.read_text(encoding="utf-8")
+        return read_text(file)
     except OSError as error:
         raise CommandFailed(f"{file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CommandFailed(f"{file}: not UTF-8") from error
+    except SettingsRefused as error:
+        raise CommandFailed(f"{error}") from error
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """How setup asks: a person at the terminal, or a file of answers; sentences are in `texts/`."""
 
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import typer
 
 from cli.site.context import CommandFailed
 from cli.site.languages import confirmed
+from runtime.configuration import SettingsRefused, read_toml
 from texts import Language, render
 
 
@@ -30,11 +30,11 @@ class Dialog:
         self._answers: dict[str, Any] = {}
         if answers is not None:
             try:
-                self._answers = tomllib.loads(answers.read_text(encoding="utf-8"))
+                self._answers = read_toml(answers)
             except OSError as error:
                 raise CommandFailed(f"{answers}: {error.strerror}") from error
-            except ValueError as error:
-                raise CommandFailed(f"{answers}: {error}") from error
+            except SettingsRefused as error:
+                raise CommandFailed(f"{error}") from error
 
     @property
     def by_person(self) -> bool:

@@ -3,7 +3,6 @@
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -11,10 +10,10 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from bus.mqtt.inbox import why
@@ -29,6 +28,7 @@ from consumers.journal.settings import JournalSettings
 from consumers.sessions.settings import SessionsSettings
 from gateway.settings import GatewaySettings
 from panel.settings import PanelSettings
+from runtime.configuration import read_toml
 from starface.settings import StarfaceSettings
 
 FILE = "starface2mqtt.toml"
@@ -153,15 +153,11 @@ def read(config: Path | None = None) -> Settings:
     """Return the configuration; raise SettingsRefused with file, key and what is allowed."""
     path = find(config)
     try:
-        settings = _from_file(path)()
+        settings = _from_file(read_toml(path))()
     except SettingsError as error:
         raise SettingsRefused(
             f"a setting given by environment cannot be read ({error}); lists and tables are JSON, "
             f"as in STARFACE2MQTT_GATEWAY__LISTEN='[\"0.0.0.0:8080\"]'"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsRefused(
-            f"{path}: this is not TOML: {error}; mend that place, or restore it from a backup"
         ) from error
     except ValidationError as error:
         raise SettingsRefused(f"{path}: {_faults(error)}") from error
@@ -171,7 +167,7 @@ def read(config: Path | None = None) -> Settings:
     return kept_secret(_anchored(settings, path.resolve()))
 
 
-def _from_file(path: Path) -> type[Settings]:
+def _from_file(values: dict[str, Any]) -> type[Settings]:
     class FromFile(Settings):
         @classmethod
         def settings_customise_sources(
@@ -182,7 +178,7 @@ def _from_file(path: Path) -> type[Settings]:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return env_settings, TomlConfigSettingsSource(settings_cls, path)
+            return env_settings, InitSettingsSource(settings_cls, values)
 
     return FromFile
 
@@ -211,7 +207,7 @@ def _keeps_secrets(path: Path) -> None:
     """Raise SettingsRefused when everybody on this machine may read secrets in the file."""
     if os.name != "posix" or not path.stat().st_mode & stat.S_IROTH:
         return  # elsewhere the mode says nothing about who may read a file
-    if any(_secrets_in(Settings, tomllib.loads(path.read_text(encoding="utf-8")))):
+    if any(_secrets_in(Settings, read_toml(path))):
         raise SettingsRefused(
             f"{path}: there are secrets in it and everybody on this machine may read it; mend it"
             f" with: chmod o= {path}"

@@ -1,7 +1,6 @@
 """The configuration of one workstation."""
 
 import os
-import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,6 +9,7 @@ from bus.access.accounts import login_of
 from bus.mqtt.inbox import why
 from bus.settings import BrokerSettings, Section, SettingsRefused, private
 from consumers.desktop.settings import DesktopSettings
+from runtime.configuration import read_toml
 
 _FILE = "desktop.toml"
 
@@ -36,13 +36,11 @@ def read(config: Path | None) -> Workstation:
     try:
         if os.name == "posix":
             private(path)
-        return Workstation.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Workstation.model_validate(read_toml(path))
     except FileNotFoundError as error:
         raise SettingsRefused(
             f"{path}: there is no such file; it needs [broker] host, account, password"
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsRefused(f"{path}: this is not TOML: {error}") from error
     except ValidationError as error:
         raise SettingsRefused(f"{path}: {why(error)}") from error
 

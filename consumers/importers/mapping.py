@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from consumers.directory.changes import RecordKind
 from consumers.importers.report import SourceUnreadable
+from runtime.configuration import SettingsRefused, read_text
 
 _HOLE = re.compile(r"\{([^{}]+)\}")
 
@@ -181,8 +182,10 @@ def read_mapping(path: Path) -> Mapping:
         return Mapping.model_validate(tomllib.loads(_composed(path)))
     except OSError as error:
         raise SourceUnreadable(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise SourceUnreadable(f"{path}: {error}") from error
+    except SettingsRefused as error:
+        raise SourceUnreadable(f"{error}") from error
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
         reasons = "; ".join(
@@ -193,7 +196,7 @@ def read_mapping(path: Path) -> Mapping:
 
 def _composed(path: Path) -> str:
     """Return the text of a file; its names of columns are compared with composed ones."""
-    return unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
+    return unicodedata.normalize("NFC", read_text(path))
 
 
 def _where(fault: ErrorDetails) -> str:

@@ -16,6 +16,7 @@ from consumers.directory.changes import Changes, ImportResult
 from consumers.directory.directory import Directory, DirectoryUnavailable, ImportRefused
 from consumers.importers.push import Pushed, PushRefused, push
 from consumers.importers.settings import DirectorySettings
+from runtime.configuration import read_text
 from runtime.outage import outlasting
 from runtime.process import stop_on_signals
 
@@ -90,7 +91,7 @@ def read_token(path: Path) -> str:
     """Return the token applications must show; raise SettingsRefused."""
     try:
         private(path)
-        token = path.read_text().strip()
+        token = read_text(path).strip()
     except FileNotFoundError as error:
         raise SettingsRefused(
             f"{path}: there is no token for the directory's door; write one of 32 characters "

@@ -13,6 +13,7 @@ from cli.commands.site.rights import copy_them
 from cli.site.context import CommandFailed, settings_of
 from cli.site.languages import require_consent, say, text
 from runtime.addresses import join_address
+from runtime.configuration import read_text
 
 if TYPE_CHECKING:
     from cli.site.settings import Settings
@@ -412,7 +413,7 @@ def _chosen(
     if group:
         return list(read_roles(settings).members(group))
     if file:
-        return [line.strip() for line in file.read_text().splitlines() if line.strip()]
+        return [line.strip() for line in read_text(file).splitlines() if line.strip()]
     with Users(settings.database) as users:
         return [user.login for user in users.all()]
 

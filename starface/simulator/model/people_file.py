@@ -1,11 +1,11 @@
 """Users, groups and contacts of the stand-in from a TOML file."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from runtime.configuration import SettingsRefused, read_toml
 from starface.simulator.model.people import SimulatedContact, SimulatedGroup, SimulatedUser
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -60,13 +60,15 @@ def read_people(
 ) -> tuple[list[SimulatedUser], list[SimulatedGroup], list[SimulatedContact]]:
     """Read the file; raise PeopleUnreadable."""
     try:
-        people = _File.model_validate(tomllib.loads(path.read_text()))
+        people = _File.model_validate(read_toml(path))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise PeopleUnreadable(f"{path}: {place}: {first['msg']}") from error
-    except (OSError, ValueError) as error:
-        raise PeopleUnreadable(f"{path}: {error}") from error
+    except OSError as error:
+        raise PeopleUnreadable(f"{path}: {error.strerror}") from error
+    except SettingsRefused as error:
+        raise PeopleUnreadable(f"{error}") from error
     return (
         [SimulatedUser(**each.model_dump()) for each in people.users],
         [SimulatedGroup(**each.model_dump()) for each in people.groups],
