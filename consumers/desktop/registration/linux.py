@@ -4,9 +4,9 @@ For the user alone, without administrator's rights: on Linux by desktop files, o
 user's part of the registry, on macOS by an application that hands links on.
 """
 
-import configparser
 import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,7 @@ from consumers.desktop.registration import windows
 from consumers.desktop.registration.link_handler import NAME, SCHEMES
 
 _FILE = f"{NAME}.desktop"
+_LIST = "mimeapps.list"
 _DEFAULTS = "Default Applications"
 _UNSAFE = '"`$\\'
 _PLAIN = re.compile(r"[\w@+=:,./-]+", re.ASCII)
@@ -47,8 +48,7 @@ def _install_linux(command: Sequence[str], home: Path, *, autostart: bool) -> li
     entry = _applications(home) / _FILE
     types = "".join(f"x-scheme-handler/{scheme};" for scheme in SCHEMES)
     _write(entry, _entry([*command, "open", "--"], f"MimeType={types}\nNoDisplay=true", " %u"))
-    _set_defaults(_configuration(home) / "mimeapps.list", _FILE)
-    written = [str(entry), str(_configuration(home) / "mimeapps.list")]
+    written = [str(entry), *_set_defaults(home, _FILE)]
     if autostart:
         start = _configuration(home) / "autostart" / _FILE
         _write(start, _entry([*command, "run"], "X-GNOME-Autostart-enabled=true"))
@@ -62,7 +62,7 @@ def _uninstall_linux(home: Path) -> list[str]:
         if path.exists():
             path.unlink()
             removed.append(str(path))
-    _set_defaults(_configuration(home) / "mimeapps.list", None)
+    _set_defaults(home, None)
     return removed
 
 
@@ -79,28 +79,55 @@ def _quoted(part: str) -> str:
     return '"' + escaped.replace("\\", "\\\\").replace("%", "%%") + '"'
 
 
-def _set_defaults(path: Path, entry: str | None) -> None:
-    """Name our desktop file for its schemes, or take it out; all else in the file stays."""
-    if entry is None and not path.exists():
-        return
-    defaults = configparser.RawConfigParser(
-        strict=False, delimiters=("=",), comment_prefixes=("#",)
-    )
-    defaults.optionxform = str  # type: ignore[assignment, method-assign]
-    defaults.read(path, encoding="utf-8")
-    if not defaults.has_section(_DEFAULTS):
-        defaults.add_section(_DEFAULTS)
-    for scheme in SCHEMES:
-        key = f"x-scheme-handler/{scheme}"
-        if entry is not None:
-            defaults.set(_DEFAULTS, key, entry)
-        elif defaults.get(_DEFAULTS, key, fallback="") == _FILE:
-            defaults.remove_option(_DEFAULTS, key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        defaults.write(file, space_around_delimiters=False)
-    fresh.replace(path)
+def _set_defaults(home: Path, entry: str | None) -> list[str]:
+    """Name our desktop file for its schemes, or take it out; return the files that were changed.
+
+    All else in them stays; a desktop's own list, such as KDE's, goes before the user's.
+    """
+    folder, changed = _configuration(home), []
+    for path in (folder / _LIST, *sorted(folder.glob(f"*-{_LIST}"))):
+        target = path.resolve()  # it may be a link into a folder of configurations
+        before = target.read_bytes().decode("utf-8", "surrogateescape") if target.exists() else ""
+        lines = before.removesuffix("\n").split("\n") if before else []
+        text = "".join(f"{line}\n" for line in _with_default(lines, entry, own=path.name == _LIST))
+        if text == before:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.new")
+        fresh.write_bytes(text.encode("utf-8", "surrogateescape"))
+        if target.exists():
+            shutil.copymode(target, fresh)
+        fresh.replace(target)
+        changed.append(str(path))
+    return changed
+
+
+def _with_default(lines: list[str], entry: str | None, *, own: bool) -> list[str]:
+    """Return the lines of a list with our file before those of others, or without it."""
+    kept: list[str] = []
+    missing = [f"x-scheme-handler/{scheme}" for scheme in SCHEMES]
+    ours, section, place = frozenset(missing), "", -1
+    for line in lines:
+        plain = line.strip().lstrip("\ufeff")
+        key, _, value = plain.partition("=")
+        if plain.startswith("["):
+            section = plain.strip("[]")
+        if section == _DEFAULTS and key.strip() in ours:
+            others = [one for one in value.strip().split(";") if one and one != _FILE]
+            files = [entry, *others] if entry and key.strip() in missing else others
+            missing = [one for one in missing if one != key.strip()]
+            if not files:
+                continue
+            line = f"{key.strip()}={';'.join(files)}{';' if len(files) > 1 else ''}"
+        kept.append(line)
+        if section == _DEFAULTS and place < 0:
+            place = len(kept)
+    if entry and own and missing:
+        if place < 0:
+            kept += [f"[{_DEFAULTS}]"]
+            place = len(kept)
+        kept[place:place] = [f"{key}={entry}" for key in missing]
+    return kept
 
 
 def _write(path: Path, text: str) -> None:

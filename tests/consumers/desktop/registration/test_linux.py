@@ -76,3 +76,63 @@ def test_signs_that_mean_something_in_a_desktop_file_are_quoted(tmp_path: Path) 
 def test_there_is_nothing_to_take_back_where_nothing_was_installed(tmp_path: Path) -> None:
     assert uninstall(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"# my own file\n[Default Applications]\n# browser\ntext/html=firefox.desktop\n"
+        b"x-scheme-handler/tel=linphone.desktop\n",
+        b"[Default Applications]\n; by hand\ntext/html=firefox.desktop\n",
+        b"[Default Applications]\ntext/html\nimage/png=eog.desktop\n",
+        b"text/html=firefox.desktop\n[Default Applications]\n",
+        b"\xef\xbb\xbf[Default Applications]\ntext/html=firefox.desktop\n",
+        b"[Default Applications]\n# B\xfcro\nx-scheme-handler/tel=a.desktop;b.desktop;\n",
+        b"[Default Applications]\r\ntext/html=firefox.desktop\r\n",
+        b"",
+    ],
+)
+def test_a_list_of_any_kind_is_as_before_once_it_is_taken_back(
+    tmp_path: Path, octets: bytes
+) -> None:
+    path = tmp_path / ".config/mimeapps.list"
+    path.parent.mkdir()
+    path.write_bytes(octets)
+    path.chmod(0o600)
+
+    install(COMMAND, tmp_path)
+    installed = path.read_bytes()
+    uninstall(tmp_path)
+
+    assert installed.count(b"=starface2mqtt.desktop") == 2
+    assert path.read_bytes() == octets or (octets, path.read_bytes()) == (
+        b"", b"[Default Applications]\n",
+    )  # fmt: skip
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_list_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    target = tmp_path / "dot/mimeapps.list"
+    target.parent.mkdir()
+    target.write_text("[Default Applications]\n")
+    link = tmp_path / ".config/mimeapps.list"
+    link.parent.mkdir()
+    link.symlink_to("../dot/mimeapps.list")
+
+    install(COMMAND, tmp_path)
+
+    assert link.is_symlink()
+    assert "tel=starface2mqtt.desktop" in target.read_text()
+
+
+def test_a_list_of_the_desktop_itself_does_not_go_before_ours(tmp_path: Path) -> None:
+    path = tmp_path / ".config/kde-mimeapps.list"
+    path.parent.mkdir()
+    path.write_text("[Default Applications]\nx-scheme-handler/tel=kdeconnect.desktop\n")
+
+    written = install(COMMAND, tmp_path)
+
+    assert str(path) in written
+    assert path.read_text().splitlines()[1:] == [
+        "x-scheme-handler/tel=starface2mqtt.desktop;kdeconnect.desktop;"
+    ]
