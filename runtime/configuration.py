@@ -21,7 +21,7 @@ class SettingsRefused(Exception):
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a file, which must be there; raise SettingsRefused."""
+    """Return the tables of a file; raise SettingsRefused."""
     try:
         return tomllib.loads(read_text(path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
