@@ -17,6 +17,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+_SERVICE, _PATH = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
+_ASKED = "GetCapabilities"
 _PATIENCE = 5.0  # seconds a desktop may take to show or close something
 _END = 2.0  # seconds to take everything away at the end
 
@@ -40,9 +42,8 @@ class Card:
 
     @property
     def message(self) -> str:
-        """The lines as the desktop wants them; Linux reads markup there."""
-        text = "\n".join(self.lines)
-        return html.escape(text, quote=False) if sys.platform == "linux" else text
+        """The lines as one text."""
+        return "\n".join(self.lines)
 
 
 @dataclass(frozen=True)
@@ -205,9 +206,30 @@ def _buttons(offers: Sequence[Offer]) -> list[Any]:
 def _notifier() -> Any:
     from desktop_notifier import DesktopNotifier, Icon  # an extra: only workstations need it
 
+    class MarkupNotifier(DesktopNotifier):
+        async def send(self, *, message: str, **more: Any) -> str:  # type: ignore[override]
+            text = html.escape(message, quote=False) if await _reads_markup() else message
+            return await super().send(message=text, **more)
+
     logging.getLogger("desktop_notifier.backends.base").addFilter(in_one_line)
     # A name of the freedesktop icon theme; other systems show their own.
-    return DesktopNotifier(app_name="starface2mqtt", app_icon=Icon(name="call-start"))
+    return MarkupNotifier(app_name="starface2mqtt", app_icon=Icon(name="call-start"))
+
+
+async def _reads_markup() -> bool:
+    """Return whether the notification service takes a text for markup; after a restart it may."""
+    if sys.platform != "linux":
+        return False
+    from dbus_fast import Message
+    from dbus_fast.aio import MessageBus
+
+    question = Message(destination=_SERVICE, path=_PATH, interface=_SERVICE, member=_ASKED)
+    bus = await MessageBus().connect()
+    try:
+        answer = await bus.call(question)
+    finally:
+        bus.disconnect()
+    return answer is not None and bool(answer.body) and "body-markup" in answer.body[0]
 
 
 def in_one_line(record: logging.LogRecord) -> bool:

@@ -69,7 +69,7 @@ def test_a_notification_shows_who_calls_and_what_opens(new_desk: NewDesk) -> Non
         (
             {"contact": None, **NOTHING, "reason": "several-contacts", "group": "Sales",
              "candidates": [Reference(kind="contact", id="1", title="A & B")]},
-            "claimed", "+41441234567\nSales\nMehrere kommen in Frage: A &amp; B",
+            "claimed", "+41441234567\nSales\nMehrere kommen in Frage: A & B",
         ),
     ],
 )  # fmt: skip
@@ -224,13 +224,12 @@ def test_all_notifications_are_taken_away_at_once_and_later_ones_come(new_desk: 
     assert len(desk.settled().shown) == 1
 
 
-def test_a_hostile_name_is_text_in_a_notification(new_desk: NewDesk) -> None:
+def test_a_hostile_name_shows_no_control_sign_in_a_notification(new_desk: NewDesk) -> None:
     desk = new_desk()
     desk.report(contact=Reference(kind="contact", id="7", title="<b>\x1b[2J\u202egnp</b>"),
               opened=Reference(kind="matter", id="7", title="<script>"))  # fmt: skip
 
-    [(title, message)] = desk.settled().history
-    assert "<script>" not in message
+    [(title, _)] = desk.settled().history
     assert "\x1b" not in title
     assert "\u202e" not in title
 

@@ -44,8 +44,9 @@ class Shown:
 class NotificationService:
     """Shows nothing, remembers everything; use it in a `with` block."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, markup: bool) -> None:
         self.address = address
+        self._capabilities = ["actions", "body", *(["body-markup"] if markup else [])]
         self.shown: dict[int, Shown] = {}
         self._count = 0
         self._loop = asyncio.new_event_loop()
@@ -95,7 +96,7 @@ class NotificationService:
             return False
         answers: dict[str, tuple[str, list[Any]]] = {
             "Introspect": ("s", [_INTERFACE]),
-            "GetCapabilities": ("as", [["actions", "body"]]),
+            "GetCapabilities": ("as", [self._capabilities]),
             "GetServerInformation": ("ssss", ["stand-in", "tests", "1", "1.2"]),
             "CloseNotification": ("", []),
         }
@@ -118,7 +119,9 @@ class NotificationService:
 
 
 @contextmanager
-def notification_service(folder: Path) -> Iterator[NotificationService | None]:
+def notification_service(
+    folder: Path, *, markup: bool = False
+) -> Iterator[NotificationService | None]:
     """Give a desktop's service on a bus of its own, None where there is no D-Bus."""
     program = shutil.which("dbus-daemon")
     if program is None:
@@ -128,7 +131,8 @@ def notification_service(folder: Path) -> Iterator[NotificationService | None]:
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as daemon:
         try:
             assert daemon.stdout is not None
-            with NotificationService(daemon.stdout.readline().strip()) as service:
+            address = daemon.stdout.readline().strip()
+            with NotificationService(address, markup=markup) as service:
                 yield service
         finally:
             daemon.terminate()

@@ -71,12 +71,15 @@ def _pressed(service: NotificationService, card: Shown, opened: Path, label: str
     return opened.exists()
 
 
+@pytest.mark.parametrize(
+    ("markup", "name"), [(True, "Byron &lt;b&gt;Lovelace"), (False, "Byron <b>Lovelace")]
+)
 def test_a_button_opens_who_is_meant_and_the_next_call_knows_it(
-    office: Office, tmp_path: Path
+    office: Office, tmp_path: Path, name: str, *, markup: bool
 ) -> None:
     _add_a_twin(office)
     opened = tmp_path / "opened"
-    with notification_service(tmp_path) as service:
+    with notification_service(tmp_path, markup=markup) as service:
         environment = _environment(tmp_path, service.address if service else "unix:path=/nowhere")
         with office.caller(), office.desktop(environment, schemes=["https"]):
             call = _ring(office)
@@ -84,7 +87,7 @@ def test_a_button_opens_who_is_meant_and_the_next_call_knows_it(
                 office.wait(lambda: service.shown)
                 [card] = service.shown.values()
                 assert set(card.buttons) == {"", "Ada Lovelace", "Byron <b>Lovelace"}
-                assert "Byron &lt;b&gt;Lovelace" in card.message
+                assert name in card.message
                 office.wait(lambda: _pressed(service, card, opened, "Ada Lovelace"))
             else:  # a workstation without notifications still opens
                 office.wait(lambda: _chosen(office, call, opened))
