@@ -22,7 +22,6 @@ from bus.events import Action, CallerData, CallEvent
 from consumers.caller.calls import ActionKeys, Key, Transition, Trigger, keys_of
 from consumers.caller.settings import CallerSettings
 from consumers.users import User, UserPreferences
-from runtime.bounded_dict import Recent
 from runtime.sqlite import transaction, write
 
 _SHOWING: frozenset[Trigger] = frozenset({"ringing", "connected", "outgoing"})
@@ -90,7 +89,7 @@ class PendingActions:
         self._settings = settings
         self._backlog = Backlog(broker, settings.clock_tolerance, clock)
         self._clock = clock
-        self._calls: Recent[tuple[str, str], dict[str, PendingAction]] = Recent(_CAPACITY)
+        self._calls: dict[tuple[str, str], dict[str, PendingAction]] = {}
         self._waiting: dict[Key, PendingAction] = {}
         self._openings: dict[str, deque[float]] = {}  # of each user, the latest
 
@@ -356,6 +355,8 @@ class PendingActions:
         actions = self._calls.get(key[:2])
         if actions is None:
             actions = self._calls[key[:2]] = {}
+            if len(self._calls) > _CAPACITY:
+                del self._calls[next(iter(self._calls))]
         if (found := actions.get(key[2])) is None:
             found = actions[key[2]] = PendingAction()
         return found
