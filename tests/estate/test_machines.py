@@ -20,7 +20,7 @@ from tests.estate.nodes import Kind
 from tests.estate.site import Site, site
 
 # Seconds until everybody is active again. RabbitMQ takes a silent node for gone after eight.
-WITHIN: dict[Kind, float] = {"mosquitto": 15.0, "nats": 15.0, "rabbitmq": 20.0}
+WITHIN: dict[Kind, float] = {"mosquitto": 15.0, "nats": 15.0, "rabbitmq": 25.0}
 _QUIET = 5.0  # seconds from then to the next fault
 _ANSWERED = 2.5  # seconds that are left at least until the next fault
 _SETTLED = 60.0  # seconds in which a record comes of a call whose end nobody reported
