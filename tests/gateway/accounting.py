@@ -142,10 +142,11 @@ class Pbx:
             self._stopping.wait(self._pause * chance.uniform(0.5, 1.5))
 
 
-def settle(pbx: Pbx, consumer: Consumer, patience: float = 20) -> None:
+def settle(pbx: Pbx, consumer: Consumer, patience: float = 45) -> None:
     """Wait until all that was acknowledged is carried out, and check the accounts.
 
-    A busy machine may take its time; only when nothing more happens, the rest is lost.
+    A busy machine may take its time, and a connection that was lost again and again pauses for
+    half a minute; only when nothing more happens, the rest is lost.
     """
     assert pbx.has_ended, "the accounts of a PBX that still reports calls cannot be right"
     wanted = set(pbx.acknowledged)

@@ -125,7 +125,7 @@ def _combined(
 def test_nothing_is_lost_when_the_broker_is_killed_while_the_consumer_is_down(
     gateway: GatewayProcess, consumer: Consumer, broker: Mosquitto, seed: int, seconds: float
 ) -> None:
-    settle(_combined(gateway, consumer, broker, seed, seconds), consumer, 30)
+    settle(_combined(gateway, consumer, broker, seed, seconds), consumer)
 
 
 @pytest.mark.parametrize(("seed", "seconds"), SEEDS)
