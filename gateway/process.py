@@ -63,6 +63,7 @@ def run(
     private_file(data_folder / LOCK)
     broker.credentials(gateway.account)
     certificate = _certificate(gateway)
+    private = PrivateCalls(PrivateNumbers(data_folder, site_key))
     try:
         renew_if_put_back(data_folder, data_folder / LOCK)
         open_log(data_folder, durable=True).close()  # what refuses every process is said once
@@ -71,7 +72,7 @@ def run(
     with ExitStack() as opened:
         sockets = _sockets(gateway.listen, opened)
         site = GatewayContext(
-            gateway, broker, profile, site_key, data_folder, certificate, LogFault()
+            gateway, broker, profile, site_key, data_folder, certificate, private, LogFault()
         )
         GatewayProcesses(site, sockets).run()
 
@@ -118,15 +119,14 @@ class GatewayContext:
     key: bytes
     folder: Path
     certificate: ServerCertificate | None
+    private: PrivateCalls
     fault: LogFault
 
 
 def _serve(site: GatewayContext, sockets: list[socket.socket]) -> None:
     """Be a process that answers the PBX, until SIGTERM."""
     gateway, counters, waker = site.gateway, Counters(), Waker(site.folder)
-    events = _events(
-        site, counters, waker.notify, private=PrivateCalls(PrivateNumbers(site.folder, site.key))
-    )
+    events = _events(site, counters, waker.notify, private=site.private)
     sources = SourceAddresses(gateway.sources, gateway.trusted_proxy)
     admission = Admission(
         site.key, sources, RateLimits(gateway.rate, gateway.burst), CallbackValidity(site.folder)

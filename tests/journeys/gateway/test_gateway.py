@@ -10,6 +10,7 @@ import pytest
 from bus.events import CallEvent, Head, Party, ReplayRequest, ReplayRequestData, SessionReset
 from bus.mqtt.connection import Connection
 from bus.numbers.number import NumberProfile
+from bus.numbers.private_numbers import NAME as PRIVATE
 from bus.settings import BrokerSettings, SettingsRefused
 from cli.demo.mosquitto import Mosquitto, free_port
 from gateway.calls.notifications import Notification, ResolvedNotification
@@ -329,6 +330,17 @@ def test_logs_hold_nothing_of_what_was_reported(gateway: GatewayProcess, connect
     for planted in ("planted", "Planted", "0791112233", "791112233", path.split("/")[3]):
         assert planted not in log
     gateway.start()
+
+
+def test_private_numbers_that_cannot_be_read_are_named_and_nothing_is_taken(
+    broker_settings: BrokerSettings, tmp_path: Path
+) -> None:
+    settings = GatewaySettings(listen=(f"127.0.0.1:{free_port()}",), operations="")
+    (tmp_path / PRIVATE).write_text("[")
+    (tmp_path / PRIVATE).chmod(0o600)
+
+    with pytest.raises(SettingsRefused, match=f"{tmp_path / PRIVATE}: .*restore the file"):
+        run(settings, broker_settings, NumberProfile(), KEY, tmp_path)
 
 
 def test_a_port_that_is_taken_is_named(
