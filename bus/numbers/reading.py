@@ -28,7 +28,7 @@ _BY_KEYS = (
     PhoneNumberType.PERSONAL_NUMBER,
 )
 _FIXED, _MOBILE = PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE
-_BEFORE_BRACKET = re.compile(r"[0-9]+(?= ?\()")
+_BEFORE_BRACKET = re.compile(r"[^0-9]*([0-9]+) ?\(")
 _BETWEEN = re.compile(r" *[/-] +| +[/-] *|/|  +| (?=\(?0)")
 
 
@@ -170,11 +170,25 @@ def _international(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate
     if text.plus:
         prefixes.insert(0, "")  # behind which some write another one: `+0041`
     for prefix in prefixes:
+        if _bracket_cuts_code(text, len(prefix)):
+            continue
         if text.digits.startswith(prefix) and len(text.digits) > len(prefix):
             plus = (ReadingStep("prefix", {"prefix": prefix}),) if prefix else ()
             for digits, zero in _without_trunk_zero(text, len(prefix)):
                 kinds = () if text.plus else (_FIXED, _MOBILE)
                 yield _Candidate("international", digits, kinds=kinds, how=plus + zero)
+
+
+def _bracket_cuts_code(text: Spelled, skip: int) -> bool:
+    """Return whether a bracket opens within a country code: the 8 of Russia, `8 (495) 123-45-67`.
+
+    Which would be read as 84, Vietnam.
+    """
+    found = _BEFORE_BRACKET.match(text.signs)
+    front = found[1][skip:] if found else ""
+    return bool(front) and not any(
+        int(front[:length]) in COUNTRY_CODE_TO_REGION_CODE for length in (1, 2, 3)
+    )
 
 
 def _without_trunk_zero(text: Spelled, skip: int) -> Iterator[tuple[str, tuple[ReadingStep, ...]]]:
@@ -223,9 +237,8 @@ def _local(digits: str, profile: NumberProfile) -> Iterator[_Candidate]:
 def _without_plus(text: Spelled, profile: NumberProfile) -> Iterator[_Candidate]:
     skip = 1 if text.digits.startswith("0") else 0  # one zero of a lost 00
     plan = numbering_plan.plan(profile.country)
-    code = _BEFORE_BRACKET.match(text.signs, skip)
-    if code and int(code[0]) not in COUNTRY_CODE_TO_REGION_CODE:
-        return  # the 8 of Russia: `8 (495) 123-45-67`
+    if _bracket_cuts_code(text, skip):
+        return
     for digits, zero in _without_trunk_zero(text, skip):
         if digits.startswith(str(plan.code)) and len(digits) >= _OWN_CODE_FROM:
             yield _Candidate("country-code", digits, how=zero)
