@@ -85,6 +85,11 @@ class Consumer:
             except sqlite3.OperationalError:
                 return []
 
+    def more(self, than: int, patience: float = 20) -> list[str]:
+        """Return what is carried out once it is more than that; fail when it stays."""
+        wait_until(lambda: len(self.executed()) > than, patience)
+        return self.executed()
+
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(number)
@@ -154,18 +159,12 @@ def settle(pbx: Pbx, consumer: Consumer, patience: float = 45) -> None:
     executed = consumer.executed()
     with contextlib.suppress(AssertionError):
         while not wanted <= set(executed):
-            executed = _more(consumer, len(executed), patience)
+            executed = consumer.more(len(executed), patience)
     lost = wanted - set(executed)
     assert not lost, f"{len(lost)} of {len(wanted)} lost, such as {sorted(lost)[:5]}"
     assert len(executed) == len(set(executed)), "carried out twice"
     never_reported = set(executed) - wanted - set(pbx.unknown)
     assert not never_reported, f"carried out what was refused, such as {sorted(never_reported)[:5]}"
-
-
-def _more(consumer: Consumer, than: int, patience: float) -> list[str]:
-    """Return what is carried out once it is more than that; fail when it stays."""
-    wait_until(lambda: len(consumer.executed()) > than, patience)
-    return consumer.executed()
 
 
 def in_order(executed: list[str]) -> bool:
