@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class Workstation:
         return [sys.executable, "-m", "cli", "desktop", *words]
 
     def run(self, *words: str) -> None:
-        subprocess.run(words, cwd=ROOT, env=self.environment, check=True, timeout=30)
+        subprocess.run(words, cwd=ROOT, env=self.environment, check=True, timeout=50)
 
     def click(self, link: str) -> None:
         """Open a link as a browser does."""
@@ -182,24 +182,22 @@ def test_the_story_of_a_call_says_whether_the_workstation_opened_it(
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["process running", "no process"])
-@pytest.mark.parametrize("link", ["tel:+41441234567", "callto:044%20123%2045%2067"])
 def test_a_link_that_is_clicked_becomes_a_dial_request(
-    office: Office, workstation: Workstation, link: str, running: bool
+    office: Office, workstation: Workstation, running: bool
 ) -> None:
     requests: list[DialRequest] = []
     office.dial.consume(
         office.dial.topics.dial("0011"), DialRequest, lambda reported, _: requests.append(reported)
     )
     workstation.run(*workstation.command("install"))
-    if running:
-        with _at_work(workstation, office):
-            workstation.click(link)
-            office.wait(lambda: (office.dial.work(0.02), requests)[1])
-    else:
-        workstation.click(link)
+    with _at_work(workstation, office) if running else nullcontext():
+        workstation.click("tel:+41441234567")
         office.wait(lambda: (office.dial.work(0.02), requests)[1])
+        workstation.click("callto:044%20123%2045%2067")
+        office.wait(lambda: (office.dial.work(0.02), len(requests) > 1)[1])
 
-    assert [request.data.number for request in requests] == [link]
+    numbers = [request.data.number for request in requests]
+    assert numbers == ["tel:+41441234567", "callto:044%20123%2045%2067"]
 
 
 def test_a_link_taken_back_is_nobodys(workstation: Workstation) -> None:
