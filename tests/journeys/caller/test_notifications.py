@@ -71,6 +71,12 @@ def _pressed(service: NotificationService, card: Shown, opened: Path, label: str
     return opened.exists()
 
 
+def _taken_away(spool: Spool, service: NotificationService) -> bool:
+    """Ask once more: of the last calls a card may be shown only after the first time."""
+    spool.ask(CLOSE_ALL)
+    return not service.shown
+
+
 @pytest.mark.parametrize(
     ("markup", "name"), [(True, "Byron &lt;b&gt;Lovelace"), (False, "Byron <b>Lovelace")]
 )
@@ -126,8 +132,8 @@ def test_where_a_click_opens_nothing_opens_before_and_all_can_be_taken_away(
                     office.report(call_id=f"d-{number}")
                 office.wait_for(call_id="d-49")
                 office.wait(lambda: len(service.shown) == 3)
-                Spool(tmp_path / "desktop").ask(CLOSE_ALL)
-                office.wait(lambda: not service.shown)
+                spool = Spool(tmp_path / "desktop")
+                office.wait(lambda: _taken_away(spool, service))
             else:
                 office.wait(lambda: _found(office, call, opened))
             office.wait(opened.exists)
