@@ -324,7 +324,11 @@ def _segments(facts: Iterable[Fact]) -> list[Segment]:
                 ended_by_pbx = by_pbx
             continue
         fresh = started is None
-        if fresh and done and _is_late(at, by_pbx, done[-1], ended_by_pbx, facts[place + 1 :]):
+        if (
+            fresh
+            and done
+            and _is_late(kind, at, by_pbx, done[-1], ended_by_pbx, facts[place + 1 :])
+        ):
             if kind == "connected" and done[-1].answered is None:
                 done[-1] = _answered_after_all(done[-1], by_pbx, ended_by_pbx)
             continue
@@ -342,6 +346,7 @@ def _segments(facts: Iterable[Fact]) -> list[Segment]:
 
 
 def _is_late(
+    kind: FactKind,
     at: float,
     by_pbx: float | None,
     last: Segment,
@@ -355,7 +360,10 @@ def _is_late(
     if at - ended > LATE:
         return False
     next_end = next((fact[0] for fact in following if fact[1] in _ENDS), None)
-    return next_end is None or next_end - ended <= LATE
+    if next_end is None:  # after a talk, ringing that was taken again is no news of the first
+        taken_again = kind == "ringing" and any(fact[1] == "connected" for fact in following)
+        return last.answered is None or not taken_again
+    return next_end - ended <= LATE
 
 
 def _answered_after_all(last: Segment, by_pbx: float | None, ended_by_pbx: float | None) -> Segment:

@@ -226,6 +226,18 @@ def test_a_transfer_that_comes_back_is_missed_only_if_nobody_takes_it_then(
     assert _reported(book, colleague) == expected
 
 
+def test_a_transfer_soon_taken_back_is_known_though_its_last_end_is_lost() -> None:
+    book = _book([
+        said("0011", "ringing", 0), said("0011", "connected", 5), said("0011", "ended", 12),
+        said("0012", "ringing", 12.3), said("0012", "ended", 16),
+        said("0011", "ringing", 16.3), said("0011", "connected", 21),
+    ])  # fmt: skip
+    colleague = book.find("0012", "c-1")
+    assert colleague is not None
+
+    assert _reported(book, colleague) == LegOutcome("answered-elsewhere", "0011")
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_blind_transfer_is_a_record_for_each_who_had_it(answered: bool) -> None:
     events = [
