@@ -6,20 +6,32 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
+RESTART = "systemctl try-restart starface2mqtt.service starface2mqtt@*.service"
 
-def _configure(folder: Path, *versions: str) -> list[str]:
-    """Run the script for sites below a folder; return the calls of our own command."""
+
+def _configure(folder: Path, *versions: str, rights: str = "as before") -> list[str]:
+    """Run the script for sites below a folder; return what it had done, in this order.
+
+    The new program writes these `rights` for the broker of the second site.
+    """
     etc, calls = folder / "etc", folder / "calls"
+    acl = etc / "zurich" / "mosquitto" / "acl"
     for site in (etc, etc / "zurich"):
-        site.mkdir()
+        (site / "mosquitto").mkdir(parents=True)
         (site / "starface2mqtt.toml").touch()
     (etc / "secrets").mkdir()
+    acl.write_text("as before")
     calls.touch()
     programs = folder / "programs"
     programs.mkdir()
-    for name in ("getent", "install", "systemctl", "starface2mqtt"):
-        said = f'echo "$@" >>{calls}' if name == "starface2mqtt" else "true"
-        (programs / name).write_text(f"#!/bin/sh\n{said}\n")
+    noted = f'echo "${{0##*/}} $*" >>{calls}\n'
+    for name, does in {
+        "getent": "true",
+        "install": "true",
+        "systemctl": noted,
+        "starface2mqtt": f"{noted}case $2 in */zurich/*) printf %s '{rights}' >{acl} ;; esac",
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
         (programs / name).chmod(0o755)
     script = (ROOT / "deploy" / "debian" / "postinst").read_text()
     script = script.replace("/etc/starface2mqtt", str(etc)).replace("/var/lib", str(folder / "var"))
@@ -27,15 +39,33 @@ def _configure(folder: Path, *versions: str) -> list[str]:
         ["sh", "-c", script.replace("/run/systemd/system", str(etc)), "postinst", *versions],
         env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}, check=True, timeout=30,
     )  # fmt: skip
-    return calls.read_text().splitlines()
+    return [call for call in calls.read_text().splitlines() if call != "systemctl daemon-reload"]
 
 
-def test_an_upgrade_gives_the_broker_the_rights_of_the_new_program(tmp_path: Path) -> None:
-    calls = _configure(tmp_path, "configure", "0.1.0")
+def _written(site: Path) -> str:
+    return f"starface2mqtt --config {site}/starface2mqtt.toml broker files"
 
-    assert calls == [
-        f"--config {site}/starface2mqtt.toml broker files"
-        for site in (tmp_path / "etc", tmp_path / "etc" / "zurich")
+
+def test_an_upgrade_has_the_broker_read_new_rights_before_the_new_program_connects(
+    tmp_path: Path,
+) -> None:
+    etc = tmp_path / "etc"
+
+    assert _configure(tmp_path, "configure", "0.1.0", rights="more") == [
+        _written(etc),
+        _written(etc / "zurich"),
+        "systemctl start starface2mqtt-broker-reload@zurich.service",
+        RESTART,
+    ]
+
+
+def test_an_upgrade_with_the_same_rights_leaves_the_broker_alone(tmp_path: Path) -> None:
+    etc = tmp_path / "etc"
+
+    assert _configure(tmp_path, "configure", "0.1.0") == [
+        _written(etc),
+        _written(etc / "zurich"),
+        RESTART,
     ]
 
 
