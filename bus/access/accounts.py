@@ -352,9 +352,14 @@ def write_broker_files(
     roles: Roles | None = None,
     retired: Mapping[str, RetiredAccount] = MappingProxyType({}),
 ) -> None:
-    """Write Mosquitto's password and access files into a folder."""
+    """Write Mosquitto's password and access files into a folder, where they differ.
+
+    A file that is written has the broker read it again, which may restart it.
+    """
     for name, text in broker_files(topics, passwords, roles, retired).items():
-        replace(folder / name, text)
+        path = folder / name
+        if not path.exists() or path.read_bytes() != text.encode():
+            replace(path, text)
 
 
 def _hashed(name: str, password: str) -> str:

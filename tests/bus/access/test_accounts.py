@@ -47,6 +47,19 @@ def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
     assert accounts.passwords["0011"] not in (tmp_path / "passwords").read_text()
 
 
+def test_a_file_is_written_only_where_it_differs(tmp_path: Path) -> None:
+    accounts = Accounts()
+    accounts.add("0011")
+    write_broker_files(tmp_path, Topics(), accounts.passwords)
+    before = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    (tmp_path / "acl").write_text("edited by hand")
+
+    write_broker_files(tmp_path, Topics(), accounts.passwords)
+
+    assert (tmp_path / "passwords").stat().st_ino == before["passwords"]
+    assert "user 0011" in (tmp_path / "acl").read_text()
+
+
 def test_the_password_file_changes_only_with_the_passwords() -> None:
     accounts = Accounts()
     accounts.add("0011")
