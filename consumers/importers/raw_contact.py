@@ -162,10 +162,12 @@ def _named(raw: RawContact) -> RawContact:
     name, company, kind = clean(raw.name), clean(raw.company), raw.kind
     if not name:
         name, company, kind = company, "", "company"
-    elif kind == "company" and company == name:
+    # Also of a company's name twice: the key is to stay what an earlier import made it.
+    key = short_key(clean(raw.key)) or _derived_key(kind, name, company)
+    if kind == "company" and company == name:
         company = ""
     return RawContact(
-        short_key(clean(raw.key)) or _derived_key(kind, name, company),
+        key,
         kind,
         name,
         company,
