@@ -198,9 +198,12 @@ def access_of(user: User) -> AccessData | None:
 
 
 def adopt_access(users: Users, access: AccessData) -> None:
-    """Note since when a user may use the panel, as the machine that acts has published it."""
+    """Note since when logins of a user count, unless only later ones count here already."""
     user = users.find(access.user)
-    if user is not None and user.preferences.get(SINCE) != access.since.isoformat():
+    if user is None:
+        return
+    own = access_of(user)
+    if own is None or own.since < access.since:
         since = {SINCE: access.since.isoformat()}
         users.change(access.user, preferences=user.preferences | since)
 

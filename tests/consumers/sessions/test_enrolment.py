@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 
 from bus.mqtt.requests import Requester
 from bus.panel_events import SettingsAnswer, SettingsRequest, SettingsRequestData
-from consumers.sessions.enrolment import Enrolment, PanelLogins, access_of, adopt_access
+from consumers.sessions.enrolment import SINCE, Enrolment, PanelLogins, access_of, adopt_access
 from consumers.users import User, Users
 from runtime.secret_box import SecretBox, new_key
 from starface.credential import Credential, derive
@@ -221,3 +222,19 @@ def test_who_logged_in_at_one_machine_stays_so_when_another_takes_over(
         assert access_of(others.get("0011")) == published
         assert others.get("0011").preferences["delay"] == 2.0
         assert others.find("0099") is None
+
+
+def test_a_logout_is_not_undone_by_what_another_machine_has_published_before(
+    users: Users, pbx: Pbx, keeper: Keeper
+) -> None:
+    log_in(logins(users, pbx, keeper))
+    published = access_of(users.get("0011"))
+    assert published is not None
+    logged_out = published.since + timedelta(hours=1)
+    users.change("0011", preferences={SINCE: logged_out.isoformat()})
+
+    adopt_access(users, published)
+
+    now = access_of(users.get("0011"))
+    assert now is not None
+    assert now.since == logged_out
