@@ -51,7 +51,7 @@ SAVE_EVERY = 10.0  # seconds
 _LEAVE_WITHIN = 3.0  # seconds for what is in hand at the end
 _REPORT_EVERY = 1.0  # seconds
 _UNCONFIRMED = 0.1  # seconds between two looks whether the broker has the states
-_LAST_STATE_WITHIN = 1.0  # seconds for each that is on its way at the end
+_LAST_STATES_WITHIN = 1.0  # seconds for those that are on their way at the end
 _ROSTER, _SAVE, _REPORT = "\x00roster", "\x00save", "\x00report"  # turns that are no login's
 
 
@@ -132,7 +132,8 @@ class SessionsConsumer:
             self._connection.work(self._timetable.next_in(self._clock(), longest))
         self._workers.close(_LEAVE_WITHIN)
         self._probes.close(0.0)
-        self._states.publish_pending(_LAST_STATE_WITHIN)
+        if self._lease.held and not self._lease.lost:
+            self._states.publish_pending(_LAST_STATES_WITHIN)
 
     # ---- for people
 

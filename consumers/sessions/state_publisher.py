@@ -1,6 +1,8 @@
 """The telephone icon of each user, as retained on the bus: published when it changes."""
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -50,8 +52,9 @@ class _Shown:
 class StatePublisher:
     """What is shown of each user, and what the broker does not know yet."""
 
-    def __init__(self, connection: Broker) -> None:
+    def __init__(self, connection: Broker, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
+        self._clock = clock
         self._shown: dict[str, _Shown] = {}
         self._pending: dict[str, None] = {}
         self._sent: dict[str, Confirmed] = {}  # of those pending, on this connection
@@ -92,7 +95,7 @@ class StatePublisher:
         return bool(self._pending) and self._connection.connected
 
     def publish_pending(self, patience: float = 0.0) -> None:
-        """Bring what is pending to the broker, as much as it takes now.
+        """Bring what is pending to the broker, as much as it takes now or within the patience.
 
         A broker of several nodes may take a while to confirm, and who logs in must not wait for it.
         """
@@ -104,8 +107,9 @@ class StatePublisher:
                 self._sent[user] = self._send(user)
         except BrokerUnavailable as error:
             log.warning("states not published reason=%s", error)
+        limit = self._clock() + patience
         for user, delivery in list(self._sent.items()):
-            if _confirmed(user, delivery, patience):
+            if _confirmed(user, delivery, max(0.0, limit - self._clock())):
                 del self._sent[user], self._pending[user]
 
     def _owe(self, user: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bus.events import SessionReset, SessionResetData, UserState
+from bus.lease import Unshared
 from bus.mqtt.connection import Connection
 from bus.mqtt.inbox import ReceivedMessage
 from bus.settings import BrokerSettings
@@ -27,6 +28,7 @@ class Office:
     """The process in a thread of the test, and somebody who clicks and sees the icons."""
 
     def __init__(self, folder: Path, broker: BrokerSettings, connect: Connect) -> None:
+        self.lease = Unshared()
         self.tasks = FakeTasks()
         self.database = folder / "site.db"
         self._folder = folder
@@ -51,7 +53,17 @@ class Office:
     def stop(self) -> None:
         if self._connection is not None:
             self._connection.stop()
+        self.join()
+
+    def join(self) -> None:
         self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def retained_states(self, reader: Connection) -> dict[str, str]:
+        self.states.clear()
+        reader.subscribe("starface/users/+/state", self._see)
+        wait_until(lambda: reader.work(0.02) and len(self.states) == 2)
+        return self.states
 
     def wait(self, condition: Callable[[], object]) -> None:
         def received() -> object:
@@ -73,7 +85,7 @@ class Office:
             self._connection = connection
             SessionsConsumer(
                 connection, users, changes, window, cast("Any", self.tasks),
-                StarfaceSettings(host="pbx.example.net"),
+                StarfaceSettings(host="pbx.example.net"), lease=self.lease,
             ).run()  # fmt: skip
         changes.close()
         window.close()
@@ -158,3 +170,16 @@ def test_a_user_who_is_added_is_logged_in(office: Office) -> None:
         users.add(User(login="0013", extension="0013"), TOKEN)
 
     office.wait(lambda: office.states.get("0013") == "active")
+
+
+def test_who_has_lost_the_lease_leaves_the_states_to_the_machine_that_acts(
+    office: Office, connect: Connect
+) -> None:
+    office.lease.held = False
+    office.click(b"off")
+    with office.users() as users:
+        wait_until(lambda: not users.get("0011").wanted)
+    office.lease.lost = True
+    office.join()
+
+    assert office.retained_states(connect("gateway")) == {"0011": "active", "0012": "active"}

@@ -13,11 +13,13 @@ from consumers.sessions.state_publisher import StatePublisher
 
 @dataclass
 class FakeDelivery:
+    """A message whose confirmation does not come if it is to fail."""
+
     failure: Exception | None
     waited: list[float]
 
     def wait(self, timeout: float) -> int:
-        self.waited.append(timeout)
+        self.waited.append(timeout if self.failure else 0.0)
         if self.failure is not None:
             raise self.failure
         return 0
@@ -46,7 +48,7 @@ def broker() -> FakeBroker:
 
 @pytest.fixture
 def states(broker: FakeBroker) -> StatePublisher:
-    return StatePublisher(broker)
+    return StatePublisher(broker, clock=lambda: sum(broker.waited))
 
 
 def test_a_state_is_reported_when_it_changes_and_only_then(
@@ -115,6 +117,18 @@ def test_a_broker_that_is_slow_to_confirm_is_neither_waited_for_nor_sent_the_sam
     assert (before, len(broker.sent)) == (1, 2)
     assert set(broker.waited) == {0.0}
     assert states.pending
+
+
+def test_all_states_that_are_not_confirmed_at_the_end_are_waited_for_together(
+    states: StatePublisher, broker: FakeBroker
+) -> None:
+    broker.failure = BrokerUnavailable("not confirmed yet")
+    for number in range(20):
+        states.show(f"00{number}", Health("active"))
+    states.publish_pending(0.5)
+
+    assert len(broker.waited) == 20
+    assert sum(broker.waited) == 0.5
 
 
 def test_a_state_the_broker_refuses_is_not_repeated(
