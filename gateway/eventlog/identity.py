@@ -151,10 +151,9 @@ def _renew(db: sqlite3.Connection, place: int, reason: str) -> None:
 def _note_start(db: sqlite3.Connection) -> None:
     """Keep how far the log is, unless an earlier start has not been compared yet."""
     numbers = dict(db.execute("SELECT user, seq FROM numbers"))
-    if numbers:
-        start = json.dumps({"place": _place(db), "numbers": numbers})
-        with writing(db):
-            db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (_START, start))
+    start = json.dumps({"place": _place(db), "numbers": numbers})
+    with writing(db):
+        db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (_START, start))
 
 
 def _start(db: sqlite3.Connection) -> dict[str, Any] | None:

@@ -80,7 +80,7 @@ class EventPublisher:
         """
         now = time.monotonic()
         if not self._rollback.passed:
-            if not self._rollback.compare(now):
+            if not self._rollback.compare():
                 return RollbackCheck.PAUSE
             self._connected()
         self._queue.wake(now)

@@ -5,7 +5,7 @@ announced is still kept by the broker. So nothing is published after a start unt
 """
 
 import logging
-import time
+from functools import partial
 from typing import Final
 
 from pydantic import ValidationError
@@ -33,7 +33,8 @@ class RollbackCheck:
         self._reader = reader
         self._numbers = reader.start_numbers()
         self._filter = connection.topics.head(ANY_USER, gateway)
-        self._latest = 0.0
+        self._seen = 0  # heads and connects
+        self._all_seen = False
         self._put_back = False
         if self._numbers is not None:
             connection.subscribe(self._filter, self._look, qos=0)
@@ -44,7 +45,7 @@ class RollbackCheck:
         """Whether both agree, so that events may be published."""
         return self._numbers is None
 
-    def compare(self, now: float) -> bool:
+    def compare(self) -> bool:
         """Return whether both agree by now; raise LogPutBack, with the log renewed, if not.
 
         Raises LogUnavailable.
@@ -52,7 +53,7 @@ class RollbackCheck:
         if self._put_back:
             self._reader.renew()
             raise LogPutBack
-        if not self._connection.connected or not self._latest or now < self._latest + self.PAUSE:
+        if not self._all_seen:
             return False
         self._reader.forget_start()
         self._connection.unsubscribe(self._filter)
@@ -60,10 +61,23 @@ class RollbackCheck:
         return True
 
     def _begin(self) -> None:
-        self._latest = time.monotonic()
+        self._seen += 1
+        self._wait_for_more()
+
+    def _wait_for_more(self) -> None:
+        # The end of the pause comes through the inbox too, behind all that had arrived by then.
+        self._connection.post_later(self.PAUSE, partial(self._end_pause, self._seen))
+
+    def _end_pause(self, seen: int) -> None:
+        if not self._connection.connected:
+            return  # it begins again with the next connect
+        if seen == self._seen:
+            self._all_seen = True
+        else:
+            self._wait_for_more()
 
     def _look(self, received: ReceivedMessage) -> None:
-        self._begin()
+        self._seen += 1
         try:
             head = Head.model_validate_json(received.payload).data
         except ValidationError:
