@@ -5,7 +5,8 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Collection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 
 from runtime.addresses import split_address
 
@@ -34,12 +35,12 @@ class OperationsServer:
             "/readyz": lambda: _readiness(faults(), harmless),
             "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics()),
         }
-        self._server: ThreadingHTTPServer | None = None
+        self._server: ThreadingTCPServer | None = None
 
     @property
     def port(self) -> int:
         """The port it listens on, 0 if it does not."""
-        return self._server.server_port if self._server else 0
+        return self._server.server_address[1] if self._server else 0
 
     def __enter__(self) -> "OperationsServer":
         if self._listen:
@@ -61,8 +62,14 @@ class OperationsServer:
             self._server.server_close()
 
 
-class _EitherFamilyServer(ThreadingHTTPServer):
-    """Listens on an IPv4 or an IPv6 address."""
+class _EitherFamilyServer(ThreadingTCPServer):
+    """Listens on an IPv4 or an IPv6 address.
+
+    No HTTPServer, which asks DNS for its own name first: after a power cut nobody may answer there.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET

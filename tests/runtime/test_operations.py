@@ -58,6 +58,21 @@ def test_it_listens_on_an_ipv6_address_too() -> None:
         assert server.port
 
 
+def test_it_listens_without_asking_a_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ask(host: str = "") -> str:
+        asked.append(host)
+        return host
+
+    monkeypatch.setattr(socket, "getfqdn", ask)
+
+    with OperationsServer("127.0.0.1:0", dict, str) as server:
+        assert server.port
+
+    assert asked == []
+
+
 def test_a_port_that_is_taken_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
