@@ -6,8 +6,8 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -136,18 +136,14 @@ def _serve(site: GatewayContext, sockets: list[socket.socket]) -> None:
     server = HttpServer(app, plain, sources.may_connect, _counting(counters), tls)
     secured = _secured(site, server, tls)
     stop_on_signals(lambda: _stop(server, secured))
-    ended = threading.Event()
-    counts = threading.Thread(target=_write_counts, args=(events, ended), daemon=True)
-    counts.start()
-    for listener in secured:
-        listener.start()
-    log.info("listening on=%s gateway=%s", ",".join(gateway.listen), events.gateway)
-    gc.freeze()  # what exists stays
-    server.run(lambda: any(listener.busy for listener in secured))
-    for listener in secured:
-        listener.join()
-    ended.set()
-    counts.join(1)
+    with _writing_counts(events):
+        for listener in secured:
+            listener.start()
+        log.info("listening on=%s gateway=%s", ",".join(gateway.listen), events.gateway)
+        gc.freeze()  # what exists stays
+        server.run(lambda: any(listener.busy for listener in secured))
+        for listener in secured:
+            listener.join()
     events.close()
     waker.close()
     log.info("stopped")
@@ -171,8 +167,8 @@ def _publish(site: GatewayContext, sockets: list[socket.socket]) -> None:
             _operations(gateway.operations, events, leader)
         )
         leader.start()
-        while signal.sigtimedwait(_ENDING, _COUNTS) is None:
-            _try_to_write_counts(events)
+        with _writing_counts(events):
+            signal.sigwait(_ENDING)
         leader.stop(_GOODBYE)
     events.close()
 
@@ -268,13 +264,21 @@ def _counting(counters: Counters) -> Callable[[int], None]:
     return answered
 
 
+@contextmanager
+def _writing_counts(events: EventLog) -> Iterator[None]:
+    ended = threading.Event()
+    counts = threading.Thread(target=_write_counts, args=(events, ended), daemon=True)
+    counts.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        counts.join(1)
+
+
 def _write_counts(events: EventLog, ended: threading.Event) -> None:
     while not ended.wait(_COUNTS):
-        _try_to_write_counts(events)
-
-
-def _try_to_write_counts(events: EventLog) -> None:
-    try:
-        events.write_counts()
-    except LogUnavailable as error:
-        log.error("counts not written reason=%s", error)
+        try:
+            events.write_counts(ended)
+        except LogUnavailable as error:
+            log.error("counts not written reason=%s", error)

@@ -153,13 +153,14 @@ class EventLog:
         with self._reading_lock:
             return (*depth(self._reading), size(self._reading))
 
-    def write_counts(self) -> None:
+    def write_counts(self, ended: threading.Event | None = None) -> None:
         """Write down what was counted, in quiet times too; raise LogUnavailable.
 
-        While another process writes, requests have their turn between two tries.
+        While another process writes, requests have their turn between two tries, until `ended`.
         """
+        ended = ended or threading.Event()
         limit = time.monotonic() + self._patience
-        while True:
+        while not ended.is_set():
             with self._lock:
                 try:
                     self._write_counts(_MOMENT)
@@ -168,7 +169,7 @@ class EventLog:
                     if time.monotonic() >= limit:
                         self._fault.note(str(error))
                         raise
-            time.sleep(_MOMENT)
+            ended.wait(_MOMENT)
 
     def close(self) -> None:
         """Write down the last counts and close the file."""

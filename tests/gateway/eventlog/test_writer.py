@@ -328,3 +328,23 @@ def test_counts_never_go_back_while_they_are_written_down(events: EventLog, tmp_
 
     assert seen == {1}
     assert events.written_counts()[VISITS] == 1
+
+
+class _EndedMeanwhile(threading.Event):
+    """Set while somebody waits for it."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return super().wait(timeout)
+
+
+def test_counts_keep_no_process_from_ending_while_another_holds_the_log(
+    events: EventLog, tmp_path: Path
+) -> None:
+    events.counters.count(VISITS)
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        events.write_counts(_EndedMeanwhile())
+
+    assert events.fault is None
+    assert events.counts()[VISITS] == 1
