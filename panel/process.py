@@ -47,7 +47,7 @@ class PanelServer(uvicorn.Server):
         self._ending = asyncio.Event()
 
     def end(self) -> None:
-        """End in an orderly way; any thread and any signal handler may call it."""
+        """End in an orderly way; any thread may call it."""
         self.should_exit = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended by itself

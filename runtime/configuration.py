@@ -38,5 +38,6 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         raise SettingsRefused(
-            f"{path}: line {line} holds a letter that is not UTF-8; save the file as UTF-8"
+            f"{path}: line {line} holds a letter that is not UTF-8; save the file as UTF-8,"
+            " or restore it from a backup"
         ) from error

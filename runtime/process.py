@@ -13,6 +13,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Literal
 
@@ -147,11 +148,19 @@ class Repetitions:
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` on SIGTERM and SIGINT; what is in hand is finished by the caller."""
+    """Call `stop` on SIGTERM and SIGINT; what is in hand is finished by the caller.
 
-    def asked(number: int, _frame: object) -> None:
-        logging.getLogger(__name__).info("stopping signal=%s", signal.Signals(number).name)
-        stop()
+    It is called in a thread of its own: a signal may come while the main thread writes a log line
+    or holds a lock, and what is done in the handler itself would then fail or wait for ever.
+    """
+    received: SimpleQueue[int] = SimpleQueue()  # its `put` may interrupt itself
 
-    signal.signal(signal.SIGTERM, asked)
-    signal.signal(signal.SIGINT, asked)
+    def wait() -> None:
+        while True:
+            name = signal.Signals(received.get()).name
+            logging.getLogger(__name__).info("stopping signal=%s", name)
+            stop()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received_number, _frame: received.put(received_number))

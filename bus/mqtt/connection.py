@@ -275,7 +275,7 @@ class Connection:
         timer.start()
 
     def stop(self) -> None:
-        """End `run`; what is in hand is finished first. A signal handler may call it."""
+        """End `run`; what is in hand is finished first. Any thread may call it."""
         self.stopping.set()
         self._inbox.post(None)
 

@@ -1,18 +1,18 @@
 """How the commands about the stand-in end: asked to stop, or with one line that helps."""
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
+from runtime.process import stop_on_signals
+
 
 def stop_requested() -> threading.Event:
     """Return what SIGTERM and Ctrl+C set from now on; ask before saying that all is up."""
     stopped = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stopped.set())
+    stop_on_signals(stopped.set)
     return stopped
 
 

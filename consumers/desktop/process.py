@@ -103,7 +103,7 @@ class DesktopProcess:
         self._connect()
 
     def stop(self) -> None:
-        """End `run`; a signal handler may call it."""
+        """End `run`; any thread may call it."""
         self._stopping.set()
         self._connection.stop()
 

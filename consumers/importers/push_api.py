@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,6 @@ from consumers.importers.push import Pushed, PushRefused, push
 from consumers.importers.settings import DirectorySettings
 from runtime.configuration import read_text
 from runtime.outage import outlasting
-from runtime.process import stop_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def run(directory: DirectorySettings, profile: NumberProfile, database: Path) ->
     most = directory.megabytes * 1024 * 1024
     with Directory(database) as contacts:
         app = create_app(contacts, profile, token, most)
-        stop_on_signals(sys.exit)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # as waitress is ended
         log.info("taking contacts listen=%s", directory.listen)
         waitress.serve(
             app, listen=directory.listen, threads=2, ident="", max_request_body_size=most + 1024,

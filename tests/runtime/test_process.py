@@ -1,16 +1,25 @@
 import json
 import logging
+import signal
 import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from runtime.files import private_file
-from runtime.process import JsonLines, TextLines, where_it_failed, without_secrets
+from runtime.process import (
+    JsonLines,
+    TextLines,
+    stop_on_signals,
+    where_it_failed,
+    without_secrets,
+)
 
 PATH = "/starface/MDAxMQ/qrqTZqzteVwR15B300a-0nRW1W2K/N7EcT6KczF9zR9-8ZUq0PA"
 _CALLER = "Ada Lovelace, 0441234567"
@@ -134,3 +143,26 @@ def test_a_private_file_is_for_its_owner_only(tmp_path: Path) -> None:
 
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_signal_stops_whatever_the_main_thread_is_doing() -> None:
+    lock, stopped = threading.Lock(), threading.Event()
+
+    def stop() -> None:
+        assert lock.acquire(timeout=5), "the main thread cannot continue"
+        stopped.set()
+
+    stop_on_signals(stop)
+    with lock:
+        signal.raise_signal(signal.SIGTERM)
+
+    assert stopped.wait(10)
