@@ -10,6 +10,7 @@ import { messageForm, nameOfUser, noteForm } from "./write.js";
 const PAGE = 50;
 const TABS = ["open", "all", "missed", "messages", "sent"];
 const view = { tab: "open", text: "", since: "", until: "", records: new Map(), cursor: null, loading: false, fault: "", forms: new Map(), asked: 0 };
+const saidHandled = new Set(); // messages; a search may keep them out of the records
 let place;
 let list;
 
@@ -107,12 +108,18 @@ on("record", (record) => {
   const known = view.records.get(record.call_id);
   if (known && known.revision >= record.revision) return;
   if (known || !(view.text || view.since || view.until)) view.records.set(record.call_id, record);
-  if (isSent(record) && record.handled && !known?.handled) toast(t("message-handled", { name: nameOfUser(record.handled_by) }));
+  if (isSent(record)) sayHandled(record, known);
   draw();
 });
 on("missed", marks);
 on("people", () => draw());
 on("reconnected", () => place?.isConnected && load());
+
+function sayHandled(record, known) {
+  if (record.handled && !known?.handled && !saidHandled.has(record.call_id)) toast(t("message-handled", { name: nameOfUser(record.handled_by) }));
+  if (record.handled) saidHandled.add(record.call_id);
+  else saidHandled.delete(record.call_id);
+}
 
 // Open calls of one number are one line: "2 × missed".
 function lines() {
@@ -130,20 +137,23 @@ function lines() {
 
 function draw() {
   if (!list?.isConnected) return;
-  const rows = [];
-  let last = "";
-  for (const records of lines()) {
-    const now = day(records[0].started);
-    if (now !== last) rows.push(h("h3", { class: "day" }, now));
-    last = now;
-    rows.push(row(records));
-  }
   list.setAttribute("aria-busy", String(view.loading));
-  const empty = view.fault || (view.loading ? "" : t(view.text ? "nothing-found" : `empty.${view.tab}`));
-  if (!rows.length) rows.push(h("p", { class: "empty" }, empty));
   fill(list, rows);
   place.querySelector(".more")?.remove();
   if (view.cursor) place.append(h("button", { class: "button plain more", type: "button", onclick: () => load(true) }, t("more")));
+}
+
+function rows() {
+  const shown = [];
+  let last = "";
+  for (const records of lines()) {
+    const now = day(records[0].started);
+    if (now !== last) shown.push(h("h3", { class: "day" }, now));
+    last = now;
+    shown.push(row(records));
+  }
+  const empty = view.fault || (view.loading ? "" : t(view.text ? "nothing-found" : `empty.${view.tab}`));
+  return shown.length ? shown : h("p", { class: "empty" }, empty);
 }
 
 function look(record) {

@@ -8,7 +8,8 @@ import { t } from "./texts.js";
 import { messageForm } from "./write.js";
 
 let place;
-let writing = null;
+let timer;
+const forms = new Map(); // of messages being written, by login
 let calls = null; // of the colleague whose calls are shown: { login, records }
 
 export function show(element) {
@@ -27,9 +28,12 @@ function lookOf(one) {
 }
 
 function draw() {
+  clearTimeout(timer);
   if (!place?.isConnected || !location.hash.startsWith("#/colleagues")) return;
   const list = store.colleagues;
-  fill(place, h("h2", {}, t("page.colleagues")), list.length ? h("div", { class: "list" }, list.map(row)) : h("p", { class: "empty" }, h("b", {}, t("no-colleagues")), t("no-colleagues-more")));
+  fill(place, h("h2", {}, t("page.colleagues")), () => list.length ? h("div", { class: "list" }, list.map(row)) : h("p", { class: "empty" }, h("b", {}, t("no-colleagues")), t("no-colleagues-more")));
+  const untilEnds = [...store.states.values()].map((one) => Date.parse(one.undisturbed) - Date.now()).filter((left) => left > 0);
+  if (untilEnds.length) timer = setTimeout(draw, Math.min(...untilEnds, 3_600_000)); // do not disturb has an end
 }
 
 // For who was given the right to read them.
@@ -44,6 +48,12 @@ async function showCallsOf(login) {
   draw();
 }
 
+function write(login) {
+  if (!forms.has(login)) forms.set(login, messageForm({ name: "", number: "", to: login }, () => { forms.delete(login); draw(); }));
+  draw();
+  forms.get(login).querySelector("textarea").focus();
+}
+
 function row(one) {
   const look = lookOf(one);
   return h("div", { class: "row", "data-login": one.login }, h("span", { class: `dot ${look === "free" ? "" : look}` }),
@@ -51,7 +61,7 @@ function row(one) {
     h("span", { class: "end" },
       one.extension ? tool("phone", t("call"), () => changed("dial-number", one.extension), { "data-key": `call ${one.login}` }) : null,
       one.reads?.includes("records") ? tool("down", t("calls"), () => showCallsOf(one.login), { "aria-expanded": String(calls?.login === one.login), "data-key": `calls ${one.login}` }) : null,
-      tool("mail", t("message"), () => { writing = one.login; draw(); }, { bare: true, "data-key": `message ${one.login}` })),
+      tool("mail", t("message"), () => write(one.login), { bare: true, "data-key": `message ${one.login}` })),
     calls?.login === one.login ? h("div", { class: "write" }, calls.records.length ? calls.records.map(plainRow) : h("p", { class: "quiet" }, t("nothing-found"))) : null,
-    writing === one.login ? messageForm({ name: "", number: "", to: one.login }, () => { writing = null; draw(); }) : null);
+    forms.get(one.login));
 }

@@ -40,9 +40,10 @@ export function toast(text) {
 }
 
 // Replaces what an element shows, and keeps the focus on what had it, or on what has its data-key now.
+// A function gives children that take an element of before along, which loses the focus on the way.
 export function fill(element, ...children) {
   const active = element.contains(document.activeElement) ? document.activeElement : null;
-  element.replaceChildren(...children.flat(3).filter(Boolean));
+  element.replaceChildren(...children.map((child) => typeof child === "function" ? child() : child).flat(3).filter(Boolean));
   if (!active || document.activeElement === active) return;
   const now = element.contains(active) ? active : active.dataset.key && element.querySelector(`[data-key="${CSS.escape(active.dataset.key)}"]`);
   now?.focus({ preventScroll: true });

@@ -1,6 +1,7 @@
 """The panel while something fails: each link cut in turn, two tabs, another password."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -8,7 +9,7 @@ from playwright.sync_api import Page, expect
 from bus.access.roles import Right
 from cli.site.files import changed_roles
 from tests.conftest import wait_until
-from tests.panel.browser.office import ANNA, FREI, MEIER, NOBODY, Desk, Office
+from tests.panel.browser.office import ANNA, BERND, FREI, MEIER, NOBODY, Desk, Office
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 expect.set_options(timeout=20_000)
@@ -326,6 +327,96 @@ def test_a_colleague_on_the_phone_is_seen(office: Office, anna: Desk) -> None:
     expect(bernd.page.locator("#who")).to_contain_text("Nicht stören bis")
     bernd.page.get_by_role("button", name="Beenden").click()
     expect(row).to_contain_text("Frei")
+    bernd.close()
+    anna.close()
+
+
+def test_a_message_being_written_stays_while_the_colleague_telephones(
+    office: Office, anna: Desk
+) -> None:
+    anna.go("colleagues")
+    row = anna.page.locator(f'[data-login="{BERND.login}"]')
+    row.get_by_role("button", name="Nachricht").click()
+    anna.page.keyboard.type("Bitte ")
+
+    call = office.ring(MEIER, user=BERND.login)
+    office.phones("answer", call_id=call)
+    expect(row).to_contain_text("Am Telefon")
+    anna.page.keyboard.type("melden")
+
+    expect(row.locator("textarea")).to_have_value("Bitte melden")
+    expect(row.locator("textarea")).to_be_focused()
+    office.phones("hangup", call_id=call)
+    row.get_by_role("button", name="Abbrechen").click()
+    expect(row.locator("textarea")).to_have_count(0)
+    anna.close()
+
+
+def test_a_message_being_written_in_the_journal_stays_while_calls_come_in(
+    office: Office, anna: Desk
+) -> None:
+    first = office.ring(MEIER)
+    office.phones("hangup", call_id=first)
+    row = anna.page.locator(f'[data-record="{first}"]')
+    row.get_by_role("button", name="Nachricht").click()
+    row.locator("textarea").focus()
+    anna.page.keyboard.type("Bitte ")
+
+    second = office.ring(FREI)
+    office.phones("hangup", call_id=second)
+    expect(anna.page.locator(f'[data-record="{second}"]')).to_be_visible()
+    anna.page.keyboard.type("melden")
+
+    expect(row.locator("textarea")).to_have_value("Bitte melden")
+    anna.close()
+
+
+def test_do_not_disturb_of_a_colleague_goes_at_its_end(office: Office, anna: Desk) -> None:
+    anna.go("colleagues")
+    row = anna.page.locator(f'[data-login="{BERND.login}"]')
+    expect(row).to_contain_text("Frei")
+    bernd = office.desk(BERND.login)
+
+    end = (datetime.now(UTC) + timedelta(seconds=8)).isoformat(timespec="seconds")
+    bernd.page.evaluate(
+        "end => import('./js/net.js').then(net =>"
+        " net.settings({action: 'change', changes: {do_not_disturb: end}}))",
+        end,
+    )
+    bernd.close()
+
+    expect(row).to_contain_text("Nicht stören")
+    expect(row).to_contain_text("Frei")
+    anna.close()
+
+
+def test_a_handled_message_is_said_once_while_a_search_is_on(office: Office, anna: Desk) -> None:
+    bernd = office.desk(BERND.login)
+    anna.go("colleagues")
+    to_bernd = anna.page.locator(f'[data-login="{BERND.login}"]')
+    to_bernd.get_by_role("button", name="Nachricht").click()
+    to_bernd.locator("textarea").fill("Akte liegt bereit")
+    to_bernd.get_by_role("button", name="Senden").click()
+    anna.go("")
+    anna.page.get_by_role("searchbox").fill("Nothing of this name")
+    expect(anna.page.locator("#calls")).to_contain_text("Nichts gefunden")
+    anna.page.evaluate(
+        "import('./js/store.js').then(store => { window.notes = [];"
+        " store.on('record', record => window.notes.push(record.note)); })"
+    )
+    bernd.page.click("[data-tab=messages]")
+    message = bernd.row("Akte liegt bereit")
+    said = anna.page.locator(".toast", has_text="erledigt")
+
+    message.get_by_role("button", name="Erledigt").click()
+    expect(said).to_be_visible()
+    said.evaluate("toast => toast.remove()")
+    message.get_by_role("button", name="Notiz").click()
+    bernd.page.keyboard.type("Abgeholt")
+    message.get_by_role("button", name="Speichern").click()
+
+    wait_until(lambda: "Abgeholt" in anna.page.evaluate("window.notes"))
+    assert said.count() == 0
     bernd.close()
     anna.close()
 
