@@ -176,7 +176,7 @@ def create_app(
     if people is not None:
         _add_people(app, people, dial_port, settings.patience)
     app.set_error_serializer(serialize_error)
-    for fault in (BrokerUnavailable, PublishRefused, DialNotRunning, SettingsRefused):
+    for fault in (BrokerUnavailable, PublishRefused, DialNotRunning):
         app.add_error_handler(fault, _unavailable)
     return app
 
@@ -244,7 +244,13 @@ async def _plain_answer(send: Send, status: int, text: str) -> None:
 
 def _authorized(tokens: TokenPort, req: falcon.asgi.Request, login: str) -> Application:
     scheme, _, token = (req.auth or "").partition(" ")
-    application = tokens.find(token.strip()) if scheme.lower() == "bearer" else None
+    try:
+        application = tokens.find(token.strip()) if scheme.lower() == "bearer" else None
+    except SettingsRefused as error:
+        log.error("not asked reason=%s", error)
+        raise falcon.HTTPServiceUnavailable(
+            title="Nothing was dialled", description="the tokens cannot be read just now"
+        ) from error
     if application is None:
         raise falcon.HTTPUnauthorized(
             description="an application's token is needed: starface2mqtt application add",
@@ -279,6 +285,5 @@ _UNAVAILABLE: tuple[tuple[type[Exception], str, str, str], ...] = (
     (DialNotRunning, "process", "Nothing was dialled", "no dial process is running"),
     (Unconfirmed, "unconfirmed", "No answer from the broker",
      "ask later for the request_id, do not dial again"),
-    (SettingsRefused, "broker", "Nothing was dialled", "the tokens cannot be read just now"),
     (Exception, "broker", "Nothing was dialled", "the broker is not reachable"),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from panel.api import create_app
 from panel.applications import Applications
 from panel.dial_requests import DialOrder, RequestKey
 from panel.settings import PanelSettings
+from runtime.configuration import SettingsRefused
 
 PATH = "/api/v1/users/0011/dial"
 NUMBER = {"number": "044 123 45 67"}
@@ -109,9 +110,21 @@ def test_a_damaged_file_of_applications_keeps_only_them_out(
     answer = client.simulate_post(PATH, json=NUMBER)
 
     assert answer.status_code == 503
+    assert answer.json["description"] == "the tokens cannot be read just now"
     assert str(tmp_path) not in answer.text
     assert client.simulate_get("/").status_code == 200
     assert "restore it from a backup" in str(applications.fault)
+
+
+def test_a_fault_of_the_settings_elsewhere_is_not_put_down_to_the_tokens(
+    client: falcon.testing.TestClient, dial_port: FakeDialPort
+) -> None:
+    dial_port.fault = SettingsRefused("another file")
+
+    answer = client.simulate_post(PATH, json=NUMBER)
+
+    assert answer.status_code == 500
+    assert "tokens" not in answer.text
 
 
 def test_an_id_of_the_application_is_kept(
