@@ -150,14 +150,21 @@ def numbers(settings: Settings) -> Iterator[Finding]:
 
 def certificate(check: str, certificate: Path, private_key: Path | None, host: str = "") -> Finding:
     """Return whether a certificate of ours is good, belongs to its key, and is for a host."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key)
+    except OSError as error:  # ssl.SSLError is one too
+        return _unusable(check, certificate, error)
+    return certificate_alone(check, certificate, host)
+
+
+def certificate_alone(check: str, certificate: Path, host: str = "") -> Finding:
+    """Return whether a certificate is good and is for a host, whatever its key."""
     from cryptography import x509
 
     try:
         read = x509.load_pem_x509_certificate(certificate.read_bytes())
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        reason = getattr(error, "strerror", None) or error
-        return fail(check, "certificate-unusable", path=certificate, reason=reason)
+    except (OSError, ValueError) as error:
+        return _unusable(check, certificate, error)
     left = read.not_valid_after_utc - datetime.now(UTC)
     if left < timedelta():
         return fail(check, "certificate-expired", path=certificate, days=-left // timedelta(days=1))
@@ -168,6 +175,11 @@ def certificate(check: str, certificate: Path, private_key: Path | None, host: s
     if days < SOON:
         return warn(check, "certificate-ends", days=days)
     return ok(check, "certificate", days=days)
+
+
+def _unusable(check: str, certificate: Path, error: Exception) -> Finding:
+    reason = getattr(error, "strerror", None) or error
+    return fail(check, "certificate-unusable", path=certificate, reason=reason)
 
 
 def is_loopback(host: str) -> bool:

@@ -4,7 +4,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,7 +22,7 @@ from bus.settings import BrokerSettings, command_accounts, read_accounts
 from cli.commands.watch import HITS, LAST_NOTIFICATION, gateway_metrics
 from cli.demo.mosquitto import program
 from cli.doctor.findings import Finding, fail, ok, said, some, warn
-from cli.doctor.local import SOON, certificate, is_loopback, program_at
+from cli.doctor.local import SOON, certificate, certificate_alone, is_loopback, program_at
 from cli.doctor.snapshot import Snapshot
 from cli.site.broker_configuration import FILE, reads_in_place
 from cli.site.files import broker_folder, intended_broker_files
@@ -53,11 +53,11 @@ def broker_files(settings: Settings) -> Iterator[Finding]:
         version = (first.stdout.splitlines() or [""])[0].removeprefix("mosquitto version ")
         yield ok("broker version", "broker-version", version=version)
     if (conf := folder / FILE).exists():
-        stated = {line.strip() for line in conf.read_text().splitlines()}
+        stated = [line.strip() for line in conf.read_text().splitlines()]
         for line in _NEEDED:
             if line not in stated:
                 yield warn("broker files", "broker-line", path=conf, line=line)
-        yield from _broker_certificates(folder, stated)
+        yield from broker_certificates(folder, stated)
     for name, text in intended_broker_files(settings).items():
         if (folder / name).exists() and (folder / name).read_text() != text:
             yield fail("broker files", "broker-file-other", path=folder / name)
@@ -71,14 +71,31 @@ def broker_files(settings: Settings) -> Iterator[Finding]:
             yield fail("broker files", "broker-file-closed", path=path)
 
 
-def _broker_certificates(folder: Path, stated: set[str]) -> Iterator[Finding]:
-    """Check what the broker shows to workstations, which stay away when it is over."""
-    files = dict(
-        line.split(maxsplit=1) for line in stated if line.startswith(("certfile ", "keyfile "))
-    )
-    if "certfile" in files:
-        key = folder / files["keyfile"] if "keyfile" in files else None
-        yield certificate("broker certificate", folder / files["certfile"], key)
+def broker_certificates(folder: Path, lines: Iterable[str]) -> Iterator[Finding]:
+    """Check what each listener shows to workstations, which stay away when it is over."""
+    listeners: list[dict[str, Path]] = [{}]
+    for line in lines:
+        name, _, value = line.partition(" ")
+        if name == "listener":
+            listeners.append({})
+        elif name in ("certfile", "keyfile"):
+            listeners[-1][name] = folder / value.strip()
+    for files in listeners:
+        if "certfile" not in files or _is_the_brokers(files["certfile"]):
+            continue
+        if "keyfile" in files and _is_the_brokers(files["keyfile"]):
+            yield certificate_alone("broker certificate", files["certfile"])
+        else:
+            yield certificate("broker certificate", files["certfile"], files.get("keyfile"))
+
+
+def _is_the_brokers(path: Path) -> bool:
+    """Return whether a file is closed to us: it may be the broker's alone."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
 
 
 def broker_node(broker: BrokerSettings, account: str) -> Finding:
