@@ -281,7 +281,7 @@ def test_a_certificate_of_the_pbx_for_another_name_is_named_with_that_name(
         found = _pbx_certificate(site)
 
     assert found.level == "fail"
-    assert found.text("en") == "it is for pbx.example.lan, not for 127.0.0.1"
+    assert found.text("en") == "it is valid for pbx.example.lan, not for 127.0.0.1"
     assert "host" in found.fix("en")
 
 
@@ -295,7 +295,7 @@ def test_a_certificate_of_ours_is_for_the_name_that_the_pbx_calls(tmp_path: Path
     over = certificates.make(tmp_path, "office", ends=timedelta(days=-3))
     assert certificate("own certificate", *over).text("en").endswith("expired 3 days ago")
     assert other.level == "warn"
-    assert "it is for *.office.example, 192.0.2.7" in other.text("en")
+    assert "it is valid for *.office.example, 192.0.2.7" in other.text("en")
 
 
 def test_a_certificate_that_is_pinned_and_expires_soon_is_named(
@@ -398,7 +398,7 @@ def test_a_program_at_the_port_of_the_broker_is_named(site: Settings) -> None:
         found = next(each for each in examine(site.file) if each.check == "broker")
 
     assert found.level == "fail"
-    assert "is no broker but another program (" in found.text("en")
+    assert "another program, not a broker, listens at" in found.text("en")
 
 
 def test_a_broker_that_answers_but_refuses_us_is_not_to_be_started(tmp_path: Path) -> None:
