@@ -16,10 +16,10 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from bus.mqtt.inbox import why
 from bus.numbers.number import NumberProfile
 from bus.settings import BrokerSettings, SettingsRefused, private
 from cli.site.secrecy import kept_secret
+from cli.site.validation import model_in, what_is_wrong
 from consumers.caller.settings import CallerSettings
 from consumers.dial.policy import plain_prefixes
 from consumers.dial.settings import DialSettings
@@ -160,7 +160,7 @@ def read(config: Path | None = None) -> Settings:
             f"as in STARFACE2MQTT_GATEWAY__LISTEN='[\"0.0.0.0:8080\"]'"
         ) from error
     except ValidationError as error:
-        raise SettingsRefused(f"{path}: {_faults(error)}") from error
+        raise SettingsRefused(f"{path}: {what_is_wrong(error, Settings)}") from error
     except OSError as error:
         raise SettingsRefused(f"{path}: {error.strerror}") from error
     _keeps_secrets(path)
@@ -223,26 +223,4 @@ def _secrets_in(model: Any, values: Mapping[str, Any]) -> Iterator[str]:
             yield key
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict):
-                yield from _secrets_in(_model_in(field.annotation), one)
-
-
-def _faults(error: ValidationError) -> str:
-    unknown = [fault for fault in error.errors() if fault["type"] == "extra_forbidden"]
-    return "; ".join([*(_unknown(fault["loc"]) for fault in unknown)] or [why(error)])
-
-
-def _unknown(place: tuple[int | str, ...]) -> str:
-    *sections, key = (part for part in place if not isinstance(part, int))
-    model: Any = Settings
-    for section in sections:
-        if section in model.model_fields:  # else it is the name of a table in a table
-            model = _model_in(model.model_fields[section].annotation)
-    known = ", ".join(sorted(name for name in model.model_fields if name != "file"))
-    where = f"[{'.'.join(sections)}] " if sections else ""
-    return f"{where}{key}: there is no such key; known are {known}"
-
-
-def _model_in(annotation: Any) -> Any:
-    """Return the model in an annotation such as `tuple[Model, ...]` or `dict[str, Model]`."""
-    parts = [part for part in get_args(annotation) if hasattr(part, "model_fields")]
-    return parts[0] if parts else annotation
+                yield from _secrets_in(model_in(field.annotation), one)

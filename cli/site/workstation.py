@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bus.access.accounts import login_of
-from bus.mqtt.inbox import why
 from bus.settings import BrokerSettings, Section, SettingsRefused, private
+from cli.site.validation import what_is_wrong
 from consumers.desktop.settings import DesktopSettings
 from runtime.configuration import read_toml
 
@@ -42,7 +42,7 @@ def read(config: Path | None) -> Workstation:
             f"{path}: there is no such file; it needs [broker] host, account, password"
         ) from error
     except ValidationError as error:
-        raise SettingsRefused(f"{path}: {why(error)}") from error
+        raise SettingsRefused(f"{path}: {what_is_wrong(error, Workstation)}") from error
 
 
 def _configured() -> Path:

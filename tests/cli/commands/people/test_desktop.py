@@ -64,7 +64,7 @@ def test_a_missing_file_is_named_with_what_it_needs(type_: Type) -> None:
     ("text", "said"),
     [
         ("[broker", "this is not TOML"),
-        ("[desktop]\nopen = 1\n", "desktop.open: Extra inputs"),
+        ("[desktop]\nopen = 1\n", "[desktop] open: there is no such key; known are clock"),
         ("[broker]\nhost = 'x'\n", "account and password"),
     ],
 )
