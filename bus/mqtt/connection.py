@@ -107,8 +107,8 @@ class Connection:
         self._subscribing = threading.Lock()
         self._qos: dict[str, int] = {}
         self._subscribed = False  # what is wanted from now on must be said at once
-        self._awaited: set[int | None] = set()
-        self._answered: dict[int | None, threading.Event] = {}
+        self._awaited: dict[int | None, str] = {}  # subscriptions before we are connected
+        self._answered: dict[int | None, tuple[str, threading.Event]] = {}  # and later ones
         self._client: Client | None = None
         self._accepted = False  # a moment before we are connected: our topics are not confirmed yet
         self._connected = threading.Event()
@@ -210,7 +210,7 @@ class Connection:
             if client is None or not self._subscribed:
                 return  # it is said with all others as soon as there is a connection
             mid = client.subscribe(self.topics.to_wire(topic_filter), qos)
-            self._answered[mid] = answered
+            self._answered[mid] = topic_filter, answered
         if not answered.wait(TIMEOUT):
             log.warning("subscription not confirmed topic=%s", topic_filter)
 
@@ -439,7 +439,7 @@ class Connection:
         self._accepted = True  # what waited there may come before the answer to our subscriptions
         with self._subscribing:
             self._awaited = {
-                client.subscribe(self.topics.to_wire(each), self._qos.get(each, 1))
+                client.subscribe(self.topics.to_wire(each), self._qos.get(each, 1)): each
                 for each in self._inbox.filters()
             }
             self._subscribed = True
@@ -448,14 +448,15 @@ class Connection:
 
     def on_subscribe(self, client: Client, mid: int, codes: Sequence[int]) -> None:
         """Note the answer to a subscription."""
-        for code in codes:
-            if code >= _FAILURE:
-                log.error("subscription refused account=%s reason=0x%02x", self._account, code)
         with self._subscribing:
-            answered = self._answered.pop(mid, None)
+            topic, answered = self._answered.pop(mid, (self._awaited.pop(mid, ""), None))
+        if any(code >= _FAILURE for code in codes):
+            log.error(
+                "subscription refused account=%s topic=%s reason=0x%02x",
+                self._account, topic, max(codes),
+            )  # fmt: skip
         if answered is not None:
             answered.set()
-        self._awaited.discard(mid)
         if not self._awaited and not self._connected.is_set():
             self._ready(client)
 
@@ -518,7 +519,7 @@ class Connection:
         self._subscribed = False
         self._client, self._accepted = None, False
         self._in_flight.end()
-        for answered in list(self._answered.values()):
+        for _, answered in list(self._answered.values()):
             answered.set()  # it is said again after the next connect
         self._answered.clear()
 

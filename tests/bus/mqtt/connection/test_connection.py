@@ -6,7 +6,9 @@ import socket
 import sys
 import threading
 import time
+from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -321,6 +323,42 @@ class EarlyClient:
 
     def disconnect(self) -> None:
         self.on_disconnect.set()
+
+
+class RefusingClient(EarlyClient):
+    """A broker that refuses each subscription."""
+
+    def __init__(self, login: Login, listener: Listener) -> None:
+        super().__init__(login, listener)
+        self._wanted: SimpleQueue[int] = SimpleQueue()
+        self._mids = count(1)
+
+    def run(self) -> None:
+        self.listener.on_connect(self)
+        while mid := self._wanted.get():
+            self.listener.on_subscribe(self, mid, [0x87])
+
+    def subscribe(self, topic_filter: str, qos: int = 1) -> int | None:
+        mid = next(self._mids)
+        self._wanted.put(mid)
+        return mid
+
+    def disconnect(self) -> None:
+        self._wanted.put(0)
+
+
+def test_a_subscription_that_is_refused_is_logged_with_its_topic(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = BrokerSettings(account="dial", password="x")
+    dial = Connection(settings, "dial", clients=RefusingClient)
+    dial.subscribe("starface/users/+/dial", lambda _: None)
+    with dial:
+        dial.wait_connected()
+        dial.subscribe("starface/users/+/calls", lambda _: None)
+
+    assert "topic=starface/users/+/dial reason=0x87" in caplog.text
+    assert "topic=starface/users/+/calls reason=0x87" in caplog.text
 
 
 def test_what_comes_before_the_subscription_is_confirmed_can_be_answered() -> None:
