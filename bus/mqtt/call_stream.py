@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bus.events import CONTENT_TYPE, CallEvent, Head, Part, ReplayRequest, ReplayRequestData
-from bus.mqtt.connection import Connection
+from bus.mqtt.connection import Connection, Publication
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.topics import ANY_USER
 from runtime.sqlite import open_database, transaction
@@ -125,7 +125,8 @@ class CallStream:
         self._clock = clock
         self._on_the_way = on_the_way
         self._announced: dict[tuple[str, str], tuple[int, float]] = {}  # lacking, and since when
-        self._asked: dict[tuple[str, str], tuple[int, float]] = {}
+        self._asked: dict[tuple[str, str], tuple[int, float, Publication]] = {}
+        self._refused = False  # and logged
         self._replayed = connection.topics.reply(connection.account, _REPLAYED)
 
     def follow(self, users: Iterable[str]) -> None:
@@ -217,16 +218,19 @@ class CallStream:
     def _ask(self, user: str, source: str) -> bool:
         """Ask for what is missing; return False where that is to be tried again."""
         after = self._offsets.watermark(user, source)
-        asked_after, asked_at = self._asked.get((user, source), (-1, 0.0))
+        asked_after, asked_at, asked = self._asked.get((user, source), (-1, 0.0, None))
         if asked_after == after and self._clock() - asked_at < ASK_AGAIN:
             return False
+        if asked is not None and asked.refusal is not None and not self._refused:
+            log.error("missed events cannot be asked for reason=%s", asked.refusal)
+            self._refused = True
         data = ReplayRequestData(
             user=user, gateway=source.rpartition("/")[2], after=after,
             account=self._connection.account, request_id=_REPLAYED,
         )  # fmt: skip
         request = ReplayRequest(data=data)
         try:  # nothing is waited for: there may be hundreds to ask for
-            self._connection.send(
+            publication = self._connection.send(
                 self._connection.topics.replay(user), request.encoded(), expiry=request.expiry(),
                 content_type=CONTENT_TYPE, response_topic=self._replayed,
             )  # fmt: skip
@@ -234,5 +238,5 @@ class CallStream:
             log.warning("could not ask for missed events user=%s reason=%s", user, error)
             return False
         log.info("asking for missed events user=%s after=%s", user, after)
-        self._asked[user, source] = (after, self._clock())
+        self._asked[user, source] = (after, self._clock(), publication)
         return True

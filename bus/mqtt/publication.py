@@ -36,6 +36,13 @@ class Publication:
         self._code = code
         self._unresolved.release()
 
+    @property
+    def refusal(self) -> PublishRefused | None:
+        """Why the broker threw it away; None where it did not, or has not answered yet."""
+        if self._code is None or self._code < _REFUSED:
+            return None
+        return PublishRefused(self.topic, self._code)
+
     def wait(self, timeout: float = TIMEOUT) -> int:
         """Return the reason code (0x10: nobody subscribes); raise when it is not delivered."""
         resolved = self._unresolved.acquire(timeout=timeout)
@@ -43,8 +50,8 @@ class Publication:
             self._unresolved.release()  # for who waits once more
         if not resolved or self._code is None:
             raise Unconfirmed(f"the broker did not confirm a message on {self.topic}")
-        if self._code >= _REFUSED:
-            raise PublishRefused(self.topic, self._code)
+        if (refusal := self.refusal) is not None:
+            raise refusal
         return self._code
 
 

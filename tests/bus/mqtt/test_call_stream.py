@@ -166,6 +166,31 @@ def test_what_is_missing_is_asked_for_without_waiting_for_the_broker(
     assert connection.sent == ["starface/users/0011/replay", "starface/users/0012/replay"]
 
 
+class RefusingBroker(SlowBroker):
+    """A broker with which the account may ask for nothing."""
+
+    def send(self, topic: str, payload: bytes, **options: Unpack[Options]) -> Publication:
+        publication = super().send(topic, payload, **options)
+        publication.resolve(0x87)
+        return publication
+
+
+def test_that_the_broker_refuses_to_ask_for_what_is_missing_is_logged_once(
+    broker_settings: BrokerSettings, offsets: ConsumerOffsets, caplog: pytest.LogCaptureFixture
+) -> None:
+    times = iter(range(0, 1000, 10))
+    connection = RefusingBroker(broker_settings, "journal")
+    events = CallStream(connection, offsets, lambda _: None, clock=lambda: next(times))
+
+    for seq in (4, 6, 8):
+        events.take(_event(seq), ReceivedMessage("starface/users/0011/calls", b""))
+
+    [refused] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "starface/users/0011/replay" in refused.getMessage()
+    assert "0x87" in refused.getMessage()
+    assert len(connection.sent) == 3
+
+
 def test_every_event_is_handed_over_once_whatever_is_lost_or_repeated(
     connect: Connect, offsets: ConsumerOffsets
 ) -> None:
