@@ -52,7 +52,7 @@ class DesktopConsumer:
         clock: Callable[[], float] = time.time,
         paused: Callable[[], bool] = lambda: False,
         opens_elsewhere: Callable[[], bool] = lambda: False,
-        note: Callable[[CallerData, bool], None] = lambda _data, _shown: None,
+        note: Callable[[CallerData], None] = lambda _data: None,
     ) -> None:
         self._settings = settings
         self._opener = opener
@@ -131,7 +131,7 @@ class DesktopConsumer:
         key = (data.call_id, data.event_id if data.trigger in _EACH else data.trigger)
         opens = data.opens != "nothing" and self._opens_by_itself(data)
         paused, chosen_here = self._paused(), data.event_id in self._chosen
-        self._note(data, shown and self._settings.notification and not paused)
+        self._note(data)
         if paused and not chosen_here:
             if opens:
                 self._report(data.call_id, "paused")

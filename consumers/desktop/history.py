@@ -35,14 +35,14 @@ class CallHistory:
         self._discreet = discreet
         self._calls: OrderedDict[str, tuple[ShownCall, str]] = OrderedDict()
 
-    def note(self, data: CallerData, shown: bool) -> None:
-        """Note an answer to a call, and whether it is shown."""
+    def note(self, data: CallerData) -> None:
+        """Note an answer to a call."""
         before, _ = self._calls.get(data.call_id, (None, ""))
         call = ShownCall(
             call_id=data.call_id,
             at=before.at if before else now(),
             reason=data.reason,
-            shown=shown or bool(before and before.shown),
+            shown=bool(before and before.shown),
             opened=before.opened if before else None,
         )
         hidden = self._discreet or data.discreet
@@ -54,9 +54,16 @@ class CallHistory:
 
     def note_opened(self, call_id: str, failure: str) -> None:
         """Note what became of an opening; an empty failure is none."""
+        self._complete(call_id, {"opened": failure})
+
+    def note_shown(self, call_id: str) -> None:
+        """Note that the desktop shows a call."""
+        self._complete(call_id, {"shown": True})
+
+    def _complete(self, call_id: str, update: dict[str, object]) -> None:
         if call_id in self._calls:
             call, title = self._calls[call_id]
-            self._calls[call_id] = call.model_copy(update={"opened": failure}), title
+            self._calls[call_id] = call.model_copy(update=update), title
             self._keep(self._calls[call_id][0])
 
     def past(self) -> list[MenuCall]:

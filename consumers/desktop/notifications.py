@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,10 @@ _SERVICE, _PATH = "org.freedesktop.Notifications", "/org/freedesktop/Notificatio
 _ASKED = "GetCapabilities"
 _PATIENCE = 5.0  # seconds a desktop may take to show or close something
 _END = 2.0  # seconds to take everything away at the end
+
+
+class NotShown(Exception):
+    """The desktop did not take a notification; the library has logged why."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,15 @@ class _Wish:
 class Cards:
     """The notifications that are shown at present; where there is no desktop, none."""
 
-    def __init__(self, seconds: int, most: int, make: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self,
+        seconds: int,
+        most: int,
+        make: Callable[[], Any] | None = None,
+        note_shown: Callable[[str], None] = lambda _key: None,
+    ) -> None:
         self._make = make or _notifier
+        self._note_shown = note_shown  # called in a thread of ours, with the notification's key
         self._seconds = seconds
         self._most = most
         self._shown: OrderedDict[str, str] = OrderedDict()
@@ -145,6 +157,7 @@ class Cards:
         found = self._ask(lambda: self._sent(card))
         if isinstance(found, str):
             self._shown[key] = found
+            self._note_shown(key)
 
     def _close_all(self) -> None:
         for key in list(self._shown):
@@ -174,6 +187,8 @@ class Cards:
         try:
             loop = self._running()
             return asyncio.run_coroutine_threadsafe(question(), loop).result(_PATIENCE)
+        except NotShown:
+            return None
         except Exception as error:  # noqa: BLE001  (each desktop fails with errors of its own)
             log.warning("no notification reason=%s", type(error).__name__)
             return None
@@ -209,7 +224,12 @@ def _notifier() -> Any:
     class MarkupNotifier(DesktopNotifier):
         async def send(self, *, message: str, **more: Any) -> str:  # type: ignore[override]
             text = html.escape(message, quote=False) if await _reads_markup() else message
-            return await super().send(message=text, **more)
+            shown: list[bool] = []  # the library gives an identifier of what failed as well
+            dispatched = partial(shown.append, True)
+            identifier = await super().send(message=text, on_dispatched=dispatched, **more)
+            if not shown:
+                raise NotShown
+            return identifier
 
     logging.getLogger("desktop_notifier.backends.base").addFilter(in_one_line)
     # A name of the freedesktop icon theme; other systems show their own.

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from bus.events import (
@@ -77,7 +77,7 @@ class DesktopProcess:
         settings: DesktopSettings,
         broker: BrokerSettings,
         spool: Spool,
-        cards: Cards | None = None,
+        notifier: Callable[[], Any] | None = None,
         tray: TrayIcon | None = None,
     ) -> None:
         self._login = login
@@ -87,7 +87,9 @@ class DesktopProcess:
         self._language = settings.language
         self._stopping = threading.Event()
         self._panel_opens = threading.Event()
-        self._cards = cards or Cards(settings.notification_seconds, settings.most_notifications)
+        self._cards = Cards(
+            settings.notification_seconds, settings.most_notifications, notifier, self._note_shown
+        )
         self._tray = tray or TrayIcon(self._post_wish)
         self._opener = Opener(settings)
         self._links = Links(panel=settings.panel)
@@ -281,6 +283,9 @@ class DesktopProcess:
         topic = self._connection.topics.choose(self._login)
         if not _asked(self._connection, topic, request):
             self._consumer.say("choose", sentence("desktop.not-chosen"))
+
+    def _note_shown(self, key: str) -> None:
+        self._connection.post(lambda: self._history.note_shown(key))
 
     def _report(self, call_id: str, failure: str) -> None:
         self._connection.post(lambda: self._publish_opened(call_id, failure))

@@ -20,21 +20,23 @@ def _answer(**more: Any) -> CallerData:
 def test_the_newest_call_is_kept_with_what_was_done_and_no_name() -> None:
     kept: list[ShownCall] = []
     history = CallHistory(kept.append, "en")
-    history.note(_answer(), True)
-    history.note(_answer(reason="already-opened"), False)
+    history.note(_answer())
+    history.note_shown("c-1")
+    history.note(_answer(reason="already-opened"))
     history.note_opened("c-1", "exit-1")
     history.note_opened("c-unknown", "")
+    history.note_shown("health")
 
     assert (kept[-1].shown, kept[-1].opened, kept[-1].reason) == (True, "exit-1", "already-opened")
     assert kept[-1].at == kept[0].at
     assert "Ada" not in kept[-1].model_dump_json()
-    assert len(kept) == 3
+    assert len(kept) == 4
 
 
 def test_the_last_five_calls_are_listed_newest_first() -> None:
     history = CallHistory(lambda _: None, "en")
     for number in range(8):
-        history.note(_answer(call_id=f"c-{number}"), True)
+        history.note(_answer(call_id=f"c-{number}"))
 
     assert [one.call_id for one in history.past()] == ["c-7", "c-6", "c-5", "c-4", "c-3"]
     assert history.past()[0].title == "Ada Lovelace"
@@ -43,7 +45,7 @@ def test_the_last_five_calls_are_listed_newest_first() -> None:
 @pytest.mark.parametrize("by_office", [True, False])
 def test_a_discreet_workstation_lists_no_name(by_office: bool) -> None:
     history = CallHistory(lambda _: None, "en", discreet=not by_office)
-    history.note(_answer(discreet=by_office), True)
+    history.note(_answer(discreet=by_office))
 
     assert history.past()[0].title == "Call"
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from consumers.desktop.notifications import Card, Cards, in_one_line
 from consumers.desktop.opener import Opener
 from consumers.desktop.settings import DesktopSettings
 from tests.consumers.desktop.desk import HOPPER, NOTHING, TWO, NewDesk
+from tests.journeys.caller.notification_service import NotificationService, session_bus
 
 
 def test_a_notification_shows_who_calls_and_what_opens(new_desk: NewDesk) -> None:
@@ -245,6 +247,32 @@ def test_a_desktop_without_notifications_still_opens(new_desk: NewDesk) -> None:
     desk.report()
 
     assert len(desk.started) == 1
+
+
+def test_only_what_the_desktop_took_counts_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    with session_bus(tmp_path) as address:
+        if address is None:
+            pytest.skip("there is no D-Bus here")
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        cards = Cards(20, 3, note_shown=shown.append)
+        cards.show("to nobody", Card("Anruf", ["Ada"]))
+        _done(cards)
+        with NotificationService(address, markup=False):
+            cards.show("to a desktop", Card("Anruf", ["Ada"]))
+            _done(cards)
+        cards.end()
+
+    assert shown == ["to a desktop"]
+
+
+def _done(cards: Cards) -> None:
+    """Wait until everything has been done."""
+    done = threading.Event()
+    cards._jobs.put(done.set)
+    assert done.wait(20)
 
 
 def test_what_the_library_could_not_show_is_one_line() -> None:

@@ -17,12 +17,11 @@ from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto
 from consumers.desktop.icon import IconLook, MenuEntry
 from consumers.desktop.instance import Spool
-from consumers.desktop.notifications import Cards
 from consumers.desktop.process import DesktopProcess
 from consumers.desktop.settings import DesktopSettings
 from consumers.desktop.tray import TrayIcon
 from tests.conftest import wait_until
-from tests.consumers.desktop.desk import Notifier
+from tests.consumers.desktop.desk import NewDesk, Notifier
 
 
 class Seen(TrayIcon):
@@ -50,7 +49,7 @@ class Desk:
         self.notifier, self.icon = Notifier(), Seen()
         self.process = DesktopProcess(
             "0011", DesktopSettings(language="en"), own, self.spool,
-            Cards(20, 3, lambda: self.notifier), self.icon,
+            lambda: self.notifier, self.icon,
         )  # fmt: skip
         self.thread = threading.Thread(target=self.process.run)
 
@@ -163,3 +162,14 @@ def test_why_of_no_call_says_so(desk: Desk, sessions: Connection) -> None:
     desk.process._post_wish("why")
     wait_until(lambda: "No call has reached this workstation yet." in
                [title for title, _ in desk.notifier.history])  # fmt: skip
+
+
+def test_a_call_that_was_shown_is_kept_for_why(
+    desk: Desk, sessions: Connection, connect: Callable[..., Connection], new_desk: NewDesk
+) -> None:
+    wait_until(lambda: desk.icon.shape == "active")
+    event = new_desk().report()
+
+    connect("caller").publish(sessions.topics.caller("0011"), event)
+
+    wait_until(lambda: '"shown":true' in (desk.spool.last() or ""))

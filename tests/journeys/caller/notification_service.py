@@ -123,6 +123,17 @@ def notification_service(
     folder: Path, *, markup: bool = False
 ) -> Iterator[NotificationService | None]:
     """Give a desktop's service on a bus of its own, None where there is no D-Bus."""
+    with session_bus(folder) as address:
+        if address is None:
+            yield None
+            return
+        with NotificationService(address, markup=markup) as service:
+            yield service
+
+
+@contextmanager
+def session_bus(folder: Path) -> Iterator[str | None]:
+    """Give the address of a bus on which nobody is, None where there is no D-Bus."""
     program = shutil.which("dbus-daemon")
     if program is None:
         yield None
@@ -131,8 +142,6 @@ def notification_service(
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as daemon:
         try:
             assert daemon.stdout is not None
-            address = daemon.stdout.readline().strip()
-            with NotificationService(address, markup=markup) as service:
-                yield service
+            yield daemon.stdout.readline().strip()
         finally:
             daemon.terminate()
