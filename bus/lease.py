@@ -27,6 +27,7 @@ from bus.events import Part
 from bus.mqtt.connection import Connection, NetworkDead, PublishRefused
 from bus.mqtt.inbox import BrokerUnavailable, ReceivedMessage
 from bus.mqtt.presence import Presence
+from bus.mqtt.publication import LET_IN_WITHIN
 from bus.settings import BrokerSettings, SettingsRefused
 from runtime.bounded_dict import Recent
 
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 _STEP = 0.1  # seconds between two looks of the lease's own thread
 _KEPT = 60  # seconds the broker keeps a claim for a machine that is away; no act waits so long
-_CONNECTS_WITHIN = 5.0  # seconds; a broker of several nodes agrees on a session first
 _HUNG = 10.0  # seconds without a sign of the main thread: somebody else had better act
 
 
@@ -267,7 +267,10 @@ class Lease:
         with Connection(
             node, self._role, presence=presence, lasting=False, reconnects=False
         ) as holder:
-            holder.wait_connected(_CONNECTS_WITHIN)
+            holder.wait_connected(
+                LET_IN_WITHIN,
+                unless=lambda: self._stopping.is_set() or not self._connection.connected,
+            )
             begins = _clock() + self._timing.term + self._timing.margin
             self._marker = uuid4().hex
             held = False

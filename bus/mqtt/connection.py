@@ -161,14 +161,17 @@ class Connection:
         """Why there is no connection, in one sentence with the fix."""
         return self._why
 
-    def wait_connected(self, timeout: float = TIMEOUT) -> None:
+    def wait_connected(
+        self, timeout: float = TIMEOUT, *, unless: Callable[[], bool] = lambda: False
+    ) -> None:
         """Return once connected; raise BrokerUnavailable with the reason and the fix.
 
         A lasting connection gets the whole time, a person's command one attempt at each node.
+        `unless`: what ends the waiting before.
         """
         limit = time.monotonic() + timeout
         while not self._connected.wait(0.05):
-            if time.monotonic() > limit or (self._failed and not self._lasting):
+            if time.monotonic() > limit or (self._failed and not self._lasting) or unless():
                 raise BrokerUnavailable(self._why)
 
     def after_connect(self, work: Callable[[], None]) -> None:

@@ -7,11 +7,12 @@ was reported as not delivered.
 import contextlib
 import socket
 import ssl
+import time
 from functools import lru_cache
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -27,9 +28,25 @@ from bus.mqtt.client import (
     PublishQueueFull,
 )
 from bus.mqtt.presence import Presence
-from bus.mqtt.publication import TIMEOUT, Options
+from bus.mqtt.publication import LET_IN_WITHIN, TIMEOUT, Options
 from bus.settings import BrokerSettings
 from bus.topics import escaped
+
+
+class _PatientClient(mqtt.Client):
+    """A client that grants a broker more time to let it in than for a sign of life later.
+
+    By itself paho gives up after the interval of the keep-alive; a broker that takes longer then
+    has the next attempt to work off as well, and lets in nobody any more.
+    """
+
+    patient_until = 0.0
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """Look whether the broker is silent, once it has answered or should have."""
+        if not self.is_connected() and time.monotonic() < self.patient_until:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        return super().loop_misc()
 
 
 class PahoClient:
@@ -46,6 +63,7 @@ class PahoClient:
         settings = self._login.settings
         # paho takes two intervals to notice a silent broker, and a second to send a ping.
         keep_alive = max(4, settings.keep_alive * 2 // 3)
+        self._mqtt.patient_until = time.monotonic() + LET_IN_WITHIN
         self._mqtt.connect(
             settings.host, settings.port, keepalive=keep_alive,
             **_connect_options(settings, lasting=self._login.lasting),
@@ -89,9 +107,9 @@ class PahoClient:
         """End this life in an orderly way."""
         self._mqtt.disconnect()
 
-    def _new(self) -> mqtt.Client:
+    def _new(self) -> _PatientClient:
         login = self._login
-        client = mqtt.Client(
+        client = _PatientClient(
             CallbackAPIVersion.VERSION2,
             client_id=escaped(login.account),
             clean_session=None if self._five else not login.lasting,

@@ -6,6 +6,7 @@ from typing import TypedDict
 from bus.mqtt.inbox import BrokerUnavailable
 
 TIMEOUT = 5.0  # seconds a broker may take to acknowledge
+LET_IN_WITHIN = 10.0  # seconds for a broker of several nodes, which agree on a session first
 NO_SUBSCRIBERS = 0x10
 _REFUSED = 0x80
 

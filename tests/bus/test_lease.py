@@ -13,6 +13,7 @@ import pytest
 
 from bus.lease import Lease, Timing, Unshared, _clock, lease_of
 from bus.mqtt.connection import Connection
+from bus.mqtt.publication import LET_IN_WITHIN
 from bus.settings import BrokerSettings
 from cli.demo.mosquitto import Mosquitto
 from tests.conftest import wait_until
@@ -235,6 +236,25 @@ def test_a_broker_that_takes_long_to_let_the_holder_in_costs_no_second_attempt(
     wait_until(lambda: first.lease.held)
 
     assert "lease given up" not in caplog.text
+
+
+def test_who_stops_does_not_wait_for_a_broker_that_lets_nobody_in(
+    broker_settings: BrokerSettings, broker: Mosquitto
+) -> None:
+    first = Machine(broker_settings.model_copy(update={"version": "3.1.1"}), "a")
+    first.start()
+    wait_until(lambda: first.connection.connected)
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGSTOP)
+    wait_until(lambda: _clock() - first.lease._served > FAST.silence / 2)
+
+    stopped = time.monotonic()
+    first.lease.__exit__(None, None, None)
+    waited = time.monotonic() - stopped
+    os.kill(broker.pid, signal.SIGCONT)
+    first.end()
+
+    assert waited < LET_IN_WITHIN / 3
 
 
 def test_a_site_of_one_machine_has_no_lease_and_no_cost(

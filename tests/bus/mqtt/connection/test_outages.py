@@ -13,6 +13,8 @@ from cli.demo.mosquitto import Mosquitto, free_port
 from tests.bus.mqtt.connection.conftest import Connect, dial_request, work_until
 from tests.conftest import wait_until
 
+LET_IN = bytes([0x20, 2, 0, 0])  # CONNACK of MQTT 3.1.1
+
 
 class FlakyLine:
     """A way to the broker that can be cut without a word."""
@@ -148,3 +150,20 @@ def test_what_is_retained_is_published_again_where_the_broker_may_not_have_it(
     work_until(panel, lambda: came.count(("starface/processes/sessions", False)) >= 3)
 
     assert states[2] - states[1] > 0.9
+
+
+def test_a_broker_that_lets_in_later_than_a_keep_alive_is_waited_for(
+    broker_settings: BrokerSettings,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        nodes = {"port": door.getsockname()[1], "version": "3.1.1"}
+        settings = broker_settings.model_copy(update=nodes)
+        with Connection(settings, "0011", lasting=False) as person:
+            client, _ = door.accept()
+            with client:
+                client.recv(1000)
+                client.settimeout(settings.keep_alive)
+                with pytest.raises(TimeoutError):
+                    client.recv(1)
+                client.sendall(LET_IN)
+                person.wait_connected()
