@@ -161,7 +161,7 @@ class Leg:
 
     def segments(self) -> list[Segment]:
         """Return from when to when it rang and was talked, in order; the last may be open."""
-        return _segments(self.facts)
+        return _segments(_without_call_list(self.facts))
 
     @property
     def over(self) -> bool:
@@ -301,6 +301,23 @@ def _when(data: CallData) -> tuple[float, float | None]:
     if data.replayed and by_pbx is not None and by_pbx <= received + _CLOCKS:
         return by_pbx, by_pbx
     return received, by_pbx
+
+
+def _without_call_list(facts: list[Fact]) -> list[Fact]:
+    """Return what was said as it happened, where that is the whole call; else all of it.
+
+    After a restart a call is handed in again as the PBX's call list has it: in whole seconds, and
+    answered the moment it began.
+    """
+    at_once = [fact for fact in facts if fact[0] != fact[2]]
+    later = [fact for fact in facts if fact[0] == fact[2]]
+    if not later or not {fact[1] for fact in later} <= {fact[1] for fact in at_once}:
+        return facts
+    segments = _segments(at_once)
+    whole = len(segments) == 1 and segments[0].ended is not None and not segments[0].inferred
+    if not whole or segments[0].started == segments[0].answered:
+        return facts
+    return at_once if later[-1][0] <= at_once[-1][0] + LATE else facts
 
 
 def _segments(facts: Iterable[Fact]) -> list[Segment]:

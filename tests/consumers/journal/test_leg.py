@@ -64,6 +64,34 @@ def test_ringing_once_more_after_the_end_is_another_segment_unless_it_came_late(
     assert late.over
 
 
+def test_the_call_list_does_not_change_the_times_of_a_call_that_was_seen_as_it_happened() -> None:
+    seen = [
+        said("0011", "ringing", 0.4, pbx_at=0), said("0011", "connected", 9.4, pbx_at=9),
+        said("0011", "ended", 40.4, pbx_at=40),
+    ]  # fmt: skip
+    listed = [
+        said("0011", "connected", 90, pbx_at=0, replayed=True),
+        said("0011", "ended", 90, pbx_at=40, replayed=True),
+    ]
+
+    assert _leg(*seen, *listed).segments() == _leg(*seen).segments()
+    assert _leg(*listed, *seen).segments() == _leg(*seen).segments()
+
+
+def test_the_call_list_completes_a_call_of_which_something_was_missed() -> None:
+    ringing, connected, ended = (
+        said("0011", "ringing", 0.4, pbx_at=0), said("0011", "connected", 9.4, pbx_at=9),
+        said("0011", "ended", 40.4, pbx_at=40),
+    )  # fmt: skip
+    listed = [
+        said("0011", "connected", 90, pbx_at=0, replayed=True),
+        said("0011", "ended", 90, pbx_at=40, replayed=True),
+    ]
+
+    assert _leg(ringing, ended, *listed).answered
+    assert _leg(ringing, connected, *listed).segments()[-1].ended == START + 40
+
+
 def test_an_inferred_end_gives_way_to_the_real_one() -> None:
     leg = _leg(said("0011", "ringing", 0))
     leg.end_inferred(START + 40)
