@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from consumers.actions.settings import CommandTarget
@@ -40,8 +40,11 @@ class Command:
         self._program = settings.arguments[0]
         self._timeout = settings.timeout
 
-    def run(self, values: Mapping[str, str]) -> str:
-        """Run the program; return how it ended or raise ActionFailed with a code."""
+    def run(self, values: Mapping[str, str], started: Callable[[], None] = lambda: None) -> str:
+        """Run the program; return how it ended or raise ActionFailed with a code.
+
+        `started` is called as soon as the program runs, whatever becomes of us.
+        """
         arguments = [self._found(), *(_filled(one, values) for one in self._template)]
         try:
             process = subprocess.Popen(
@@ -54,6 +57,7 @@ class Command:
             )
         except OSError as error:
             raise ActionFailed(f"not-started-{type(error).__name__}") from error
+        started()
         try:
             code = process.wait(self._timeout)
         except subprocess.TimeoutExpired as error:

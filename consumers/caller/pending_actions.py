@@ -5,8 +5,9 @@ broker is looked through), is claimed on disk, begun, and done once the broker h
 the last program has ended. What waited at the broker is looked through before anything opens, as
 the end of a call may wait behind its ringing. What waits and what is claimed is on disk, so that
 whichever process serves the user next continues with it. A claim without its done means that the
-process died between: it is done again while the call is young. So nothing waits for the disk
-itself: what a power cut takes back is repeated just the same.
+process died between: it is done again while the call is young, without the programs that were
+started (executors.py). So nothing waits for the disk itself: what a power cut takes back is
+repeated just the same.
 """
 
 import sqlite3

@@ -133,3 +133,31 @@ def test_a_program_that_may_not_know_names_gets_none(
     queue = b"".join(path.read_bytes() for path in tmp_path.glob("caller.db*"))
     assert b"0441234567" in queue
     assert b"Lovelace" not in queue
+
+
+def test_a_program_that_an_earlier_process_started_is_not_started_again(
+    desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    writes = {
+        "name": "writes",
+        "arguments": [sys.executable, "-c", f"open({str(opened)!r}, 'a').write('x')"],
+    }
+    event, earlier = _event(), desk(commands=[writes])
+    assert earlier.executors.hand_over(event, {}, "ringing") == 1
+    earlier.wait_for(1)  # and is killed before anything of that is noted elsewhere
+
+    assert desk(commands=[writes]).executors.hand_over(event, {}, "ringing") == 0
+    assert opened.read_text() == "x"
+
+
+def test_a_program_that_could_not_be_started_is_tried_again(
+    desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    program = tmp_path / "works"
+    event, executor = _event(), {"name": "works", "arguments": [str(program)]}
+    earlier = desk(commands=[executor])
+    earlier.executors.hand_over(event, {}, "ringing")
+    assert [result.reason for result in earlier.wait_for(1)] == ["no-program"]
+
+    assert desk(commands=[executor]).executors.hand_over(event, {}, "ringing") == 1
