@@ -4,7 +4,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -62,9 +62,8 @@ def settle(books: Bookkeeping, simulator: Simulator) -> None:
             books.results
         )
 
-    limit = time.monotonic() + _SETTLED
-    while not complete() and time.monotonic() < limit:
-        time.sleep(0.2)
+    with suppress(AssertionError):  # what lacks is named by `check`
+        wait_until(complete, _SETTLED)
 
 
 def check(estate: Site, books: Bookkeeping, simulator: Simulator) -> None:
